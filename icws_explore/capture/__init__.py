@@ -1,0 +1,19 @@
+"""What moved over a socket: frames, what was configured, and the `.icws` file that holds both."""
+
+from .capture import Capture
+from .file import CaptureWriter, load, save
+from .frame import Direction, Frame, Op
+from .info import ClockInfo, Origin, SessionInfo
+
+__all__ = [
+    "Capture",
+    "CaptureWriter",
+    "ClockInfo",
+    "Direction",
+    "Frame",
+    "Op",
+    "Origin",
+    "SessionInfo",
+    "load",
+    "save",
+]

@@ -1,0 +1,76 @@
+"""One WebSocket frame as it passed, seen from the client."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, cast
+
+from icws_explore.protocol.errors import CaptureError
+
+Direction = Literal["in", "out"]
+Op = Literal["binary", "text", "ping", "pong", "close"]
+
+DIRECTIONS: Final[tuple[Direction, ...]] = ("in", "out")
+OPS: Final[tuple[Op, ...]] = ("binary", "text", "ping", "pong", "close")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A whole message, or a control frame.
+
+    ``t`` is in seconds since the epoch, on the clock that the capture names. ``direction`` is "in"
+    for what the client received and "out" for what it sent. ``code`` and ``reason`` belong to a
+    close; a close without a code (1005) or without a frame at all (1006) keeps that number.
+    ``session`` tells the sessions of a multi-session capture apart.
+    """
+
+    t: float
+    direction: Direction
+    op: Op
+    data: bytes = b""
+    code: int | None = None
+    reason: str | None = None
+    session: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The frame as one object of an `.icws` file."""
+        line: dict[str, Any] = {"t": self.t, "d": self.direction, "op": self.op}
+        line["b"] = base64.b64encode(self.data).decode("ascii")
+        if self.op == "close":
+            line["code"] = self.code
+            line["reason"] = self.reason
+        if self.session is not None:
+            line["s"] = self.session
+        return line
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> Frame:
+        """The frame in one object of an `.icws` file. Raises CaptureError naming the bad member."""
+        t, direction, op = line.get("t"), line.get("d"), line.get("op")
+        if isinstance(t, bool) or not isinstance(t, (int, float)) or not abs(t) < 1e12:
+            raise CaptureError('"t" must be a number of seconds')
+        if direction not in DIRECTIONS:
+            raise CaptureError('"d" must be "in" or "out"')
+        if op not in OPS:
+            raise CaptureError(f'"op" must be one of {", ".join(OPS)}')
+        code, reason, session = line.get("code"), line.get("reason"), line.get("s")
+        if code is not None and (isinstance(code, bool) or not isinstance(code, int)):
+            raise CaptureError('"code" must be a whole number')
+        if reason is not None and not isinstance(reason, str):
+            raise CaptureError('"reason" must be text')
+        if session is not None and not isinstance(session, str):
+            raise CaptureError('"s" must be text')
+        data = _base64(line.get("b", ""))
+        return cls(float(t), cast(Direction, direction), cast(Op, op), data, code, reason, session)
+
+
+def _base64(text: object) -> bytes:
+    if not isinstance(text, str):
+        raise CaptureError('"b" must be base64 text')
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise CaptureError(f'"b" is not base64: {error}') from error

@@ -1,0 +1,79 @@
+"""CBOR as the protocol's parties write it: strict on the way in, plain on the way out.
+
+Bytes from a socket are untrusted, so `loads` takes only what the protocol uses: definite lengths,
+text keys (integers for nothing), no duplicate keys, no bignums, dates, shared references or other
+tags, nothing behind the value, and no deeper or larger than asked. The self-describe tag 55799
+(``d9 d9 f7``) is optional in front of a whole value, because the Rust and Motoko CDKs and the two
+agents disagree about writing it.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any, NoReturn
+
+import cbor2
+
+from .errors import CborError
+
+SELF_DESCRIBE = b"\xd9\xd9\xf7"
+MAX_SIZE = 16 * 1024 * 1024  # bytes; a frame of the real gateway is far smaller (ingress ends at 2 MiB)
+MAX_DEPTH = 128  # as ic-certification's reader; a witness among a million keys is about 45 deep
+
+
+def _refuse(_decoder: object) -> NoReturn:
+    raise ValueError("a tag that the protocol does not use")
+
+
+# Everything that cbor2 would turn into something richer than data. Unknown tags reach `_unknown_tag`.
+_TAGS = (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 100, 256, 258, 260, 261, 1004, 43000, 55799)
+_REFUSED: dict[int, Any] = dict.fromkeys(_TAGS, _refuse)
+
+
+def _unknown_tag(_decoder: object, tag: cbor2.CBORTag) -> NoReturn:
+    raise ValueError(f"tag {tag.tag} is not used by the protocol")
+
+
+def loads(data: bytes, *, what: str = "CBOR", max_size: int = MAX_SIZE, max_depth: int = MAX_DEPTH) -> Any:
+    """The one CBOR value in ``data``: dict, list, bytes, str, int, float, bool or None.
+
+    Raises CborError for anything that is not exactly one plain value. ``what`` names the value in
+    the error. Sizes are in bytes.
+    """
+    if len(data) > max_size:
+        raise CborError(what, f"{len(data)} bytes are more than the {max_size} allowed")
+    skip = len(SELF_DESCRIBE) if data.startswith(SELF_DESCRIBE) else 0
+    stream = io.BytesIO(data[skip:] if skip else data)
+    # read_size=1 keeps the stream's position at the end of the value, which shows what trails it.
+    decoder = cbor2.CBORDecoder(
+        stream,
+        read_size=1,
+        max_depth=max_depth,
+        allow_indefinite=False,
+        allow_duplicate_keys=False,
+        strict_hashable_types=True,
+        tag_hook=_unknown_tag,
+        semantic_decoders=_REFUSED,
+    )
+    try:
+        value = decoder.decode()
+    except (cbor2.CBORError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+        raise CborError(what, _one_line(error), skip + stream.tell()) from error
+    end = skip + stream.tell()
+    if end != len(data):
+        raise CborError(what, f"{len(data) - end} bytes too many behind the value", end)
+    return value
+
+
+def dumps(value: Any, *, tagged: bool = False) -> bytes:
+    """``value`` as CBOR, map keys in the order given; ``tagged`` puts the self-describe tag in front."""
+    encoded = cbor2.dumps(value)
+    return SELF_DESCRIBE + encoded if tagged else encoded
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    cause = error.__cause__
+    if cause is not None and str(cause):
+        text = f"{text} ({cause})"
+    return " ".join(text.split())

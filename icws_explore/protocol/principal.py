@@ -1,0 +1,103 @@
+"""Principals: the identifiers of canisters, users and gateways.
+
+Source: interface specification, "Principals" and "Textual representation of principals": CRC-32 of
+the bytes in front, base32 without padding, lower case, a dash after every five characters.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .errors import PrincipalError
+
+MAX_LENGTH = 29  # bytes
+_SELF_AUTHENTICATING = b"\x02"
+_ANONYMOUS = b"\x04"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Principal:
+    """0 to 29 bytes. Hashable, and ordered by its bytes as canister ranges are."""
+
+    raw: bytes
+
+    ANONYMOUS: ClassVar[Principal]
+    MANAGEMENT: ClassVar[Principal]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.raw, bytes):
+            raise PrincipalError("principal", f"takes bytes, not {type(self.raw).__name__}; use Principal.from_text")
+        if len(self.raw) > MAX_LENGTH:
+            raise PrincipalError("principal", f"{len(self.raw)} bytes are more than {MAX_LENGTH}")
+
+    @classmethod
+    def from_text(cls, text: str) -> Principal:
+        """The principal written as ``text``; only the canonical spelling is taken. Raises PrincipalError."""
+        if not isinstance(text, str):
+            raise PrincipalError("principal", f"takes text, not {type(text).__name__}")
+        shown = text if len(text) <= 80 else text[:77] + "…"
+        compact = text.replace("-", "")
+        try:
+            padded = compact.upper() + "=" * (-len(compact) % 8)
+            decoded = base64.b32decode(padded)
+        except (binascii.Error, ValueError) as error:
+            raise PrincipalError("principal", f"{shown!r} is not base32 text with dashes") from error
+        if len(decoded) < 4 or len(decoded) > MAX_LENGTH + 4:
+            raise PrincipalError("principal", f"{shown!r} has the wrong length")
+        principal = cls(decoded[4:])
+        if decoded[:4] != principal._checksum():
+            raise PrincipalError("principal", f"{shown!r} has a wrong checksum: a character is mistyped or missing")
+        if principal.text != text:
+            raise PrincipalError("principal", f"{shown!r} should be written {principal.text}")
+        return principal
+
+    @classmethod
+    def of(cls, value: Principal | str | bytes) -> Principal:
+        """A principal from whatever a caller is likely to hold. Raises PrincipalError."""
+        if isinstance(value, Principal):
+            return value
+        if isinstance(value, str):
+            return cls.from_text(value)
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return cls(bytes(value))
+        foreign = getattr(value, "bytes", None)  # ic-py's Principal
+        if isinstance(foreign, bytes):
+            return cls(foreign)
+        raise PrincipalError("principal", f"cannot be made from {type(value).__name__}")
+
+    @classmethod
+    def self_authenticating(cls, public_key_der: bytes) -> Principal:
+        """The principal of whoever holds the key: SHA-224 of its DER form, then 0x02."""
+        return cls(hashlib.sha224(public_key_der).digest() + _SELF_AUTHENTICATING)
+
+    @property
+    def is_anonymous(self) -> bool:
+        return self.raw == _ANONYMOUS
+
+    @property
+    def text(self) -> str:
+        body = base64.b32encode(self._checksum() + self.raw).decode("ascii").rstrip("=").lower()
+        return "-".join(body[i : i + 5] for i in range(0, len(body), 5))
+
+    @property
+    def short(self) -> str:
+        """First and last group, for tables: ``ryjl3…-cai``."""
+        groups = self.text.split("-")
+        return self.text if len(groups) <= 2 else f"{groups[0]}…-{groups[-1]}"
+
+    def _checksum(self) -> bytes:
+        return binascii.crc32(self.raw).to_bytes(4, "big")
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Principal.from_text({self.text!r})"
+
+
+Principal.ANONYMOUS = Principal(_ANONYMOUS)
+Principal.MANAGEMENT = Principal(b"")
