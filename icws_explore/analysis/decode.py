@@ -1,0 +1,195 @@
+"""What each frame of a capture is, through every layer down to the application's value.
+
+A frame that does not decode is a result too: kind "malformed", with the error, and with whatever
+the outer layers gave. Nothing here raises for bytes that somebody sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from icws_explore.capture import Capture, Frame
+from icws_explore.protocol import candid
+from icws_explore.protocol.arguments import OpenArgs, decode_message_args, decode_open_args
+from icws_explore.protocol.envelope import Envelope
+from icws_explore.protocol.errors import DecodeError, DidError
+from icws_explore.protocol.messages import CanisterMessage, Handshake, WebsocketMessage
+from icws_explore.protocol.service_messages import (
+    AckMessage,
+    CloseMessage,
+    KeepAliveMessage,
+    OpenMessage,
+    ServiceMessage,
+    decode_service,
+)
+
+Kind = Literal[
+    "handshake", "open_request", "message", "keep_alive", "open", "ack", "close", "app", "malformed", "control"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrame:
+    """A frame and all that could be read of it; what a layer does not have is None.
+
+    ``number`` counts the capture's frames from 0. ``value`` is the application's message as Python
+    data (``has_value`` tells a null from no value). ``error`` is the first fault, for "malformed"
+    and for an application message that is not of the declared type.
+    """
+
+    number: int
+    frame: Frame
+    kind: Kind
+    summary: str
+    sequence_num: int | None = None
+    handshake: Handshake | None = None
+    envelope: Envelope | None = None
+    open_args: OpenArgs | None = None
+    canister_message: CanisterMessage | None = None
+    message: WebsocketMessage | None = None
+    service: ServiceMessage | None = None
+    value: Any = None
+    has_value: bool = False
+    error: DecodeError | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the frame's payload."""
+        return len(self.frame.data)
+
+
+def application_type(capture: Capture) -> candid.Type | None:
+    """The declared type of application messages, or None where the capture names none it can use."""
+    if capture.info.app_type is None:
+        return None
+    try:
+        return candid.parse_type(capture.info.app_type)
+    except DidError:
+        return None
+
+
+def decode_frames(capture: Capture, *, start: int = 0) -> Iterator[DecodedFrame]:
+    """The capture's frames from number ``start`` on, decoded one by one."""
+    app_type = application_type(capture)
+    for number in range(start, len(capture.frames)):
+        yield decode_frame(capture.frames[number], number=number, app_type=app_type)
+
+
+def decode_frame(frame: Frame, *, number: int = 0, app_type: candid.Type | None = None) -> DecodedFrame:
+    """One frame through every layer. Never raises for what the frame holds."""
+    blank = DecodedFrame(number, frame, "malformed", "")
+    if frame.op == "close":
+        return replace(blank, kind="control", summary=_close_summary(frame))
+    if frame.op in ("ping", "pong"):
+        return replace(blank, kind="control", summary=f"WebSocket {frame.op}, {len(frame.data)} bytes")
+    if frame.op == "text":
+        shown = frame.data[:60].decode("utf-8", "replace")
+        return replace(blank, summary=f"text frame {shown!r}: the protocol has binary frames only")
+    decode = _decode_out if frame.direction == "out" else _decode_in
+    try:
+        return decode(blank, app_type)
+    except DecodeError as error:
+        return replace(blank, error=error, summary=str(error))
+
+
+def _decode_in(blank: DecodedFrame, app_type: candid.Type | None) -> DecodedFrame:
+    data = blank.frame.data
+    try:
+        handshake = Handshake.decode(data)
+    except DecodeError:
+        pass  # not the handshake, then a canister message or nothing
+    else:
+        return replace(
+            blank, kind="handshake", handshake=handshake, summary=f"gateway {handshake.gateway_principal.short}"
+        )
+    outer = CanisterMessage.decode(data)
+    partial = replace(blank, canister_message=outer)
+    try:
+        message = WebsocketMessage.decode(outer.content)
+    except DecodeError as error:
+        return replace(partial, error=error, summary=str(error))
+    return _content(replace(partial, message=message, sequence_num=message.sequence_num), app_type)
+
+
+def _decode_out(blank: DecodedFrame, app_type: candid.Type | None) -> DecodedFrame:
+    envelope = Envelope.decode_frame(blank.frame.data)
+    partial = replace(blank, envelope=envelope)
+    method = envelope.content.get("method_name")
+    arg = envelope.content.get("arg")
+    if method not in ("ws_open", "ws_message") or not isinstance(arg, bytes):
+        fault = DecodeError("envelope", f"calls {str(method)[:40]!r}, which is neither ws_open nor ws_message")
+        return replace(partial, error=fault, summary=str(fault))
+    try:
+        if method == "ws_open":
+            args = decode_open_args(arg)
+            summary = f"ws_open, client nonce {args.client_nonce}"
+            return replace(partial, kind="open_request", open_args=args, summary=summary)
+        message = decode_message_args(arg)
+    except DecodeError as error:
+        return replace(partial, error=error, summary=str(error))
+    return _content(replace(partial, message=message, sequence_num=message.sequence_num), app_type)
+
+
+def _content(partial: DecodedFrame, app_type: candid.Type | None) -> DecodedFrame:
+    """The innermost layer: a service message, or the application's."""
+    message = partial.message
+    assert message is not None
+    if message.is_service_message:
+        try:
+            service = decode_service(message.content)
+        except DecodeError as error:
+            return replace(partial, error=error, summary=str(error))
+        kind, summary = _service_summary(service)
+        return replace(partial, kind=kind, service=service, summary=summary)
+    kind = "app" if partial.frame.direction == "in" else "message"
+    try:
+        values = candid.decode(message.content, None if app_type is None else [app_type])
+    except DecodeError as error:
+        return replace(partial, kind=kind, error=error, summary=f"{len(message.content)} bytes: {error}")
+    value = values[0] if values else None
+    return replace(partial, kind=kind, value=value, has_value=bool(values), summary=value_text(value))
+
+
+def _service_summary(service: ServiceMessage) -> tuple[Kind, str]:
+    match service:
+        case OpenMessage(client_key=key):
+            return "open", f"opened for {key.client_principal.short}, nonce {key.client_nonce}"
+        case AckMessage(last_incoming_sequence_num=last):
+            return "ack", f"the canister has received up to {last}"
+        case KeepAliveMessage(last_incoming_sequence_num=last):
+            return "keep_alive", f"the client has received up to {last}"
+        case CloseMessage(reason=reason):
+            return "close", f"the canister closed: {reason}"
+
+
+def _close_summary(frame: Frame) -> str:
+    by = "the gateway's side" if frame.direction == "in" else "the client"
+    if frame.code == 1006:
+        return "the connection was lost (1006)"
+    code = "no code" if frame.code in (None, 1005) else str(frame.code)
+    return f"closed by {by}: {code}" + (f" {frame.reason!r}" if frame.reason else "")
+
+
+def value_text(value: Any, limit: int = 100) -> str:
+    """An application value on one line, cut at ``limit`` characters."""
+    text = " ".join(_plain(value, 4).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _plain(value: Any, depth: int) -> str:
+    """Like repr, but reads as data: bytes as hex, containers cut after some items."""
+    if isinstance(value, bytes):
+        return f"0x{value[:32].hex()}{'…' if len(value) > 32 else ''}"
+    if depth == 0:
+        return "…"
+    if isinstance(value, dict):
+        parts = [f"{key}: {_plain(item, depth - 1)}" for key, item in list(value.items())[:12]]
+        return "{" + ", ".join(parts) + (", …" if len(value) > 12 else "") + "}"
+    if isinstance(value, (list, tuple)):
+        parts = [_plain(item, depth - 1) for item in value[:12]]
+        return "[" + ", ".join(parts) + (", …" if len(value) > 12 else "") + "]"
+    if isinstance(value, str):
+        return repr(value if len(value) <= 200 else value[:200] + "…")
+    return str(value)

@@ -1,0 +1,107 @@
+"""Every canister message of a capture, verified at the time it was received."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from icws_explore.capture import Capture
+from icws_explore.protocol.constants import FIRST_SEQUENCE_NUM, MAX_CERTIFICATE_AGE_S, NS_PER_S
+from icws_explore.protocol.errors import IcwsError, PrincipalError
+from icws_explore.protocol.messages import ClientKey
+from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.steps import Step, first_failure
+from icws_explore.protocol.verify import check_message
+
+from .decode import DecodedFrame, decode_frames
+
+# A capture may begin in mid-session or hold no ws_open: these two then cannot be judged, and that
+# alone does not make a message bad.
+_MAY_BE_UNJUDGED = frozenset({"sequence", "client_key"})
+
+
+@dataclass(frozen=True, slots=True)
+class MessageVerdict:
+    """The walk over one canister message. ``frame`` is its number in the capture, from 0."""
+
+    frame: int
+    key: str
+    steps: tuple[Step, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Authentic: every step holds; sequence and client_key may be unjudged for want of facts."""
+        return all(step.ok or (step.ok is None and step.step in _MAY_BE_UNJUDGED) for step in self.steps)
+
+    @property
+    def failure(self) -> Step | None:
+        return first_failure(self.steps)
+
+
+@dataclass(slots=True)
+class _SessionFacts:
+    """What the walk over one session has learned so far."""
+
+    client_key: ClientKey | None = None
+    canister_id: Principal | None = None
+    expected: int | None = None
+
+
+def verify_capture(
+    capture: Capture, *, root_key: bytes | None = None, canister_id: Principal | None = None
+) -> Iterator[MessageVerdict]:
+    """Each canister message of ``capture``, walked in the order of the frames.
+
+    ``root_key`` (DER) and ``canister_id`` override what the capture says. Certificates are judged at
+    the time of receipt, so that an old capture stays valid. Raises IcwsError when no root key is known.
+    """
+    key = capture.info.root_key if root_key is None else root_key
+    if key is None:
+        raise IcwsError("the capture names no root key: say which network it is from (--root-key or --network)")
+    yield from verify_frames(decode_frames(capture), capture, root_key=key, canister_id=canister_id)
+
+
+def verify_frames(
+    frames: Iterable[DecodedFrame], capture: Capture, *, root_key: bytes, canister_id: Principal | None = None
+) -> Iterator[MessageVerdict]:
+    """As `verify_capture`, over frames that are decoded already."""
+    configured = canister_id or _configured_canister(capture)
+    sessions: dict[str | None, _SessionFacts] = {}
+    for decoded in frames:
+        facts = sessions.setdefault(decoded.frame.session, _SessionFacts(canister_id=configured))
+        _learn(facts, decoded)
+        if decoded.canister_message is None:
+            continue
+        expected = FIRST_SEQUENCE_NUM if facts.expected is None and facts.client_key else facts.expected
+        steps = check_message(
+            decoded.canister_message,
+            canister_id=facts.canister_id or Principal.MANAGEMENT,
+            root_key=root_key,
+            now_ns=round(decoded.frame.t * NS_PER_S),
+            max_age_s=MAX_CERTIFICATE_AGE_S,
+            client_key=facts.client_key,
+            expected_sequence_num=expected,
+        )
+        if decoded.sequence_num is not None:
+            facts.expected = decoded.sequence_num + 1  # go on from here: one gap is one finding
+        yield MessageVerdict(decoded.number, decoded.canister_message.key, tuple(steps))
+
+
+def _configured_canister(capture: Capture) -> Principal | None:
+    try:
+        return Principal.from_text(capture.info.canister_id) if capture.info.canister_id else None
+    except PrincipalError:
+        return None
+
+
+def _learn(facts: _SessionFacts, decoded: DecodedFrame) -> None:
+    """Take the client key and, unless configured, the canister from the session's ws_open."""
+    if decoded.envelope is None or facts.client_key is not None:
+        return
+    content = decoded.envelope.content
+    try:
+        if decoded.open_args is not None:
+            facts.client_key = ClientKey(Principal.of(content["sender"]), decoded.open_args.client_nonce)
+        facts.canister_id = facts.canister_id or Principal.of(content["canister_id"])
+    except (KeyError, PrincipalError):
+        return  # an envelope without these is the envelope checks' business
