@@ -1,0 +1,63 @@
+"""What every test shares: the golden vectors, and a visible reason where the machine lacks something.
+
+A marker (`node`, `browser`) says what a test needs. Where it is missing the test is skipped with the
+reason; with CI=true it fails, so that nothing is skipped there unnoticed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from support import machine
+
+VECTORS = Path(__file__).parent / "vectors"
+NEEDS: dict[str, Callable[[], str | None]] = {"node": machine.node_lacks, "browser": machine.browser_lacks}
+
+# A shared machine stalls now and then: a slow example is no failure. CI repeats itself.
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if machine.in_ci() else "default"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, lacks in NEEDS.items():
+        if item.get_closest_marker(marker) is None:
+            continue
+        reason = lacks()
+        if reason is not None and machine.in_ci():
+            pytest.fail(f"{reason} (CI skips nothing)", pytrace=False)
+        elif reason is not None:
+            pytest.skip(reason)
+
+
+@cache
+def _read_vectors(name: str) -> Any:
+    return json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Callable[[str], Any]:
+    """`vectors("hashtrees")` is tests/vectors/hashtrees.json, read once. Treat it as read-only."""
+    return _read_vectors
+
+
+@pytest.fixture(scope="session")
+def node_peers() -> Path:
+    """The folder whose node_modules hold the real JavaScript SDK (mark the test `node`)."""
+    return machine.NODE_PEERS
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The Chromium to give Playwright as executable_path (mark the test `browser`)."""
+    path = machine.chromium()
+    assert path is not None, "mark the test with `browser`"
+    return path
