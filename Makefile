@@ -28,11 +28,12 @@ lab: $(READY) ## JupyterLab on the index notebook
 bench: $(READY) ## what decoding, verifying and a lab cost on this machine
 	$(BIN)/python -m bench
 
-lint: $(READY) ## ruff and mypy --strict
+lint: $(READY) ## ruff (rules and format) and mypy --strict
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-lock: $(READY) ## resolve the packages anew into requirements.lock
+lock: ## resolve the packages anew into requirements.lock (in an environment that is set up)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --extra dev \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	  --output-file requirements.lock pyproject.toml
