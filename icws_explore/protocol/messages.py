@@ -175,7 +175,7 @@ def parse_message_key(key: str) -> tuple[Principal, int]:
 
 def check_u64(name: str, value: int) -> int:
     """``value``, if a u64 holds it. Raises ValueMismatchError."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_U64:
+    if type(value) is not int or not 0 <= value <= MAX_U64:
         raise ValueMismatchError(name, f"{_shown(value)} is not a 64-bit unsigned integer")
     return value
 

@@ -1,0 +1,98 @@
+"""Request ids: the representation-independent hash of a map.
+
+Source: interface specification, "Request id". Each field becomes hash(name) ‖ hash(value); the
+pairs are sorted as bytes, joined and hashed again, so neither the order of the fields nor the
+encoding changes the id. Everything is SHA-256.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from .errors import ValueMismatchError
+from .principal import Principal
+
+MAX_DEPTH = 64  # of nested maps and arrays; a request is 3 deep
+
+
+class FieldHash(NamedTuple):
+    """One field's part of a request id."""
+
+    name: str
+    key_hash: bytes
+    value_hash: bytes
+
+
+def request_id(content: Mapping[str, Any]) -> bytes:
+    """The 32 bytes that name a request, and that its sender signs.
+
+    Values: text, bytes, Principal, unsigned int of any size, list or tuple, mapping. A None is an
+    absent option and is left out, as serde and the agents do. Raises ValueMismatchError for
+    anything else.
+    """
+    return _hash_map(content, "", 0)
+
+
+def request_id_fields(content: Mapping[str, Any]) -> list[FieldHash]:
+    """The parts of ``request_id``, in the order in which they are hashed."""
+    return _fields(content, "", 0)
+
+
+def hash_value(value: object) -> bytes:
+    """The 32 bytes that stand for one value in a request id. Raises ValueMismatchError."""
+    return _hash_value(value, "", 0)
+
+
+def _fields(content: Mapping[str, Any], path: str, depth: int) -> list[FieldHash]:
+    hashes = []
+    for name, value in content.items():
+        if not isinstance(name, str):
+            raise ValueMismatchError(path, f"has a field name that is {type(name).__name__}, not text")
+        if value is not None:
+            here = f"{path}.{name}" if path else name
+            hashes.append(FieldHash(name, sha256(_utf8(name, here)).digest(), _hash_value(value, here, depth + 1)))
+    return sorted(hashes, key=lambda field: (field.key_hash, field.value_hash))
+
+
+def _hash_map(content: Mapping[str, Any], path: str, depth: int) -> bytes:
+    fields = _fields(content, path, depth)
+    return sha256(b"".join(field.key_hash + field.value_hash for field in fields)).digest()
+
+
+def _hash_value(value: object, path: str, depth: int) -> bytes:
+    if depth > MAX_DEPTH:
+        raise ValueMismatchError(path, f"is nested deeper than {MAX_DEPTH}")
+    match value:
+        case bytes():
+            return sha256(value).digest()
+        case str():
+            return sha256(_utf8(value, path)).digest()
+        case Principal():
+            return sha256(value.raw).digest()
+        case int() if not isinstance(value, bool) and value >= 0:
+            return sha256(_leb128(value)).digest()
+        case list() | tuple():
+            joined = b"".join(_hash_value(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value))
+            return sha256(joined).digest()
+        case Mapping():
+            return _hash_map(value, path, depth)
+    kind = "a negative number" if isinstance(value, int) and not isinstance(value, bool) else type(value).__name__
+    raise ValueMismatchError(path, f"is {kind}, which no request holds")
+
+
+def _utf8(text: str, path: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueMismatchError(path, "is not Unicode text (a lone surrogate)") from error
+
+
+def _leb128(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
