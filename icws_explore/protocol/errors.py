@@ -15,6 +15,7 @@
     ├── StateError           we used a state machine wrongly (send before open, …)
     ├── CaptureError         a capture file that cannot be read or written
     ├── ConnectError         nobody there, not a gateway, no such network or canister
+    ├── SessionClosedError   the session ended; says the close code and reason
     └── LabError             the embedded network could not do what was asked
 
 The facts are attributes as well as text, so that views and rules need not parse messages.
@@ -102,6 +103,17 @@ class CaptureError(IcwsError):
 
 class ConnectError(IcwsError):
     """A gateway, a network or a canister cannot be reached, or is not what it should be."""
+
+
+class SessionClosedError(IcwsError):
+    """The session is over. ``code`` and ``reason`` are the WebSocket's (1005: none given, 1006: lost)."""
+
+    def __init__(self, code: int, reason: str, detail: str = "") -> None:
+        self.code = code
+        self.reason = reason
+        self.detail = detail
+        text = f"the session is closed ({code}{f' {reason}' if reason else ''})"
+        super().__init__(f"{text}: {detail}" if detail else text)
 
 
 class LabError(IcwsError):

@@ -1,0 +1,212 @@
+"""`icws_explore.connect`: from a gateway's address to an open session, with errors that say what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import ssl as tls
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from icws_explore.protocol.client import ClientConfig, ClientMachine
+from icws_explore.protocol.identity import Identity
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as open_websocket
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+
+from icws_explore.capture import Capture, CaptureWriter
+from icws_explore.protocol import candid, cbor
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAX_CERTIFICATE_AGE_S
+from icws_explore.protocol.errors import ConnectError, SessionClosedError
+from icws_explore.protocol.principal import Principal
+
+from .clock import Clock, RealClock
+from .connection import Connection, Observer
+from .http import Network, is_loopback
+from .preflight import find_application_type, require_websocket_canister
+from .session import Session
+from .target import Endpoint, Target, check_gateway_url, resolve_app_type, resolve_identity, session_info
+
+HANDSHAKE_PATIENCE_S: Final = 10.0  # real seconds in which a gateway sends its first frame
+
+
+class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
+    """Open a live IC WebSocket session.
+
+    ``await connect(lab)`` or ``async with connect(lab) as session``; or to anything else::
+
+        connect("wss://gateway.example", network="https://icp-api.io", canister="aaaaa-aa",
+                identity="me.pem", app_type="type Msg = record { text : text };")
+
+    ``network`` is where the root key is asked for (pinned for mainnet); ``root_key`` (DER) gives it
+    directly. ``identity`` is an Identity, a PEM file, Internet Identity's delegation JSON, or None
+    for a fresh Ed25519 key. ``app_type`` is Candid text, a .did text or a .did file; without it the
+    canister's public ``candid:service`` metadata is asked. ``ack_interval_ms`` must be the canister's
+    own. ``record`` names an .icws file that is written frame by frame. ``wait_open=False`` returns
+    before the canister has answered.
+
+    Raises ConnectError, IdentityError, DidError, PrincipalError or SessionClosedError, each in a
+    line that says what to do.
+    """
+
+    def __init__(
+        self,
+        gateway: str | Endpoint,
+        *,
+        network: str | None = None,
+        canister: Principal | str | bytes | None = None,
+        identity: Identity | str | os.PathLike[str] | Any | None = None,
+        app_type: candid.Type | str | os.PathLike[str] | None = None,
+        root_key: bytes | None = None,
+        ack_interval_ms: int | None = None,
+        max_certificate_age_s: int = MAX_CERTIFICATE_AGE_S,
+        clock: Clock | None = None,
+        record: str | os.PathLike[str] | None = None,
+        ssl: tls.SSLContext | None = None,
+        wait_open: bool = True,
+    ) -> None:
+        if not isinstance(gateway, str):
+            network = network or gateway.network_url
+            canister = canister or gateway.canister_id
+            root_key = root_key or gateway.root_key
+            app_type = gateway.app_did if app_type is None else app_type
+            ack_interval_ms = ack_interval_ms or gateway.ack_interval_ms
+            clock = clock or gateway.clock
+            gateway = gateway.gateway_url
+        if canister is None:
+            raise ConnectError("no canister: say which one to talk to, as canister=… (--canister)")
+        if network is None and root_key is None:
+            raise ConnectError("no network: say where the root key is to be had, as network=… (--network)")
+        self._target = Target(
+            gateway_url=check_gateway_url(gateway),
+            network_url=network,
+            canister_id=Principal.of(canister),
+            identity=resolve_identity(identity),
+            root_key=root_key,
+            app_type=resolve_app_type(app_type),
+            ack_interval_ms=ack_interval_ms or ACK_INTERVAL_MS,
+            max_certificate_age_s=max_certificate_age_s,
+            clock=clock or RealClock(),
+            record=None if record is None else Path(record),
+            ssl=ssl,
+            wait_open=wait_open,
+        )
+        self._session: Session | None = None
+
+    def __await__(self) -> Generator[Any, None, Session]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Session:
+        return await self._open()
+
+    async def __aexit__(
+        self, _t: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def _open(self) -> Session:
+        target = await _ask_network(self._target)
+        machine = ClientMachine(
+            ClientConfig(
+                canister_id=target.canister_id,
+                root_key=target.root_key,
+                ack_interval_ms=target.ack_interval_ms,
+                max_certificate_age_s=target.max_certificate_age_s,
+            ),
+            target.identity,
+            entropy=secrets.token_bytes,
+        )
+        capture = Capture(session_info(target))
+        session = Session(machine, target.clock, capture, target.app_type)
+
+        async def make(observe: Observer) -> Connection:
+            socket = await _open_socket(target)
+            writer = None if target.record is None else CaptureWriter(target.record, capture.info)
+            return Connection(socket, machine, target.clock, capture, writer, observe)
+
+        await session.start(make)
+        self._session = session
+        if target.wait_open:
+            await _await_open(session, target)
+        return session
+
+
+async def _ask_network(target: Target) -> Target:
+    """The target with what only the network can tell, and a first look at the canister."""
+    if target.network_url is None:
+        return target
+    async with Network(target.network_url, clock=target.clock) as network:
+        root_key = target.root_key or await network.root_key()
+        await require_websocket_canister(network, target.canister_id)
+        app_type = target.app_type or await find_application_type(network, target.canister_id, root_key)
+    return replace(target, root_key=root_key, app_type=app_type)
+
+
+async def _open_socket(target: Target) -> ClientConnection:
+    url = target.gateway_url
+    try:
+        return await open_websocket(
+            url,
+            ssl=target.ssl,
+            proxy=None if is_loopback(url) else True,
+            ping_interval=None,  # the real gateway ends a session that pings
+            compression=None,
+            max_size=cbor.MAX_SIZE,
+        )
+    except InvalidStatus as error:
+        status = error.response.status_code
+        raise ConnectError(f"{url} answers HTTP {status}, not a WebSocket: check the gateway's URL and path") from error
+    except (InvalidURI, InvalidHandshake) as error:
+        raise ConnectError(f"{url} is not a WebSocket server: {error}; check the gateway's URL") from error
+    except TimeoutError as error:
+        raise ConnectError(f"{url} accepts connections but does not answer: is it a gateway?") from error
+    except tls.SSLError as error:
+        raise ConnectError(f"no TLS with {url}: {error.reason or error}; is it a ws:// gateway?") from error
+    except OSError as error:
+        raise ConnectError(
+            f"nobody listens at {url} ({_os_reason(error)}): start a gateway or correct the URL"
+        ) from error
+
+
+async def _await_open(session: Session, target: Target) -> None:
+    """Wait for the OpenMessage, and say what failed on the way in terms of what to do."""
+    opening = asyncio.ensure_future(session.wait_open())
+    done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_PATIENCE_S)
+    try:
+        if not done and not session.capture.frames:
+            raise ConnectError(
+                f"{target.gateway_url} sent no handshake in {HANDSHAKE_PATIENCE_S:g} s: "
+                "it is not an IC WebSocket gateway, or one older than 1.1.0"
+            )
+        await opening
+    except SessionClosedError as error:
+        await session.close()
+        raise ConnectError(_why_not_open(session, target, error)) from error
+    except BaseException:
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        await session.close()
+        raise
+
+
+def _why_not_open(session: Session, target: Target, error: SessionClosedError) -> str:
+    frames = [frame for frame in session.capture.frames if frame.op != "close"]
+    if not frames:
+        return f"{target.gateway_url} closed before its handshake ({error.code}): is it an IC WebSocket gateway?"
+    if session.state == "handshake" or len(frames) == 1:
+        return f"{target.gateway_url} is not an IC WebSocket gateway: {error.detail or error}"
+    if error.reason == "Open connection timeout":
+        return (
+            f"canister {target.canister_id} did not open the session within 60 s; the gateway tells no reasons: "
+            "check the canister id, the machine's clock, and the canister's logs"
+        )
+    return f"the session did not open: {error}"
+
+
+def _os_reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__

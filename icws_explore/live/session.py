@@ -1,0 +1,253 @@
+"""A live session as its user holds it: send and receive values, look at the capture, leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from icws_explore.protocol.client import ClientMachine
+
+from icws_explore.analysis.verify import MessageVerdict, verify_capture
+from icws_explore.capture import Capture
+from icws_explore.protocol import candid
+from icws_explore.protocol.client_events import CanisterClosed, Event, Failed, MessageReceived
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.errors import SessionClosedError, StateError
+from icws_explore.protocol.messages import ClientKey, WebsocketMessage
+from icws_explore.protocol.principal import Principal
+
+from .clock import Clock
+from .connection import LOST, Connection, Observer
+from .loop import LIVE, LoopThread, Signal, from_thread
+
+T = TypeVar("T")
+MakeConnection = Callable[[Observer], Coroutine[Any, Any, Connection]]
+
+
+class Session:
+    """An open IC WebSocket session; made by `icws_explore.connect`.
+
+    Runs on a loop of its own, so that a busy notebook cell does not delay its keep-alives; its
+    coroutines can be awaited on any loop. Use as an async context manager, or call `close`.
+    Iterating gives the application's messages until the session ends.
+    """
+
+    def __init__(self, machine: ClientMachine, clock: Clock, capture: Capture, app_type: candid.Type | None) -> None:
+        self.capture = capture
+        self.clock = clock
+        self.app_type = app_type
+        self.failures: list[str] = []  # the texts that the real SDK would hand to onerror
+        self._machine = machine
+        self._connection: Connection | None = None
+        self._thread: LoopThread | None = None
+        self._running: Future[None] | None = None
+        self._messages: deque[WebsocketMessage] = deque()
+        self._changed = Signal()
+        self._observers: list[Callable[[Event], None]] = []
+
+    # -- what it is ------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """The client machine's state, in the words of its transition table."""
+        return str(self._machine.state)
+
+    @property
+    def client_key(self) -> ClientKey:
+        """Who this session is for the canister: our principal and the nonce drawn for it."""
+        return self._machine.client_key
+
+    @property
+    def principal(self) -> Principal:
+        return self.client_key.client_principal
+
+    @property
+    def is_open(self) -> bool:
+        return self._machine.is_open and self.close_code is None
+
+    @property
+    def close_code(self) -> int | None:
+        """The WebSocket close code once the session has ended, 1006 where the connection was lost."""
+        return None if self._connection is None else self._connection.close_code
+
+    @property
+    def close_reason(self) -> str:
+        return "" if self._connection is None else self._connection.close_reason
+
+    @property
+    def deadlines(self) -> dict[str, float]:
+        """Seconds of protocol time left to each time-out that is running."""
+        now = self.clock.now_ns()
+        return {name: (at - now) / NS_PER_S for name, at in self._machine.deadlines.items()}
+
+    def frames(self) -> Any:
+        """The capture so far as a DataFrame."""
+        from icws_explore.analysis.table import frame_table
+
+        return frame_table(self.capture)
+
+    def verify(self) -> list[MessageVerdict]:
+        """The walk over each canister message received so far."""
+        return list(verify_capture(self.capture))
+
+    def watch(self, observer: Callable[[Event], None]) -> None:
+        """Call ``observer`` with every event of the client machine, on the session's own thread."""
+        self._observers.append(observer)
+
+    def __repr__(self) -> str:
+        closed = "" if self.close_code is None else f", closed {self.close_code} {self.close_reason}".rstrip()
+        return f"<Session of {self.principal.short}: {self.state}, {len(self.capture)} frames{closed}>"
+
+    # -- what it does ----------------------------------------------------------------------------
+
+    async def send(self, value: Any) -> None:
+        """Send an application message: a Python value of the declared type.
+
+        Raises ValueMismatchError where it does not fit, StateError where no type is known,
+        SessionClosedError when the session is over.
+        """
+        if self.app_type is None:
+            raise StateError(
+                "the type of application messages is not known: pass app_type= to connect, or use send_bytes"
+            )
+        await self.send_bytes(candid.encode([self.app_type], [value]))
+
+    async def send_bytes(self, content: bytes) -> None:
+        """Send an application message that is encoded already."""
+
+        async def work() -> None:
+            if self._connection is None or self.close_code is not None:
+                raise self._closed()
+            self._connection.send(content)
+
+        await self._there(work())
+
+    async def receive(self, timeout: float | None = None) -> Any:
+        """The next application message as a Python value.
+
+        ``timeout`` is in real seconds; TimeoutError when it passes. Raises SessionClosedError when
+        the session is over and nothing is left to read.
+        """
+        return self.decode(await self.receive_message(timeout))
+
+    async def receive_message(self, timeout: float | None = None) -> WebsocketMessage:
+        """As `receive`, with the message around the value: sequence number, timestamp, bytes."""
+        if self._thread is None and self._messages:
+            return self._messages.popleft()
+        return await self._there(self._next(timeout))
+
+    def decode(self, message: WebsocketMessage) -> Any:
+        """The value in an application message. Raises CandidError."""
+        values = candid.decode(message.content, None if self.app_type is None else [self.app_type])
+        return values[0] if values else None
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self._iterate()
+
+    async def _iterate(self) -> AsyncIterator[Any]:
+        while True:
+            try:
+                yield await self.receive()
+            except SessionClosedError:
+                return
+
+    async def close(self) -> None:
+        """End the session with code 1000 and wait until nothing of it runs any more."""
+        if self._running is None:
+            return
+        connection = self._connection
+
+        async def work() -> None:
+            if connection is not None and connection.close_code is None:
+                connection.close()
+
+        if not self._running.done():
+            await self._there(work())
+        await self.wait_closed()
+
+    async def wait_closed(self) -> None:
+        """Wait until the session has ended, whoever ends it, and free what it held."""
+        if self._running is None:
+            return
+        await asyncio.shield(asyncio.wrap_future(self._running))
+        self._release()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _t: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # -- how it runs -----------------------------------------------------------------------------
+
+    async def start(self, make: MakeConnection) -> None:
+        """Open the socket with ``make`` on the session's loop, and begin to run."""
+        self._thread = LIVE.acquire()
+        try:
+            self._connection = await from_thread(self._thread, make(self._observe))
+        except BaseException:
+            self._release()
+            raise
+        self._running = self._thread.submit(self._run(self._connection))
+
+    async def wait_open(self) -> None:
+        """Wait for the canister's OpenMessage. Raises SessionClosedError when it does not come."""
+
+        async def work() -> None:
+            await self._until(lambda: self._machine.is_open)
+            if not self._machine.is_open:
+                raise self._closed()
+
+        await self._there(work())
+
+    async def _run(self, connection: Connection) -> None:
+        try:
+            await connection.run()
+        finally:
+            self._changed.set()
+
+    def _observe(self, event: Event) -> None:
+        match event:
+            case MessageReceived(message=message):
+                self._messages.append(message)
+            case Failed(text=text):
+                self.failures.append(text)
+            case CanisterClosed(reason=reason):
+                self.failures.append(f"the canister closed the session: {reason}")
+        for observer in self._observers:
+            observer(event)
+        self._changed.set()
+
+    async def _until(self, true: Callable[[], object]) -> None:
+        """Wait for ``true()`` or for the end of the session."""
+        while not true() and self.close_code is None:
+            await self._changed.wait()
+
+    async def _next(self, timeout: float | None) -> WebsocketMessage:
+        async with asyncio.timeout(timeout):
+            await self._until(lambda: self._messages)
+        if not self._messages:
+            raise self._closed()
+        return self._messages.popleft()
+
+    async def _there(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` on the session's loop and wait for it on this one."""
+        if self._thread is None:
+            work.close()
+            raise self._closed()
+        return await from_thread(self._thread, work)
+
+    def _closed(self) -> SessionClosedError:
+        detail = self.failures[-1] if self.failures else ""
+        return SessionClosedError(self.close_code or LOST, self.close_reason, detail)
+
+    def _release(self) -> None:
+        if self._thread is not None:
+            self._thread = None
+            LIVE.release()

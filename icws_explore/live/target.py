@@ -1,0 +1,96 @@
+"""Where a session goes and with what: everything that `connect` takes, checked and resolved."""
+
+from __future__ import annotations
+
+import os
+import ssl as tls
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from icws_explore.protocol.identity import Ed25519Identity, Identity, identity_of
+from icws_explore.protocol.keyfiles import load_identity
+
+from icws_explore.capture import SessionInfo
+from icws_explore.protocol import candid
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.errors import ConnectError, IdentityError
+from icws_explore.protocol.principal import Principal
+
+from .clock import Clock
+from .did_file import read_app_type
+
+
+class Endpoint(Protocol):
+    """What a lab offers to connect to; whatever has these attributes will do."""
+
+    gateway_url: str
+    network_url: str
+    canister_id: Any
+    root_key: bytes
+    app_did: str
+    clock: Clock
+    ack_interval_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Everything that a session needs to know, resolved."""
+
+    gateway_url: str
+    network_url: str | None
+    canister_id: Principal
+    identity: Identity
+    root_key: bytes | None
+    app_type: candid.Type | None
+    ack_interval_ms: int
+    max_certificate_age_s: int
+    clock: Clock
+    record: Path | None
+    ssl: tls.SSLContext | None
+    wait_open: bool
+
+
+def check_gateway_url(url: str) -> str:
+    """``url`` as it is. Raises ConnectError unless it is ws(s)://host."""
+    try:
+        parts = urlsplit(url)
+        port_ok = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_ok = urlsplit(""), False
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or not port_ok:
+        raise ConnectError(f"{url!r} is not a gateway URL: write ws://127.0.0.1:8080 or wss://gateway.example")
+    return url
+
+
+def resolve_identity(value: Any) -> Identity:
+    """An identity from whatever ``connect`` takes. Raises IdentityError; anonymous is refused."""
+    if value is None:
+        return Ed25519Identity.generate()
+    identity = load_identity(value) if isinstance(value, (str, os.PathLike)) else identity_of(value)
+    if identity.principal.is_anonymous:
+        raise IdentityError("the anonymous identity cannot open a session: pass a key, or none to get a fresh one")
+    return identity
+
+
+def resolve_app_type(value: candid.Type | str | os.PathLike[str] | None) -> candid.Type | None:
+    """A Candid type from a type, Candid text, .did text or a .did file. Raises DidError."""
+    return value if value is None or isinstance(value, candid.Type) else read_app_type(value)
+
+
+def session_info(target: Target) -> SessionInfo:
+    started = datetime.fromtimestamp(target.clock.now_ns() / NS_PER_S, UTC)
+    return SessionInfo(
+        gateway_url=target.gateway_url,
+        network_url=target.network_url,
+        canister_id=target.canister_id.text,
+        root_key=target.root_key,
+        client_principal=target.identity.principal.text,
+        ack_interval_ms=target.ack_interval_ms,
+        app_type=None if target.app_type is None else candid.type_text(target.app_type),
+        clock=target.clock.info,
+        origin="live",
+        started_at=started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    )
