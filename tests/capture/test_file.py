@@ -1,0 +1,134 @@
+"""`.icws` files: whatever happens to one, the whole frames before it are kept."""
+
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icws_explore.capture import Capture, CaptureWriter, Frame, SessionInfo, load, save
+from icws_explore.protocol.errors import CaptureError
+
+FRAMES = [
+    Frame(1700000000.25, "in", "binary", b"\xd9\xd9\xf7\xa0"),
+    Frame(1700000000.5, "out", "text", "grüß".encode()),
+    Frame(1700000001.0, "in", "close", b"", 4000, "Ack message timeout"),
+]
+INFO = SessionInfo(gateway_url="ws://127.0.0.1:1", root_key=b"\x01\x02", ack_interval_ms=5000)
+
+
+@pytest.fixture(params=["one.icws", "one.icws.gz"])
+def path(request, tmp_path):
+    return tmp_path / request.param
+
+
+class TestRoundTrip:
+    def test_what_is_saved_is_loaded(self, path):
+        save(Capture(INFO, list(FRAMES)), path)
+        assert load(path) == Capture(INFO, FRAMES)
+
+    def test_a_gzip_file_is_known_by_its_bytes_not_its_name(self, tmp_path):
+        packed = save(Capture(INFO, list(FRAMES)), tmp_path / "a.icws.gz")
+        other = packed.rename(tmp_path / "renamed.icws")
+        assert load(other).frames == FRAMES
+
+    def test_the_file_is_json_lines_as_documented(self, tmp_path):
+        lines = save(Capture(INFO, list(FRAMES)), tmp_path / "a.icws").read_text("utf-8").splitlines()
+        assert [set(json.loads(line)) for line in lines[1:]] == [
+            {"t", "d", "op", "b"},
+            {"t", "d", "op", "b"},
+            {"t", "d", "op", "b", "code", "reason"},
+        ]
+        assert json.loads(lines[0])["icws"] == 1
+
+
+class TestWriter:
+    def test_every_frame_is_readable_as_soon_as_it_is_written(self, path):
+        with CaptureWriter(path, INFO) as writer:
+            for count, frame in enumerate(FRAMES, start=1):
+                writer.write(frame)
+                assert load(path).frames == FRAMES[:count]
+
+    def test_a_killed_recorder_leaves_every_whole_frame(self, path):
+        script = (
+            "import os, sys, signal\n"
+            "from icws_explore.capture import CaptureWriter, Frame, SessionInfo\n"
+            "w = CaptureWriter(sys.argv[1], SessionInfo())\n"
+            "for i in range(50): w.write(Frame(i, 'in', 'binary', bytes([i]) * 100))\n"
+            "os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=30)
+        assert [frame.data[0] for frame in load(path)] == list(range(50))
+
+    def test_an_unwritable_place_is_an_error_of_one_line(self, tmp_path):
+        with pytest.raises(CaptureError, match="cannot write .*no/such"):
+            CaptureWriter(tmp_path / "no" / "such.icws", INFO)
+
+
+class TestTornFiles:
+    @given(st.integers(0, 400))
+    def test_a_plain_file_cut_anywhere_keeps_its_whole_lines(self, tmp_path_factory, cut):
+        path = tmp_path_factory.mktemp("torn") / "a.icws"
+        whole = save(Capture(INFO, list(FRAMES)), path).read_bytes()
+        first_line = whole.index(b"\n")
+        end = first_line + min(cut, len(whole) - first_line)
+        path.write_bytes(whole[:end])
+        capture = load(path)
+        assert capture.frames == FRAMES[: len(capture.frames)]
+        assert len(capture.frames) >= max(0, whole[:end].count(b"\n") - 1)
+        torn = whole[:end].rpartition(b"\n")[2]
+        complete = len(capture.frames) == whole[:end].count(b"\n")  # only the newline was lost
+        assert bool(capture.notes) == (bool(torn) and whole[:end].count(b"\n") > 0 and not complete)
+
+    @given(st.integers(1, 60))
+    def test_a_gzip_file_cut_near_its_end_keeps_frames_and_says_so(self, tmp_path_factory, cut):
+        path = tmp_path_factory.mktemp("torn") / "a.icws.gz"
+        frames = [Frame(i, "in", "binary", bytes([i] * 90)) for i in range(200)]
+        whole = save(Capture(INFO, frames), path).read_bytes()
+        path.write_bytes(whole[:-cut])
+        capture = load(path)
+        assert capture.frames == frames[: len(capture.frames)]
+        assert len(capture.frames) >= 195
+        assert capture.notes
+
+    def test_a_bad_line_in_the_middle_is_left_out_and_named(self, tmp_path):
+        path = save(Capture(INFO, list(FRAMES)), tmp_path / "a.icws")
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([*lines[:2], b'{"t": 1, "d": "sideways"}\n', b"nonsense\n", *lines[2:]]))
+        capture = load(path)
+        assert capture.frames == FRAMES
+        assert capture.notes == ['line 3 left out: "d" must be "in" or "out"', "line 4 left out: not JSON"]
+
+
+class TestUnreadable:
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            (b"", "empty"),
+            (b"\n\n", "empty"),
+            (b"PK\x03\x04", "not a capture"),
+            (b"[1]", "not a JSON object"),
+            (b'{"icws": 9}\n', '"icws" must be 1'),
+            (b"[" * 100_000, "not a capture"),
+            (b'{"icws": 1, "clock": 3}', '"clock"'),
+            (gzip.compress(b""), "empty"),
+            (b"\x1f\x8b\x08\x00garbage", "empty"),
+            ('{"log": {"version": "1.2"}}'.encode("utf-16"), "not a capture"),
+        ],
+    )
+    def test_one_line_says_what_is_wrong(self, tmp_path, content, said):
+        path = tmp_path / "bad.icws"
+        path.write_bytes(content)
+        with pytest.raises(CaptureError, match=said) as caught:
+            load(path)
+        assert "\n" not in str(caught.value)
+        assert str(path) in str(caught.value)
+
+    def test_a_missing_file_and_a_directory(self, tmp_path):
+        with pytest.raises(CaptureError, match="No such file"):
+            load(tmp_path / "nothing.icws")
+        with pytest.raises(CaptureError, match="directory"):
+            load(tmp_path)

@@ -1,0 +1,63 @@
+"""Frames to JSON and back; what is not a frame says which member is wrong."""
+
+import json
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icws_explore.capture import Frame
+from icws_explore.protocol.errors import CaptureError
+
+texts = st.none() | st.text(string.printable, max_size=20)
+frames = st.builds(
+    Frame,
+    t=st.floats(0, 4e9),
+    direction=st.sampled_from(["in", "out"]),
+    op=st.sampled_from(["binary", "text", "ping", "pong"]),
+    data=st.binary(max_size=200),
+    session=texts,
+)
+closes = st.builds(
+    Frame,
+    t=st.floats(0, 4e9),
+    direction=st.sampled_from(["in", "out"]),
+    op=st.just("close"),
+    code=st.none() | st.integers(1000, 4999),
+    reason=texts,
+    session=texts,
+)
+
+
+class TestRoundTrip:
+    @given(frames | closes)
+    def test_json_gives_the_same_frame(self, frame):
+        assert Frame.from_json(json.loads(json.dumps(frame.to_json()))) == frame
+
+
+class TestMalformed:
+    @pytest.mark.parametrize(
+        ("change", "named"),
+        [
+            ({"t": None}, '"t"'),
+            ({"t": True}, '"t"'),
+            ({"t": "1"}, '"t"'),
+            ({"t": float("nan")}, '"t"'),
+            ({"t": 1e300}, '"t"'),
+            ({"d": "up"}, '"d"'),
+            ({"d": ["in"]}, '"d"'),
+            ({"op": "blob"}, '"op"'),
+            ({"op": {}}, '"op"'),
+            ({"b": 3}, '"b"'),
+            ({"b": "a!"}, '"b"'),
+            ({"b": "ä"}, '"b"'),
+            ({"code": "1000"}, '"code"'),
+            ({"code": True}, '"code"'),
+            ({"reason": 1}, '"reason"'),
+            ({"s": 1}, '"s"'),
+        ],
+    )
+    def test_names_the_member(self, change, named):
+        with pytest.raises(CaptureError, match=named):
+            Frame.from_json({"t": 1.5, "d": "in", "op": "close", "b": "", "code": 1000} | change)
