@@ -111,7 +111,7 @@ def _decode_in(blank: DecodedFrame, app_type: candid.Type | None) -> DecodedFram
         message = WebsocketMessage.decode(outer.content)
     except DecodeError as error:
         return replace(partial, error=error, summary=str(error))
-    return _content(replace(partial, message=message, sequence_num=message.sequence_num), app_type)
+    return _content(partial, message, app_type)
 
 
 def _decode_out(blank: DecodedFrame, app_type: candid.Type | None) -> DecodedFrame:
@@ -130,13 +130,12 @@ def _decode_out(blank: DecodedFrame, app_type: candid.Type | None) -> DecodedFra
         message = decode_message_args(arg)
     except DecodeError as error:
         return replace(partial, error=error, summary=str(error))
-    return _content(replace(partial, message=message, sequence_num=message.sequence_num), app_type)
+    return _content(partial, message, app_type)
 
 
-def _content(partial: DecodedFrame, app_type: candid.Type | None) -> DecodedFrame:
+def _content(partial: DecodedFrame, message: WebsocketMessage, app_type: candid.Type | None) -> DecodedFrame:
     """The innermost layer: a service message, or the application's."""
-    message = partial.message
-    assert message is not None
+    partial = replace(partial, message=message, sequence_num=message.sequence_num)
     if message.is_service_message:
         try:
             service = decode_service(message.content)

@@ -127,7 +127,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
         async def make(observe: Observer) -> Connection:
             socket = await _open_socket(target)
             writer = None if target.record is None else CaptureWriter(target.record, capture.info)
-            return Connection(socket, machine, target.clock, capture, writer, observe)
+            return Connection(socket, machine, clock=target.clock, capture=capture, writer=writer, observe=observe)
 
         await session.start(make)
         self._session = session

@@ -27,7 +27,7 @@ NO_CODE: Final = 1005
 LOST: Final = 1006
 CLOSE_PATIENCE_S: Final = 5.0  # real seconds that a peer gets to answer a close
 
-Observer = Callable[[Event], None]
+Observer = Callable[[Event | Frame], None]
 
 
 class Connection:
@@ -37,6 +37,7 @@ class Connection:
         self,
         socket: ClientConnection,
         machine: ClientMachine,
+        *,
         clock: Clock,
         capture: Capture,
         writer: CaptureWriter | None,
@@ -136,13 +137,13 @@ class Connection:
     def _record(self, direction: Direction, op: Op, data: bytes, code: int | None = None, reason: str = "") -> None:
         frame = Frame(self._clock.now_s(), direction, op, data, code, reason if op == "close" else None)
         self.capture.frames.append(frame)
-        if self._writer is None:
-            return
-        try:
-            self._writer.write(frame)
-        except CaptureError as error:  # a full disk must not end the session
-            self._writer = None
-            self.capture.notes.append(f"recording stopped: {error}")
+        if self._writer is not None:
+            try:
+                self._writer.write(frame)
+            except CaptureError as error:  # a full disk must not end the session
+                self._writer = None
+                self.capture.notes.append(f"recording stopped: {error}")
+        self._observe(frame)
 
     def _end(self) -> None:
         """Note how the socket closed, tell the machine, close the file."""

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from icws_explore.protocol.client import ClientMachine
 
 from icws_explore.analysis.verify import MessageVerdict, verify_capture
-from icws_explore.capture import Capture
+from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
 from icws_explore.protocol.client_events import CanisterClosed, Event, Failed, MessageReceived
 from icws_explore.protocol.constants import NS_PER_S
@@ -47,7 +47,7 @@ class Session:
         self._running: Future[None] | None = None
         self._messages: deque[WebsocketMessage] = deque()
         self._changed = Signal()
-        self._observers: list[Callable[[Event], None]] = []
+        self._observers: list[Observer] = []
 
     # -- what it is ------------------------------------------------------------------------------
 
@@ -94,9 +94,23 @@ class Session:
         """The walk over each canister message received so far."""
         return list(verify_capture(self.capture))
 
-    def watch(self, observer: Callable[[Event], None]) -> None:
-        """Call ``observer`` with every event of the client machine, on the session's own thread."""
+    def watch(self, observer: Observer) -> None:
+        """Call ``observer`` with every frame and every event of the client machine, as they happen.
+
+        On the session's own thread: be quick, and hand over to your loop what takes time.
+        """
         self._observers.append(observer)
+
+    async def follow(self) -> AsyncIterator[Frame]:
+        """The capture's frames, those so far and then each as it passes, until the session ends."""
+        seen = 0
+        while True:
+            while seen < len(self.capture):
+                yield self.capture[seen]
+                seen += 1
+            if self.close_code is not None:
+                return
+            await self._there(self._more_than(seen))
 
     def __repr__(self) -> str:
         closed = "" if self.close_code is None else f", closed {self.close_code} {self.close_reason}".rstrip()
@@ -126,7 +140,7 @@ class Session:
 
         await self._there(work())
 
-    async def receive(self, timeout: float | None = None) -> Any:
+    async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109  # shorter in a cell
         """The next application message as a Python value.
 
         ``timeout`` is in real seconds; TimeoutError when it passes. Raises SessionClosedError when
@@ -134,7 +148,7 @@ class Session:
         """
         return self.decode(await self.receive_message(timeout))
 
-    async def receive_message(self, timeout: float | None = None) -> WebsocketMessage:
+    async def receive_message(self, timeout: float | None = None) -> WebsocketMessage:  # noqa: ASYNC109
         """As `receive`, with the message around the value: sequence number, timestamp, bytes."""
         if self._thread is None and self._messages:
             return self._messages.popleft()
@@ -212,7 +226,7 @@ class Session:
         finally:
             self._changed.set()
 
-    def _observe(self, event: Event) -> None:
+    def _observe(self, event: Event | Frame) -> None:
         match event:
             case MessageReceived(message=message):
                 self._messages.append(message)
@@ -224,12 +238,15 @@ class Session:
             observer(event)
         self._changed.set()
 
+    async def _more_than(self, frames: int) -> None:
+        await self._until(lambda: len(self.capture) > frames)
+
     async def _until(self, true: Callable[[], object]) -> None:
         """Wait for ``true()`` or for the end of the session."""
         while not true() and self.close_code is None:
             await self._changed.wait()
 
-    async def _next(self, timeout: float | None) -> WebsocketMessage:
+    async def _next(self, timeout: float | None) -> WebsocketMessage:  # noqa: ASYNC109
         async with asyncio.timeout(timeout):
             await self._until(lambda: self._messages)
         if not self._messages:

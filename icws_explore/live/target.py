@@ -81,6 +81,7 @@ def resolve_app_type(value: candid.Type | str | os.PathLike[str] | None) -> cand
 
 
 def session_info(target: Target) -> SessionInfo:
+    """What a capture of this session says of itself in its first line."""
     started = datetime.fromtimestamp(target.clock.now_ns() / NS_PER_S, UTC)
     return SessionInfo(
         gateway_url=target.gateway_url,
