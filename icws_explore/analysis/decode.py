@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from icws_explore.capture import Capture, Frame
+from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import OpenArgs, decode_message_args, decode_open_args
 from icws_explore.protocol.envelope import Envelope
+from icws_explore.protocol.errors import DecodeError, DidError
+from icws_explore.protocol.messages import CanisterMessage, Handshake, WebsocketMessage
 from icws_explore.protocol.service_messages import (
     AckMessage,
     CloseMessage,
@@ -20,11 +24,6 @@ from icws_explore.protocol.service_messages import (
     ServiceMessage,
     decode_service,
 )
-
-from icws_explore.capture import Capture, Frame
-from icws_explore.protocol import candid
-from icws_explore.protocol.errors import DecodeError, DidError
-from icws_explore.protocol.messages import CanisterMessage, Handshake, WebsocketMessage
 
 Kind = Literal[
     "handshake", "open_request", "message", "keep_alive", "open", "ack", "close", "app", "malformed", "control"

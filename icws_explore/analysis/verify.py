@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from icws_explore.protocol.verify import check_message
-
 from icws_explore.capture import Capture
 from icws_explore.protocol.constants import FIRST_SEQUENCE_NUM, MAX_CERTIFICATE_AGE_S, NS_PER_S
 from icws_explore.protocol.errors import IcwsError, PrincipalError
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step, first_failure
+from icws_explore.protocol.verify import check_message
 
 from .decode import DecodedFrame, decode_frames
 

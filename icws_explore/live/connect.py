@@ -12,16 +12,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from icws_explore.protocol.client import ClientConfig, ClientMachine
-from icws_explore.protocol.identity import Identity
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 
 from icws_explore.capture import Capture, CaptureWriter
 from icws_explore.protocol import candid, cbor
+from icws_explore.protocol.client import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAX_CERTIFICATE_AGE_S
 from icws_explore.protocol.errors import ConnectError, SessionClosedError
+from icws_explore.protocol.identity import Identity
 from icws_explore.protocol.principal import Principal
 
 from .clock import Clock, RealClock

@@ -13,6 +13,9 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import aiohttp
+
+from icws_explore.protocol import bls, cbor
+from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.envelope import (
     call_content,
     ingress_expiry_ns,
@@ -20,11 +23,8 @@ from icws_explore.protocol.envelope import (
     read_state_content,
     sign_envelope,
 )
-from icws_explore.protocol.identity import AnonymousIdentity, Identity
-
-from icws_explore.protocol import bls, cbor
-from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import ConnectError, DecodeError
+from icws_explore.protocol.identity import AnonymousIdentity, Identity
 from icws_explore.protocol.principal import Principal
 
 from .clock import Clock, RealClock

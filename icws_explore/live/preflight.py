@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import encode_poll_args
 from icws_explore.protocol.certificate import check_certificate
-
-from icws_explore.protocol import candid
 from icws_explore.protocol.errors import ConnectError, DidError, IcwsError
 from icws_explore.protocol.hashtree import Found, lookup
 from icws_explore.protocol.principal import Principal

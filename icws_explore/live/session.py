@@ -9,11 +9,10 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from icws_explore.protocol.client import ClientMachine
-
 from icws_explore.analysis.verify import MessageVerdict, verify_capture
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
+from icws_explore.protocol.client import ClientMachine
 from icws_explore.protocol.client_events import CanisterClosed, Event, Failed, MessageReceived
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError, StateError
@@ -140,7 +139,7 @@ class Session:
 
         await self._there(work())
 
-    async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109  # shorter in a cell
+    async def receive(self, timeout: float | None = None) -> Any:  # shorter in a cell
         """The next application message as a Python value.
 
         ``timeout`` is in real seconds; TimeoutError when it passes. Raises SessionClosedError when
@@ -148,7 +147,7 @@ class Session:
         """
         return self.decode(await self.receive_message(timeout))
 
-    async def receive_message(self, timeout: float | None = None) -> WebsocketMessage:  # noqa: ASYNC109
+    async def receive_message(self, timeout: float | None = None) -> WebsocketMessage:
         """As `receive`, with the message around the value: sequence number, timestamp, bytes."""
         if self._thread is None and self._messages:
             return self._messages.popleft()
@@ -246,7 +245,7 @@ class Session:
         while not true() and self.close_code is None:
             await self._changed.wait()
 
-    async def _next(self, timeout: float | None) -> WebsocketMessage:  # noqa: ASYNC109
+    async def _next(self, timeout: float | None) -> WebsocketMessage:
         async with asyncio.timeout(timeout):
             await self._until(lambda: self._messages)
         if not self._messages:

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from icws_explore.protocol.identity import Ed25519Identity, Identity, identity_of
-from icws_explore.protocol.keyfiles import load_identity
-
 from icws_explore.capture import SessionInfo
 from icws_explore.protocol import candid
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import ConnectError, IdentityError
+from icws_explore.protocol.identity import Ed25519Identity, Identity, identity_of
+from icws_explore.protocol.keyfiles import load_identity
 from icws_explore.protocol.principal import Principal
 
 from .clock import Clock
