@@ -1,0 +1,49 @@
+"""Hash trees: how the Internet Computer proves a part of a state by one hash.
+
+Source: interface specification, "Certification". Nodes are immutable and know their hash; decoding
+is strict; a look-up tells a value that is provably absent from one that was pruned away.
+"""
+
+from __future__ import annotations
+
+from .build import Nested, Path, build, prune
+from .codec import MAX_DEPTH, decode, encode, from_cbor, to_cbor
+from .lookup import Absent, Found, FoundSubtree, LookupResult, Unknown, leaves, lookup, lookup_value
+from .nodes import Empty, Forest, Fork, HashTree, Labeled, Leaf, Pruned, disorder, flatten, forest_of, walk
+
+__all__ = [
+    "MAX_DEPTH",
+    "Absent",
+    "Empty",
+    "Forest",
+    "Fork",
+    "Found",
+    "FoundSubtree",
+    "HashTree",
+    "Labeled",
+    "Leaf",
+    "LookupResult",
+    "Nested",
+    "Path",
+    "Pruned",
+    "Unknown",
+    "build",
+    "decode",
+    "disorder",
+    "encode",
+    "flatten",
+    "forest_of",
+    "from_cbor",
+    "leaves",
+    "lookup",
+    "lookup_value",
+    "prune",
+    "root_hash",
+    "to_cbor",
+    "walk",
+]
+
+
+def root_hash(tree: HashTree) -> bytes:
+    """The 32 bytes that stand for the whole tree, pruned or not."""
+    return tree.digest

@@ -1,0 +1,195 @@
+"""The five nodes of a hash tree, each with its hash.
+
+Source: interface specification, "Certification", "Hash tree"/"Root hash": SHA-256 over a domain
+separator (its length in one byte, then its text) and the parts. The hash of a node is computed when
+the node is made: its children exist by then, so nothing ever recurses, and a tree that shares parts
+with another (certified_map) pays only for what is new.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final, TypeAlias
+
+
+def _separator(text: str) -> bytes:
+    return bytes([len(text)]) + text.encode("ascii")
+
+
+EMPTY_DIGEST: Final = sha256(_separator("ic-hashtree-empty")).digest()
+_FORK: Final = _separator("ic-hashtree-fork")
+_LABELED: Final = _separator("ic-hashtree-labeled")
+_LEAF: Final = _separator("ic-hashtree-leaf")
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """No labels, no value."""
+
+    digest: bytes = field(default=EMPTY_DIGEST, init=False, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Two trees side by side; the labels on the left sort before those on the right."""
+
+    left: HashTree
+    right: HashTree
+    digest: bytes = field(init=False, repr=False, compare=False)
+    _forest: Forest | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _set(self, "digest", sha256(_FORK + self.left.digest + self.right.digest).digest())
+
+    @property
+    def forest(self) -> Forest:
+        """The labels below, indexed at the first look-up: fifty look-ups in one witness walk it once."""
+        if self._forest is not None:
+            return self._forest
+        forest = Forest(flatten(self))
+        _set(self, "_forest", forest)
+        return forest
+
+
+@dataclass(frozen=True, slots=True)
+class Labeled:
+    """A tree under a name."""
+
+    label: bytes
+    tree: HashTree
+    digest: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _set(self, "digest", sha256(_LABELED + self.label + self.tree.digest).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A value at the end of a path."""
+
+    value: bytes
+    digest: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _set(self, "digest", sha256(_LEAF + self.value).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """A tree of which only the hash (32 bytes) is told."""
+
+    digest: bytes
+
+
+HashTree: TypeAlias = Empty | Fork | Labeled | Leaf | Pruned
+
+_set = object.__setattr__  # the nodes are frozen to everybody else
+
+
+class Forest:
+    """What lies side by side under one path: the specification's ``flatten_forks``, with an index.
+
+    ``items`` holds no fork and no empty tree. ``in_order`` says that the labels ascend strictly and
+    that no leaf stands beside them, as the specification asks of well-formed trees.
+    """
+
+    __slots__ = ("_by_label", "_labels", "_places", "in_order", "items")
+
+    def __init__(self, items: list[HashTree]) -> None:
+        self.items = items
+        self._by_label: dict[bytes, HashTree] = {}
+        self._labels: list[bytes] = []
+        self._places: list[int] = []
+        for place, item in enumerate(items):
+            if isinstance(item, Labeled):
+                self._by_label.setdefault(item.label, item.tree)
+                self._labels.append(item.label)
+                self._places.append(place)
+        ascending = all(a < b for a, b in zip(self._labels, self._labels[1:], strict=False))
+        self.in_order = ascending and (len(items) == 1 or not any(isinstance(item, Leaf) for item in items))
+
+    @property
+    def labels(self) -> list[bytes]:
+        """The labels that can be seen, from left to right."""
+        return list(self._labels)
+
+    def get(self, label: bytes) -> HashTree | None:
+        """The tree under ``label``, None where no such label can be seen."""
+        return self._by_label.get(label)
+
+    def proves_absent(self, label: bytes) -> bool:
+        """No tree with this root hash has ``label`` here: its would-be neighbours touch each other.
+
+        The specification's ``find_label`` without its first rule; call it for labels not found.
+        """
+        if not self._labels:
+            return not self.items or (len(self.items) == 1 and isinstance(self.items[0], Leaf))
+        if self.in_order:
+            after = bisect_left(self._labels, label)
+            left = self._places[after - 1] if after else -1
+            right = self._places[after] if after < len(self._labels) else len(self.items)
+            return right == left + 1
+        return self._absent_in_disorder(label)
+
+    def _absent_in_disorder(self, label: bytes) -> bool:
+        first, last = self.items[0], self.items[-1]
+        if isinstance(first, Labeled) and label < first.label:
+            return True
+        if isinstance(last, Labeled) and last.label < label:
+            return True
+        return any(
+            isinstance(a, Labeled) and isinstance(b, Labeled) and a.label < label < b.label
+            for a, b in zip(self.items, self.items[1:], strict=False)
+        )
+
+
+def forest_of(tree: HashTree) -> Forest:
+    """What lies side by side at the top of ``tree``."""
+    if isinstance(tree, Fork):
+        return tree.forest
+    return Forest([] if isinstance(tree, Empty) else [tree])
+
+
+def flatten(tree: HashTree) -> list[HashTree]:
+    """The forks of ``tree`` dissolved, left to right, without empty trees; not what is under labels."""
+    found: list[HashTree] = []
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Fork):
+            stack.append(node.right)
+            stack.append(node.left)
+        elif not isinstance(node, Empty):
+            found.append(node)
+    return found
+
+
+def walk(tree: HashTree) -> Iterator[tuple[tuple[bytes, ...], HashTree, int]]:
+    """Every node in depth-first order as (path of labels, node, depth in nodes from the root)."""
+    stack: list[tuple[tuple[bytes, ...], HashTree, int]] = [((), tree, 0)]
+    while stack:
+        path, node, depth = stack.pop()
+        yield path, node, depth
+        if isinstance(node, Fork):
+            stack.append((path, node.right, depth + 1))
+            stack.append((path, node.left, depth + 1))
+        elif isinstance(node, Labeled):
+            stack.append(((*path, node.label), node.tree, depth + 1))
+
+
+def disorder(tree: HashTree) -> tuple[bytes, ...] | None:
+    """The path under which ``tree`` is not well-formed (interface specification), None if it is.
+
+    In a tree whose labels do not ascend, one label can be both found and proved absent.
+    """
+    stack: list[tuple[tuple[bytes, ...], HashTree]] = [((), tree)]
+    while stack:
+        path, node = stack.pop()
+        forest = forest_of(node)
+        if not forest.in_order:
+            return path
+        stack.extend(((*path, item.label), item.tree) for item in forest.items if isinstance(item, Labeled))
+    return None
