@@ -117,6 +117,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
                 root_key=target.root_key,
                 ack_interval_ms=target.ack_interval_ms,
                 max_certificate_age_s=target.max_certificate_age_s,
+                application_type=target.app_type,
             ),
             target.identity,
             entropy=secrets.token_bytes,

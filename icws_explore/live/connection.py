@@ -10,14 +10,14 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from icws_explore.capture import Capture, CaptureWriter, Direction, Frame, Op
 from icws_explore.protocol.client import ClientMachine
-from icws_explore.protocol.client_events import CloseConnection, Event, SendFrame
+from icws_explore.protocol.client_events import ClientEvent, CloseConnection, SendFrame
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import CaptureError
 
@@ -27,7 +27,7 @@ NO_CODE: Final = 1005
 LOST: Final = 1006
 CLOSE_PATIENCE_S: Final = 5.0  # real seconds that a peer gets to answer a close
 
-Observer = Callable[[Event | Frame], None]
+Observer = Callable[[ClientEvent | Frame], None]
 
 
 class Connection:
@@ -123,7 +123,7 @@ class Connection:
             self._record("out", "close", b"", code, reason)
         await self._socket.close(code, reason)
 
-    def _act(self, events: Iterable[Event]) -> None:
+    def _act(self, events: Iterable[ClientEvent]) -> None:
         for event in events:
             if isinstance(event, SendFrame):
                 self._outbox.append(event.data)
@@ -153,8 +153,7 @@ class Connection:
             self.close_reason = self._socket.close_reason or ""
             direction: Direction = "in" if received is not None or self.close_code == LOST else "out"
             self._record(direction, "close", b"", self.close_code, self.close_reason)
-        lost: Any = self.machine.connection_lost(self.close_code, self.close_reason, self._clock.now_ns())
-        for event in lost or ():
+        for event in self.machine.connection_lost(self.close_code, self.close_reason, self._clock.now_ns()):
             self._observe(event)
         if self._writer is not None:
             self._writer.close()

@@ -13,7 +13,8 @@ from icws_explore.analysis.verify import MessageVerdict, verify_capture
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
 from icws_explore.protocol.client import ClientMachine
-from icws_explore.protocol.client_events import CanisterClosed, Event, Failed, MessageReceived
+from icws_explore.protocol.client_events import CanisterClosed, ClientEvent, Failed, MessageReceived, Opened
+from icws_explore.protocol.client_table import ClientState
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError, StateError
 from icws_explore.protocol.messages import ClientKey, WebsocketMessage
@@ -41,6 +42,7 @@ class Session:
         self.app_type = app_type
         self.failures: list[str] = []  # the texts that the real SDK would hand to onerror
         self._machine = machine
+        self._opened = False
         self._connection: Connection | None = None
         self._thread: LoopThread | None = None
         self._running: Future[None] | None = None
@@ -53,7 +55,7 @@ class Session:
     @property
     def state(self) -> str:
         """The client machine's state, in the words of its transition table."""
-        return str(self._machine.state)
+        return self._machine.state.value
 
     @property
     def client_key(self) -> ClientKey:
@@ -66,7 +68,7 @@ class Session:
 
     @property
     def is_open(self) -> bool:
-        return self._machine.is_open and self.close_code is None
+        return self._machine.state is ClientState.OPEN
 
     @property
     def close_code(self) -> int | None:
@@ -213,8 +215,8 @@ class Session:
         """Wait for the canister's OpenMessage. Raises SessionClosedError when it does not come."""
 
         async def work() -> None:
-            await self._until(lambda: self._machine.is_open)
-            if not self._machine.is_open:
+            await self._until(lambda: self._opened)
+            if not self._opened:
                 raise self._closed()
 
         await self._there(work())
@@ -225,8 +227,10 @@ class Session:
         finally:
             self._changed.set()
 
-    def _observe(self, event: Event | Frame) -> None:
+    def _observe(self, event: ClientEvent | Frame) -> None:
         match event:
+            case Opened():
+                self._opened = True
             case MessageReceived(message=message):
                 self._messages.append(message)
             case Failed(text=text):

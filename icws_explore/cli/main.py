@@ -1,0 +1,102 @@
+"""Finding the subcommand, and turning every documented error into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from icws_explore.protocol.errors import IcwsError
+
+from .console import error_line
+
+SUBJECT_BAD: Final = 1
+USAGE: Final = 2
+COULD_NOT_RUN: Final = 3
+INTERRUPTED: Final = 128 + signal.SIGINT
+
+# name: (module of this package, one line for the list). Modules load when their command runs, so
+# that help and tab completion are quick.
+COMMANDS: Final = {
+    "demo": ("demo", "A whole session on an embedded network: opened, verified, timed, reported."),
+    "lab": ("lab", "An embedded network to play with: replica, canister, gateway."),
+    "open": ("open_session", "A live session with a canister; frames appear as they pass."),
+    "show": ("show", "The frames of a capture, or one frame in full."),
+    "verify": ("verify", "Every canister message of a capture, proof by proof."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands load on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f".{COMMANDS[cmd_name][0]}", __package__)
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  icws demo --out out
+  icws lab --app chat
+  icws open wss://gateway.example --network https://icp-api.io --canister ID --record s.icws
+  icws show s.icws --where 'kind == "ack"'
+  icws verify s.icws
+
+\b
+Tab completion (bash; zsh and fish alike):
+  eval "$(_ICWS_COMPLETE=bash_source icws)"
+""",
+)
+@click.version_option(package_name="icws_explore")
+def icws() -> None:
+    """Open, record, decode and verify IC WebSocket sessions."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `icws` and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run `icws` with ``arguments`` (default: the process's) and return its exit code."""
+    try:
+        outcome = icws.main(
+            args=None if arguments is None else list(arguments), prog_name="icws", standalone_mode=False
+        )
+    except click.UsageError as error:
+        hint = f" (try: {error.ctx.command_path} --help)" if error.ctx else ""
+        error_line(f"{error.format_message()}{hint}")
+        return USAGE
+    except click.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error_line(error.format_message())
+        return COULD_NOT_RUN
+    except IcwsError as error:
+        error_line(str(error))
+        return COULD_NOT_RUN
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; keep Python from complaining at shutdown.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return outcome if isinstance(outcome, int) else 0

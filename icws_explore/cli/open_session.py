@@ -1,0 +1,162 @@
+"""`icws open`: a live session in a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from dataclasses import dataclass
+
+import click
+
+from icws_explore.analysis.decode import decode_frame
+from icws_explore.analysis.table import frame_row
+from icws_explore.live.connect import connect
+from icws_explore.live.session import Session
+from icws_explore.protocol.errors import IcwsError, SessionClosedError, StateError
+
+from .console import json_line, note, show, width
+from .options import parse_hex
+from .values import value_from_text
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What to say and for how long. ``duration_s`` is in real seconds."""
+
+    lines: tuple[str, ...]
+    duration_s: float | None
+    as_json: bool
+
+
+@click.command(
+    "open",
+    epilog="""\b
+Examples:
+  icws open ws://127.0.0.1:8080 --network http://127.0.0.1:4943 --canister ID --send hello
+  icws open wss://gateway.example --network https://icp-api.io --canister ID \\
+      --app-type service.did --identity me.pem --record session.icws
+
+Each line typed is sent as a message. Ctrl-C closes the session.
+""",
+)
+@click.argument("gateway")
+@click.option("--network", metavar="URL", help="Where the root key is asked for; pinned for mainnet.")
+@click.option("--canister", metavar="ID", required=True, help="The canister to talk to.")
+@click.option("--app-type", metavar="FILE.did", help="The canister's .did, or a type as Candid text.")
+@click.option("--identity", metavar="FILE", help="A PEM key or a delegation JSON (default: a fresh key).")
+@click.option("--root-key", metavar="HEX", help="The network's root key (DER) instead of asking for it.")
+@click.option("--ack-interval-ms", type=click.IntRange(1), metavar="N", help="The canister's ack interval.")
+@click.option("--send", "send", metavar="TEXT", multiple=True, help="Send this once open: JSON, or plain words.")
+@click.option("--duration", type=click.FloatRange(0), metavar="S", help="Close after S seconds.")
+@click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="Write the session to FILE.icws.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a frame.")
+def command(
+    gateway: str,
+    network: str | None,
+    canister: str,
+    app_type: str | None,
+    identity: str | None,
+    root_key: str | None,
+    ack_interval_ms: int | None,
+    send: tuple[str, ...],
+    duration: float | None,
+    record: str | None,
+    as_json: bool,
+) -> int:
+    """Open a live session with a canister through GATEWAY; frames appear as they pass."""
+    connecting = connect(
+        gateway,
+        network=network,
+        canister=canister,
+        app_type=app_type,
+        identity=identity,
+        root_key=None if root_key is None else parse_hex(root_key, "--root-key"),
+        ack_interval_ms=ack_interval_ms,
+        record=record,
+    )
+    return asyncio.run(_talk(connecting, Talk(send, duration, as_json)))
+
+
+async def _talk(connecting: connect, talk: Talk) -> int:
+    note("connecting …")
+    async with connecting as session:
+        shown = asyncio.create_task(_show(session, talk.as_json))
+        try:
+            async with asyncio.timeout(talk.duration_s):
+                await _send_all(session, talk)
+                await shown
+        except TimeoutError:
+            pass  # the duration is over
+        except asyncio.CancelledError:
+            note("closing …")
+        await session.close()
+        await shown
+    for failure in session.failures:
+        note(failure)
+    return 1 if session.failures else 0
+
+
+async def _send_all(session: Session, talk: Talk) -> None:
+    for line in talk.lines:
+        await _send(session, line)
+    if sys.stdin.isatty() and talk.duration_s is None:
+        await _send_typed(session)
+
+
+async def _send(session: Session, line: str) -> None:
+    if session.app_type is None:
+        raise StateError("the canister's message type is not known: give its .did with --app-type")
+    await session.send(value_from_text(session.app_type, line))
+
+
+async def _send_typed(session: Session) -> None:
+    """Send what is typed, line by line, until end of input or the end of the session."""
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    loop.add_reader(sys.stdin, lambda: lines.put_nowait(sys.stdin.readline()))
+    ended = asyncio.create_task(session.wait_closed())
+    try:
+        while not ended.done():
+            typed = asyncio.create_task(lines.get())
+            await asyncio.wait({typed, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not typed.done():
+                typed.cancel()
+            elif not (line := typed.result()):
+                return
+            elif line.strip():
+                await _send_or_say(session, line.rstrip("\n"))
+    finally:
+        loop.remove_reader(sys.stdin)
+        ended.cancel()
+        await asyncio.gather(ended, return_exceptions=True)
+
+
+async def _send_or_say(session: Session, line: str) -> None:
+    """A typing mistake is told, and does not end the session."""
+    try:
+        await _send(session, line)
+    except SessionClosedError:
+        raise
+    except IcwsError as error:
+        note(str(error))
+
+
+async def _show(session: Session, as_json: bool) -> None:
+    """Print the frames as they pass, until the session ends."""
+    from icws_explore.views.rows import frame_row as view_row
+    from icws_explore.views.text import frame_header, frame_line
+
+    number = 0
+    start: float | None = None
+    if not as_json:
+        show(frame_header(width()))
+    with contextlib.suppress(SessionClosedError):
+        async for frame in session.follow():
+            decoded = decode_frame(frame, number=number, app_type=session.app_type)
+            start = frame.t if start is None else start
+            if as_json:
+                json_line(frame_row(decoded))
+            else:
+                show(frame_line(view_row(decoded, start), width()))
+            number += 1

@@ -1,0 +1,96 @@
+"""`icws show`: the frames of a capture, or one of them in full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import click
+
+from icws_explore.analysis.decode import DecodedFrame, application_type, decode_frame, decode_frames
+from icws_explore.analysis.filter import compile_filter
+from icws_explore.analysis.table import frame_row
+from icws_explore.capture import Capture, load
+from icws_explore.protocol.errors import IcwsError
+
+from .console import json_line, note, show, width
+
+
+@click.command(
+    "show",
+    epilog="""\b
+Examples:
+  icws show session.icws
+  icws show session.icws --where 'kind == "ack" and direction == "in"'
+  icws show session.icws --where 'size > 1000 or kind in ("close", "malformed")' --json
+  icws show session.icws --frame 3
+
+\b
+An expression knows frame, t, elapsed, direction, kind, sequence_num, size, summary and session.
+Kinds: handshake open_request message keep_alive open ack close app malformed control.
+""",
+)
+@click.argument("file", type=click.Path())
+@click.option("--frame", "number", type=click.IntRange(0), metavar="N", help="Frame N in full, every layer.")
+@click.option("--where", "expression", metavar="EXPR", help="Only the frames for which EXPR is true.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a frame.")
+def command(file: str, number: int | None, expression: str | None, as_json: bool) -> int:
+    """List the frames of FILE, or show one in full."""
+    wanted = compile_filter(expression) if expression else None
+    capture = load(file)
+    for text in capture.notes:
+        note(text)
+    if number is not None:
+        return _show_one(capture, number, as_json)
+    frames = decode_frames(capture)
+    chosen = frames if wanted is None else _only(frames, wanted)
+    return _list(capture, chosen, as_json)
+
+
+def _only(frames: Iterable[DecodedFrame], wanted: Callable[[DecodedFrame, float], bool]) -> Iterator[DecodedFrame]:
+    start: float | None = None
+    for decoded in frames:
+        start = decoded.frame.t if start is None else start
+        if wanted(decoded, start):
+            yield decoded
+
+
+def _list(capture: Capture, frames: Iterable[DecodedFrame], as_json: bool) -> int:
+    if as_json:
+        for decoded in frames:
+            json_line(frame_row(decoded))
+        return 0
+    from icws_explore.views.text import frame_header, frame_lines
+
+    start = capture[0].t if len(capture) else 0.0
+    show(frame_header(width()))
+    for line in frame_lines(frames, start=start, width=width()):
+        show(line)
+    return 0
+
+
+def _show_one(capture: Capture, number: int, as_json: bool) -> int:
+    if number >= len(capture):
+        raise IcwsError(f"there is no frame {number}: the capture holds {_range(capture)}")
+    decoded = decode_frame(capture[number], number=number, app_type=application_type(capture))
+    if as_json:
+        json_line(_full(decoded, capture))
+    else:
+        from icws_explore.views.text import frame_detail_lines
+
+        for line in frame_detail_lines(decoded, width=width()):
+            show(line)
+    return 1 if decoded.kind == "malformed" else 0
+
+
+def _full(decoded: DecodedFrame, capture: Capture) -> dict[str, Any]:
+    """One frame as design.md has it: the leaves of ``fields`` tile the frame's bytes."""
+    from icws_explore.analysis.annotate import annotate_frame
+
+    root = annotate_frame(decoded.frame, app_type=application_type(capture))
+    fields = [node.to_json() for node in root.walk()]
+    return {"frame": decoded.number, "kind": decoded.kind, "size": decoded.size, "fields": fields}
+
+
+def _range(capture: Capture) -> str:
+    return f"0 to {len(capture) - 1}" if len(capture) else "none"
