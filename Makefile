@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 READY = $(VENV)/.ready
 PEERS_READY = $(PEERS)/node_modules/.package-lock.json
 
-.PHONY: help setup demo test lab bench lint lock clean peers
+.PHONY: help setup demo test lab bench lint lock lowest clean peers
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -38,8 +38,13 @@ lock: ## resolve the packages anew into requirements.lock (in an environment tha
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	  --output-file requirements.lock pyproject.toml
 
+lowest: $(READY) ## the tests with the oldest packages that pyproject.toml allows (in .venv-lowest)
+	$(BIN)/uv venv --quiet --clear .venv-lowest
+	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e '.[dev]'
+	.venv-lowest/bin/python -m pytest $(PYTEST_ARGS)
+
 clean: ## remove what was set up and what was made
-	rm -rf $(VENV) $(PEERS)/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) .venv-lowest $(PEERS)/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that is new enough makes the environment; the stamp is written last, so a set-up
@@ -53,6 +58,9 @@ $(READY): pyproject.toml requirements.lock
 	  fi; \
 	done; \
 	echo "no Python 3.11 or later with venv found: install one, or name it: make setup PYTHON=/path/to/python3" >&2; exit 1
+	@if test "$$(uname -sm)" = "Darwin x86_64" && ! command -v cargo >/dev/null 2>&1; then \
+	  echo "cbor2 and cryptography have no wheels for Intel macOS: install Rust first (brew install rust)" >&2; exit 1; \
+	fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
