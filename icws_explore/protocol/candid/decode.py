@@ -1,0 +1,86 @@
+"""Decoding Candid messages, strictly and within bounds (specification, "Deserialisation").
+
+Limits on what a peer may ask for, all in reader.py and table.py: nesting (256 values), values (4 for
+each byte of input plus 4096, skipped ones included), type table and argument list (10 000 each),
+numbers (14 000 bits). Fields of a record come in the order the expected type declares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import CandidError
+from .names import known_names
+from .plan import Plan
+from .reader import Fault, Reader
+from .table import Table, read_table
+from .types import Type, takes_null
+
+
+def decode(data: bytes, types: Sequence[Type] | None = None, *, names: Mapping[int, str] | None = None) -> list[Any]:
+    """The values in ``data``, as many as ``types`` has.
+
+    With ``types`` the specification's coercion applies: missing optional fields and arguments are
+    None, unknown fields and further arguments are checked and dropped, nat decodes as int, an option
+    whose content does not fit is None. Without, values come as they are on the wire, and fields are
+    labelled by ``names`` (field id → name; the protocol's by default) or as ``_<id>_``.
+
+    Raises CandidError, with the offset and the path to the value, for anything else.
+    """
+    reader = Reader(bytes(data))
+    with _Border(reader):
+        table = read_table(reader)
+        return _values(reader, table, types, known_names() if names is None else names)
+
+
+def decode_typed(data: bytes, *, names: Mapping[int, str] | None = None) -> list[tuple[Type, Any]]:
+    """Type and value of each argument as they are on the wire. Raises CandidError."""
+    labels = known_names() if names is None else names
+    reader = Reader(bytes(data))
+    with _Border(reader):
+        table = read_table(reader)
+        values = _values(reader, table, None, labels)
+        return [(table.type(ref, labels), value) for ref, value in zip(table.args, values, strict=True)]
+
+
+def _values(reader: Reader, table: Table, types: Sequence[Type] | None, names: Mapping[int, str]) -> list[Any]:
+    plan = Plan(table, names)
+    values: list[Any] = []
+    index = 0
+    try:
+        for index, ref in enumerate(table.args):
+            if types is None:
+                values.append(plan.reader(ref, None)(reader, 0))
+            elif index < len(types):
+                values.append(plan.reader(ref, types[index])(reader, 0))
+            else:
+                plan.reader(ref, None)(reader, 0)
+        for index in range(len(table.args), len(types or ())):
+            if types is not None and not takes_null(types[index]):
+                raise Fault(f"the value is missing, and {types[index]} is not optional", reader.pos)
+            values.append(None)
+    except Fault as fault:
+        fault.path.append(index)
+        raise
+    if reader.pos != reader.end:
+        raise Fault(f"{reader.end - reader.pos} bytes too many behind the values", reader.pos)
+    return values
+
+
+class _Border:
+    """Turns a Fault into CandidError, and the last resort of a nearly used-up stack as well."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Fault):
+            path = ".".join(str(step) or "(unknown field)" for step in reversed(error.path))
+            what = f"Candid value {path}" if path else "Candid"
+            raise CandidError(what, error.reason, error.offset) from None
+        if isinstance(error, RecursionError):
+            raise CandidError("Candid", "is nested too deep for the stack that is left", self._reader.pos) from None

@@ -1,0 +1,216 @@
+"""The head of a Candid message: magic number, type table, types of the arguments.
+
+Source: Candid specification, "Binary Format", T, I and B. Everything that can be wrong with a table
+is found here, before any value is read; entries keep their byte range for annotated views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from .reader import Fault, Reader
+from .types import (
+    ANNOTATIONS,
+    FUNC_CODE,
+    OPT_CODE,
+    PRIM_BY_OPCODE,
+    RECORD_CODE,
+    SERVICE_CODE,
+    VARIANT_CODE,
+    VEC_CODE,
+    Field,
+    Func,
+    Future,
+    Opt,
+    Record,
+    Ref,
+    Service,
+    Type,
+    Variant,
+    Vec,
+)
+
+MAGIC: Final = b"DIDL"
+MAX_TABLE: Final = 10_000  # entries; as the Rust crate
+MAX_ARGS: Final = 10_000
+_ANNOTATION_BY_CODE: Final = {code: name for name, code in ANNOTATIONS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One definition of a type table.
+
+    ``inner``: the content of opt and vec. ``fields``: (id, type) of record and variant. ``args``,
+    ``results``, ``annotations``: func. ``methods``: service. Types are opcodes (negative) or indices.
+    ``start``, ``end``: its bytes.
+    """
+
+    code: int
+    start: int
+    end: int = 0
+    inner: int = 0
+    fields: tuple[tuple[int, int], ...] = ()
+    args: tuple[int, ...] = ()
+    results: tuple[int, ...] = ()
+    annotations: tuple[str, ...] = ()
+    methods: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(slots=True)
+class Table:
+    """A message's type table and the types of its arguments; ``end`` is where the values begin."""
+
+    entries: list[Entry] = field(default_factory=list)
+    args: tuple[int, ...] = ()
+    end: int = 0
+    _env: dict[str, Type] | None = None
+
+    def code(self, ref: int) -> int:
+        """The constructor behind a type reference."""
+        return ref if ref < 0 else self.entries[ref].code
+
+    def type(self, ref: int, names: Mapping[int, str]) -> Type:
+        """The type behind a reference; inner composite types are Refs into one environment."""
+        if ref < 0:
+            return PRIM_BY_OPCODE[ref]
+        if self._env is None:
+            env: dict[str, Type] = {}
+            self._env = env
+            for index, entry in enumerate(self.entries):
+                env[f"t{index}"] = _entry_type(entry, names, env)
+        return self._env[f"t{ref}"]
+
+
+def read_table(reader: Reader) -> Table:
+    """Magic number, type table, argument types. Raises Fault."""
+    if reader.data[:4] != MAGIC:
+        shown = bytes(reader.data[:4]).hex(" ") or "nothing"
+        raise Fault(f"does not begin with DIDL but with {shown}", 0)
+    reader.pos = 4
+    table = Table()
+    size = reader.items("the type table's length", 2)
+    if size > MAX_TABLE:
+        raise Fault(f"the type table has {size} entries, more than {MAX_TABLE}", 4)
+    reader.charge(size)
+    for _ in range(size):
+        table.entries.append(read_entry(reader, size))
+    _check_methods(table)
+    args_at = reader.pos
+    count = reader.items("the number of values", 1)
+    if count > MAX_ARGS:
+        raise Fault(f"{count} values are more than {MAX_ARGS}", args_at)
+    reader.charge(count)
+    table.args = tuple([_ref(reader, size) for _ in range(count)])
+    table.end = reader.pos
+    return table
+
+
+def read_entry(reader: Reader, size: int) -> Entry:
+    """One definition of a table of ``size`` entries. Raises Fault."""
+    start = reader.pos
+    code = reader.type_code("a type's opcode")
+    if code in (OPT_CODE, VEC_CODE):
+        inner = _ref(reader, size)
+        return Entry(code, start, reader.pos, inner=inner)
+    if code in (RECORD_CODE, VARIANT_CODE):
+        fields = _fields(reader, size)
+        return Entry(code, start, reader.pos, fields=fields)
+    if code == FUNC_CODE:
+        args = _refs(reader, size, "the number of arguments")
+        results = _refs(reader, size, "the number of results")
+        annotations = _annotations(reader)
+        return Entry(code, start, reader.pos, args=args, results=results, annotations=annotations)
+    if code == SERVICE_CODE:
+        methods = _methods(reader, size)
+        return Entry(code, start, reader.pos, methods=methods)
+    if code < -24:
+        skipped = reader.items("a future type's length", 1)
+        reader.take(skipped, "a future type")
+        return Entry(code, start, reader.pos)
+    what = PRIM_BY_OPCODE[code].name if code in PRIM_BY_OPCODE else str(code)
+    raise Fault(f"the type table defines {what}, which is not a composite type", start)
+
+
+def _ref(reader: Reader, size: int) -> int:
+    at = reader.pos
+    ref = reader.type_code("a type")
+    if ref >= size:
+        raise Fault(f"type {ref} is not in the type table of {size}", at)
+    if ref < 0 and ref not in PRIM_BY_OPCODE:
+        raise Fault(f"opcode {ref} is not a primitive type", at)
+    return ref
+
+
+def _refs(reader: Reader, size: int, what: str) -> tuple[int, ...]:
+    count = reader.items(what, 1)
+    return tuple([_ref(reader, size) for _ in range(count)])
+
+
+def _fields(reader: Reader, size: int) -> tuple[tuple[int, int], ...]:
+    fields = []
+    last = -1
+    for _ in range(reader.items("the number of fields", 2)):
+        at = reader.pos
+        number = reader.count("a field id")
+        if number >= 1 << 32:
+            raise Fault(f"the field id {number} is not below 2^32", at)
+        if number <= last:
+            raise Fault(f"the field id {number} comes {'twice' if number == last else f'after {last}'}", at)
+        last = number
+        fields.append((number, _ref(reader, size)))
+    return tuple(fields)
+
+
+def _annotations(reader: Reader) -> tuple[str, ...]:
+    annotations = []
+    for _ in range(reader.items("the number of annotations", 1)):
+        at = reader.pos
+        code = reader.byte("an annotation")
+        if code not in _ANNOTATION_BY_CODE:
+            raise Fault(f"{code} is not a function annotation", at)
+        annotations.append(_ANNOTATION_BY_CODE[code])
+    return tuple(annotations)
+
+
+def _methods(reader: Reader, size: int) -> tuple[tuple[str, int], ...]:
+    methods: list[tuple[str, int]] = []
+    last = b""
+    for index in range(reader.items("the number of methods", 2)):
+        at = reader.pos
+        name = reader.text("a method's name")
+        encoded = name.encode("utf-8")
+        if index and encoded <= last:
+            raise Fault(f"the method {name!r} comes twice or out of order", at)
+        last = encoded
+        methods.append((name, _ref(reader, size)))
+    return tuple(methods)
+
+
+def _check_methods(table: Table) -> None:
+    # Only after the whole table is known: a method may refer to a later entry.
+    for entry in table.entries:
+        for name, ref in entry.methods:
+            if table.code(ref) != FUNC_CODE:
+                raise Fault(f"the method {name!r} is not of a function type", entry.start)
+
+
+def _entry_type(entry: Entry, names: Mapping[int, str], env: Mapping[str, Type]) -> Type:
+    def of(ref: int) -> Type:
+        return PRIM_BY_OPCODE[ref] if ref < 0 else Ref(f"t{ref}", env)
+
+    code = entry.code
+    if code == OPT_CODE:
+        return Opt(of(entry.inner))
+    if code == VEC_CODE:
+        return Vec(of(entry.inner))
+    if code in (RECORD_CODE, VARIANT_CODE):
+        fields = tuple(Field(names.get(number, number), of(ref)) for number, ref in entry.fields)
+        return Record(fields) if code == RECORD_CODE else Variant(fields)
+    if code == FUNC_CODE:
+        args, results = tuple(map(of, entry.args)), tuple(map(of, entry.results))
+        return Func(args, results, entry.annotations)
+    if code == SERVICE_CODE:
+        return Service(tuple((name, of(ref)) for name, ref in entry.methods))
+    return Future(code)
