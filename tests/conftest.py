@@ -15,6 +15,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+
 from support import machine
 
 VECTORS = Path(__file__).parent / "vectors"
