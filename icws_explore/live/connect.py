@@ -179,7 +179,7 @@ async def _await_open(session: Session, target: Target) -> None:
     opening = asyncio.ensure_future(session.wait_open())
     done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_PATIENCE_S)
     try:
-        if not done and not session.capture.frames:
+        if not done and not session.capture.raw.frames:
             raise ConnectError(
                 f"{target.gateway_url} sent no handshake in {HANDSHAKE_PATIENCE_S:g} s: "
                 "it is not an IC WebSocket gateway, or one older than 1.1.0"
@@ -196,7 +196,7 @@ async def _await_open(session: Session, target: Target) -> None:
 
 
 def _why_not_open(session: Session, target: Target, error: SessionClosedError) -> str:
-    frames = [frame for frame in session.capture.frames if frame.op != "close"]
+    frames = [frame for frame in session.capture.raw.frames if frame.op != "close"]
     if not frames:
         return f"{target.gateway_url} closed before its handshake ({error.code}): is it an IC WebSocket gateway?"
     if session.state == "handshake" or len(frames) == 1:

@@ -9,7 +9,8 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from icws_explore.analysis.verify import MessageVerdict, verify_capture
+from icws_explore.analysis.recording import Recording
+from icws_explore.analysis.verify import MessageVerdict
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
 from icws_explore.protocol.client import ClientMachine
@@ -37,7 +38,7 @@ class Session:
     """
 
     def __init__(self, machine: ClientMachine, clock: Clock, capture: Capture, app_type: candid.Type | None) -> None:
-        self.capture = capture
+        self.capture = Recording(capture)
         self.clock = clock
         self.app_type = app_type
         self.failures: list[str] = []  # the texts that the real SDK would hand to onerror
@@ -85,15 +86,9 @@ class Session:
         now = self.clock.now_ns()
         return {name: (at - now) / NS_PER_S for name, at in self._machine.deadlines.items()}
 
-    def frames(self) -> Any:
-        """The capture so far as a DataFrame."""
-        from icws_explore.analysis.table import frame_table
-
-        return frame_table(self.capture)
-
     def verify(self) -> list[MessageVerdict]:
         """The walk over each canister message received so far."""
-        return list(verify_capture(self.capture))
+        return self.capture.verify()
 
     def watch(self, observer: Observer) -> None:
         """Call ``observer`` with every frame and every event of the client machine, as they happen.
@@ -107,7 +102,7 @@ class Session:
         seen = 0
         while True:
             while seen < len(self.capture):
-                yield self.capture[seen]
+                yield self.capture.raw[seen]
                 seen += 1
             if self.close_code is not None:
                 return

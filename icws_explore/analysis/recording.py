@@ -1,0 +1,84 @@
+"""A capture as its user holds it: frames as a table, each frame decoded, every proof walked.
+
+`Capture` only stores; this is the same capture with the protocol's knowledge on top. Live sessions
+and files both give one, and every view takes one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from icws_explore.capture import Capture, SessionInfo
+from icws_explore.capture import load as load_capture
+from icws_explore.capture import save as save_capture
+from icws_explore.protocol.principal import Principal
+
+from .decode import DecodedFrame, application_type, decode_frame, decode_frames
+from .table import Summary, frame_table, summarise
+from .verify import MessageVerdict, verify_capture
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Recording:
+    """One capture, live or loaded. ``raw`` is the stored one; a live session still appends to it."""
+
+    def __init__(self, raw: Capture) -> None:
+        self.raw = raw
+
+    @property
+    def info(self) -> SessionInfo:
+        """What was configured: URLs, canister, root key, clock, application type."""
+        return self.raw.info
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be read of the file, in plain lines."""
+        return self.raw.notes
+
+    def frames(self) -> pd.DataFrame:
+        """A row a frame: time (UTC), seconds since the first, direction, kind, sequence number, size, summary, value."""
+        return frame_table(self.raw)
+
+    def verify(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> list[MessageVerdict]:
+        """The walk over each canister message, at the time it was received. Raises IcwsError without a root key."""
+        return list(verify_capture(self.raw, root_key=root_key, canister_id=canister_id))
+
+    def summary(self) -> Summary:
+        """The session in numbers; certificates are counted when the root key is known."""
+        verdicts = self.verify() if self.raw.info.root_key is not None else []
+        return summarise(list(self), verdicts)
+
+    def session(self, session_id: str | None) -> Recording:
+        """One session of a capture that holds several."""
+        return Recording(self.raw.session(session_id))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it as an .icws file. Raises CaptureError."""
+        return save_capture(self.raw, path)
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        return decode_frames(self.raw)
+
+    def __getitem__(self, number: int) -> DecodedFrame:
+        """Frame ``number``, decoded; negative numbers count from the end. Raises IndexError."""
+        frame = self.raw.frames[number]
+        index = number if number >= 0 else len(self.raw) + number
+        return decode_frame(frame, number=index, app_type=application_type(self.raw))
+
+    def __repr__(self) -> str:
+        info = self.raw.info
+        what = f"canister {info.canister_id}" if info.canister_id else "an unnamed canister"
+        return f"<Recording of {what}: {len(self)} frames, {self.raw.duration_s:.1f} s, clock {info.clock}>"
+
+
+def load(path: str | os.PathLike[str]) -> Recording:
+    """Read an ``.icws`` or ``.icws.gz`` file. Raises CaptureError when it holds no capture."""
+    return Recording(load_capture(path))

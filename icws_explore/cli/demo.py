@@ -1,0 +1,132 @@
+"""`icws demo`: the main job without a screen, on an embedded network."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from icws_explore.analysis.decode import decode_frame, decode_frames
+from icws_explore.analysis.table import Summary, summarise
+from icws_explore.analysis.verify import verify_frames
+from icws_explore.capture import Capture
+from icws_explore.lab import Lab
+from icws_explore.live.connect import connect
+from icws_explore.live.session import Session
+from icws_explore.protocol.errors import CaptureError, SessionClosedError
+
+from .console import json_line, note, show, width
+
+TIME_SCALE: Final = 100.0  # a 300 s ack interval passes in 3 s
+PINGS: Final = 5
+ACKS: Final = 2
+PATIENCE_S: Final = 30.0  # real seconds for the acks to come
+
+
+@click.command(
+    "demo",
+    epilog="""\b
+Example:
+  icws demo --out out
+leaves session.icws, report.html, timeline and sequence figures in out/.
+""",
+)
+@click.option(
+    "--out", default="out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", show_default=True
+)
+@click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object; no frames.")
+def command(out: Path, as_json: bool) -> int:
+    """Play ping-pong with a canister on an embedded network; record, verify and report it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CaptureError(f"cannot make the folder {out}: {error.strerror}") from error
+    capture = asyncio.run(_play(out / "session.icws", as_json))
+    frames = list(decode_frames(capture))
+    verdicts = list(verify_frames(frames, capture, root_key=capture.info.root_key or b""))
+    summary = summarise(frames, verdicts)
+    note("drawing …")
+    files = [out / "session.icws", *_write_views(capture, out)]
+    if as_json:
+        json_line({**summary.to_json(), "time_scale": capture.info.clock.scale, "files": [str(f) for f in files]})
+    else:
+        _print_summary(summary, capture, files)
+    done = summary.opened and summary.all_valid and summary.acks >= ACKS and summary.keep_alives >= ACKS
+    return 0 if done else 1
+
+
+async def _play(record: Path, quiet: bool) -> Capture:
+    """One session of ping-pongs that lives through some ack intervals."""
+    with Lab(app="pingpong", time_scale=TIME_SCALE) as lab:
+        note(
+            f"an embedded network; its clock runs × {TIME_SCALE:g}: the ack interval of "
+            f"{lab.ack_interval_ms / 1000:g} s passes in {lab.ack_interval_ms / 1000 / TIME_SCALE:g} s"
+        )
+        async with connect(lab, record=record) as session:
+            shown = asyncio.create_task(_show(session, quiet))
+            for number in range(1, PINGS + 1):
+                await session.send({"text": f"ping {number}", "timestamp": lab.clock.now_ns()})
+                await session.receive(timeout=PATIENCE_S)
+            await _await_acks(session)
+            await session.close()
+            await shown
+    return session.capture.raw
+
+
+async def _await_acks(session: Session) -> None:
+    """Until the canister has acked our answers to its acks: the protocol's whole round."""
+    seen = 0
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            async for frame in session.follow():
+                seen += decode_frame(frame).kind == "keep_alive"
+                if seen >= ACKS:
+                    return
+    except (TimeoutError, SessionClosedError):
+        return  # the summary shows what is missing
+
+
+async def _show(session: Session, quiet: bool) -> None:
+    from icws_explore.views.rows import frame_row
+    from icws_explore.views.text import frame_header, frame_line
+
+    if quiet:
+        return
+    show(frame_header(width()))
+    number = 0
+    async for frame in session.follow():
+        decoded = decode_frame(frame, number=number, app_type=session.app_type)
+        show(frame_line(frame_row(decoded, session.capture.raw[0].t), width()))
+        number += 1
+
+
+def _write_views(capture: Capture, out: Path) -> list[Path]:
+    from icws_explore.views.figures import sequence_figure, timeline_figure
+    from icws_explore.views.report import write_report
+
+    files = [write_report(capture, out / "report.html")]
+    for name, figure in (("timeline", timeline_figure(capture)), ("sequence", sequence_figure(capture))):
+        for ending in ("png", "svg"):
+            path = out / f"{name}.{ending}"
+            figure.savefig(path)
+            files.append(path)
+    return files
+
+
+def _print_summary(summary: Summary, capture: Capture, files: list[Path]) -> None:
+    latency = "" if summary.open_latency_s is None else f" in {summary.open_latency_s:.3f} s of protocol time"
+    rows: list[tuple[str, Any]] = [
+        ("opened", f"yes{latency}" if summary.opened else "no"),
+        ("messages", f"{summary.sent} sent, {summary.received} received"),
+        ("acks", summary.acks),
+        ("keep-alives", summary.keep_alives),
+        ("certificates", f"{summary.certificates_valid} of {summary.certificates} valid"),
+        ("closed", summary.ended or "no"),
+        ("clock", f"{capture.info.clock}: {summary.duration_s:.1f} s of protocol time"),
+        ("written", ", ".join(str(path) for path in files)),
+    ]
+    click.echo()
+    for name, value in rows:
+        click.echo(f"{name:<13} {value}")
