@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import cbor2
 
-from .errors import CborError
+from .errors import CborError, ValueMismatchError
 
 SELF_DESCRIBE = b"\xd9\xd9\xf7"
 MAX_SIZE = 16 * 1024 * 1024  # bytes; a frame of the real gateway is far smaller (ingress ends at 2 MiB)
@@ -66,8 +66,14 @@ def loads(data: bytes, *, what: str = "CBOR", max_size: int = MAX_SIZE, max_dept
 
 
 def dumps(value: Any, *, tagged: bool = False) -> bytes:
-    """``value`` as CBOR, map keys in the order given; ``tagged`` puts the self-describe tag in front."""
-    encoded = cbor2.dumps(value)
+    """``value`` as CBOR, map keys in the order given; ``tagged`` puts the self-describe tag in front.
+
+    Raises ValueMismatchError for what CBOR cannot hold.
+    """
+    try:
+        encoded = cbor2.dumps(value)
+    except (cbor2.CBOREncodeError, UnicodeEncodeError) as error:
+        raise ValueMismatchError("", _one_line(error)) from error
     return SELF_DESCRIBE + encoded if tagged else encoded
 
 

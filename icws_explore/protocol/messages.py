@@ -11,28 +11,16 @@ Every ``decode`` raises CborError (not CBOR) or MessageError (CBOR of another sh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any
 
 from .cbor import dumps, loads
 from .constants import GATEWAY_NONCE_DIGITS
-from .errors import MessageError, PrincipalError, ValueMismatchError
+from .errors import MessageError, PrincipalError
+from .fields import MAX_U64, as_map, check, check_u64, field, principal_field, u64_field
 from .principal import Principal
 
-MAX_U64: Final = 2**64 - 1
-
 _KEY = re.compile(rf"([a-z2-7-]+)_([0-9]{{{GATEWAY_NONCE_DIGITS}}})")
-_NAMES: Final[dict[type, str]] = {
-    bytes: "a byte string",
-    str: "text",
-    int: "an integer",
-    bool: "a bool",
-    dict: "a map",
-    list: "an array",
-    type(None): "null",
-}
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +41,8 @@ class ClientKey:
 
     @classmethod
     def from_cbor(cls, value: object, what: str = "ClientKey") -> ClientKey:
-        fields = _map(value, what)
-        return cls(_principal(fields, "client_principal", what), _u64(fields, "client_nonce", what))
+        fields = as_map(value, what)
+        return cls(principal_field(fields, "client_principal", what), u64_field(fields, "client_nonce", what))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +64,21 @@ class WebsocketMessage:
             "client_key": self.client_key.to_cbor(),
             "sequence_num": check_u64("sequence_num", self.sequence_num),
             "timestamp": check_u64("timestamp", self.timestamp_ns),
-            "is_service_message": _check("is_service_message", self.is_service_message, bool),
-            "content": _check("content", self.content, bytes),
+            "is_service_message": check("is_service_message", self.is_service_message, bool),
+            "content": check("content", self.content, bytes),
         }
         return dumps(fields, tagged=tagged)
 
     @classmethod
     def decode(cls, data: bytes) -> WebsocketMessage:
         what = "WebsocketMessage"
-        fields = _map(loads(data, what=what), what)
+        fields = as_map(loads(data, what=what), what)
         return cls(
-            ClientKey.from_cbor(_field(fields, "client_key", dict, what), f"{what}.client_key"),
-            _u64(fields, "sequence_num", what),
-            _u64(fields, "timestamp", what),
-            _field(fields, "is_service_message", bool, what),
-            _field(fields, "content", bytes, what),
+            ClientKey.from_cbor(field(fields, "client_key", dict, what), f"{what}.client_key"),
+            u64_field(fields, "sequence_num", what),
+            u64_field(fields, "timestamp", what),
+            field(fields, "is_service_message", bool, what),
+            field(fields, "content", bytes, what),
         )
 
 
@@ -109,22 +97,22 @@ class CanisterMessage:
     def encode(self) -> bytes:
         return dumps(
             {
-                "key": _check("key", self.key, str),
-                "content": _check("content", self.content, bytes),
-                "cert": _check("cert", self.cert, bytes),
-                "tree": _check("tree", self.tree, bytes),
+                "key": check("key", self.key, str),
+                "content": check("content", self.content, bytes),
+                "cert": check("cert", self.cert, bytes),
+                "tree": check("tree", self.tree, bytes),
             }
         )
 
     @classmethod
     def decode(cls, data: bytes) -> CanisterMessage:
         what = "canister message"
-        fields = _map(loads(data, what=what), what)
+        fields = as_map(loads(data, what=what), what)
         return cls(
-            _field(fields, "key", str, what),
-            _field(fields, "content", bytes, what),
-            _field(fields, "cert", bytes, what),
-            _field(fields, "tree", bytes, what),
+            field(fields, "key", str, what),
+            field(fields, "content", bytes, what),
+            field(fields, "cert", bytes, what),
+            field(fields, "tree", bytes, what),
         )
 
     @property
@@ -145,7 +133,7 @@ class Handshake:
     @classmethod
     def decode(cls, data: bytes) -> Handshake:
         what = "gateway handshake"
-        return cls(_principal(_map(loads(data, what=what), what), "gateway_principal", what))
+        return cls(principal_field(as_map(loads(data, what=what), what), "gateway_principal", what))
 
 
 def message_key(gateway: Principal, nonce: int) -> str:
@@ -171,58 +159,3 @@ def parse_message_key(key: str) -> tuple[Principal, int]:
     if nonce > MAX_U64:
         raise MessageError("message key", f"nonce {nonce} does not fit 64 bits")
     return gateway, nonce
-
-
-def check_u64(name: str, value: int) -> int:
-    """``value``, if a u64 holds it. Raises ValueMismatchError."""
-    if type(value) is not int or not 0 <= value <= MAX_U64:
-        raise ValueMismatchError(name, f"{_shown(value)} is not a 64-bit unsigned integer")
-    return value
-
-
-def _check(name: str, value: object, kind: type[_T]) -> _T:
-    if type(value) is not kind:
-        raise ValueMismatchError(name, f"takes {_NAMES[kind]}, not {type(value).__name__}")
-    return value
-
-
-def _map(value: object, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise MessageError(what, f"is {_kind(value)} where a map belongs")
-    return value
-
-
-def _field(fields: Mapping[str, Any], name: str, kind: type[_T], what: str) -> _T:
-    if name not in fields:
-        raise MessageError(what, f"field {name!r} is missing")
-    value = fields[name]
-    # Exactly this type: a bool is an int to isinstance, and never one on the wire.
-    if type(value) is not kind:
-        raise MessageError(what, f"field {name!r} is {_kind(value)} where {_NAMES[kind]} belongs")
-    return value
-
-
-def _u64(fields: Mapping[str, Any], name: str, what: str) -> int:
-    value = _field(fields, name, int, what)
-    if not 0 <= value <= MAX_U64:
-        raise MessageError(what, f"field {name!r} is {_shown(value)}, not a 64-bit unsigned integer")
-    return value
-
-
-def _principal(fields: Mapping[str, Any], name: str, what: str) -> Principal:
-    raw = _field(fields, name, bytes, what)
-    try:
-        return Principal(raw)
-    except PrincipalError as error:
-        raise MessageError(what, f"field {name!r}: {error.reason}") from error
-
-
-def _kind(value: object) -> str:
-    return _NAMES.get(type(value), type(value).__name__)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, int) and value.bit_length() > 100:  # Python refuses to print the very long ones
-        return f"an integer of {value.bit_length()} bits"
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "…"

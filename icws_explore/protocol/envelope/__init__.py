@@ -1,0 +1,19 @@
+"""Envelopes: signed requests, as frames of a client and as bodies of HTTP requests."""
+
+from __future__ import annotations
+
+from .check import check_envelope
+from .content import call_content, ingress_expiry_ns, query_content, read_state_content, sign_envelope
+from .shape import CONTENT_FIELDS, REQUEST_DOMAIN, Envelope
+
+__all__ = [
+    "CONTENT_FIELDS",
+    "REQUEST_DOMAIN",
+    "Envelope",
+    "call_content",
+    "check_envelope",
+    "ingress_expiry_ns",
+    "query_content",
+    "read_state_content",
+    "sign_envelope",
+]

@@ -1,0 +1,213 @@
+"""Checking an envelope as a replica does, step by step, with both sides of every comparison.
+
+Sources: interface specification, "Authentication"; the replica's ingress_validation.rs (the expiry
+window, the limits on delegations and nonce, what an anonymous request may not hold).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, NS_PER_S
+from ..delegation import MAX_LINKS, MAX_TARGETS, SignedDelegation
+from ..errors import DecodeError, ValueMismatchError
+from ..fields import as_principal, field, u64_field
+from ..principal import Principal
+from ..public_keys import verify_signature
+from ..steps import Step
+from .shape import Envelope
+
+MAX_NONCE: Final = 32  # bytes; ingress_validation.rs, MAXIMUM_NUMBER_OF_BYTES_IN_NONCE
+
+_METHOD_CALLS = ("call", "query")
+_UNJUDGED = "not judged: the request has no id to sign"
+
+
+def check_envelope(
+    envelope: Envelope,
+    *,
+    now_ns: int,
+    canister_id: Principal | None = None,
+    root_key: bytes | None = None,
+    max_drift_s: float = INGRESS_DRIFT_S,
+) -> list[Step]:
+    """The steps parse, request_id, sender, delegation (one for each link), signature, expiry.
+
+    ``now_ns`` is the replica's time. ``canister_id`` is where the request was sent to (default: the
+    one it names), ``root_key`` (DER) the network's, without which canister signatures cannot be
+    judged. Never raises.
+    """
+    target = canister_id or envelope.canister_id
+    identified = _request_id(envelope)
+    return [
+        _parse(envelope, canister_id),
+        identified,
+        _sender(envelope),
+        *_delegations(envelope, now_ns, target, root_key),
+        _signature(envelope, identified, root_key),
+        _expiry(envelope, now_ns, max_drift_s),
+    ]
+
+
+def _parse(envelope: Envelope, canister_id: Principal | None) -> Step:
+    content = envelope.content
+    try:
+        kind = _required(content)
+    except DecodeError as error:
+        return Step("parse", False, error.reason)
+    if envelope.unknown_fields:
+        names = ", ".join(repr(name) for name in envelope.unknown_fields[:5])
+        return Step("parse", False, f"{names} unknown: gateway and replica drop it, and then the signature fails")
+    if canister_id is not None and envelope.canister_id not in (None, canister_id):
+        detail = f"names the canister {envelope.canister_id}, but was sent to {canister_id}"
+        return Step("parse", False, detail, str(canister_id), str(envelope.canister_id))
+    return Step("parse", True, f"a well-formed {kind} request")
+
+
+def _required(content: dict[str, Any]) -> str:
+    """The request type, if the fields that it needs are there. Raises MessageError."""
+    what = "content"
+    kind = field(content, "request_type", str, what)
+    if kind not in (*_METHOD_CALLS, "read_state"):
+        raise DecodeError(what, f"request_type is {kind[:40]!r}, not call, query or read_state")
+    as_principal(field(content, "sender", bytes, what), "field 'sender'", what)
+    u64_field(content, "ingress_expiry", what)
+    if content.get("nonce") is not None and len(field(content, "nonce", bytes, what)) > MAX_NONCE:
+        raise DecodeError(what, f"the nonce has {len(content['nonce'])} bytes; at most {MAX_NONCE} are allowed")
+    if kind in _METHOD_CALLS:
+        as_principal(field(content, "canister_id", bytes, what), "field 'canister_id'", what)
+        field(content, "method_name", str, what)
+        field(content, "arg", bytes, what)
+    else:
+        paths = field(content, "paths", list, what)
+        if not all(isinstance(path, list) and all(isinstance(label, bytes) for label in path) for path in paths):
+            raise DecodeError(what, "field 'paths' is no array of arrays of byte strings")
+    return kind
+
+
+def _request_id(envelope: Envelope) -> Step:
+    try:
+        return Step("request_id", True, "the hash of the content", actual=envelope.request_id)
+    except ValueMismatchError as error:
+        return Step("request_id", False, f"the content has no request id: {error}")
+
+
+def _sender(envelope: Envelope) -> Step:
+    sender = envelope.sender
+    if sender is None:
+        return Step("sender", False, "the sender is missing or no principal")
+    if envelope.sender_pubkey is None:
+        if sender.is_anonymous:
+            return Step("sender", True, "anonymous: the request is nobody's", str(sender), str(sender))
+        return Step(
+            "sender", False, "sender_pubkey is missing, and only the anonymous sender needs none", None, str(sender)
+        )
+    if sender.is_anonymous:
+        return Step("sender", False, "the anonymous sender has no key, but the envelope carries one", None, str(sender))
+    derived = Principal.self_authenticating(envelope.sender_pubkey)
+    owner = "the root key of the delegations" if envelope.sender_delegation else "the key"
+    if derived != sender:
+        return Step("sender", False, f"{owner} makes {derived}, not the sender {sender}", str(derived), str(sender))
+    return Step("sender", True, f"the sender is self-authenticating over {owner}", str(derived), str(sender))
+
+
+def _delegations(envelope: Envelope, now_ns: int, canister_id: Principal | None, root_key: bytes | None) -> list[Step]:
+    links = envelope.sender_delegation or ()
+    signer = envelope.sender_pubkey
+    if not links:
+        return [Step("delegation", True, "no delegation: the sender's own key signs")]
+    if signer is None:
+        return [Step("delegation", False, "delegations without sender_pubkey, the key that they start from")]
+    if len(links) > MAX_LINKS:
+        return [Step("delegation", False, f"{len(links)} links are more than the {MAX_LINKS} that a replica takes")]
+    steps = []
+    seen = {signer}
+    for number, link in enumerate(links, 1):
+        steps.append(_link(f"link {number} of {len(links)}", link, signer, seen, now_ns, canister_id, root_key))
+        signer = link.delegation.pubkey
+        seen.add(signer)
+    return steps
+
+
+def _link(
+    name: str,
+    link: SignedDelegation,
+    signer: bytes,
+    seen: set[bytes],
+    now_ns: int,
+    canister_id: Principal | None,
+    root_key: bytes | None,
+) -> Step:
+    delegation = link.delegation
+    if delegation.expiration_ns < now_ns:
+        late = _seconds(now_ns - delegation.expiration_ns)
+        detail = f"{name}: expired {late} ago; log in again"
+        return Step("delegation", False, detail, f"not before {now_ns} ns", f"{delegation.expiration_ns} ns")
+    targets = delegation.targets
+    if targets is not None and len(targets) > MAX_TARGETS:
+        return Step("delegation", False, f"{name}: {len(targets)} targets are more than the {MAX_TARGETS} allowed")
+    if targets is not None and canister_id is not None and canister_id not in targets:
+        listed = ", ".join(str(target) for target in targets[:5]) or "none"
+        detail = f"{name}: does not allow the canister {canister_id}, only {listed}"
+        return Step("delegation", False, detail, str(canister_id), listed)
+    if delegation.pubkey in seen:
+        return Step(
+            "delegation",
+            False,
+            f"{name}: goes back to a key that the chain has already been at",
+            None,
+            delegation.pubkey,
+        )
+    verdict = verify_signature(signer, delegation.signed_bytes, link.signature, root_key=root_key)
+    left = _seconds(delegation.expiration_ns - now_ns)
+    where = "all canisters" if targets is None else f"{len(targets)} canisters"
+    detail = f"{name}: {verdict.detail}; for {where}, expires in {left}" if verdict.ok else f"{name}: {verdict.detail}"
+    return Step("delegation", verdict.ok, detail, delegation.hash, link.signature)
+
+
+def _signature(envelope: Envelope, identified: Step, root_key: bytes | None) -> Step:
+    signature, public_key = envelope.sender_sig, envelope.sender_pubkey
+    sender = envelope.sender
+    if signature is None:
+        if sender is not None and sender.is_anonymous:
+            return Step("signature", True, "anonymous: nothing is signed")
+        return Step("signature", False, "sender_sig is missing: only the anonymous sender needs none")
+    if sender is not None and sender.is_anonymous:
+        return Step("signature", False, "the anonymous sender may not sign", None, signature)
+    if envelope.sender_delegation:
+        public_key = envelope.sender_delegation[-1].delegation.pubkey
+    if public_key is None:
+        return Step("signature", False, "sender_pubkey is missing: there is no key to check with", None, signature)
+    if not identified.ok:
+        return Step("signature", None, _UNJUDGED, None, signature)
+    verdict = verify_signature(public_key, envelope.signed_bytes, signature, root_key=root_key)
+    return Step("signature", verdict.ok, verdict.detail, envelope.signed_bytes, signature)
+
+
+def _expiry(envelope: Envelope, now_ns: int, max_drift_s: float) -> Step:
+    expiry_ns = envelope.ingress_expiry_ns
+    if expiry_ns is None:
+        return Step("expiry", False, "ingress_expiry is missing or no integer")
+    latest_ns = now_ns + INGRESS_WINDOW_S * NS_PER_S + round(max_drift_s * NS_PER_S)
+    expected, actual = f"{now_ns} … {latest_ns} ns", f"{expiry_ns} ns"
+    if expiry_ns < now_ns:
+        late = _seconds(now_ns - expiry_ns)
+        detail = f"expired {late} ago: sent too late, or the sender's clock is slow"
+        return Step("expiry", False, detail, expected, actual)
+    if expiry_ns > latest_ns:
+        early = _seconds(expiry_ns - latest_ns)
+        detail = f"{early} too far in the future: the sender's clock is fast"
+        return Step("expiry", False, detail, expected, actual)
+    return Step("expiry", True, f"expires in {_seconds(expiry_ns - now_ns)}", expected, actual)
+
+
+def _seconds(duration_ns: int) -> str:
+    """A duration as one reads it: exact below a millisecond, where boundaries are at stake."""
+    if duration_ns < 1_000_000:
+        return f"{duration_ns} ns"
+    seconds = duration_ns / NS_PER_S
+    if seconds < 600:
+        return f"{seconds:.3f} s"
+    if seconds < 48 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 86400:.1f} days"
