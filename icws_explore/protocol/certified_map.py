@@ -13,7 +13,8 @@ one. A canister that traps goes back to the old map, and a capture can keep ever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -221,7 +222,7 @@ def _last(node: _Node) -> bytes:
         node = below
 
 
-def _shown(root: _Node, full: Set[bytes], named: Set[bytes]) -> HashTree:
+def _shown(root: _Node, full: AbstractSet[bytes], named: AbstractSet[bytes]) -> HashTree:
     """The tree of ``root`` with the keys ``full`` in full, ``named`` by name only, all else pruned."""
     seen: dict[int, _Node] = {}
     for key in full | named:

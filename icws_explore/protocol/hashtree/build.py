@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from .codec import check_depth
 from .nodes import Empty, Fork, HashTree, Labeled, Leaf, Pruned, forest_of
 
-Nested: TypeAlias = Union[bytes, Mapping[bytes, "Nested"]]
+Nested: TypeAlias = bytes | Mapping[bytes, "Nested"]
 Path: TypeAlias = Sequence[bytes]
 
 

@@ -1,0 +1,30 @@
+"""IC certificates: reading, judging step by step, and issuing them for the lab."""
+
+from __future__ import annotations
+
+from .check import CERTIFICATE_STEPS, check_certificate, decode_cached, unjudged
+from .delegation import SubnetProof, check_delegation, prove_subnet
+from .format import STATE_ROOT, Certificate, Delegation
+from .issuer import DELEGATION_PERIOD_NS, CertificateIssuer
+from .ranges import Layout, Range, ShownRanges, decode_ranges, encode_ranges, shown_ranges
+
+__all__ = [
+    "CERTIFICATE_STEPS",
+    "DELEGATION_PERIOD_NS",
+    "STATE_ROOT",
+    "Certificate",
+    "CertificateIssuer",
+    "Delegation",
+    "Layout",
+    "Range",
+    "ShownRanges",
+    "SubnetProof",
+    "check_certificate",
+    "check_delegation",
+    "decode_cached",
+    "decode_ranges",
+    "encode_ranges",
+    "prove_subnet",
+    "shown_ranges",
+    "unjudged",
+]

@@ -1,0 +1,108 @@
+"""The delegation of a certificate: the root key's word that a subnet's key may sign.
+
+Source: interface specification, "Delegation": a certificate of the root key, not itself delegated,
+whose tree holds ``subnet/<id>/public_key`` and the subnet's canister ranges. Its age is not judged,
+as in @dfinity/agent 2.4.1 (@icp-sdk/core allows 30 days).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from .. import bls, hashtree
+from ..errors import DecodeError
+from ..principal import Principal
+from ..steps import Step
+from .format import Certificate, Delegation
+from .ranges import ranges_text, shown_ranges
+from .signature import signature_fault
+from .texts import key_text, time_text
+
+_CACHED: Final = 64  # delegations: a network has some dozen subnets
+_CACHED_SIZE: Final = 64 * 1024  # bytes; a larger one (real ones have 1 to 3 KB) is judged anew each time
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetProof:
+    """What the root key certified of a subnet; ``fault`` says why nothing can be trusted."""
+
+    subnet_id: Principal
+    fault: str | None = None
+    certificate: Certificate | None = None
+    subnet_key: bytes = b""  # DER
+
+
+def prove_subnet(delegation: Delegation, root_key: bytes) -> SubnetProof:
+    """The judgement of ``delegation`` under ``root_key`` (DER), for every canister alike. Cached."""
+    judge = _proved if len(delegation.certificate) <= _CACHED_SIZE else _proved.__wrapped__
+    return judge(delegation, bytes(root_key))
+
+
+@lru_cache(maxsize=_CACHED)
+def _proved(delegation: Delegation, root_key: bytes) -> SubnetProof:
+    subnet_id = delegation.subnet_id
+    try:
+        certificate = Certificate.decode(delegation.certificate)
+    except DecodeError as error:
+        return SubnetProof(subnet_id, f"the delegation is no certificate: {error}")
+    fault = _form_fault(certificate) or signature_fault(certificate, root_key)
+    if fault is not None:
+        return SubnetProof(subnet_id, f"the delegation is not valid: {fault}", certificate)
+    subnet_key = hashtree.lookup_value(certificate.tree, (b"subnet", subnet_id.raw, b"public_key"))
+    if subnet_key is None:
+        return SubnetProof(subnet_id, f"the delegation shows no public key of subnet {subnet_id}", certificate)
+    try:
+        bls.key_from_der(subnet_key)
+    except DecodeError as error:
+        return SubnetProof(subnet_id, f"the subnet's key in the delegation is unusable: {error}", certificate)
+    return SubnetProof(subnet_id, None, certificate, subnet_key)
+
+
+def _form_fault(certificate: Certificate) -> str | None:
+    if certificate.delegation is not None:
+        return "it carries a delegation itself, and delegations cannot be nested"
+    if certificate.time_ns is None:
+        return "it carries no time"
+    disorder = hashtree.disorder(certificate.tree)
+    return None if disorder is None else "the labels of its tree are not in ascending order"
+
+
+def check_delegation(certificate: Certificate, canister_id: Principal | None, root_key: bytes) -> tuple[bytes, Step]:
+    """The key (DER) that must have signed ``certificate``, and the step that tells why.
+
+    Without ``canister_id``, and for the management canister (which every subnet answers for), the
+    ranges are not judged.
+    """
+    delegation = certificate.delegation
+    if delegation is None:
+        detail = f"there is none: the root key {key_text(root_key)} itself must have signed"
+        return root_key, Step("delegation", True, detail)
+    proof = prove_subnet(delegation, root_key)
+    if proof.fault is not None or proof.certificate is None:
+        expected = f"a certificate of the root key {key_text(root_key)} for subnet {proof.subnet_id}"
+        return b"", Step("delegation", False, proof.fault or "", expected, delegation.certificate)
+    signer = (
+        f"the root key let subnet {proof.subnet_id.short} (key {key_text(proof.subnet_key)}) sign, "
+        f"at {time_text(proof.certificate.time_ns or 0)}"
+    )
+    if canister_id is None or canister_id == Principal.MANAGEMENT:
+        return proof.subnet_key, Step("delegation", True, f"{signer}; no canister given to look for in its ranges")
+    return proof.subnet_key, _range_step(proof.certificate, proof.subnet_id, canister_id, signer)
+
+
+def _range_step(certificate: Certificate, subnet_id: Principal, canister_id: Principal, signer: str) -> Step:
+    shown = shown_ranges(certificate.tree, subnet_id, canister_id)
+    expected = f"a range of subnet {subnet_id} with canister {canister_id}"
+    if shown.hidden is not None:
+        return Step("delegation", False, f"the delegation cannot cover {canister_id}: {shown.hidden}", expected, "none")
+    holding = shown.holding(canister_id)
+    if holding is None:
+        detail = (
+            f"subnet {subnet_id.short} may not sign for canister {canister_id}: "
+            f"its {len(shown.ranges)} {shown.layout} canister ranges do not hold it"
+        )
+        return Step("delegation", False, detail, expected, ranges_text(shown.ranges))
+    detail = f"{signer}, for canisters {ranges_text([holding])} ({shown.layout} ranges), {canister_id} among them"
+    return Step("delegation", True, detail, expected, ranges_text([holding]))

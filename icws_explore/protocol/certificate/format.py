@@ -1,0 +1,99 @@
+"""A certificate: a part of the state tree, the signature of its root hash, and who allowed the signer.
+
+Source: interface specification, "Certificate" and "Encoding of certificates": CBOR
+``{tree, signature: bstr(48), delegation?: {subnet_id, certificate}}``, tagged or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from .. import cbor, hashtree, leb128
+from ..errors import DecodeError, MessageError
+from ..hashtree import HashTree
+from ..principal import Principal
+
+STATE_ROOT: Final = b"\x0dic-state-root"  # domain separator of what is signed
+TIME_PATH: Final = (b"time",)
+_WHAT: Final = "certificate"
+_NAMES: Final[dict[type, str]] = {bytes: "a byte string", dict: "a map"}
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """Names the subnet whose key signed, with the root key's certificate (encoded) that this key is its."""
+
+    subnet_id: Principal
+    certificate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """``raw`` is what it was decoded from, empty for one that was made here."""
+
+    tree: HashTree
+    signature: bytes
+    delegation: Delegation | None = None
+    raw: bytes = field(default=b"", repr=False, compare=False)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Certificate:
+        """The certificate in ``data``; unknown fields are passed over, as agents do.
+
+        Raises CborError, MessageError and PrincipalError.
+        """
+        fields = cbor.loads(data, what=_WHAT)
+        if not isinstance(fields, dict):
+            raise MessageError(_WHAT, f"a map is expected, not {type(fields).__name__}")
+        if "tree" not in fields:
+            raise MessageError(_WHAT, "has no tree")
+        tree = hashtree.from_cbor(fields["tree"], what=f"{_WHAT} tree")
+        signature = _field(fields, "signature", bytes, _WHAT)
+        delegation = None
+        if "delegation" in fields:
+            what = f"{_WHAT} delegation"
+            inner = _field(fields, "delegation", dict, _WHAT)
+            subnet_id = Principal(_field(inner, "subnet_id", bytes, what))
+            delegation = Delegation(subnet_id, _field(inner, "certificate", bytes, what))
+        return cls(tree, signature, delegation, data)
+
+    def encode(self) -> bytes:
+        """CBOR with the self-describe tag, as replicas write it."""
+        fields: dict[str, Any] = {"tree": hashtree.to_cbor(self.tree), "signature": self.signature}
+        if self.delegation is not None:
+            fields["delegation"] = {
+                "subnet_id": self.delegation.subnet_id.raw,
+                "certificate": self.delegation.certificate,
+            }
+        return cbor.dumps(fields, tagged=True)
+
+    @property
+    def time_ns(self) -> int | None:
+        """When the state was certified, in ns since the epoch; None where it is not shown or no number."""
+        value = hashtree.lookup_value(self.tree, TIME_PATH)
+        if value is None:
+            return None
+        try:
+            return leb128.decode(value)
+        except DecodeError:
+            return None
+
+    @property
+    def signed_bytes(self) -> bytes:
+        """What the signature is over: the separator and the root hash of the tree."""
+        return STATE_ROOT + hashtree.root_hash(self.tree)
+
+    def canister_data(self, canister_id: Principal) -> hashtree.LookupResult:
+        """What the state tree says of the certified data of a canister."""
+        return hashtree.lookup(self.tree, (b"canister", canister_id.raw, b"certified_data"))
+
+
+def _field(fields: Mapping[Any, Any], name: str, kind: type, what: str) -> Any:
+    if name not in fields:
+        raise MessageError(what, f"has no {name}")
+    value = fields[name]
+    if type(value) is not kind:
+        raise MessageError(what, f"{name} is {type(value).__name__}, not {_NAMES[kind]}")
+    return value

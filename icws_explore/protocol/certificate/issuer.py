@@ -1,0 +1,100 @@
+"""Certificates as a replica issues them, for the lab's network: root key, subnet, delegation.
+
+Everything follows from the secrets, the ranges and the tree that is certified, so a lab with a seed
+issues the same bytes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+from .. import hashtree, leb128
+from ..bls import SecretKey
+from ..constants import NS_PER_S
+from ..hashtree import HashTree, Nested
+from ..principal import Principal
+from .format import STATE_ROOT, TIME_PATH, Certificate, Delegation
+from .ranges import Layout, Range, encode_ranges
+
+RANGES_PER_SHARD: Final = 5  # as the replica's MAX_RANGES_PER_ROUTING_TABLE_LEAF
+# A real subnet renews its delegation every few minutes; until then all its certificates carry the same.
+DELEGATION_PERIOD_NS: Final = 600 * NS_PER_S
+
+
+class CertificateIssuer:
+    """Signs state trees, with the subnet's key under a delegation or (``layout`` None) with the root key.
+
+    Secrets are BLS scalars, or seeds of any length. ``canister_ranges`` are pairs of first and last
+    canister, ascending. Classic ranges suit @dfinity/agent 2.4.1, which does not know sharded ones;
+    @icp-sdk/core takes both.
+    """
+
+    def __init__(
+        self,
+        root_secret: int | bytes,
+        subnet_secret: int | bytes | None = None,
+        canister_ranges: Sequence[Range] = (),
+        layout: Layout | None = None,
+    ) -> None:
+        if layout is not None and subnet_secret is None:
+            raise ValueError("a delegation needs the subnet's secret")
+        self._root = SecretKey(root_secret)
+        self._subnet = SecretKey(subnet_secret) if subnet_secret is not None and layout is not None else self._root
+        self.layout: Layout | None = layout
+        self.canister_ranges = tuple(canister_ranges)
+        self._delegations = lru_cache(maxsize=2)(self._delegation_of_period)
+
+    @property
+    def root_key_der(self) -> bytes:
+        """The root of trust, as /api/v2/status tells it."""
+        return self._root.public_key_der
+
+    @property
+    def root_subnet_id(self) -> Principal:
+        return Principal.self_authenticating(self._root.public_key_der)
+
+    @property
+    def subnet_id(self) -> Principal:
+        """The subnet that signs: the root subnet where there is no delegation."""
+        return Principal.self_authenticating(self._subnet.public_key_der)
+
+    def certify(self, tree: HashTree) -> bytes:
+        """The certificate of ``tree`` (a state tree, already pruned to what the asker may see), as CBOR."""
+        unsigned = Certificate(tree, b"", self._delegation_for(tree))
+        return Certificate(tree, self._subnet.sign(unsigned.signed_bytes), unsigned.delegation).encode()
+
+    def delegation(self, time_ns: int) -> Delegation | None:
+        """The delegation that certificates of that time carry, None where the root key signs itself."""
+        return None if self.layout is None else self._delegations(time_ns // DELEGATION_PERIOD_NS)
+
+    def _delegation_for(self, tree: HashTree) -> Delegation | None:
+        return self.delegation(Certificate(tree, b"").time_ns or 0)
+
+    def _delegation_of_period(self, period: int) -> Delegation:
+        """Signed by the root key: the subnet's key and ranges, and the time when the period began."""
+        state = hashtree.build(self._root_state(period * DELEGATION_PERIOD_NS))
+        subnet_id = self.subnet_id.raw
+        ranges = (
+            (b"canister_ranges", subnet_id) if self.layout == "sharded" else (b"subnet", subnet_id, b"canister_ranges")
+        )
+        tree = hashtree.prune(state, [TIME_PATH, (b"subnet", subnet_id, b"public_key"), ranges])
+        signature = self._root.sign(STATE_ROOT + hashtree.root_hash(tree))
+        return Delegation(self.subnet_id, Certificate(tree, signature).encode())
+
+    def _root_state(self, time_ns: int) -> Nested:
+        """The root subnet's state as far as delegations need it: both subnets, in both layouts."""
+        subnets: dict[bytes, Nested] = {}
+        sharded: dict[bytes, Nested] = {}
+        for key, ranges in ((self._root, ()), (self._subnet, self.canister_ranges)):
+            der = key.public_key_der
+            subnet_id = Principal.self_authenticating(der).raw
+            subnets[subnet_id] = {b"canister_ranges": encode_ranges(ranges), b"public_key": der}
+            sharded[subnet_id] = _shards(ranges)
+        return {b"canister_ranges": sharded, b"subnet": subnets, b"time": leb128.encode(time_ns)}
+
+
+def _shards(ranges: Sequence[Range]) -> dict[bytes, Nested]:
+    pieces = [ranges[start : start + RANGES_PER_SHARD] for start in range(0, len(ranges), RANGES_PER_SHARD)]
+    return {piece[0][0].raw: encode_ranges(piece) for piece in pieces}

@@ -1,0 +1,215 @@
+"""Is a canister message authentic? The walk that ic-websocket-js makes, and two steps more.
+
+In this order: parse, delegation, signature, time (the certificate), certified_data, lookup, body (the
+witness and the content), sequence (the SDK checks it elsewhere) and client_key (the SDK never does).
+Source: ic-websocket-js 0.5.0 utils.ts (isMessageBodyValid) and ic-websocket.ts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final
+
+from . import hashtree
+from .certificate import CERTIFICATE_STEPS, Certificate, check_certificate, decode_cached, unjudged
+from .certificate.texts import hash_text
+from .constants import MAX_CERTIFICATE_AGE_S, WEBSOCKET_LABEL
+from .errors import DecodeError
+from .hashtree import Absent, Found, FoundSubtree, HashTree, Labeled, LookupResult
+from .messages import CanisterMessage, ClientKey, WebsocketMessage
+from .principal import Principal
+from .steps import Step
+
+PROOF_STEPS: Final = (*CERTIFICATE_STEPS, "certified_data", "lookup", "body")
+MESSAGE_STEPS: Final = (*PROOF_STEPS, "sequence", "client_key")
+
+_CACHED: Final = 16  # witnesses; one serves every message of a poll
+_CACHED_SIZE: Final = 64 * 1024  # bytes
+
+
+def check_message(
+    msg: CanisterMessage,
+    *,
+    canister_id: Principal | None,
+    root_key: bytes,
+    now_ns: int,
+    max_age_s: float = MAX_CERTIFICATE_AGE_S,
+    client_key: ClientKey | None = None,
+    expected_sequence_num: int | None = None,
+) -> list[Step]:
+    """The walk over ``msg``: always the nine steps of MESSAGE_STEPS, in that order.
+
+    ``root_key`` is DER, ``now_ns`` the time at which the certificate's age is judged. The walk ends
+    at the first step that fails: those behind it have ok None. So has a step for which the fact to
+    compare with is not given (``canister_id``, ``expected_sequence_num``, ``client_key``), and the
+    walk goes on. Never raises for what is in the message.
+    """
+    parse, tree = _parse(msg)
+    if tree is None:
+        return _padded([parse])
+    certificate, steps = check_certificate(
+        msg.cert, canister_id=canister_id, root_key=root_key, now_ns=now_ns, max_age_s=max_age_s
+    )
+    if certificate is None or not all(step.ok for step in steps):
+        return _padded([step for step in steps if step.ok is not None])
+    steps[0] = parse
+    for step in _message_steps(msg, certificate, tree, canister_id, expected_sequence_num, client_key):
+        steps.append(step)
+        if step.ok is False:
+            break
+    return _padded(steps)
+
+
+def authentic(steps: Iterable[Step]) -> bool:
+    """The canister made the message, and it is the expected one as far as that was asked."""
+    return all(step.ok or (step.ok is None and step.step not in PROOF_STEPS) for step in steps)
+
+
+def _padded(steps: list[Step]) -> list[Step]:
+    return [*steps, *unjudged(MESSAGE_STEPS[len(steps) :], steps[-1].step)]
+
+
+def _parse(msg: CanisterMessage) -> tuple[Step, HashTree | None]:
+    try:
+        certificate = decode_cached(msg.cert)
+    except DecodeError as error:
+        return Step("parse", False, f"the certificate cannot be read: {error}"), None
+    try:
+        tree = (_witness if len(msg.tree) <= _CACHED_SIZE else hashtree.decode)(bytes(msg.tree))
+    except DecodeError as error:
+        return Step("parse", False, f"the witness cannot be read: {error}"), None
+    delegated = "" if certificate.delegation is None else ", with a delegation"
+    detail = f"a certificate of {len(msg.cert)} bytes{delegated}, and a witness of {len(msg.tree)} bytes"
+    return Step("parse", True, detail), tree
+
+
+@lru_cache(maxsize=_CACHED)
+def _witness(data: bytes) -> HashTree:
+    return hashtree.decode(data)
+
+
+def _message_steps(
+    msg: CanisterMessage,
+    certificate: Certificate,
+    tree: HashTree,
+    canister_id: Principal | None,
+    expected_sequence_num: int | None,
+    client_key: ClientKey | None,
+) -> Iterator[Step]:
+    """The steps behind the certificate's, each only when the one before has not failed."""
+    yield _certified_data_step(certificate, tree, canister_id)
+    leaf, step = _lookup_step(tree, msg.key)
+    yield step
+    yield _body_step(msg.content, leaf)
+    try:
+        content: WebsocketMessage | DecodeError = msg.message
+    except DecodeError as error:
+        content = error
+    yield _sequence_step(content, expected_sequence_num)
+    yield _client_key_step(content, client_key)
+
+
+def _certified_data_step(certificate: Certificate, tree: HashTree, canister_id: Principal | None) -> Step:
+    name = "certified_data"
+    root_hash = hashtree.root_hash(tree)
+    if canister_id is None:
+        return Step(name, None, "not judged: which canister the message is from was not given", None, root_hash)
+    result = certificate.canister_data(canister_id)
+    if not isinstance(result, Found):
+        detail = f"the certificate shows no certified data of canister {canister_id}; {_shown(certificate)}"
+        return Step(name, False, detail, f"canister/{canister_id}/certified_data", _answer(result))
+    if result.value == root_hash:
+        detail = f"canister {canister_id} certified the witness's root hash {hash_text(root_hash)}"
+        return Step(name, True, detail, result.value, root_hash)
+    detail = (
+        f"canister {canister_id} certified {hash_text(result.value) or 'nothing'}, "
+        f"but the witness's root hash is {hash_text(root_hash)}: the two do not belong together"
+    )
+    return Step(name, False, detail, result.value, root_hash)
+
+
+def _shown(certificate: Certificate) -> str:
+    """Whose certified data a certificate shows instead."""
+    canisters = hashtree.lookup(certificate.tree, (b"canister",))
+    if not isinstance(canisters, FoundSubtree):
+        return "it shows that of no canister"
+    shown = [
+        str(Principal(item.label))
+        for item in hashtree.forest_of(canisters.tree).items
+        if isinstance(item, Labeled)
+        and len(item.label) <= 29
+        and isinstance(hashtree.lookup(item.tree, (b"certified_data",)), Found)
+    ]
+    return f"it shows that of {', '.join(shown[:3])}" if shown else "it shows that of no canister"
+
+
+def _lookup_step(tree: HashTree, key: str) -> tuple[bytes, Step]:
+    """The leaf of the message and the step that found it."""
+    wanted = f"websocket/{key}"
+    if hashtree.disorder(tree) is not None:
+        detail = "the labels of the witness are not in ascending order, so that a look-up in it proves nothing"
+        return b"", Step("lookup", False, detail, wanted, "not well-formed")
+    result = hashtree.lookup(tree, (WEBSOCKET_LABEL, key.encode("utf-8", "surrogatepass")))
+    if isinstance(result, Found):
+        return result.value, Step("lookup", True, f"the witness holds {wanted}", wanted, wanted)
+    fallback = hashtree.lookup_value(tree, (WEBSOCKET_LABEL,))
+    if fallback is not None:
+        detail = "the witness has one leaf at websocket itself, for whatever key; the SDK accepts that instead"
+        return fallback, Step("lookup", True, detail, wanted, "websocket")
+    why = {
+        "absent": "the witness proves that the canister has no message of this key",
+        "unknown": "the part of the witness that would hold this key was pruned",
+    }
+    answer = _answer(result)
+    return b"", Step(
+        "lookup", False, f"{why.get(answer, 'there are labels, not a hash, at this key')} ({key})", wanted, answer
+    )
+
+
+def _answer(result: LookupResult) -> str:
+    if isinstance(result, FoundSubtree):
+        return "a subtree"
+    return "absent" if isinstance(result, Absent) else "unknown"
+
+
+def _body_step(content: bytes, leaf: bytes) -> Step:
+    digest = sha256(content).digest()
+    if digest == leaf:
+        detail = f"SHA-256 of the {len(content)} bytes of content is the {hash_text(leaf)} that the canister certified"
+        return Step("body", True, detail, leaf, digest)
+    detail = (
+        f"the content ({len(content)} bytes) was changed: its SHA-256 is {hash_text(digest)}, "
+        f"the canister certified {hash_text(leaf)}"
+    )
+    return Step("body", False, detail, leaf, digest)
+
+
+def _sequence_step(content: WebsocketMessage | DecodeError, expected: int | None) -> Step:
+    name = "sequence"
+    if isinstance(content, DecodeError):
+        ok = None if expected is None else False
+        return Step(name, ok, f"the content has no sequence number: {content}")
+    number = content.sequence_num
+    if expected is None:
+        return Step(name, None, f"message {number}; not judged: which number is next was not given", None, str(number))
+    gap = number - expected
+    if gap == 0:
+        return Step(name, True, f"message {number} is the next one", str(expected), str(number))
+    why = f"{gap} missing before it" if gap > 0 else "it came before, or out of order"
+    return Step(name, False, f"message {number} came where {expected} was expected: {why}", str(expected), str(number))
+
+
+def _client_key_step(content: WebsocketMessage | DecodeError, client_key: ClientKey | None) -> Step:
+    name = "client_key"
+    if isinstance(content, DecodeError):
+        ok = None if client_key is None else False
+        return Step(name, ok, f"the content has no client key: {content}")
+    actual = str(content.client_key)
+    if client_key is None:
+        return Step(name, None, "not judged: our own client key was not given", None, actual)
+    if content.client_key == client_key:
+        return Step(name, True, f"the message is for us, {actual}", str(client_key), actual)
+    detail = f"the message is for another client, {actual}; the SDK would take it all the same"
+    return Step(name, False, detail, str(client_key), actual)
