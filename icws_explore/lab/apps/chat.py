@@ -1,0 +1,36 @@
+"""Chat, as the public Motoko example: whatever one client says goes to all, itself included.
+
+A client joins by saying so (JoinedChat), not by opening; typing is told with isTyping and no text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...protocol.candid import parse_type
+from ...protocol.cdk import App, AppContext
+from ...protocol.principal import Principal
+
+_MESSAGE_TYPE = """\
+variant {
+  GroupMessage : record { name : text; message : text; isTyping : bool };
+  JoinedChat : text;
+}"""
+
+
+def _on_message(context: AppContext, _client: Principal, message: Any) -> None:
+    context.broadcast(message)
+
+
+def _on_close(context: AppContext, client: Principal) -> None:
+    context.print(f"Client {client} disconnected")
+
+
+def app() -> App:
+    return App(
+        name="chat",
+        message_type=parse_type(_MESSAGE_TYPE),
+        on_message=_on_message,
+        on_close=_on_close,
+        flavour="motoko",
+    )

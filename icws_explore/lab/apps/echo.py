@@ -1,0 +1,17 @@
+"""Echo: every message comes back as it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...protocol.candid import parse_type
+from ...protocol.cdk import App, AppContext
+from ...protocol.principal import Principal
+
+
+def _on_message(context: AppContext, client: Principal, message: Any) -> None:
+    context.send(client, message)
+
+
+def app() -> App:
+    return App(name="echo", message_type=parse_type("record { text : text }"), on_message=_on_message)

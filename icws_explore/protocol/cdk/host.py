@@ -1,0 +1,213 @@
+"""Runs one canister: calls, timers, rollback, certified data. No clock, no sockets, no signing.
+
+The replica of the lab, the simulator and the tests all run canisters through this, so a canister
+behaves the same everywhere. Time comes in with each call, in nanoseconds since the epoch, and never
+goes back. Source: interface specification, "Calls", "Reject codes" and "The IC System API".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from ..principal import Principal
+from .system import CallKind, System
+from .system_api import CanisterCode, CanisterFactory, MethodNotFound, Trap
+
+CANISTER_REJECT: Final = 4  # an error that the canister passed on
+CANISTER_ERROR: Final = 5  # the canister trapped, or has no such method, or no code
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """``data`` is the Candid reply; empty for an install or an upgrade."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """``code`` is the specification's reject code, ``error_code`` the replica's name of the fault.
+
+    ``cause`` is the exception behind a trap that the canister's code did not raise as a Trap itself.
+    """
+
+    code: int
+    text: str
+    error_code: str
+    cause: BaseException | None = None
+
+
+Outcome: TypeAlias = Reply | Reject
+
+
+@dataclass(frozen=True, slots=True)
+class TimerRun:
+    """One timer that went off: when it was due (ns), and the reject that its callback ended in, if it trapped."""
+
+    at_ns: int
+    reject: Reject | None
+
+
+class _Installed:
+    """Code with its system, and what both go back to when a call traps."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.code: CanisterCode | None = None  # None until its factory has run
+        self.has_committed = False
+        self._saved: Any = None
+        system.on_commit = self._commit
+
+    def save(self) -> None:
+        self.has_committed = False
+        self._save()
+
+    def roll_back(self) -> None:
+        system, code = self._saved
+        self.system.restore(system)
+        if self.code is not None and code is not None:
+            self.code.restore(code)
+
+    def _commit(self) -> None:
+        self._save()
+        self.has_committed = True
+
+    def _save(self) -> None:
+        self._saved = (self.system.snapshot(), None if self.code is None else self.code.snapshot())
+
+
+class CanisterHost:
+    """A canister id with, after install(), code in it.
+
+    ``certify`` makes the certificate over the certified data that a query sees (None: queries see no
+    certificate). ``on_print`` gets what the canister prints, with the time in ns, and the text of
+    every trap in a timer, which has no caller to hear of it.
+    """
+
+    def __init__(
+        self,
+        canister_id: Principal,
+        *,
+        certify: Callable[[bytes], bytes] | None = None,
+        on_print: Callable[[int, str], None] | None = None,
+    ) -> None:
+        self.canister_id = canister_id
+        self.now_ns = 0
+        self._certify = certify
+        self._on_print = on_print
+        self._installed: _Installed | None = None
+
+    @property
+    def certified_data(self) -> bytes:
+        """At most 32 bytes; empty as long as the canister has set none."""
+        return b"" if self._installed is None else self._installed.system.certified_data
+
+    @property
+    def candid_interface(self) -> str:
+        """The .did text of the installed code; empty without code."""
+        code = None if self._installed is None else self._installed.code
+        return "" if code is None else code.candid_interface
+
+    @property
+    def next_timer_ns(self) -> int | None:
+        """When advance() has something to do next; None when no timer is set."""
+        return None if self._installed is None else self._installed.system.alarms.next_ns
+
+    def install(
+        self, factory: CanisterFactory, *, now_ns: int, controller: Principal = Principal.MANAGEMENT
+    ) -> Outcome:
+        """Put code into the canister and call its init. After a Reject everything is as before."""
+        return self._install(factory, now_ns, controller, b"")
+
+    def upgrade(
+        self, factory: CanisterFactory, *, now_ns: int, controller: Principal = Principal.MANAGEMENT
+    ) -> Outcome:
+        """Replace the code: memory and timers are lost, certified data stays until the new code sets it."""
+        self.advance(now_ns)
+        return self._install(factory, now_ns, controller, self.certified_data)
+
+    def update(self, method: str, arg: bytes, *, caller: Principal, now_ns: int) -> Outcome:
+        """An update call; timers that are due by ``now_ns`` go first."""
+        self.advance(now_ns)
+        return self._run("update", caller, lambda code: code.update(method, arg))
+
+    def query(self, method: str, arg: bytes, *, caller: Principal, now_ns: int) -> Outcome:
+        """A query call, behind the timers that are due: it sees a certificate and changes nothing."""
+        self.advance(now_ns)
+        return self._run("query", caller, lambda code: code.query(method, arg))
+
+    def advance(self, now_ns: int) -> list[TimerRun]:
+        """Move time on: every timer due by ``now_ns`` goes off, at its due time and in due order."""
+        runs = []
+        installed = self._installed
+        while installed is not None and (alarm := installed.system.alarms.take(now_ns)) is not None:
+            self.now_ns = max(self.now_ns, alarm.due_ns)
+            reject = self._run_timer(installed, alarm.callback)
+            runs.append(TimerRun(alarm.due_ns, reject))
+        self.now_ns = max(self.now_ns, now_ns)
+        return runs
+
+    def _run_timer(self, installed: _Installed, callback: Callable[[], None]) -> Reject | None:
+        def body() -> bytes:
+            callback()
+            return b""
+
+        outcome = self._execute(installed, "timer", self.canister_id, body)
+        if isinstance(outcome, Reply):
+            return None
+        installed.system.print(f"in a timer: {outcome.text}")
+        return outcome
+
+    def _install(self, factory: CanisterFactory, now_ns: int, controller: Principal, certified_data: bytes) -> Outcome:
+        self.now_ns = max(self.now_ns, now_ns)
+        system = System(self.canister_id, certified_data=certified_data, certify=self._certify, on_print=self._on_print)
+        installed = _Installed(system)
+
+        def body() -> bytes:
+            code = factory(system)
+            installed.code = code
+            code.init()
+            return b""
+
+        outcome = self._execute(installed, "install", controller, body)
+        if isinstance(outcome, Reply):
+            self._installed = installed
+        return outcome
+
+    def _run(self, kind: CallKind, caller: Principal, body: Callable[[CanisterCode], bytes]) -> Outcome:
+        installed = self._installed
+        if installed is None or installed.code is None:
+            return self._reject("IC0537", "the canister contains no code")
+        code = installed.code
+        return self._execute(installed, kind, caller, lambda: body(code))
+
+    def _execute(self, installed: _Installed, kind: CallKind, caller: Principal, body: Callable[[], bytes]) -> Outcome:
+        """One message: what it changes stays, unless it traps (then up to its last commit point) or is a query."""
+        installed.system.enter(kind, caller, self.now_ns)
+        installed.save()
+        try:
+            data = body()
+        except MethodNotFound as error:
+            installed.roll_back()
+            return self._reject("IC0536", str(error))
+        except Exception as error:  # noqa: BLE001 -- whatever ends a canister's code is a trap; the cause is kept
+            installed.roll_back()
+            return self._trapped(error, passed_on=installed.has_committed)
+        if kind == "query":
+            installed.roll_back()
+        return Reply(data)
+
+    def _trapped(self, error: Exception, *, passed_on: bool) -> Reject:
+        cause = None if isinstance(error, Trap) else error
+        text = str(error) if cause is None else f"{type(error).__name__}: {error}"
+        trapped = f"Canister called `ic0.trap` with message: '{text}'"
+        if not passed_on:
+            return self._reject("IC0503", trapped, cause=cause)
+        return self._reject("IC0406", f"IC0503: {trapped}", code=CANISTER_REJECT, cause=cause)
+
+    def _reject(
+        self, error_code: str, text: str, *, code: int = CANISTER_ERROR, cause: Exception | None = None
+    ) -> Reject:
+        return Reject(code, f"Error from Canister {self.canister_id}: {text}", error_code, cause)

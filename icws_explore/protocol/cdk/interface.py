@@ -1,0 +1,75 @@
+"""The Candid interface that a CDK canister publishes.
+
+Source: ws_types.did and service.example.did of CDK 0.4.1. The second argument of ws_message exists
+only to name the application's message type for clients.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ..candid import Type, parse_did, type_text
+from ..errors import DidError
+
+_APPLICATION_TYPE: Final = "AppMessage"
+_TYPES: Final = """\
+type ClientPrincipal = principal;
+type GatewayPrincipal = principal;
+type ClientKey = record { client_principal : ClientPrincipal; client_nonce : nat64 };
+type WebsocketMessage = record {
+  client_key : ClientKey;
+  sequence_num : nat64;
+  timestamp : nat64;
+  is_service_message : bool;
+  content : blob;
+};
+type CanisterOutputMessage = record { client_key : ClientKey; key : text; content : blob };
+type CanisterOutputCertifiedMessages = record {
+  messages : vec CanisterOutputMessage;
+  cert : blob;
+  tree : blob;
+  is_end_of_queue : bool;
+};
+type CanisterWsOpenArguments = record { client_nonce : nat64; gateway_principal : GatewayPrincipal };
+type CanisterWsOpenResult = variant { Ok; Err : text };
+type CanisterWsCloseArguments = record { client_key : ClientKey };
+type CanisterWsCloseResult = variant { Ok; Err : text };
+type CanisterWsMessageArguments = record { msg : WebsocketMessage };
+type CanisterWsMessageResult = variant { Ok; Err : text };
+type CanisterWsGetMessagesArguments = record { nonce : nat64 };
+type CanisterWsGetMessagesResult = variant { Ok : CanisterOutputCertifiedMessages; Err : text };
+"""
+
+
+def candid_interface(message_type: Type) -> str:
+    """The .did text of a canister whose application messages have this type.
+
+    Raises DidError if ``message_type`` is recursive through a name that the CDK's own types have.
+    """
+    return f"""\
+{_application_types(message_type)}
+
+{_TYPES}
+service : {{
+  ws_open : (CanisterWsOpenArguments) -> (CanisterWsOpenResult);
+  ws_close : (CanisterWsCloseArguments) -> (CanisterWsCloseResult);
+  ws_message : (CanisterWsMessageArguments, opt {_APPLICATION_TYPE}) -> (CanisterWsMessageResult);
+  ws_get_messages : (CanisterWsGetMessagesArguments) -> (CanisterWsGetMessagesResult) query;
+}};
+"""
+
+
+def _application_types(message_type: Type) -> str:
+    text = type_text(message_type)
+    if not text.startswith("type "):
+        return f"type {_APPLICATION_TYPE} = {text};"
+    # A recursive type is written as its definitions, the wanted one last.
+    names = list(parse_did(f"{text};").types)
+    taken = set(re.findall(r"^type (\w+)", _TYPES, re.MULTILINE))
+    clash = next((name for name in names if name in taken), None)
+    if clash is not None:
+        raise DidError(f"the type {clash} has the name of one of the CDK's own types; give it another name")
+    if names[-1] == _APPLICATION_TYPE:
+        return f"{text};"
+    return f"{text};\ntype {_APPLICATION_TYPE} = {names[-1]};"
