@@ -1,0 +1,69 @@
+"""What the client sends: numbered, timed, signed, encoded as frames.
+
+Sources: ic-websocket.ts ``_makeWsMessageArguments`` (the number is used up before signing, so a
+message that cannot be signed leaves a gap; the timestamp is in whole milliseconds), actor.ts and
+agent/index.ts of ic-websocket-js 0.5.0 (a fresh 16-byte nonce for every call).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .arguments import encode_message_args, encode_open_args
+from .constants import FIRST_SEQUENCE_NUM, NS_PER_MS
+from .envelope import call_content, ingress_expiry_ns, sign_envelope
+from .identity import Identity
+from .messages import ClientKey, WebsocketMessage
+from .principal import Principal
+
+CALL_NONCE_BYTES = 16
+
+
+class Outbox:
+    """Makes the frames of one session. ``entropy(n)`` gives n random bytes."""
+
+    def __init__(
+        self, canister_id: Principal, client_key: ClientKey, identity: Identity, entropy: Callable[[int], bytes]
+    ) -> None:
+        self._canister_id = canister_id
+        self._client_key = client_key
+        self._identity = identity
+        self._entropy = entropy
+        self._next_sequence_num = FIRST_SEQUENCE_NUM
+
+    @property
+    def last_sequence_num(self) -> int:
+        """The number of the last message made, 0 before the first."""
+        return self._next_sequence_num - 1
+
+    def ws_open(self, gateway_principal: Principal, now_ns: int) -> bytes:
+        """The frame that asks the canister for a session. Raises IcwsError when it cannot be signed."""
+        arg = encode_open_args(self._client_key.client_nonce, gateway_principal)
+        return self._call("ws_open", arg, now_ns)
+
+    def number(self, content: bytes, now_ns: int, *, is_service_message: bool) -> WebsocketMessage:
+        """``content`` as the next message of the session."""
+        message = WebsocketMessage(
+            self._client_key,
+            self._next_sequence_num,
+            now_ns // NS_PER_MS * NS_PER_MS,
+            is_service_message,
+            content,
+        )
+        self._next_sequence_num += 1
+        return message
+
+    def ws_message(self, message: WebsocketMessage, now_ns: int) -> bytes:
+        """The frame that carries ``message``. Raises IcwsError when it cannot be signed."""
+        return self._call("ws_message", encode_message_args(message), now_ns)
+
+    def _call(self, method_name: str, arg: bytes, now_ns: int) -> bytes:
+        content = call_content(
+            self._canister_id,
+            method_name,
+            arg,
+            self._identity.principal,
+            ingress_expiry_ns(now_ns),
+            self._entropy(CALL_NONCE_BYTES),
+        )
+        return sign_envelope(content, self._identity).encode_frame()
