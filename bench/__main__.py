@@ -1,0 +1,35 @@
+"""Print a table of costs, or with --json one object a line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+
+from . import protocol
+from .timing import Cost, cost, cost_of_each, duration_text
+
+
+def measure(name: str, operation: protocol.Operation | list[protocol.Operation]) -> Cost:
+    return cost_of_each(name, operation) if isinstance(operation, list) else cost(name, operation)
+
+
+def main() -> None:
+    costs = (measure(name, operation) for name, operation in protocol.cases())
+    if "--json" in sys.argv[1:]:
+        for line in costs:
+            print(json.dumps(asdict(line)))
+        return
+    table = Table("operation", "best", "median", title="Cost of one operation")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for line in costs:
+        table.add_row(line.name, duration_text(line.best_s), duration_text(line.median_s))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
