@@ -44,5 +44,5 @@ def duration_text(seconds: float) -> str:
     """Three digits with the unit that suits: 12.3 µs, 4.56 ms, 1.20 s."""
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         if seconds * factor >= 1 or unit == "µs":
-            return f"{seconds * factor:#.3g} {unit}"
+            return f"{seconds * factor:#.3g}".rstrip(".") + f" {unit}"
     raise AssertionError("unreachable")
