@@ -82,15 +82,15 @@ class WebSocketCdk:
         nonce = _argument(decode_poll_args, arg)
         gateway = self._sessions.state.gateways.get(self._sessions.system.caller())
         if gateway is None:
-            return encode_poll_result(PollResult([], b"", b"", True))
+            return encode_poll_result(PollResult((), b"", b"", True))
         messages, is_end_of_queue = gateway.poll(nonce, self._sessions.config.max_messages)
         if not messages:
-            return encode_poll_result(PollResult([], b"", b"", True))
+            return encode_poll_result(PollResult((), b"", b"", True))
         certificate = self._sessions.system.data_certificate()
         if certificate is None:
             raise Trap("no data certificate: ws_get_messages was not called as a query")
         witness = self._sessions.state.certified.witness([message.key.encode() for message in messages])
-        return encode_poll_result(PollResult(messages, certificate, encode_tree(witness), is_end_of_queue))
+        return encode_poll_result(PollResult(tuple(messages), certificate, encode_tree(witness), is_end_of_queue))
 
     def send(self, client: Principal, content: bytes) -> str | None:
         """Queue an application message, which must be Candid already. None, or the text of the Err."""
