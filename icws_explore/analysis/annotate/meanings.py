@@ -1,0 +1,101 @@
+"""What a field says, in a line for a person: times against the frame's, principals, sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from icws_explore.protocol import candid
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.errors import DecodeError
+from icws_explore.protocol.messages import parse_message_key
+from icws_explore.protocol.principal import Principal
+
+_MAX_NS: Final = 253_402_300_799 * NS_PER_S  # the last second that datetime can say
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a frame's own bytes do not tell: when it passed (ns since the epoch), which way, and T."""
+
+    at_ns: int
+    sent: bool
+    app_type: candid.Type | None = None
+
+
+Explain = Callable[[Any, Context], str]
+
+
+def instant(ns: int) -> str:
+    """``2026-11-23 11:20:00.250 UTC``, without the fraction where it is zero."""
+    if not 0 <= ns <= _MAX_NS:
+        return "no date: out of range"
+    moment = datetime.fromtimestamp(ns // NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    fraction = ns % NS_PER_S
+    return f"{moment}{f'.{fraction // 1_000_000:03d}' if fraction else ''} UTC"
+
+
+def span(ns: int) -> str:
+    """A duration as a person says it: ``3 min 58 s``, ``12 ms``, ``2 d 3 h``."""
+    ns = abs(ns)
+    if ns < NS_PER_S:
+        return f"{ns / 1_000_000:.3g} ms"
+    if ns < 60 * NS_PER_S:
+        return f"{ns / NS_PER_S:.4g} s"
+    seconds = round(ns / NS_PER_S)
+    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if seconds >= size:
+            rest = seconds % size // part
+            return f"{seconds // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{seconds} s"
+
+
+def time_meaning(ns: Any, context: Context) -> str:
+    """An instant, and where it lies from the frame's passing."""
+    if not isinstance(ns, int):
+        return ""
+    difference = ns - context.at_ns
+    verb = "it was sent" if context.sent else "it was received"
+    side = "after" if difference > 0 else "before"
+    return f"{instant(ns)}, {span(difference)} {side} {verb}"
+
+
+def principal_meaning(raw: Any, _context: Context) -> str:
+    if not isinstance(raw, bytes):
+        return ""
+    try:
+        return Principal(raw).text + (" (anonymous)" if raw == Principal.ANONYMOUS.raw else "")
+    except DecodeError as error:
+        return f"no principal: {error.reason}"
+
+
+def key_meaning(text: Any, _context: Context) -> str:
+    """A message key taken apart."""
+    try:
+        gateway, nonce = parse_message_key(str(text))
+    except DecodeError as error:
+        return f"not <gateway principal>_<20 digits>: {error.reason}"
+    return f"message {nonce} of gateway {gateway.short}"
+
+
+def public_key_meaning(der: Any, _context: Context) -> str:
+    if not isinstance(der, bytes):
+        return ""
+    kind = next((name for prefix, name in _KEY_KINDS.items() if der.startswith(prefix)), "unknown")
+    return f"{kind} key, DER; its principal is {Principal.self_authenticating(der).text}"
+
+
+_KEY_KINDS: Final[Mapping[bytes, str]] = {
+    bytes.fromhex("302a300506032b6570"): "Ed25519",
+    bytes.fromhex("3056301006072a8648ce3d020106052b8104000a"): "secp256k1",
+    bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107"): "P-256",
+    bytes.fromhex("303c300c060a2b0601040183b8430102"): "canister signature",
+    bytes.fromhex("308182301d060d2b0601040182dc7c0503010201060c2b0601040182dc7c05030201"): "BLS12-381",
+}
+
+
+def said(text: str) -> Explain:
+    """The same words for every value."""
+    return lambda _value, _context: text

@@ -1,0 +1,90 @@
+"""The protocol's CBOR shapes by name: what each field is, and which byte strings hold another layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from .meanings import Explain, key_meaning, principal_meaning, public_key_meaning, said, time_meaning
+
+Inner = Literal["canister_message_content", "certificate", "hash_tree", "candid", "canister_ranges"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How to read an item: ``fields`` of a map, ``element`` of an array, and what ``inner`` bytes hold.
+
+    ``is_tree``: the item itself is a hash tree.
+    """
+
+    fields: Mapping[str, Shape] = field(default_factory=dict)
+    element: Shape | None = None
+    explain: Explain | None = None
+    inner: Inner | None = None
+    is_tree: bool = False
+
+
+PLAIN: Final = Shape()
+PRINCIPAL: Final = Shape(explain=principal_meaning)
+TIME: Final = Shape(explain=time_meaning)
+PUBLIC_KEY: Final = Shape(explain=public_key_meaning)
+SIGNATURE: Final = Shape(explain=said("signature by the sender's key"))
+
+HANDSHAKE: Final = Shape({"gateway_principal": PRINCIPAL})
+
+_DELEGATION: Final = Shape(
+    {
+        "delegation": Shape({"pubkey": PUBLIC_KEY, "expiration": TIME, "targets": Shape(element=PRINCIPAL)}),
+        "signature": Shape(explain=said("by the key one link up")),
+    }
+)
+_CONTENT: Final = Shape(
+    {
+        "request_type": PLAIN,
+        "canister_id": PRINCIPAL,
+        "method_name": PLAIN,
+        "arg": Shape(inner="candid"),
+        "sender": PRINCIPAL,
+        "ingress_expiry": TIME,
+        "nonce": Shape(explain=said("makes the request unique")),
+    }
+)
+ENVELOPE_FRAME: Final = Shape(
+    {
+        "envelope": Shape(
+            {
+                "content": _CONTENT,
+                "sender_pubkey": PUBLIC_KEY,
+                "sender_sig": SIGNATURE,
+                "sender_delegation": Shape(element=_DELEGATION),
+            }
+        )
+    }
+)
+CANISTER_MESSAGE: Final = Shape(
+    {
+        "key": Shape(explain=key_meaning),
+        "content": Shape(inner="canister_message_content"),
+        "cert": Shape(inner="certificate"),
+        "tree": Shape(inner="hash_tree"),
+    }
+)
+WEBSOCKET_MESSAGE: Final = Shape(
+    {
+        "client_key": Shape({"client_principal": PRINCIPAL, "client_nonce": PLAIN}),
+        "sequence_num": PLAIN,
+        "timestamp": TIME,
+        "is_service_message": PLAIN,
+        "content": Shape(inner="candid"),
+    }
+)
+HASH_TREE: Final = Shape(is_tree=True)
+CERTIFICATE: Final = Shape(
+    {
+        "tree": Shape(is_tree=True),
+        "signature": Shape(explain=said("BLS, over the root hash of tree")),
+        "delegation": Shape({"subnet_id": PRINCIPAL, "certificate": Shape(inner="certificate")}),
+    }
+)
+CANISTER_RANGES: Final = Shape(element=Shape(element=PRINCIPAL))
