@@ -17,8 +17,8 @@ from .types import Type
 from .writers import Refusal, Write, Writers
 
 
-def encode(types: Sequence[Type], values: Sequence[Any]) -> bytes:
-    """``values`` at ``types`` as one Candid message.
+def encode(types: Sequence[Type], values: Sequence[Any], *, inner_first: bool = False) -> bytes:
+    """``values`` at ``types`` as one Candid message; ``inner_first`` orders its type table as @dfinity/candid does.
 
     Records are mappings (or sequences, for tuples), variants ``{"Case": value}`` (or ``"Case"`` where
     the case is null), blobs bytes, options None or the value (Some where None could be the content),
@@ -29,7 +29,7 @@ def encode(types: Sequence[Type], values: Sequence[Any]) -> bytes:
     """
     if len(types) != len(values):
         raise ValueMismatchError("", f"{len(values)} values for {len(types)} types")
-    head, writes = _compiled(tuple(types))
+    head, writes = _compiled(tuple(types), inner_first)
     out = bytearray(head)
     index = 0
     try:
@@ -46,6 +46,6 @@ def encode(types: Sequence[Type], values: Sequence[Any]) -> bytes:
 
 
 @lru_cache(maxsize=128)
-def _compiled(types: tuple[Type, ...]) -> tuple[bytes, tuple[Write, ...]]:
+def _compiled(types: tuple[Type, ...], inner_first: bool) -> tuple[bytes, tuple[Write, ...]]:
     writers = Writers()
-    return header(types), tuple(writers.writer(type_) for type_ in types)
+    return header(types, inner_first=inner_first), tuple(writers.writer(type_) for type_ in types)

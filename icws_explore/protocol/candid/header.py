@@ -31,9 +31,13 @@ from .types import (
 )
 
 
-def header(types: Sequence[Type]) -> bytes:
-    """Magic number, type table and argument types. Raises DidError for undefined names."""
-    nodes = _reachable(types)
+def header(types: Sequence[Type], *, inner_first: bool = False) -> bytes:
+    """Magic number, type table and argument types. Raises DidError for undefined names.
+
+    Entries stand in first-met order, as the Rust crate writes them, or with ``inner_first`` behind
+    everything that they hold, as @dfinity/candid does.
+    """
+    nodes = _inner_first(types) if inner_first else _reachable(types)
     classes = _classes(nodes)
     index_of: dict[int, int] = {}
     entries: list[Type] = []
@@ -69,6 +73,24 @@ def _reachable(types: Sequence[Type]) -> list[Type]:
             raise DidError("a future type cannot be encoded")
         found[at] = None
         todo.extend(resolve(inner) for inner in reversed(inner_types(at)))
+    return list(found)
+
+
+def _inner_first(types: Sequence[Type]) -> list[Type]:
+    """Every composite type, what is inside before what is around it, names resolved."""
+    found: dict[Type, None] = {}
+    entered: set[Type] = set()
+    todo = [(resolve(type_), False) for type_ in reversed(types)]
+    while todo:
+        at, left = todo.pop()
+        if left:
+            found[at] = None
+        elif not isinstance(at, Prim) and at not in entered:
+            if isinstance(at, Future):
+                raise DidError("a future type cannot be encoded")
+            entered.add(at)
+            todo.append((at, True))
+            todo.extend((resolve(inner), False) for inner in reversed(_wire_order(at)))
     return list(found)
 
 
