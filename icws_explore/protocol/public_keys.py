@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from .canister_signatures import verify_canister_signature
 from .der import public_key_info
 from .errors import DecodeError
 from .verdict import Verdict
@@ -90,8 +91,6 @@ def verify_signature(
         case KeyKind.WEBAUTHN:
             return verify_webauthn(key.raw, message, signature)
         case KeyKind.CANISTER:
-            from .canister_signatures import verify_canister_signature
-
             return verify_canister_signature(key.raw, message, signature, root_key)
 
 

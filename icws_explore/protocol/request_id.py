@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from . import leb128
 from .errors import ValueMismatchError
 from .principal import Principal
 
@@ -72,7 +73,7 @@ def _hash_value(value: object, path: str, depth: int) -> bytes:
         case Principal():
             return sha256(value.raw).digest()
         case int() if not isinstance(value, bool) and value >= 0:
-            return sha256(_leb128(value)).digest()
+            return sha256(leb128.encode(value)).digest()
         case list() | tuple():
             joined = b"".join(_hash_value(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value))
             return sha256(joined).digest()
@@ -87,12 +88,3 @@ def _utf8(text: str, path: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise ValueMismatchError(path, "is not Unicode text (a lone surrogate)") from error
-
-
-def _leb128(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

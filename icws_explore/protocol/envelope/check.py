@@ -33,11 +33,11 @@ def check_envelope(
 ) -> list[Step]:
     """The steps parse, request_id, sender, delegation (one for each link), signature, expiry.
 
-    ``now_ns`` is the replica's time. ``canister_id`` is where the request was sent to (default: the
-    one it names), ``root_key`` (DER) the network's, without which canister signatures cannot be
-    judged. Never raises.
+    ``now_ns`` is the replica's time. ``canister_id`` is where the request was sent to (None: not
+    compared with the one it names), ``root_key`` (DER) the network's, without which canister
+    signatures cannot be judged. Never raises for a decoded envelope.
     """
-    target = canister_id or envelope.canister_id
+    target = envelope.canister_id or canister_id
     identified = _request_id(envelope)
     return [
         _parse(envelope, canister_id),
@@ -57,8 +57,8 @@ def _parse(envelope: Envelope, canister_id: Principal | None) -> Step:
         return Step("parse", False, error.reason)
     if envelope.unknown_fields:
         names = ", ".join(repr(name) for name in envelope.unknown_fields[:5])
-        return Step("parse", False, f"{names} unknown: gateway and replica drop it, and then the signature fails")
-    if canister_id is not None and envelope.canister_id not in (None, canister_id):
+        return Step("parse", False, f"{names} unknown: the gateway drops it, and then the signature fails")
+    if canister_id is not None and envelope.canister_id not in (None, canister_id, Principal.MANAGEMENT):
         detail = f"names the canister {envelope.canister_id}, but was sent to {canister_id}"
         return Step("parse", False, detail, str(canister_id), str(envelope.canister_id))
     return Step("parse", True, f"a well-formed {kind} request")
@@ -160,7 +160,7 @@ def _link(
         )
     verdict = verify_signature(signer, delegation.signed_bytes, link.signature, root_key=root_key)
     left = _seconds(delegation.expiration_ns - now_ns)
-    where = "all canisters" if targets is None else f"{len(targets)} canisters"
+    where = "all canisters" if targets is None else f"{len(targets)} canister{'s' * (len(targets) != 1)}"
     detail = f"{name}: {verdict.detail}; for {where}, expires in {left}" if verdict.ok else f"{name}: {verdict.detail}"
     return Step("delegation", verdict.ok, detail, delegation.hash, link.signature)
 
