@@ -41,7 +41,7 @@ class Recording:
         return self.raw.notes
 
     def frames(self) -> pd.DataFrame:
-        """A row a frame: time (UTC), seconds since the first, direction, kind, sequence number, size, summary, value."""
+        """A row a frame; `table.frame_table` says which columns, in which units."""
         return frame_table(self.raw)
 
     def verify(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> list[MessageVerdict]:

@@ -30,7 +30,7 @@ PATIENCE_S: Final = 30.0  # real seconds for the acks to come
     epilog="""\b
 Example:
   icws demo --out out
-leaves session.icws, report.html, timeline and sequence figures in out/.
+leaves session.icws, report.html and two figures in out/.
 """,
 )
 @click.option(
@@ -103,15 +103,14 @@ async def _show(session: Session, quiet: bool) -> None:
 
 
 def _write_views(capture: Capture, out: Path) -> list[Path]:
-    from icws_explore.views.figures import sequence_figure, timeline_figure
+    from icws_explore.views import plots
     from icws_explore.views.report import write_report
 
     files = [write_report(capture, out / "report.html")]
-    for name, figure in (("timeline", timeline_figure(capture)), ("sequence", sequence_figure(capture))):
-        for ending in ("png", "svg"):
-            path = out / f"{name}.{ending}"
-            figure.savefig(path)
-            files.append(path)
+    for name, figure in (("timing", plots.timing(capture)), ("sequences", plots.sequences(capture))):
+        pictures = [out / f"{name}.{ending}" for ending in ("png", "svg")]
+        figure.save(*pictures)
+        files += pictures
     return files
 
 

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from icws_explore.capture import Capture, CaptureWriter, Direction, Frame, Op
 from icws_explore.protocol.client import ClientMachine
-from icws_explore.protocol.client_events import ClientEvent, CloseConnection, SendFrame
+from icws_explore.protocol.client_events import CloseConnection, Event, SendFrame
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import CaptureError
 
@@ -27,7 +27,7 @@ NO_CODE: Final = 1005
 LOST: Final = 1006
 CLOSE_PATIENCE_S: Final = 5.0  # real seconds that a peer gets to answer a close
 
-Observer = Callable[[ClientEvent | Frame], None]
+Observer = Callable[[Event | Frame], None]
 
 
 class Connection:
@@ -123,7 +123,7 @@ class Connection:
             self._record("out", "close", b"", code, reason)
         await self._socket.close(code, reason)
 
-    def _act(self, events: Iterable[ClientEvent]) -> None:
+    def _act(self, events: Iterable[Event]) -> None:
         for event in events:
             if isinstance(event, SendFrame):
                 self._outbox.append(event.data)

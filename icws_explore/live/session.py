@@ -14,7 +14,7 @@ from icws_explore.analysis.verify import MessageVerdict
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
 from icws_explore.protocol.client import ClientMachine
-from icws_explore.protocol.client_events import CanisterClosed, ClientEvent, Failed, MessageReceived, Opened
+from icws_explore.protocol.client_events import CanisterClosed, Event, Failed, MessageReceived, Opened
 from icws_explore.protocol.client_table import ClientState
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError, StateError
@@ -222,7 +222,7 @@ class Session:
         finally:
             self._changed.set()
 
-    def _observe(self, event: ClientEvent | Frame) -> None:
+    def _observe(self, event: Event | Frame) -> None:
         match event:
             case Opened():
                 self._opened = True

@@ -14,8 +14,8 @@ from icws_explore.capture import SessionInfo
 from icws_explore.protocol import candid
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import ConnectError, IdentityError
-from icws_explore.protocol.identity import Ed25519Identity, Identity, identity_of
-from icws_explore.protocol.keyfiles import load_identity
+from icws_explore.protocol.identity import Ed25519Identity, Identity
+from icws_explore.protocol.keyfiles import identity_of, load_identity
 from icws_explore.protocol.principal import Principal
 
 from .clock import Clock
@@ -68,7 +68,8 @@ def resolve_identity(value: Any) -> Identity:
     """An identity from whatever ``connect`` takes. Raises IdentityError; anonymous is refused."""
     if value is None:
         return Ed25519Identity.generate()
-    identity = load_identity(value) if isinstance(value, (str, os.PathLike)) else identity_of(value)
+    source = Path(value) if isinstance(value, os.PathLike) else value
+    identity = load_identity(source) if isinstance(source, (str, Path)) else identity_of(source)
     if identity.principal.is_anonymous:
         raise IdentityError("the anonymous identity cannot open a session: pass a key, or none to get a fresh one")
     return identity

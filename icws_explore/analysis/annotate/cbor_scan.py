@@ -83,7 +83,8 @@ class _Scanner:
         initial = self.take(1)[0]
         major, info = _MAJORS[initial >> 5], initial & 31
         if info in (28, 29, 30) or (info == 31 and major in ("uint", "nint", "tag")):
-            raise self.fail(f"0x{initial:02x} begins no data item", start)
+            self.at = start
+            raise self.fail(f"0x{initial:02x} begins no data item")
         item = Item(major, start, self.at, self.at, indefinite=info == 31 and major != "simple")
         if parent is None:
             self.root = item

@@ -29,17 +29,14 @@ class Layers:
         return self._with_rest(nodes, path, start if item is None else item.end, end, fault)
 
     def _with_rest(self, nodes: list[Node], path: str, at: int, end: int, fault: Fault | None) -> list[Node]:
-        """``nodes`` and, where reading stopped early, what was left unread."""
+        """``nodes`` and, where reading stopped early, what was left unread; the fault at its place."""
         if fault is None:
             return nodes
         if at < end:
-            unread = f"not read: {end - at} bytes"
-            nodes.append(Node(f"{path}:rest", "bytes", at, end, self.data[at:end], unread, fault=fault.reason))
-        elif nodes:
-            last = nodes[-1]
-            while last.children:
-                last = last.children[-1]
-            last.fault = fault.reason
+            nodes.append(Node(f"{path}:rest", "bytes", at, end, self.data[at:end], f"not read: {end - at} bytes"))
+        leaves = [leaf for node in nodes for leaf in node.leaves()]
+        at_fault = next((leaf for leaf in leaves if leaf.start <= fault.offset < leaf.end), leaves[-1])
+        at_fault.fault = fault.reason
         return nodes
 
     def tag(self, path: str, item: Item) -> Node:
