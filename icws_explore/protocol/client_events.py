@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from .messages import ClientKey, CloseReason, WebsocketMessage
+from .messages import ClientKey, WebsocketMessage
 from .principal import Principal
+from .service_messages import CloseReason
 from .steps import Step
 
 

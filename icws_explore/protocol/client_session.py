@@ -73,7 +73,7 @@ class ClientSession:
         return self.acks.refusal(it.number) is not None
 
     def if_closed_by_application(self, it: Happening) -> bool:
-        return it.news == CanisterClosed(CloseReason("ClosedByApplication"))
+        return it.news == CanisterClosed(CloseReason.CLOSED_BY_APPLICATION)
 
     # -- actions -------------------------------------------------------------------------------
 

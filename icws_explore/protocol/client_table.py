@@ -7,6 +7,7 @@ that state: a frame is ignored, a message goes nowhere.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TypeAlias
 
 from .constants import CLOSE_BY_APPLICATION, CLOSE_BY_SDK, CLOSE_NORMAL
 from .transitions import Close, Transition, TransitionTable
@@ -46,16 +47,16 @@ class ClientTrigger(StrEnum):
 
 
 _S, _T = ClientState, ClientTrigger
-Row = Transition[ClientState, ClientTrigger]
+Row: TypeAlias = Transition[ClientState, ClientTrigger]
 
 
 def _closing(state: ClientState, trigger: ClientTrigger, *actions: str, reason: str, guard: str = "") -> Row:
-    return Row(state, trigger, _S.CLOSING, guard, actions, Close(CLOSE_BY_SDK, reason))
+    return Transition(state, trigger, _S.CLOSING, guard, actions, Close(CLOSE_BY_SDK, reason))
 
 
 def _handshake() -> list[Row]:
     return [
-        Row(_S.HANDSHAKE, _T.HANDSHAKE_FRAME, _S.OPENING, "", ("tell", "send_ws_open")),
+        Transition(_S.HANDSHAKE, _T.HANDSHAKE_FRAME, _S.OPENING, "", ("tell", "send_ws_open")),
         _closing(_S.HANDSHAKE, _T.BAD_FRAME, "fail", reason="Error receiving message"),
         _closing(_S.OPENING, _T.OPEN_UNSENT, "log", reason="Handshake message error"),
         _closing(_S.OPENING, _T.OPEN_TIMEOUT, "fail", reason="Open connection timeout"),
@@ -65,13 +66,13 @@ def _handshake() -> list[Row]:
 def _after_handshake(state: ClientState) -> list[Row]:
     """The same in OPENING and in OPEN: the SDK does not insist that the OpenMessage comes first, or once."""
     return [
-        Row(state, _T.OPEN_MESSAGE, _S.OPEN, "own_client_key", ("stop_open_timer", "tell")),
+        Transition(state, _T.OPEN_MESSAGE, _S.OPEN, "own_client_key", ("stop_open_timer", "tell")),
         _closing(state, _T.OPEN_MESSAGE, "log_foreign_key", reason="Service message error"),
         _closing(
             state, _T.ACK_MESSAGE, "tell", "fail_ack", reason="Ack message error", guard="ack_of_something_unsent"
         ),
-        Row(state, _T.ACK_MESSAGE, state, "", ("tell", "take_ack", "send_keep_alive")),
-        Row(
+        Transition(state, _T.ACK_MESSAGE, state, "", ("tell", "take_ack", "send_keep_alive")),
+        Transition(
             state,
             _T.CLOSE_MESSAGE,
             _S.CLOSING,
@@ -86,7 +87,7 @@ def _after_handshake(state: ClientState) -> list[Row]:
             "fail_canister_closed",
             reason="Received close message from canister",
         ),
-        Row(state, _T.APPLICATION_MESSAGE, state, "", ("tell",)),
+        Transition(state, _T.APPLICATION_MESSAGE, state, "", ("tell",)),
         _closing(state, _T.BAD_SERVICE_MESSAGE, "log", reason="Service message error"),
         _closing(state, _T.BAD_FRAME, "fail", reason="Error receiving message"),
         _closing(state, _T.ACK_TIMEOUT, "fail", reason="Ack message timeout"),
@@ -96,7 +97,7 @@ def _after_handshake(state: ClientState) -> list[Row]:
 
 def _sending() -> list[Row]:
     return [
-        Row(_S.OPEN, _T.SEND, _S.OPEN, "", ("send_message",)),
+        Transition(_S.OPEN, _T.SEND, _S.OPEN, "", ("send_message",)),
         # MESSAGE_UNSENT comes first and closes; this close is a second one and changes nothing.
         _closing(_S.CLOSING, _T.KEEP_ALIVE_UNSENT, "fail", reason="Keep alive message was not sent"),
     ]
@@ -104,9 +105,11 @@ def _sending() -> list[Row]:
 
 def _ending() -> list[Row]:
     connected = (_S.HANDSHAKE, _S.OPENING, _S.OPEN)
-    rows = [Row(state, _T.CLOSE, _S.CLOSING, "", (), Close(CLOSE_NORMAL)) for state in connected]
-    rows += [Row(state, _T.CONNECTION_ERROR, state, "", ("fail",)) for state in ClientState]
-    rows += [Row(state, _T.CONNECTION_LOST, _S.CLOSED, "", ("forget", "tell")) for state in (*connected, _S.CLOSING)]
+    rows = [Transition(state, _T.CLOSE, _S.CLOSING, "", (), Close(CLOSE_NORMAL)) for state in connected]
+    rows += [Transition(state, _T.CONNECTION_ERROR, state, "", ("fail",)) for state in ClientState]
+    rows += [
+        Transition(state, _T.CONNECTION_LOST, _S.CLOSED, "", ("forget", "tell")) for state in (*connected, _S.CLOSING)
+    ]
     return rows
 
 

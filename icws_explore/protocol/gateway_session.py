@@ -87,7 +87,7 @@ class GatewaySession:
         """To the canister of the first envelope, whatever this one says."""
         envelope = None if it.request is None else it.request.envelope
         if self.canister_id is not None and envelope is not None:
-            self._gateway.events.append(RelayCall(self.id, self.canister_id, envelope.encode()))
+            self._gateway.events.append(RelayCall(self.id, self.canister_id, envelope.relayed().encode()))
 
     def do_relay_down(self, it: SessionHappening) -> None:
         self._gateway.events.append(SendToClient(self.id, it.data))

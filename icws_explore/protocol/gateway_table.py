@@ -33,7 +33,7 @@ class SessionTrigger(StrEnum):
 
 
 _S, _T = SessionState, SessionTrigger
-_R = Transition[SessionState, SessionTrigger]
+_R = Transition
 _DROP = Close(NO_CLOSE_FRAME)
 _LEAVE = ("remove_client", "call_ws_close")
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from .arguments import PollMessage, PollResult, decode_poll_result
 from .constants import NS_PER_MS
 from .errors import DecodeError
 from .gateway_events import AgentFailed, Level, PollOutcome, Rejected, Replied
 from .messages import MAX_U64
 from .poller_table import POLLER_TRANSITIONS, PollerState, PollerTrigger
-from .service_messages import PollMessage, PollResult, decode_poll_result
 from .transitions import Transition
 
 SYS_TRANSIENT = 2  # the one reject code that a poller survives

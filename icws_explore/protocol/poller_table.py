@@ -34,7 +34,7 @@ class PollerTrigger(StrEnum):
 
 
 _S, _T = PollerState, PollerTrigger
-_R = Transition[PollerState, PollerTrigger]
+_R = Transition
 
 POLLER_TRANSITIONS: TransitionTable[PollerState, PollerTrigger] = TransitionTable(
     [
