@@ -1,0 +1,11 @@
+"""The lab: a small Internet Computer with IC WebSocket gateways, embedded and on loopback."""
+
+from __future__ import annotations
+
+from .canister import CanisterView, ClientView, LabCanister
+from .faults import Faults, RelayFaults
+from .gateway import GatewayServer
+from .lab import Lab
+from .log import LabEvent
+
+__all__ = ["CanisterView", "ClientView", "Faults", "GatewayServer", "Lab", "LabCanister", "LabEvent", "RelayFaults"]

@@ -1,0 +1,263 @@
+"""A gateway as ic-websocket-gateway 1.4.6 is one, before any network: the lab's replica or a real one.
+
+What it decides is `protocol.gateway.GatewayMachine`; here are its sockets, its agent and its clock.
+Two things are the lab's own:
+
+- A session's calls keep their order. The real gateway relays each from a task of its own, so that
+  calls sent close together may arrive swapped; ``ordered=False`` does as it does.
+- Under a fast clock the poll interval has a floor of 5 ms of real time, and a poll at least one real
+  second to answer, so that a lab at × 60 keeps the machine cool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Coroutine
+from time import monotonic
+from typing import Any, Final
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+
+from icws_explore.live.clock import Clock, RealClock
+from icws_explore.protocol.arguments import encode_close_args, encode_poll_args
+from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S, POLL_INTERVAL_MS, POLL_TIMEOUT_MS
+from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.gateway import GatewayConfig, GatewayMachine
+from icws_explore.protocol.gateway_events import (
+    CallClose,
+    DropClient,
+    FrameKind,
+    GatewayEvent,
+    Log,
+    Poll,
+    RelayCall,
+    SendToClient,
+    SessionId,
+)
+from icws_explore.protocol.identity import Ed25519Identity, Identity
+from icws_explore.protocol.principal import Principal
+
+from .agent import Agent
+from .faults import Delivery, Faults
+from .gateway_connection import GatewayConnection
+from .log import LabLog
+
+POLL_FLOOR_S: Final = 0.005  # real seconds between two polls of a canister
+POLL_TIMEOUT_FLOOR_S: Final = 1.0  # real seconds
+MAX_FRAME: Final = 16 * 1024 * 1024  # bytes of a client's message
+
+
+class GatewayServer:
+    """One gateway. `start` and `stop` on one event loop; then the same again, if wanted."""
+
+    def __init__(
+        self,
+        network_url: str,
+        *,
+        identity: Identity | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clock: Clock | None = None,
+        poll_interval_ms: int = POLL_INTERVAL_MS,
+        ordered: bool = True,
+        faults: Faults | None = None,
+        log: LabLog | None = None,
+    ) -> None:
+        """``port`` 0 takes a free one. ``poll_interval_ms`` is protocol time."""
+        self.identity = identity or Ed25519Identity.generate()
+        self.network_url = network_url
+        self.faults = faults or Faults()
+        self.ordered = ordered
+        self._host, self._port = host, port
+        self._clock = clock or RealClock()
+        self._log = log or LabLog(self._clock.now_ns)
+        self._config = GatewayConfig(
+            polling_interval_ms=max(poll_interval_ms, self._protocol_ms(POLL_FLOOR_S)),
+            poll_timeout_ms=max(POLL_TIMEOUT_MS, self._protocol_ms(POLL_TIMEOUT_FLOOR_S)),
+        )
+        self._machine = GatewayMachine(self.principal, self._config)
+        self._agent = Agent(network_url, self.identity, self._clock)
+        self._server: Server | None = None
+        self._wake = asyncio.Event()
+        self._session_ids = itertools.count(1)
+        self._connections: dict[SessionId, GatewayConnection] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._polls: dict[Principal, asyncio.Task[None]] = {}
+        self._polled_at: dict[Principal, float] = {}
+        self._relays: dict[SessionId, asyncio.Task[None]] = {}
+
+    @property
+    def principal(self) -> Principal:
+        return self.identity.principal
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on; 0 before the first start."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        return f"ws://{self._host}:{self._port}"
+
+    @property
+    def machine(self) -> GatewayMachine:
+        """What it decides with: sessions, clients, deadlines."""
+        return self._machine
+
+    async def start(self) -> None:
+        """Look at the network, then listen. Raises ConnectError and LabError."""
+        await self._agent.open()
+        try:
+            self._server = await serve(
+                self._serve,
+                self._host,
+                self._port,
+                create_connection=GatewayConnection,
+                compression=None,  # the real one offers none
+                ping_interval=None,  # and never pings
+                max_size=MAX_FRAME,
+            )
+        except OSError as error:
+            await self._agent.close()
+            raise LabError(f"port {self._port} cannot be listened on: {error.strerror}; choose another") from error
+        self._port = next(iter(self._server.sockets)).getsockname()[1]
+        self._hold(self._tick())
+
+    async def stop(self) -> None:
+        """End every session, as the end of the process would, and wait until nothing is left."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        server.close(close_connections=False)
+        for connection in list(self._connections.values()):
+            connection.transport.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await server.wait_closed()
+        await self._agent.close()
+        self._machine = GatewayMachine(self.principal, self._config)  # a restarted gateway remembers nothing
+
+    # Sessions
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, GatewayConnection)
+        session = next(self._session_ids)
+        self._connections[session] = connection
+        self._note("connected", f"session {session}", session=session)
+
+        def on_frame(kind: FrameKind, data: bytes) -> None:
+            self._carry_out(self._machine.frame_received(session, kind, data, self._clock.now_ns()))
+
+        try:
+            self._carry_out(self._machine.session_opened(session))
+            connection.listen(on_frame)
+            await connection.wait_closed()
+        finally:
+            del self._connections[session]
+            self._relays.pop(session, None)
+            self._note("left", f"session {session}", session=session)
+            if self._server is not None:
+                self._carry_out(self._machine.session_closed(session, self._clock.now_ns()))
+
+    # What the machine asks for
+
+    def _carry_out(self, events: list[GatewayEvent]) -> None:
+        for event in events:
+            match event:
+                case SendToClient(session, data):
+                    self._deliver(session, self.faults.relay("down", data))
+                case DropClient(session, code):
+                    if (connection := self._connections.get(session)) is not None:
+                        connection.drop(code)
+                case RelayCall():
+                    self._relay(event)
+                case Poll():
+                    self._poll(event)
+                case CallClose():
+                    self._hold(self._call_close(event))
+                case Log(text, level):
+                    if level != "trace":
+                        self._note(level, text)
+        self._wake.set()
+
+    def _deliver(self, session: SessionId, deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            if delivery.delay_ms > 0:
+                self._hold(self._deliver_late(session, delivery))
+            elif (connection := self._connections.get(session)) is not None:
+                connection.write(delivery.data)
+
+    async def _deliver_late(self, session: SessionId, delivery: Delivery) -> None:
+        await self._clock.sleep(delivery.delay_ms / 1000)
+        self._deliver(session, [Delivery(delivery.data)])
+
+    def _relay(self, call: RelayCall) -> None:
+        for delivery in self.faults.relay("up", call.envelope):
+            before = self._relays.get(call.session) if self.ordered else None
+            self._relays[call.session] = self._hold(self._relay_one(call, delivery, before))
+
+    async def _relay_one(self, call: RelayCall, delivery: Delivery, before: asyncio.Task[None] | None) -> None:
+        if delivery.delay_ms > 0:
+            await self._clock.sleep(delivery.delay_ms / 1000)
+        if before is not None:
+            await asyncio.wait([before])
+        error = await self._agent.relay(call.canister_id, delivery.data, asynchronous=self.ordered)
+        self._carry_out(self._machine.call_result(call, error, self._clock.now_ns()))
+
+    async def _call_close(self, call: CallClose) -> None:
+        error = await self._agent.call(call.canister_id, "ws_close", encode_close_args(call.client_key))
+        self._carry_out(self._machine.call_result(call, error, self._clock.now_ns()))
+
+    def _poll(self, poll: Poll) -> None:
+        if (earlier := self._polls.get(poll.canister_id)) is not None:
+            earlier.cancel()
+        self._polls[poll.canister_id] = self._hold(self._poll_once(poll))
+
+    async def _poll_once(self, poll: Poll) -> None:
+        rest_s = self._polled_at.get(poll.canister_id, 0.0) + POLL_FLOOR_S - monotonic()
+        if rest_s > 0:
+            await asyncio.sleep(rest_s)
+        self._polled_at[poll.canister_id] = monotonic()
+        outcome = await self._agent.query(poll.canister_id, "ws_get_messages", encode_poll_args(poll.nonce))
+        if self._polls.get(poll.canister_id) is asyncio.current_task():
+            del self._polls[poll.canister_id]
+        now_ns = self._clock.now_ns()
+        self._carry_out(self._machine.poll_result(poll.canister_id, outcome, now_ns, poll.ticket))
+
+    # Time and tasks
+
+    async def _tick(self) -> None:
+        while True:
+            self._wake.clear()
+            deadline_ns = self._machine.deadline_ns
+            if deadline_ns is None:
+                await self._wake.wait()
+                continue
+            left_s = self._clock.real_seconds((deadline_ns - self._clock.now_ns()) / NS_PER_S)
+            if left_s <= 0:
+                self._carry_out(self._machine.tick(self._clock.now_ns()))
+                await asyncio.sleep(0)
+                continue
+            try:
+                await asyncio.wait_for(self._wake.wait(), left_s)
+            except TimeoutError:
+                continue
+
+    def _hold(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._let_go)
+        return task
+
+    def _let_go(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._note("error", f"a task of the gateway failed: {type(error).__name__}: {error}")
+
+    def _note(self, kind: str, text: str, **facts: Any) -> None:
+        self._log.write("gateway", kind, text, gateway=str(self.principal), **facts)
+
+    def _protocol_ms(self, real_s: float) -> int:
+        return round(real_s * self._clock.scale * NS_PER_S / NS_PER_MS)

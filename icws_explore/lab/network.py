@@ -1,0 +1,161 @@
+"""The lab's parts on one event loop: replica, HTTP server, canisters, gateways; started and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aiohttp import web
+
+from icws_explore.live.clock import Clock
+from icws_explore.protocol.cdk import App, CdkConfig, Flavour
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAX_MESSAGES_PER_POLL, POLL_INTERVAL_MS
+from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.principal import Principal
+
+from .apps import load
+from .canister import LabCanister
+from .faults import Faults
+from .gateway import GatewayServer
+from .keys import FIRST_CANISTER, LAST_CANISTER, LabKeys, canister_principal
+from .log import LabLog
+from .replica import Replica
+from .replica_http import make_app
+from .rounds import Rounds
+
+UPDATE_LATENCY_MS = 50.0  # a local replica takes some hundred, mainnet one to two thousand
+
+
+@dataclass(frozen=True, slots=True)
+class LabOptions:
+    """How a lab is made; `Lab` explains each. Times are protocol time."""
+
+    time_scale: float = 1.0
+    ack_interval_ms: int = ACK_INTERVAL_MS
+    keep_alive_timeout_ms: int = 2 * LATENCY_BOUND_MS
+    latency_bound_ms: int = LATENCY_BOUND_MS
+    poll_interval_ms: int = POLL_INTERVAL_MS
+    update_latency_ms: float = UPDATE_LATENCY_MS
+    max_messages: int = MAX_MESSAGES_PER_POLL
+    enforce_minimum: bool = False
+    flavour: Flavour | None = None
+    gateways: int = 1
+    ordered: bool = True
+    delegated: bool = True
+    seed: int | None = None
+    host: str = "127.0.0.1"
+    replica_port: int = 0
+    gateway_port: int = 0
+    faults: Faults | None = None
+
+
+class LabNetwork:
+    """Everything that runs. Made, started, used and stopped on one loop."""
+
+    def __init__(self, options: LabOptions, clock: Clock, log: LabLog) -> None:
+        self.options = options
+        self.canisters: dict[Principal, LabCanister] = {}
+        self.gateways: list[GatewayServer] = []
+        self._clock = clock
+        self._log = log
+        self._keys = LabKeys(options.seed)
+        self.replica = Replica(
+            self._keys,
+            clock.now_ns,
+            log,
+            update_latency_ms=options.update_latency_ms,
+            delegated=options.delegated,
+        )
+        self._rounds = Rounds(self.replica, clock)
+        self._runner: web.AppRunner | None = None
+        self._running: asyncio.Task[None] | None = None
+        self.url = ""
+
+    async def start(self, app: App | str | Path) -> None:
+        """The first canister, the replica's endpoints, the gateways. Raises LabError and ConnectError."""
+        self.add_canister(app)
+        self._runner = web.AppRunner(make_app(self._rounds), access_log=None, handle_signals=False)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self.options.host, self.options.replica_port).start()
+        except OSError as error:
+            await self.stop()
+            port = self.options.replica_port
+            raise LabError(f"port {port} cannot be listened on: {error.strerror}; choose another") from error
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        self._running = asyncio.create_task(self._rounds.run())
+        self._running.add_done_callback(self._rounds_ended)
+        try:
+            for number in range(self.options.gateways):
+                await self.add_gateway(port=self.options.gateway_port if number == 0 else 0)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Gateways first, then the replica; nothing is left behind."""
+        for gateway in self.gateways:
+            await gateway.stop()
+        if self._running is not None:
+            self._running.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._running
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def add_canister(self, app: App | str | Path, **changes: object) -> LabCanister:
+        """Install ``app`` in a new canister; ``changes`` are fields of CdkConfig. Raises LabError."""
+        loaded = load(app)
+        number = FIRST_CANISTER + len(self.canisters)
+        if number > LAST_CANISTER:
+            raise LabError("the subnet's range of canister ids is used up")
+        config = replace(self._config(loaded), **changes)  # type: ignore[arg-type]  # checked by CdkConfig itself
+        host = self.replica.add_canister(canister_principal(number))
+        canister = LabCanister(host, loaded, config, self._clock.now_ns)
+        try:
+            canister.install()
+        except LabError:
+            self.replica.remove_canister(canister.id)
+            raise
+        self.canisters[canister.id] = canister
+        self._rounds.wake()
+        return canister
+
+    async def add_gateway(self, *, port: int = 0, faults: Faults | None = None) -> GatewayServer:
+        """One more gateway, listening. Raises LabError."""
+        options = self.options
+        gateway = GatewayServer(
+            self.url,
+            identity=self._keys.identity(f"gateway {len(self.gateways)}"),
+            host=options.host,
+            port=port,
+            clock=self._clock,
+            poll_interval_ms=options.poll_interval_ms,
+            ordered=options.ordered,
+            faults=faults or options.faults,
+            log=self._log,
+        )
+        await gateway.start()
+        self.gateways.append(gateway)
+        return gateway
+
+    def changed(self) -> None:
+        """Timers may have been set from outside: look at them anew."""
+        self._rounds.wake()
+
+    def _config(self, app: App) -> CdkConfig:
+        options = self.options
+        return CdkConfig(
+            max_messages=options.max_messages,
+            send_ack_interval_ms=options.ack_interval_ms,
+            keep_alive_timeout_ms=options.keep_alive_timeout_ms,
+            flavour=options.flavour or app.flavour,
+            enforce_minimum=options.enforce_minimum,
+        )
+
+    def _rounds_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.write("replica", "error", f"the replica has stopped: {type(error).__name__}: {error}")
