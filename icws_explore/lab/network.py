@@ -25,6 +25,7 @@ from .replica import Replica
 from .replica_http import make_app
 from .rounds import Rounds
 
+SHUTDOWN_TIMEOUT_S = 1.0  # real seconds for requests that are being answered
 UPDATE_LATENCY_MS = 50.0  # a local replica takes some hundred, mainnet one to two thousand
 
 
@@ -76,7 +77,13 @@ class LabNetwork:
     async def start(self, app: App | str | Path) -> None:
         """The first canister, the replica's endpoints, the gateways. Raises LabError and ConnectError."""
         self.add_canister(app)
-        self._runner = web.AppRunner(make_app(self._rounds), access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            make_app(self._rounds),
+            access_log=None,
+            handle_signals=False,
+            handler_cancellation=True,
+            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
+        )
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self.options.host, self.options.replica_port).start()

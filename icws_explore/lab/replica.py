@@ -130,6 +130,11 @@ class Replica:
         self._testimony.received(request)
         return Submission(request.request_id, finished=False)
 
+    def has_finished(self, request_id: bytes) -> bool:
+        """Whether the call was executed."""
+        entry = self._history.get(request_id)
+        return entry is not None and entry.status.is_final
+
     def query(self, body: bytes, effective_id: Principal, layout: Layout) -> dict[str, Any]:
         """The signed answer to a query. Raises Refused."""
         request = self._admit(body, "query", effective_id)

@@ -53,10 +53,17 @@ class Rounds:
             return _TIMED_OUT
         finally:
             del self._waiting[submission.request_id]
-        return None
+        return None if self.replica.has_finished(submission.request_id) else _TIMED_OUT
 
     async def run(self) -> None:
-        """Execute what is due, for ever."""
+        """Execute what is due, until cancelled; then nobody is left waiting."""
+        try:
+            await self._run()
+        finally:
+            for waiting in self._waiting.values():
+                waiting.set()
+
+    async def _run(self) -> None:
         while True:
             self._wake.clear()
             due_ns = self.replica.next_due_ns()
