@@ -1,7 +1,7 @@
 // An agent of ic-websocket-js's time, or of today, against a replica.
 //
 //   node agent_calls.mjs '{"network_url": …, "canister_id": …, "agent": "dfinity-2.4.1" | "icp-sdk-6.1.0",
-//                          "gateway_principal": …}'
+//                          "gateway_principal": …, "absent_canister_id": …}'
 //
 // Each step is one line of JSON on stdout: {"step", "ok", …}. The agents verify certificates and, in
 // queries, node signatures by themselves; what they refuse is a step with ok false and the error's text.
@@ -97,8 +97,10 @@ await step("query", async () => {
 });
 await step("rejected_call", () => actor.no_such_method());
 await step("absent_canister", () =>
-  Actor.createActor(service, { agent, canisterId: Principal.fromText("aaaaa-aa") }).ws_get_messages({ nonce: 0n }),
+  Actor.createActor(service, { agent, canisterId: Principal.fromText(config.absent_canister_id) }).ws_get_messages({
+    nonce: 0n,
+  }),
 );
 // Reads of the state tree, each with a certificate that the agent verifies.
-await step("canister_status", () => CanisterStatus.request({ agent, canisterId, paths: ["time", "subnet", "module_hash"] }));
+await step("canister_status", () => CanisterStatus.request({ agent, canisterId, paths: ["time", "subnet"] }));
 process.stdout.write(`${JSON.stringify({ step: "requests", ok: true, value: requests })}\n`);

@@ -16,6 +16,7 @@ from icws_explore.analysis.decode import DecodedFrame, decode_frames
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.capture import Capture, SessionInfo
 from icws_explore.lab import Lab
+from icws_explore.protocol import candid
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import check_envelope
 from icws_explore.protocol.principal import Principal
@@ -84,7 +85,7 @@ def played(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Play
             root_key=lab.root_key,
             client_principal=run.one("start")["principal"],
             ack_interval_ms=ACK_INTERVAL_MS,
-            app_type=lab.app_did,
+            app_type=candid.type_text(candid.parse_did(lab.app_did).application_type()),
         )
         capture = record(run, info, folder / f"{identity}.icws")
         return Played(run, capture, list(decode_frames(capture)))
@@ -123,9 +124,10 @@ class TestSdkAgainstLab:
         after_the_last_ack = [line for line in session.run.all("message") if line["t"] > acks[ACKS - 1]]
         assert after_the_last_ack, "still served once a missing keep-alive would have shown"
 
-    def test_closes_normally(self, session: Played) -> None:
+    def test_closes_normally_and_sees_what_the_gateway_makes_of_it(self, session: Played) -> None:
         assert session.run.one("closing")["code"] == 1000
-        assert session.run.one("close")["code"] == 1000
+        # Gateway 1.4.6 drops the connection of a client that closes, so the SDK's onclose says 1006.
+        assert session.run.one("close")["code"] == 1006
 
 
 class TestItsFramesHere:
