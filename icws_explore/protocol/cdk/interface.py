@@ -12,7 +12,6 @@ from typing import Final
 from ..candid import Type, parse_did, type_text
 from ..errors import DidError
 
-_APPLICATION_TYPE: Final = "AppMessage"
 _TYPES: Final = """\
 type ClientPrincipal = principal;
 type GatewayPrincipal = principal;
@@ -47,29 +46,29 @@ def candid_interface(message_type: Type) -> str:
 
     Raises DidError if ``message_type`` is recursive through a name that the CDK's own types have.
     """
+    definitions, name = _definitions(message_type)
     return f"""\
-{_application_types(message_type)}
+{definitions}
 
 {_TYPES}
 service : {{
   ws_open : (CanisterWsOpenArguments) -> (CanisterWsOpenResult);
   ws_close : (CanisterWsCloseArguments) -> (CanisterWsCloseResult);
-  ws_message : (CanisterWsMessageArguments, opt {_APPLICATION_TYPE}) -> (CanisterWsMessageResult);
+  ws_message : (CanisterWsMessageArguments, opt {name}) -> (CanisterWsMessageResult);
   ws_get_messages : (CanisterWsGetMessagesArguments) -> (CanisterWsGetMessagesResult) query;
 }};
 """
 
 
-def _application_types(message_type: Type) -> str:
+def _definitions(message_type: Type) -> tuple[str, str]:
+    """What defines the type, and the name that it has there."""
     text = type_text(message_type)
     if not text.startswith("type "):
-        return f"type {_APPLICATION_TYPE} = {text};"
-    # A recursive type is written as its definitions, the wanted one last.
-    names = list(parse_did(f"{text};").types)
+        return f"type AppMessage = {text};", "AppMessage"
+    # A recursive type is written as definitions, the wanted one last.
+    names = list(parse_did(text).types)
     taken = set(re.findall(r"^type (\w+)", _TYPES, re.MULTILINE))
     clash = next((name for name in names if name in taken), None)
     if clash is not None:
         raise DidError(f"the type {clash} has the name of one of the CDK's own types; give it another name")
-    if names[-1] == _APPLICATION_TYPE:
-        return f"{text};"
-    return f"{text};\ntype {_APPLICATION_TYPE} = {names[-1]};"
+    return text, names[-1]
