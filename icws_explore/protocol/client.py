@@ -147,6 +147,7 @@ class ClientMachine:
         if not isinstance(content, bytes):
             raise ValueMismatchError("content", f"takes bytes (encoded Candid), not {type(content).__name__}")
         if not self.is_open:
+            self.taken = ()
             raise StateError("Connection is not established yet")
         return self._run(now_ns, lambda: self._fire(Happening(_T.SEND, now_ns, content=content)))
 
