@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, NS_PER_S
-from ..delegation import MAX_LINKS, MAX_TARGETS, SignedDelegation
-from ..errors import DecodeError, ValueMismatchError
+from ..errors import MessageError, ValueMismatchError
 from ..fields import as_principal, field, u64_field
 from ..principal import Principal
 from ..public_keys import verify_signature
 from ..steps import Step
+from .durations import duration_text
+from .links import check_links
 from .shape import Envelope
 
 MAX_NONCE: Final = 32  # bytes; ingress_validation.rs, MAXIMUM_NUMBER_OF_BYTES_IN_NONCE
@@ -43,7 +44,7 @@ def check_envelope(
         _parse(envelope, canister_id),
         identified,
         _sender(envelope),
-        *_delegations(envelope, now_ns, target, root_key),
+        *check_links(envelope, now_ns=now_ns, canister_id=target, root_key=root_key),
         _signature(envelope, identified, root_key),
         _expiry(envelope, now_ns, max_drift_s),
     ]
@@ -53,7 +54,7 @@ def _parse(envelope: Envelope, canister_id: Principal | None) -> Step:
     content = envelope.content
     try:
         kind = _required(content)
-    except DecodeError as error:
+    except MessageError as error:
         return Step("parse", False, error.reason)
     if envelope.unknown_fields:
         names = ", ".join(repr(name) for name in envelope.unknown_fields[:5])
@@ -69,11 +70,11 @@ def _required(content: dict[str, Any]) -> str:
     what = "content"
     kind = field(content, "request_type", str, what)
     if kind not in (*_METHOD_CALLS, "read_state"):
-        raise DecodeError(what, f"request_type is {kind[:40]!r}, not call, query or read_state")
+        raise MessageError(what, f"request_type is {kind[:40]!r}, not call, query or read_state")
     as_principal(field(content, "sender", bytes, what), "field 'sender'", what)
     u64_field(content, "ingress_expiry", what)
     if content.get("nonce") is not None and len(field(content, "nonce", bytes, what)) > MAX_NONCE:
-        raise DecodeError(what, f"the nonce has {len(content['nonce'])} bytes; at most {MAX_NONCE} are allowed")
+        raise MessageError(what, f"the nonce has {len(content['nonce'])} bytes; at most {MAX_NONCE} are allowed")
     if kind in _METHOD_CALLS:
         as_principal(field(content, "canister_id", bytes, what), "field 'canister_id'", what)
         field(content, "method_name", str, what)
@@ -81,7 +82,7 @@ def _required(content: dict[str, Any]) -> str:
     else:
         paths = field(content, "paths", list, what)
         if not all(isinstance(path, list) and all(isinstance(label, bytes) for label in path) for path in paths):
-            raise DecodeError(what, "field 'paths' is no array of arrays of byte strings")
+            raise MessageError(what, "field 'paths' is no array of arrays of byte strings")
     return kind
 
 
@@ -111,60 +112,6 @@ def _sender(envelope: Envelope) -> Step:
     return Step("sender", True, f"the sender is self-authenticating over {owner}", str(derived), str(sender))
 
 
-def _delegations(envelope: Envelope, now_ns: int, canister_id: Principal | None, root_key: bytes | None) -> list[Step]:
-    links = envelope.sender_delegation or ()
-    signer = envelope.sender_pubkey
-    if not links:
-        return [Step("delegation", True, "no delegation: the sender's own key signs")]
-    if signer is None:
-        return [Step("delegation", False, "delegations without sender_pubkey, the key that they start from")]
-    if len(links) > MAX_LINKS:
-        return [Step("delegation", False, f"{len(links)} links are more than the {MAX_LINKS} that a replica takes")]
-    steps = []
-    seen = {signer}
-    for number, link in enumerate(links, 1):
-        steps.append(_link(f"link {number} of {len(links)}", link, signer, seen, now_ns, canister_id, root_key))
-        signer = link.delegation.pubkey
-        seen.add(signer)
-    return steps
-
-
-def _link(
-    name: str,
-    link: SignedDelegation,
-    signer: bytes,
-    seen: set[bytes],
-    now_ns: int,
-    canister_id: Principal | None,
-    root_key: bytes | None,
-) -> Step:
-    delegation = link.delegation
-    if delegation.expiration_ns < now_ns:
-        late = _seconds(now_ns - delegation.expiration_ns)
-        detail = f"{name}: expired {late} ago; log in again"
-        return Step("delegation", False, detail, f"not before {now_ns} ns", f"{delegation.expiration_ns} ns")
-    targets = delegation.targets
-    if targets is not None and len(targets) > MAX_TARGETS:
-        return Step("delegation", False, f"{name}: {len(targets)} targets are more than the {MAX_TARGETS} allowed")
-    if targets is not None and canister_id is not None and canister_id not in targets:
-        listed = ", ".join(str(target) for target in targets[:5]) or "none"
-        detail = f"{name}: does not allow the canister {canister_id}, only {listed}"
-        return Step("delegation", False, detail, str(canister_id), listed)
-    if delegation.pubkey in seen:
-        return Step(
-            "delegation",
-            False,
-            f"{name}: goes back to a key that the chain has already been at",
-            None,
-            delegation.pubkey,
-        )
-    verdict = verify_signature(signer, delegation.signed_bytes, link.signature, root_key=root_key)
-    left = _seconds(delegation.expiration_ns - now_ns)
-    where = "all canisters" if targets is None else f"{len(targets)} canister{'s' * (len(targets) != 1)}"
-    detail = f"{name}: {verdict.detail}; for {where}, expires in {left}" if verdict.ok else f"{name}: {verdict.detail}"
-    return Step("delegation", verdict.ok, detail, delegation.hash, link.signature)
-
-
 def _signature(envelope: Envelope, identified: Step, root_key: bytes | None) -> Step:
     signature, public_key = envelope.sender_sig, envelope.sender_pubkey
     sender = envelope.sender
@@ -191,23 +138,11 @@ def _expiry(envelope: Envelope, now_ns: int, max_drift_s: float) -> Step:
     latest_ns = now_ns + INGRESS_WINDOW_S * NS_PER_S + round(max_drift_s * NS_PER_S)
     expected, actual = f"{now_ns} … {latest_ns} ns", f"{expiry_ns} ns"
     if expiry_ns < now_ns:
-        late = _seconds(now_ns - expiry_ns)
+        late = duration_text(now_ns - expiry_ns)
         detail = f"expired {late} ago: sent too late, or the sender's clock is slow"
         return Step("expiry", False, detail, expected, actual)
     if expiry_ns > latest_ns:
-        early = _seconds(expiry_ns - latest_ns)
+        early = duration_text(expiry_ns - latest_ns)
         detail = f"{early} too far in the future: the sender's clock is fast"
         return Step("expiry", False, detail, expected, actual)
-    return Step("expiry", True, f"expires in {_seconds(expiry_ns - now_ns)}", expected, actual)
-
-
-def _seconds(duration_ns: int) -> str:
-    """A duration as one reads it: exact below a millisecond, where boundaries are at stake."""
-    if duration_ns < 1_000_000:
-        return f"{duration_ns} ns"
-    seconds = duration_ns / NS_PER_S
-    if seconds < 600:
-        return f"{seconds:.3f} s"
-    if seconds < 48 * 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 86400:.1f} days"
+    return Step("expiry", True, f"expires in {duration_text(expiry_ns - now_ns)}", expected, actual)
