@@ -1,0 +1,244 @@
+"""One frame's fields, layer by layer: what the text and the HTML of a frame both say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from icws_explore.analysis.decode import DecodedFrame, value_text
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.delegation import SignedDelegation
+from icws_explore.protocol.envelope import Envelope
+from icws_explore.protocol.errors import IcwsError, MessageError, PrincipalError
+from icws_explore.protocol.messages import CanisterMessage, ClientKey, WebsocketMessage, parse_message_key
+from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.service_messages import (
+    AckMessage,
+    CloseMessage,
+    KeepAliveMessage,
+    OpenMessage,
+    ServiceMessage,
+)
+
+from .rows import elide, one_line
+
+MAX_FULL: Final = 4096  # bytes or characters of one field that are shown when all of it is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """``value`` fits a line or a few; ``full`` is all of it where ``value`` elides."""
+
+    name: str
+    value: str
+    meaning: str = ""
+    full: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The fields of one layer. ``fault`` marks the group that says what does not decode."""
+
+    title: str
+    fields: tuple[Field, ...]
+    fault: bool = False
+
+
+def frame_groups(decoded: DecodedFrame) -> list[Group]:
+    """Every layer that could be read, from the socket inwards. Never raises for what the frame holds."""
+    return list(_groups(decoded))
+
+
+def _groups(decoded: DecodedFrame) -> Iterator[Group]:
+    yield _socket(decoded)
+    if decoded.handshake is not None:
+        meaning = "the gateway's own identity; ws_open echoes it"
+        yield Group("handshake", (Field("gateway_principal", str(decoded.handshake.gateway_principal), meaning),))
+    if decoded.envelope is not None:
+        yield from _envelope(decoded.envelope, decoded.frame.t)
+    if decoded.canister_message is not None:
+        yield _canister_message(decoded.canister_message)
+    if decoded.open_args is not None:
+        args = decoded.open_args
+        fields = [Field("client_nonce", str(args.client_nonce), "drawn at random for this session")]
+        if args.gateway_principal is not None:
+            fields.append(Field("gateway_principal", str(args.gateway_principal)))
+        yield Group("argument of ws_open", tuple(fields))
+    if decoded.message is not None:
+        yield _message(decoded.message, decoded.frame.t)
+    if decoded.service is not None:
+        yield _service(decoded.service)
+    if decoded.has_value:
+        text = one_line(value_text(decoded.value, MAX_FULL))
+        yield Group("application message", (_text("value", text),))
+    if decoded.error is not None:
+        yield _fault(decoded)
+
+
+def _socket(decoded: DecodedFrame) -> Group:
+    frame = decoded.frame
+    way = "the client sent it" if frame.direction == "out" else "the client received it"
+    fields = [
+        Field("direction", frame.direction, way),
+        Field("t", time_text(round(frame.t * NS_PER_S))),
+        Field("op", frame.op),
+    ]
+    if frame.op == "close":
+        fields.append(Field("code", "none" if frame.code is None else str(frame.code)))
+        fields.append(Field("reason", one_line(frame.reason or "none")))
+    if frame.session is not None:
+        fields.append(Field("session", one_line(frame.session)))
+    return Group("frame", (*fields, _bytes("data", frame.data)))
+
+
+def _envelope(envelope: Envelope, sent_s: float) -> Iterator[Group]:
+    content = envelope.content
+    names: list[str] = [name for name in _CONTENT_ORDER if name in content]
+    names += [name for name in content if name not in _CONTENT_ORDER][:20]
+    fields = [_content_field(name, content[name], sent_s) for name in names]
+    yield Group("call", (*fields, _request_id(envelope)))
+    signature = [_optional("sender_pubkey", envelope.sender_pubkey), _optional("sender_sig", envelope.sender_sig)]
+    chain = envelope.sender_delegation or ()
+    if not chain:
+        signature.append(Field("sender_delegation", "none", "the sender's own key signs"))
+    yield Group("signature", tuple(signature))
+    for number, link in enumerate(chain, 1):
+        yield _delegation(number, len(chain), link, sent_s)
+
+
+_CONTENT_ORDER: Final = ("request_type", "canister_id", "method_name", "sender", "ingress_expiry", "nonce", "arg")
+
+
+def _content_field(name: str, value: Any, sent_s: float) -> Field:
+    label = one_line(str(name))[:60]
+    if name in ("canister_id", "sender") and isinstance(value, bytes):
+        try:
+            return Field(label, str(Principal(value)))
+        except PrincipalError as error:
+            return Field(label, elide(value), one_line(str(error)))
+    if name == "ingress_expiry" and isinstance(value, int):
+        return Field(label, time_text(value), distance(value, sent_s, "sent"))
+    if isinstance(value, bytes):
+        return _bytes(label, value)
+    return _text(label, one_line(value_text(value, MAX_FULL)) if not isinstance(value, str) else one_line(value))
+
+
+def _request_id(envelope: Envelope) -> Field:
+    try:
+        return Field("request_id", f"0x{envelope.request_id.hex()}", "the hash of the fields above; this is signed")
+    except IcwsError as error:
+        return Field("request_id", "cannot be computed", one_line(str(error)))
+
+
+def _delegation(number: int, links: int, link: SignedDelegation, sent_s: float) -> Group:
+    inner = link.delegation
+    targets = "every canister" if inner.targets is None else ", ".join(str(t) for t in inner.targets[:20])
+    return Group(
+        f"delegation {number} of {links}",
+        (
+            _bytes("pubkey", inner.pubkey),
+            Field("expiration", time_text(inner.expiration_ns), distance(inner.expiration_ns, sent_s, "sent")),
+            Field("targets", targets or "none"),
+            _bytes("signature", link.signature),
+        ),
+    )
+
+
+def _canister_message(outer: CanisterMessage) -> Group:
+    try:
+        gateway, nonce = parse_message_key(outer.key)
+        key = Field("key", one_line(outer.key), f"message {nonce} for gateway {gateway.short}")
+    except MessageError as error:
+        key = Field("key", one_line(outer.key[:200]), one_line(str(error)))
+    return Group(
+        "canister message",
+        (
+            key,
+            _bytes("content", outer.content),
+            _bytes("cert", outer.cert, "the network's word for the canister's certified data"),
+            _bytes("tree", outer.tree, "the canister's witness for this key"),
+        ),
+    )
+
+
+def _message(message: WebsocketMessage, frame_s: float) -> Group:
+    said = "a service message" if message.is_service_message else "the application's"
+    return Group(
+        "WebsocketMessage",
+        (
+            *_client_key(message.client_key),
+            Field("sequence_num", str(message.sequence_num)),
+            Field("timestamp", time_text(message.timestamp_ns), distance(message.timestamp_ns, frame_s, "this frame")),
+            Field("is_service_message", str(message.is_service_message).lower(), said),
+            _bytes("content", message.content),
+        ),
+    )
+
+
+def _client_key(key: ClientKey) -> tuple[Field, ...]:
+    return Field("client_principal", str(key.client_principal)), Field("client_nonce", str(key.client_nonce))
+
+
+def _service(service: ServiceMessage) -> Group:
+    fields: tuple[Field, ...]
+    match service:
+        case OpenMessage(client_key=key):
+            fields = (
+                Field("client_principal", str(key.client_principal)),
+                Field("client_nonce", str(key.client_nonce)),
+            )
+        case AckMessage(last_incoming_sequence_num=last):
+            fields = (Field("last_incoming_sequence_num", str(last), "the last message the canister had received"),)
+        case KeepAliveMessage(last_incoming_sequence_num=last):
+            fields = (Field("last_incoming_sequence_num", str(last), "the last message the client had received"),)
+        case CloseMessage(reason=reason):
+            fields = (Field("reason", one_line(str(reason))),)
+    return Group(type(service).__name__, fields)
+
+
+def _fault(decoded: DecodedFrame) -> Group:
+    error = decoded.error
+    assert error is not None
+    fields = [Field("reading", one_line(error.what)), Field("fault", one_line(error.reason))]
+    if error.offset is not None:
+        fields.append(Field("at byte", str(error.offset), f"of the {one_line(error.what)}"))
+    return Group("does not decode", tuple(fields), fault=True)
+
+
+def _optional(name: str, value: bytes | None) -> Field:
+    return Field(name, "none") if value is None else _bytes(name, value)
+
+
+def _bytes(name: str, data: bytes, meaning: str = "") -> Field:
+    short = elide(data, 20)
+    if len(data) <= 20:
+        return Field(name, short, meaning)
+    more = "" if len(data) <= MAX_FULL else f"… (the first {MAX_FULL} of {len(data)} bytes)"
+    return Field(name, short, meaning, f"0x{data[:MAX_FULL].hex()}{more}")
+
+
+def _text(name: str, text: str) -> Field:
+    short = text if len(text) <= 200 else text[:199] + "…"
+    return Field(name, short, full=None if short == text else text[:MAX_FULL])
+
+
+def time_text(ns: int) -> str:
+    """Nanoseconds since the epoch as a UTC time, to the millisecond; the number itself where no calendar has it."""
+    try:
+        moment = datetime.fromtimestamp(ns // NS_PER_S, UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"{ns} ns since the epoch" if abs(ns).bit_length() <= 128 else "far beyond any calendar"
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{ns % NS_PER_S // 1_000_000:03d} UTC"
+
+
+def distance(ns: int, reference_s: float, event: str) -> str:
+    """How far a time (ns) lies from ``reference_s`` (s), both since the epoch: "238.2 s after it was sent"."""
+    if abs(ns).bit_length() > 128:
+        return ""
+    apart = ns / NS_PER_S - reference_s
+    if abs(apart) < 0.0005:
+        return f"as {event}"
+    when = "after" if apart > 0 else "before"
+    return f"{abs(apart):.3f} s {when} {'it was sent' if event == 'sent' else event}"

@@ -1,0 +1,132 @@
+"""The HTML views: a capture, a frame, a verification. Each has a text twin that says the same.
+
+The pieces are jinja2 templates with escaping on. A view carries its style and its twin: where a
+notebook is not trusted the style is stripped, and then the text shows instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from icws_explore.analysis.decode import DecodedFrame
+from icws_explore.analysis.table import Summary
+from icws_explore.analysis.verify import MessageVerdict
+
+from . import text
+from .facts import Fact, capture_facts, summary_facts
+from .fields import Group, frame_groups
+from .rows import FrameRow, frame_row
+from .steps import StepRow, step_rows, verdict_line
+from .subject import Subject, capture_of
+from .theme import color_variables
+from .window import MAX_FRAMES, frame_window
+
+MAX_VERDICTS: Final = 100  # authentic messages in one view; every other one is shown whatever their number
+_TEXT_WIDTH: Final = 100
+
+
+class View:
+    """Something to look at: HTML in a notebook, text everywhere else."""
+
+    def __init__(self, html: str, plain: str) -> None:
+        self.html = html
+        self.text = plain
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@cache
+def environment() -> Environment:
+    """The templates; what is not Markup is escaped, and a missing name is an error."""
+    return Environment(
+        loader=PackageLoader("icws_explore.views"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+
+
+@cache
+def style() -> Markup:
+    """The style sheet of every view, read once."""
+    rules = resources.files("icws_explore.views").joinpath("style.css").read_text(encoding="utf-8")
+    return Markup(color_variables() + rules)  # noqa: S704  # our own file and table, nothing from outside
+
+
+def capture_view(subject: Subject, *, limit: int | None = MAX_FRAMES, before: Sequence[Fact] = ()) -> View:
+    """The frame list under ``before`` and the capture's facts; beyond ``limit`` frames the middle is left out."""
+    capture = capture_of(subject)
+    facts = [*before, *capture_facts(capture)]
+    window = frame_window(capture, limit)
+    body = render(
+        "capture.html.j2",
+        head_facts=facts,
+        head=[detailed(d, window.start) for d in window.head],
+        tail=[detailed(d, window.start) for d in window.tail],
+        left_out=window.left_out,
+        sessions=len(capture.session_ids) > 1,
+    )
+    return _view(body, text.window_text(facts, window, width=_TEXT_WIDTH))
+
+
+def capture_html(subject: Subject, *, limit: int | None = MAX_FRAMES) -> str:
+    return capture_view(subject, limit=limit).html
+
+
+def frame_view(decoded: DecodedFrame) -> View:
+    """One frame, every field of every layer, with long bytes in full on demand."""
+    body = render("frame.html.j2", row=frame_row(decoded, decoded.frame.t), frame_groups=frame_groups(decoded))
+    return _view(body, text.frame_detail_text(decoded, width=_TEXT_WIDTH))
+
+
+def frame_html(decoded: DecodedFrame) -> str:
+    return frame_view(decoded).html
+
+
+def verdicts_view(verdicts: Sequence[MessageVerdict]) -> View:
+    """The walk over each message, step by step; what fails stands open."""
+    authentic = [v for v in verdicts if v.ok]
+    kept = {id(v) for v in authentic[:MAX_VERDICTS]}
+    shown = [v for v in verdicts if not v.ok or id(v) in kept]
+    body = render("verdicts.html.j2", items=[judged(v) for v in shown], left_out=max(0, len(authentic) - MAX_VERDICTS))
+    single = len(verdicts) == 1
+    plain = (
+        text.steps_text(verdicts[0], width=_TEXT_WIDTH) if single else text.verdicts_text(verdicts, width=_TEXT_WIDTH)
+    )
+    return _view(body, plain)
+
+
+def verdicts_html(verdicts: Sequence[MessageVerdict]) -> str:
+    return verdicts_view(verdicts).html
+
+
+def summary_view(summary: Summary) -> View:
+    """A session in numbers."""
+    facts = summary_facts(summary)
+    return _view(render("summary.html.j2", head_facts=facts), text.facts_text(facts, width=_TEXT_WIDTH))
+
+
+def detailed(decoded: DecodedFrame, start: float) -> tuple[FrameRow, list[Group]]:
+    """A frame's row and its fields, as the templates take them."""
+    return frame_row(decoded, start), frame_groups(decoded)
+
+
+def judged(verdict: MessageVerdict) -> tuple[MessageVerdict, str, list[StepRow]]:
+    """A verdict, its line and its steps, as the templates take them."""
+    return verdict, verdict_line(verdict), step_rows(verdict.steps)
+
+
+def render(template: str, **values: Any) -> Markup:
+    """A template's escaped result."""
+    return Markup(environment().get_template(template).render(**values))  # noqa: S704  # autoescape is on
+
+
+def _view(body: Markup, plain: str) -> View:
+    return View(render("view.html.j2", style=style(), text=plain, body=body), plain)

@@ -1,0 +1,101 @@
+"""How recordings, sessions, frames and verdicts show themselves in IPython.
+
+The rooms below know nothing of views, so IPython is told by name which function draws which class.
+Nothing is imported until something is shown; outside IPython nothing happens.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from icws_explore.analysis.decode import DecodedFrame
+    from icws_explore.analysis.table import Summary
+    from icws_explore.analysis.verify import MessageVerdict
+    from icws_explore.live.session import Session
+
+    from .html import View
+    from .subject import Subject
+
+# Where a class lives, its name, and which of the functions below draws it.
+_DRAWN: Final = (
+    ("icws_explore.capture.capture", "Capture", "draw_capture"),
+    ("icws_explore.analysis.recording", "Recording", "draw_capture"),
+    ("icws_explore.live.session", "Session", "draw_session"),
+    ("icws_explore.analysis.decode", "DecodedFrame", "draw_frame"),
+    ("icws_explore.analysis.verify", "MessageVerdict", "draw_verdict"),
+    ("icws_explore.analysis.verify", "Verdicts", "draw_verdicts"),
+    ("icws_explore.analysis.table", "Summary", "draw_summary"),
+)
+
+
+def install() -> bool:
+    """Register the views with the running IPython. True where there is one; more often than once is harmless."""
+    shell = _shell()
+    if shell is None:
+        return False
+    formatters = shell.display_formatter.formatters
+    for module, name, drawing in _DRAWN:
+        formatters["text/html"].for_type_by_name(module, name, _html_of(drawing))
+        formatters["text/plain"].for_type_by_name(module, name, _text_of(drawing))
+    return True
+
+
+def _shell() -> Any:
+    """IPython's shell, without importing IPython where nobody has."""
+    ipython = sys.modules.get("IPython")
+    return None if ipython is None else ipython.get_ipython()
+
+
+def _html_of(drawing: str) -> Callable[[Any], str]:
+    return lambda subject: _draw(drawing, subject).html
+
+
+def _text_of(drawing: str) -> Callable[[Any, Any, bool], None]:
+    return lambda subject, printer, _cycle: printer.text(_draw(drawing, subject).text)
+
+
+def _draw(drawing: str, subject: Any) -> View:
+    function: Callable[[Any], View] = globals()[drawing]
+    return function(subject)
+
+
+def draw_capture(subject: Subject) -> View:
+    from .html import capture_view
+
+    return capture_view(subject)
+
+
+def draw_session(session: Session) -> View:
+    """The session's capture so far, under the state it is in."""
+    from .facts import Fact
+    from .html import capture_view
+
+    ended = "" if session.close_code is None else f", closed {session.close_code} {session.close_reason}".rstrip()
+    return capture_view(session.capture, before=[Fact("session", f"{session.state}{ended}")])
+
+
+def draw_frame(decoded: DecodedFrame) -> View:
+    from .html import frame_view
+
+    return frame_view(decoded)
+
+
+def draw_verdict(verdict: MessageVerdict) -> View:
+    from .html import verdicts_view
+
+    return verdicts_view([verdict])
+
+
+def draw_verdicts(verdicts: Sequence[MessageVerdict]) -> View:
+    from .html import verdicts_view
+
+    return verdicts_view(verdicts)
+
+
+def draw_summary(summary: Summary) -> View:
+    from .html import summary_view
+
+    return summary_view(summary)
