@@ -1,15 +1,23 @@
 """An application of one's own, from a Python file.
 
-The file has ``MESSAGE_TYPE`` (a Candid type as text, or a whole .did whose ws_message names it) and
-at least one of the handlers in `HANDLERS`. ``FLAVOUR = "motoko"`` chooses that CDK.
+::
+
+    MESSAGE_TYPE = "record { text : text }"   # a Candid type, or a whole .did whose ws_message names it
+
+    def on_message(context, client, message):
+        context.send(client, {"text": message["text"].upper()})
+
+and, as wanted, ``on_open(context, client)``, ``on_close(context, client)``, ``on_init(context)``, and
+``FLAVOUR = "motoko"`` for that CDK. ``context`` is an `AppContext`.
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 import traceback
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, Final, get_args
 
 from ...protocol.candid import Type, parse_did, parse_type
@@ -52,19 +60,17 @@ def _run(path: Path) -> dict[str, Any]:
         source = path.read_bytes()
     except OSError as error:
         raise LabError(f"{path}: cannot be read ({error.strerror})") from error
-    names: dict[str, Any] = {"__name__": f"icws_app_{path.stem}", "__file__": str(path)}
+    module = ModuleType(f"icws_app_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses and pickle look their module up there
     try:
-        exec(compile(source, str(path), "exec"), names)  # noqa: S102 -- running the file is what was asked for
+        exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 -- what was asked for
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno is not None else ""
         raise LabError(f"{path}{where}: {error.msg}") from error
     except (Exception, SystemExit) as error:
-        line = next(
-            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path)), None
-        )
-        where = f", line {line}" if line is not None else ""
-        raise LabError(f"{path}{where}: {_one_line(error)}") from error
-    return names
+        raise LabError(f"{path}{_where(path, error)}: {_one_line(error)}") from error
+    return module.__dict__
 
 
 def _check_handler(path: Path, name: str, handler: Any) -> None:
@@ -100,6 +106,11 @@ def _application_type(text: str) -> Type:
     except DidError:
         return parse_type(text)
     return did.application_type() if did.has_service else parse_type(text)
+
+
+def _where(path: Path, error: BaseException) -> str:
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f", line {frames[-1].lineno}" if frames else ""
 
 
 def _one_line(error: BaseException) -> str:
