@@ -31,7 +31,8 @@ from .gateway_requests import Request
 from .gateway_session import GatewaySession, SessionHappening
 from .gateway_table import SessionState, SessionTrigger
 from .messages import CanisterMessage, ClientKey, Handshake
-from .poller import Ask, Dead, Deliver, Note, Poller, PollerEvent, Stopped
+from .poller import Poller
+from .poller_events import Ask, Dead, Deliver, Note, PollerEvent, Stopped
 from .principal import Principal
 
 

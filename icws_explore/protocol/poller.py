@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from .arguments import PollMessage, PollResult, decode_poll_result
+from .arguments import PollResult, decode_poll_result
 from .constants import NS_PER_MS
-from .errors import DecodeError
-from .gateway_events import AgentFailed, Level, PollOutcome, Rejected, Replied
-from .messages import MAX_U64
+from .errors import DecodeError, MessageError
+from .gateway_events import AgentFailed, PollOutcome, Rejected, Replied
+from .nonces import next_nonce
+from .poller_events import Ask, Dead, Deliver, Note, PollerEvent, Stopped
 from .poller_table import POLLER_TRANSITIONS, PollerState, PollerTrigger
 from .transitions import Transition
 
@@ -43,81 +43,13 @@ RECOVERABLE_FAILURES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Query from ``nonce`` on."""
-
-    nonce: int
-    ticket: int
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """A polled message, with the proof it shares with its batch."""
-
-    message: PollMessage
-    cert: bytes
-    tree: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something for the log."""
-
-    text: str
-    level: Level
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """The last client had left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dead:
-    """The poller has failed; ``text`` is why."""
-
-    text: str
-
-
-PollerEvent: TypeAlias = Ask | Deliver | Note | Stopped | Dead
-
-
-@dataclass(frozen=True, slots=True)
 class _Happening:
     trigger: PollerTrigger
     now_ns: int
     text: str = ""
     result: PollResult | None = None
     next_nonce: int = 0
-    fault: str = ""
-
-
-def nonce_of_key(key: str) -> int:
-    """The nonce at the end of a message key, as Rust's u64 reads it. Raises ValueError with the gateway's text."""
-    digits = key.rsplit("_", 1)[-1]
-    kind = ""
-    if not digits:
-        kind = "Empty"
-    elif not (digits.removeprefix("+").isascii() and digits.removeprefix("+").isdigit()):
-        kind = "InvalidDigit"
-    elif len(digits.lstrip("+0")) > 20 or int(digits) > MAX_U64:
-        kind = "PosOverflow"
-    if kind:
-        raise ValueError(f"Could not parse nonce. Error: ParseIntError {{ kind: {kind} }}")
-    return int(digits)
-
-
-def next_nonce(messages: tuple[PollMessage, ...] | list[PollMessage], expected: int) -> int:
-    """The nonce after ``messages``. Raises ValueError with the gateway's text where they are not consecutive.
-
-    Expecting 0 means not knowing: the canister may have deleted what earlier pollers relayed.
-    """
-    for message in messages:
-        nonce = nonce_of_key(message.key)
-        if expected not in (0, nonce):
-            raise ValueError(f"Non consecutive nonce: expected {expected}, got {nonce}")
-        expected = (nonce + 1) & MAX_U64  # as a release build wraps
-    return expected
+    is_broken: bool = False
 
 
 class Poller:
@@ -156,6 +88,7 @@ class Poller:
 
     def tick(self, now_ns: int) -> list[PollerEvent]:
         """Carry on with what is due."""
+        self.taken = []
         if self.deadline_ns is None or self.deadline_ns > now_ns:
             return []
         if self.state is PollerState.RESTING:
@@ -168,6 +101,7 @@ class Poller:
 
         At the very instant of the time-out the answer wins, as in tokio's ``timeout``.
         """
+        self.taken = []
         if self.state is not PollerState.ASKING or ticket != self._ticket:
             return []
         return self._run(self._weigh(outcome, now_ns))
@@ -195,13 +129,13 @@ class Poller:
             return _Happening(PollerTrigger.NO_MESSAGES, now_ns)
         try:
             following = next_nonce(result.messages, self._next_nonce)
-        except ValueError as error:
-            return _Happening(PollerTrigger.MESSAGES, now_ns, str(error), result, fault=str(error))
+        except MessageError as error:
+            return _Happening(PollerTrigger.MESSAGES, now_ns, error.reason, result, is_broken=True)
         text = "Canister queue is not fully drained. Polling immediately"
         return _Happening(PollerTrigger.MESSAGES, now_ns, text, result, following)
 
     def _run(self, it: _Happening) -> list[PollerEvent]:
-        self._events, self.taken = [], []
+        self._events = []
         self._fire(it)
         return self._events
 
@@ -218,7 +152,7 @@ class Poller:
         return self._has_clients()
 
     def if_nonces_broken(self, it: _Happening) -> bool:
-        return bool(it.fault)
+        return it.is_broken
 
     def if_more_queued(self, it: _Happening) -> bool:
         # CDKs before 0.3.1 do not say: None counts as the end.
