@@ -15,6 +15,7 @@ Names load when they are first used, so that importing the package costs nothing
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,3 +54,9 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+if "IPython" in sys.modules:  # recordings and frames draw themselves there; nothing loads until one does
+    from .views import notebook
+
+    notebook.install()

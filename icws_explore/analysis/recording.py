@@ -18,7 +18,7 @@ from icws_explore.protocol.principal import Principal
 
 from .decode import DecodedFrame, application_type, decode_frame, decode_frames
 from .table import Summary, frame_table, summarise
-from .verify import MessageVerdict, verify_capture
+from .verify import Verdicts, verify_capture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,13 +44,13 @@ class Recording:
         """A row a frame; `table.frame_table` says which columns, in which units."""
         return frame_table(self.raw)
 
-    def verify(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> list[MessageVerdict]:
+    def verify(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> Verdicts:
         """The walk over each canister message, at the time it was received. Raises IcwsError without a root key."""
-        return list(verify_capture(self.raw, root_key=root_key, canister_id=canister_id))
+        return Verdicts(verify_capture(self.raw, root_key=root_key, canister_id=canister_id))
 
     def summary(self) -> Summary:
         """The session in numbers; certificates are counted when the root key is known."""
-        verdicts = self.verify() if self.raw.info.root_key is not None else []
+        verdicts = self.verify() if self.raw.info.root_key is not None else Verdicts()
         return summarise(list(self), verdicts)
 
     def session(self, session_id: str | None) -> Recording:

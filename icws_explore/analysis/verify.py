@@ -38,6 +38,10 @@ class MessageVerdict:
         return first_failure(self.steps)
 
 
+class Verdicts(list[MessageVerdict]):
+    """A list of verdicts; of a type of its own, so that a notebook can draw it."""
+
+
 @dataclass(slots=True)
 class _SessionFacts:
     """What the walk over one session has learned so far."""
