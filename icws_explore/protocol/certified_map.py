@@ -152,7 +152,8 @@ def _branch(bits: int, zero: _Node, one: _Node) -> _Branch:
 def _shared_bits(a: bytes, b: bytes) -> int:
     """In how many bits from the start the two agree."""
     size = min(len(a), len(b))
-    differing = int.from_bytes(a[:size], "big") ^ int.from_bytes(b[:size], "big")
+    a, b = a[:size], b[:size]
+    differing = 0 if a == b else int.from_bytes(a, "big") ^ int.from_bytes(b, "big")
     return 8 * size - differing.bit_length()
 
 

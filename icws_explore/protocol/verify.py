@@ -52,9 +52,10 @@ def check_message(
     certificate, steps = check_certificate(
         msg.cert, canister_id=canister_id, root_key=root_key, now_ns=now_ns, max_age_s=max_age_s
     )
+    if steps[0].ok:
+        steps[0] = parse  # it says the same of the certificate, and more
     if certificate is None or not all(step.ok for step in steps):
         return _padded([step for step in steps if step.ok is not None])
-    steps[0] = parse
     for step in _message_steps(msg, certificate, tree, canister_id, expected_sequence_num, client_key):
         steps.append(step)
         if step.ok is False:
@@ -77,16 +78,16 @@ def _parse(msg: CanisterMessage) -> tuple[Step, HashTree | None]:
     except DecodeError as error:
         return Step("parse", False, f"the certificate cannot be read: {error}"), None
     try:
-        tree = (_witness if len(msg.tree) <= _CACHED_SIZE else hashtree.decode)(bytes(msg.tree))
+        tree = (_decoded if len(msg.tree) <= _CACHED_SIZE else hashtree.decode)(bytes(msg.tree))
     except DecodeError as error:
         return Step("parse", False, f"the witness cannot be read: {error}"), None
-    delegated = "" if certificate.delegation is None else ", with a delegation"
-    detail = f"a certificate of {len(msg.cert)} bytes{delegated}, and a witness of {len(msg.tree)} bytes"
+    delegated = "" if certificate.delegation is None else " with a delegation"
+    detail = f"a certificate{delegated} ({len(msg.cert)} bytes) and a witness ({len(msg.tree)} bytes) could be read"
     return Step("parse", True, detail), tree
 
 
 @lru_cache(maxsize=_CACHED)
-def _witness(data: bytes) -> HashTree:
+def _decoded(data: bytes) -> HashTree:
     return hashtree.decode(data)
 
 
@@ -121,11 +122,11 @@ def _certified_data_step(certificate: Certificate, tree: HashTree, canister_id: 
         detail = f"the certificate shows no certified data of canister {canister_id}; {_shown(certificate)}"
         return Step(name, False, detail, f"canister/{canister_id}/certified_data", _answer(result))
     if result.value == root_hash:
-        detail = f"canister {canister_id} certified the witness's root hash {hash_text(root_hash)}"
+        detail = f"canister {canister_id} set {hash_text(root_hash)}, the witness's root hash, as its certified data"
         return Step(name, True, detail, result.value, root_hash)
     detail = (
-        f"canister {canister_id} certified {hash_text(result.value) or 'nothing'}, "
-        f"but the witness's root hash is {hash_text(root_hash)}: the two do not belong together"
+        f"canister {canister_id} set {hash_text(result.value) or 'nothing'} as its certified data, but the witness's "
+        f"root hash is {hash_text(root_hash)}: not made for each other, or another part of the canister certifies too"
     )
     return Step(name, False, detail, result.value, root_hash)
 
@@ -153,7 +154,9 @@ def _lookup_step(tree: HashTree, key: str) -> tuple[bytes, Step]:
         return b"", Step("lookup", False, detail, wanted, "not well-formed")
     result = hashtree.lookup(tree, (WEBSOCKET_LABEL, key.encode("utf-8", "surrogatepass")))
     if isinstance(result, Found):
-        return result.value, Step("lookup", True, f"the witness holds {wanted}", wanted, wanted)
+        return result.value, Step(
+            "lookup", True, f"the witness shows what the canister certified at {wanted}", wanted, wanted
+        )
     fallback = hashtree.lookup_value(tree, (WEBSOCKET_LABEL,))
     if fallback is not None:
         detail = "the witness has one leaf at websocket itself, for whatever key; the SDK accepts that instead"
@@ -177,12 +180,12 @@ def _answer(result: LookupResult) -> str:
 def _body_step(content: bytes, leaf: bytes) -> Step:
     digest = sha256(content).digest()
     if digest == leaf:
-        detail = f"SHA-256 of the {len(content)} bytes of content is the {hash_text(leaf)} that the canister certified"
+        detail = f"the SHA-256 of the content ({len(content)} bytes) is {hash_text(leaf)}, as the canister certified"
         return Step("body", True, detail, leaf, digest)
-    detail = (
-        f"the content ({len(content)} bytes) was changed: its SHA-256 is {hash_text(digest)}, "
-        f"the canister certified {hash_text(leaf)}"
-    )
+    certified = f"the canister certified {hash_text(leaf)}"
+    if len(leaf) != len(digest):
+        certified = f"the leaf holds {len(leaf)} bytes, which is no SHA-256"
+    detail = f"the content ({len(content)} bytes) is another one: its SHA-256 is {hash_text(digest)}, {certified}"
     return Step("body", False, detail, leaf, digest)
 
 
@@ -197,7 +200,7 @@ def _sequence_step(content: WebsocketMessage | DecodeError, expected: int | None
     gap = number - expected
     if gap == 0:
         return Step(name, True, f"message {number} is the next one", str(expected), str(number))
-    why = f"{gap} missing before it" if gap > 0 else "it came before, or out of order"
+    why = f"{gap} missing in between" if gap > 0 else "a repetition, or overtaken by later ones"
     return Step(name, False, f"message {number} came where {expected} was expected: {why}", str(expected), str(number))
 
 

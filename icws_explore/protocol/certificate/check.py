@@ -76,8 +76,8 @@ def _parse_step(certificate: Certificate, size: int) -> Step:
     if disorder is not None:
         where = "/".join(label.decode("ascii", "replace") for label in disorder) or "its root"
         return Step("parse", False, f"the labels of the certificate's tree are not in ascending order under {where}")
-    signer = "signed by the root key" if certificate.delegation is None else "signed by a subnet, with a delegation"
-    return Step("parse", True, f"a certificate of {size} bytes, by its form {signer}")
+    brings = "without a delegation" if certificate.delegation is None else "which brings a delegation from the root key"
+    return Step("parse", True, f"a certificate of {size} bytes, {brings}")
 
 
 def _signature_step(certificate: Certificate, key: bytes) -> Step:
@@ -86,9 +86,9 @@ def _signature_step(certificate: Certificate, key: bytes) -> Step:
     fault = signature_fault(certificate, key)
     expected = f"signature of root hash {root_hash.hex()} by {signer} {key.hex()}"
     if fault is None:
-        detail = f"{signer} {key_text(key)} signed root hash {hash_text(root_hash)} of the state tree"
+        detail = f"the state tree's root hash {hash_text(root_hash)} is signed by {signer} {key_text(key)}"
     else:
-        detail = f"{signer} {key_text(key)} did not sign root hash {hash_text(root_hash)}: {fault}"
+        detail = f"the state tree's root hash {hash_text(root_hash)} is not signed by {signer} {key_text(key)}: {fault}"
     return Step("signature", fault is None, detail, expected, f"signature {certificate.signature.hex()}")
 
 
@@ -105,11 +105,15 @@ def _time_step(certificate: Certificate, now_ns: int, max_age_s: float) -> Step:
     age_ms = now_ms - time_ns // NS_PER_MS
     actual = time_text(time_ns)
     if age_ms > oldest_ms:
-        detail = f"made {seconds_text(age_ms)} ago, {seconds_text(age_ms - oldest_ms)} more than the maximum age allows"
+        limit = f"the maximum age is {seconds_text(oldest_ms)}"
+        detail = f"too old: certified {seconds_text(age_ms)} before now, and {limit}"
     elif -age_ms > newest_ms:
-        detail = f"made {seconds_text(-age_ms)} in the future; more than {seconds_text(newest_ms)} means a wrong clock"
+        limit = f"more than {seconds_text(newest_ms)} cannot be, so a clock is wrong"
+        detail = f"from the future: certified {seconds_text(-age_ms)} after now; {limit}"
     elif age_ms >= 0:
-        detail = f"made {seconds_text(age_ms)} ago, at most {seconds_text(oldest_ms)} are allowed"
+        detail = f"certified {seconds_text(age_ms)} before now; the maximum age is {seconds_text(oldest_ms)}"
     else:
-        detail = f"made {seconds_text(-age_ms)} in the future, at most {seconds_text(newest_ms)} are allowed"
+        detail = (
+            f"certified {seconds_text(-age_ms)} after now by our clock; up to {seconds_text(newest_ms)} are allowed"
+        )
     return Step("time", -newest_ms <= age_ms <= oldest_ms, detail, expected, actual)

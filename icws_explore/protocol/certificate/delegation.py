@@ -47,9 +47,12 @@ def _proved(delegation: Delegation, root_key: bytes) -> SubnetProof:
         certificate = Certificate.decode(delegation.certificate)
     except DecodeError as error:
         return SubnetProof(subnet_id, f"the delegation is no certificate: {error}")
-    fault = _form_fault(certificate) or signature_fault(certificate, root_key)
+    fault = _form_fault(certificate)
+    if fault is None:
+        fault = signature_fault(certificate, root_key)
+        fault = fault and f"it is not signed by the root key {key_text(root_key)}: {fault}"
     if fault is not None:
-        return SubnetProof(subnet_id, f"the delegation is not valid: {fault}", certificate)
+        return SubnetProof(subnet_id, f"the delegation does not hold: {fault}", certificate)
     subnet_key = hashtree.lookup_value(certificate.tree, (b"subnet", subnet_id.raw, b"public_key"))
     if subnet_key is None:
         return SubnetProof(subnet_id, f"the delegation shows no public key of subnet {subnet_id}", certificate)
@@ -77,32 +80,30 @@ def check_delegation(certificate: Certificate, canister_id: Principal | None, ro
     """
     delegation = certificate.delegation
     if delegation is None:
-        detail = f"there is none: the root key {key_text(root_key)} itself must have signed"
+        detail = f"there is none, so the root key {key_text(root_key)} itself must have signed"
         return root_key, Step("delegation", True, detail)
     proof = prove_subnet(delegation, root_key)
     if proof.fault is not None or proof.certificate is None:
         expected = f"a certificate of the root key {key_text(root_key)} for subnet {proof.subnet_id}"
         return b"", Step("delegation", False, proof.fault or "", expected, delegation.certificate)
-    signer = (
-        f"the root key let subnet {proof.subnet_id.short} (key {key_text(proof.subnet_key)}) sign, "
-        f"at {time_text(proof.certificate.time_ns or 0)}"
+    vouched = (
+        f"the root key certified at {time_text(proof.certificate.time_ns or 0)} that "
+        f"{key_text(proof.subnet_key)} is the key of subnet {proof.subnet_id.short}"
     )
     if canister_id is None or canister_id == Principal.MANAGEMENT:
-        return proof.subnet_key, Step("delegation", True, f"{signer}; no canister given to look for in its ranges")
-    return proof.subnet_key, _range_step(proof.certificate, proof.subnet_id, canister_id, signer)
+        return proof.subnet_key, Step("delegation", True, f"{vouched}; no canister was given to look for in its ranges")
+    return proof.subnet_key, _range_step(proof.certificate, proof.subnet_id, canister_id, vouched)
 
 
-def _range_step(certificate: Certificate, subnet_id: Principal, canister_id: Principal, signer: str) -> Step:
+def _range_step(certificate: Certificate, subnet_id: Principal, canister_id: Principal, vouched: str) -> Step:
     shown = shown_ranges(certificate.tree, subnet_id, canister_id)
     expected = f"a range of subnet {subnet_id} with canister {canister_id}"
     if shown.hidden is not None:
         return Step("delegation", False, f"the delegation cannot cover {canister_id}: {shown.hidden}", expected, "none")
     holding = shown.holding(canister_id)
     if holding is None:
-        detail = (
-            f"subnet {subnet_id.short} may not sign for canister {canister_id}: "
-            f"its {len(shown.ranges)} {shown.layout} canister ranges do not hold it"
-        )
+        count = f"none of the {len(shown.ranges)} canister ranges shown ({shown.layout} layout) holds it"
+        detail = f"subnet {subnet_id.short} may not sign for canister {canister_id}: {count}"
         return Step("delegation", False, detail, expected, ranges_text(shown.ranges))
-    detail = f"{signer}, for canisters {ranges_text([holding])} ({shown.layout} ranges), {canister_id} among them"
+    detail = f"{vouched}, which answers for canisters {ranges_text([holding])} ({shown.layout} layout)"
     return Step("delegation", True, detail, expected, ranges_text([holding]))

@@ -44,7 +44,7 @@ class Certificate:
 
         Raises CborError, MessageError and PrincipalError.
         """
-        fields = cbor.loads(data, what=_WHAT)
+        fields = cbor.loads(data, what=_WHAT, max_size=hashtree.MAX_SIZE)
         if not isinstance(fields, dict):
             raise MessageError(_WHAT, f"a map is expected, not {type(fields).__name__}")
         if "tree" not in fields:

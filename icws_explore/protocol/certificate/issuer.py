@@ -27,7 +27,7 @@ class CertificateIssuer:
     """Signs state trees, with the subnet's key under a delegation or (``layout`` None) with the root key.
 
     Secrets are BLS scalars, or seeds of any length. ``canister_ranges`` are pairs of first and last
-    canister, ascending. Classic ranges suit @dfinity/agent 2.4.1, which does not know sharded ones;
+    canister. Classic ranges suit @dfinity/agent 2.4.1, which does not know sharded ones;
     @icp-sdk/core takes both.
     """
 
@@ -43,8 +43,8 @@ class CertificateIssuer:
         self._root = SecretKey(root_secret)
         self._subnet = SecretKey(subnet_secret) if subnet_secret is not None and layout is not None else self._root
         self.layout: Layout | None = layout
-        self.canister_ranges = tuple(canister_ranges)
-        self._delegations = lru_cache(maxsize=2)(self._delegation_of_period)
+        self.canister_ranges = tuple(sorted(canister_ranges))
+        self._delegations = lru_cache(maxsize=16)(self._sign_delegation)
 
     @property
     def root_key_der(self) -> bytes:
@@ -60,26 +60,39 @@ class CertificateIssuer:
         """The subnet that signs: the root subnet where there is no delegation."""
         return Principal.self_authenticating(self._subnet.public_key_der)
 
-    def certify(self, tree: HashTree) -> bytes:
-        """The certificate of ``tree`` (a state tree, already pruned to what the asker may see), as CBOR."""
-        unsigned = Certificate(tree, b"", self._delegation_for(tree))
-        return Certificate(tree, self._subnet.sign(unsigned.signed_bytes), unsigned.delegation).encode()
+    def certify(self, tree: HashTree, canister_id: Principal | None = None) -> bytes:
+        """The certificate of ``tree`` (a state tree, already pruned to what the asker may see), as CBOR.
 
-    def delegation(self, time_ns: int) -> Delegation | None:
+        With ``canister_id`` a sharded delegation shows only the shard that can hold it, as a replica's
+        does; @icp-sdk/core 6.1.0 looks into the first shard only where it is shown several.
+        """
+        delegation = self.delegation(Certificate(tree, b"").time_ns or 0, canister_id)
+        signature = self._subnet.sign(STATE_ROOT + hashtree.root_hash(tree))
+        return Certificate(tree, signature, delegation).encode()
+
+    def delegation(self, time_ns: int, canister_id: Principal | None = None) -> Delegation | None:
         """The delegation that certificates of that time carry, None where the root key signs itself."""
-        return None if self.layout is None else self._delegations(time_ns // DELEGATION_PERIOD_NS)
+        if self.layout is None:
+            return None
+        return self._delegations(time_ns // DELEGATION_PERIOD_NS, self._ranges_path(canister_id))
 
-    def _delegation_for(self, tree: HashTree) -> Delegation | None:
-        return self.delegation(Certificate(tree, b"").time_ns or 0)
+    def _ranges_path(self, canister_id: Principal | None) -> tuple[bytes, ...]:
+        """Where in the root's state the ranges are that a delegation shows."""
+        subnet_id = self.subnet_id.raw
+        if self.layout == "classic":
+            return (b"subnet", subnet_id, b"canister_ranges")
+        shards = (
+            []
+            if canister_id is None
+            else [label for label in _shards(self.canister_ranges) if label <= canister_id.raw]
+        )
+        return (b"canister_ranges", subnet_id, *shards[-1:])
 
-    def _delegation_of_period(self, period: int) -> Delegation:
+    def _sign_delegation(self, period: int, ranges_path: tuple[bytes, ...]) -> Delegation:
         """Signed by the root key: the subnet's key and ranges, and the time when the period began."""
         state = hashtree.build(self._root_state(period * DELEGATION_PERIOD_NS))
-        subnet_id = self.subnet_id.raw
-        ranges = (
-            (b"canister_ranges", subnet_id) if self.layout == "sharded" else (b"subnet", subnet_id, b"canister_ranges")
-        )
-        tree = hashtree.prune(state, [TIME_PATH, (b"subnet", subnet_id, b"public_key"), ranges])
+        key_path = (b"subnet", self.subnet_id.raw, b"public_key")
+        tree = hashtree.prune(state, [TIME_PATH, key_path, ranges_path])
         signature = self._root.sign(STATE_ROOT + hashtree.root_hash(tree))
         return Delegation(self.subnet_id, Certificate(tree, signature).encode())
 

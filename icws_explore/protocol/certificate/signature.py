@@ -9,7 +9,8 @@ from .. import bls
 from ..errors import DecodeError
 from .format import Certificate
 
-_CACHED: Final = 256  # each entry is some 300 bytes, whatever the size of the certificate
+_CACHED: Final = 64  # each entry is some 300 bytes, whatever the size of the certificate
+_MISFIT: Final = "the tree or the signature was altered, or the key is another network's"
 
 
 def signature_fault(certificate: Certificate, key: bytes) -> str | None:
@@ -28,7 +29,7 @@ def _fault(message: bytes, signature: bytes, key: bytes) -> str | None:
     fault = bls.fault(public_key, signature)
     if fault is not None:
         return fault
-    return None if _verified(public_key, message, signature) else "the signature does not fit the root hash and the key"
+    return None if _verified(public_key, message, signature) else _MISFIT
 
 
 @lru_cache(maxsize=_CACHED)

@@ -32,5 +32,9 @@ def time_text(time_ns: int) -> str:
 
 
 def seconds_text(ms: int) -> str:
-    """A duration in ms as seconds: ``0.25 s``, ``12.3 s``, ``301 s``."""
-    return f"{ms / 1000:.10g} s"
+    """A duration in ms as seconds: ``0.25 s``, ``301 s``, ``24395743.93 s (282 days)``."""
+    text = f"{ms / 1000:.15g} s"
+    for unit, size_ms in (("days", 86_400_000), ("h", 3_600_000)):
+        if ms >= 2 * size_ms:
+            return f"{text} ({ms // size_ms} {unit})"
+    return text

@@ -7,12 +7,14 @@ is strict; a look-up tells a value that is provably absent from one that was pru
 from __future__ import annotations
 
 from .build import Nested, Path, build, prune
-from .codec import MAX_DEPTH, decode, encode, from_cbor, to_cbor
+from .codec import MAX_DEPTH, MAX_NODES, MAX_SIZE, decode, encode, from_cbor, to_cbor
 from .lookup import Absent, Found, FoundSubtree, LookupResult, Unknown, leaves, lookup, lookup_value
 from .nodes import Empty, Forest, Fork, HashTree, Labeled, Leaf, Pruned, disorder, flatten, forest_of, walk
 
 __all__ = [
     "MAX_DEPTH",
+    "MAX_NODES",
+    "MAX_SIZE",
     "Absent",
     "Empty",
     "Forest",

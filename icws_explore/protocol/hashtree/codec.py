@@ -1,7 +1,8 @@
 """Hash trees as CBOR: ``[0]``, ``[1, left, right]``, ``[2, label, tree]``, ``[3, value]``, ``[4, hash]``.
 
 Source: interface specification, "Encoding of certificates". Trees deeper than MAX_DEPTH are refused
-in both directions: a reader that follows must not be sent one that it cannot walk.
+in both directions: a reader that follows must not be sent one that it cannot walk. On the way in
+their size is bounded too, so that no frame costs more than a fraction of a second.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from .. import cbor
+from ..constants import MAX_REPLY_BYTES
 from ..errors import MessageError, StateError
 from .nodes import Empty, Fork, HashTree, Labeled, Leaf, Pruned, walk
 
 MAX_DEPTH: Final = cbor.MAX_DEPTH
+MAX_NODES: Final = 1 << 16  # a witness of a thousand messages among a million has some 20,000
+MAX_SIZE: Final = 2 * MAX_REPLY_BYTES  # bytes, of a tree or a certificate: one leaf may hold a whole reply
 DIGEST_SIZE: Final = 32  # bytes
 _WHAT: Final = "hash tree"
 _EMPTY: Final = Empty()
@@ -20,7 +24,7 @@ _EMPTY: Final = Empty()
 
 def decode(data: bytes) -> HashTree:
     """The tree in ``data``, with or without the self-describe tag. Raises CborError and MessageError."""
-    return from_cbor(cbor.loads(data, what=_WHAT))
+    return from_cbor(cbor.loads(data, what=_WHAT, max_size=MAX_SIZE))
 
 
 def encode(tree: HashTree, *, tagged: bool = True) -> bytes:
@@ -29,33 +33,43 @@ def encode(tree: HashTree, *, tagged: bool = True) -> bytes:
 
 
 def from_cbor(value: Any, *, what: str = _WHAT) -> HashTree:
-    """The tree in decoded CBOR. Raises MessageError, which says where: ``f`` forks left, ``F`` right."""
-    return _node(value, what, "", 0)
+    """The tree in decoded CBOR. Raises MessageError, which says where: under which labels."""
+    return _Reader(what).node(value, (), 0)
 
 
-def _node(value: Any, what: str, place: str, depth: int) -> HashTree:
-    if depth >= MAX_DEPTH:
-        raise MessageError(what, f"deeper than the {MAX_DEPTH} nodes allowed")
-    if type(value) is not list or not value:
-        raise _wrong(what, place, f"a node is a non-empty array, not {type(value).__name__}")
-    match value:
-        # bool is an int to Python, and True == 1; CBOR tells them apart, and so do we.
-        case [int(kind), *_] if isinstance(kind, bool):
-            raise _wrong(what, place, "a node starts with a number, not a bool")
-        case [1, left, right]:
-            return Fork(_node(left, what, place + "f", depth + 1), _node(right, what, place + "F", depth + 1))
-        case [2, bytes(label), tree]:
-            return Labeled(label, _node(tree, what, f"{place}/{_shown(label)}/", depth + 1))
-        case [3, bytes(content)]:
-            return Leaf(content)
-        case [4, bytes(digest)] if len(digest) == DIGEST_SIZE:
-            return Pruned(digest)
-        case [0]:
-            return _EMPTY
-        case [4, bytes(digest)]:
-            raise _wrong(what, place, f"a pruned node holds {DIGEST_SIZE} bytes, not {len(digest)}")
-        case _:
-            raise _wrong(what, place, _why(value))
+class _Reader:
+    """Reads one tree, and counts its nodes."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._nodes = 0
+
+    def node(self, value: Any, path: tuple[bytes, ...], depth: int) -> HashTree:
+        self._nodes += 1
+        if depth >= MAX_DEPTH:
+            raise MessageError(self._what, f"deeper than the {MAX_DEPTH} nodes allowed")
+        if self._nodes > MAX_NODES:
+            raise MessageError(self._what, f"more than the {MAX_NODES} nodes allowed")
+        match value:
+            # To Python True and 1.0 are 1; CBOR tells them apart, and so do we.
+            case [bool() | float(), *_]:
+                raise self._wrong(path, f"a node starts with an integer, not {type(value[0]).__name__}")
+            case [1, left, right]:
+                return Fork(self.node(left, path, depth + 1), self.node(right, path, depth + 1))
+            case [2, bytes(label), below]:
+                return Labeled(label, self.node(below, (*path, label), depth + 1))
+            case [3, bytes(content)]:
+                return Leaf(content)
+            case [4, bytes(digest)] if len(digest) == DIGEST_SIZE:
+                return Pruned(digest)
+            case [0]:
+                return _EMPTY
+            case _:
+                raise self._wrong(path, _fault(value))
+
+    def _wrong(self, path: tuple[bytes, ...], reason: str) -> MessageError:
+        place = "/".join(["…"] * (len(path) > 3) + [_shown(label) for label in path[-3:]])
+        return MessageError(self._what, f"{reason} (under {place})" if path else reason)
 
 
 def to_cbor(tree: HashTree) -> list[Any]:
@@ -84,21 +98,24 @@ def _listed(tree: HashTree) -> list[Any]:
             return [0]
 
 
-def _wrong(what: str, place: str, reason: str) -> MessageError:
-    at = f" (at {place})" if place else " (at the root)"
-    return MessageError(what, reason + at)
+_SHAPES: Final = {
+    0: "an empty node is [0]",
+    1: "a fork is [1, left, right]",
+    2: "a labeled node is [2, label, tree], the label a byte string",
+    3: "a leaf is [3, value], the value a byte string",
+    4: f"a pruned node is [4, hash], the hash {DIGEST_SIZE} bytes",
+}
 
 
-def _why(value: list[Any]) -> str:
+def _fault(value: Any) -> str:
+    if not isinstance(value, list) or not value:
+        return f"a node is an array that is not empty, not {type(value).__name__}"
     kind = value[0]
-    names = {0: "empty", 1: "fork", 2: "labeled", 3: "leaf", 4: "pruned"}
-    if type(kind) is not int or kind not in names:
-        return "a node starts with 0 (empty), 1 (fork), 2 (labeled), 3 (leaf) or 4 (pruned)"
-    shapes = {0: "[0]", 1: "[1, left, right]", 2: "[2, label, tree]", 3: "[3, value]", 4: "[4, hash]"}
-    bstr = ", the label, value or hash being a byte string" if kind >= 2 else ""
-    return f"a node of kind {names[kind]} is {shapes[kind]}{bstr}"
+    known = _SHAPES.get(kind) if isinstance(kind, int) else None
+    return known or "a node starts with 0 (empty), 1 (fork), 2 (labeled), 3 (leaf) or 4 (pruned)"
 
 
 def _shown(label: bytes) -> str:
-    text = label.decode("ascii", "replace") if label.isascii() else label.hex()
-    return text if len(text) <= 24 and text.isprintable() else label.hex()[:24] + "…"
+    text = label.decode("ascii") if label.isascii() else label.hex()
+    text = text if text.isprintable() else label.hex()
+    return text if len(text) <= 24 else text[:24] + "…"

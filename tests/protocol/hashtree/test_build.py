@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icws_explore.protocol.errors import StateError
+from icws_explore.protocol.hashtree import (
+    Absent,
+    Empty,
+    Fork,
+    Found,
+    FoundSubtree,
+    Labeled,
+    Leaf,
+    Pruned,
+    Unknown,
+    build,
+    decode,
+    encode,
+    leaves,
+    lookup,
+    prune,
+    root_hash,
+    walk,
+)
+from support import hash_trees
+
+
+class TestBuild:
+    def test_canonical_order(self) -> None:
+        a, b, c = (Labeled(label, Leaf(label)) for label in (b"a", b"b", b"c"))
+        assert build({b"c": b"c", b"a": b"a", b"b": b"b"}) == Fork(Fork(a, b), c)
+
+    def test_ends(self) -> None:
+        assert build({}) == Empty()
+        assert build(b"value") == Leaf(b"value")
+        assert build({b"request_status": {}}) == Labeled(b"request_status", Empty())
+
+    @given(hash_trees.states)
+    def test_depth_grows_with_the_logarithm(self, state) -> None:
+        forks = [depth for _, node, depth in walk(build(dict.fromkeys(state, b""))) if isinstance(node, Leaf)]
+        assert max(forks, default=0) <= max(len(state) - 1, 0).bit_length() + 1
+
+
+class TestPrune:
+    @given(hash_trees.states, st.lists(hash_trees.paths, max_size=4))
+    def test_answers_as_the_whole_tree_does(self, state, paths) -> None:
+        whole = build(state)
+        witness = prune(whole, paths)
+        assert root_hash(witness) == root_hash(whole)
+        for path in paths:
+            assert lookup(witness, path) == lookup(whole, path)
+        assert decode(encode(witness)) == witness
+
+    @given(hash_trees.states, st.lists(hash_trees.paths, max_size=4))
+    def test_of_a_witness(self, state, paths) -> None:
+        """Pruning what was pruned keeps what is asked for and can still be told."""
+        witness = prune(build(state), paths)
+        for path in paths:
+            assert lookup(prune(witness, [path]), path) == lookup(witness, path)
+
+    @given(hash_trees.trees, st.lists(hash_trees.paths, max_size=4))
+    def test_keeps_the_root_hash_of_any_tree(self, tree, paths) -> None:
+        assert root_hash(prune(tree, paths)) == root_hash(tree)
+
+    @given(hash_trees.states, hash_trees.paths)
+    def test_shows_no_other_value(self, state, path) -> None:
+        whole = build(state)
+        for shown, _ in leaves(prune(whole, [path])):
+            # A value on the way shows itself: it is the proof that nothing is below it.
+            assert shown[: len(path)] == path[: len(shown)]
+
+    def test_nothing_asked_for(self) -> None:
+        whole = build({b"a": b"1"})
+        assert prune(whole, []) == Pruned(whole.digest)
+
+    def test_absence_shows_the_neighbours_names_only(self) -> None:
+        whole = build({b"%d" % number: {b"secret": b"value"} for number in range(1, 9)})
+        witness = prune(whole, [(b"45", b"x")])
+        assert lookup(witness, (b"45",)) == Absent()
+        assert list(leaves(witness)) == []
+        labels = [node.label for _, node, _ in walk(witness) if isinstance(node, Labeled)]
+        assert labels == [b"4", b"5"]
+        assert lookup(witness, (b"2",)) == Unknown()
+
+    def test_absence_before_the_first_and_behind_the_last(self) -> None:
+        whole = build({b"b": b"1", b"c": b"2", b"d": b"3"})
+        assert lookup(prune(whole, [(b"a",)]), (b"a",)) == Absent()
+        assert lookup(prune(whole, [(b"e",)]), (b"e",)) == Absent()
+
+    def test_absence_across_empty_trees(self) -> None:
+        bare = Fork(Empty(), Fork(Empty(), Empty()))
+        whole = Fork(Labeled(b"a", Leaf(b"1")), Fork(bare, Labeled(b"c", Leaf(b"2"))))
+        witness = prune(whole, [(b"b",)])
+        assert lookup(witness, (b"b",)) == Absent()
+        assert root_hash(witness) == root_hash(whole)
+
+    def test_a_subtree_is_shown_whole(self) -> None:
+        whole = build({b"a": {b"x": b"1", b"y": b"2"}, b"b": b"3"})
+        witness = prune(whole, [(b"a",)])
+        assert lookup(witness, (b"a",)) == FoundSubtree(build({b"x": b"1", b"y": b"2"}))
+        assert lookup(witness, (b"a", b"y")) == Found(b"2")
+        assert lookup(witness, (b"b",)) == Unknown()
+
+    def test_a_tree_too_deep_to_send(self) -> None:
+        tree: Labeled | Leaf = Leaf(b"")
+        for _ in range(5000):
+            tree = Labeled(b"x", tree)
+        with pytest.raises(StateError, match="deeper than 128"):
+            prune(tree, [(b"x",)])
