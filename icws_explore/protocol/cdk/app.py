@@ -86,6 +86,10 @@ class AppContext:
         """Into the canister's log."""
         self._system.print(text)
 
+    def set_certified_data(self, data: bytes) -> None:
+        """Overwrite what the CDK has certified: from then on its messages do not verify, until it sends again."""
+        self._system.set_certified_data(data)
+
     def trap(self, text: str) -> NoReturn:
         """Give up this call: its changes are undone and its caller gets a reject."""
         raise Trap(text)

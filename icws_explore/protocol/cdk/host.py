@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from ..constants import MAX_REPLY_BYTES
 from ..principal import Principal
 from .system import CallKind, System
 from .system_api import CanisterCode, CanisterFactory, MethodNotFound, Trap
@@ -195,8 +196,10 @@ class CanisterHost:
         except Exception as error:  # noqa: BLE001 -- whatever ends a canister's code is a trap; the cause is kept
             installed.roll_back()
             return self._trapped(error, passed_on=installed.has_committed)
-        if kind == "query":
+        if kind == "query" or len(data) > MAX_REPLY_BYTES:
             installed.roll_back()
+        if len(data) > MAX_REPLY_BYTES:
+            return self._reject("IC0504", f"a reply of {len(data)} bytes is larger than {MAX_REPLY_BYTES}")
         return Reply(data)
 
     def _trapped(self, error: Exception, *, passed_on: bool) -> Reject:

@@ -47,6 +47,24 @@ class TestValues:
         assert it.received(it.opened("ada"))[-1] == b"raw"
 
 
+class TestCertifiedData:
+    def test_can_be_overwritten_until_the_next_message(self) -> None:
+        """CERTIFIED_DATA_CLASH of misbehaviours.md."""
+
+        def on_message(context: AppContext, client: Principal, message: Any) -> None:
+            if message["text"] == "clash":
+                context.set_certified_data(b"someone else's")
+            else:
+                context.send(client, message)
+
+        it = CanisterBench.of(App("clash", TYPE, on_message=on_message))
+        side = it.opened("ada")
+        it.ok(it.message(side, say("clash")))
+        assert it.host.certified_data == b"someone else's"
+        it.ok(it.message(side, say("send")))
+        assert it.received(side)[-1] == say("send")
+
+
 class TestClients:
     def test_broadcast_reaches_all_and_close_ends_one(self) -> None:
         def on_message(context: AppContext, client: Principal, message: Any) -> None:

@@ -17,7 +17,6 @@ from icws_explore.protocol.cdk import (
     CdkConfig,
     Flavour,
 )
-from icws_explore.protocol.errors import StateError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import (
     AckMessage,
@@ -273,13 +272,3 @@ class TestContentNotOfTheType:
         it.reject(it.message(side, b"garbage"))
         it.ok(it.message(side, encode([BLOB], [b"\x01"])))
         assert it.prints == ["Could not deserialize message"]
-
-
-class TestConfig:
-    @pytest.mark.parametrize(
-        ("field", "value"),
-        [("flavour", "c"), ("max_messages", -1), ("send_ack_interval_ms", 0), ("keep_alive_timeout_ms", 0)],
-    )
-    def test_impossible_values_are_refused(self, field: str, value: Any) -> None:
-        with pytest.raises(StateError, match=field):
-            CdkConfig(**{field: value})

@@ -172,6 +172,24 @@ class TestQueries:
         assert bench.update("certify") == Reply(b"0")
 
 
+class TestReplies:
+    def test_of_more_than_2_mib_are_refused_and_undone(self) -> None:
+        """POLLER_DEAD of misbehaviours.md: a poll's reply can be too large."""
+
+        class Long(Counter):
+            def update(self, method: str, _arg: bytes) -> bytes:
+                self.number += 1
+                return bytes(2 * 2**20 + (method == "too long"))
+
+        host = CanisterHost(CANISTER)
+        installed = host.install(lambda system: Long(system, {}), now_ns=START_NS)
+        assert installed == Reply(b"")
+        outcome = host.update("too long", b"", caller=CALLER, now_ns=START_NS)
+        assert isinstance(outcome, Reject)
+        assert outcome.error_code == "IC0504"
+        assert isinstance(host.update("just right", b"", caller=CALLER, now_ns=START_NS), Reply)
+
+
 class TestCertifiedData:
     def test_of_more_than_32_bytes_traps(self) -> None:
         bench = Bench(set=lambda _, system: system.set_certified_data(bytes(33)))
