@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,17 @@ class TestLock:
         text = (ROOT / "tests" / "node" / "package-lock.json").read_text(encoding="utf-8")
         assert '"resolved"' not in text
         assert ".tgz" not in text
+
+
+class TestWheel:
+    def test_holds_every_file_of_the_package(self, tmp_path: Path) -> None:
+        """Templates, style sheets, scripts and grammars too, not only the modules."""
+        build = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(ROOT))
+        run(Path(sys.executable), *build, cwd=tmp_path)
+        (wheel,) = tmp_path.glob("*.whl")
+        packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("icws_explore/")}
+        files = [path for path in (ROOT / "icws_explore").rglob("*") if path.is_file()]
+        assert packed == {str(path.relative_to(ROOT)) for path in files if path.suffix != ".pyc"}
 
 
 class TestThisEnvironment:
