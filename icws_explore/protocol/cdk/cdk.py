@@ -25,6 +25,7 @@ from ..messages import ClientKey, WebsocketMessage
 from ..principal import Principal
 from ..service_messages import CloseReason, KeepAliveMessage, OpenMessage, decode_service
 from . import error_texts as texts
+from .clients import Client
 from .config import CdkConfig, Handlers
 from .sessions import Sessions
 from .state import CdkState
@@ -108,7 +109,7 @@ class WebSocketCdk:
         registered = self._sessions.state.clients.of(client)
         if registered is None:
             return texts.principal_not_connected(client)
-        self._sessions.remove(registered.key, CloseReason.CLOSED_BY_APPLICATION)
+        self._sessions.remove(registered, CloseReason.CLOSED_BY_APPLICATION)
         self._sessions.awaits()
         return None
 
@@ -131,7 +132,7 @@ class WebSocketCdk:
         if old is not None and old.key == key:
             return texts.already_connected(key)
         if old is not None:
-            sessions.remove(old.key, None)
+            sessions.remove(old, None)
         client = sessions.open(key, gateway)
         sessions.send_service(client, OpenMessage(key))
         sessions.call(sessions.handlers.on_open, key.client_principal)
@@ -146,7 +147,7 @@ class WebSocketCdk:
             return texts.key_not_connected(key)
         if client.gateway != gateway:
             return texts.not_registered_to_gateway(key, gateway)
-        self._sessions.remove(key, None)
+        self._sessions.remove(client, None)
         return None
 
     def _receive(self, message: WebsocketMessage, caller: Principal) -> str | None:
@@ -158,15 +159,15 @@ class WebSocketCdk:
             return texts.key_mismatch(message.client_key)
         expected = client.expected_sequence_num
         if message.sequence_num != expected:
-            sessions.remove(client.key, CloseReason.WRONG_SEQUENCE_NUMBER)
+            sessions.remove(client, CloseReason.WRONG_SEQUENCE_NUMBER)
             return texts.wrong_sequence_num(expected, message.sequence_num)
-        sessions.state.clients.change(client, expected_sequence_num=expected + 1)
+        client = sessions.state.clients.change(client, expected_sequence_num=expected + 1)
         if message.is_service_message:
-            return self._receive_service(client.key, message.content)
+            return self._receive_service(client, message.content)
         sessions.call(sessions.handlers.on_message, caller, message.content)
         return None
 
-    def _receive_service(self, key: ClientKey, content: bytes) -> str | None:
+    def _receive_service(self, client: Client, content: bytes) -> str | None:
         sessions = self._sessions
         sessions.awaits()
         try:
@@ -175,9 +176,7 @@ class WebSocketCdk:
             return texts.undecodable_service_message(self._reason(content, error))
         if not isinstance(message, KeepAliveMessage):
             return texts.INVALID_SERVICE_MESSAGE
-        client = sessions.state.clients.get(key)
-        if client is not None:
-            sessions.state.clients.change(client, last_keep_alive_ns=sessions.system.time_ns())
+        sessions.state.clients.change(client, last_keep_alive_ns=sessions.system.time_ns())
         return None
 
     def _reason(self, content: bytes, error: DecodeError) -> str:

@@ -64,6 +64,10 @@ class Gateways:
     def get(self, principal: Principal) -> Gateway | None:
         return self._registered.get(principal)
 
+    def registered(self, principal: Principal) -> Gateway:
+        """A gateway that is known to be there: it is as long as it has clients."""
+        return self._registered[principal]
+
     def put(self, principal: Principal, gateway: Gateway) -> None:
         self._registered[principal] = gateway
 

@@ -50,16 +50,13 @@ class Sessions:
     def send_service(self, client: Client, message: ServiceMessage) -> None:
         self.send(client, encode_service(message), is_service_message=True)
 
-    def remove(self, key: ClientKey, reason: CloseReason | None) -> None:
-        """Forget a client and call on_close; with a reason it is sent a CloseMessage first. No client: nothing."""
-        client = self.state.clients.get(key)
-        if client is None:
-            return
+    def remove(self, client: Client, reason: CloseReason | None) -> None:
+        """Forget a client and call on_close; with a reason it is sent a CloseMessage first."""
         if reason is not None:
             self.send_service(client, CloseMessage(reason))
-        self.state.clients.remove(key)
+        self.state.clients.remove(client.key)
         self.state.gateways.client_left(client.gateway, self.system.time_ns())
-        self.call(self.handlers.on_close, key.client_principal)
+        self.call(self.handlers.on_close, client.key.client_principal)
 
     def remove_expired_gateways(self) -> None:
         keys = self.state.gateways.remove_expired(self.system.time_ns(), self.config.send_ack_interval_ms * NS_PER_MS)

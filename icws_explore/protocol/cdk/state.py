@@ -45,9 +45,7 @@ class CdkState:
 
         Deletes old messages of the same gateway on the way. The caller publishes the new root hash.
         """
-        gateway = self.gateways.get(client.gateway)
-        if gateway is None:
-            raise AssertionError("a registered client without a registered gateway")
+        gateway = self.gateways.registered(client.gateway)
         sequence_num = client.sent_sequence_num + 1
         self.clients.change(client, sent_sequence_num=sequence_num)
 

@@ -49,11 +49,11 @@ class Timers:
         sessions.remove_expired_gateways()
         for client in sessions.state.clients.waiting():
             # An on_close before this one may have closed this client too, or it may have opened anew.
-            now = sessions.state.clients.get(client.key)
-            if now is None or self._system.time_ns() - now.last_keep_alive_ns <= timeout_ms * NS_PER_MS:
+            current = sessions.state.clients.get(client.key)
+            if current is None or self._system.time_ns() - current.last_keep_alive_ns <= timeout_ms * NS_PER_MS:
                 continue
             sessions.awaits()
-            sessions.remove(client.key, CloseReason.KEEP_ALIVE_TIMEOUT)
+            sessions.remove(current, CloseReason.KEEP_ALIVE_TIMEOUT)
             shown = f"{timeout_ms:_} ms" if sessions.is_motoko else f"{timeout_ms}ms"
             sessions.print(
                 f"[check-keep-alive-timer-cb]: Client {client.key} has not sent a keep alive message "

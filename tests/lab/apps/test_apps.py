@@ -46,6 +46,12 @@ class TestPingPong:
             {"text": "ping", "timestamp": START_NS + 1_500_000_000},
         ]
 
+    def test_notes_who_leaves(self) -> None:
+        talk = Talk(load("pingpong"))
+        ada = talk.bench.opened("ada")
+        talk.bench.ok(talk.bench.close_by_gateway(ada.key))
+        assert talk.bench.prints == [f"Client {ada.key.client_principal} disconnected"]
+
     def test_has_the_type_of_the_public_example(self) -> None:
         assert same_type(load("pingpong").message_type, parse_type("record { text : text; timestamp : nat64 }"))
 

@@ -98,6 +98,9 @@ def on_open(context, client):
         app = from_file(written(tmp_path, f"MESSAGE_TYPE = {did!r}\ndef on_open(context, client): pass\n"))
         assert same_type(app.message_type, parse_type("record { text : text }"))
 
+    def test_a_builtin_that_does_not_say_its_arguments_is_taken(self, tmp_path: Path) -> None:
+        assert from_file(written(tmp_path, "MESSAGE_TYPE = 'text'\non_open = max\n")).on_open is max
+
 
 class TestMistakes:
     def test_no_such_file(self, tmp_path: Path) -> None:

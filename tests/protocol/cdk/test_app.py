@@ -81,6 +81,12 @@ class TestClients:
         assert it.received(bob) == [OpenMessage(bob.key), say("bye")]
 
 
+class TestMethods:
+    def test_that_are_not_there(self) -> None:
+        it = CanisterBench.of(App("silent", TYPE))
+        assert it.reject(it.update("greet", b"", Principal(b"ada"))).error_code == "IC0536"
+
+
 class TestMemory:
     def test_is_rolled_back_to_any_depth(self) -> None:
         def on_message(context: AppContext, _client: Principal, message: Any) -> None:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.protocol.arguments import PollResult
@@ -113,7 +113,6 @@ def gaps(numbers: list[int]) -> list[int]:
 
 
 class TestAnyInterleaving:
-    @settings(max_examples=150)
     @given(st.lists(STEPS, max_size=40), st.sampled_from(["rust", "motoko"]), st.integers(1, 7))
     def test_numbers_proofs_and_strangers(
         self, steps: list[tuple[str, str | None, Any]], flavour: Flavour, limit: int

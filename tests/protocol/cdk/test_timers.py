@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from icws_explore.protocol.candid import TEXT
-from icws_explore.protocol.cdk import App, AppContext, CdkConfig, Flavour
+from icws_explore.protocol.cdk import App, AppCanister, AppContext, CdkConfig, Flavour
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import AckMessage, CloseMessage, CloseReason, OpenMessage
 from support.canister_host import CanisterBench
@@ -71,7 +71,20 @@ class TestKeepAliveCheck:
         assert last.count(CloseMessage(CloseReason.CLOSED_BY_APPLICATION)) == 2
 
 
+class InitTwice(AppCanister):
+    def init(self) -> None:
+        super().init()
+        super().init()
+
+
 class TestInitAgain:
+    def test_replaces_the_running_timer(self) -> None:
+        config = CdkConfig(send_ack_interval_ms=INTERVAL_MS)
+        it = CanisterBench(lambda system: InitTwice(system, App("silent", TEXT), config))
+        side = it.opened("ada")
+        it.advance_ms(INTERVAL_MS)
+        assert it.received(side) == [OpenMessage(side.key), AckMessage(0)]
+
     def test_starts_the_interval_anew(self) -> None:
         it = bench()
         it.advance_ms(INTERVAL_MS - 1)
