@@ -20,8 +20,9 @@ from icws_explore.protocol.errors import CaptureError, SessionClosedError
 from .console import json_line, note, show, width
 
 TIME_SCALE: Final = 100.0  # a 300 s ack interval passes in 3 s
-PINGS: Final = 5
 ACKS: Final = 2
+ROUNDS: Final = 4  # pings answered before each ack
+PAUSE_S: Final = 30.0  # protocol seconds between a ping and our pong
 PATIENCE_S: Final = 30.0  # real seconds for the acks to come
 
 
@@ -66,23 +67,30 @@ async def _play(record: Path, quiet: bool) -> Capture:
         )
         async with connect(lab, record=record) as session:
             shown = asyncio.create_task(_show(session, quiet))
-            for number in range(1, PINGS + 1):
-                await session.send({"text": f"ping {number}", "timestamp": lab.clock.now_ns()})
-                await session.receive(timeout=PATIENCE_S)
-            await _await_acks(session)
+            for acks in range(1, ACKS + 1):
+                await _play_rounds(session)
+                await _await_keep_alives(session, acks)
             await session.close()
             await shown
     return session.capture.raw
 
 
-async def _await_acks(session: Session) -> None:
-    """Until the canister has acked our answers to its acks: the protocol's whole round."""
+async def _play_rounds(session: Session) -> None:
+    """Answer some of the canister's pings; it sends the next one at each answer."""
+    for _ in range(ROUNDS):
+        ping = await session.receive(timeout=PATIENCE_S)
+        await session.clock.sleep(PAUSE_S)
+        await session.send({"text": "pong", "timestamp": ping["timestamp"]})
+
+
+async def _await_keep_alives(session: Session, count: int) -> None:
+    """Until ``count`` acks have come and were answered: the protocol's whole round."""
     seen = 0
     try:
         async with asyncio.timeout(PATIENCE_S):
             async for frame in session.follow():
                 seen += decode_frame(frame).kind == "keep_alive"
-                if seen >= ACKS:
+                if seen >= count:
                     return
     except (TimeoutError, SessionClosedError):
         return  # the summary shows what is missing

@@ -150,10 +150,11 @@ async def _ask_network(target: Target) -> Target:
 
 async def _open_socket(target: Target) -> ClientConnection:
     url = target.gateway_url
+    tls_options: dict[str, Any] = {"ssl": target.ssl or True} if url.startswith("wss:") else {}
     try:
         return await open_websocket(
             url,
-            ssl=target.ssl,
+            **tls_options,
             proxy=None if is_loopback(url) else True,
             ping_interval=None,  # the real gateway ends a session that pings
             compression=None,
@@ -166,8 +167,11 @@ async def _open_socket(target: Target) -> ClientConnection:
         raise ConnectError(f"{url} is not a WebSocket server: {error}; check the gateway's URL") from error
     except TimeoutError as error:
         raise ConnectError(f"{url} accepts connections but does not answer: is it a gateway?") from error
-    except tls.SSLError as error:
-        raise ConnectError(f"no TLS with {url}: {error.reason or error}; is it a ws:// gateway?") from error
+    except (tls.SSLError, ConnectionResetError) as error:
+        reason = getattr(error, "reason", None) or _os_reason(error)
+        if not url.startswith("wss:"):
+            raise ConnectError(f"{url} drops connections ({reason}): is it a wss:// gateway?") from error
+        raise ConnectError(f"no TLS with {url} ({reason}): is it a ws:// gateway?") from error
     except OSError as error:
         raise ConnectError(
             f"nobody listens at {url} ({_os_reason(error)}): start a gateway or correct the URL"
@@ -177,8 +181,8 @@ async def _open_socket(target: Target) -> ClientConnection:
 async def _await_open(session: Session, target: Target) -> None:
     """Wait for the OpenMessage, and say what failed on the way in terms of what to do."""
     opening = asyncio.ensure_future(session.wait_open())
-    done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_PATIENCE_S)
     try:
+        done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_PATIENCE_S)
         if not done and not session.capture.raw.frames:
             raise ConnectError(
                 f"{target.gateway_url} sent no handshake in {HANDSHAKE_PATIENCE_S:g} s: "
@@ -210,4 +214,6 @@ def _why_not_open(session: Session, target: Target, error: SessionClosedError) -
 
 
 def _os_reason(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__

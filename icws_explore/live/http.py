@@ -5,6 +5,7 @@ Requests are as the interface specification's "HTTPS interface" has them; answer
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -159,7 +160,9 @@ class Network:
                 while len(answer) <= MAX_BODY and not response.content.at_eof():
                     answer += await response.content.read(MAX_BODY + 1 - len(answer))
         except aiohttp.ClientConnectorError as error:
-            raise ConnectError(f"no network at {self.url}: {_reason(error)}") from error
+            raise ConnectError(
+                f"no network at {self.url} ({_reason(error)}): start a replica or correct the URL"
+            ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise ConnectError(f"no sensible answer from {self.url}: {_reason(error)}") from error
         except TimeoutError as error:
@@ -183,4 +186,6 @@ class Network:
 
 def _reason(error: BaseException) -> str:
     cause = getattr(error, "os_error", None) or error
-    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
+        return os.strerror(cause.errno)
+    return str(cause) or type(cause).__name__

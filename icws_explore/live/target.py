@@ -25,13 +25,20 @@ from .did_file import read_app_type
 class Endpoint(Protocol):
     """What a lab offers to connect to; whatever has these attributes will do."""
 
-    gateway_url: str
-    network_url: str
-    canister_id: Any
-    root_key: bytes
-    app_did: str
-    clock: Clock
-    ack_interval_ms: int
+    @property
+    def gateway_url(self) -> str: ...
+    @property
+    def network_url(self) -> str: ...
+    @property
+    def canister_id(self) -> Principal: ...
+    @property
+    def root_key(self) -> bytes: ...
+    @property
+    def app_did(self) -> str: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def ack_interval_ms(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

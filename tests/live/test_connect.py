@@ -1,0 +1,191 @@
+"""Everything that can be wrong with an address gets a line that says what to do, and leaves nothing running."""
+
+import asyncio
+import threading
+
+import pytest
+from aiohttp import web
+
+from icws_explore.live import connect as connect_module
+from icws_explore.live.connect import connect
+from icws_explore.protocol import cbor
+from icws_explore.protocol.errors import ConnectError, DidError, IdentityError, PrincipalError
+from icws_explore.protocol.identity import AnonymousIdentity, Ed25519Identity, Secp256k1Identity
+from icws_explore.protocol.messages import Handshake
+from icws_explore.protocol.principal import Principal
+from support.servers import free_port, http_server, websocket_server
+
+NOWHERE = "bkyz2-fmaaa-aaaaa-qaaaq-cai"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    before = set(threading.enumerate())
+    yield
+    assert {thread.name for thread in set(threading.enumerate()) - before} <= {"asyncio_0", "icws-lab"}
+
+
+async def fails(expected, *args, error=ConnectError, **kwargs):
+    with pytest.raises(error, match=expected) as caught:
+        await connect(*args, **kwargs)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def to(lab, **changes):
+    """The lab's own addresses, with changes."""
+    known = {"network": lab.network_url, "canister": lab.canister_id, "root_key": lab.root_key, "clock": lab.clock}
+    return known | changes
+
+
+class TestArguments:
+    @pytest.mark.parametrize("url", ["http://127.0.0.1", "127.0.0.1:8080", "ws://", "", "ws://host:99999", "ws://[::1"])
+    async def test_not_a_gateway_url(self, lab, url):
+        await fails("is not a gateway URL: write ws://", url, **to(lab))
+
+    @pytest.mark.parametrize("url", ["ws://127.0.0.1", "ftp://x", "nonsense"])
+    async def test_not_a_network_url(self, lab, url):
+        await fails("is not a network URL: write http", lab.gateway_url, **to(lab, network=url))
+
+    async def test_no_canister_and_no_network(self, lab):
+        await fails("no canister: say", lab.gateway_url, network=lab.network_url)
+        await fails("no network: say", lab.gateway_url, canister=lab.canister_id)
+
+    async def test_a_mistyped_canister(self, lab):
+        await fails(
+            "checksum", lab.gateway_url, error=PrincipalError, **to(lab, canister="bkyz3-fmaaa-aaaaa-qaaaq-cai")
+        )
+
+    async def test_a_broken_did(self, lab, tmp_path):
+        broken = tmp_path / "broken.did"
+        broken.write_text("service : {\n  ws_message : (record {}, opt nat -> ();\n}")
+        error = await fails("broken.did: ", lab.gateway_url, error=DidError, **to(lab, app_type=broken))
+        assert (error.line, error.column is not None) == (2, True)
+        await fails("cannot read", lab.gateway_url, error=DidError, **to(lab, app_type="missing.did"))
+
+    async def test_an_anonymous_identity(self, lab):
+        await fails("anonymous identity", lab, error=IdentityError, identity=AnonymousIdentity())
+
+    async def test_a_key_file_that_is_none(self, lab, tmp_path):
+        path = tmp_path / "key.pem"
+        path.write_text("not a key")
+        await fails("identity", lab, error=IdentityError, identity=path)
+
+
+class TestNetwork:
+    async def test_nobody_there(self, lab):
+        await fails(
+            "no network at .*: start a replica", lab.gateway_url, **to(lab, network=f"http://127.0.0.1:{free_port()}")
+        )
+
+    async def test_a_web_server(self, lab):
+        async def page(_request):
+            return web.Response(text="<html>hello")
+
+        async with http_server(page) as url:
+            await fails("is not a replica", lab.gateway_url, **to(lab, network=url, root_key=None))
+
+    async def test_a_status_without_a_key(self, lab):
+        async def status(_request):
+            return web.Response(body=cbor.dumps({"replica_health_status": "healthy"}))
+
+        async with http_server(status) as url:
+            await fails("names no root key", lab.gateway_url, **to(lab, network=url, root_key=None))
+
+    async def test_a_canister_that_does_not_exist(self, lab):
+        await fails(f"canister {NOWHERE} does not exist on", lab.gateway_url, **to(lab, canister=NOWHERE))
+
+    async def test_the_root_key_is_asked_for(self, lab):
+        async with connect(
+            lab.gateway_url, network=lab.network_url, canister=str(lab.canister_id), clock=lab.clock
+        ) as s:
+            assert s.capture.info.root_key == lab.root_key
+            assert (await s.receive(10))["text"] == "ping"  # the type came from the canister's metadata
+
+
+class TestGateway:
+    async def test_nobody_listens(self, lab):
+        await fails("nobody listens at .*: start a gateway", f"ws://127.0.0.1:{free_port()}", **to(lab))
+
+    async def test_a_web_server(self, lab):
+        async def page(_request):
+            return web.Response(text="hello")
+
+        async with http_server(page) as url:
+            await fails("answers HTTP 200, not a WebSocket", url.replace("http", "ws"), **to(lab))
+
+    async def test_tls_where_there_is_none(self, lab):
+        await fails("TLS", lab.gateway_url.replace("ws://", "wss://"), **to(lab))
+
+    async def test_a_websocket_server_that_says_nothing(self, lab, monkeypatch):
+        monkeypatch.setattr(connect_module, "HANDSHAKE_PATIENCE_S", 0.2)
+
+        async def silent(connection):
+            await connection.wait_closed()
+
+        async with websocket_server(silent) as url:
+            await fails("sent no handshake in", url, **to(lab))
+
+    async def test_a_websocket_server_of_another_kind(self, lab):
+        async def chatty(connection):
+            await connection.send("welcome to the chat")
+            await connection.wait_closed()
+
+        async with websocket_server(chatty) as url:
+            await fails("is not an IC WebSocket gateway", url, **to(lab))
+
+    async def test_one_that_closes_at_once(self, lab):
+        async def brief(_connection):
+            return
+
+        async with websocket_server(brief) as url:
+            await fails("closed before its handshake", url, **to(lab))
+
+    async def test_one_that_relays_nothing(self, lab):
+        async def deaf(connection):
+            await connection.send(Handshake(Principal.ANONYMOUS).encode())
+            await connection.wait_closed()
+
+        async with websocket_server(deaf) as url:
+            await fails("did not open the session within 60 s", url, **to(lab))
+
+
+class TestIdentities:
+    @pytest.mark.parametrize("make", [Ed25519Identity.generate, Secp256k1Identity.generate])
+    async def test_every_kind_opens(self, lab, make):
+        identity = make()
+        async with connect(lab, identity=identity) as session:
+            assert session.principal == identity.principal
+
+    async def test_a_delegation_opens_as_its_root(self, lab):
+        from icws_explore.protocol.identity import DelegatedIdentity, delegate
+
+        root, key = Ed25519Identity.generate(), Ed25519Identity.generate()
+        link = delegate(root, key.public_key_der, expiration_ns=lab.clock.now_ns() + 3600 * 10**9)
+        async with connect(lab, identity=DelegatedIdentity(key, root.public_key_der, (link,))) as session:
+            assert session.principal == root.principal
+
+    async def test_a_pem_file(self, lab, tmp_path):
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+        path = tmp_path / "me.pem"
+        path.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        async with connect(lab, identity=str(path)) as first:
+            pass
+        async with connect(lab, identity=path) as second:
+            assert first.principal == second.principal
+
+
+class TestCancelling:
+    async def test_while_opening_leaves_nothing(self, lab):
+        async def deaf(connection):
+            await connection.send(Handshake(Principal.ANONYMOUS).encode())
+            await connection.wait_closed()
+
+        async with websocket_server(deaf) as url:
+            opening = asyncio.ensure_future(connect(url, **to(lab))._open())
+            await asyncio.sleep(0.2)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
