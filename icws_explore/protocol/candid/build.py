@@ -8,7 +8,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import DidError
-from .types import BLOB, NULL, PRIM_BY_NAME, Field, Func, Opt, Record, Ref, Service, Type, Variant, Vec, resolve
+from .types import (
+    BLOB,
+    MAX_ALIASES,
+    NULL,
+    PRIM_BY_NAME,
+    Field,
+    Func,
+    Opt,
+    Record,
+    Ref,
+    Service,
+    Type,
+    Variant,
+    Vec,
+    resolve,
+)
 
 if TYPE_CHECKING:
     from lark import Token, Tree
@@ -114,7 +129,10 @@ class Builder:
             try:
                 resolve(type_)
             except DidError:
-                raise DidError(f"the type {name} is only defined as itself", *self._defined_at[name]) from None
+                raise DidError(
+                    f"the type {name} is only defined as itself, or through more than {MAX_ALIASES} names",
+                    *self._defined_at[name],
+                ) from None
         for service, place in self._services:
             for name, type_ in service.methods:
                 if not isinstance(resolve(type_), Func):
@@ -169,9 +187,9 @@ class Builder:
 
     def _tuptype(self, parts: list[_Argument], place: tuple[int, int]) -> list[_Argument]:
         names = [part.name for part in parts if part.name is not None]
-        for name in names:
-            if names.count(name) > 1:
-                raise DidError(f"two arguments are called {name}", *place)
+        if len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DidError(f"two arguments are called {twice}", *place)
         return parts
 
     def _named_argument(self, parts: list[Any], _place: tuple[int, int]) -> _Argument:
@@ -231,7 +249,11 @@ class Builder:
         return str(parts[0])
 
     def _number(self, parts: list[Token], _place: tuple[int, int]) -> int:
-        return int(parts[0].replace("_", ""), 0) if parts[0].startswith("0x") else int(parts[0].replace("_", ""))
+        digits = parts[0].replace("_", "")
+        if len(digits) > 10 + len("0x"):
+            raise DidError(f"the field number {digits[:20]} is not below 2^32")
+        number = int(digits, 16) if digits.startswith("0x") else int(digits)
+        return Field(number, NULL).id  # checks its range, while its place is known
 
     def _name(self, parts: list[Token], _place: tuple[int, int]) -> str:
         token = parts[0]

@@ -15,6 +15,7 @@ from .names import known_names
 from .plan import Plan
 from .reader import Fault, Reader
 from .table import Table, read_table
+from .text import brief_text
 from .types import Type, takes_null
 
 
@@ -28,7 +29,7 @@ def decode(data: bytes, types: Sequence[Type] | None = None, *, names: Mapping[i
 
     Raises CandidError, with the offset and the path to the value, for anything else.
     """
-    reader = Reader(bytes(data))
+    reader = _reader(data)
     with _Border(reader):
         table = read_table(reader)
         return _values(reader, table, types, known_names() if names is None else names)
@@ -37,11 +38,17 @@ def decode(data: bytes, types: Sequence[Type] | None = None, *, names: Mapping[i
 def decode_typed(data: bytes, *, names: Mapping[int, str] | None = None) -> list[tuple[Type, Any]]:
     """Type and value of each argument as they are on the wire. Raises CandidError."""
     labels = known_names() if names is None else names
-    reader = Reader(bytes(data))
+    reader = _reader(data)
     with _Border(reader):
         table = read_table(reader)
         values = _values(reader, table, None, labels)
         return [(table.type(ref, labels), value) for ref, value in zip(table.args, values, strict=True)]
+
+
+def _reader(data: bytes) -> Reader:
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise CandidError("Candid", f"is bytes, not {type(data).__name__}")
+    return Reader(bytes(data))
 
 
 def _values(reader: Reader, table: Table, types: Sequence[Type] | None, names: Mapping[int, str]) -> list[Any]:
@@ -58,7 +65,7 @@ def _values(reader: Reader, table: Table, types: Sequence[Type] | None, names: M
                 plan.reader(ref, None)(reader, 0)
         for index in range(len(table.args), len(types or ())):
             if types is not None and not takes_null(types[index]):
-                raise Fault(f"the value is missing, and {types[index]} is not optional", reader.pos)
+                raise Fault(f"the value is missing, and {brief_text(types[index])} is not optional", reader.pos)
             values.append(None)
     except Fault as fault:
         fault.path.append(index)
@@ -66,6 +73,13 @@ def _values(reader: Reader, table: Table, types: Sequence[Type] | None, names: M
     if reader.pos != reader.end:
         raise Fault(f"{reader.end - reader.pos} bytes too many behind the values", reader.pos)
     return values
+
+
+def _path_text(inside_out: list[str | int]) -> str:
+    steps = [str(step)[:60] or "(an unknown field)" for step in reversed(inside_out)]
+    if len(steps) > 12:
+        steps[6:-4] = ["…"]
+    return ".".join(steps)
 
 
 class _Border:
@@ -79,8 +93,7 @@ class _Border:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, Fault):
-            path = ".".join(str(step) or "(unknown field)" for step in reversed(error.path))
-            what = f"Candid value {path}" if path else "Candid"
+            what = f"Candid value {_path_text(error.path)}" if error.path else "Candid"
             raise CandidError(what, error.reason, error.offset) from None
         if isinstance(error, RecursionError):
             raise CandidError("Candid", "is nested too deep for the stack that is left", self._reader.pos) from None

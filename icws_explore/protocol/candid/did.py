@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from lark import Lark
     from lark.exceptions import UnexpectedInput
 
-MAX_DID_SIZE: Final = 1 << 20  # characters
-_COMMENT_OR_TEXT: Final = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*|\*/')
+MAX_DID_SIZE: Final = 1 << 18  # characters
+_COMMENT_OR_TEXT: Final = re.compile(r'"(?:\\.|[^"\\\n])*"?|//[^\n]*|/\*')
+_COMMENT_MARK: Final = re.compile(r"/\*|\*/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class DidFile:
             raise DidError(self._why_no_ws_message())
         line, column = self.places.get("ws_message", (None, None))
         shown = func_text(method)
+        shown = shown if len(shown) <= 200 else f"{shown[:199]}…"
         if len(method.args) != 2:
             much = "only one argument" if len(method.args) == 1 else f"{len(method.args)} arguments"
             raise DidError(
@@ -119,24 +121,23 @@ def blank_comments(text: str) -> str:
     """``text`` with comments as spaces, so that places stay. Block comments nest. Raises DidError."""
     pieces = []
     done = 0
-    opened: list[int] = []
-    for match in _COMMENT_OR_TEXT.finditer(text):
-        piece = match.group()
-        if piece == "/*":
-            if not opened:
-                pieces.append(text[done : match.start()])
-            opened.append(match.start())
-        elif piece == "*/" and opened:
-            start = opened.pop()
-            if not opened:
-                pieces.append(_blank(text[start : match.end()]))
-                done = match.end()
-        elif piece.startswith("//") and not opened:
-            pieces += [text[done : match.start()], _blank(piece)]
-            done = match.end()
-    if opened:
-        raise DidError("the comment that begins here has no end", *_place(text, opened[0]))
+    while (match := _COMMENT_OR_TEXT.search(text, done)) is not None:
+        start, end = match.span()
+        if match.group() == "/*":
+            end = _comment_end(text, start)
+        comment = text[start] == "/"
+        pieces += [text[done:start], _blank(text[start:end]) if comment else text[start:end]]
+        done = end
     return "".join([*pieces, text[done:]])
+
+
+def _comment_end(text: str, start: int) -> int:
+    depth = 0
+    for match in _COMMENT_MARK.finditer(text, start):
+        depth += 1 if match.group() == "/*" else -1
+        if depth == 0:
+            return match.end()
+    raise DidError("the comment that begins here has no end", *_place(text, start))
 
 
 def _blank(comment: str) -> str:
@@ -152,7 +153,7 @@ def _syntax_error(error: UnexpectedInput) -> DidError:
 
     if isinstance(error, UnexpectedToken):
         expected = error.accepts or error.expected
-        found = "the end of the text" if error.token.type == "$END" else repr(str(error.token))
+        found = "the end of the text" if error.token.type == "$END" else repr(str(error.token)[:40])
     elif isinstance(error, UnexpectedCharacters):
         expected = error.allowed or set()
         found = repr(error.char)

@@ -14,6 +14,7 @@ from .reader import MAX_DEPTH, Fault, Mismatch, Reader
 from .scalars import SCALARS, Read, read_func, read_future, read_principal, read_service, vector_of
 from .subtyping import is_subtype
 from .table import Table
+from .text import brief_text
 from .types import (
     FUNC_CODE,
     NULL,
@@ -25,6 +26,7 @@ from .types import (
     VARIANT_CODE,
     VEC_CODE,
     Func,
+    Future,
     Opt,
     Prim,
     Record,
@@ -48,6 +50,7 @@ class Plan:
         self.table = table
         self.names = names
         self._made: dict[tuple[int, Type | None], Read] = {}
+        self._refusing: set[Read] = set()  # those that fit no value, whatever it is
 
     def reader(self, ref: int, expected: Type | None) -> Read:
         """A function that reads a value of wire type ``ref`` as ``expected`` (None: as it is)."""
@@ -102,6 +105,8 @@ class Plan:
             return self._as_variant(ref, expected)
         if isinstance(expected, (Func, Service)) and code in (FUNC_CODE, SERVICE_CODE):
             return self._as_reference(ref, expected)
+        if isinstance(expected, Future) and code == expected.opcode:
+            return read_future
         return self._mismatch(ref, expected)
 
     def _as_prim(self, ref: int, code: int, expected: Prim) -> Read:
@@ -136,7 +141,9 @@ class Plan:
                 steps.append(("", inner, None))  # skipped; checked all the same
         for key, type_ in wanted.values():
             if not takes_null(type_):
-                return self._mismatch(ref, expected, f"the field {key} is missing, and {type_} is not optional")
+                return self._mismatch(
+                    ref, expected, f"the field {key} is missing, and {brief_text(type_)} is not optional"
+                )
         return self._record(steps, dict.fromkeys(expected.keys))
 
     def _as_variant(self, ref: int, expected: Variant) -> Read:
@@ -149,16 +156,14 @@ class Plan:
 
     def _as_reference(self, ref: int, expected: Type) -> Read:
         read = read_func if self.table.code(ref) == FUNC_CODE else read_service
-        wire = self.table.type(ref, self.names)
+        refuse = self._mismatch(ref, expected)
         fits: bool | None = None
 
         def checked(reader: Reader, depth: int) -> Any:
             nonlocal fits
-            if fits is None:
-                fits = is_subtype(wire, expected, reader.charge)
-            if not fits:
-                raise Mismatch(f"a reference of type {_short(wire)} where {_short(expected)} is expected", reader.pos)
-            return read(reader, depth)
+            if fits is None:  # once, and paid for: the work is in the types, which the wire chooses
+                fits = is_subtype(self.table.type(ref, self.names), expected, reader.charge)
+            return read(reader, depth) if fits else refuse(reader, depth)
 
         return checked
 
@@ -166,14 +171,17 @@ class Plan:
         if ref < 0 and PRIM_BY_OPCODE[ref].name == "empty":
             return SCALARS["empty"]
 
+        text = reason
+
         def refuse(reader: Reader, _depth: int) -> Any:
-            wire = reason or f"{self._wire_text(ref)} where {_short(expected)} is expected"
-            raise Mismatch(wire, reader.pos)
+            nonlocal text
+            if text is None:
+                wire = brief_text(self.table.type(ref, self.names))
+                text = f"{wire} where {brief_text(expected)} is expected"
+            raise Mismatch(text, reader.pos)
 
+        self._refusing.add(refuse)
         return refuse
-
-    def _wire_text(self, ref: int) -> str:
-        return _short(self.table.type(ref, self.names))
 
     # composites
 
@@ -196,6 +204,8 @@ class Plan:
     def _present(self, inner: int, expected: Type | None, *, wraps: bool) -> Read:
         """The content of a present option; what does not fit the expected type becomes None."""
         content = self.reader(inner, expected)
+        hopeless = content in self._refusing
+        as_is = self.reader(inner, None) if hopeless else content
 
         def read(reader: Reader, depth: int) -> Any:
             if depth >= MAX_DEPTH:
@@ -204,6 +214,9 @@ class Plan:
             if reader.left < 0:
                 reader.charge(0)
             start = reader.pos
+            if hopeless:
+                as_is(reader, depth + 1)
+                return None
             try:
                 value = content(reader, depth + 1)
             except Mismatch:
@@ -322,8 +335,3 @@ def _endless(expected: Type) -> bool:
 
 def _too_deep(reader: Reader) -> None:
     raise Fault(f"values are nested more than {MAX_DEPTH} deep", reader.pos)
-
-
-def _short(type_: Type) -> str:
-    text = str(type_)
-    return text if len(text) <= 120 else f"{text[:117]}…"

@@ -182,7 +182,7 @@ def _methods(reader: Reader, size: int) -> tuple[tuple[str, int], ...]:
         name = reader.text("a method's name")
         encoded = name.encode("utf-8")
         if index and encoded <= last:
-            raise Fault(f"the method {name!r} comes twice or out of order", at)
+            raise Fault(f"the method {name[:40]!r} comes twice or out of order", at)
         last = encoded
         methods.append((name, _ref(reader, size)))
     return tuple(methods)
@@ -193,7 +193,7 @@ def _check_methods(table: Table) -> None:
     for entry in table.entries:
         for name, ref in entry.methods:
             if table.code(ref) != FUNC_CODE:
-                raise Fault(f"the method {name!r} is not of a function type", entry.start)
+                raise Fault(f"the method {name[:40]!r} is not of a function type", entry.start)
 
 
 def _entry_type(entry: Entry, names: Mapping[int, str], env: Mapping[str, Type]) -> Type:

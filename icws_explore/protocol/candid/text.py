@@ -8,13 +8,15 @@ that ends and stays short; a recursive type becomes its definitions, the wanted 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from ..errors import DidError
 from .names import inner_types
 from .types import (
     ANNOTATIONS,
-    NAT8,
+    MAX_TYPE_DEPTH,
+    NULL,
     PRIM_BY_NAME,
     Func,
     Future,
@@ -26,6 +28,7 @@ from .types import (
     Type,
     Variant,
     Vec,
+    is_blob,
     resolve,
 )
 
@@ -40,9 +43,19 @@ _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\
 def type_text(type_: Type) -> str:
     """``type_`` as Candid text that `parse_type` turns into the same type."""
     size = _written_size(type_)
-    if size is not None and size <= MAX_INLINE:
-        return _write(type_, None)
+    if size is not None and size[0] <= MAX_INLINE and size[1] <= MAX_TYPE_DEPTH:
+        return "".join(_pieces(type_, None))
     return _with_definitions(type_)
+
+
+def brief_text(type_: Type, limit: int = 100) -> str:
+    """The beginning of the text, for messages; its cost is bounded by ``limit``, not by the type."""
+    text = ""
+    for piece in _pieces(type_, None):
+        text += piece
+        if len(text) > limit:
+            return f"{text[: limit - 1]}…"
+    return text
 
 
 def label_text(label: str | int) -> str:
@@ -57,99 +70,141 @@ def quoted(text: str) -> str:
     return '"' + "".join(_ESCAPES.get(c, c if c.isprintable() else f"\\u{{{ord(c):x}}}") for c in text) + '"'
 
 
-def _written_size(type_: Type) -> int | None:
-    """How many constructors the text has with all names written out; None when that never ends."""
-    sizes: dict[Type, int | None] = {}
+def _written_size(type_: Type) -> tuple[int, int] | None:
+    """Constructors and nesting of the text with all names written out; None when that never ends."""
+    sizes: dict[Type, tuple[int, int] | None] = {}
     todo: list[tuple[Type, bool]] = [(type_, False)]
     while todo:
         at, done = todo.pop()
-        inner = (at.env.get(at.name, at),) if isinstance(at, Ref) else inner_types(at)
+        inner = (_named(at),) if isinstance(at, Ref) else inner_types(at)
         if done:
-            total = 1
-            for each in inner:
-                size = sizes[each]
-                if size is None:  # still on the way: a circle
-                    return None
-                total += size
-            sizes[at] = total
+            parts = [size for each in inner if (size := sizes[each]) is not None]
+            sizes[at] = (1 + sum(size for size, _ in parts), 1 + max((depth for _, depth in parts), default=0))
         elif at not in sizes:
             sizes[at] = None
             todo.append((at, True))
             todo.extend((each, False) for each in inner)
-        elif sizes[at] is None:
+        elif sizes[at] is None:  # still on the way: a circle
             return None
     return sizes[type_]
 
 
+def _named(ref: Ref) -> Type:
+    if ref.name not in ref.env:
+        raise DidError(f"the type {ref.name} is not defined")
+    return ref.env[ref.name]
+
+
 def _with_definitions(type_: Type) -> str:
     names: dict[Ref, str] = {}
+    fresh = _Names()
     todo: list[Type] = [type_]
     while todo:
         at = todo.pop()
         if isinstance(at, Ref):
             if at not in names:
-                names[at] = _free_name(at.name, set(names.values()))
-                todo.append(at.env[at.name])
+                names[at] = fresh.take(at.name)
+                todo.append(_named(at))
         else:
             todo.extend(inner_types(at))
-    lines = [f"type {name} = {_write(ref.env[ref.name], names)};" for ref, name in names.items() if ref != type_]
-    own = names[type_] if isinstance(type_, Ref) else _free_name("Main", set(names.values()))
-    body = type_.env[type_.name] if isinstance(type_, Ref) else type_
-    return " ".join([*lines, f"type {own} = {_write(body, names)}"])
+    body = _named(type_) if isinstance(type_, Ref) else type_
+    own = type_ if isinstance(type_, Ref) else next((ref for ref in names if _named(ref) == body), None)
+    definitions = [(name, _named(ref)) for ref, name in names.items() if ref != own]
+    definitions.append((names[own] if own is not None else fresh.take("Main"), body))
+    return " ".join(f"type {name} = {''.join(_pieces(each, names))};" for name, each in definitions)
 
 
-def _free_name(name: str, taken: set[str]) -> str:
-    base = name if _IDENTIFIER.match(name) and name not in KEYWORDS else "T"
-    free, number = base, 1
-    while free in taken:
-        number += 1
-        free = f"{base}_{number}"
-    return free
+class _Names:
+    """Names for definitions: as they were, but each once, and none that is a keyword."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._next: dict[str, int] = {}
+
+    def take(self, name: str) -> str:
+        base = name if _IDENTIFIER.match(name) and name not in KEYWORDS else "T"
+        free = base
+        while free in self._taken:
+            self._next[base] = self._next.get(base, 1) + 1
+            free = f"{base}_{self._next[base]}"
+        self._taken.add(free)
+        return free
 
 
-def _write(type_: Type, names: Mapping[Ref, str] | None) -> str:
+_Written = Mapping[Ref, str] | None  # the names to use; None: write everything out
+
+
+def _pieces(type_: Type, names: _Written) -> Iterator[str]:
     match type_:
         case Prim():
-            return type_.name
+            yield type_.name
         case Ref():
-            return _write(resolve(type_), None) if names is None else names[type_]
-        case Opt():
-            return f"opt {_write(type_.inner, names)}"
-        case Vec():
-            return "blob" if type_.inner == NAT8 else f"vec {_write(type_.inner, names)}"
+            if names is None:
+                yield from _pieces(resolve(type_), None)
+            else:
+                yield names[type_]
+        case Vec() if is_blob(type_):
+            yield "blob"
+        case Opt() | Vec():
+            yield "opt " if isinstance(type_, Opt) else "vec "
+            yield from _pieces(type_.inner, names)
         case Record():
-            if type_.is_tuple:
-                return _braces("record", [_write(field.type, names) for field in type_.fields])
-            return _braces("record", [f"{label_text(f.label)} : {_write(f.type, names)}" for f in type_.fields])
+            yield from _braces("record", _fields(type_, names))
         case Variant():
-            return _braces("variant", [_case(field.label, field.type, names) for field in type_.fields])
+            yield from _braces("variant", (_case(field.label, field.type, names) for field in type_.fields))
         case Func():
-            return f"func {func_text(type_, names)}"
+            yield "func "
+            yield from _signature(type_, names)
         case Service():
-            return _braces("service", [f"{label_text(name)} : {_method(t, names)}" for name, t in type_.methods])
+            yield from _braces("service", (_method(name, each, names) for name, each in type_.methods))
         case Future():
-            return f"reserved /* future type {type_.opcode} */"
-    raise TypeError(f"{type(type_).__name__} is not a Candid type")
+            yield f"reserved /* future type {type_.opcode} */"
 
 
-def func_text(type_: Func, names: Mapping[Ref, str] | None = None) -> str:
+def func_text(type_: Func) -> str:
     """``(…) -> (…) query``, without the word func, as methods are written."""
-    args = ", ".join(_write(each, names) for each in type_.args)
-    results = ", ".join(_write(each, names) for each in type_.results)
-    return " ".join([f"({args}) -> ({results})", *type_.annotations])
+    return "".join(_signature(type_, None))
 
 
-def _method(type_: Type, names: Mapping[Ref, str] | None) -> str:
+def _signature(type_: Func, names: _Written) -> Iterator[str]:
+    for opening, types in (("(", type_.args), (") -> (", type_.results)):
+        yield opening
+        for index, each in enumerate(types):
+            if index:
+                yield ", "
+            yield from _pieces(each, names)
+    yield " ".join([")", *type_.annotations])
+
+
+def _method(name: str, type_: Type, names: _Written) -> Iterator[str]:
+    yield f"{label_text(name)} : "
     if isinstance(type_, Ref) and names is not None:
-        return names[type_]
-    resolved = resolve(type_)
-    return func_text(resolved, names) if isinstance(resolved, Func) else _write(resolved, names)
+        yield names[type_]
+    else:
+        resolved = resolve(type_)
+        yield from _signature(resolved, names) if isinstance(resolved, Func) else _pieces(resolved, names)
 
 
-def _case(label: str | int, type_: Type, names: Mapping[Ref, str] | None) -> str:
-    name = label_text(label)
-    return name if isinstance(type_, Prim) and type_.name == "null" else f"{name} : {_write(type_, names)}"
+def _fields(type_: Record, names: _Written) -> Iterator[Iterator[str]]:
+    if type_.is_tuple:
+        return (_pieces(field.type, names) for field in type_.fields)
+    return (_labelled(field.label, field.type, names) for field in type_.fields)
 
 
-def _braces(word: str, parts: list[str]) -> str:
-    return f"{word} {{ {'; '.join(parts)} }}" if parts else f"{word} {{}}"
+def _labelled(label: str | int, type_: Type, names: _Written) -> Iterator[str]:
+    yield f"{label_text(label)} : "
+    yield from _pieces(type_, names)
+
+
+def _case(label: str | int, type_: Type, names: _Written) -> Iterator[str]:
+    return iter((label_text(label),)) if type_ == NULL else _labelled(label, type_, names)
+
+
+def _braces(word: str, parts: Iterable[Iterable[str]]) -> Iterator[str]:
+    yield f"{word} {{"
+    between = " "
+    for part in parts:
+        yield between
+        yield from part
+        between = "; "
+    yield "}" if between == " " else " }"

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from ..errors import DidError
 
-MAX_TYPE_DEPTH: Final = 200  # nested constructors in one type expression; names (Ref) start anew
+MAX_TYPE_DEPTH: Final = 128  # nested constructors in one type expression; names (Ref) start anew
+MAX_ALIASES: Final = 100  # names for names for names …
 ANNOTATIONS: Final = {"query": 1, "oneway": 2, "composite_query": 3}
 
 
@@ -288,13 +289,13 @@ def resolve(type_: Type) -> Type:
     if not isinstance(type_, Ref):
         return type_
     at: Type = type_
-    for _ in range(len(type_.env) + 2):
+    for _ in range(MAX_ALIASES):
         if not isinstance(at, Ref):
             return at
         if at.name not in at.env:
             raise DidError(f"the type {at.name} is not defined")
         at = at.env[at.name]
-    raise DidError(f"the type {type_.name} is only defined as itself")
+    raise DidError(f"the type {type_.name} is only defined as itself, or through more than {MAX_ALIASES} names")
 
 
 def takes_null(type_: Type) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -11,7 +12,8 @@ from ..principal import Principal
 from .header import signed, unsigned
 from .reader import MAX_DEPTH, MAX_NUMBER_BYTES
 from .scalars import FIXED
-from .types import Func, Opt, Prim, Record, Service, Type, Variant, Vec, resolve, takes_null
+from .text import brief_text
+from .types import NAT8, Func, Opt, Prim, Record, Service, Type, Variant, Vec, resolve, takes_null
 from .values import FuncRef, ServiceRef, Some
 
 Write = Callable[[bytearray, Any, int], None]
@@ -52,7 +54,7 @@ class Writers:
             case Opt():
                 return self._opt(type_)
             case Vec():
-                return self._blob(type_) if resolve(type_.inner) == Prim("nat8", -5) else self._vec(type_)
+                return self._blob(type_) if resolve(type_.inner) == NAT8 else self._vec(type_)
             case Record():
                 return self._record(type_)
             case Variant():
@@ -94,7 +96,7 @@ class Writers:
     def _vec(self, type_: Vec) -> Write:
         def write(out: bytearray, value: Any, depth: int) -> None:
             if not isinstance(value, (list, tuple)):
-                raise Refusal(f"{type_} takes a list, not {_kind(value)}")
+                raise Refusal(f"{brief_text(type_)} takes a list, not {_kind(value)}")
             if depth >= MAX_DEPTH:
                 raise Refusal(f"values are nested more than {MAX_DEPTH} deep")
             element = self.writer(type_.inner)
@@ -234,15 +236,17 @@ def _bool(out: bytearray, value: Any, _depth: int) -> None:
 
 
 def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if type(value) is int:
+        return value
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise Refusal(f"{name} takes an int, not {_kind(value)}")
-    return value
+    return operator.index(value)  # NumPy's integers, as data frames hold them
 
 
 def _nat(out: bytearray, value: Any, _depth: int) -> None:
     number = _whole("nat", value)
     if number < 0:
-        raise Refusal(f"nat takes no negative numbers like {number}")
+        raise Refusal(f"nat takes no negative numbers like {_brief(number)}")
     if number.bit_length() > MAX_BITS:
         raise Refusal(f"the number has more than {MAX_BITS} bits")
     out += unsigned(number)

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icws_explore.protocol import candid
+from icws_explore.protocol.candid import DidFile, Opt, parse_did, parse_type, type_text
+from icws_explore.protocol.candid.did import MAX_DID_SIZE, blank_comments
+from icws_explore.protocol.candid.types import MAX_TYPE_DEPTH
+from icws_explore.protocol.errors import DidError
+
+# A canister as the public examples write them: own words, same shapes.
+PING_PONG = """
+// A canister that answers every message.
+type ClientKey = record { client_principal : principal; client_nonce : nat64 };
+type WebsocketMessage = record {
+  sequence_num : nat64;
+  content : blob;        /* Candid of the application /* or of the CDK */ */
+  client_key : ClientKey;
+  timestamp : nat64;
+  is_service_message : bool;
+};
+type Outgoing = record { key : text; content : vec nat8; client_key : ClientKey };
+type Outgoings = record { messages : vec Outgoing; cert : blob; tree : blob; is_end_of_queue : bool };
+type Nothing = variant { Ok; Err : text };
+type AppMessage = record { text : text; timestamp : nat64 };
+service : (init : record { gateway : opt principal; "max": nat64 }, nat64) -> {
+  "ws_open" : (record { client_nonce : nat64; gateway_principal : principal }) -> (Nothing);
+  ws_close : (record { client_key : ClientKey }) -> (Nothing);
+  ws_message : (arguments : record { msg : WebsocketMessage }, message : opt AppMessage) -> (Nothing);
+  ws_get_messages : (record { nonce : nat64 }) -> (variant { Ok : Outgoings; Err : text }) query;
+  "wipe" : (nat64, nat64) -> () oneway;
+}
+"""
+PLAIN = "type M = record { x : nat }; service : { ws_message : (record {}, opt M) -> () }"
+
+
+def fault(text: str, *, parse: Any = parse_did) -> DidError:
+    with pytest.raises(DidError) as caught:
+        parse(text)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+class TestServiceFiles:
+    def test_a_canister_like_the_examples(self) -> None:
+        did = parse_did(PING_PONG)
+        assert list(did.types) == ["ClientKey", "WebsocketMessage", "Outgoing", "Outgoings", "Nothing", "AppMessage"]
+        assert list(did.methods) == ["ws_open", "ws_close", "ws_message", "ws_get_messages", "wipe"]
+        assert did.methods["ws_get_messages"].annotations == ("query",)
+        assert did.methods["wipe"].annotations == ("oneway",)
+        assert did.methods["ws_message"].arg_names == ("arguments", "message")
+        assert did.init_args is not None
+        assert [type_text(type_) for type_ in did.init_args] == [
+            "record { gateway : opt principal; max : nat64 }", "nat64",
+        ]  # fmt: skip
+        assert type_text(did.application_type()) == 'record { "text" : text; timestamp : nat64 }'
+        assert did.service.methods[0][0] == "ws_open"
+
+    def test_its_values_encode_and_decode(self) -> None:
+        app = parse_did(PING_PONG).application_type()
+        value = {"text": "ping", "timestamp": 5}
+        assert candid.decode(candid.encode([app], [value]), [app]) == [value]
+
+    def test_a_service_by_name(self) -> None:
+        did = parse_did("type F = func (nat) -> (); type S = service { f : F; g : () -> (S) query }; service main : S;")
+        assert list(did.methods) == ["f", "g"]
+        assert did.methods["f"] == candid.Func((candid.NAT,))
+        assert parse_did("type S = service {}; service : () -> S").init_args == ()
+
+    @pytest.mark.parametrize(
+        "text", ["", ";", "  // nothing", "type A = nat", "type A = nat;", "service : {}", "service : {};"]
+    )
+    def test_small(self, text: str) -> None:
+        if text == ";":
+            assert "is not expected here" in str(fault(text))
+        else:
+            did = parse_did(text)
+            assert did.methods == {}
+            assert did.has_service is text.startswith("service")
+            assert did.init_args is None
+
+    @pytest.mark.parametrize(
+        ("method", "func"),
+        [
+            ("m : () -> ()", "func () -> ()"),
+            ("m : (nat, text,) -> (bool)", "func (nat, text) -> (bool)"),
+            ("m : (a : nat, opt : text) -> (query : bool) composite_query",
+             "func (nat, text) -> (bool) composite_query"),
+            ('m : ("a b" : nat) -> () oneway', "func (nat) -> () oneway"),
+            ("m : (func () -> () query, service { n : () -> () }) -> (principal)",
+             "func (func () -> () query, service { n : () -> () }) -> (principal)"),
+            ("m : (blob) -> (vec nat8) query", "func (blob) -> (blob) query"),
+        ],
+    )  # fmt: skip
+    def test_methods(self, method: str, func: str) -> None:
+        assert type_text(parse_did(f"service : {{ {method} }}").methods["m"]) == func
+
+    @pytest.mark.parametrize("word", ["query", "service", "type", "import", "opt", "text", "principal", "func", "blob"])
+    def test_keywords_as_names(self, word: str) -> None:
+        did = parse_did(
+            f"service : {{ {word} : ({word} : nat) -> (record {{ {word} : text }}, variant {{ {word}; b }}) query }}"
+        )
+        results = did.methods[word].results
+        assert [type_text(type_) for type_ in results] == [
+            f'record {{ "{word}" : text }}', f'variant {{ "{word}"; b }}',
+        ]  # fmt: skip
+
+
+class TestTypes:
+    @pytest.mark.parametrize(
+        ("text", "canonical"),
+        [
+            ("record { 1 : nat; 0x10 : text; 1_000 : bool }", "record { 1 : nat; 16 : text; 1000 : bool }"),
+            ("record { nat; 5 : text; bool }", "record { 0 : nat; 5 : text; 6 : bool }"),
+            ("record { opt nat; record { nat }; }", "record { opt nat; record { nat } }"),
+            ("variant { 0x0; 1 : nat; }", "variant { 0; 1 : nat }"),
+            ("func () -> () query oneway", "func () -> () oneway query"),
+            ("opt service {}", "opt service {}"),
+            ("vec vec nat8 ;", "vec blob"),
+            ('record { "\\"\\\\\\n\\t\\r\\\'" : nat }', 'record { "\\"\\\\\\n\\t\\r\'" : nat }'),
+            ("\ufeffnat", "nat"),
+        ],
+    )
+    def test_shorthands(self, text: str, canonical: str) -> None:
+        assert type_text(parse_type(text)) == canonical
+
+    def test_mutual_recursion(self) -> None:
+        did = parse_did("type A = opt record { b : B }; type B = vec variant { a : A; end };")
+        assert candid.decode(candid.encode([did.types["A"]], [{"b": [{"end": None}]}])) is not None
+        assert did.types["A"] == Opt(candid.Record((candid.Field("b", candid.Ref("B", did.types)),)))
+
+
+class TestParseType:
+    def test_the_last_type_of_a_did(self) -> None:
+        assert parse_type("type A = nat; type B = text;") is candid.TEXT
+        assert parse_type(PLAIN) == parse_did(PLAIN).types["M"]
+
+    @pytest.mark.parametrize("text", ["", " ", "// only this", "service : {}"])
+    def test_no_type(self, text: str) -> None:
+        assert "no type is defined here" in fault(text, parse=parse_type).reason
+
+    def test_a_type_is_no_did(self) -> None:
+        assert "is not expected here" in fault("record {}").reason
+
+
+class TestFaults:
+    """Each with its place; one line that says what to do."""
+
+    @pytest.mark.parametrize(
+        ("text", "line", "column", "reason"),
+        [
+            ('import "a.did";', 1, 1, 'imports are not followed; put the definitions of "a.did" in place of this line'),
+            ('type A = nat;\nimport service "a.did";', 2, 1, "imports are not followed"),
+            ("type A = record {\n  x : Y;\n};", 2, 7, "the type Y is not defined"),
+            ("type A = B;\ntype B = A;", 1, 1, "the type A is only defined as itself"),
+            ("type A = nat;\n type A = text;", 2, 2, "the type A is defined already, in line 1"),
+            ("type text = nat", 1, 1, "text is a built-in type; give yours another name"),
+            ("type blob = nat", 1, 1, "blob is a built-in type"),
+            ("type A = record { a : nat; a : nat }", 1, 10, "the record has the field a twice"),
+            ("type A = variant { a; 97 }", 1, 10, "the variant has the field a twice (as 97, id 97)"),
+            ("type A = record { 4294967296 : nat }", 1, 19, "the field number 4294967296 is not below 2^32"),
+            ("type A = record { 00000000000000000001 : nat }", 1, 19, "the field number 00000000000000000001 is not"),
+            ("type A = record { 4294967295 : nat; nat }", 1, 10, "the field number 4294967296 is not below 2^32"),
+            ("service : { a : () -> (); a : () -> () }", 1, 11, "the service has the method a twice"),
+            ("type A = nat; service : { a : A }", 1, 25, "the method a is not of a function type"),
+            ("type A = nat;\nservice : A", 2, 1, "the service is declared by a type that is not a service"),
+            ("service : { a : () -> (nat) oneway }", 1, 17, "a oneway function has no results"),
+            ("service : { a : (x : nat, x : nat) -> () }", 1, 17, "two arguments are called x"),
+            ("type A = record { a : nat b : nat }", 1, 27, "'b' is not expected here, but ';' or '}'"),
+            ("type A = record { a : nat", 1, 23, "the end of the text is not expected here, but ';' or '}'"),
+            ("type A = ;", 1, 10, "';' is not expected here, but 'service', a name or a type"),
+            ("type A = nat type B = nat", 1, 14, "'type' is not expected here"),
+            ("type A = nat\n  $", 2, 3, "'$' is not expected here"),
+            ('type A = record { "a\n" : nat }', 1, 19, "the quoted text that begins here has no end on its line"),
+            ("nat /* and\n /* more */", 1, 5, "the comment that begins here has no end"),
+            ('type A = record { "\\zz" : nat }', 1, 19, "\\z is not an escape"),
+            ('type A = record { "\\ff" : nat }', 1, 19, "is not Unicode text"),
+            ('type A = record { "\\u{d800}" : nat }', 1, 19, "\\u{d800} is not a Unicode character"),
+            ('type A = record { "\\u{110000}" : nat }', 1, 19, "is not a Unicode character"),
+            ("service : { a : nat -> () }", 1, 21, "'->' is not expected here"),
+        ],
+    )  # fmt: skip
+    def test_text_and_place(self, text: str, line: int, column: int, reason: str) -> None:
+        error = fault(text)
+        assert error.reason.startswith(reason) or reason in error.reason
+        assert (error.line, error.column) == (line, column)
+        assert str(error).startswith(f"line {line}, column {column}: ")
+
+    def test_too_long(self) -> None:
+        assert "more than" in fault(" " * (MAX_DID_SIZE + 1)).reason
+
+    def test_too_deep(self) -> None:
+        assert "nested more than" in fault("type A = " + "opt " * 10_000 + "nat").reason
+        assert parse_type("opt " * (MAX_TYPE_DEPTH - 1) + "nat").depth == MAX_TYPE_DEPTH
+
+    @given(st.text(alphabet='type service{}():;,->="/*\\ \nrecord0x9opt_import', max_size=60))
+    def test_any_text_is_read_or_refused_with_a_place(self, text: str) -> None:
+        for parse in (parse_did, parse_type):
+            try:
+                parse(text)
+            except DidError as error:
+                assert error.line is not None
+                assert "\n" not in str(error)
+
+
+class TestComments:
+    @pytest.mark.parametrize(
+        ("text", "blanked"),
+        [
+            ("a // b\nc", "a     \nc"),
+            ("a /* b\n */ c", "a     \n    c"),
+            ("a /* b /* c */ d */ e", "a                   e"),
+            ('"// no" /* "*/ x', '"// no"        x'),
+            ("// /* not opened\na", "                \na"),
+            ("/* // */ a", "         a"),
+            ('/* " */ a /* " */', "        a        "),
+            ("/*/ a */ b", "         b"),
+            ("a // b", "a     "),
+        ],
+    )
+    def test_become_spaces(self, text: str, blanked: str) -> None:
+        assert blank_comments(text) == blanked
+
+    @given(st.text(alphabet='/*"\\\n a'))
+    def test_places_stay(self, text: str) -> None:
+        try:
+            blanked = blank_comments(text)
+        except DidError as error:
+            assert "has no end" in error.reason
+        else:
+            assert len(blanked) == len(text)
+            assert [i for i, c in enumerate(blanked) if c == "\n"] == [i for i, c in enumerate(text) if c == "\n"]
+
+
+class TestApplicationType:
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("type A = nat;", "the .did has no service, only types; add `service : "),
+            ("service : { a : () -> (); b : () -> () }", "the service has no method ws_message; add `ws_message : "),
+            ("service : {}", "there are: none"),
+            ("service : {\n  ws_message : (record {}) -> () }",
+             "line 2, column 3: ws_message has only one argument, (record {}) -> (); it takes two"),
+            ("service : { ws_message : (nat, opt nat, nat) -> () }", "ws_message has 3 arguments"),
+            ("service : { ws_message : () -> () }", "ws_message has 0 arguments"),
+            ("service : { ws_message : (nat, text) -> () }",
+             "line 1, column 13: ws_message's second argument is not optional; write `opt text`"),
+        ],
+    )  # fmt: skip
+    def test_says_what_to_change(self, text: str, reason: str) -> None:
+        with pytest.raises(DidError) as caught:
+            parse_did(text).application_type()
+        assert reason in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_through_names(self) -> None:
+        text = "type O = opt nat; type F = func (nat, O) -> (); service : { ws_message : F }"
+        assert parse_did(text).application_type() is candid.NAT
+        assert isinstance(parse_did(PLAIN), DidFile)
+
+
+class TestImports:
+    def test_lark_waits_for_the_first_text(self) -> None:
+        check = "import sys, icws_explore.protocol.candid; sys.exit('lark' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

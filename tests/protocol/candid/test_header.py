@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from icws_explore.protocol import candid
+from icws_explore.protocol.candid import Future, Opt, Ref, parse_type
+from icws_explore.protocol.candid.header import header, signed, unsigned
+from icws_explore.protocol.candid.reader import Reader
+from icws_explore.protocol.candid.table import read_table
+from icws_explore.protocol.errors import DidError
+from support.candid_cases import LIST_DID, didl, types
+
+
+class TestLeb128:
+    @pytest.mark.parametrize(("number", "raw"), [(0, "00"), (127, "7f"), (128, "8001"), (624485, "e58e26")])
+    def test_unsigned(self, number: int, raw: str) -> None:
+        assert unsigned(number).hex() == raw
+
+    @pytest.mark.parametrize(
+        ("number", "raw"),
+        [(0, "00"), (-1, "7f"), (63, "3f"), (64, "c000"), (-64, "40"), (-65, "bf7f"), (-123456, "c0bb78")],
+    )
+    def test_signed(self, number: int, raw: str) -> None:
+        assert signed(number).hex() == raw
+
+
+class TestTable:
+    @pytest.mark.parametrize(
+        ("texts", "message"),
+        [
+            ([], "00 00"),
+            (["nat", "text"], "00 02 7d 71"),
+            (["opt nat"], "01 6e 7d 01 00"),
+            (["record { b : nat; a : text }"], "01 6c 02 61 71 62 7d 01 00"),  # fields by id
+            (["service { b : () -> (); a : () -> () }"], "02 69 02 01'a'01 01'b'01 6a 00 00 00 01 00"),
+            (["func (nat) -> (text) query"], "01 6a 01 7d 01 71 01 01 01 00"),
+            (["func () -> () oneway", "func () -> () composite_query"], "02 6a 00 00 01 02 6a 00 00 01 03 02 00 01"),
+        ],
+    )
+    def test_bytes(self, texts: list[str], message: str) -> None:
+        assert header([parse_type(text) for text in texts]) == didl(message)
+
+    @pytest.mark.parametrize(
+        ("text", "entries"),
+        [
+            ("record { a : vec nat; b : vec nat; c : vec vec nat }", 3),
+            ("type A = vec nat; type B = vec nat; type C = record { a : A; b : B; c : vec nat }", 2),
+            (LIST_DID, 2),
+            ("type V = vec V", 1),
+            ("type V = vec vec vec V", 1),
+            ("type A = record { a : opt B }; type B = record { a : opt A }", 2),
+            ("type A = record { a : opt B }; type B = record { b : opt A }", 4),
+            ("variant { a : func () -> (); b : service { m : () -> () } }", 3),
+        ],
+    )
+    def test_holds_each_type_once(self, text: str, entries: int) -> None:
+        assert header([parse_type(text)])[4] == entries
+
+    @given(types)
+    def test_is_read_back_as_the_same_type(self, type_: candid.Type) -> None:
+        table = read_table(Reader(header([type_])))
+        assert candid.same_type(table.type(table.args[0], {}), type_)
+
+
+class TestRefusals:
+    def test_undefined_names(self) -> None:
+        with pytest.raises(DidError, match="the type A is not defined"):
+            header([Opt(Ref("A", {}))])
+
+    def test_types_of_the_future(self) -> None:
+        with pytest.raises(DidError, match="a future type cannot be encoded"):
+            header([Opt(Future(-25))])

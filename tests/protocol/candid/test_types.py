@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icws_explore.protocol import candid
+from icws_explore.protocol.candid import BOOL, NAT, NULL, TEXT, Field, Func, Opt, Record, Ref, Service, Variant, Vec
+from icws_explore.protocol.candid.types import MAX_ALIASES, MAX_TYPE_DEPTH, field_keys, is_blob, takes_null
+from icws_explore.protocol.errors import DidError
+
+
+class TestLabelHash:
+    """Specification, "Symbolic Field Ids": hash(id) = sum of utf8(id)[i] * 223^(k-i) mod 2^32."""
+
+    @pytest.mark.parametrize(
+        ("name", "number"),
+        [("", 0), ("a", 97), ("Ok", 17724), ("Err", 3456837)],
+    )
+    def test_of_known_names(self, name: str, number: int) -> None:
+        assert candid.label_hash(name) == number
+
+    @given(st.text())
+    def test_is_the_sum_of_the_specification(self, name: str) -> None:
+        encoded = name.encode()
+        expected = sum(byte * 223 ** (len(encoded) - 1 - i) for i, byte in enumerate(encoded)) % 2**32
+        assert candid.label_hash(name) == expected
+
+    def test_refuses_what_utf8_cannot_express(self) -> None:
+        with pytest.raises(DidError, match="not valid Unicode"):
+            candid.label_hash("\ud800")
+
+
+class TestFieldKeys:
+    def test_names_stay_and_numbers_are_marked(self) -> None:
+        assert field_keys(["text", 5]) == ("text", "_5_")
+
+    def test_a_tuple_has_bare_numbers(self) -> None:
+        assert field_keys([0, 1, 2]) == ("0", "1", "2")
+        assert field_keys([1, 0]) == ("1", "0")
+        assert field_keys([1, 2]) == ("_1_", "_2_")
+
+    def test_a_name_that_looks_like_a_number_keeps_its_key(self) -> None:
+        assert field_keys(["_5_", 5]) == ("_5_", "__5__")
+
+    @given(st.lists(st.one_of(st.text(max_size=4), st.integers(0, 9)), unique=True))
+    def test_keys_are_distinct(self, labels: list[str | int]) -> None:
+        assert len(set(field_keys(labels))) == len(labels)
+
+
+class TestFields:
+    def test_keep_the_declared_order_and_know_the_wire_order(self) -> None:
+        record = Record((Field("text", TEXT), Field("a", NAT)))
+        assert record.keys == ("text", "a")
+        assert [key for key, _ in record.by_id] == ["a", "text"]
+
+    def test_ids_are_unique(self) -> None:
+        with pytest.raises(DidError, match=r"the record has the field .* twice"):
+            Record((Field("a", NAT), Field(97, NAT)))
+
+    @pytest.mark.parametrize("number", [-1, 2**32])
+    def test_ids_have_32_bits(self, number: int) -> None:
+        with pytest.raises(DidError, match="not below 2\\^32"):
+            Field(number, NAT)
+
+    def test_labels_are_part_of_equality(self) -> None:
+        assert Record((Field("a", NAT),)) != Record((Field(97, NAT),))
+        assert Record((Field("a", NAT),)) != Variant((Field("a", NAT),))
+
+
+class TestImmutability:
+    def test_types_are_values(self) -> None:
+        one, other = Opt(Vec(NAT)), Opt(Vec(NAT))
+        assert one == other
+        assert len({one, other}) == 1
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            one.inner = TEXT  # type: ignore[misc]  # that it is refused is the test
+
+
+class TestFunc:
+    def test_annotations_are_a_set(self) -> None:
+        assert Func((), (), ("query", "oneway")) == Func((), (), ("oneway", "query", "query"))
+
+    def test_unknown_annotation(self) -> None:
+        with pytest.raises(DidError, match="'fast' is not a function annotation"):
+            Func((), (), ("fast",))
+
+    def test_argument_names_are_documentation(self) -> None:
+        assert Func((TEXT,), (), (), ("name",)) == Func((TEXT,))
+
+    @pytest.mark.parametrize(("annotation", "query"), [("query", True), ("composite_query", True), ("oneway", False)])
+    def test_is_query(self, annotation: str, query: bool) -> None:
+        assert Func((), (), (annotation,)).is_query is query
+
+
+class TestService:
+    def test_methods_are_unique(self) -> None:
+        with pytest.raises(DidError, match="the method a twice"):
+            Service((("a", Func()), ("a", Func())))
+
+
+class TestDepth:
+    def test_is_limited_where_types_are_made(self) -> None:
+        type_: candid.Type = NAT
+        with pytest.raises(DidError, match="nested more than"):
+            for _ in range(MAX_TYPE_DEPTH):
+                type_ = Opt(type_)
+        assert type_.depth == MAX_TYPE_DEPTH
+
+    def test_starts_anew_behind_a_name(self) -> None:
+        assert Opt(Ref("A", {"A": Opt(Opt(NAT))})).depth == 2
+
+
+class TestRef:
+    def test_resolves_through_names(self) -> None:
+        env: dict[str, candid.Type] = {"C": Opt(TEXT)}
+        env["B"] = Ref("C", env)
+        env["A"] = Ref("B", env)
+        assert candid.resolve(env["A"]) == Opt(TEXT)
+
+    def test_undefined(self) -> None:
+        with pytest.raises(DidError, match="the type A is not defined"):
+            candid.resolve(Ref("A", {}))
+
+    def test_circle(self) -> None:
+        env: dict[str, candid.Type] = {}
+        env["A"] = Ref("A", env)
+        with pytest.raises(DidError, match=f"only defined as itself, or through more than {MAX_ALIASES} names"):
+            candid.resolve(env["A"])
+
+    def test_equal_names_of_different_texts_differ(self) -> None:
+        env: dict[str, candid.Type] = {"A": NAT}
+        assert Ref("A", env) == Ref("A", env)
+        assert Ref("A", env) != Ref("A", {"A": NAT})
+
+
+class TestPredicates:
+    def test_takes_null(self) -> None:
+        env: dict[str, candid.Type] = {"A": Opt(NAT)}
+        assert all(map(takes_null, [NULL, candid.RESERVED, Opt(TEXT), Ref("A", env)]))
+        assert not any(map(takes_null, [BOOL, TEXT, Vec(NULL), candid.EMPTY]))
+
+    def test_is_blob(self) -> None:
+        assert is_blob(candid.BLOB)
+        assert is_blob(Vec(Ref("Byte", {"Byte": candid.NAT8})))
+        assert not is_blob(Vec(NAT))
+        assert not is_blob(TEXT)
