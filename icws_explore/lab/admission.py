@@ -80,9 +80,10 @@ def admit(
     if authenticate:
         _check_nonce(content)
         _check_expiry(request.ingress_expiry_ns, now_ns)
-        _check_sender(envelope, request, now_ns, root_key)
+        _check_sender(envelope, request, now_ns)
         if kind != "read_state" and targets is not None and request.canister_id not in targets:
             raise Refused(400, f"Canister '{request.canister_id}' is not one of the delegation targets.")
+        _check_proofs(envelope, now_ns, root_key)
     return request
 
 
@@ -138,7 +139,7 @@ def _check_expiry(expiry_ns: int, now_ns: int) -> None:
         )
 
 
-def _check_sender(envelope: Envelope, request: Request, now_ns: int, root_key: bytes) -> None:
+def _check_sender(envelope: Envelope, request: Request, now_ns: int) -> None:
     signed = envelope.sender_pubkey is not None or envelope.sender_sig is not None
     if request.sender.is_anonymous:
         if signed:
@@ -159,6 +160,9 @@ def _check_sender(envelope: Envelope, request: Request, now_ns: int, root_key: b
                 f"Provided expiry:    {format_time(link.delegation.expiration_ns)}\n"
                 f"Local replica time: {format_time(now_ns)}",
             )
+
+
+def _check_proofs(envelope: Envelope, now_ns: int, root_key: bytes) -> None:
     for step in check_envelope(envelope, now_ns=now_ns, root_key=root_key):
         if step.step in _PROOFS and not step.ok:
             raise Refused(400, _failure_text(step))

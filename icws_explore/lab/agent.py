@@ -116,7 +116,9 @@ class Agent:
         if self._http is None:
             raise _Failed("TransportError", "the agent is closed")
         try:
-            async with self._http.request(verb, self.network_url + path, data=body) as response:
+            # As a file, because aiohttp sends large bytes in one go and warns of it.
+            data = None if body is None else io.BytesIO(body)
+            async with self._http.request(verb, self.network_url + path, data=data) as response:
                 answer = await _read(response)
         except aiohttp.ClientError as error:
             raise _Failed("TransportError", str(error) or type(error).__name__) from error

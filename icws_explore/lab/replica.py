@@ -159,7 +159,8 @@ class Replica:
             root_subnet_id=self._subnet.root_id,
             status_of=self._history.get,
         )
-        authorise(request.paths, reader)
+        with self._testimony.refusals("read_state", effective_id):
+            authorise(request.paths, reader)
         return self._certify(request.paths, layout)
 
     def certify_request(self, request_id: bytes, layout: Layout) -> bytes:

@@ -45,7 +45,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def make_app(rounds: Rounds) -> web.Application:
     """The application that serves ``rounds.replica``."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_answer_refusals])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_for_everybody])
     endpoints = _Endpoints(rounds)
     app.router.add_get("/api/v2/status", endpoints.status)
     app.router.add_post("/api/v2/canister/{id}/call", endpoints.call_async)
@@ -58,14 +58,14 @@ def make_app(rounds: Rounds) -> web.Application:
             app.router.add_post(f"/api/{{version:{version}}}/canister/{{id}}/{name}", handler)
     app.router.add_post("/api/{version:v2|v3}/subnet/{id}/read_state", endpoints.read_subnet_state)
     app.router.add_post("/api/{version:v4}/subnet/{id}/call", endpoints.call_sync)
-    app.router.add_route("OPTIONS", "/{path:.*}", _preflight)
     return app
 
 
 @web.middleware
-async def _answer_refusals(request: web.Request, handler: _Handler) -> web.StreamResponse:
+async def _for_everybody(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Preflights of browsers are answered here, refusals become answers, and every answer may be read."""
     try:
-        response = await handler(request)
+        response = web.Response(status=204) if request.method == "OPTIONS" else await handler(request)
     except Refused as refused:
         response = web.Response(status=refused.status, text=refused.text)
     except web.HTTPRequestEntityTooLarge:
@@ -74,10 +74,6 @@ async def _answer_refusals(request: web.Request, handler: _Handler) -> web.Strea
         response = web.Response(status=error.status, text=error.reason)
     response.headers.update(_CORS)
     return response
-
-
-async def _preflight(_request: web.Request) -> web.Response:
-    return web.Response(status=204)
 
 
 def _cbor(value: Any) -> web.Response:
