@@ -6,6 +6,7 @@ say (the real one only logs it), and the client verifies what reaches it.
 
 from __future__ import annotations
 
+import io
 import secrets
 from dataclasses import dataclass
 from typing import Any, Final
