@@ -54,7 +54,10 @@ def is_mainnet(url: str) -> bool:
 def is_loopback(url: str) -> bool:
     """Whether ``url`` is on this machine, where no proxy has any business."""
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def check_http_url(url: str) -> str:
@@ -163,10 +166,10 @@ class Network:
             raise ConnectError(
                 f"no network at {self.url} ({_reason(error)}): start a replica or correct the URL"
             ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise ConnectError(f"no sensible answer from {self.url}: {_reason(error)}") from error
         except TimeoutError as error:
             raise ConnectError(f"{self.url} did not answer within {REQUEST_TIMEOUT_S:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ConnectError(f"no sensible answer from {self.url}: {_reason(error)}") from error
         return self._decode(status, path, answer)
 
     def _decode(self, status: int, path: str, answer: bytes) -> dict[str, Any]:

@@ -46,15 +46,12 @@ async def http_server(handle: Callable[[web.Request], Awaitable[web.StreamRespon
 async def silent_server() -> AsyncIterator[str]:
     """Accepts TCP connections and says nothing; gives host:port."""
 
-    async def keep(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(keep, "127.0.0.1", 0)
+    kept: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _reader, writer: kept.append(writer), "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()
     try:
         yield f"{host}:{port}"
     finally:
+        for writer in kept:
+            writer.close()
         server.close()
