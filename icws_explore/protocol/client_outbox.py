@@ -31,11 +31,6 @@ class Outbox:
         self._entropy = entropy
         self._next_sequence_num = FIRST_SEQUENCE_NUM
 
-    @property
-    def last_sequence_num(self) -> int:
-        """The number of the last message made, 0 before the first."""
-        return self._next_sequence_num - 1
-
     def ws_open(self, gateway_principal: Principal, now_ns: int) -> bytes:
         """The frame that asks the canister for a session. Raises IcwsError when it cannot be signed."""
         arg = encode_open_args(self._client_key.client_nonce, gateway_principal)

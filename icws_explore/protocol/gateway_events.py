@@ -32,7 +32,9 @@ class DropClient:
     """End the client's connection.
 
     ``code`` None: with a close frame that has no code (the client sees 1005). ``code`` 1006: without
-    a close frame, the TCP connection just ends (the client sees 1006).
+    a close frame, the TCP connection just ends (the client sees 1006). So ends every session that was
+    set up, the one that its client closes with 1000 included: the real gateway never answers a close
+    frame. Behind a CallClose the real one waits for that call's end first.
     """
 
     session: SessionId
