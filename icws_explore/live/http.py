@@ -5,6 +5,7 @@ Requests are as the interface specification's "HTTPS interface" has them; answer
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
 from collections.abc import Sequence
