@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -84,7 +85,7 @@ def _find_label(label: bytes, trees: list[HashTree]) -> HashTree | Absent | Unkn
     for tree in trees:
         if isinstance(tree, Labeled) and tree.label == label:
             return tree.tree
-    for before, after in zip(trees, trees[1:], strict=False):
+    for before, after in pairwise(trees):
         if isinstance(before, Labeled) and isinstance(after, Labeled) and before.label < label < after.label:
             return Absent()
     if trees and isinstance(trees[0], Labeled) and label < trees[0].label:

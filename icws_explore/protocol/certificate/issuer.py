@@ -13,6 +13,7 @@ from typing import Final
 from .. import hashtree, leb128
 from ..bls import SecretKey
 from ..constants import NS_PER_S
+from ..errors import StateError
 from ..hashtree import HashTree, Nested
 from ..principal import Principal
 from .format import STATE_ROOT, TIME_PATH, Certificate, Delegation
@@ -39,7 +40,7 @@ class CertificateIssuer:
         layout: Layout | None = None,
     ) -> None:
         if layout is not None and subnet_secret is None:
-            raise ValueError("a delegation needs the subnet's secret")
+            raise StateError("a delegation needs the subnet's secret")
         self._root = SecretKey(root_secret)
         self._subnet = SecretKey(subnet_secret) if subnet_secret is not None and layout is not None else self._root
         self.layout: Layout | None = layout

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 
@@ -108,7 +109,7 @@ class Forest:
                 self._by_label.setdefault(item.label, item.tree)
                 self._labels.append(item.label)
                 self._places.append(place)
-        ascending = all(a < b for a, b in zip(self._labels, self._labels[1:], strict=False))
+        ascending = all(a < b for a, b in pairwise(self._labels))
         self.in_order = ascending and (len(items) == 1 or not any(isinstance(item, Leaf) for item in items))
 
     @property
@@ -142,7 +143,7 @@ class Forest:
             return True
         return any(
             isinstance(a, Labeled) and isinstance(b, Labeled) and a.label < label < b.label
-            for a, b in zip(self.items, self.items[1:], strict=False)
+            for a, b in pairwise(self.items)
         )
 
 
