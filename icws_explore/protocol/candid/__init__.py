@@ -5,6 +5,7 @@ from __future__ import annotations
 from .decode import decode, decode_typed
 from .did import DidFile, parse_did, parse_type
 from .encode import encode
+from .expand import expand
 from .names import known_names, names_of
 from .subtyping import is_subtype, same_type
 from .text import type_text
@@ -82,6 +83,7 @@ __all__ = [
     "decode",
     "decode_typed",
     "encode",
+    "expand",
     "is_subtype",
     "known_names",
     "label_hash",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import DidError
 from .build import Builder
+from .expand import expand
 from .grammar import GRAMMAR, TERMINAL_NAMES
 from .text import func_text, type_text
 from .types import Func, Opt, Service, Type, resolve
@@ -41,7 +42,7 @@ class DidFile:
         return Service(tuple(self.methods.items()))
 
     def application_type(self) -> Type:
-        """T of ``ws_message : (…, opt T)``: what the application's messages are.
+        """T of ``ws_message : (…, opt T)``: what the application's messages are, names written out.
 
         Raises DidError that says what to change, as the SDK refuses such a canister without saying
         why (ic-websocket-js 0.5.0, ic-websocket.ts, getApplicationMessageIdl).
@@ -64,7 +65,7 @@ class DidFile:
             name = type_text(method.args[1])
             name = name if len(name) <= 60 else "T"
             raise DidError(f"ws_message's second argument is not optional; write `opt {name}`", line, column)
-        return second.inner
+        return expand(second.inner)
 
     def _why_no_ws_message(self) -> str:
         wanted = "`ws_message : (CanisterWsMessageArguments, opt T) -> (CanisterWsMessageResult);`"
@@ -85,14 +86,15 @@ def parse_did(text: str) -> DidFile:
 def parse_type(text: str) -> Type:
     """The type in ``text``: a type such as ``record { text : text }``, or the last one a .did defines.
 
+    Names are written out (expand.py); a recursive type keeps the names that lead back to it.
     Raises DidError with line and column.
     """
     parsed = _parse(text, "did_or_type")
     if isinstance(parsed, Type):
-        return parsed
+        return parsed  # nothing but built-in names can be in it
     if not parsed.types:
         raise DidError("no type is defined here; give one such as `record { text : text }`", 1, 1)
-    return list(parsed.types.values())[-1]
+    return expand(list(parsed.types.values())[-1])
 
 
 def _parse(text: str, start: str) -> DidFile | Type:
