@@ -29,6 +29,7 @@ def value_from_text(app_type: candid.Type, text: str) -> Any:
 
 def from_json(declared: candid.Type, value: Any, path: str = "") -> Any:
     """A JSON value as the Python value that `candid.encode` takes for ``declared``."""
+    declared = candid.resolve(declared)  # a recursive type holds itself by name
     name = candid.type_text(declared)
     match declared:
         case candid.Opt(inner=inner):
