@@ -47,6 +47,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(reason)
 
 
+LONG_ID = 40
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Short names for cases, the same in every run: no payloads, no random bytes, no endless numbers."""
+    if isinstance(val, bytes):
+        return val.hex() if len(val) <= LONG_ID // 2 else argname
+    if isinstance(val, int) and val.bit_length() > 4 * LONG_ID:
+        return argname
+    if isinstance(val, str) and len(val) > LONG_ID:
+        return f"{val[:LONG_ID]}…"
+    return None
+
+
 @cache
 def _read_vectors(name: str) -> Any:
     return json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))
