@@ -27,7 +27,7 @@ from .subject import Subject, capture_of
 from .theme import color_variables
 from .window import MAX_FRAMES, frame_window
 
-MAX_VERDICTS: Final = 100  # authentic messages in one view; every other one is shown whatever their number
+MAX_VERDICTS: Final = 100  # messages that verify in one view; those that do not are all shown
 _TEXT_WIDTH: Final = 100
 
 
@@ -92,15 +92,13 @@ def frame_html(decoded: DecodedFrame) -> str:
 
 def verdicts_view(verdicts: Sequence[MessageVerdict]) -> View:
     """The walk over each message, step by step; what fails stands open."""
-    authentic = [v for v in verdicts if v.ok]
-    kept = {id(v) for v in authentic[:MAX_VERDICTS]}
-    shown = [v for v in verdicts if not v.ok or id(v) in kept]
-    body = render("verdicts.html.j2", items=[judged(v) for v in shown], left_out=max(0, len(authentic) - MAX_VERDICTS))
-    single = len(verdicts) == 1
-    plain = (
-        text.steps_text(verdicts[0], width=_TEXT_WIDTH) if single else text.verdicts_text(verdicts, width=_TEXT_WIDTH)
-    )
-    return _view(body, plain)
+    good = [number for number, verdict in enumerate(verdicts) if verdict.ok]
+    hidden = set(good[MAX_VERDICTS:])
+    shown = [judged(verdict) for number, verdict in enumerate(verdicts) if number not in hidden]
+    body = render("verdicts.html.j2", items=shown, left_out=len(hidden))
+    if len(verdicts) == 1:
+        return _view(body, text.steps_text(verdicts[0], width=_TEXT_WIDTH))
+    return _view(body, text.verdicts_text(verdicts, width=_TEXT_WIDTH))
 
 
 def verdicts_html(verdicts: Sequence[MessageVerdict]) -> str:
@@ -129,4 +127,4 @@ def render(template: str, **values: Any) -> Markup:
 
 
 def _view(body: Markup, plain: str) -> View:
-    return View(render("view.html.j2", style=style(), text=plain, body=body), plain)
+    return View(str(render("view.html.j2", style=style(), text=plain, body=body)), plain)

@@ -150,7 +150,10 @@ def _draw_row(axes: Axes, row: Row, start: float) -> None:
     for at, label in row_labels(row.frames, times, _LABEL_GAP * (right - left)):
         beside = row.frames[-1].frame.op == "close"  # the line that marks the end leaves no room above
         offset, ha, va = ((-5, 0), "right", "center_baseline") if beside else ((0, 5), "center", "bottom")
-        axes.annotate(label, (at, row.y), offset, textcoords="offset points", ha=ha, va=va, fontsize=6.5, color=SOFT)
+        note = axes.annotate(
+            label, (at, row.y), offset, textcoords="offset points", ha=ha, va=va, fontsize=6.5, color=SOFT, zorder=4
+        )
+        note.set_bbox({"facecolor": LANE, "edgecolor": "none", "pad": 0.4})  # no line through the number
 
 
 def row_labels(frames: Sequence[DecodedFrame], times: Sequence[float], gap: float) -> Iterator[tuple[float, str]]:
