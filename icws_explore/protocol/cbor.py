@@ -1,8 +1,8 @@
 """CBOR as the protocol's parties write it: strict on the way in, plain on the way out.
 
 Bytes from a socket are untrusted, so `loads` takes only what the protocol uses: definite lengths,
-text keys (integers for nothing), no duplicate keys, no bignums, dates, shared references or other
-tags, nothing behind the value, and no deeper or larger than asked. The self-describe tag 55799
+text or byte keys, no duplicate keys, no bignums, dates, shared references or other tags, no
+undefined, nothing behind the value, and no deeper or larger than asked. The self-describe tag 55799
 (``d9 d9 f7``) is optional in front of a whole value, because the Rust and Motoko CDKs and the two
 agents disagree about writing it.
 """
@@ -10,6 +10,7 @@ agents disagree about writing it.
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import Any, NoReturn
 
 import cbor2
@@ -21,17 +22,18 @@ MAX_SIZE = 16 * 1024 * 1024  # bytes; a frame of the real gateway is far smaller
 MAX_DEPTH = 128  # as ic-certification's reader; a witness among a million keys is about 45 deep
 
 
-def _refuse(_decoder: object) -> NoReturn:
-    raise ValueError("a tag that the protocol does not use")
+def _refuse(number: int, *_: object) -> NoReturn:
+    raise ValueError(f"tag {number} is not used by the protocol")
 
 
-# Everything that cbor2 would turn into something richer than data. Unknown tags reach `_unknown_tag`.
+def _unknown_tag(tag: cbor2.CBORTag, *_: object) -> NoReturn:
+    _refuse(tag.tag)
+
+
+# Everything that cbor2 would turn into something richer than data. Other tags reach `_unknown_tag`.
 _TAGS = (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 100, 256, 258, 260, 261, 1004, 43000, 55799)
-_REFUSED: dict[int, Any] = dict.fromkeys(_TAGS, _refuse)
-
-
-def _unknown_tag(_decoder: object, tag: cbor2.CBORTag) -> NoReturn:
-    raise ValueError(f"tag {tag.tag} is not used by the protocol")
+_REFUSED: dict[int, Any] = {number: partial(_refuse, number) for number in _TAGS}
+_PLAIN = frozenset({bytes, str, int, float, bool, type(None)})
 
 
 def loads(data: bytes, *, what: str = "CBOR", max_size: int = MAX_SIZE, max_depth: int = MAX_DEPTH) -> Any:
@@ -57,6 +59,7 @@ def loads(data: bytes, *, what: str = "CBOR", max_size: int = MAX_SIZE, max_dept
     )
     try:
         value = decoder.decode()
+        _require_plain(value)
     except (cbor2.CBORError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         raise CborError(what, _one_line(error), skip + stream.tell()) from error
     end = skip + stream.tell()
@@ -75,6 +78,19 @@ def dumps(value: Any, *, tagged: bool = False) -> bytes:
     except (cbor2.CBOREncodeError, UnicodeEncodeError) as error:
         raise ValueMismatchError("", _one_line(error)) from error
     return SELF_DESCRIBE + encoded if tagged else encoded
+
+
+def _require_plain(value: object) -> None:
+    """Raise ValueError for what no option of cbor2 refuses: undefined and unassigned simple values."""
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if type(item) is dict:
+            todo.extend(item.values())
+        elif type(item) is list:
+            todo.extend(item)
+        elif type(item) not in _PLAIN:
+            raise ValueError(f"{item!r} is not used by the protocol")
 
 
 def _one_line(error: BaseException) -> str:

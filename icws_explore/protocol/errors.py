@@ -24,9 +24,21 @@ Each text is one line and says what is wrong; where there is something to do, it
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class IcwsError(Exception):
     """Base of every documented error of the package."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception would call the class with its text alone, but the classes below take their facts.
+        return _rebuilt, (type(self), str(self), vars(self))
+
+
+def _rebuilt(kind: type[IcwsError], text: str, facts: dict[str, Any]) -> IcwsError:
+    error = kind.__new__(kind, text)
+    vars(error).update(facts)
+    return error
 
 
 class DecodeError(IcwsError):

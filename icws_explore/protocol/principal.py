@@ -56,7 +56,7 @@ class Principal:
         return principal
 
     @classmethod
-    def of(cls, value: Principal | str | bytes) -> Principal:
+    def of(cls, value: object) -> Principal:
         """A principal from whatever a caller is likely to hold. Raises PrincipalError."""
         if isinstance(value, Principal):
             return value

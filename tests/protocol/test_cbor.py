@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import contextlib
+import tracemalloc
+from typing import Any
+
+import cbor2
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from icws_explore.protocol.cbor import MAX_DEPTH, MAX_SIZE, SELF_DESCRIBE, dumps, loads
+from icws_explore.protocol.errors import CborError, ValueMismatchError
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**64), 2**64 - 1)
+    | st.binary(max_size=20)
+    | st.text(max_size=20)
+    | st.floats(allow_nan=False)
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4)
+)
+
+
+def nested(depth: int) -> bytes:
+    return b"\x81" * depth + b"\x00"
+
+
+class TestRoundTrip:
+    @given(values, st.booleans())
+    def test_loads_undoes_dumps(self, value: Any, tagged: bool) -> None:
+        data = dumps(value, tagged=tagged)
+        assert data.startswith(SELF_DESCRIBE) is tagged
+        assert loads(data) == value
+
+    @given(st.dictionaries(st.text(max_size=6), st.integers(0, 9), max_size=6))
+    def test_keys_keep_their_order(self, value: dict[str, int]) -> None:
+        assert list(loads(dumps(value))) == list(value)
+
+    @given(values)
+    def test_types_are_plain(self, value: Any) -> None:
+        def check(item: Any) -> None:
+            assert type(item) in {dict, list, bytes, str, int, float, bool, type(None)}
+            for inner in item.values() if isinstance(item, dict) else item if isinstance(item, list) else ():
+                check(inner)
+
+        check(loads(dumps(value)))
+
+    def test_integers_are_as_short_as_can_be(self) -> None:
+        assert dumps(23) == b"\x17"
+        assert dumps(2**64 - 1) == b"\x1b" + b"\xff" * 8
+
+
+class TestStrictness:
+    """What other readers take, and what no party of the protocol sends."""
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            "",
+            "d9d9f7",
+            "d9d9f7d9d9f700",
+            "0000",
+            "a000",
+            "d9d9f70000",
+            "18",
+            "1c",
+            "ff",
+            "61ff",
+            "5f4101ff",
+            "7f6161ff",
+            "9f00ff",
+            "bf616100ff",
+            "a2616100616101",
+            "a10000",
+            "a1800000",
+            "a1f600",
+            "c000",
+            "c074323032352d31312d32335431323a30303a30305a",
+            "c11a00000000",
+            "c24101",
+            "c34101",
+            "c48201 02",
+            "d81c80",
+            "d81d00",
+            "d818 4100",
+            "d82361 61",
+            "d9010280",
+            "d8258100",
+            "d83d00",
+            "81d9d9f700",
+            "f8ff",
+            "f81f",
+            "f7",
+            "e0",
+            "f0",
+        ],
+    )
+    def test_is_refused(self, data: str) -> None:
+        with pytest.raises(CborError, match="thing"):
+            loads(bytes.fromhex(data), what="thing")
+
+    @pytest.mark.parametrize(
+        ("data", "reason"),
+        [
+            ("c11a00000000", "tag 1 is not used by the protocol"),
+            ("d83d00", "tag 61 is not used by the protocol"),
+            ("81d9d9f700", "tag 55799 is not used by the protocol"),
+            ("f7", "undefined is not used by the protocol"),
+            ("8161ff", "utf-8"),
+            ("a2616100616101", "duplicate"),
+            ("9f00ff", "indefinite"),
+        ],
+    )
+    def test_says_why(self, data: str, reason: str) -> None:
+        with pytest.raises(CborError) as caught:
+            loads(bytes.fromhex(data))
+        assert reason in str(caught.value).lower()
+
+    def test_says_where(self) -> None:
+        with pytest.raises(CborError, match="3 bytes too many behind the value at byte 4") as caught:
+            loads(SELF_DESCRIBE + b"\x00\x01\x02\x03")
+        assert caught.value.offset == 4
+        assert caught.value.what == "CBOR"
+
+    def test_size_is_limited(self) -> None:
+        assert loads(b"\x43abc", max_size=4) == b"abc"
+        with pytest.raises(CborError, match="5 bytes are more than the 4 allowed"):
+            loads(b"\x44abcd", max_size=4)
+
+    def test_depth_is_limited(self) -> None:
+        loads(nested(MAX_DEPTH - 1))
+        for depth in (MAX_DEPTH + 1, 1000, 1_000_000):
+            with pytest.raises(CborError):
+                loads(nested(depth))
+        with pytest.raises(CborError):
+            loads(b"\x81\x81\x81\x00", max_depth=2)
+
+
+class TestHostileBytes:
+    @pytest.mark.parametrize(
+        "data",
+        [
+            "5bffffffffffffffff",
+            "5b7fffffffffffffff",
+            "7b00000000ffffffff",
+            "9bffffffffffffffff",
+            "9b00000000ffffffff",
+            "bb00000000ffffffff",
+            "9a00ffffff" + "9a00ffffff" * 50,
+            "5a00ffffff",
+        ],
+    )
+    def test_declared_sizes_cost_nothing(self, data: str) -> None:
+        tracemalloc.start()
+        try:
+            with pytest.raises(CborError):
+                loads(bytes.fromhex(data))
+            assert tracemalloc.get_traced_memory()[1] < 4 * 1024 * 1024
+        finally:
+            tracemalloc.stop()
+
+    def test_many_empty_arrays_are_bounded_by_the_size(self) -> None:
+        count = 1_000_000
+        assert len(loads(b"\x9a" + count.to_bytes(4, "big") + b"\x80" * count)) == count
+        assert count < MAX_SIZE
+
+    @given(values, st.integers(0, 80), st.binary(max_size=30))
+    @example({}, 0, b"\xd8\x1d\x00")
+    @example([], 1, b"\x9f\x9f\x9f")
+    def test_only_documented_errors_come_out(self, value: Any, kept: int, tail: bytes) -> None:
+        with contextlib.suppress(CborError):
+            loads(dumps(value)[:kept] + tail)
+
+    @given(st.binary(max_size=60))
+    def test_what_is_read_can_be_written_and_read_again(self, data: bytes) -> None:
+        with contextlib.suppress(CborError):
+            value = loads(data)
+            assert repr(loads(dumps(value))) == repr(value)
+
+
+class TestDumps:
+    @pytest.mark.parametrize("value", [object(), {"a": [object()]}, "\ud800", {"\ud800": 1}])
+    def test_what_cbor_cannot_hold_is_refused(self, value: Any) -> None:
+        with pytest.raises(ValueMismatchError):
+            dumps(value)
+
+    def test_is_what_cbor2_writes(self) -> None:
+        value = {"b": [1, b"x", None, True], "a": "é"}
+        assert dumps(value) == cbor2.dumps(value)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import inspect
+import pickle
+
+import pytest
+
+from icws_explore.protocol import errors
+from icws_explore.protocol.errors import (
+    CandidError,
+    CborError,
+    DecodeError,
+    DidError,
+    IcwsError,
+    IdentityError,
+    MessageError,
+    PrincipalError,
+    ValueMismatchError,
+    VerificationError,
+)
+
+CLASSES = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, Exception)]
+BUILTIN_BASES = (Exception, ValueError)
+
+
+class TestTree:
+    def test_has_one_root(self) -> None:
+        assert all(issubclass(kind, IcwsError) for kind in CLASSES)
+
+    def test_is_drawn_in_the_module(self) -> None:
+        assert errors.__doc__ is not None
+        drawing = [line.lstrip("│├└─ ").split(" ")[0] for line in errors.__doc__.splitlines()]
+        assert {kind.__name__ for kind in CLASSES} <= set(drawing)
+
+    @pytest.mark.parametrize("kind", [CborError, CandidError, PrincipalError, MessageError])
+    def test_decoding_errors_are_one_kind(self, kind: type[Exception]) -> None:
+        assert issubclass(kind, DecodeError)
+
+    def test_a_bad_principal_is_a_bad_value_too(self) -> None:
+        assert issubclass(PrincipalError, ValueError)
+
+
+class TestFacts:
+    def test_of_decoding(self) -> None:
+        error = CborError("envelope", "ends early", 7)
+        assert str(error) == "envelope: ends early at byte 7"
+        assert (error.what, error.reason, error.offset) == ("envelope", "ends early", 7)
+        assert str(CborError("envelope", "ends early")) == "envelope: ends early"
+        assert str(CborError("envelope", "ends early", 0)) == "envelope: ends early at byte 0"
+
+    def test_of_verification(self) -> None:
+        error = VerificationError("signature", "does not hold")
+        assert (str(error), error.step, error.detail) == ("signature: does not hold", "signature", "does not hold")
+
+    def test_of_a_did_text(self) -> None:
+        error = DidError("a name is missing", 3, 14)
+        assert str(error) == "line 3, column 14: a name is missing"
+        assert (error.reason, error.line, error.column) == ("a name is missing", 3, 14)
+        assert str(DidError("no service")) == "no service"
+
+    def test_of_a_value(self) -> None:
+        error = ValueMismatchError("msg.sequence_num", "is not a nat64")
+        assert str(error) == "msg.sequence_num: is not a nat64"
+        assert (error.path, error.reason) == ("msg.sequence_num", "is not a nat64")
+        assert str(ValueMismatchError("", "is no record")) == "value: is no record"
+
+
+class TestTransport:
+    """Process pools and test runners send exceptions as pickles."""
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            CborError("envelope", "ends early", 7),
+            PrincipalError("principal", "wrong checksum"),
+            VerificationError("signature", "does not hold"),
+            DidError("a name is missing", 3, 14),
+            ValueMismatchError("path", "reason"),
+            IdentityError("no key"),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    def test_errors_survive_pickling(self, error: IcwsError) -> None:
+        copy = pickle.loads(pickle.dumps(error))
+        assert type(copy) is type(error)
+        assert str(copy) == str(error)
+        assert vars(copy) == vars(error)
