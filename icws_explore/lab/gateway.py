@@ -12,7 +12,6 @@ Two things are the lab's own:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Coroutine
 from time import monotonic
@@ -241,10 +240,7 @@ class GatewayServer:
                 self._carry_out(self._machine.tick(self._clock.now_ns()))
                 await asyncio.sleep(0)
                 continue
-            # Not wait_for: Python 3.11's loses a cancellation that comes with the wake-up.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await self._wake.wait()
+            await wait_at_most(self._wake, left_s)
 
     def _hold(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

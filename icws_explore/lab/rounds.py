@@ -9,6 +9,7 @@ import asyncio
 from typing import Final
 
 from icws_explore.live.clock import Clock
+from icws_explore.live.loop import wait_at_most
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.principal import Principal
 
@@ -48,9 +49,8 @@ class Rounds:
         done = self._waiting[submission.request_id] = asyncio.Event()
         try:
             timeout_s = max(self._clock.real_seconds(CALL_TIMEOUT_S), _MIN_CALL_TIMEOUT_S)
-            await asyncio.wait_for(done.wait(), timeout_s)
-        except TimeoutError:
-            return _TIMED_OUT
+            if not await wait_at_most(done, timeout_s):
+                return _TIMED_OUT
         finally:
             del self._waiting[submission.request_id]
         return None if self.replica.has_finished(submission.request_id) else _TIMED_OUT
@@ -72,15 +72,9 @@ class Rounds:
                 continue
             left_s = self._clock.real_seconds((due_ns - self._clock.now_ns()) / NS_PER_S)
             if left_s > 0:
-                await self._sleep(left_s)
+                await wait_at_most(self._wake, left_s)
                 continue
             for request_id in self.replica.execute():
                 if (waiting := self._waiting.get(request_id)) is not None:
                     waiting.set()
             await asyncio.sleep(0)  # a canister that never runs out of timers must not stop the loop
-
-    async def _sleep(self, real_s: float) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), real_s)
-        except TimeoutError:
-            return

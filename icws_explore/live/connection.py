@@ -22,6 +22,7 @@ from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import CaptureError
 
 from .clock import Clock
+from .loop import wait_at_most
 
 NO_CODE: Final = 1005
 LOST: Final = 1006
@@ -95,9 +96,7 @@ class Connection:
                 continue
             left_s = (deadline - self._clock.now_ns()) / NS_PER_S
             if left_s > 0:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._clock.real_seconds(left_s)):
-                        await self._deadline_moved.wait()
+                await wait_at_most(self._deadline_moved, self._clock.real_seconds(left_s))
                 continue
             self._act(self.machine.tick(self._clock.now_ns()))
 

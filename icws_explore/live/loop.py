@@ -7,6 +7,7 @@ for a second. The thread starts with its first user and ends with its last.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -85,6 +86,17 @@ class SharedLoop:
                 self._thread = None
         if last and thread is not None:
             thread.stop()
+
+
+async def wait_at_most(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for ``event``, but no longer than ``seconds`` (real). Whether it is set.
+
+    asyncio.wait_for of Python 3.11 loses a cancellation that comes together with the event.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
 
 
 class Signal:
