@@ -15,7 +15,7 @@ from ..errors import DidError
 from .build import Builder
 from .expand import expand
 from .grammar import GRAMMAR, TERMINAL_NAMES
-from .text import func_text, type_text
+from .text import brief_text, type_text
 from .types import Func, Opt, Service, Type, resolve
 
 if TYPE_CHECKING:
@@ -51,9 +51,8 @@ class DidFile:
         if method is None:
             raise DidError(self._why_no_ws_message())
         line, column = self.places.get("ws_message", (None, None))
-        shown = func_text(method)
-        shown = shown if len(shown) <= 200 else f"{shown[:199]}…"
         if len(method.args) != 2:
+            shown = brief_text(method, 200).removeprefix("func ")  # a recursive argument has no end
             much = "only one argument" if len(method.args) == 1 else f"{len(method.args)} arguments"
             raise DidError(
                 f"ws_message has {much}, {shown}; it takes two: the SDK's record {{ msg : … }}, and `opt T` "

@@ -264,6 +264,10 @@ class TestApplicationType:
         assert parse_did(text).application_type() is candid.NAT
         assert isinstance(parse_did(PLAIN), DidFile)
 
+    def test_may_be_recursive(self) -> None:
+        did = parse_did("type L = opt record { next : L }; service : { ws_message : (record {}, opt L) -> () }")
+        assert candid.same_type(did.application_type(), did.types["L"])
+
 
 class TestImports:
     def test_lark_waits_for_the_first_text(self) -> None:
