@@ -141,12 +141,13 @@ class ClientMachine:
         """Send an application message, encoded as Candid already.
 
         Raises StateError while the session is not open, ValueMismatchError for anything but bytes.
-        When a timer that is due ends the session in this very call, the message goes nowhere, as in
-        a WebSocket that is closing.
+        Once our close is under way that is so too, where the SDK takes the message and loses it (in a
+        replay this does the same, and so when a timer that is due ends the session in this very call).
         """
         if not isinstance(content, bytes):
             raise ValueMismatchError("content", f"takes bytes (encoded Candid), not {type(content).__name__}")
-        if not self.is_open:
+        is_replayed = self.config.keep_processing_after_close and self._end is _S.CLOSING
+        if not self.is_open and not (is_replayed and self._progress is _S.OPEN):
             self.taken = ()
             raise StateError("Connection is not established yet")
         return self._run(now_ns, lambda: self._fire(Happening(_T.SEND, now_ns, content=content)))
