@@ -20,6 +20,7 @@ from typing import Any, Final
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from icws_explore.live.clock import Clock, RealClock
+from icws_explore.live.loop import wait_at_most
 from icws_explore.protocol.arguments import encode_close_args, encode_poll_args
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S, POLL_INTERVAL_MS, POLL_TIMEOUT_MS
 from icws_explore.protocol.errors import LabError
@@ -156,10 +157,10 @@ class GatewayServer:
             await connection.wait_closed()
         finally:
             del self._connections[session]
-            self._relays.pop(session, None)
             self._note("left", f"session {session}", session=session)
             if self._server is not None:
                 self._carry_out(self._machine.session_closed(session, self._clock.now_ns()))
+            self._relays.pop(session, None)
 
     # What the machine asks for
 
@@ -176,7 +177,8 @@ class GatewayServer:
                 case Poll():
                     self._poll(event)
                 case CallClose():
-                    self._hold(self._call_close(event))
+                    relays = list(self._relays.values()) if self.ordered else []
+                    self._hold(self._call_close(event, relays))
                 case Log(text, level):
                     if level != "trace":
                         self._note(level, text)
@@ -206,7 +208,9 @@ class GatewayServer:
         error = await self._agent.relay(call.canister_id, delivery.data, asynchronous=self.ordered)
         self._carry_out(self._machine.call_result(call, error, self._clock.now_ns()))
 
-    async def _call_close(self, call: CallClose) -> None:
+    async def _call_close(self, call: CallClose, before: list[asyncio.Task[None]]) -> None:
+        if before:
+            await asyncio.wait(before)
         error = await self._agent.call(call.canister_id, "ws_close", encode_close_args(call.client_key))
         self._carry_out(self._machine.call_result(call, error, self._clock.now_ns()))
 
