@@ -111,7 +111,7 @@ def _wordings(timer: Deadline, start: float) -> Iterator[str]:
             yield f"{took:.0f} s"
         case "running":
             yield f"due at {timer.due - start:.1f} s"
-            yield f"{timer.due - start:.0f} s"
+            yield f"due {timer.due - start:.0f} s"
 
 
 def _ink(timer: Deadline) -> str:

@@ -18,6 +18,7 @@ from icws_explore.protocol.service_messages import AckMessage, KeepAliveMessage
 from .figure import (
     BAD,
     INK,
+    PAPER,
     RULE,
     SOFT,
     WIDTH_IN,
@@ -39,7 +40,7 @@ _REPORTS: Final[dict[Direction, tuple[Kind, str, str]]] = {
 _LEFT_IN, _RIGHT_IN, _TOP_IN, _BOTTOM_IN = 0.75, 0.3, 0.95, 0.6
 _PANEL_IN: Final = 1.9
 _BETWEEN_IN: Final = 0.62
-_MAX_NOTES: Final = 6  # breaks of the order that are spelled out in a panel; all of them are ringed
+_MAX_NOTES: Final = 5  # breaks of the order that are spelled out in a panel; all of them are ringed
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def _draw_panel(axes: Axes, frames: Sequence[DecodedFrame], direction: Direction
     axes.set_axisbelow(True)
     axes.set_ylabel("sequence_num", fontsize=8, color=SOFT)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
+    axes.yaxis.set_major_formatter(lambda number, _: f"{number:.0f}" if number < 1e6 else f"{number:.1e}")
     numbered = [d for d in frames if d.frame.direction == direction and d.sequence_num is not None]
     if not numbered:
         axes.set_ylim(0, 1)
@@ -107,7 +109,8 @@ def _draw_panel(axes: Axes, frames: Sequence[DecodedFrame], direction: Direction
             xs, ys = zip(*points, strict=True)
             axes.plot(xs, ys, label=kind, zorder=4, clip_on=False, **marker_style(look.marker, look.light, 6))
     whole = any(d.kind in ("open_request", "open") for d in frames)
-    _draw_breaks(axes, breaks(numbered, start, FIRST_SEQUENCE_NUM if whole else None))
+    found = breaks(numbered, start, FIRST_SEQUENCE_NUM if whole else None)
+    _draw_breaks(axes, found, list(zip(times, numbers, strict=True)))
     axes.legend(
         loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=8, frameon=False, fontsize=8, labelcolor=INK,
         borderaxespad=0.2, handletextpad=0.3, columnspacing=1.4,
@@ -177,23 +180,29 @@ def breaks(numbered: Sequence[DecodedFrame], start: float, expected: int | None)
     return found
 
 
-def _draw_breaks(axes: Axes, found: Sequence[Break]) -> None:
+def _draw_breaks(axes: Axes, found: Sequence[Break], points: Sequence[tuple[float, float]]) -> None:
+    """Ring each break, and say in a corner when it was and what."""
     if not found:
         return
     axes.plot(
         [b.at for b in found], [b.found for b in found], linestyle="none", marker="o", markersize=14,
         markerfacecolor="none", markeredgecolor=BAD, markeredgewidth=1.6, zorder=5, label="out of order",
     )  # fmt: skip
-    written: list[tuple[float, float]] = []
+    lines = [f"{b.at:.1f} s  {b.text}" for b in found[:_MAX_NOTES]]
+    if len(found) > _MAX_NOTES:
+        lines.append(f"and {len(found) - _MAX_NOTES} more")
+    x, y, ha, va = _free_corner(axes, points)
+    axes.text(
+        x, y, "\n".join(lines), transform=axes.transAxes, ha=ha, va=va, fontsize=7.5, color=BAD, zorder=6,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 2.0},
+    )  # fmt: skip
+
+
+def _free_corner(axes: Axes, points: Sequence[tuple[float, float]]) -> tuple[float, float, str, str]:
+    """Where the list of breaks hides the fewest markers: numbers that rise leave these two corners free."""
     left, right = axes.get_xlim()
     low, high = axes.get_ylim()
-    for item in found[:_MAX_NOTES]:
-        spot = ((item.at - left) / (right - left), (item.found - low) / (high - low))
-        if any(abs(spot[0] - x) < 0.24 and abs(spot[1] - y) < 0.12 for x, y in written):
-            continue
-        written.append(spot)
-        side = -1 if spot[0] > 0.7 else 1
-        axes.annotate(
-            item.text, (item.at, item.found), (side * 11, 0), textcoords="offset points", fontsize=7.5, color=BAD,
-            ha="right" if side < 0 else "left", va="center", zorder=6,
-        )  # fmt: skip
+    spots = [((x - left) / (right - left), (y - low) / (high - low)) for x, y in points]
+    above = sum(x < 0.35 and y > 0.5 for x, y in spots)
+    below = sum(x > 0.65 and y < 0.5 for x, y in spots)
+    return (0.02, 0.96, "left", "top") if above <= below else (0.985, 0.05, "right", "bottom")

@@ -20,6 +20,12 @@ def shuffled() -> Capture:
     return script.capture
 
 
+def absurd() -> Capture:
+    """The largest numbers that the wire can carry."""
+    script = SessionScript().opened().client_says(3, "x", sequence_num=2**64 - 1)
+    return script.app_says(4, "y", sequence_num=2**64 - 1).capture
+
+
 def empty() -> Capture:
     return SessionScript().capture
 
@@ -28,7 +34,7 @@ def opening() -> Capture:
     return SessionScript().opened().capture
 
 
-@pytest.mark.parametrize("make", [healthy, hostile, shuffled, opening, empty])
+@pytest.mark.parametrize("make", [healthy, hostile, shuffled, absurd, opening, empty])
 class TestAnyCapture:
     def test_no_words_lie_on_each_other(self, make: Any) -> None:
         assert overlapping(sequences(make())) == []
@@ -61,6 +67,16 @@ class TestPanels:
         assert {"not acked yet", "acked by the canister", "not reported yet", "reported by a keep-alive"} <= set(
             written
         )
+
+
+class TestOutOfOrder:
+    def test_is_listed_with_its_time(self) -> None:
+        written = "\n".join(text for text, _ in words(sequences(hostile())))
+        assert "8.0 s  gap: 4 expected, 9 came" in written
+
+    def test_the_list_is_short_and_says_how_many_more(self) -> None:
+        written = "\n".join(text for text, _ in words(sequences(shuffled())))
+        assert "9.1 s  4 again or late, 10 expected\nand 1 more" in written
 
 
 class TestAcknowledgements:
