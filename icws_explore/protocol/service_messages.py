@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from .candid import decode, encode
-from .errors import MessageError
 from .interface import SERVICE_MESSAGE
 from .messages import ClientKey
 
@@ -66,18 +65,15 @@ def encode_service(message: ServiceMessage, *, inner_first: bool = True) -> byte
 
 
 def decode_service(data: bytes) -> ServiceMessage:
-    """The service message in a content. Raises CandidError (bytes) and MessageError (no such message)."""
-    value: dict[str, Any] = decode(data, (SERVICE_MESSAGE,))[0]
-    match value:
-        case {"OpenMessage": {"client_key": key}}:
-            return OpenMessage(ClientKey(key["client_principal"], key["client_nonce"]))
-        case {"AckMessage": {"last_incoming_sequence_num": number}}:
-            return AckMessage(number)
-        case {"KeepAliveMessage": {"last_incoming_sequence_num": number}}:
-            return KeepAliveMessage(number)
-        case {"CloseMessage": {"reason": reason}}:
-            return CloseMessage(CloseReason(next(iter(reason))))
-    raise MessageError("service message", f"is {', '.join(value)}, none of the four that there are")
+    """The service message in a content. Raises CandidError."""
+    ((name, fields),) = decode(data, (SERVICE_MESSAGE,))[0].items()
+    if name == "OpenMessage":
+        key = fields["client_key"]
+        return OpenMessage(ClientKey(key["client_principal"], key["client_nonce"]))
+    if name == "CloseMessage":
+        return CloseMessage(CloseReason(next(iter(fields["reason"]))))
+    kind = AckMessage if name == "AckMessage" else KeepAliveMessage
+    return kind(fields["last_incoming_sequence_num"])
 
 
 def _to_candid(message: ServiceMessage) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from icws_explore.protocol.errors import (
     IdentityError,
     MessageError,
     PrincipalError,
+    SessionClosedError,
     ValueMismatchError,
     VerificationError,
 )
@@ -64,6 +65,12 @@ class TestFacts:
         assert (error.path, error.reason) == ("msg.sequence_num", "is not a nat64")
         assert str(ValueMismatchError("", "is no record")) == "value: is no record"
 
+    def test_of_a_closed_session(self) -> None:
+        assert str(SessionClosedError(1006, "")) == "the session is closed (1006)"
+        error = SessionClosedError(4000, "Ack message timeout", "no ack for 3")
+        assert str(error) == "the session is closed (4000 Ack message timeout): no ack for 3"
+        assert (error.code, error.reason, error.detail) == (4000, "Ack message timeout", "no ack for 3")
+
 
 class TestTransport:
     """Process pools and test runners send exceptions as pickles."""
@@ -76,6 +83,7 @@ class TestTransport:
             VerificationError("signature", "does not hold"),
             DidError("a name is missing", 3, 14),
             ValueMismatchError("path", "reason"),
+            SessionClosedError(4000, "Ack message timeout"),
             IdentityError("no key"),
         ],
         ids=lambda error: type(error).__name__,

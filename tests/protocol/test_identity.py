@@ -162,7 +162,7 @@ class TestAnonymous:
 
 class TestDelegation:
     def test_speaks_for_the_root(self) -> None:
-        assert DELEGATED.principal == ED25519.principal
+        assert DELEGATED.principal == DELEGATED.chain.principal == ED25519.principal
         assert DELEGATED.public_key_der == ED25519.public_key_der
         assert DELEGATED.session is SECP256K1
         assert DELEGATED.sign(b"m") == SECP256K1.sign(b"m")

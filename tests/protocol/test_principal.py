@@ -82,6 +82,11 @@ class TestText:
         with pytest.raises(PrincipalError, match=reason):
             Principal.from_text(text)
 
+    @pytest.mark.parametrize("text", [b"aaaaa-aa", None])
+    def test_is_text(self, text: Any) -> None:
+        with pytest.raises(PrincipalError, match="takes text"):
+            Principal.from_text(text)
+
     def test_a_long_text_is_elided_in_the_error(self) -> None:
         with pytest.raises(PrincipalError) as caught:
             Principal.from_text("é" * 100_000)
