@@ -4,7 +4,7 @@
 //                            "now_ms", "key"?, "content"?, "tree"?}, …]}'          (bytes in hex)
 //
 // agent: @dfinity/agent 2.4.1, core: @icp-sdk/core, sdk: isMessageBodyValid of ic-websocket-js.
-// One line a verdict: {"event": "verdict", "id", "ok", "error"}.
+// One line a verdict: {"event": "verdict", "id", "ok", "error", "ms"}; ms is what it took.
 
 import { createRequire } from "node:module";
 
@@ -46,9 +46,11 @@ console.error = () => {}; // the SDK's own complaints; the verdict says enough
 
 for (const entry of JSON.parse(process.argv[2]).entries) {
   nowMs = entry.now_ms;
+  const begin = performance.now();
   const [ok, error] = await readers[entry.reader](entry).then(
     (verdict) => [verdict, null],
     (reason) => [false, String(reason)],
   );
-  process.stdout.write(`${JSON.stringify({ event: "verdict", id: entry.id, ok, error })}\n`);
+  const ms = performance.now() - begin;
+  process.stdout.write(`${JSON.stringify({ event: "verdict", id: entry.id, ok, error, ms })}\n`);
 }

@@ -207,6 +207,13 @@ class TestParse:
         assert failure(walk(replace(message, cert=b""))).detail.startswith("the certificate cannot be read: ")
         assert failure(walk(replace(message, tree=b""))).detail.startswith("the witness cannot be read: ")
 
+    def test_a_certificate_in_disorder(self) -> None:
+        time = Labeled(b"time", Leaf(leb128.encode(NOW_NS)))
+        cert = issuer().certify(Fork(time, Labeled(b"canister", Empty())))
+        step = failure(walk(replace(messages()[0], cert=cert)))
+        assert step.step == "parse"
+        assert "the labels of the certificate's tree are not in ascending order" in step.detail
+
     def test_sizes(self) -> None:
         message = messages("classic")[0]
         step = walk(message)["parse"]
@@ -362,6 +369,16 @@ class TestHostileMessages:
         assert failure(walk(replace(messages()[0], tree=tree))).step == "parse"
         cert = b"\xa2\x64tree" + tree
         assert failure(walk(replace(messages()[0], cert=cert))).step == "parse"
+
+    @pytest.mark.parametrize("name", ["content", "cert", "tree"])
+    @given(data=st.data())
+    @settings(max_examples=40)
+    def test_a_golden_prefix_with_a_random_tail(self, name, data) -> None:
+        message = messages("sharded")[0]
+        whole = getattr(message, name)
+        cut = data.draw(st.integers(0, len(whole) - 1))
+        tail = data.draw(st.binary(max_size=40).filter(lambda tail: tail != whole[cut:]))
+        assert failure(walk(replace(message, **{name: whole[:cut] + tail})))
 
     def test_large_parts_are_judged_without_being_kept(self) -> None:
         content = content_of(1)
