@@ -187,9 +187,12 @@ def by_name() -> list[Scene]:
 
 
 def at_random(seed: int) -> Scene:
-    """A session that is mostly healthy, with waits around the timers' lengths."""
+    """A session that is mostly healthy, with waits around the timers' lengths.
+
+    As a replay, because the SDK's timers run on for as long as its socket is closing.
+    """
     dice = random.Random(seed)
-    scene, sent = Scene(f"random {seed}", still_delivers=seed % 2 == 1).opened(), 0
+    scene, sent = Scene(f"random {seed}", still_delivers=True).opened(), 0
     for _ in range(dice.randrange(4, 12)):
         match dice.choice(["send", "send", "ack", "ack", "app", "wait", "long", "odd"]):
             case "send":

@@ -371,6 +371,10 @@ class TestKeepProcessingAfterClose:
         assert scene.machine.outstanding == (1,)  # the keep-alive that went nowhere
         assert scene.machine.state is ClientState.CLOSING
 
+    def test_a_message_sent_into_the_closing_socket_is_numbered_and_lost(self, scene: Scene) -> None:
+        assert scene.opened() >> do("close") << CloseConnection(1000, "") >> do("send", HELLO)
+        assert scene.machine.outstanding == (1,)
+
     def test_the_ack_timer_goes_on_until_the_connection_is_gone(self, scene: Scene) -> None:
         play = scene.opened() >> do("send", HELLO) << SendFrame >> do("close") << CloseConnection(1000, "")
         assert play >> wait(ACK_TIMEOUT_MS) << Failed("Ack message timeout. Not received ack for sequence numbers: 1")
