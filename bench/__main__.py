@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from itertools import chain
 
 from rich.console import Console
 from rich.table import Table
 
 from . import protocol
+from .candid import candid_cases
 from .timing import Cost, cost, cost_of_each, duration_text
 
 
@@ -18,7 +20,7 @@ def measure(name: str, operation: protocol.Operation | list[protocol.Operation])
 
 
 def main() -> None:
-    costs = (measure(name, operation) for name, operation in protocol.cases())
+    costs = (measure(name, operation) for name, operation in chain(protocol.cases(), candid_cases()))
     if "--json" in sys.argv[1:]:
         for line in costs:
             print(json.dumps(asdict(line)))

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import CandidError
-from .names import known_names
 from .plan import Plan
+from .plans import plan_for
 from .reader import Fault, Reader
-from .table import Table, read_table
 from .text import brief_text
 from .types import Type, takes_null
 
@@ -31,18 +30,16 @@ def decode(data: bytes, types: Sequence[Type] | None = None, *, names: Mapping[i
     """
     reader = _reader(data)
     with _Border(reader):
-        table = read_table(reader)
-        return _values(reader, table, types, known_names() if names is None else names)
+        return _values(reader, plan_for(reader, names), types)
 
 
 def decode_typed(data: bytes, *, names: Mapping[int, str] | None = None) -> list[tuple[Type, Any]]:
     """Type and value of each argument as they are on the wire. Raises CandidError."""
-    labels = known_names() if names is None else names
     reader = _reader(data)
     with _Border(reader):
-        table = read_table(reader)
-        values = _values(reader, table, None, labels)
-        return [(table.type(ref, labels), value) for ref, value in zip(table.args, values, strict=True)]
+        plan = plan_for(reader, names)
+        values = _values(reader, plan, None)
+        return [(plan.type(ref), value) for ref, value in zip(plan.table.args, values, strict=True)]
 
 
 def _reader(data: bytes) -> Reader:
@@ -51,8 +48,8 @@ def _reader(data: bytes) -> Reader:
     return Reader(bytes(data))
 
 
-def _values(reader: Reader, table: Table, types: Sequence[Type] | None, names: Mapping[int, str]) -> list[Any]:
-    plan = Plan(table, names)
+def _values(reader: Reader, plan: Plan, types: Sequence[Type] | None) -> list[Any]:
+    table = plan.table
     values: list[Any] = []
     index = 0
     try:
@@ -76,7 +73,7 @@ def _values(reader: Reader, table: Table, types: Sequence[Type] | None, names: M
 
 
 def _path_text(inside_out: list[str | int]) -> str:
-    steps = [str(step)[:60] or "(an unknown field)" for step in reversed(inside_out)]
+    steps = [str(step)[:60] for step in reversed(inside_out)]
     if len(steps) > 12:
         steps[6:-4] = ["…"]
     return ".".join(steps)

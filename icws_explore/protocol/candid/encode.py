@@ -13,8 +13,9 @@ from typing import Any
 
 from ..errors import ValueMismatchError
 from .header import header
+from .scalar_writers import Refusal, Write
 from .types import Type
-from .writers import Refusal, Write, Writers
+from .writers import Writers
 
 
 def encode(types: Sequence[Type], values: Sequence[Any], *, inner_first: bool = False) -> bytes:

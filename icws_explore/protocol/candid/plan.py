@@ -1,25 +1,31 @@
-"""Turns (type on the wire, expected type) into functions that read values.
+"""Decides how a value of a wire type is read at an expected type (specification, "Coercion").
 
-Source: Candid specification, "Coercion". A pair is compiled when its first value is read, so the work
-is bounded by the values, not by the type table, and recursive types need no special care. Each
-function pays for the values inside it before it reads them, and knows how deep it is.
+A pair of types is looked at when its first value is read, so the work is bounded by the values, not
+by the type table that a stranger sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from .reader import MAX_DEPTH, Fault, Mismatch, Reader
+from . import composites, types
+from .composites import Part, label_of
+from .reader import Mismatch, Reader
 from .scalars import SCALARS, Read, read_func, read_future, read_principal, read_service, vector_of
 from .subtyping import is_subtype
-from .table import Table
+from .table import Entry, Table
 from .text import brief_text
 from .types import (
+    EMPTY,
     FUNC_CODE,
+    INT,
+    NAT,
+    NAT8,
     NULL,
     OPT_CODE,
     PRIM_BY_OPCODE,
+    PRINCIPAL,
     RECORD_CODE,
     RESERVED,
     SERVICE_CODE,
@@ -38,7 +44,6 @@ from .types import (
     resolve,
     takes_null,
 )
-from .values import Some
 
 _NULL_CODES: Final = (NULL.opcode, RESERVED.opcode)
 
@@ -52,6 +57,11 @@ class Plan:
         self._made: dict[tuple[int, Type | None], Read] = {}
         self._refusing: set[Read] = set()  # those that fit no value, whatever it is
 
+    @property
+    def size(self) -> int:
+        """How many readers it has made."""
+        return len(self._made)
+
     def reader(self, ref: int, expected: Type | None) -> Read:
         """A function that reads a value of wire type ``ref`` as ``expected`` (None: as it is)."""
         key = (ref, expected)
@@ -60,99 +70,88 @@ class Plan:
             read = self._made[key] = self._as_is(ref) if expected is None else self._as(ref, resolve(expected))
         return read
 
-    # as it is on the wire
+    def type(self, ref: int) -> Type:
+        """The type behind a reference, with the plan's names for its labels."""
+        return self.table.type(ref, self.names)
 
     def _as_is(self, ref: int) -> Read:
         if ref < 0:
             return SCALARS[PRIM_BY_OPCODE[ref].name]
         entry = self.table.entries[ref]
         match entry.code:
-            case c if c == OPT_CODE:
+            case types.OPT_CODE:
                 return self._opt(entry.inner, None, wraps=self._may_be_none(entry.inner))
-            case c if c == VEC_CODE:
+            case types.VEC_CODE:
                 return self._vec(entry.inner, None)
-            case c if c == RECORD_CODE:
-                labels = field_keys([self.names.get(number, number) for number, _ in entry.fields])
-                as_is: list[tuple[str, int, Type | None]] = [
-                    (key, inner, None) for key, (_, inner) in zip(labels, entry.fields, strict=True)
-                ]
-                return self._record(as_is, dict.fromkeys(labels))
-            case c if c == VARIANT_CODE:
-                labels = field_keys([self.names.get(number, number) for number, _ in entry.fields])
-                return self._variant([(key, inner, None) for key, (_, inner) in zip(labels, entry.fields, strict=True)])
-            case c if c == FUNC_CODE:
+            case types.RECORD_CODE:
+                parts = self._parts(entry)
+                return composites.record(parts, [key for key, _, _ in parts if key is not None], self.reader)
+            case types.VARIANT_CODE:
+                return self._variant(entry, self._parts(entry))
+            case types.FUNC_CODE:
                 return read_func
-            case c if c == SERVICE_CODE:
+            case types.SERVICE_CODE:
                 return read_service
         return read_future
+
+    def _parts(self, entry: Entry) -> list[Part]:
+        keys = field_keys([self.names.get(number, number) for number, _ in entry.fields])
+        return [(key, inner, None) for key, (_, inner) in zip(keys, entry.fields, strict=True)]
 
     def _may_be_none(self, ref: int) -> bool:
         return ref in _NULL_CODES or self.table.code(ref) == OPT_CODE
 
-    # as an expected type
-
     def _as(self, ref: int, expected: Type) -> Read:
         code = self.table.code(ref)
-        if isinstance(expected, Prim):
-            return self._as_prim(ref, code, expected)
-        if isinstance(expected, Opt):
-            return self._as_opt(ref, code, expected)
-        if isinstance(expected, Vec) and code == VEC_CODE:
-            return self._vec(self.table.entries[ref].inner, expected.inner)
-        if isinstance(expected, Record) and code == RECORD_CODE:
-            return self._as_record(ref, expected)
-        if isinstance(expected, Variant) and code == VARIANT_CODE:
-            return self._as_variant(ref, expected)
-        if isinstance(expected, (Func, Service)) and code in (FUNC_CODE, SERVICE_CODE):
-            return self._as_reference(ref, expected)
-        if isinstance(expected, Future) and code == expected.opcode:
-            return read_future
+        match expected:
+            case Prim():
+                return self._as_prim(ref, code, expected)
+            case Opt():
+                return self._as_opt(ref, code, expected)
+            case Vec() if code == VEC_CODE:
+                return self._vec(self.table.entries[ref].inner, expected.inner)
+            case Record() if code == RECORD_CODE:
+                return self._as_record(ref, expected)
+            case Variant() if code == VARIANT_CODE:
+                wanted = {field.id: (key, field.type) for key, field in expected.by_id}
+                entry = self.table.entries[ref]
+                return self._variant(entry, _matched(entry, wanted))
+            case Func() | Service() if code in (FUNC_CODE, SERVICE_CODE):
+                return self._as_reference(ref, expected)
+            case Future() if code == expected.opcode:
+                return read_future
         return self._mismatch(ref, expected)
 
     def _as_prim(self, ref: int, code: int, expected: Prim) -> Read:
-        if expected.opcode == ref or (expected.name == "int" and ref == -3):
+        if expected.opcode == ref or (expected == INT and ref == NAT.opcode):
             return SCALARS[PRIM_BY_OPCODE[ref].name]
-        if expected.name == "reserved":
-            return _discard(self.reader(ref, None))
-        if expected.name == "principal" and code == SERVICE_CODE:
+        if expected == RESERVED:
+            return composites.discarded(self.reader(ref, None))
+        if expected == PRINCIPAL and code == SERVICE_CODE:
             return read_principal
         return self._mismatch(ref, expected)
 
     def _as_opt(self, ref: int, code: int, expected: Opt) -> Read:
         if ref in _NULL_CODES:
             return SCALARS["null"]
+        if ref == EMPTY.opcode:
+            return SCALARS["empty"]
         wraps = takes_null(expected.inner)
         if code == OPT_CODE:
             return self._opt(self.table.entries[ref].inner, expected.inner, wraps=wraps)
-        if ref < 0 and PRIM_BY_OPCODE[ref].name == "empty":
-            return SCALARS["empty"]
         if _endless(expected):
             return self._mismatch(ref, expected)
         return self._present(ref, expected.inner, wraps=wraps)
 
     def _as_record(self, ref: int, expected: Record) -> Read:
-        wanted = {each.id: (key, each.type) for key, each in expected.by_id}
-        steps: list[tuple[str, int, Type | None]] = []
-        for number, inner in self.table.entries[ref].fields:
-            if number in wanted:
-                key, type_ = wanted.pop(number)
-                steps.append((key, inner, type_))
-            else:
-                steps.append(("", inner, None))  # skipped; checked all the same
-        for key, type_ in wanted.values():
-            if not takes_null(type_):
-                return self._mismatch(
-                    ref, expected, f"the field {key} is missing, and {brief_text(type_)} is not optional"
-                )
-        return self._record(steps, dict.fromkeys(expected.keys))
-
-    def _as_variant(self, ref: int, expected: Variant) -> Read:
-        wanted = {each.id: (key, each.type) for key, each in expected.by_id}
-        cases: list[tuple[str, int, Type | None]] = []
-        for number, inner in self.table.entries[ref].fields:
-            key, type_ = wanted.get(number, (None, None))
-            cases.append(("", number, None) if key is None else (key, inner, type_))
-        return self._variant(cases)
+        wanted = {field.id: (key, field.type) for key, field in expected.by_id}
+        parts = _matched(self.table.entries[ref], wanted)
+        given = {number for number, _ in self.table.entries[ref].fields}
+        for number, (key, type_) in wanted.items():
+            if number not in given and not takes_null(type_):
+                missing = f"the field {key} is missing, and {brief_text(type_)} is not optional"
+                return self._mismatch(ref, expected, missing)
+        return composites.record(parts, expected.keys, self.reader)
 
     def _as_reference(self, ref: int, expected: Type) -> Read:
         read = read_func if self.table.code(ref) == FUNC_CODE else read_service
@@ -162,164 +161,54 @@ class Plan:
         def checked(reader: Reader, depth: int) -> Any:
             nonlocal fits
             if fits is None:  # once, and paid for: the work is in the types, which the wire chooses
-                fits = is_subtype(self.table.type(ref, self.names), expected, reader.charge)
+                fits = is_subtype(self.type(ref), expected, reader.charge)
             return read(reader, depth) if fits else refuse(reader, depth)
 
         return checked
 
     def _mismatch(self, ref: int, expected: Type, reason: str | None = None) -> Read:
-        if ref < 0 and PRIM_BY_OPCODE[ref].name == "empty":
+        if ref == EMPTY.opcode:
             return SCALARS["empty"]
-
         text = reason
 
         def refuse(reader: Reader, _depth: int) -> Any:
             nonlocal text
             if text is None:
-                wire = brief_text(self.table.type(ref, self.names))
+                wire = brief_text(self.type(ref))
                 text = f"{wire} where {brief_text(expected)} is expected"
             raise Mismatch(text, reader.pos)
 
         self._refusing.add(refuse)
         return refuse
 
-    # composites
-
     def _opt(self, inner: int, expected: Type | None, *, wraps: bool) -> Read:
-        content: Read | None = None
-
-        def read(reader: Reader, depth: int) -> Any:
-            nonlocal content
-            tag = reader.byte("opt")
-            if tag == 0:
-                return None
-            if tag != 1:
-                raise Fault(f"opt is {tag}, not 0 or 1", reader.pos - 1)
-            if content is None:
-                content = self._present(inner, expected, wraps=wraps)
-            return content(reader, depth)
-
-        return read
+        return composites.opt(lambda: self._present(inner, expected, wraps=wraps))
 
     def _present(self, inner: int, expected: Type | None, *, wraps: bool) -> Read:
-        """The content of a present option; what does not fit the expected type becomes None."""
         content = self.reader(inner, expected)
-        hopeless = content in self._refusing
-        as_is = self.reader(inner, None) if hopeless else content
-
-        def read(reader: Reader, depth: int) -> Any:
-            if depth >= MAX_DEPTH:
-                _too_deep(reader)
-            reader.left -= 1
-            if reader.left < 0:
-                reader.charge(0)
-            start = reader.pos
-            if hopeless:
-                as_is(reader, depth + 1)
-                return None
-            try:
-                value = content(reader, depth + 1)
-            except Mismatch:
-                reader.pos = start
-                self.reader(inner, None)(reader, depth + 1)  # to its end, and it must be well-formed
-                return None
-            return Some(value) if wraps else value
-
-        return read
+        if content in self._refusing:
+            return composites.hopeless(self.reader(inner, None))
+        return composites.present(content, lambda: self.reader(inner, None), wraps=wraps)
 
     def _vec(self, inner: int, expected: Type | None) -> Read:
-        wanted = None if expected is None else resolve(expected)
-        fixed = None
-        if inner < 0 and wanted in (None, PRIM_BY_OPCODE[inner]):
-            fixed = vector_of(PRIM_BY_OPCODE[inner])
-        is_blob = inner == -5 and fixed is not None
-        element: Read | None = None
+        element = PRIM_BY_OPCODE[inner] if inner < 0 else None
+        if element is not None and (expected is None or resolve(expected) == element):
+            at_once = vector_of(element)
+            if at_once is not None:
+                return composites.vec_at_once(at_once, paid=element != NAT8)
+        return composites.vec(inner, expected, self.reader)
 
-        def read(reader: Reader, depth: int) -> Any:
-            nonlocal element
-            if depth >= MAX_DEPTH:
-                _too_deep(reader)
-            count = reader.count("the length of a vec")
-            if fixed is not None:
-                if not is_blob:
-                    reader.charge(count)
-                return fixed(reader, count)
-            reader.charge(count)
-            if element is None:
-                element = self.reader(inner, expected)
-            values: list[Any] = []
-            add = values.append
-            try:
-                for _ in range(count):
-                    add(element(reader, depth + 1))
-            except Fault as fault:
-                fault.path.append(len(values))
-                raise
-            return values
-
-        return read
-
-    def _record(self, plan: list[tuple[str, int, Type | None]], empty: dict[str, Any]) -> Read:
-        steps: list[tuple[str, Read]] = []
-        cost = max(len(plan), len(empty))
-
-        def read(reader: Reader, depth: int) -> Any:
-            if depth >= MAX_DEPTH:
-                _too_deep(reader)
-            reader.left -= cost
-            if reader.left < 0:
-                reader.charge(0)
-            if len(steps) != len(plan):
-                steps[:] = [(key, self.reader(inner, expected)) for key, inner, expected in plan]
-            depth += 1
-            values = empty.copy()
-            key = ""
-            try:
-                for key, content in steps:
-                    if key:
-                        values[key] = content(reader, depth)
-                    else:
-                        content(reader, depth)
-            except Fault as fault:
-                fault.path.append(key)
-                raise
-            return values
-
-        return read
-
-    def _variant(self, plan: list[tuple[str, int, Type | None]]) -> Read:
-        cases: list[Read | None] = [None] * len(plan)
-
-        def read(reader: Reader, depth: int) -> Any:
-            if depth >= MAX_DEPTH:
-                _too_deep(reader)
-            reader.left -= 1
-            if reader.left < 0:
-                reader.charge(0)
-            at = reader.pos
-            index = reader.count("a variant's case")
-            if index >= len(plan):
-                raise Fault(f"case {index} of a variant that has {len(plan)}", at)
-            key, inner, expected = plan[index]
-            if not key:
-                raise Mismatch(f"the case {self.names.get(inner, f'_{inner}_')} is not an expected one", at)
-            content = cases[index]
-            if content is None:
-                content = cases[index] = self.reader(inner, expected)
-            try:
-                return {key: content(reader, depth + 1)}
-            except Fault as fault:
-                fault.path.append(key)
-                raise
-
-        return read
+    def _variant(self, entry: Entry, parts: Sequence[Part]) -> Read:
+        return composites.variant(parts, lambda index: label_of(entry.fields[index][0], self.names), self.reader)
 
 
-def _discard(read: Read) -> Read:
-    def discard(reader: Reader, depth: int) -> None:
-        read(reader, depth)
-
-    return discard
+def _matched(entry: Entry, wanted: Mapping[int, tuple[str, Type]]) -> list[Part]:
+    """The wire's fields with the keys and types that are wanted of them."""
+    parts: list[Part] = []
+    for number, inner in entry.fields:
+        key, type_ = wanted.get(number, (None, None))
+        parts.append((key, inner, type_))
+    return parts
 
 
 def _endless(expected: Type) -> bool:
@@ -331,7 +220,3 @@ def _endless(expected: Type) -> bool:
         seen.add(expected)
         expected = resolve(expected.inner)
     return False
-
-
-def _too_deep(reader: Reader) -> None:
-    raise Fault(f"values are nested more than {MAX_DEPTH} deep", reader.pos)

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import operator
-import struct
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
-from ..errors import PrincipalError
-from ..principal import Principal
-from .header import signed, unsigned
-from .reader import MAX_DEPTH, MAX_NUMBER_BYTES
-from .scalars import FIXED
+from .header import unsigned
+from .reader import MAX_DEPTH
+from .scalar_writers import Refusal, Write, kind_of, scalar_writer, write_func, write_service
 from .text import brief_text
 from .types import NAT8, Func, Opt, Prim, Record, Service, Type, Variant, Vec, resolve, takes_null
-from .values import FuncRef, ServiceRef, Some
-
-Write = Callable[[bytearray, Any, int], None]
-MAX_BITS: Final = 7 * MAX_NUMBER_BYTES - 7
-_RANGES: Final = {
-    f"{kind}{bits}": (0, (1 << bits) - 1) if kind == "nat" else (-(1 << bits - 1), (1 << bits - 1) - 1)
-    for kind in ("nat", "int")
-    for bits in (8, 16, 32, 64)
-}
-
-
-class Refusal(Exception):  # noqa: N818 - control flow; only ValueMismatchError leaves
-    """A value that does not fit; ``path`` grows on the way out."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.path: list[str | int] = []
+from .values import Some
 
 
 class Writers:
@@ -50,7 +29,7 @@ class Writers:
     def _make(self, type_: Type) -> Write:
         match type_:
             case Prim():
-                return _PRIMS[type_.name] if type_.name in _PRIMS else _fixed(type_.name)
+                return scalar_writer(type_)
             case Opt():
                 return self._opt(type_)
             case Vec():
@@ -60,9 +39,9 @@ class Writers:
             case Variant():
                 return self._variant(type_)
             case Func():
-                return _func
+                return write_func
             case Service():
-                return _service
+                return write_service
         raise TypeError(f"{type(type_).__name__} cannot be encoded")
 
     def _opt(self, type_: Opt) -> Write:
@@ -96,7 +75,7 @@ class Writers:
     def _vec(self, type_: Vec) -> Write:
         def write(out: bytearray, value: Any, depth: int) -> None:
             if not isinstance(value, (list, tuple)):
-                raise Refusal(f"{brief_text(type_)} takes a list, not {_kind(value)}")
+                raise Refusal(f"{brief_text(type_)} takes a list, not {kind_of(value)}")
             if depth >= MAX_DEPTH:
                 raise Refusal(f"values are nested more than {MAX_DEPTH} deep")
             element = self.writer(type_.inner)
@@ -187,14 +166,14 @@ def _case_of(value: Any) -> tuple[Any, Any]:
         return value, None
     if isinstance(value, Mapping) and len(value) == 1:
         return next(iter(value.items()))
-    raise Refusal(f'a variant takes {{"Case": value}} with one case, not {_kind(value)}')
+    raise Refusal(f'a variant takes {{"Case": value}} with one case, not {kind_of(value)}')
 
 
 def _from_sequence(type_: Record, value: Any) -> Mapping[Any, Any]:
     if not isinstance(value, (list, tuple)):
-        raise Refusal(f"a record takes a dict, not {_kind(value)}")
+        raise Refusal(f"a record takes a dict, not {kind_of(value)}")
     if not type_.is_tuple:
-        raise Refusal(f"a record with named fields takes a dict, not {_kind(value)}")
+        raise Refusal(f"a record with named fields takes a dict, not {kind_of(value)}")
     if len(value) > len(type_.fields):
         raise Refusal(f"{len(value)} values for a tuple of {len(type_.fields)}")
     return dict(zip(type_.keys, value, strict=False))
@@ -206,129 +185,3 @@ def _refuse_strangers(value: Mapping[Any, Any], keys: frozenset[str], steps: lis
     if strange:
         raise Refusal(f"there is no field {', '.join(strange[:3])}; there are {', '.join(sorted(keys)) or 'none'}")
     raise Refusal("a field is given twice, by name and by number")
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "None"
-    if isinstance(value, Mapping):
-        return f"a dict of {len(value)}"
-    return type(value).__name__
-
-
-def _null(_out: bytearray, value: Any, _depth: int) -> None:
-    if value is not None:
-        raise Refusal(f"null takes None, not {_kind(value)}")
-
-
-def _reserved(_out: bytearray, _value: Any, _depth: int) -> None:
-    return None
-
-
-def _empty(_out: bytearray, _value: Any, _depth: int) -> None:
-    raise Refusal("the type empty has no values")
-
-
-def _bool(out: bytearray, value: Any, _depth: int) -> None:
-    if not isinstance(value, bool):
-        raise Refusal(f"bool takes True or False, not {_kind(value)}")
-    out.append(value)
-
-
-def _whole(name: str, value: Any) -> int:
-    if type(value) is int:
-        return value
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise Refusal(f"{name} takes an int, not {_kind(value)}")
-    return operator.index(value)  # NumPy's integers, as data frames hold them
-
-
-def _nat(out: bytearray, value: Any, _depth: int) -> None:
-    number = _whole("nat", value)
-    if number < 0:
-        raise Refusal(f"nat takes no negative numbers like {_brief(number)}")
-    if number.bit_length() > MAX_BITS:
-        raise Refusal(f"the number has more than {MAX_BITS} bits")
-    out += unsigned(number)
-
-
-def _int(out: bytearray, value: Any, _depth: int) -> None:
-    number = _whole("int", value)
-    if number.bit_length() >= MAX_BITS:
-        raise Refusal(f"the number has more than {MAX_BITS - 1} bits")
-    out += signed(number)
-
-
-def _fixed(name: str) -> Write:
-    pack = struct.Struct("<" + FIXED[name]).pack
-    if name.startswith("float"):
-
-        def write_float(out: bytearray, value: Any, _depth: int) -> None:
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise Refusal(f"{name} takes a float, not {_kind(value)}")
-            try:
-                out += pack(value)
-            except (OverflowError, struct.error):
-                raise Refusal(f"the number is too large for {name}") from None
-
-        return write_float
-    least, most = _RANGES[name]
-
-    def write(out: bytearray, value: Any, _depth: int) -> None:
-        number = _whole(name, value)
-        if not least <= number <= most:
-            raise Refusal(f"{_brief(number)} is outside {name}, which goes from {least} to {most}")
-        out += pack(number)
-
-    return write
-
-
-def _brief(number: int) -> str:
-    return str(number) if number.bit_length() < 200 else f"a number of {number.bit_length()} bits"
-
-
-def _text(out: bytearray, value: Any, _depth: int) -> None:
-    if not isinstance(value, str):
-        raise Refusal(f"text takes a str, not {_kind(value)}")
-    _write_text(out, value)
-
-
-def _write_text(out: bytearray, value: str) -> None:
-    try:
-        encoded = value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise Refusal("the text has a lone surrogate, which UTF-8 cannot express") from None
-    out += unsigned(len(encoded))
-    out += encoded
-
-
-def _principal(out: bytearray, value: Any, _depth: int) -> None:
-    if isinstance(value, ServiceRef):
-        value = value.principal
-    try:
-        raw = Principal.of(value).raw
-    except PrincipalError as error:
-        raise Refusal(error.reason) from None
-    out.append(1)
-    out.append(len(raw))
-    out += raw
-
-
-def _service(out: bytearray, value: Any, depth: int) -> None:
-    _principal(out, value, depth)
-
-
-def _func(out: bytearray, value: Any, depth: int) -> None:
-    if isinstance(value, FuncRef):
-        value = (value.principal, value.method)
-    if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str)):
-        raise Refusal(f"func takes a FuncRef, not {_kind(value)}")
-    out.append(1)
-    _principal(out, value[0], depth)
-    _write_text(out, value[1])
-
-
-_PRIMS: Final[Mapping[str, Write]] = {
-    "null": _null, "reserved": _reserved, "empty": _empty, "bool": _bool, "nat": _nat, "int": _int,
-    "text": _text, "principal": _principal,
-}  # fmt: skip
