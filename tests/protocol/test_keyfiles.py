@@ -228,6 +228,11 @@ class TestIcPy:
         assert ours.public_key_der == theirs.der_pubkey
         assert ours.principal == Principal.of(theirs.sender())
 
+    @pytest.mark.parametrize("kind", ["ed25519", "secp256k1"])
+    def test_its_pem(self, kind: str) -> None:
+        theirs = ic.identity.Identity(type=kind)
+        assert load_identity(theirs.to_pem()).public_key_der == theirs.der_pubkey
+
     def test_its_anonymous_identity(self) -> None:
         assert identity_of(ic.identity.Identity(anonymous=True)) == AnonymousIdentity()
 
