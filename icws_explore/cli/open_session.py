@@ -85,7 +85,7 @@ async def _talk(connecting: connect, talk: Talk) -> int:
         try:
             async with asyncio.timeout(talk.duration_s):
                 await _send_all(session, talk)
-                await shown
+                await asyncio.wait({shown})  # unlike `await shown`, this leaves it alone when time is up
         except TimeoutError:
             pass  # the duration is over
         except asyncio.CancelledError:

@@ -14,7 +14,7 @@ from icws_explore.analysis.verify import MessageVerdict
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
 from icws_explore.protocol.client import ClientMachine
-from icws_explore.protocol.client_events import CanisterClosed, Event, Failed, MessageReceived, Opened
+from icws_explore.protocol.client_events import CanisterClosed, Event, Failed, Logged, MessageReceived, Opened
 from icws_explore.protocol.client_table import ClientState
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError, StateError
@@ -41,7 +41,7 @@ class Session:
         self.capture = Recording(capture)
         self.clock = clock
         self.app_type = app_type
-        self.failures: list[str] = []  # the texts that the real SDK would hand to onerror
+        self.failures: list[str] = []  # what the real SDK would hand to onerror, or only print
         self._machine = machine
         self._opened = False
         self._connection: Connection | None = None
@@ -228,7 +228,7 @@ class Session:
                 self._opened = True
             case MessageReceived(message=message):
                 self._messages.append(message)
-            case Failed(text=text):
+            case Failed(text=text) | Logged(text=text):
                 self.failures.append(text)
             case CanisterClosed(reason=reason):
                 self.failures.append(f"the canister closed the session: {reason}")

@@ -1,0 +1,30 @@
+"""`icws demo`: the main job, end to end."""
+
+import json
+
+from icws_explore.capture import load
+
+
+class TestDemo:
+    def test_leaves_everything_and_says_it_is_scaled(self, icws, tmp_path):
+        assert icws("demo", "--out", tmp_path / "out").code == 0, icws.err
+        made = {path.name for path in (tmp_path / "out").iterdir()}
+        assert {"session.icws", "report.html", "timing.png", "sequences.svg"} <= made
+        for said in ("opened", "acks", "keep-alives", "valid", "scaled × 100"):
+            assert said in icws.out
+        assert "its clock runs × 100" in icws.err
+        kinds = [
+            json.loads(line) for line in icws("show", tmp_path / "out" / "session.icws", "--json").out.splitlines()
+        ]
+        assert {"handshake", "open", "message", "app", "ack", "keep_alive"} <= {row["kind"] for row in kinds}
+        assert load(tmp_path / "out" / "session.icws").info.clock.scale == 100
+
+    def test_json_summary(self, icws, tmp_path):
+        summary = json.loads(icws("demo", "--json", "--out", tmp_path).out)
+        assert summary["opened"] is True
+        assert summary["certificates"] == summary["certificates_valid"] > 5
+        assert summary["time_scale"] == 100
+
+    def test_a_place_that_cannot_be_written(self, icws, tmp_path):
+        (tmp_path / "file").write_text("")
+        assert "cannot make the folder" in icws.fails(3, "demo", "--out", tmp_path / "file" / "out")

@@ -1,0 +1,67 @@
+"""Exit codes, help, completion, and errors of one line."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from icws_explore.cli.main import COMMANDS, run
+
+
+class TestHelp:
+    def test_lists_every_command(self, icws):
+        assert icws("--help").code == 0
+        for name, (_, about) in COMMANDS.items():
+            assert name in icws.out
+            assert about.split()[0] in icws.out
+
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_of_each_command_has_examples(self, icws, name):
+        assert icws(name, "--help").code == 0
+        assert f"icws {name}" in icws.out
+        assert "Example" in icws.out
+
+    def test_version(self, icws):
+        assert icws("--version").out.split()[-1].count(".") == 2
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        "arguments", [["nonsense"], ["show"], ["verify", "--what"], ["open", "ws://x"], ["lab", "--time-scale", "0"]]
+    )
+    def test_is_exit_2_and_points_to_help(self, icws, arguments):
+        assert "--help" in icws.fails(2, *arguments)
+
+    def test_no_command_shows_help(self, icws):
+        assert icws().code in (0, 2)
+
+
+class TestErrors:
+    def test_a_hostile_text_cannot_move_the_cursor(self, icws, tmp_path):
+        line = icws.fails(3, "show", tmp_path / "a\x1b[2J\nb.icws")
+        assert "\x1b" not in line
+
+    def test_a_closed_pipe_is_no_error(self, recorded):
+        done = subprocess.run(
+            f"{sys.executable} -m icws_explore.cli show {recorded} --json | head -1",
+            shell=True, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.stdout.count("\n") == 1
+        assert done.stderr == ""
+
+
+class TestCompletion:
+    def test_knows_the_commands(self):
+        environment = os.environ | {"_ICWS_COMPLETE": "bash_complete", "COMP_WORDS": "icws ", "COMP_CWORD": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "icws_explore.cli"],
+            env=environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        for name in COMMANDS:
+            assert f"plain,{name}" in done.stdout
+
+
+class TestRun:
+    def test_gives_the_exit_code(self, recorded):
+        assert run(["verify", str(recorded)]) == 0

@@ -1,0 +1,60 @@
+"""`icws open`: wrong input is a line that says what to do."""
+
+import pytest
+
+from icws_explore.lab import Lab
+from support.servers import free_port
+
+CANISTER = "bkyz2-fmaaa-aaaaa-qaaaq-cai"
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab(app="echo", seed=6) as running:
+        yield running
+
+
+class TestWrongInput:
+    def test_gateway_url(self, icws, lab):
+        assert "write ws://" in icws.fails(3, "open", "http://x", "--network", lab.network_url, "--canister", CANISTER)
+
+    def test_nobody_listening(self, icws, lab):
+        url = f"ws://127.0.0.1:{free_port()}"
+        known = ["--network", lab.network_url, "--canister", lab.canister_id]
+        assert "nobody listens" in icws.fails(3, "open", url, *known)
+
+    def test_not_a_gateway(self, icws, lab):
+        url = lab.network_url.replace("http", "ws")
+        known = ["--network", lab.network_url, "--canister", lab.canister_id]
+        assert "not a WebSocket" in icws.fails(3, "open", url, *known)
+
+    def test_no_such_canister(self, icws, lab):
+        known = ["--network", lab.network_url, "--canister", CANISTER]
+        assert f"canister {CANISTER} does not exist" in icws.fails(3, "open", lab.gateway_url, *known)
+
+    def test_broken_did(self, icws, lab, tmp_path):
+        did = tmp_path / "broken.did"
+        did.write_text("type A = record {")
+        known = ["--network", lab.network_url, "--canister", lab.canister_id, "--app-type", did]
+        assert "broken.did" in icws.fails(3, "open", lab.gateway_url, *known)
+
+    def test_no_key_in_the_file(self, icws, lab, tmp_path):
+        key = tmp_path / "key.pem"
+        key.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+        known = ["--network", lab.network_url, "--canister", lab.canister_id, "--identity", key]
+        line = icws.fails(3, "open", lab.gateway_url, *known)
+        assert "AAAA" not in line
+
+    def test_root_key(self, icws, lab):
+        icws.fails(2, "open", lab.gateway_url, "--canister", CANISTER, "--root-key", "xyz")
+
+    def test_a_message_of_another_type(self, icws, lab):
+        known = [
+            "--network",
+            lab.network_url,
+            "--canister",
+            lab.canister_id,
+            "--app-type",
+            "record { a : nat; b : nat }",
+        ]
+        assert "JSON of type" in icws.fails(3, "open", lab.gateway_url, *known, "--send", "hello")
