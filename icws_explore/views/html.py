@@ -107,8 +107,17 @@ def verdicts_html(verdicts: Sequence[MessageVerdict]) -> str:
 
 def summary_view(summary: Summary) -> View:
     """A session in numbers."""
-    facts = summary_facts(summary)
-    return _view(render("summary.html.j2", head_facts=facts), text.facts_text(facts, width=_TEXT_WIDTH))
+    return facts_view(summary_facts(summary))
+
+
+def facts_view(facts: Sequence[Fact]) -> View:
+    """Names and values in two columns."""
+    return _view(render("facts.html.j2", head_facts=facts), text.facts_text(facts, width=_TEXT_WIDTH))
+
+
+def note_view(line: str, weight: str) -> View:
+    """One line that is "good", "bad" or a "note"; its words say so as well."""
+    return _view(render("note.html.j2", line=line, weight=weight), line)
 
 
 def detailed(decoded: DecodedFrame, start: float) -> tuple[FrameRow, list[Group]]:
