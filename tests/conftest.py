@@ -84,3 +84,11 @@ def chromium_path() -> str:
     path = machine.chromium()
     assert path is not None, "mark the test with `browser`"
     return path
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An .icws file of a short real session with an ack and its keep-alive; do not change it."""
+    from support.recorded import record
+
+    return record(tmp_path_factory.mktemp("recorded") / "session.icws")

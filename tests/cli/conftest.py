@@ -1,12 +1,8 @@
-"""Running `icws` in this process, and a capture to run it on."""
-
-import asyncio
+"""Running `icws` in this process."""
 
 import pytest
 
 from icws_explore.cli.main import run
-from icws_explore.lab import Lab
-from icws_explore.live.connect import connect
 
 
 class Icws:
@@ -35,23 +31,3 @@ class Icws:
 @pytest.fixture
 def icws(capsys):
     return Icws(capsys)
-
-
-@pytest.fixture(scope="session")
-def recorded(tmp_path_factory):
-    """A session of two rounds of ping-pong and an ack, recorded from the lab."""
-    path = tmp_path_factory.mktemp("recorded") / "session.icws"
-
-    async def play(lab):
-        async with connect(lab, record=path) as session:
-            for _ in range(2):
-                ping = await session.receive(20)
-                await session.send({"text": "pong", "timestamp": ping["timestamp"]})
-            async with asyncio.timeout(30):
-                async for _ in session.follow():
-                    if session.capture[-1].kind == "keep_alive":
-                        return
-
-    with Lab(app="pingpong", time_scale=100, seed=3) as lab:
-        asyncio.run(play(lab))
-    return path

@@ -1,0 +1,52 @@
+"""A capture as a table and in numbers."""
+
+import pandas as pd
+import pytest
+
+from icws_explore.analysis.decode import decode_frames
+from icws_explore.analysis.table import frame_row, frame_table, summarise
+from icws_explore.analysis.verify import verify_capture
+from icws_explore.capture import Capture, load
+
+
+class TestFrameTable:
+    def test_has_a_row_a_frame_with_its_types(self, recorded):
+        capture = load(recorded)
+        table = frame_table(capture)
+        assert len(table) == len(capture)
+        assert str(table["t"].dt.tz) == "UTC"
+        assert table["elapsed_s"].iloc[0] == 0
+        assert table["elapsed_s"].is_monotonic_increasing
+        assert table["sequence_num"].dtype == pd.UInt64Dtype()
+        assert table.loc[table.kind == "app", "value"].iloc[0]["text"] == "ping"
+
+    def test_times_are_the_frames(self, recorded):
+        capture = load(recorded)
+        table = frame_table(capture)
+        assert [t.timestamp() for t in table["t"]] == [pytest.approx(frame.t, abs=1e-5) for frame in capture.frames]
+
+    def test_of_nothing(self):
+        assert list(frame_table(Capture()).columns)[:3] == ["t", "elapsed_s", "direction"]
+
+
+class TestRow:
+    def test_is_the_json_of_show(self, recorded):
+        row = frame_row(next(decode_frames(load(recorded))))
+        assert list(row) == ["frame", "t", "direction", "kind", "sequence_num", "size", "summary"]
+
+
+class TestSummary:
+    def test_counts(self, recorded):
+        capture = load(recorded)
+        summary = summarise(list(decode_frames(capture)), verify_capture(capture))
+        assert summary.opened
+        assert 0 < summary.open_latency_s < 60
+        assert (summary.sent, summary.acks, summary.keep_alives, summary.malformed) == (2, 1, 1, 0)
+        assert summary.received >= 2
+        assert summary.all_valid
+        assert summary.ended == "closed by the client: 1000"
+        assert summary.to_json()["frames"] == len(capture)
+
+    def test_of_nothing_is_not_valid(self):
+        summary = summarise([])
+        assert (summary.opened, summary.all_valid, summary.ended, summary.duration_s) == (False, False, None, 0.0)
