@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from icws_explore.analysis.table import Summary
 from icws_explore.capture import Capture
 
 from .rows import one_line, seconds
+
+if TYPE_CHECKING:
+    from icws_explore.lab import Lab
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,21 @@ def clock_note(capture: Capture) -> str:
     if clock.kind == "virtual":
         return "virtual: times are those of a simulation"
     return "real"
+
+
+def lab_facts(lab: Lab) -> list[Fact]:
+    """A running lab: its addresses, its times, and how fast its clock goes."""
+    scale = lab.clock.scale
+    clock = "real" if scale == 1 else f"scaled × {scale:g}: {60 / scale:g} s on the wall are a minute of the protocol"
+    return [
+        Fact("lab", "running"),
+        Fact("clock", clock, "" if scale == 1 else "note"),
+        Fact("gateway", lab.gateway_url),
+        Fact("network", lab.network_url),
+        Fact("canister", str(lab.canister_id)),
+        Fact("acks", f"every {lab.ack_interval_ms / 1000:g} s"),
+        Fact("keep-alives", f"within {lab.keep_alive_timeout_ms / 1000:g} s"),
+    ]
 
 
 def summary_facts(summary: Summary) -> list[Fact]:

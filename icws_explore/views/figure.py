@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -30,11 +31,12 @@ class SessionFigure(Figure):
     """A matplotlib figure on an Agg canvas of its own: nothing global, nothing to close."""
 
     def __init__(self, height_in: float) -> None:
+        self.description = "a figure"  # what it shows, in words, for who cannot see it
         super().__init__(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor=PAPER)
         FigureCanvasAgg(self)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        """For a notebook: drawn at twice the size it is shown at."""
+        """For what shows no HTML: drawn at twice the size it is shown at."""
         out = io.BytesIO()
         with mpl.rc_context(_SAVE_RC):
             self.savefig(out, format="png", dpi=2 * DPI)
@@ -48,13 +50,22 @@ class SessionFigure(Figure):
             with mpl.rc_context(_SAVE_RC):
                 self.savefig(path, dpi=2 * DPI, metadata=metadata)
 
-    def inline_svg(self) -> str:
-        """The figure as an <svg> element for an HTML page, in colours that follow the page's theme."""
+    def inline_svg(self, name: str) -> str:
+        """The figure as an <svg> element for an HTML page, in colours that follow the page's theme.
+
+        ``name`` is this figure's own in the page: its parts refer to each other by ids made from it.
+        """
         out = io.StringIO()
-        with mpl.rc_context(_SAVE_RC):
+        with mpl.rc_context({**_SAVE_RC, "svg.hashsalt": name}):
             self.savefig(out, format="svg", metadata={"Date": None})
         svg = out.getvalue()
         return themed(svg[svg.index("<svg") :])
+
+    def _repr_html_(self) -> str:
+        """For a notebook: as SVG in the theme's colours; in words where its style is stripped."""
+        from .html import figure_view
+
+        return figure_view(self.inline_svg(secrets.token_hex(8)), self.description).html
 
 
 def plain_axes(axes: Axes) -> None:
@@ -66,8 +77,9 @@ def plain_axes(axes: Axes) -> None:
     axes.set_facecolor("none")
 
 
-def title(figure: Figure, heading: str, capture: Capture, left: float) -> None:
-    """The heading, and under it whose session it is and how its seconds passed."""
+def title(figure: SessionFigure, heading: str, capture: Capture, left: float) -> None:
+    """The heading, and under it whose session it is and how its seconds passed; in words as well."""
+    figure.description = f"{heading}: {session_line(capture)}"
     _, height = figure.get_size_inches()
     figure.text(left, 1 - 0.16 / height, heading, ha="left", va="top", fontsize=11, fontweight="bold", color=INK)
     under = session_line(capture)

@@ -115,6 +115,12 @@ def facts_view(facts: Sequence[Fact]) -> View:
     return _view(render("facts.html.j2", head_facts=facts), text.facts_text(facts, width=_TEXT_WIDTH))
 
 
+def figure_view(svg: str, description: str) -> View:
+    """A figure that matplotlib drew, with what it shows in words."""
+    drawn = Markup(svg)  # noqa: S704  # matplotlib turns text into paths, and escapes it in comments
+    return _view(render("figure.html.j2", svg=drawn, description=description), description)
+
+
 def note_view(line: str, weight: str) -> View:
     """One line that is "good", "bad" or a "note"; its words say so as well."""
     return _view(render("note.html.j2", line=line, weight=weight), line)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from icws_explore.analysis.decode import DecodedFrame
     from icws_explore.analysis.table import Summary
     from icws_explore.analysis.verify import MessageVerdict
+    from icws_explore.lab import Lab
     from icws_explore.live.session import Session
 
     from .html import View
@@ -28,6 +29,7 @@ _DRAWN: Final = (
     ("icws_explore.analysis.verify", "MessageVerdict", "draw_verdict"),
     ("icws_explore.analysis.verify", "Verdicts", "draw_verdicts"),
     ("icws_explore.analysis.table", "Summary", "draw_summary"),
+    ("icws_explore.lab.lab", "Lab", "draw_lab"),
 )
 
 
@@ -99,3 +101,11 @@ def draw_summary(summary: Summary) -> View:
     from .html import summary_view
 
     return summary_view(summary)
+
+
+def draw_lab(lab: Lab) -> View:
+    """What runs where, and how fast its clock goes."""
+    from .facts import Fact, lab_facts
+    from .html import facts_view
+
+    return facts_view(lab_facts(lab) if lab.running else [Fact("lab", "not running: call start()", "note")])

@@ -120,12 +120,12 @@ def _figures(capture: Capture, frames: Sequence[DecodedFrame], session: str | No
     counts = summarise(mine)
     return SessionFigures(
         session=one_line(session or ""),
-        timeline=_inline(timeline(capture, frames=frames, session=session).inline_svg()),
+        timeline=_inline(timeline(capture, frames=frames, session=session).inline_svg(f"timeline {session}")),
         timeline_label=(
             f"Session timeline over {counts.duration_s:.1f} seconds: {counts.sent} messages sent, {counts.received} "
             f"received, {counts.acks} acks, {counts.keep_alives} keep-alives, with the time-outs of each."
         ),
-        sequences=_inline(sequences(capture, frames=frames, session=session).inline_svg()),
+        sequences=_inline(sequences(capture, frames=frames, session=session).inline_svg(f"sequences {session}")),
         sequences_label="Sequence numbers over time in both directions, and how far each was acknowledged.",
     )
 

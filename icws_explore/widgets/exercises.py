@@ -6,13 +6,17 @@ A check never gives the answer away: it says whether, and if not, where to look.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 from icws_explore.analysis.decode import DecodedFrame, decode_frames
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.protocol.verify import MESSAGE_STEPS
 from icws_explore.views.html import View, note_view
 from icws_explore.views.subject import Subject, capture_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OPENING = ("handshake", "open_request", "open")
 
@@ -62,24 +66,25 @@ def _opening(frames: Sequence[DecodedFrame]) -> list[int]:
     return [number for number in firsts if number is not None]
 
 
-def check_next_sequence_num(subject: Subject, answer: Any) -> Check:
-    """Which sequence_num will the client's next message have?"""
+def check_next_sequence_num(table: pd.DataFrame, answer: Any) -> Check:
+    """Which sequence_num has the client's next message, after those in ``table`` (of `Recording.frames`)?
+
+    A table and no recording: a live session goes on while the learner thinks.
+    """
     if answer is ...:
         return _unanswered("a whole number")
-    if isinstance(answer, bool) or not isinstance(answer, int):
+    if isinstance(answer, bool) or not isinstance(answer, Integral):
         return _wrong("a sequence_num is a whole number")
-    frames = list(decode_frames(capture_of(subject)))
-    used = [d.sequence_num for d in frames if d.frame.direction == "out" and d.sequence_num is not None]
-    expected = max(used, default=0) + 1
-    if answer == expected:
+    used, others = (set(table.sequence_num[table.direction == way].dropna()) for way in ("out", "in"))
+    if answer == max(used, default=0) + 1:
         return _right("each direction counts its own messages from 1, and leaves none out")
     if answer in used:
         return _wrong("that one was used already: the canister would close the session for it")
-    if answer == len(frames):
-        return _wrong("that is the next frame's number in the list; look at the column seq of what the client sent")
-    if answer == max((d.sequence_num or 0 for d in frames if d.frame.direction == "in"), default=0) + 1:
+    if answer == max(others, default=0) + 1:
         return _wrong("that is what the canister's next message will have: each direction counts for itself")
-    return _wrong("look at the column seq, and only at the rows with →")
+    if answer == len(table):
+        return _wrong("that is the number of the next frame; look at the column sequence_num of what the client sent")
+    return _wrong("look at the column sequence_num, and only at the rows whose direction is out")
 
 
 def check_failing_step(subject: Subject, root_key: bytes, answer: Any) -> Check:

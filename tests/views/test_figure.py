@@ -46,7 +46,7 @@ class TestSave:
 
 class TestInlineSvg:
     def test_is_one_element_whose_colours_follow_the_page(self) -> None:
-        svg = timeline(healthy()).inline_svg()
+        svg = timeline(healthy()).inline_svg("one")
         assert Markup(svg).elements[0][0] == "svg"
         assert "var(--icws-ink, " in svg
         assert "var(--icws-k-ack, " in svg
@@ -54,7 +54,7 @@ class TestInlineSvg:
         assert colours <= {"#000000"}, "a colour that stays the same in the dark theme"
 
     def test_names_nothing_outside_itself(self) -> None:
-        page = Markup(figure().inline_svg())
+        page = Markup(figure().inline_svg("one"))
         assert all(address.startswith("#") for address in page.attributes("xlink:href"))
         assert "b" not in page.tags
 

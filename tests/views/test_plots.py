@@ -15,7 +15,7 @@ def two_sessions() -> Capture:
 class TestPlots:
     def test_take_a_capture_or_a_recording(self) -> None:
         for draw in (plots.timing, plots.sequences):
-            assert draw(healthy()).inline_svg() == draw(Recording(healthy())).inline_svg()
+            assert draw(healthy()).inline_svg("one") == draw(Recording(healthy())).inline_svg("one")
 
     def test_draw_the_session_that_is_named(self) -> None:
         for draw in (plots.timing, plots.sequences):

@@ -40,27 +40,31 @@ class TestOpening:
 
 class TestNextSequenceNum:
     def test_counts_what_the_client_sent_service_messages_included(self, recording: Recording) -> None:
-        assert check_next_sequence_num(recording, 14).ok
+        assert check_next_sequence_num(recording.frames(), 14).ok
 
     @pytest.mark.parametrize(
         ("answer", "hint"),
         [
             (13, "used already"),
-            (29, "next frame's number"),
+            (29, "number of the next frame"),
             (5, "used already"),
-            (99, "rows with →"),
+            (99, "rows whose direction is out"),
             ("14", "whole number"),
         ],
     )
     def test_hints(self, recording: Recording, answer: Any, hint: str) -> None:
-        check = check_next_sequence_num(recording, answer)
+        check = check_next_sequence_num(recording.frames(), answer)
         assert check.ok is False
         assert hint in check.text
+
+    def test_takes_what_pandas_computes(self, recording: Recording) -> None:
+        table = recording.frames()
+        assert check_next_sequence_num(table, table.loc[table.direction == "out", "sequence_num"].max() + 1).ok
 
     def test_knows_the_other_directions_answer(self) -> None:
         capture = healthy()
         del capture.frames[27:]  # without the client's last message: it has sent 12, the canister 13
-        assert "each direction counts for itself" in check_next_sequence_num(capture, 14).text
+        assert "each direction counts for itself" in check_next_sequence_num(Recording(capture).frames(), 14).text
 
 
 class TestFailingStep:
@@ -88,7 +92,7 @@ class TestCheck:
         "check",
         [
             lambda r: check_opening(r, ...),
-            lambda r: check_next_sequence_num(r, ...),
+            lambda r: check_next_sequence_num(r.frames(), ...),
             lambda r: check_failing_step(r, MAINNET_ROOT_KEY, ...),
         ],
     )
