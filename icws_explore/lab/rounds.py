@@ -13,6 +13,7 @@ from icws_explore.live.loop import wait_at_most
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.principal import Principal
 
+from .refusal import Refused
 from .replica import Replica, Submission
 
 CALL_TIMEOUT_S: Final = 10.0  # protocol seconds; ingress_message_certificate_timeout_seconds
@@ -29,9 +30,12 @@ class Rounds:
         self._clock = clock
         self._wake = asyncio.Event()
         self._waiting: dict[bytes, asyncio.Event] = {}
+        self.failure = ""  # what ended `run`, if something other than its cancellation did
 
     def submit(self, body: bytes, effective_id: Principal) -> Submission:
         """Take up a call. Raises Refused and NotReplicated."""
+        if self.failure:
+            raise Refused(503, f"The replica has stopped: {self.failure}")
         submission = self.replica.submit(body, effective_id)
         self._wake.set()
         return submission
@@ -59,6 +63,9 @@ class Rounds:
         """Execute what is due, until cancelled; then nobody is left waiting."""
         try:
             await self._run()
+        except Exception as error:
+            self.failure = f"{type(error).__name__}: {error}"
+            raise
         finally:
             for waiting in self._waiting.values():
                 waiting.set()

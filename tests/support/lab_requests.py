@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
@@ -25,6 +26,9 @@ from icws_explore.protocol.service_messages import encode_service
 from icws_explore.protocol.steps import Step
 from icws_explore.protocol.verify import authentic, check_message
 
+T = TypeVar("T")
+
+PATIENCE_S = 15.0  # real seconds
 CBOR = {"Content-Type": "application/cbor"}
 FOUR_MINUTES_NS = 240 * NS_PER_S
 PING = parse_type("record { text : text; timestamp : nat64 }")
@@ -87,6 +91,14 @@ async def ask(
         return Answer(response.status, dict(response.headers), await response.read())
 
 
+async def eventually(holds: Callable[[], T]) -> T:
+    """Wait until ``holds`` returns something true, and return that."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not (found := holds()):  # noqa: ASYNC110 -- it is another thread that we wait for
+            await asyncio.sleep(0.01)
+    return found
+
+
 class BareClient:
     """A client on `websockets` and nothing else: it checks what it gets, and only sends what it is told."""
 
@@ -116,9 +128,12 @@ class BareClient:
         self.socket.transport.abort()  # the gateway answers no close frame, so there is nothing to wait for
         await self.socket.wait_closed()
 
-    async def open(self) -> WebsocketMessage:
+    async def ask_to_open(self) -> None:
         assert self.gateway is not None
         await self.send_call("ws_open", encode_open_args(self.key.client_nonce, self.gateway))
+
+    async def open(self) -> WebsocketMessage:
+        await self.ask_to_open()
         return await self.receive()
 
     async def send_call(self, method: str, arg: bytes, canister_id: Principal | None = None) -> None:

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from icws_explore.lab import Lab
+from icws_explore.lab.gateway import GatewayServer
+from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.messages import WebsocketMessage
+from icws_explore.protocol.service_messages import AckMessage, CloseMessage, KeepAliveMessage, decode_service
+from support.lab_requests import PATIENCE_S, BareClient, eventually
+
+APP = """
+MESSAGE_TYPE = "record { text : text; timestamp : nat64 }"
+
+def on_message(context, client, message):
+    context.state["heard"] = context.state.get("heard", 0) + 1
+    if message["text"] == "trap":
+        context.trap("as told")
+"""
+
+
+async def service(client: BareClient, kind: type) -> WebsocketMessage:
+    """The next service message of that kind; everything before it is read."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            message = await client.receive()
+            if message.is_service_message and isinstance(decode_service(message.content), kind):
+                return message
+
+
+def lab_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("icws-lab")]
+
+
+def listening_ports() -> set[int]:
+    connections = psutil.Process().net_connections(kind="tcp")
+    return {each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN}
+
+
+class TestLife:
+    def test_is_ready_in_under_a_second_and_a_half(self) -> None:
+        began = time.monotonic()
+        with Lab(app="pingpong"):
+            assert time.monotonic() - began < 1.5
+
+    def test_leaves_no_thread_and_no_socket(self) -> None:
+        before = listening_ports()
+        lab = Lab(app="pingpong", gateways=2).start()
+        assert len(lab_threads()) == 1
+        assert len(listening_ports() - before) == 3
+        lab.stop()
+        assert lab_threads() == []
+        assert listening_ports() == before
+        lab.stop()
+
+    async def test_ends_in_the_middle_of_sessions(self) -> None:
+        lab = Lab(app="echo", update_latency_ms=200).start()
+        clients = [BareClient(lab) for _ in range(3)]
+        for client in clients:
+            await client.__aenter__()
+            await client.ask_to_open()
+        began = time.monotonic()
+        await asyncio.to_thread(lab.stop)
+        assert time.monotonic() - began < 5
+        assert lab_threads() == []
+        for client in clients:
+            await client.socket.wait_closed()
+
+    async def test_starts_again(self) -> None:
+        lab = Lab(app="echo", seed=3)
+        addresses = []
+        for _ in range(2):
+            with lab:
+                addresses.append((lab.canister_id, lab.root_key, lab.gateway_principal))
+                async with BareClient(lab) as client:
+                    await client.open()
+        assert addresses[0] == addresses[1]
+
+    def test_a_failed_start_leaves_nothing(self) -> None:
+        with Lab(app="echo") as other:
+            port = other.gateways[0].port
+            with pytest.raises(LabError, match=f"port {port} cannot be listened on"):
+                Lab(app="echo", gateway_port=port).start()
+            with pytest.raises(LabError, match="cannot be listened on"):
+                Lab(app="echo", replica_port=port).start()
+            assert len(lab_threads()) == 1
+
+    @pytest.mark.parametrize(
+        ("options", "text"),
+        [
+            ({"app": "no such app"}, "there is no app 'no such app'"),
+            ({"enforce_minimum": True, "ack_interval_ms": 60_000}, "could not be installed"),
+        ],
+    )
+    def test_what_cannot_be_started(self, options: dict[str, object], text: str) -> None:
+        with pytest.raises(LabError, match=text):
+            Lab(**options).start()  # type: ignore[arg-type]
+        assert lab_threads() == []
+
+    def test_must_run_to_be_asked(self) -> None:
+        lab = Lab(app="echo")
+        for ask in (lambda: lab.gateway_url, lambda: lab.canister_id, lambda: lab.root_key, lab.canister):
+            with pytest.raises(LabError, match="not running"):
+                ask()
+
+    def test_forgotten_ones_end_with_the_interpreter(self) -> None:
+        script = "from icws_explore.lab import Lab; lab = Lab().start(); print(lab.gateway_url)"
+        run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+        assert (run.returncode, run.stderr) == (0, "")
+        assert run.stdout.startswith("ws://127.0.0.1:")
+
+
+class TestTime:
+    async def test_acks_and_keep_alives_pass_quickly_when_scaled(self) -> None:
+        with Lab(app="echo", time_scale=300) as lab:
+            async with BareClient(lab) as client:
+                opened = await client.open()
+                first = await service(client, AckMessage)
+                await client.send_service(KeepAliveMessage(first.sequence_num))
+                second = await service(client, AckMessage)
+            assert decode_service(second.content) == AckMessage(1)
+            interval_s = (second.timestamp_ns - first.timestamp_ns) / 1e9
+            assert interval_s == pytest.approx(300, abs=3)
+            assert first.timestamp_ns - opened.timestamp_ns < 301e9
+
+    async def test_who_does_not_answer_an_ack_is_closed(self) -> None:
+        with Lab(app="echo", time_scale=300) as lab:
+            async with BareClient(lab) as client:
+                await client.open()
+                ack = await service(client, AckMessage)
+                closing = await service(client, CloseMessage)
+            assert (closing.timestamp_ns - ack.timestamp_ns) / 1e9 == pytest.approx(60, abs=3)
+
+    async def test_goes_on_while_the_main_thread_is_busy(self) -> None:
+        with Lab(app="ticker", time_scale=100, poll_interval_ms=100) as lab:
+            async with BareClient(lab) as client:
+                await client.open()
+                began_ns, began = lab.clock.now_ns(), time.monotonic()
+                while time.monotonic() - began < 1.0:
+                    sum(range(1000))  # a notebook cell that computes and never lets the loop run
+                ended_ns = lab.clock.now_ns()
+                made = []
+                while not made or made[-1] < ended_ns - 5e9:
+                    made.append((await client.receive()).timestamp_ns)
+                during = [t_ns for t_ns in made if began_ns < t_ns < ended_ns]
+                assert len(during) >= 8  # every 10 s of protocol time, for 100 s of it
+
+
+class TestMany:
+    async def test_a_client_leaves_one_gateway_and_comes_back_through_another(self) -> None:
+        identity = Ed25519Identity.generate()
+        with Lab(app="echo", gateways=2) as lab:
+            first, second = lab.gateways
+            async with BareClient(lab, gateway_url=first.url, identity=identity) as client:
+                await client.open()
+                await client.send_text("over the first")
+                assert b"over the first" in (await client.receive()).content
+            async with BareClient(lab, gateway_url=second.url, identity=identity) as client:
+                await client.open()
+                await client.send_text("over the second")
+                assert b"over the second" in (await client.receive()).content
+                (registered,) = lab.canister().clients
+                assert (registered.key, registered.gateway) == (client.key, second.principal)
+
+    async def test_a_client_comes_back_after_its_gateway_is_gone(self) -> None:
+        identity = Ed25519Identity.generate()
+        with Lab(app="echo", gateways=2) as lab:
+            first, second = lab.gateways
+            async with BareClient(lab, gateway_url=first.url, identity=identity) as client:
+                await client.open()
+                await asyncio.to_thread(lab.remove_gateway, first)
+                await client.socket.wait_closed()
+            assert [each.key for each in lab.canister().clients] == [client.key]  # nobody called ws_close
+            async with BareClient(lab, gateway_url=second.url, identity=identity) as client:
+                await client.open()
+                assert [each.key for each in lab.canister().clients] == [client.key]
+
+    async def test_canisters_do_not_mix(self) -> None:
+        with Lab(app="echo") as lab:
+            other = lab.add_canister("pingpong")
+            assert str(other) == "bkyz2-fmaaa-aaaaa-qaaaq-cai"
+            assert [each.app.name for each in lab.canisters] == ["echo", "pingpong"]
+            async with BareClient(lab) as echo, BareClient(lab) as pingpong:
+                pingpong.canister_id = other
+                await echo.open()
+                await pingpong.open()
+                assert b"ping" in (await pingpong.receive()).content
+                assert len(lab.canister(other).clients) == len(lab.canister().clients) == 1
+
+    async def test_two_labs_at_once(self) -> None:
+        with Lab(app="echo", seed=1) as one, Lab(app="echo", seed=2, time_scale=60) as two:
+            assert one.canister_id == two.canister_id
+            assert one.root_key != two.root_key
+            async with BareClient(one) as first, BareClient(two) as second:
+                await asyncio.gather(first.open(), second.open())
+                await asyncio.gather(first.send_text("one"), second.send_text("two"))
+                assert b"one" in (await first.receive()).content
+                assert b"two" in (await second.receive()).content
+        assert lab_threads() == []
+
+    def test_a_gateway_of_another_lab_is_none_of_ours(self) -> None:
+        with Lab(app="echo") as lab, pytest.raises(LabError, match="none of this lab's gateways"):
+            lab.remove_gateway(GatewayServer(lab.network_url))
+
+
+class TestLookingIn:
+    async def test_an_app_of_ones_own_and_its_traps(self, tmp_path: Path) -> None:
+        path = tmp_path / "listener.py"
+        path.write_text(APP)
+        with Lab(app=path) as lab:
+            async with BareClient(lab) as client:
+                await client.open()
+                await client.send_text("hello")
+                await client.send_text("trap")
+                traps = await eventually(lambda: [event for event in lab.events if event.kind == "trapped"])
+            assert "as told" in traps[0].text
+            assert lab.canister().memory == {"heard": 1}  # what the trap did is undone
+
+    async def test_queues_and_sequence_numbers(self) -> None:
+        with Lab(app="echo") as lab:
+            async with BareClient(lab) as client:
+                await client.open()
+                await client.send_text("hello")
+                await client.receive()
+                view = lab.canister(str(lab.canister_id))
+                (seen,) = view.clients
+                assert (seen.sent, seen.expected) == (2, 2)
+                assert view.queues == {lab.gateway_principal: 2}
+                assert len(view.certified_data) == 32
+
+    def test_unknown_canisters(self) -> None:
+        with Lab(app="echo") as lab, pytest.raises(LabError, match="has no canister bkyz2"):
+            lab.canister("bkyz2-fmaaa-aaaaa-qaaaq-cai")
+
+    async def test_an_upgrade_forgets_the_sessions(self) -> None:
+        with Lab(app="echo") as lab:
+            async with BareClient(lab) as client:
+                await client.open()
+                await asyncio.to_thread(lab.upgrade)
+                assert lab.canister().clients == ()
+
+    def test_events_reach_a_listener_in_the_labs_thread(self) -> None:
+        heard: list[tuple[str, str]] = []
+        with Lab(app="echo") as lab:
+            end = lab.listen(lambda event: heard.append((event.kind, threading.current_thread().name)))
+
+            def peek() -> None:
+                lab._log.write("replica", "note", f"{len(lab.canister().clients)} clients")  # asked from within
+
+            lab._call(peek)
+            end()
+            lab._call(peek)
+        assert heard == [("note", "icws-lab")]
+
+    def test_waiting_for_itself_is_refused(self) -> None:
+        with Lab(app="echo") as lab, pytest.raises(LabError, match="lab's own thread"):
+            lab._call(lab.add_gateway)
+
+
+class TestShown:
+    def test_text_and_html_tell_the_same(self) -> None:
+        lab = Lab(app="<b>app</b>", time_scale=60)
+        shown = lab._repr_html_()
+        assert "<b>app" not in shown
+        assert "&lt;b&gt;app&lt;/b&gt;" in shown
+        for name, value in lab._facts():
+            assert f"{name}={value}" in repr(lab)
+            assert name in shown
+        assert "clock=× 60" in repr(lab)
+
+    def test_a_running_one_says_where_it_is(self) -> None:
+        with Lab(app="echo") as lab:
+            for text in (repr(lab), lab._repr_html_()):
+                assert lab.gateway_url in text
+                assert lab.network_url in text
+                assert str(lab.canister_id) in text
