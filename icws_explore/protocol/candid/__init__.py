@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from .annotate import annotate
 from .decode import decode, decode_typed
 from .did import DidFile, parse_did, parse_type
 from .encode import encode
 from .expand import expand
 from .names import known_names, names_of
+from .node import Node
 from .subtyping import is_subtype, same_type
 from .text import type_text
 from .types import (
@@ -70,6 +72,7 @@ __all__ = [
     "Func",
     "FuncRef",
     "Future",
+    "Node",
     "Opt",
     "Prim",
     "Record",
@@ -80,6 +83,7 @@ __all__ = [
     "Type",
     "Variant",
     "Vec",
+    "annotate",
     "decode",
     "decode_typed",
     "encode",

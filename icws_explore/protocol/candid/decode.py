@@ -8,7 +8,7 @@ numbers (14 000 bits). Fields of a record come in the order the expected type de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ..errors import CandidError
 from .plan import Plan
@@ -16,6 +16,8 @@ from .plans import plan_for
 from .reader import Fault, Reader
 from .text import brief_text
 from .types import Type, takes_null
+
+_STACK: Final = "is nested too deep for the stack that is left"
 
 
 def decode(data: bytes, types: Sequence[Type] | None = None, *, names: Mapping[int, str] | None = None) -> list[Any]:
@@ -40,6 +42,18 @@ def decode_typed(data: bytes, *, names: Mapping[int, str] | None = None) -> list
         plan = plan_for(reader, names)
         values = _values(reader, plan, None)
         return [(plan.type(ref), value) for ref, value in zip(plan.table.args, values, strict=True)]
+
+
+def refusal(data: bytes, types: Sequence[Type]) -> Fault | None:
+    """Why `decode` would refuse ``data`` at ``types``: reason, offset and path, innermost step first."""
+    reader = _reader(data)
+    try:
+        _values(reader, plan_for(reader, None), types)
+    except Fault as fault:
+        return fault
+    except RecursionError:
+        return Fault(_STACK, reader.pos)
+    return None
 
 
 def _reader(data: bytes) -> Reader:
@@ -93,4 +107,4 @@ class _Border:
             what = f"Candid value {_path_text(error.path)}" if error.path else "Candid"
             raise CandidError(what, error.reason, error.offset) from None
         if isinstance(error, RecursionError):
-            raise CandidError("Candid", "is nested too deep for the stack that is left", self._reader.pos) from None
+            raise CandidError("Candid", _STACK, self._reader.pos) from None

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from . import composites, types
 from .composites import Part, label_of
+from .names import names_of
 from .reader import Mismatch, Reader
 from .scalars import SCALARS, Read, read_func, read_future, read_principal, read_service, vector_of
 from .subtyping import is_subtype
-from .table import Entry, Table
+from .table import Entry, Table, WireTypes
 from .text import brief_text
 from .types import (
     EMPTY,
@@ -55,6 +56,7 @@ class Plan:
         self.table = table
         self.names = names
         self._made: dict[tuple[int, Type | None], Read] = {}
+        self._types = WireTypes(table, names)
         self._refusing: set[Read] = set()  # those that fit no value, whatever it is
 
     @property
@@ -72,7 +74,7 @@ class Plan:
 
     def type(self, ref: int) -> Type:
         """The type behind a reference, with the plan's names for its labels."""
-        return self.table.type(ref, self.names)
+        return self._types.type(ref)
 
     def _as_is(self, ref: int) -> Read:
         if ref < 0:
@@ -84,17 +86,18 @@ class Plan:
             case types.VEC_CODE:
                 return self._vec(entry.inner, None)
             case types.RECORD_CODE:
-                parts = self._parts(entry)
+                parts = self.parts(entry)
                 return composites.record(parts, [key for key, _, _ in parts if key is not None], self.reader)
             case types.VARIANT_CODE:
-                return self._variant(entry, self._parts(entry))
+                return self._variant(entry, self.parts(entry))
             case types.FUNC_CODE:
                 return read_func
             case types.SERVICE_CODE:
                 return read_service
         return read_future
 
-    def _parts(self, entry: Entry) -> list[Part]:
+    def parts(self, entry: Entry) -> list[Part]:
+        """The fields or cases of a record or variant as they are on the wire, with their keys."""
         keys = field_keys([self.names.get(number, number) for number, _ in entry.fields])
         return [(key, inner, None) for key, (_, inner) in zip(keys, entry.fields, strict=True)]
 
@@ -174,7 +177,8 @@ class Plan:
         def refuse(reader: Reader, _depth: int) -> Any:
             nonlocal text
             if text is None:
-                wire = brief_text(self.type(ref))
+                names = {**self.names, **names_of([expected])}
+                wire = brief_text(self.table.type(ref, names))
                 text = f"{wire} where {brief_text(expected)} is expected"
             raise Mismatch(text, reader.pos)
 

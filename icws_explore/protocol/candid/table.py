@@ -6,7 +6,8 @@ is found here, before any value is read; entries keep their byte range for annot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,6 +35,7 @@ from .types import (
 
 MAGIC: Final = b"DIDL"
 MAX_TABLE: Final = 10_000  # entries; as the Rust crate
+_NAME: Final = re.compile(r"t[0-9]{1,9}\Z")
 MAX_ARGS: Final = 10_000
 _ANNOTATION_BY_CODE: Final = {code: name for name, code in ANNOTATIONS.items()}
 
@@ -65,22 +67,44 @@ class Table:
     entries: list[Entry] = field(default_factory=list)
     args: tuple[int, ...] = ()
     end: int = 0
-    _env: dict[str, Type] | None = None
 
     def code(self, ref: int) -> int:
         """The constructor behind a type reference."""
         return ref if ref < 0 else self.entries[ref].code
 
     def type(self, ref: int, names: Mapping[int, str]) -> Type:
-        """The type behind a reference; inner composite types are Refs into one environment."""
-        if ref < 0:
-            return PRIM_BY_OPCODE[ref]
-        if self._env is None:
-            env: dict[str, Type] = {}
-            self._env = env
-            for index, entry in enumerate(self.entries):
-                env[f"t{index}"] = _entry_type(entry, names, env)
-        return self._env[f"t{ref}"]
+        """The type behind a reference, its labels by ``names`` (field id → name)."""
+        return WireTypes(self, names).type(ref)
+
+
+class WireTypes(Mapping[str, Type]):
+    """A table's types by name ("t0", …), each made when it is first asked for; inner ones are Refs back here."""
+
+    def __init__(self, table: Table, names: Mapping[int, str]) -> None:
+        self._table = table
+        self._names = names
+        self._made: dict[str, Type] = {}
+
+    def type(self, ref: int) -> Type:
+        """The type behind a reference."""
+        return PRIM_BY_OPCODE[ref] if ref < 0 else self[f"t{ref}"]
+
+    def __getitem__(self, name: str) -> Type:
+        made = self._made.get(name)
+        if made is None:
+            if name not in self:
+                raise KeyError(name)
+            made = self._made[name] = _entry_type(self._table.entries[int(name[1:])], self._names, self)
+        return made
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and _NAME.match(name) is not None and int(name[1:]) < len(self._table.entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"t{index}" for index in range(len(self._table.entries)))
+
+    def __len__(self) -> int:
+        return len(self._table.entries)
 
 
 def read_table(reader: Reader) -> Table:
@@ -96,13 +120,13 @@ def read_table(reader: Reader) -> Table:
     reader.charge(size)
     for _ in range(size):
         table.entries.append(read_entry(reader, size))
-    _check_methods(table)
+    check_methods(table)
     args_at = reader.pos
     count = reader.items("the number of values", 1)
     if count > MAX_ARGS:
         raise Fault(f"{count} values are more than {MAX_ARGS}", args_at)
     reader.charge(count)
-    table.args = tuple([_ref(reader, size) for _ in range(count)])
+    table.args = tuple([read_ref(reader, size) for _ in range(count)])
     table.end = reader.pos
     return table
 
@@ -112,7 +136,7 @@ def read_entry(reader: Reader, size: int) -> Entry:
     start = reader.pos
     code = reader.type_code("a type's opcode")
     if code in (OPT_CODE, VEC_CODE):
-        inner = _ref(reader, size)
+        inner = read_ref(reader, size)
         return Entry(code, start, reader.pos, inner=inner)
     if code in (RECORD_CODE, VARIANT_CODE):
         fields = _fields(reader, size)
@@ -133,7 +157,8 @@ def read_entry(reader: Reader, size: int) -> Entry:
     raise Fault(f"the type table defines {what}, which is not a composite type", start)
 
 
-def _ref(reader: Reader, size: int) -> int:
+def read_ref(reader: Reader, size: int) -> int:
+    """A type where one is named: an opcode or an index into the table of ``size`` entries. Raises Fault."""
     at = reader.pos
     ref = reader.type_code("a type")
     if ref >= size:
@@ -145,7 +170,7 @@ def _ref(reader: Reader, size: int) -> int:
 
 def _refs(reader: Reader, size: int, what: str) -> tuple[int, ...]:
     count = reader.items(what, 1)
-    return tuple([_ref(reader, size) for _ in range(count)])
+    return tuple([read_ref(reader, size) for _ in range(count)])
 
 
 def _fields(reader: Reader, size: int) -> tuple[tuple[int, int], ...]:
@@ -159,7 +184,7 @@ def _fields(reader: Reader, size: int) -> tuple[tuple[int, int], ...]:
         if number <= last:
             raise Fault(f"the field id {number} comes {'twice' if number == last else f'after {last}'}", at)
         last = number
-        fields.append((number, _ref(reader, size)))
+        fields.append((number, read_ref(reader, size)))
     return tuple(fields)
 
 
@@ -184,12 +209,12 @@ def _methods(reader: Reader, size: int) -> tuple[tuple[str, int], ...]:
         if index and encoded <= last:
             raise Fault(f"the method {name[:40]!r} comes twice or out of order", at)
         last = encoded
-        methods.append((name, _ref(reader, size)))
+        methods.append((name, read_ref(reader, size)))
     return tuple(methods)
 
 
-def _check_methods(table: Table) -> None:
-    # Only after the whole table is known: a method may refer to a later entry.
+def check_methods(table: Table) -> None:
+    """Methods are functions; known only after the whole table, for they may refer to a later entry. Raises Fault."""
     for entry in table.entries:
         for name, ref in entry.methods:
             if table.code(ref) != FUNC_CODE:

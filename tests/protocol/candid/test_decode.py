@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import BLOB, BOOL, NAT, TEXT, Field, Opt, Record, Vec, parse_type
 from icws_explore.protocol.candid.header import signed, unsigned
+from icws_explore.protocol.candid.names import inner_types
 from icws_explore.protocol.candid.reader import VALUES_FREE
 from icws_explore.protocol.errors import CandidError
 from icws_explore.protocol.principal import Principal
@@ -48,6 +49,12 @@ def as_json_says(value: Any) -> Any:
         case list():
             return [as_json_says(each) for each in value]
     return value
+
+
+def numbered_labels(type_: candid.Type) -> set[int]:
+    labels = [field.label for field in getattr(type_, "fields", ())]
+    own = {label for label in labels if isinstance(label, int)}
+    return own.union(*map(numbered_labels, inner_types(type_)))
 
 
 class TestVectors:
@@ -126,8 +133,9 @@ class TestRoundTrips:
     @given(typed_values(finite_types))
     def test_field_names_by_hash(self, case: tuple[candid.Type, Any]) -> None:
         type_, value = case
-        data = candid.encode([type_], [value])
-        assert candid.decode(data, names=candid.names_of([type_])) == [value]
+        names = candid.names_of([type_])
+        assume(not names.keys() & numbered_labels(type_))  # 0 is also the hash of ""
+        assert candid.decode(candid.encode([type_], [value]), names=names) == [value]
 
 
 class TestArguments:

@@ -5,7 +5,7 @@ import pytest
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid.header import unsigned
 from icws_explore.protocol.candid.reader import Fault, Reader
-from icws_explore.protocol.candid.table import MAX_ARGS, MAX_TABLE, Table, read_table
+from icws_explore.protocol.candid.table import MAX_ARGS, MAX_TABLE, Table, WireTypes, read_table
 from icws_explore.protocol.errors import CandidError
 from support.candid_cases import didl
 
@@ -70,7 +70,24 @@ class TestEntries:
         table = table_of(didl("02 69 01 01'm'01 6a 00 01 00 00 01 00"))
         func = table.type(1, {})
         assert isinstance(func, candid.Func)
-        assert candid.resolve(func.results[0]) == table.type(0, {})
+        assert candid.same_type(func.results[0], table.type(0, {}))
+
+
+class TestWireTypes:
+    def test_are_made_when_asked_for(self) -> None:
+        types = WireTypes(table_of(didl("02 6e 01 6c 01 61 7d 00")), {97: "a"})
+        assert list(types) == ["t0", "t1"]
+        assert len(types) == 2
+        assert str(types["t1"]) == "record { a : nat }"
+        assert types["t0"] is types["t0"]
+        assert types.type(-1) is candid.NULL
+
+    @pytest.mark.parametrize("name", ["t2", "t", "x0", "", "t-1", 0])
+    def test_hold_nothing_else(self, name: str) -> None:
+        types = WireTypes(table_of(didl("02 6e 01 6c 01 61 7d 00")), {})
+        assert name not in types
+        with pytest.raises(KeyError):
+            types["t2"]
 
 
 class TestCounts:
