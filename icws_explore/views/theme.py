@@ -25,7 +25,7 @@ SHADES: Final[Mapping[str, Shade]] = {
     "soft": Shade("#59636e", "#a3adb8", None),
     "rule": Shade("#d1d5da", "#3d444d", "--jp-border-color2"),
     "paper": Shade("#ffffff", "#16191d", "--jp-layout-color0"),
-    "lane": Shade("#f4f5f7", "#20252b", "--jp-layout-color1"),
+    "lane": Shade("#f4f5f7", "#20252b", None),
     "bad": Shade("#b3261e", "#ff8a80", None),
     "good": Shade("#007a5a", "#43c9a0", None),
     "note": Shade("#8a5a00", "#e0b050", None),
