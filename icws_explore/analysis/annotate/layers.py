@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from .candid_layer import candid_nodes
+from .candid_layer import candid_nodes, reading_of_arguments, reading_of_content
 from .cbor_scan import Fault, Item, scan
 from .meanings import Context
 from .node import Node
@@ -15,12 +16,22 @@ MAX_LAYERS: Final = 8  # frame, message, certificate, delegation's certificate, 
 
 
 class Layers:
-    """Reads one frame. ``service`` is known once the message around the innermost content is."""
+    """Reads one frame, each layer at its place in the one around it."""
 
     def __init__(self, data: bytes, context: Context) -> None:
         self.data = data
         self.context = context
         self.depth = 0
+
+    def enter(self) -> bool:
+        """One layer further in; False, and nothing changes, where there are too many."""
+        if self.depth >= MAX_LAYERS:
+            return False
+        self.depth += 1
+        return True
+
+    def leave(self) -> None:
+        self.depth -= 1
 
     def cbor(self, path: str, start: int, end: int, shape: Shape) -> list[Node]:
         """The nodes of the CBOR item at ``data[start:end]``; they tile that range, whatever it holds."""
@@ -36,15 +47,15 @@ class Layers:
             nodes.append(Node(f"{path}:rest", "bytes", at, end, self.data[at:end], f"not read: {end - at} bytes"))
         leaves = [leaf for node in nodes for leaf in node.leaves()]
         at_fault = next((leaf for leaf in leaves if leaf.start <= fault.offset < leaf.end), leaves[-1])
-        at_fault.fault = fault.reason
+        at_fault.fault, at_fault.fault_at = fault.reason, fault.offset
         return nodes
 
     def tag(self, path: str, item: Item) -> Node:
         about = "self-describe tag: CBOR follows" if item.value == 55799 else f"tag {item.value}"
         return Node(f"{path}:tag", "tag", item.start, item.head_end, item.value, about)
 
-    def item(self, path: str, item: Item, shape: Shape) -> Node:
-        """The node of one item, and those below it."""
+    def item(self, path: str, item: Item, shape: Shape, beside: Mapping[str, Any] | None = None) -> Node:
+        """The node of one item, and those below it; ``beside`` are the other fields of its map."""
         match item.major:
             case "array" if shape.is_tree:
                 return tree_node(self, path, item)
@@ -57,31 +68,33 @@ class Layers:
                 node.children += [self.item(path, inner, shape) for inner in item.items]
                 return node
             case "bytes" if shape.inner is not None and not item.indefinite and item.complete:
-                return self.inner(path, item, shape)
+                return self.inner(path, item, shape, beside or {})
             case _:
                 return self.scalar(path, item, shape)
 
     def scalar(self, path: str, item: Item, shape: Shape) -> Node:
-        kind = f"{item.major}({len(item.value)})" if item.major in ("bytes", "text") and item.complete else item.major
-        node = Node(path, kind, item.start, item.end, item.value)
+        kind = f"{item.major}({len(item.value)})" if isinstance(item.value, (bytes, str)) else item.major
+        node = Node(path, kind, item.start, item.end, plain(item))
         if item.indefinite and item.items:
             node.children = [self.head(path, item, "in chunks")]
             node.children += [self.scalar(f"{path}.{i}", chunk, PLAIN) for i, chunk in enumerate(item.items)]
             self.close(node, item)
         elif shape.explain is not None and item.complete:
-            node.meaning = shape.explain(item.value, self.context)
+            node.meaning = shape.explain(node.value, self.context)
         return node
 
     def map(self, path: str, item: Item, shape: Shape) -> Node:
         pairs = (len(item.items) + 1) // 2
         node = Node(path, f"map({pairs})", item.start, item.end, children=[self.head(path, item, f"{pairs} fields")])
+        beside = {key.value: plain(value) for key, value in zip(item.items[::2], item.items[1::2], strict=False)
+                  if key.major == "text" and key.value in _DECIDING}  # fmt: skip
         for i in range(0, len(item.items), 2):
             key = item.items[i]
             name = key.value if isinstance(key.value, str) else f"key {i // 2}"
             below = f"{path}.{name}" if path else name
-            node.children.append(Node(f"{below}:key", key.major, key.start, key.end, key.value, "name of the field"))
+            node.children.append(Node(f"{below}:key", key.major, key.start, key.end, plain(key), "name of the field"))
             if i + 1 < len(item.items):
-                node.children.append(self.item(below, item.items[i + 1], shape.fields.get(name, PLAIN)))
+                node.children.append(self.item(below, item.items[i + 1], shape.fields.get(name, PLAIN), beside))
         self.close(node, item)
         return node
 
@@ -102,17 +115,25 @@ class Layers:
         if last < item.end:
             node.children.append(Node(f"{node.path}:end", "break", last, item.end, None, "end of the list"))
 
-    def inner(self, path: str, item: Item, shape: Shape) -> Node:
+    def inner(self, path: str, item: Item, shape: Shape, beside: Mapping[str, Any]) -> Node:
         """A byte string that holds another layer: its head, then the layer."""
-        node = Node(path, f"bytes({len(item.value)})", item.start, item.end)
-        if self.depth >= MAX_LAYERS or not item.value:
-            node.value = item.value
+        size = len(item.value)
+        node = Node(path, f"bytes({size})", item.start, item.end)
+        if not size:
+            node.value, node.fault = b"", "empty, where another layer should be"
             return node
-        self.depth += 1
+        if not self.enter():
+            node.value = plain(item)
+            return node
         start, end = item.head_end, item.end
+        app_type = self.context.app_type
         match shape.inner:
-            case "candid":
-                below = candid_nodes(self.data, path, start, end, self.context)
+            case "arguments":
+                reading = reading_of_arguments(beside.get("method_name"), self.data[start:end], app_type)
+                below = candid_nodes(self, path, start, end, reading)
+            case "content":
+                reading = reading_of_content(beside.get("is_service_message"), app_type)
+                below = candid_nodes(self, path, start, end, reading)
             case "hash_tree":
                 below = self.cbor(path, start, end, HASH_TREE)
             case "certificate":
@@ -121,6 +142,15 @@ class Layers:
                 below = self.cbor(path, start, end, CANISTER_RANGES)
             case _:
                 below = self.cbor(path, start, end, WEBSOCKET_MESSAGE)
-        self.depth -= 1
-        node.children = [self.head(path, item, f"{len(item.value)} bytes"), *below]
+        self.leave()
+        node.children = [self.head(path, item, f"{size} bytes"), *below]
         return node
+
+
+# Fields that say what another one beside them holds.
+_DECIDING: Final = ("method_name", "is_service_message")
+
+
+def plain(item: Item) -> Any:
+    """An item's value as Python data: bytes are copied out of the frame only here."""
+    return bytes(item.value) if isinstance(item.value, memoryview) else item.value
