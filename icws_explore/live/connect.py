@@ -167,6 +167,9 @@ async def _open_socket(target: Target) -> ClientConnection:
         raise ConnectError(f"{url} is not a WebSocket server: {error}; check the gateway's URL") from error
     except TimeoutError as error:
         raise ConnectError(f"{url} accepts connections but does not answer: is it a gateway?") from error
+    except tls.SSLCertVerificationError as error:
+        reason = error.verify_message
+        raise ConnectError(f"{url}'s certificate is not trusted ({reason}): check the host, or pass ssl=…") from error
     except (tls.SSLError, ConnectionResetError) as error:
         reason = getattr(error, "reason", None) or _os_reason(error)
         if not url.startswith("wss:"):

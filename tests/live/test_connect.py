@@ -13,7 +13,8 @@ from icws_explore.protocol.errors import ConnectError, DidError, IdentityError, 
 from icws_explore.protocol.identity import AnonymousIdentity, Ed25519Identity, Secp256k1Identity
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
-from support.servers import free_port, http_server, websocket_server
+from support.servers import free_port, http_server, tunnel, websocket_server
+from support.tls import server_and_client
 
 NOWHERE = "bkyz2-fmaaa-aaaaa-qaaaq-cai"
 
@@ -148,6 +149,29 @@ class TestGateway:
 
         async with websocket_server(deaf) as url:
             await fails("did not open the session within 60 s", url, **to(lab))
+
+
+class TestTheWay:
+    async def test_tls(self, lab, tmp_path):
+        server, client = server_and_client(tmp_path)
+        async with tunnel(lab.gateway_url.removeprefix("ws://"), tls=server) as (address, _):
+            async with connect(f"wss://{address}", ssl=client, **to(lab)) as session:
+                assert (await session.receive(10))["text"] == "ping"
+            await fails("certificate is not trusted", f"wss://{address}", **to(lab))
+
+    async def test_a_proxy_from_the_environment(self, lab, monkeypatch):
+        async with tunnel(lab.gateway_url.removeprefix("ws://"), is_proxy=True) as (address, seen):
+            monkeypatch.setenv("https_proxy", f"http://{address}")
+            monkeypatch.setenv("http_proxy", f"http://{address}")
+            async with connect("ws://gateway.example:80", **to(lab, network=None)) as session:
+                assert session.is_open
+        assert seen == ["CONNECT gateway.example:80 HTTP/1.1"]
+
+    async def test_no_proxy_to_this_machine(self, lab, monkeypatch):
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+        async with connect(lab) as session:
+            assert session.is_open
 
 
 class TestIdentities:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -54,4 +55,39 @@ async def silent_server() -> AsyncIterator[str]:
     finally:
         for writer in kept:
             writer.close()
+        server.close()
+
+
+@asynccontextmanager
+async def tunnel(
+    target: str, *, tls: ssl.SSLContext | None = None, is_proxy: bool = False
+) -> AsyncIterator[tuple[str, list[str]]]:
+    """Passes bytes on to ``target`` (host:port): behind TLS, or as an HTTP proxy that answers CONNECT.
+
+    Gives its own host:port and the CONNECT lines it has seen.
+    """
+    seen: list[str] = []
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if is_proxy:
+            head = await reader.readuntil(b"\r\n\r\n")
+            seen.append(head.split(b"\r\n")[0].decode())
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        host, _, port = target.rpartition(":")
+        upstream = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(copy(reader, upstream[1]), copy(upstream[0], writer), return_exceptions=True)
+        for end in (writer, upstream[1]):
+            end.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    host, port = server.sockets[0].getsockname()
+    try:
+        yield f"{host}:{port}", seen
+    finally:
         server.close()
