@@ -1,19 +1,161 @@
-"""Candid in a frame: a first reading as one value; see protocol.candid for the codec."""
+"""Candid in a frame: the parts of protocol.candid.annotate, with the frame's offsets and names.
+
+Below the message's own path stand ``:magic``, ``:types`` and ``:args``, then the values. The first
+value's fields follow the path directly (``content.text``), the value itself is ``:value``; further
+values have their index. Lengths, tags and the like are ``:length``, ``:tag`` … of their value.
+"""
 
 from __future__ import annotations
 
-from icws_explore.protocol import candid
-from icws_explore.protocol.errors import DecodeError
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from ..decode import value_text
-from .meanings import Context
+from icws_explore.protocol import candid, interface
+from icws_explore.protocol.arguments import decode_open_args
+from icws_explore.protocol.errors import DecodeError
+from icws_explore.protocol.principal import Principal
+
+from .candid_meanings import app_meaning, part_meaning, protocol_meaning
 from .node import Node
 
+if TYPE_CHECKING:
+    from .layers import Layers
 
-def candid_nodes(data: bytes, path: str, start: int, end: int, context: Context) -> list[Node]:
-    """The nodes of the Candid message at ``data[start:end]``."""
+MAX_NODES: Final = 2000  # of one message; the rest of a larger one is one leaf
+_HEAD: Final = ("magic", "types", "args")
+_PARTS: Final = frozenset(("byte", "count", "index", "bytes", "values", "unread"))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How to read a message: at which types, and whether the fields are the protocol's own.
+
+    ``wraps_content``: the arguments of ws_message, whose msg.content is a message of its own.
+    """
+
+    types: tuple[candid.Type, ...] | None = None
+    of_protocol: bool = True
+    wraps_content: bool = False
+
+
+def reading_of_arguments(method: object, data: bytes, app_type: candid.Type | None) -> Reading:
+    """The arguments of a canister's method; those that are not the protocol's are read as they come."""
+    match method:
+        case "ws_open":
+            return Reading((_open_type(data),))
+        case "ws_message":
+            second = interface.APPLICATION_MESSAGE if app_type is None else candid.Opt(app_type)
+            return Reading((interface.MESSAGE_ARGS, second), wraps_content=True)
+        case "ws_close":
+            return Reading((interface.CLOSE_ARGS,))
+        case "ws_get_messages":
+            return Reading((interface.POLL_ARGS,))
+    return Reading(of_protocol=False)
+
+
+def reading_of_content(is_service_message: object, app_type: candid.Type | None) -> Reading:
+    """The content of a WebsocketMessage: a service message, or the application's."""
+    if is_service_message is True:
+        return Reading((interface.SERVICE_MESSAGE,))
+    return Reading(None if app_type is None else (app_type,), of_protocol=False)
+
+
+def _open_type(data: bytes) -> candid.Type:
     try:
-        values = candid.decode(data[start:end])
-    except DecodeError as error:
-        return [Node(f"{path}:candid", "candid", start, end, data[start:end], "does not decode", fault=str(error))]
-    return [Node(f"{path}:candid", "candid", start, end, data[start:end], ", ".join(map(value_text, values)))]
+        sent_none = decode_open_args(data).gateway_principal is None
+    except DecodeError:
+        return interface.OPEN_ARGS
+    return interface.OPEN_ARGS_BEFORE_0_3 if sent_none else interface.OPEN_ARGS
+
+
+def candid_nodes(layers: Layers, path: str, start: int, end: int, reading: Reading) -> list[Node]:
+    """The nodes of the Candid message at ``data[start:end]``; they tile it, whatever it holds."""
+    root = candid.annotate(layers.data[start:end], reading.types, max_nodes=MAX_NODES)
+    nodes = _Message(layers, path, start, reading, root).nodes()
+    if root.fault is not None and nodes:  # a value that is missing: nowhere, so where the values should be
+        nodes[-1].fault, nodes[-1].fault_at = root.fault, _shifted(root.fault_at, start)
+    return nodes
+
+
+class _Message:
+    """One message on its way into the frame's tree."""
+
+    def __init__(self, layers: Layers, path: str, start: int, reading: Reading, root: candid.Node) -> None:
+        self.layers = layers
+        self.path = path
+        self.start = start
+        self.reading = reading
+        self.root = root
+
+    def nodes(self) -> list[Node]:
+        return [self.node(part, self.root) for part in self.root.children]
+
+    def node(self, part: candid.Node, parent: candid.Node) -> Node:
+        is_part = _is_part(part, parent)
+        path = self._path(part.path, is_part)
+        start, end = self.start + part.start, self.start + part.end
+        node = Node(path, _type(part), start, end, _value(part), self._meaning(part, is_part), fault=part.fault)
+        node.fault_at = _shifted(part.fault_at, self.start)
+        if self.reading.wraps_content and part.path == "0.msg.content" and len(part.children) == 2:
+            node.children = self._content(part, path)
+        else:
+            node.children = [self.node(child, part) for child in part.children]
+        if node.children and not isinstance(node.value, Principal):
+            node.value = None  # what has parts is structure; a principal is worth saying at once
+        if part.type == "text" or _is_blob(part):
+            node.value = part.value
+        return node
+
+    def _content(self, part: candid.Node, path: str) -> list[Node]:
+        """A blob that is a message: its length, then the message."""
+        length, content = part.children
+        service = self.root.find("0.msg.is_service_message")
+        reading = reading_of_content(service and service.value, self.layers.context.app_type)
+        start, end = self.start + content.start, self.start + content.end
+        if start == end or not self.layers.enter():
+            return [self.node(length, part), self.node(content, part)]
+        below = candid_nodes(self.layers, path, start, end, reading)
+        self.layers.leave()
+        return [self.node(length, part), *below]
+
+    def _path(self, path: str, is_part: bool) -> str:
+        if path.partition(".")[0] in _HEAD:
+            return f"{self.path}:{path}"
+        if is_part:
+            above, _, last = path.rpartition(".")
+            return f"{self._path(above, False)}:{last}"
+        first, _, rest = path.partition(".")
+        if first != "0":
+            return f"{self.path}.{path}"
+        return f"{self.path}.{rest}" if rest else f"{self.path}:value"
+
+    def _meaning(self, part: candid.Node, is_part: bool) -> str:
+        first, _, rest = part.path.partition(".")
+        if first in _HEAD or is_part:
+            return part_meaning(part)
+        explain = protocol_meaning if self.reading.of_protocol else app_meaning
+        return explain(rest.rpartition(".")[2], part, self.layers.context) or part.meaning
+
+
+def _is_part(part: candid.Node, parent: candid.Node) -> bool:
+    """Whether it belongs to how a value is written, and is no value itself."""
+    return part.type in _PARTS or " × " in part.type or (parent.type == "text" and part.type == "text")
+
+
+def _is_blob(part: candid.Node) -> bool:
+    return part.type in ("blob", "vec nat8")
+
+
+def _type(part: candid.Node) -> str:
+    return f"blob({len(part.value)})" if _is_blob(part) and isinstance(part.value, bytes) else part.type
+
+
+def _value(part: candid.Node) -> Any:
+    value = part.value
+    if isinstance(value, (list, dict, tuple)):  # below the deepest level that is taken apart
+        return None
+    return value
+
+
+def _shifted(offset: int | None, by: int) -> int | None:
+    return None if offset is None else offset + by

@@ -23,7 +23,8 @@ _MAJORS: Final[tuple[Major, ...]] = ("uint", "nint", "bytes", "text", "array", "
 class Item:
     """One data item: its head is ``data[start:head_end]``, all of it ``data[start:end]``.
 
-    ``value`` is the number, the text, the bytes, the simple value or the tag's number. ``items`` are
+    ``value`` is the number, the text, the simple value, the tag's number, or a view of the bytes (a
+    copy at every layer would be many times the frame). ``items`` are
     an array's elements, a map's keys and values in turn, a tag's one item, or the chunks of an
     indefinite string. An item that was cut short has ``complete`` False.
     """
@@ -64,6 +65,7 @@ def scan(data: bytes, start: int = 0, end: int | None = None) -> tuple[Item | No
 class _Scanner:
     def __init__(self, data: bytes, start: int, end: int) -> None:
         self.data = data
+        self.view = memoryview(data)
         self.at = start
         self.end = end
         self.left = MAX_ITEMS
@@ -122,7 +124,7 @@ class _Scanner:
             item.value = content
             return
         try:
-            item.value = content.decode("utf-8")
+            item.value = str(content, "utf-8")
         except UnicodeDecodeError as error:
             raise self.fail("text that is not UTF-8", item.head_end + error.start) from error
 
@@ -146,10 +148,10 @@ class _Scanner:
             if item.major in ("bytes", "text") and (chunk.major != item.major or chunk.indefinite):
                 raise self.fail(f"a chunk of an indefinite {item.major} string is another kind", chunk.start)
 
-    def take(self, count: int) -> bytes:
+    def take(self, count: int) -> memoryview:
         if count > self.end - self.at:
             missing = count - (self.end - self.at)
             raise self.fail(f"ends {missing} bytes short")
-        taken = self.data[self.at : self.at + count]
+        taken = self.view[self.at : self.at + count]
         self.at += count
         return taken

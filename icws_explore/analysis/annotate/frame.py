@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from icws_explore.capture import Frame
 from icws_explore.protocol import candid
 from icws_explore.protocol.constants import NS_PER_S
@@ -11,7 +13,8 @@ from .meanings import Context
 from .node import Node
 from .shapes import CANISTER_MESSAGE, ENVELOPE_FRAME, HANDSHAKE, Shape
 
-FRAME_SHAPE = Shape({**HANDSHAKE.fields, **ENVELOPE_FRAME.fields, **CANISTER_MESSAGE.fields})
+MAX_TEXT: Final = 64 * 1024  # bytes of a text frame that are shown
+FRAME_SHAPE: Final = Shape({**HANDSHAKE.fields, **ENVELOPE_FRAME.fields, **CANISTER_MESSAGE.fields})
 
 
 def annotate_frame(frame: Frame, *, app_type: candid.Type | None = None) -> Node:
@@ -23,7 +26,7 @@ def annotate_frame(frame: Frame, *, app_type: candid.Type | None = None) -> Node
     data = frame.data
     root = Node("", f"frame({len(data)})", 0, len(data))
     if frame.op != "binary":
-        text = data.decode("utf-8", "replace")
+        text = data[:MAX_TEXT].decode("utf-8", "replace")
         root.children = [Node(frame.op, frame.op, 0, len(data), text, f"WebSocket {frame.op}")] if data else []
         return root
     context = Context(round(frame.t * NS_PER_S), frame.direction == "out", app_type)

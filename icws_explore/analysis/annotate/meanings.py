@@ -54,12 +54,70 @@ def span(ns: int) -> str:
 
 def time_meaning(ns: Any, context: Context) -> str:
     """An instant, and where it lies from the frame's passing."""
-    if not isinstance(ns, int):
+    if not _is_number(ns):
         return ""
     difference = ns - context.at_ns
     verb = "it was sent" if context.sent else "it was received"
+    if abs(difference) < 1_000:  # the frame's own time is a float of seconds
+        return f"{instant(ns)}, as {verb}"
     side = "after" if difference > 0 else "before"
     return f"{instant(ns)}, {span(difference)} {side} {verb}"
+
+
+def ordinal(number: int) -> str:
+    """``1st``, ``2nd``, ``11th``."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _sides(context: Context) -> tuple[str, str]:
+    """Who made the message, and who receives it."""
+    return ("client", "canister") if context.sent else ("canister", "client")
+
+
+def sequence_meaning(number: Any, context: Context) -> str:
+    """A sequence number; they count from 1, service messages included."""
+    if not _is_number(number):
+        return ""
+    maker, _ = _sides(context)
+    return f"the {maker}'s {ordinal(number)} message" if number else f"no message has it: the {maker}'s first is 1"
+
+
+def last_incoming_meaning(number: Any, context: Context) -> str:
+    """What an ack or a keep-alive says."""
+    if not _is_number(number):
+        return ""
+    maker, other = _sides(context)
+    up_to = f"the {other}'s messages up to the {ordinal(number)}" if number else f"no message of the {other} yet"
+    return f"the {maker} has received {up_to}"
+
+
+def service_meaning(flag: Any, context: Context) -> str:
+    if not isinstance(flag, bool):
+        return ""
+    libraries = "SDK to CDK" if context.sent else "CDK to SDK"
+    return f"a service message, from {libraries}" if flag else "a message of the application"
+
+
+def client_nonce_meaning(number: Any, _context: Context) -> str:
+    return "drawn at random by the client, for this session" if _is_number(number) else ""
+
+
+def method_meaning(name: Any, _context: Context) -> str:
+    """Which of the canister's methods is called."""
+    return _METHODS.get(name, "none of the methods that clients and gateways call") if isinstance(name, str) else ""
+
+
+_METHODS: Final[Mapping[str, str]] = {
+    "ws_open": "opens the session",
+    "ws_message": "hands the canister a message",
+    "ws_close": "says that a session has ended (a gateway's call)",
+    "ws_get_messages": "asks for what the canister has to send (a gateway's query)",
+}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 64
 
 
 def principal_meaning(raw: Any, _context: Context) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +16,8 @@ class Node:
 
     ``path`` leads from the frame to the field, in the protocol's names, dots between. ``type`` is
     that of the encoding ("bytes(32)", "nat64"), ``value`` Python data (None for structure),
-    ``meaning`` one line for a person. ``fault`` says what is wrong at this very place.
+    ``meaning`` one line for a person. ``fault`` says what is wrong at this place, and ``fault_at``
+    at which byte of the frame exactly, where that is not ``start``.
     """
 
     path: str
@@ -26,6 +28,7 @@ class Node:
     meaning: str = ""
     children: list[Node] = field(default_factory=list)
     fault: str | None = None
+    fault_at: int | None = None
 
     @property
     def name(self) -> str:
@@ -47,13 +50,38 @@ class Node:
         return (node for node in self.walk() if node.is_leaf)
 
     def find(self, path: str) -> Node | None:
-        """The first node with this path, or whose path ends in it: ``find("ingress_expiry")``."""
-        return next((n for n in self.walk() if n.path == path or n.path.endswith("." + path)), None)
+        """The node with this path, else the first value whose path ends in it: ``find("ingress_expiry")``.
+
+        How a value is written (what has a colon in its path) is found by an ending with a colon only.
+        """
+        exact = next((node for node in self.walk() if node.path == path), None)
+        if exact is not None:
+            return exact
+        ending, parts = "." + path, ":" in path
+        return next((n for n in self.walk() if n.path.endswith(ending) and (parts or ":" not in n.path)), None)
+
+    def way_to(self, wanted: Node) -> list[Node]:
+        """From this node down to ``wanted``, both included; empty when it is not below."""
+        way: list[Node] = []
+        todo = [(self, 0)]
+        while todo:
+            node, depth = todo.pop()
+            del way[depth:]
+            way.append(node)
+            if node is wanted:
+                return way
+            todo.extend((child, depth + 1) for child in reversed(node.children))
+        return []
 
     def first_fault(self) -> Node | None:
         """The node of the lowest offset at which something is wrong."""
         faulty = [node for node in self.walk() if node.fault]
-        return min(faulty, key=lambda node: node.start) if faulty else None
+        return min(faulty, key=lambda node: node.fault_offset) if faulty else None
+
+    @property
+    def fault_offset(self) -> int:
+        """The byte of the frame at which ``fault`` shows."""
+        return self.start if self.fault_at is None else self.fault_at
 
     def at(self, offset: int) -> Node | None:
         """The leaf that holds the byte at ``offset``."""
@@ -70,13 +98,15 @@ class Node:
             "end": self.end,
             "leaf": self.is_leaf,
         }
-        return shown | ({"fault": self.fault} if self.fault else {})
+        return shown | ({"fault": self.fault, "fault_at": self.fault_offset} if self.fault else {})
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex() if len(value) <= MAX_SHOWN else value[:MAX_SHOWN].hex() + "…"
-    if value is None or isinstance(value, (str, bool, float)):
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)  # JSON has no word for the others
+    if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
         return value if abs(value) < 2**53 else str(value)  # JSON readers have doubles

@@ -6,9 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from .meanings import Explain, key_meaning, principal_meaning, public_key_meaning, said, time_meaning
+from .meanings import (
+    Explain,
+    client_nonce_meaning,
+    key_meaning,
+    method_meaning,
+    principal_meaning,
+    public_key_meaning,
+    said,
+    sequence_meaning,
+    service_meaning,
+    time_meaning,
+)
 
-Inner = Literal["canister_message_content", "certificate", "hash_tree", "candid", "canister_ranges"]
+Inner = Literal["canister_message_content", "certificate", "hash_tree", "arguments", "content", "canister_ranges"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +52,10 @@ _DELEGATION: Final = Shape(
 )
 _CONTENT: Final = Shape(
     {
-        "request_type": PLAIN,
+        "request_type": Shape(explain=said("an update call, for whatever method")),
         "canister_id": PRINCIPAL,
-        "method_name": PLAIN,
-        "arg": Shape(inner="candid"),
+        "method_name": Shape(explain=method_meaning),
+        "arg": Shape(inner="arguments"),
         "sender": PRINCIPAL,
         "ingress_expiry": TIME,
         "nonce": Shape(explain=said("makes the request unique")),
@@ -72,11 +83,11 @@ CANISTER_MESSAGE: Final = Shape(
 )
 WEBSOCKET_MESSAGE: Final = Shape(
     {
-        "client_key": Shape({"client_principal": PRINCIPAL, "client_nonce": PLAIN}),
-        "sequence_num": PLAIN,
+        "client_key": Shape({"client_principal": PRINCIPAL, "client_nonce": Shape(explain=client_nonce_meaning)}),
+        "sequence_num": Shape(explain=sequence_meaning),
         "timestamp": TIME,
-        "is_service_message": PLAIN,
-        "content": Shape(inner="candid"),
+        "is_service_message": Shape(explain=service_meaning),
+        "content": Shape(inner="content"),
     }
 )
 HASH_TREE: Final = Shape(is_tree=True)

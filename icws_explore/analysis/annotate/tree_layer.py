@@ -68,7 +68,7 @@ def _subtree(layers: Layers, path: str, item: Item, labels: tuple[bytes, ...]) -
 def _labeled(layers: Layers, path: str, rest: list[Item], labels: tuple[bytes, ...]) -> list[Node]:
     if not rest:
         return []
-    label = rest[0].value if isinstance(rest[0].value, bytes) else b""
+    label = bytes(rest[0].value) if isinstance(rest[0].value, memoryview) else b""
     shown = label_text(label, labels)
     below = f"{path}.{shown}"
     nodes = [Node(f"{below}:label", f"bytes({len(label)})", rest[0].start, rest[0].end, label, f"label {shown}")]
@@ -82,7 +82,7 @@ def _value(layers: Layers, path: str, item: Item, labels: tuple[bytes, ...], kin
     if item.major != "bytes" or not item.complete:
         node.fault = node.fault or "should be bytes"
         return node
-    node.meaning = _meaning(layers, labels, item.value) if kind == "leaf" else "hash of what is not shown"
+    node.meaning = _meaning(layers, labels, node.value) if kind == "leaf" else "hash of what is not shown"
     return node
 
 

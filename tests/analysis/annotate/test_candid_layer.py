@@ -1,0 +1,196 @@
+"""Candid inside frames: every layer, every part, in declared names, known names, or hashes."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icws_explore.protocol import candid
+from icws_explore.protocol.arguments import encode_close_args, encode_open_args, encode_poll_args
+from icws_explore.protocol.cbor import dumps, loads
+from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.service_messages import (
+    AckMessage,
+    CloseMessage,
+    CloseReason,
+    KeepAliveMessage,
+    OpenMessage,
+    encode_service,
+)
+from support.annotated import (
+    APP_TYPE,
+    GATEWAY,
+    KEY,
+    annotated,
+    app_content,
+    call_frame,
+    canister_frame,
+    message,
+    message_call,
+    open_call,
+)
+from support.candid_cases import typed_values
+
+ARG = "envelope.content.arg"
+
+
+class TestArguments:
+    def test_of_ws_open(self):
+        root = annotated(open_call())
+        assert root.first_fault() is None
+        nonce = root.find(f"{ARG}.client_nonce")
+        assert (nonce.type, nonce.value) == ("nat64", KEY.client_nonce)
+        gateway = root.find(f"{ARG}.gateway_principal")
+        assert gateway.value == GATEWAY
+        assert "handshake" in gateway.meaning
+
+    def test_of_clients_before_0_3(self):
+        root = annotated(call_frame("ws_open", encode_open_args(5, None)))
+        assert root.first_fault() is None
+        assert root.find(f"{ARG}.client_nonce").value == 5
+
+    def test_of_ws_message(self):
+        root = annotated(message_call(app_content(), number=3))
+        assert root.find(f"{ARG}.msg.sequence_num").meaning == "the client's 3rd message"
+        assert root.find(f"{ARG}.msg.client_key.client_principal").value == KEY.client_principal
+        assert root.find(f"{ARG}.msg.is_service_message").meaning == "a message of the application"
+        assert root.find(f"{ARG}.msg.timestamp").meaning.endswith("as it was sent")
+        assert root.find(f"{ARG}.1").type == "opt null"
+
+    def test_of_the_gateways_calls(self):
+        root = annotated(call_frame("ws_close", encode_close_args(KEY)))
+        assert root.find(f"{ARG}.client_key.client_nonce").value == KEY.client_nonce
+        root = annotated(call_frame("ws_get_messages", encode_poll_args(7)))
+        assert root.find(f"{ARG}.nonce").value == 7
+
+    def test_of_another_method_are_read_as_they_come(self):
+        root = annotated(call_frame("greet", candid.encode([candid.TEXT], ["hello"])))
+        assert root.first_fault() is None
+        assert root.find(f"{ARG}:value").value == "hello"
+
+    def test_that_do_not_fit_say_so(self):
+        root = annotated(call_frame("ws_open", encode_poll_args(7)))
+        assert "is missing" in root.first_fault().fault
+
+
+class TestContentWithinContent:
+    def test_a_service_message_of_the_client(self):
+        root = annotated(message_call(encode_service(KeepAliveMessage(11)), service=True))
+        last = root.find("msg.content.KeepAliveMessage.last_incoming_sequence_num")
+        assert last.meaning == "the client has received the canister's messages up to the 11th"
+
+    def test_an_application_message_of_the_client(self):
+        root = annotated(message_call(app_content("hi")), app_type=APP_TYPE)
+        assert root.find(f"{ARG}.msg.content.text").value == "hi"
+        assert root.find(f"{ARG}.msg.content:length").value == len(app_content("hi"))
+
+    def test_an_application_message_of_the_canister(self):
+        root = annotated(canister_frame(message(app_content("hi")).encode()), app_type=APP_TYPE)
+        assert root.find("content.content.text").value == "hi"
+        assert root.find("content.content.timestamp").meaning.startswith("as nanoseconds: 2025-03-04 16:42:29")
+        assert root.find("content.sequence_num").meaning == "the canister's 3rd message"
+
+    @pytest.mark.parametrize(
+        ("said", "path", "meaning"),
+        [
+            (OpenMessage(KEY), "OpenMessage", "the session is open"),
+            (AckMessage(2), "AckMessage.last_incoming_sequence_num", "the client's messages up to the 2nd"),
+            (AckMessage(0), "AckMessage.last_incoming_sequence_num", "no message of the client yet"),
+            (CloseMessage(CloseReason.KEEP_ALIVE_TIMEOUT), "reason.KeepAliveTimeout", "did not answer an ack"),
+        ],
+    )
+    def test_service_messages_of_the_canister(self, said, path, meaning):
+        root = annotated(canister_frame(message(encode_service(said), service=True).encode()))
+        assert root.first_fault() is None
+        assert meaning in root.find(path).meaning
+
+    def test_whatever_the_order_of_the_fields(self):
+        fields = message(encode_service(AckMessage(2)), service=True)
+
+        turned = dumps(dict(reversed(loads(fields.encode()).items())))
+        root = annotated(canister_frame(turned))
+        assert root.find("AckMessage.last_incoming_sequence_num").value == 2
+
+    def test_an_empty_content_is_a_fault(self):
+        root = annotated(canister_frame(message(b"").encode()))
+        assert "empty" in root.find("content.content").fault
+        root = annotated(message_call(b""))
+        assert root.find(f"{ARG}.msg.content").value == b""
+
+
+class TestNames:
+    SECRET = candid.parse_type("record { colour : text; text : text }")
+    DATA = candid.encode([SECRET], [{"colour": "red", "text": "x"}])
+
+    def test_unknown_ones_stay_hashes(self):
+        root = annotated(canister_frame(message(self.DATA).encode()))
+        number = candid.label_hash("colour")
+        assert root.find(f"content.content._{number}_").type == "text"
+        field = root.find(f"content.content:types.t0._{number}_.id")
+        assert (field.value, field.meaning) == (number, "hash of a name that is not known")
+        assert root.find("content.content.text").value == "x"
+
+    def test_declared_ones_are_told(self):
+        root = annotated(canister_frame(message(self.DATA).encode()), app_type=self.SECRET)
+        assert root.find("content.content.colour").value == "red"
+        assert root.find("content.content:types.t0.colour.id").meaning == "hash of the name colour"
+
+    def test_a_value_of_another_type_is_a_fault_in_its_place(self):
+        declared = candid.parse_type("record { colour : nat; text : text }")
+        root = annotated(canister_frame(message(self.DATA).encode()), app_type=declared)
+        fault = root.first_fault()
+        assert fault.path == "content.content.colour"
+        assert "text where nat is expected" in fault.fault
+
+    def test_the_type_table_is_taken_apart(self):
+        root = annotated(canister_frame(message(self.DATA).encode()))
+        opcode = root.find("content.content:types.t0.opcode")
+        assert (opcode.value, opcode.meaning) == (-20, "defines a type: record")
+        assert root.find("content.content:args.0").value == "t0"
+        assert root.find("content.content:magic").value == "DIDL"
+
+
+class TestFaults:
+    def test_have_their_offset_in_the_frame(self):
+        whole = canister_frame(message(app_content("hello")).encode())
+        at = whole.data.index(b"hello")
+        broken = dataclasses.replace(whole, data=whole.data[:at] + b"\xff" + whole.data[at + 1 :])
+        fault = annotated(broken).first_fault()
+        assert fault.fault_offset == at
+        assert "UTF-8" in fault.fault
+
+    def test_leave_what_comes_before(self):
+        content = app_content("hello")[:-3]
+        root = annotated(canister_frame(message(content).encode()))
+        assert root.find("content.content.text").value == "hello"
+        unread = next(node for node in root.walk() if node.type == "unread")
+        assert unread.meaning == "not read: 5 bytes"
+        assert unread.fault
+
+    def test_no_candid_at_all(self):
+        fault = annotated(canister_frame(message(b"<html>").encode())).first_fault()
+        assert "DIDL" in fault.fault
+
+
+class TestEveryMessage:
+    @given(typed_values())
+    def test_tiles_in_both_directions(self, case):
+        type_, value = case
+        content = candid.encode([type_], [value])
+        for frame in (canister_frame(message(content).encode()), message_call(content)):
+            assert annotated(frame, app_type=type_).first_fault() is None
+
+    @given(typed_values(), st.data())
+    def test_tiles_when_broken(self, case, data):
+        type_, value = case
+        content = bytearray(candid.encode([type_], [value]))
+        content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        del content[data.draw(st.integers(1, len(content))) :]
+        for frame in (canister_frame(message(bytes(content)).encode()), message_call(bytes(content))):
+            annotated(frame, app_type=type_)
+
+    def test_values_that_hold_principals_say_them(self):
+        content = candid.encode([candid.PRINCIPAL], [Principal.ANONYMOUS])
+        root = annotated(canister_frame(message(content).encode()))
+        assert root.find("content.content:value").to_json()["value"] == "2vxsx-fae"
