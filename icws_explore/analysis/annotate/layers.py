@@ -73,7 +73,7 @@ class Layers:
                 return self.scalar(path, item, shape)
 
     def scalar(self, path: str, item: Item, shape: Shape) -> Node:
-        kind = f"{item.major}({len(item.value)})" if isinstance(item.value, (bytes, str)) else item.major
+        kind = f"{item.major}({len(item.value)})" if isinstance(item.value, (memoryview, str)) else item.major
         node = Node(path, kind, item.start, item.end, plain(item))
         if item.indefinite and item.items:
             node.children = [self.head(path, item, "in chunks")]
