@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -108,8 +107,7 @@ class LabNetwork:
             await gateway.stop()
         if self._running is not None:
             self._running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._running
+            await asyncio.gather(self._running, return_exceptions=True)  # what failed is in the log
         if self._runner is not None:
             await self._runner.cleanup()
 

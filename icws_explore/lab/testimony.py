@@ -19,6 +19,7 @@ from .admission import Request
 from .log import LabLog
 from .refusal import Refused
 
+_TRAPPED = "IC0503"
 _ANSWERS_RESULT = ("ws_open", "ws_message", "ws_close")
 
 
@@ -74,7 +75,9 @@ class Testimony:
         self._log.write("canister", "printed", text, canister_id=str(canister_id))
 
     def _rejected(self, request: Request, reject: Reject) -> None:
-        kind = "trapped" if reject.error_code in ("IC0502", "IC0503") else "rejected"
+        # Motoko's runtime passes a trap behind an await on as a reject of its own, which quotes it.
+        is_trap = reject.error_code == _TRAPPED or _TRAPPED in reject.text
+        kind = "trapped" if is_trap else "rejected"
         text = f"{request.method}: {reject.text}"
         self._write("canister", kind, request, text, reject_code=reject.code, error_code=reject.error_code)
 
