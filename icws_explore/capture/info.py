@@ -10,9 +10,11 @@ from icws_explore.protocol.errors import CaptureError
 
 FORMAT_VERSION: Final = 1
 
+Crypto = Literal["real", "stand-in"]
 Origin = Literal["live", "tap", "har", "simulated"]
 ClockKind = Literal["real", "scaled", "virtual"]
 _ORIGINS: Final = ("live", "tap", "har", "simulated")
+_CRYPTO: Final = ("real", "stand-in")
 _CLOCKS: Final = ("real", "scaled", "virtual")
 
 
@@ -32,7 +34,8 @@ class SessionInfo:
     """Facts that no frame carries. None is "not known". Never holds a private key.
 
     ``canister_id`` and ``client_principal`` are principals as text, ``root_key`` is DER,
-    ``app_type`` Candid text, ``started_at`` RFC 3339.
+    ``app_type`` Candid text, ``started_at`` RFC 3339. ``crypto`` "stand-in" marks a simulation whose
+    signatures are hashes, so that no proof in it can hold; a file says it only then.
     """
 
     gateway_url: str | None = None
@@ -45,9 +48,10 @@ class SessionInfo:
     clock: ClockInfo = ClockInfo()
     origin: Origin = "live"
     started_at: str | None = None
+    crypto: Crypto = "real"
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        line: dict[str, Any] = {
             "icws": FORMAT_VERSION,
             "gateway_url": self.gateway_url,
             "network_url": self.network_url,
@@ -60,6 +64,9 @@ class SessionInfo:
             "origin": self.origin,
             "started_at": self.started_at,
         }
+        if self.crypto != "real":
+            line["crypto"] = self.crypto
+        return line
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> SessionInfo:
@@ -68,9 +75,11 @@ class SessionInfo:
             raise CaptureError(
                 f'line 1 does not begin an .icws file: "icws" must be {FORMAT_VERSION}, not {line.get("icws")!r}'
             )
-        origin = line.get("origin", "live")
+        origin, crypto = line.get("origin", "live"), line.get("crypto", "real")
         if origin not in _ORIGINS:
             raise CaptureError(f'"origin" must be one of {", ".join(_ORIGINS)}')
+        if crypto not in _CRYPTO:
+            raise CaptureError(f'"crypto" must be one of {", ".join(_CRYPTO)}')
         return cls(
             gateway_url=_text(line, "gateway_url"),
             network_url=_text(line, "network_url"),
@@ -82,6 +91,7 @@ class SessionInfo:
             clock=_clock(line.get("clock")),
             origin=cast(Origin, origin),
             started_at=_text(line, "started_at"),
+            crypto=cast(Crypto, crypto),
         )
 
 

@@ -6,9 +6,9 @@ rs/validator/ingress_validation.rs (nonce, expiry, sender, delegations, signatur
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from icws_explore.protocol.constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, MAX_INGRESS_BYTES, NS_PER_S
 from icws_explore.protocol.delegation import allowed_targets
@@ -27,6 +27,12 @@ _FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
     "query": {"canister_id": bytes, "method_name": str, "arg": bytes},
     "read_state": {"paths": list},
 }
+
+
+class EnvelopeCheck(Protocol):
+    """`protocol.envelope.check_envelope`, or what stands in for it."""
+
+    def __call__(self, envelope: Envelope, *, now_ns: int, root_key: bytes) -> list[Step]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +63,21 @@ class Request:
 
 
 def admit(
-    body: bytes, kind: str, effective_id: Principal, now_ns: int, *, root_key: bytes, authenticate: bool = True
+    body: bytes,
+    kind: str,
+    effective_id: Principal,
+    now_ns: int,
+    *,
+    root_key: bytes,
+    authenticate: bool = True,
+    check_envelope: EnvelopeCheck = check_envelope,
 ) -> Request:
     """The request of ``kind`` ("call", "query", "read_state") in an HTTP body.
 
     Canister signatures count under ``root_key`` (DER). ``authenticate`` False leaves out what the
-    subnet's read_state does not check, because nobody's secrets are there. Raises Refused with the
-    status and the text of a real replica.
+    subnet's read_state does not check, because nobody's secrets are there. ``check_envelope`` judges
+    the proofs (a simulation may have its own). Raises Refused with the status and the text of a real
+    replica.
     """
     envelope = _parse(body, kind)
     content = envelope.content
@@ -83,7 +97,7 @@ def admit(
         _check_sender(envelope, request, now_ns)
         if kind != "read_state" and targets is not None and request.canister_id not in targets:
             raise Refused(400, f"Canister '{request.canister_id}' is not one of the delegation targets.")
-        _check_proofs(envelope, now_ns, root_key)
+        _check_proofs(check_envelope(envelope, now_ns=now_ns, root_key=root_key))
     return request
 
 
@@ -162,8 +176,8 @@ def _check_sender(envelope: Envelope, request: Request, now_ns: int) -> None:
             )
 
 
-def _check_proofs(envelope: Envelope, now_ns: int, root_key: bytes) -> None:
-    for step in check_envelope(envelope, now_ns=now_ns, root_key=root_key):
+def _check_proofs(steps: Iterable[Step]) -> None:
+    for step in steps:
         if step.step in _PROOFS and not step.ok:
             raise Refused(400, _failure_text(step))
 

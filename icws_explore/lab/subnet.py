@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from icws_explore.protocol import cbor
 from icws_explore.protocol.bls import SecretKey
 from icws_explore.protocol.cdk import CanisterHost
-from icws_explore.protocol.certificate import CertificateIssuer, Layout, encode_ranges
+from icws_explore.protocol.certificate import CertificateIssuer, Layout, SigningKey, encode_ranges
 from icws_explore.protocol.hashtree import Nested, Path
 from icws_explore.protocol.principal import Principal
 
@@ -22,13 +22,16 @@ class Subnet:
     signs them, as on the root subnet.
     """
 
-    def __init__(self, keys: LabKeys, *, delegated: bool) -> None:
+    def __init__(
+        self, keys: LabKeys, *, delegated: bool, make_key: Callable[[int | bytes], SigningKey] = SecretKey
+    ) -> None:
+        """``make_key`` makes the keys that sign certificates (see CertificateIssuer)."""
         self.node = keys.identity("node")
         self._issuers: Mapping[Layout, CertificateIssuer] = {
-            "classic": _issuer(keys, "classic" if delegated else None),
-            "sharded": _issuer(keys, "sharded" if delegated else None),
+            "classic": _issuer(keys, "classic" if delegated else None, make_key),
+            "sharded": _issuer(keys, "sharded" if delegated else None, make_key),
         }
-        key = SecretKey(keys.secret("subnet" if delegated else "root"))
+        key = make_key(keys.secret("subnet" if delegated else "root"))
         self.state = StateTree(*self._content(key.public_key_der))
 
     @property
@@ -74,5 +77,6 @@ def canister_content(host: CanisterHost) -> dict[bytes, Nested]:
     return content
 
 
-def _issuer(keys: LabKeys, layout: Layout | None) -> CertificateIssuer:
-    return CertificateIssuer(keys.secret("root"), keys.secret("subnet"), [CANISTER_RANGE], layout)
+def _issuer(keys: LabKeys, layout: Layout | None, make_key: Callable[[int | bytes], SigningKey]) -> CertificateIssuer:
+    secrets = keys.secret("root"), keys.secret("subnet")
+    return CertificateIssuer(*secrets, [CANISTER_RANGE], layout, make_key=make_key)

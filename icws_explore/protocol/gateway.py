@@ -143,6 +143,18 @@ class GatewayMachine:
         self._fire_due(now_ns)
         return self._take()
 
+    def polls(self, canister_id: Principal) -> bool:
+        """Whether that canister is polled and some client wants its messages."""
+        canister = self._canisters.get(canister_id)
+        return canister is not None and bool(canister.clients)
+
+    def skip_polls(self, canister_id: Principal, polls: int, asked_ns: int, answered_ns: int | None) -> None:
+        """Pass over polls that brought nothing (see ``Poller.skip``). Raises StateError for a canister not polled."""
+        canister = self._canisters.get(canister_id)
+        if canister is None:
+            raise StateError(f"canister {canister_id} is not polled")
+        canister.poller.skip(polls, asked_ns, answered_ns)
+
     # -- what sessions ask of the gateway ------------------------------------------------------
 
     def add_client(self, canister_id: Principal, client_key: ClientKey, session: SessionId, now_ns: int) -> None:

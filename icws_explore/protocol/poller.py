@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .arguments import PollResult, decode_poll_result
 from .constants import NS_PER_MS
-from .errors import DecodeError, MessageError
+from .errors import DecodeError, MessageError, StateError
 from .gateway_events import AgentFailed, PollOutcome, Rejected, Replied
 from .nonces import next_nonce
 from .poller_events import Ask, Dead, Deliver, Note, PollerEvent, Stopped
@@ -95,6 +95,23 @@ class Poller:
             return self._run(_Happening(PollerTrigger.WAKE, now_ns))
         text = "Poller timed out. Polling immediately"
         return self._run(_Happening(PollerTrigger.TIMEOUT, now_ns, text))
+
+    def skip(self, polls: int, asked_ns: int, answered_ns: int | None) -> None:
+        """Pass over ``polls`` rounds that brought nothing: as if each had been asked, answered and rested after.
+
+        For a simulator, which knows that a canister's queue has not changed. The latest was asked at
+        ``asked_ns`` and answered at ``answered_ns``, None: not yet. Only while there are clients.
+        Raises StateError for a poller that does not run.
+        """
+        if self._ticket is None or self.deadline_ns is None:
+            raise StateError("only a poller that runs can be put forward")
+        self._ticket += polls
+        self._asked_ns = asked_ns
+        if answered_ns is None:
+            self.state, self._due_ns = PollerState.ASKING, asked_ns + self.timeout_ms * NS_PER_MS
+        else:
+            self.state = PollerState.RESTING
+            self._due_ns = max(asked_ns + self.interval_ms * NS_PER_MS, answered_ns)
 
     def answered(self, outcome: PollOutcome, ticket: int, now_ns: int) -> list[PollerEvent]:
         """The query with that ticket has come to an end. One that was given up already counts for nothing.

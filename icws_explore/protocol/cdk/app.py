@@ -141,6 +141,11 @@ class AppCanister:
     def candid_interface(self) -> str:
         return candid_interface(self._app.message_type)
 
+    @property
+    def cdk(self) -> WebSocketCdk:
+        """Its CDK, for who looks in from outside the protocol."""
+        return self._cdk
+
     def init(self) -> None:
         self._cdk.init()
         if self._app.on_init is not None:

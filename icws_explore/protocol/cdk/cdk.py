@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..arguments import (
+    PollMessage,
     PollResult,
     decode_close_args,
     decode_message_args,
@@ -19,6 +20,7 @@ from ..arguments import (
     encode_result,
 )
 from ..candid import decode_typed
+from ..constants import FIRST_GATEWAY_NONCE
 from ..errors import DecodeError
 from ..hashtree import encode as encode_tree
 from ..messages import ClientKey, WebsocketMessage
@@ -112,6 +114,16 @@ class WebSocketCdk:
         self._sessions.remove(registered, CloseReason.CLOSED_BY_APPLICATION)
         self._sessions.awaits()
         return None
+
+    def messages_from(self, gateway: Principal, nonce: int) -> list[PollMessage]:
+        """What is queued for a gateway from ``nonce`` on, as its next polls would get it. Changes nothing."""
+        registered = self._sessions.state.gateways.get(gateway)
+        return [] if registered is None else registered.poll(nonce, len(registered.queue))[0]
+
+    def next_nonce(self, gateway: Principal) -> int:
+        """The nonce that the next message for a gateway gets."""
+        registered = self._sessions.state.gateways.get(gateway)
+        return FIRST_GATEWAY_NONCE if registered is None else registered.next_nonce
 
     @property
     def clients(self) -> tuple[Principal, ...]:

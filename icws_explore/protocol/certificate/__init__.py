@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .check import CERTIFICATE_STEPS, check_certificate, decode_cached, unjudged
+from .check import CERTIFICATE_STEPS, check_certificate, decode_cached, time_step, unjudged
 from .delegation import SubnetProof, check_delegation, prove_subnet
 from .format import STATE_ROOT, Certificate, Delegation
-from .issuer import DELEGATION_PERIOD_NS, CertificateIssuer
+from .issuer import DELEGATION_PERIOD_NS, CertificateIssuer, SigningKey
 from .ranges import Layout, Range, ShownRanges, decode_ranges, encode_ranges, shown_ranges
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Layout",
     "Range",
     "ShownRanges",
+    "SigningKey",
     "SubnetProof",
     "check_certificate",
     "check_delegation",
@@ -26,5 +27,6 @@ __all__ = [
     "encode_ranges",
     "prove_subnet",
     "shown_ranges",
+    "time_step",
     "unjudged",
 ]

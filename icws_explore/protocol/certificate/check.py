@@ -51,7 +51,7 @@ def check_certificate(
     if steps[-1].ok:
         steps.append(_signature_step(certificate, key))
     if steps[-1].ok:
-        steps.append(_time_step(certificate, now_ns, max_age_s))
+        steps.append(time_step(certificate, now_ns, max_age_s))
     return certificate, [*steps, *unjudged(CERTIFICATE_STEPS[len(steps) :], steps[-1].step)]
 
 
@@ -92,7 +92,8 @@ def _signature_step(certificate: Certificate, key: bytes) -> Step:
     return Step("signature", fault is None, detail, expected, f"signature {certificate.signature.hex()}")
 
 
-def _time_step(certificate: Certificate, now_ns: int, max_age_s: float) -> Step:
+def time_step(certificate: Certificate, now_ns: int, max_age_s: float) -> Step:
+    """Whether the certificate is recent enough at ``now_ns``."""
     now_ms, oldest_ms = now_ns // NS_PER_MS, round(max_age_s * 1000)
     newest_ms = MAX_CERTIFICATE_AGE_S * 1000
     expected = (

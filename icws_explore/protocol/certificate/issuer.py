@@ -6,9 +6,9 @@ issues the same bytes again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 from .. import hashtree, leb128
 from ..bls import SecretKey
@@ -22,6 +22,15 @@ from .ranges import Layout, Range, encode_ranges
 RANGES_PER_SHARD: Final = 5  # as the replica's MAX_RANGES_PER_ROUTING_TABLE_LEAF
 # A real subnet renews its delegation every few minutes; until then all its certificates carry the same.
 DELEGATION_PERIOD_NS: Final = 600 * NS_PER_S
+
+
+class SigningKey(Protocol):
+    """`bls.SecretKey`, or what stands in for it."""
+
+    @property
+    def public_key_der(self) -> bytes: ...
+
+    def sign(self, message: bytes) -> bytes: ...
 
 
 class CertificateIssuer:
@@ -38,11 +47,14 @@ class CertificateIssuer:
         subnet_secret: int | bytes | None = None,
         canister_ranges: Sequence[Range] = (),
         layout: Layout | None = None,
+        *,
+        make_key: Callable[[int | bytes], SigningKey] = SecretKey,
     ) -> None:
+        """``make_key`` makes a key of a secret: a BLS key, unless a simulation has a cheaper stand-in."""
         if layout is not None and subnet_secret is None:
             raise StateError("a delegation needs the subnet's secret")
-        self._root = SecretKey(root_secret)
-        self._subnet = SecretKey(subnet_secret) if subnet_secret is not None and layout is not None else self._root
+        self._root = make_key(root_secret)
+        self._subnet = make_key(subnet_secret) if subnet_secret is not None and layout is not None else self._root
         self.layout: Layout | None = layout
         self.canister_ranges = tuple(sorted(canister_ranges))
         self._delegations = lru_cache(maxsize=16)(self._sign_delegation)

@@ -1,0 +1,201 @@
+"""Keys, signatures and their checks: real ones, or a stand-in where thousands of sessions must be cheap.
+
+The stand-in's signatures are hashes over the public key and the message: anybody could make them, so
+they prove nothing, but what was altered on the way still shows. Everything else runs the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+from icws_explore.capture.info import Crypto
+from icws_explore.lab.admission import EnvelopeCheck
+from icws_explore.lab.keys import LabKeys
+from icws_explore.lab.subnet import Subnet
+from icws_explore.protocol import hashtree
+from icws_explore.protocol.bls import SIGNATURE_SIZE
+from icws_explore.protocol.certificate import (
+    CERTIFICATE_STEPS,
+    Certificate,
+    Delegation,
+    decode_cached,
+    time_step,
+    unjudged,
+)
+from icws_explore.protocol.client_inbox import Verifier
+from icws_explore.protocol.envelope import Envelope, check_envelope
+from icws_explore.protocol.errors import DecodeError, LabError
+from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.messages import CanisterMessage, ClientKey
+from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.steps import Step
+from icws_explore.protocol.verify import check_message
+
+_ED25519_DER: Final = bytes.fromhex("302a300506032b6570032100")  # so that a stand-in's key has a key's size
+_STAND_IN: Final = b"icws_explore stand-in signature\x00"
+
+
+class Cryptography(ABC):
+    """What a simulation signs and checks with."""
+
+    name: Crypto
+
+    def __init__(self, keys: LabKeys, *, delegated: bool) -> None:
+        self.keys = keys
+        self.delegated = delegated
+
+    @abstractmethod
+    def identity(self, name: str) -> Identity:
+        """The identity of a client or a gateway."""
+
+    @abstractmethod
+    def subnet(self) -> Subnet:
+        """What certifies."""
+
+    @property
+    @abstractmethod
+    def envelope_check(self) -> EnvelopeCheck:
+        """The replica's check of a request's proofs."""
+
+    def verifier(
+        self, canister_id: Principal, root_key: bytes, client_key: ClientKey, max_age_s: int
+    ) -> Verifier | None:
+        """The client's check of a canister message; None: the client machine's own."""
+        del canister_id, root_key, client_key, max_age_s
+        return None
+
+
+class RealCryptography(Cryptography):
+    """Ed25519 and BLS12-381, as live."""
+
+    name: Crypto = "real"
+
+    def identity(self, name: str) -> Identity:
+        return self.keys.identity(name)
+
+    def subnet(self) -> Subnet:
+        return Subnet(self.keys, delegated=self.delegated)
+
+    @property
+    def envelope_check(self) -> EnvelopeCheck:
+        return check_envelope
+
+
+class StandInCryptography(Cryptography):
+    """Hashes in place of signatures."""
+
+    name: Crypto = "stand-in"
+
+    def identity(self, name: str) -> Identity:
+        return StandInIdentity(self.keys.secret(name))
+
+    def subnet(self) -> Subnet:
+        return Subnet(self.keys, delegated=self.delegated, make_key=StandInKey)
+
+    @property
+    def envelope_check(self) -> EnvelopeCheck:
+        return check_stand_in_envelope
+
+    def verifier(self, canister_id: Principal, root_key: bytes, client_key: ClientKey, max_age_s: int) -> Verifier:
+        def verify(message: CanisterMessage, now_ns: int, expected_sequence_num: int) -> Sequence[Step]:
+            return check_message(
+                message,
+                canister_id=canister_id,
+                root_key=root_key,
+                now_ns=now_ns,
+                max_age_s=max_age_s,
+                client_key=client_key,
+                expected_sequence_num=expected_sequence_num,
+                check_certificate=check_stand_in_certificate,
+            )
+
+        return verify
+
+
+def cryptography(name: str, keys: LabKeys, *, delegated: bool) -> Cryptography:
+    """By name: "real" or "stand-in". Raises LabError."""
+    for kind in (RealCryptography, StandInCryptography):
+        if kind.name == name:
+            return kind(keys, delegated=delegated)
+    raise LabError(f'crypto is {name!r}; it must be "real" or "stand-in"')
+
+
+def stand_in_signature(public_key: bytes, message: bytes) -> bytes:
+    """64 bytes that follow from what anybody knows."""
+    return hashlib.sha512(_STAND_IN + public_key + message).digest()
+
+
+class StandInIdentity(Identity):
+    """A principal with nothing secret behind it."""
+
+    __slots__ = ("_public_key_der",)
+
+    def __init__(self, seed: bytes) -> None:
+        self._public_key_der = _ED25519_DER + hashlib.sha256(_STAND_IN + seed).digest()
+
+    @property
+    def public_key_der(self) -> bytes:
+        return self._public_key_der
+
+    def sign(self, message: bytes) -> bytes:
+        return stand_in_signature(self._public_key_der, message)
+
+
+class StandInKey:
+    """In place of a BLS key. Its DER is as long as a real one and is none."""
+
+    def __init__(self, secret: int | bytes) -> None:
+        seed = secret if isinstance(secret, bytes) else str(secret).encode()
+        self.public_key_der = (_STAND_IN + hashlib.sha512(seed).digest() * 2)[:133]
+
+    def sign(self, message: bytes) -> bytes:
+        return stand_in_signature(self.public_key_der, message)[:SIGNATURE_SIZE]
+
+
+def check_stand_in_envelope(envelope: Envelope, *, now_ns: int, root_key: bytes) -> list[Step]:
+    """The one step that a replica needs of a stand-in's request."""
+    del now_ns, root_key
+    expected = stand_in_signature(envelope.sender_pubkey or b"", envelope.signed_bytes)
+    if envelope.sender_delegation or envelope.sender_sig != expected:
+        return [Step("signature", False, "not the stand-in's signature of this request")]
+    return [Step("signature", True, "a stand-in, which proves nothing")]
+
+
+def check_stand_in_certificate(
+    cert: bytes, *, canister_id: Principal | None, root_key: bytes, now_ns: int, max_age_s: float
+) -> tuple[Certificate | None, list[Step]]:
+    """As `protocol.certificate.check_certificate`, for certificates that stand-in keys have signed."""
+    del canister_id
+    try:
+        certificate = decode_cached(cert)
+    except DecodeError as error:
+        return None, [Step("parse", False, str(error)), *unjudged(CERTIFICATE_STEPS[1:], "parse")]
+    steps = [Step("parse", True, "could be read"), *_signed(certificate, root_key)]
+    if steps[-1].ok:
+        steps.append(time_step(certificate, now_ns, max_age_s))
+    return certificate, [*steps, *unjudged(CERTIFICATE_STEPS[len(steps) :], steps[-1].step)]
+
+
+def _signed(certificate: Certificate, root_key: bytes) -> list[Step]:
+    key = root_key if certificate.delegation is None else _subnet_key(certificate.delegation, root_key)
+    if key is None:
+        return [Step("delegation", False, "not a stand-in's delegation")]
+    delegation = Step("delegation", True, "a stand-in's, which proves nothing")
+    if certificate.signature == stand_in_signature(key, certificate.signed_bytes)[:SIGNATURE_SIZE]:
+        return [delegation, Step("signature", True, "a stand-in, which proves nothing")]
+    return [delegation, Step("signature", False, "not the stand-in's signature of this state tree")]
+
+
+@lru_cache(maxsize=64)
+def _subnet_key(delegation: Delegation, root_key: bytes) -> bytes | None:
+    try:
+        certificate = Certificate.decode(delegation.certificate)
+    except DecodeError:
+        return None
+    if certificate.signature != stand_in_signature(root_key, certificate.signed_bytes)[:SIGNATURE_SIZE]:
+        return None
+    return hashtree.lookup_value(certificate.tree, (b"subnet", delegation.subnet_id.raw, b"public_key"))

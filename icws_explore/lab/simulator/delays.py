@@ -1,0 +1,153 @@
+"""How long something takes: distributions of delays, drawn with a simulation's dice. Parameters are milliseconds."""
+
+from __future__ import annotations
+
+import math
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from icws_explore.protocol.constants import NS_PER_MS
+from icws_explore.protocol.errors import LabError
+
+
+class Delay(ABC):
+    """A distribution of delays."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def draw_ms(self, dice: random.Random) -> float:
+        """One delay in milliseconds, not negative."""
+
+    @property
+    @abstractmethod
+    def mean_ms(self) -> float:
+        """The expected delay."""
+
+    @property
+    def fixed_ms(self) -> float | None:
+        """The delay if it is always the same, else None."""
+        return None
+
+    def draw_ns(self, dice: random.Random) -> int:
+        """One delay in whole nanoseconds."""
+        return round(self.draw_ms(dice) * NS_PER_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Delay):
+    """Always ``ms``. Draws nothing from the dice."""
+
+    ms: float
+
+    def __post_init__(self) -> None:
+        _at_least(0, ms=self.ms)
+
+    def draw_ms(self, dice: random.Random) -> float:
+        del dice
+        return self.ms
+
+    @property
+    def mean_ms(self) -> float:
+        return self.ms
+
+    @property
+    def fixed_ms(self) -> float | None:
+        return self.ms
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform(Delay):
+    """Anything from ``low_ms`` to ``high_ms``, equally likely."""
+
+    low_ms: float
+    high_ms: float
+
+    def __post_init__(self) -> None:
+        _at_least(0, low_ms=self.low_ms)
+        _at_least(self.low_ms, high_ms=self.high_ms)
+
+    def draw_ms(self, dice: random.Random) -> float:
+        return dice.uniform(self.low_ms, self.high_ms)
+
+    @property
+    def mean_ms(self) -> float:
+        return (self.low_ms + self.high_ms) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential(Delay):
+    """``minimum_ms`` and then as long again as chance will have it: ``rest_ms`` on average, sometimes much longer."""
+
+    rest_ms: float
+    minimum_ms: float = 0.0
+
+    def __post_init__(self) -> None:
+        _at_least(0, rest_ms=self.rest_ms, minimum_ms=self.minimum_ms)
+
+    def draw_ms(self, dice: random.Random) -> float:
+        return self.minimum_ms + (dice.expovariate(1 / self.rest_ms) if self.rest_ms else 0.0)
+
+    @property
+    def mean_ms(self) -> float:
+        return self.minimum_ms + self.rest_ms
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal(Delay):
+    """The usual shape of network latencies: half below ``median_ms``; ``sigma`` stretches the tail."""
+
+    median_ms: float
+    sigma: float = 0.5
+
+    def __post_init__(self) -> None:
+        _at_least(0, median_ms=self.median_ms, sigma=self.sigma)
+
+    def draw_ms(self, dice: random.Random) -> float:
+        return self.median_ms * math.exp(dice.gauss(0.0, self.sigma))
+
+    @property
+    def mean_ms(self) -> float:
+        return self.median_ms * math.exp(self.sigma**2 / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled(Delay):
+    """One of the delays that were measured, equally likely."""
+
+    samples_ms: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.samples_ms:
+            raise LabError("a sampled delay needs samples")
+        _at_least(0, samples_ms=min(self.samples_ms))
+
+    def draw_ms(self, dice: random.Random) -> float:
+        return dice.choice(self.samples_ms)
+
+    @property
+    def mean_ms(self) -> float:
+        return sum(self.samples_ms) / len(self.samples_ms)
+
+
+DelayLike: TypeAlias = Delay | float | Sequence[float]
+
+
+def delay(value: DelayLike) -> Delay:
+    """A number is a `Constant`, a pair (low, high) is `Uniform`, a Delay is itself. Raises LabError."""
+    if isinstance(value, Delay):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return Constant(float(value))
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) and len(value) == 2:
+        return Uniform(float(value[0]), float(value[1]))
+    raise LabError(f"{value!r} is no delay: give milliseconds, a pair (low, high), or a Delay such as LogNormal(40)")
+
+
+def _at_least(least: float, **values: float) -> None:
+    for name, value in values.items():
+        if not least <= value < math.inf:
+            raise LabError(f"{name} is {value!r}; it must be at least {least:g} and finite")

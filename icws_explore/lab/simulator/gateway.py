@@ -1,0 +1,156 @@
+"""A gateway of a simulation: the live gateway's machine between simulated WebSockets and a simulated replica."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final
+
+from icws_explore.lab.faults import Delivery
+from icws_explore.protocol.constants import NS_PER_MS
+from icws_explore.protocol.gateway import GatewayConfig, GatewayMachine
+from icws_explore.protocol.gateway_events import (
+    CallClose,
+    DropClient,
+    FrameKind,
+    GatewayEvent,
+    Log,
+    Poll,
+    PollOutcome,
+    RelayCall,
+    SendToClient,
+)
+from icws_explore.protocol.messages import ClientKey
+from icws_explore.protocol.principal import Principal
+
+from .polling import POLLS, Polling
+
+if TYPE_CHECKING:
+    from .client import SimClient
+    from .world import World
+
+_QUIET: Final = ("trace", "debug", "info")
+
+
+class SimGateway:
+    """``number`` counts the gateways from 0. Sessions are called by their clients' numbers."""
+
+    def __init__(self, world: World, number: int, principal: Principal, *, skip: bool) -> None:
+        self.number = number
+        self.principal = principal
+        self.config = GatewayConfig(polling_interval_ms=world.network.poll_interval_ms)
+        self.machine = GatewayMachine(principal, self.config)
+        self.faults = world.faults
+        self._world = world
+        self._timeline = world.timeline
+        self._dice: random.Random = world.dice(f"gateway {number}")
+        self.polling = Polling(
+            self, world.replica, world.timeline, world.legs, world.dice(f"polls {number}"), skip=skip
+        )
+        self._clients: dict[int, SimClient] = {}
+        self._tick_ns: int | None = None
+
+    # What happens to it
+
+    def connected(self, client: SimClient) -> None:
+        """A WebSocket was opened."""
+        self._clients[client.number] = client
+        self.polling.catch_up()
+        self._carry_out(self.machine.session_opened(client.number))
+
+    def frame(self, session: int, kind: FrameKind, data: bytes) -> None:
+        """A frame has come in."""
+        self.polling.catch_up()
+        self._carry_out(self.machine.frame_received(session, kind, data, self._timeline.now_ns))
+
+    def lost(self, session: int) -> None:
+        """A connection broke without a close frame."""
+        self.polling.catch_up()
+        self._carry_out(self.machine.session_closed(session, self._timeline.now_ns))
+
+    def poll_answered(self, outcome: PollOutcome, ticket: int) -> None:
+        """A poll has come to its end."""
+        canister_id = self._world.replica.canister_id
+        self._carry_out(self.machine.poll_result(canister_id, outcome, self._timeline.now_ns, ticket))
+
+    def restart(self) -> None:
+        """The process ends and starts anew: all connections are cut, nobody calls ws_close, nothing is remembered."""
+        self.machine = GatewayMachine(self.principal, self.config)
+        self._tick_ns = None
+        self.polling.forget()
+        for client in self._clients.values():
+            client.link_down.drop(1006)
+        self._clients.clear()
+
+    # What it asks for
+
+    def _carry_out(self, events: list[GatewayEvent]) -> None:
+        for event in events:
+            match event:
+                case SendToClient(session, data):
+                    self._world.trail.polled.append((self._timeline.now_ns, data))
+                    for delivery in self.faults.relay("down", data):
+                        self._later(delivery, self._send, session, delivery.data)
+                case DropClient(session, code):
+                    if (client := self._clients.pop(int(session), None)) is not None:
+                        client.link_down.drop(code)
+                case RelayCall(session, _, envelope):
+                    for delivery in self.faults.relay("up", envelope):
+                        self._later(delivery, self._relay, session, delivery.data, self._timeline.now_ns)
+                case Poll():
+                    self.polling.ask(event)
+                case CallClose(_, client_key):
+                    self._close(client_key)
+                case Log(text, level) if level not in _QUIET:
+                    self._world.log.write("gateway", level, text, gateway=str(self.principal))
+        self.polling.wake()
+        self.plan_tick()
+
+    def _send(self, session: int, data: bytes) -> None:
+        if (client := self._clients.get(session)) is not None:
+            for delivery in self.faults.gateway_frame(session, data):
+                self._later(delivery, client.link_down.send, delivery.data)
+
+    def _relay(self, session: int, envelope: bytes, relayed_ns: int) -> None:
+        for delivery in self.faults.call(session, envelope):
+            taken_ns = self._world.legs.call_ns(self._dice)
+            if taken_ns is None:
+                self._world.trail.lost.append((relayed_ns, delivery.data))
+                self._world.refused(session, "lost on its way to the replica")
+                continue
+            arrives_ns = self._timeline.now_ns + round(delivery.delay_ms * NS_PER_MS) + taken_ns
+            self._timeline.at(arrives_ns, self._world.replica.call, session, delivery.data, relayed_ns)
+
+    def _close(self, client_key: ClientKey) -> None:
+        session, taken_ns = self._world.session_of(client_key), self._world.legs.call_ns(self._dice)
+        if taken_ns is None:
+            self._world.refused(session, "ws_close was lost on its way to the replica")
+            return
+        arrives_ns = self._timeline.now_ns + taken_ns
+        self._timeline.at(arrives_ns, self._world.replica.close, session, self.principal, client_key)
+
+    def _later(self, delivery: Delivery, action: object, *args: object) -> None:
+        """At once, in this very event, unless the delivery is delayed."""
+        assert callable(action)
+        if delivery.delay_ms > 0:
+            self._timeline.at(self._timeline.now_ns + round(delivery.delay_ms * NS_PER_MS), action, *args)
+        else:
+            action(*args)
+
+    # Time
+
+    def plan_tick(self) -> None:
+        """Plan the poller's next deadline, unless an answer comes first or idle polls are passed over anyway."""
+        due_ns = self.machine.deadline_ns
+        if self.polling.is_parked or due_ns is None or due_ns == self._tick_ns:
+            return
+        if self.polling.is_asking and self.polling.will_answer:
+            return
+        self._tick_ns = due_ns
+        self._timeline.at(due_ns, self._tick, due_ns, order=POLLS)
+
+    def _tick(self, due_ns: int) -> None:
+        if due_ns != self._tick_ns:
+            return
+        self._tick_ns = None
+        if not self.polling.is_parked:
+            self._carry_out(self.machine.tick(self._timeline.now_ns))

@@ -1,0 +1,104 @@
+"""The parts of a simulation, made and joined: timeline, replica, gateways, clients, and what they have in common."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from icws_explore.capture import Frame
+from icws_explore.lab.apps import App
+from icws_explore.lab.keys import LabKeys
+from icws_explore.lab.log import LabLog
+from icws_explore.protocol.cdk import CdkConfig
+from icws_explore.protocol.client import ClientConfig, ClientMachine
+from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.messages import ClientKey
+
+from .client import ClientSetup, SimClient
+from .crypto import Cryptography
+from .faults import SimulatorFaults
+from .gateway import SimGateway
+from .network import Legs, Network
+from .replica import SimReplica
+from .timeline import Timeline
+from .trail import Trail
+
+NOBODY = -1  # the number of a session that no client of this simulation has
+
+
+class World:
+    """``timeline`` is true time. Scenarios act on ``replica``, ``gateways`` and ``clients`` as it passes."""
+
+    def __init__(
+        self,
+        *,
+        app: App,
+        cdk: CdkConfig,
+        network: Network,
+        cryptography: Cryptography,
+        keys: LabKeys,
+        faults: SimulatorFaults,
+        start_ns: int,
+        gateways: int,
+        sessions: int,
+        skip_idle_polls: bool = True,
+    ) -> None:
+        self.network = network
+        self.legs = Legs(network)
+        self.cryptography = cryptography
+        self.faults = faults
+        self.timeline = Timeline(start_ns)
+        self.log = LabLog(self.timeline.read)
+        self.trail = Trail()
+        self.frames: list[Frame] = []
+        self.gateways: list[SimGateway] = []
+        self.clients: list[SimClient] = []
+        self.message_types = (app.message_type,)
+        self._keys = keys
+        self._is_one = sessions == 1
+        self._sessions: dict[ClientKey, int] = {}
+        self.replica = SimReplica(self, app, cdk, self.dice("replica"))
+        # A fault that wants to see every poll's answer sees every poll.
+        skip = skip_idle_polls and type(faults).poll_answer is SimulatorFaults.poll_answer
+        for number in range(gateways):
+            principal = cryptography.identity(f"gateway {number}").principal
+            self.gateways.append(SimGateway(self, number, principal, skip=skip))
+        self.replica.install()
+
+    def dice(self, name: str) -> random.Random:
+        """The dice of ``name``: the same for the same seed, and nobody else's."""
+        return random.Random(self._keys.secret(f"dice of {name}"))
+
+    def label(self, number: int) -> str | None:
+        """What a session is called in the capture: nothing where it is the only one, else counted from 1."""
+        return None if self._is_one else str(number + 1)
+
+    def add_client(self, setup: ClientSetup, gateway: int) -> SimClient:
+        """One more client, at the gateway of that number."""
+        client = SimClient(self, len(self.clients), setup, self.gateways[gateway])
+        self.clients.append(client)
+        self._sessions[client.machine.client_key] = client.number
+        return client
+
+    def machine(self, config: ClientConfig, identity: Identity, entropy: Callable[[int], bytes]) -> ClientMachine:
+        """A client's machine, with the checks of the simulation's cryptography."""
+        nonce = int.from_bytes(entropy(8), "little")
+        key = ClientKey(identity.principal, nonce)
+        verify = self.cryptography.verifier(
+            config.canister_id, config.root_key or self.replica.root_key, key, config.max_certificate_age_s
+        )
+        return ClientMachine(config, identity, entropy=entropy, client_nonce=nonce, verify=verify)
+
+    def session_of(self, client_key: ClientKey) -> int:
+        """The number of the session with that key."""
+        return self._sessions.get(client_key, NOBODY)
+
+    def changed(self) -> None:
+        """The canister ran: its queues may have grown."""
+        for gateway in self.gateways:
+            gateway.polling.wake()
+
+    def refused(self, session: int, why: str) -> None:
+        """A relayed call came to nothing. The gateway logs it; no client is told."""
+        name = "a session that is no more" if session == NOBODY else f"session {session + 1}"
+        self.log.write("gateway", "error", f"Error relaying envelope to canister: {why} ({name})", session=session)
