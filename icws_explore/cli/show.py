@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import click
 
@@ -24,6 +23,7 @@ Examples:
   icws show session.icws --where 'kind == "ack" and direction == "in"'
   icws show session.icws --where 'size > 1000 or kind in ("close", "malformed")' --json
   icws show session.icws --frame 3
+  icws show session.icws --frame 3 --all
 
 \b
 An expression knows frame, t, elapsed, direction, kind, sequence_num, size, summary and session.
@@ -33,15 +33,16 @@ Kinds: handshake open_request message keep_alive open ack close app malformed co
 @click.argument("file", type=click.Path())
 @click.option("--frame", "number", type=click.IntRange(0), metavar="N", help="Frame N in full, every layer.")
 @click.option("--where", "expression", metavar="EXPR", help="Only the frames for which EXPR is true.")
+@click.option("--all", "every_byte", is_flag=True, help="With --frame: every byte, lengths and type tables too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a frame.")
-def command(file: str, number: int | None, expression: str | None, as_json: bool) -> int:
+def command(file: str, number: int | None, expression: str | None, every_byte: bool, as_json: bool) -> int:
     """List the frames of FILE, or show one in full."""
     wanted = compile_filter(expression) if expression else None
     capture = load(file)
     for text in capture.notes:
         note(text)
     if number is not None:
-        return _show_one(capture, number, as_json)
+        return _show_one(capture, number, every_byte, as_json)
     frames = decode_frames(capture)
     chosen = frames if wanted is None else _only(frames, wanted)
     return _list(capture, chosen, as_json)
@@ -69,27 +70,23 @@ def _list(capture: Capture, frames: Iterable[DecodedFrame], as_json: bool) -> in
     return 0
 
 
-def _show_one(capture: Capture, number: int, as_json: bool) -> int:
-    if number >= len(capture):
-        raise IcwsError(f"there is no frame {number}: the capture holds {_range(capture)}")
-    decoded = decode_frame(capture[number], number=number, app_type=application_type(capture))
-    if as_json:
-        json_line(_full(decoded, capture))
-    else:
-        from icws_explore.views.text import frame_detail_lines
-
-        for line in frame_detail_lines(decoded, width=width()):
-            show(line)
-    return 1 if decoded.kind == "malformed" else 0
-
-
-def _full(decoded: DecodedFrame, capture: Capture) -> dict[str, Any]:
-    """One frame as design.md has it: the leaves of ``fields`` tile the frame's bytes."""
+def _show_one(capture: Capture, number: int, every_byte: bool, as_json: bool) -> int:
     from icws_explore.analysis.annotate import annotate_frame
 
-    root = annotate_frame(decoded.frame, app_type=application_type(capture))
-    fields = [node.to_json() for node in root.walk()]
-    return {"frame": decoded.number, "kind": decoded.kind, "size": decoded.size, "fields": fields}
+    if number >= len(capture):
+        raise IcwsError(f"there is no frame {number}: the capture holds {_range(capture)}")
+    app_type = application_type(capture)
+    decoded = decode_frame(capture[number], number=number, app_type=app_type)
+    root = annotate_frame(decoded.frame, app_type=app_type)
+    if as_json:
+        fields = [node.to_json() for node in root.walk()]
+        json_line({"frame": number, "kind": decoded.kind, "size": decoded.size, "fields": fields})
+    else:
+        from icws_explore.views.annotated_text import annotated_frame_lines
+
+        for line in annotated_frame_lines(decoded, root, width=width(), every_byte=every_byte):
+            show(line)
+    return 1 if decoded.kind == "malformed" else 0
 
 
 def _range(capture: Capture) -> str:

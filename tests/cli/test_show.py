@@ -41,6 +41,10 @@ class TestOneFrame:
         for word in ("ws_open", "ingress_expiry", "gateway_principal", "sender"):
             assert word in icws.out
 
+    def test_every_byte_on_demand(self, icws, recorded):
+        assert icws("show", recorded, "--frame", 1, "--all").code == 0
+        assert "hash of the name client_nonce" in icws.out
+
     def test_as_json_its_leaves_tile_it(self, icws, recorded):
         for number, frame in enumerate(load(recorded).frames):
             shown = json.loads(icws("show", recorded, "--frame", number, "--json").out)

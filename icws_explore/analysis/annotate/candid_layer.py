@@ -133,6 +133,8 @@ class _Message:
         first, _, rest = part.path.partition(".")
         if first in _HEAD or is_part:
             return part_meaning(part)
+        if first == "1" and not rest and self.reading.wraps_content:
+            return "not read: only its declared type says something, that of the application's messages"
         explain = protocol_meaning if self.reading.of_protocol else app_meaning
         return explain(rest.rpartition(".")[2], part, self.layers.context) or part.meaning
 

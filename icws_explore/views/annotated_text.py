@@ -1,0 +1,217 @@
+"""A frame's annotated tree as text: offset, size, first bytes, and what they say, in 80 columns.
+
+One line a field. How a value is written (names of fields, heads, lengths, type tables) is left out
+unless every byte is asked for; then each line is a leaf or what holds it, and the leaves tile the frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from icws_explore.analysis.annotate import Node
+from icws_explore.analysis.decode import DecodedFrame
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.envelope import Envelope
+from icws_explore.protocol.errors import IcwsError
+from icws_explore.protocol.principal import Principal
+
+from .facts import Fact
+from .fields import time_text
+from .kinds import LOOKS
+from .rows import one_line
+from .text import WIDTH, facts_lines, wrap_cells
+
+MAX_BYTES: Final = 6  # of a field in the column of bytes
+MAX_VALUE: Final = 160  # characters of a value
+MAX_LINES: Final = 2_000  # a frame of the protocol has some hundred
+MAX_INDENT: Final = 24  # cells
+_BYTES_WIDTH: Final = 2 * MAX_BYTES + 1
+
+
+def annotated_frame_lines(
+    decoded: DecodedFrame, root: Node, *, width: int = WIDTH, every_byte: bool = False
+) -> Iterator[Text]:
+    """One frame in full: what it is in a few lines, then its tree."""
+    look = LOOKS[decoded.kind]
+    yield Text(f"frame {decoded.number} ", style="bold").append(f"{look.glyph} {decoded.kind}", style=look.terminal)
+    yield from facts_lines(_facts(decoded), width=width)
+    if decoded.frame.data:
+        yield Text()
+        yield from annotated_lines(root, decoded.frame.data, width=width, every_byte=every_byte)
+
+
+def _facts(decoded: DecodedFrame) -> list[Fact]:
+    frame = decoded.frame
+    way = "the client sent it" if frame.direction == "out" else "the client received it"
+    facts = [
+        Fact("what", one_line(decoded.summary) or "nothing", "bad" if decoded.error else ""),
+        Fact("when", f"{time_text(round(frame.t * NS_PER_S))}, {way}"),
+        Fact("size", f"{decoded.size} bytes, WebSocket {frame.op}"),
+    ]
+    if decoded.sequence_num is not None:
+        facts.insert(1, Fact("sequence", str(decoded.sequence_num)))
+    if frame.session is not None:
+        facts.append(Fact("session", one_line(frame.session)))
+    if decoded.envelope is not None:
+        facts.append(_request_id(decoded.envelope))
+    return facts
+
+
+def _request_id(envelope: Envelope) -> Fact:
+    try:
+        return Fact("request id", f"0x{envelope.request_id.hex()}, computed from the content; this is signed")
+    except IcwsError as error:
+        return Fact("request id", f"cannot be computed: {one_line(str(error))}", "bad")
+
+
+def annotated_lines(root: Node, data: bytes, *, width: int = WIDTH, every_byte: bool = False) -> Iterator[Text]:
+    """The tree of the frame ``data``; with ``every_byte`` every leaf has its line."""
+    yield Text(f"{'offset':>7} {'size':>5}  {'bytes':<{_BYTES_WIDTH}}  field", style="bold")
+    for number, (node, depth) in enumerate(_shown(root, every_byte)):
+        if number == MAX_LINES:
+            yield Text("… and more: `icws show --frame N --json` has all of it", style="italic")
+            break
+        yield from _lines(node, depth, data, width)
+    fault = root.first_fault()
+    if fault is not None:
+        body = f"first fault at byte {fault.fault_offset}, in {one_line(fault.path) or 'the frame'}: "
+        yield from _hang(Text("! ", style="bold red"), body + one_line(fault.fault or ""), width, "bold red")
+
+
+def annotated_text(root: Node, data: bytes, *, width: int = WIDTH, every_byte: bool = False) -> str:
+    return "\n".join(line.plain for line in annotated_lines(root, data, width=width, every_byte=every_byte))
+
+
+def _shown(root: Node, every_byte: bool) -> Iterator[tuple[Node, int]]:
+    """The nodes that have a line, with their depth; one that only wraps another has none."""
+    todo = [(node, "", 0) for node in reversed(root.children)] or [(root, "frame", 0)]
+    while todo:
+        node, above, depth = todo.pop()
+        wraps = bool(node.children) and (not node.path or (not every_byte and _is_inner(node, above)))
+        if not wraps and (every_byte or not _is_writing(node)):
+            yield node, depth
+            depth += 1
+        if every_byte or not (node.type in _WHOLE or _is_blob_of_bytes(node)):
+            todo.extend((child, node.path, depth) for child in reversed(node.children))
+
+
+_HEADS: Final = ("type table", "types of the values")
+_WHOLE: Final = ("text", "principal", *_HEADS)
+_TURNS: Final = ("fork", "labeled", "leaf", "pruned")
+_ALWAYS: Final = ("tag 55799", "rest", "unread", "type table")
+
+
+def _is_writing(node: Node) -> bool:
+    """Whether it tells how something is written, and nothing that a reader of values would miss."""
+    if node.fault or node.type in _ALWAYS or node.path.endswith((":rest", ":value", ".unread")):
+        return False
+    return ":" in node.path
+
+
+def _is_inner(node: Node, above: str) -> bool:
+    """What is in a field that has a line already, and the turns of a hash tree."""
+    return node.path == above or node.type in _TURNS or node.path.endswith(":value")
+
+
+def _is_blob_of_bytes(node: Node) -> bool:
+    """A blob with nothing in it that is told apart."""
+    return node.type.startswith("blob") and [child.type for child in node.children] == ["count", "bytes"]
+
+
+def _lines(node: Node, depth: int, data: bytes, width: int) -> Iterator[Text]:
+    indent = " " * min(2 * depth, MAX_INDENT)
+    size = node.end - node.start
+    head = Text(f"{node.start:>7} {size:>5}  ", style="bright_black")
+    head.append(f"{_bytes(data, node):<{_BYTES_WIDTH}}  ", style="default")
+    head.append(f"{indent}{one_line(_name(node))}", style="cyan" if not node.fault else "bold red")
+    body = _body(node)
+    if not body:
+        yield from _cut(head, width)
+        return
+    head.append(" ")
+    yield from _hang(head, body, width, "default", indent=23 + _BYTES_WIDTH - 6 + len(indent))
+
+
+def _name(node: Node) -> str:
+    """The last step of the path, the whole of it where the steps above have no line."""
+    if not node.path:
+        return "frame"
+    step = node.path.rpartition(".")[2]
+    if "tree" in node.path.partition(":")[0].split("."):
+        return _in_tree(node.path)
+    return "value" if step.endswith(":value") else step.lstrip(":").replace(":", " ")
+
+
+def _in_tree(path: str) -> str:
+    """A path within a hash tree without the turns: ``canister/bnz7o…-cai/certified_data``."""
+    below = path.rpartition("tree.")[2].partition(":")[0]
+    steps = [step for step in below.split(".") if step not in ("left", "right", "leaf")]
+    if steps[-1:] == ["pruned"]:
+        return "pruned"
+    return "/".join(step if len(step) <= 24 else f"{step[:5]}…{step[-4:]}" for step in steps) or "leaf"
+
+
+def _body(node: Node) -> str:
+    parts = [] if node.value is None or (node.children and not _says_itself(node)) else [_value(node.value)]
+    if node.children and node.type not in ("text", "principal"):
+        parts.insert(0, f"({one_line(_brief(node.type))})")
+    if node.meaning and not (node.children and node.type in _HEADS):
+        parts.append(one_line(node.meaning))
+    if node.fault:
+        parts.append(f"✗ {one_line(node.fault)}")
+    return "  ".join(parts)
+
+
+def _says_itself(node: Node) -> bool:
+    return node.type in ("text", "principal") or _is_blob_of_bytes(node)
+
+
+def _brief(kind: str) -> str:
+    return kind.split(" {", maxsplit=1)[0] if " {" in kind else kind
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bytes):
+        text = f"{len(value)} bytes" if len(value) > MAX_BYTES else f"0x{value.hex()}"
+    elif isinstance(value, str):
+        text = repr(value)
+    elif isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, Principal):
+        text = value.text
+    else:
+        text = str(value)
+    text = one_line(text)
+    return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
+
+
+def _bytes(data: bytes, node: Node) -> str:
+    shown = data[node.start : min(node.end, node.start + MAX_BYTES)].hex()
+    return shown + ("…" if node.end - node.start > MAX_BYTES else "")
+
+
+def _cut(line: Text, width: int) -> Iterable[Text]:
+    line.truncate(width, overflow="ellipsis")
+    line.rstrip()
+    return (line,)
+
+
+def _hang(head: Text, body: str, width: int, style: str, *, indent: int | None = None) -> Iterator[Text]:
+    """``body`` behind ``head``, going on below it; a head that leaves no room has a line of its own."""
+    margin = cell_len(head.plain) if indent is None else indent
+    room = width - cell_len(head.plain)
+    if room < 16:
+        yield from _cut(head, width)
+        head, room = Text(" " * margin), width - margin
+    first, *_ = wrap_cells(body, max(10, room))
+    line = head.copy()
+    line.append(first, style=style)
+    line.rstrip()
+    yield line
+    rest = body[len(first) :].lstrip()
+    for part in wrap_cells(rest, max(10, width - margin)) if rest else ():
+        yield Text(" " * margin + part, style=style)
