@@ -18,6 +18,7 @@ from icws_explore.protocol.principal import Principal
 
 from .decode import DecodedFrame, application_type, decode_frame, decode_frames
 from .table import Summary, frame_table, summarise
+from .timing import Timing
 from .verify import Verdicts, verify_capture
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class Recording:
         """The session in numbers; certificates are counted when the root key is known."""
         verdicts = self.verify() if self.raw.info.root_key is not None else Verdicts()
         return summarise(list(self), verdicts)
+
+    def timing(self, *, session: str | None = None) -> Timing:
+        """Its timing as tables: messages, acks, keep-alives, opens, certificates, skew; of all sessions or one."""
+        return Timing(self.raw, session=session)
 
     def session(self, session_id: str | None) -> Recording:
         """One session of a capture that holds several."""
