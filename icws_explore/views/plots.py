@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from . import sequence_plot
+from icws_explore.analysis.instants import SessionInstants
+from icws_explore.analysis.keep_alives import KEEP_ALIVE_LIMIT_S
+from icws_explore.analysis.timing import Timing
+from icws_explore.capture import Capture
+from icws_explore.protocol.constants import ACK_INTERVAL_MS
+
+from . import ack_age_plot, keep_alive_plot, sequence_plot
 from . import timeline as timeline_plot
 from .figure import SessionFigure
 from .subject import Subject, capture_of
 
-__all__ = ["SessionFigure", "sequences", "timing"]
+__all__ = ["SessionFigure", "ack_age", "keep_alives", "sequences", "timing"]
 
 
 def timing(subject: Subject, *, session: str | None = None) -> SessionFigure:
@@ -21,3 +27,24 @@ def timing(subject: Subject, *, session: str | None = None) -> SessionFigure:
 def sequences(subject: Subject, *, session: str | None = None) -> SessionFigure:
     """The sequence numbers of both directions over time, and what each ack covers. Arguments as of `timing`."""
     return sequence_plot.sequences(capture_of(subject), session=session)
+
+
+def ack_age(subject: Subject, *, session: str | None = None) -> SessionFigure:
+    """How old the oldest message is that waits for an ack, and the client's one ack timer: two saw-teeth, in seconds.
+
+    Both against the ack interval and the 30 s more after which the client gives up. Arguments as of `timing`.
+    """
+    capture = capture_of(subject)
+    return ack_age_plot.ack_age(capture, _instants(capture, session))
+
+
+def keep_alives(subject: Subject, *, session: str | None = None, limit_s: float = KEEP_ALIVE_LIMIT_S) -> SessionFigure:
+    """Each ack's window for the keep-alive, by the canister's clock. ``limit_s`` is its time-out, in seconds."""
+    capture = capture_of(subject)
+    return keep_alive_plot.keep_alive_windows(capture, _instants(capture, session), limit_s=limit_s)
+
+
+def _instants(capture: Capture, session: str | None) -> SessionInstants:
+    """The named session of a capture, else the first; an empty one where there is none."""
+    found = Timing(capture, session=session).sessions
+    return found[0] if found else SessionInstants(session, ACK_INTERVAL_MS / 1000)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from icws_explore.views.ack_age_plot import ack_age
+from support.overlaps import beyond_the_paper, overlapping, words
+from support.session_captures import healthy
+from support.timing_captures import ALL, only, two_hours, unacked
+
+
+def draw(make: Any) -> Any:
+    capture = make()
+    return ack_age(capture, only(capture))
+
+
+@pytest.mark.parametrize("make", ALL)
+class TestAnyCapture:
+    def test_no_words_lie_on_each_other_or_leave_the_paper(self, make: Any) -> None:
+        figure = draw(make)
+        assert overlapping(figure) == []
+        assert beyond_the_paper(figure) == []
+
+    def test_each_limit_is_written_in_seconds(self, make: Any) -> None:
+        texts = [text for text, _ in words(draw(make))]
+        assert texts.count("300 s: the ack is due") == 2
+        assert texts.count("330 s: the client gives up") == 2
+
+
+class TestAges:
+    def test_are_written_at_each_ack_while_there_is_room(self) -> None:
+        assert {"208.4 s", "300.4 s", "300.1 s"} <= {text for text, _ in words(draw(healthy))}
+        assert not any(text.startswith("270.") for text, _ in words(draw(two_hours)))
+
+
+class TestTimer:
+    def test_begins_at_nought_again_at_every_ack(self) -> None:
+        marks = [line for line in draw(healthy).axes[1].lines if line.get_label() == "restarted by an ack"]
+        assert [round(float(x), 1) for x in marks[0].get_xdata()] == [212.4, 512.9, 813.1]
+        assert {float(y) for y in marks[0].get_ydata()} == {0.0}
+
+    def test_says_that_it_expired(self) -> None:
+        assert "the ack timer: expired at 335.0 s" in [text for text, _ in words(draw(unacked))]
