@@ -56,6 +56,19 @@ def work_of(call: Callable[[], Any]) -> int:
     return count
 
 
+def with_little_stack(call: Callable[[], Any], frames: int = 60) -> Any:
+    """What ``call`` gives where only about ``frames`` nested calls are left to it."""
+    used = 0
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame, used = frame.f_back, used + 1
+
+    def deeper(levels: int) -> Any:
+        return call() if levels == 0 else deeper(levels - 1)
+
+    return deeper(sys.getrecursionlimit() - used - frames)
+
+
 principals = st.binary(max_size=29).map(Principal)
 texts = st.text(max_size=20)
 labels = st.one_of(

@@ -12,7 +12,7 @@ from typing import Final
 
 from .annotate_head import HeadWalk
 from .annotate_values import ValueWalk
-from .decode import refusal
+from .decode import STACK_USED_UP, refusal
 from .names import names_of
 from .node import Node
 from .plan import Plan
@@ -57,7 +57,7 @@ def annotate(
     except Fault as fault:
         _close(root, at, fault.reason, fault.offset)
     except RecursionError:
-        _close(root, at, "nested too deep for the stack that is left", reader.pos)
+        _close(root, at, STACK_USED_UP, reader.pos)
     else:
         if types is not None:
             _judge(root, data, types)

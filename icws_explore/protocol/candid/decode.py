@@ -17,7 +17,7 @@ from .reader import Fault, Reader
 from .text import brief_text
 from .types import Type, takes_null
 
-_STACK: Final = "is nested too deep for the stack that is left"
+STACK_USED_UP: Final = "is nested too deep for the stack that is left"
 
 
 def decode(data: bytes, types: Sequence[Type] | None = None, *, names: Mapping[int, str] | None = None) -> list[Any]:
@@ -52,7 +52,7 @@ def refusal(data: bytes, types: Sequence[Type]) -> Fault | None:
     except Fault as fault:
         return fault
     except RecursionError:
-        return Fault(_STACK, reader.pos)
+        return Fault(STACK_USED_UP, reader.pos)
     return None
 
 
@@ -107,4 +107,4 @@ class _Border:
             what = f"Candid value {_path_text(error.path)}" if error.path else "Candid"
             raise CandidError(what, error.reason, error.offset) from None
         if isinstance(error, RecursionError):
-            raise CandidError("Candid", _STACK, self._reader.pos) from None
+            raise CandidError("Candid", STACK_USED_UP, self._reader.pos) from None

@@ -20,7 +20,7 @@ from .types import Func, Opt, Service, Type, resolve
 
 if TYPE_CHECKING:
     from lark import Lark
-    from lark.exceptions import UnexpectedInput
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 MAX_DID_SIZE: Final = 1 << 18  # characters
 _COMMENT_OR_TEXT: Final = re.compile(r'"(?:\\.|[^"\\\n])*"?|//[^\n]*|/\*')
@@ -77,8 +77,7 @@ class DidFile:
 def parse_did(text: str) -> DidFile:
     """The .did text as types and methods. Raises DidError with line and column."""
     did = _parse(text, "did")
-    if not isinstance(did, DidFile):
-        raise DidError("is a type, not a .did file")
+    assert isinstance(did, DidFile)  # the grammar's start symbol says so
     return did
 
 
@@ -97,13 +96,13 @@ def parse_type(text: str) -> Type:
 
 
 def _parse(text: str, start: str) -> DidFile | Type:
-    from lark.exceptions import UnexpectedInput
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
     if len(text) > MAX_DID_SIZE:
         raise DidError(f"the text has {len(text)} characters, more than {MAX_DID_SIZE}")
     try:
         tree = _parser().parse(blank_comments(text), start=start)
-    except UnexpectedInput as error:
+    except (UnexpectedToken, UnexpectedCharacters) as error:
         raise _syntax_error(error) from None
     result = Builder().build(tree)
     if isinstance(result, Type):
@@ -149,19 +148,17 @@ def _place(text: str, offset: int) -> tuple[int, int]:
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
-def _syntax_error(error: UnexpectedInput) -> DidError:
-    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+def _syntax_error(error: UnexpectedToken | UnexpectedCharacters) -> DidError:
+    from lark.exceptions import UnexpectedToken
 
     if isinstance(error, UnexpectedToken):
         expected = error.accepts or error.expected
         found = "the end of the text" if error.token.type == "$END" else repr(str(error.token)[:40])
-    elif isinstance(error, UnexpectedCharacters):
+    else:
         expected = error.allowed or set()
         found = repr(error.char)
         if error.char == '"':
             return DidError("the quoted text that begins here has no end on its line", error.line, error.column)
-    else:
-        return DidError("ends too early")
     words = sorted({TERMINAL_NAMES.get(name, name) for name in expected})
     line, column = (error.line, error.column) if error.line > 0 else (None, None)
     return DidError(f"{found} is not expected here, but {_one_of(words)}", line, column)

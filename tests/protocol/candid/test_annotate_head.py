@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import pytest
+
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import annotate, parse_type
 from icws_explore.protocol.candid.header import unsigned
+from icws_explore.protocol.candid.table import MAX_ARGS, MAX_TABLE
+from icws_explore.protocol.errors import CandidError
 from support.candid_cases import didl
 
 
@@ -18,6 +22,19 @@ class TestDefinitions:
             assert leaves[path] == value, path
         future = annotate(didl("01 67 03'ABC' 01 00 02 00'xy'"))
         assert future.find("0").value == b"xy"  # type: ignore[union-attr]  # it is there
+
+
+class TestLimits:
+    def test_of_the_table_and_of_the_arguments(self) -> None:
+        for data in (
+            b"DIDL" + unsigned(MAX_TABLE + 1) + b"\x6e\x7f" * (MAX_TABLE + 1) + b"\x00",
+            b"DIDL\x00" + unsigned(MAX_ARGS + 1) + b"\x7f" * (MAX_ARGS + 1),
+        ):
+            fault = annotate(data).first_fault()
+            assert fault is not None
+            with pytest.raises(CandidError) as caught:
+                candid.decode(data)
+            assert (fault.fault, fault.fault_at) == (caught.value.reason, caught.value.offset)
 
 
 class TestSummingUp:

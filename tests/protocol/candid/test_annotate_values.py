@@ -36,6 +36,13 @@ class TestParts:
         assert {leaf.path: leaf.value for leaf in root.leaves() if leaf.path[0].isdigit()} == leaves
 
 
+class TestFaults:
+    def test_a_case_that_is_not_there(self) -> None:
+        fault = annotate(didl("01 6b 01 61 7f 01 00 01")).first_fault()
+        assert fault is not None
+        assert (fault.path, fault.fault) == ("0.unread", "case 1 of a variant that has 1")
+
+
 class TestSummingUp:
     """What there is no room for is still read and checked."""
 

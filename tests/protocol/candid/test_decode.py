@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -10,13 +9,14 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from icws_explore.protocol import candid
-from icws_explore.protocol.candid import BLOB, BOOL, NAT, TEXT, Field, Opt, Record, Vec, parse_type
+from icws_explore.protocol.candid import BLOB, BOOL, NAT, TEXT, Field, Opt, Record, Vec, annotate, parse_type
+from icws_explore.protocol.candid.decode import refusal
 from icws_explore.protocol.candid.header import signed, unsigned
 from icws_explore.protocol.candid.names import inner_types
 from icws_explore.protocol.candid.reader import VALUES_FREE
 from icws_explore.protocol.errors import CandidError
 from icws_explore.protocol.principal import Principal
-from support.candid_cases import didl, finite_types, typed_values, types, work_of
+from support.candid_cases import didl, finite_types, typed_values, types, with_little_stack, work_of
 
 SERVICE_MESSAGE = parse_type(
     """
@@ -279,15 +279,12 @@ class TestHostileInput:
     def test_a_stack_that_is_nearly_used_up(self) -> None:
         data = didl("02 6e 01 6c 01 00 00 01 00" + "01" * 120 + "00")
         assert candid.decode(data)
-
-        def deeper(levels: int) -> Any:
-            return candid.decode(data) if levels == 0 else deeper(levels - 1)
-
-        frame, used = sys._getframe(), 0
-        while frame is not None:
-            frame, used = frame.f_back, used + 1  # type: ignore[assignment]  # None ends it
         with pytest.raises(CandidError, match="nested too deep for the stack that is left"):
-            deeper(sys.getrecursionlimit() - used - 60)
+            with_little_stack(lambda: candid.decode(data))
+        expected = [candid.parse_type("type L = opt record { L }")]
+        fault = with_little_stack(lambda: annotate(data, expected)).first_fault()
+        assert fault.fault == "is nested too deep for the stack that is left"
+        assert with_little_stack(lambda: refusal(data, expected)).reason == fault.fault
 
     def test_a_blob_costs_nothing_for_its_bytes(self) -> None:
         small, large = (candid.encode([BLOB], [bytes(size)]) for size in (1000, 400_000))

@@ -7,7 +7,7 @@ import pytest
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import BLOB, BOOL, NAT, TEXT, Opt, parse_type
 from icws_explore.protocol.errors import ValueMismatchError
-from support.candid_cases import didl, work_of
+from support.candid_cases import didl, with_little_stack, work_of
 
 
 class TestMessages:
@@ -57,6 +57,16 @@ class TestPaths:
     def test_begin_with_the_argument_where_there_are_several(self) -> None:
         with pytest.raises(ValueMismatchError, match="1: text takes a str, not int"):
             candid.encode([TEXT, TEXT], ["a", 5])
+
+
+class TestStack:
+    def test_that_is_nearly_used_up(self) -> None:
+        value: Any = None
+        for _ in range(120):
+            value = {"head": 1, "tail": value}
+        assert candid.encode([TestBounds.LIST], [value])
+        with pytest.raises(ValueMismatchError, match="nested too deep for the stack that is left"):
+            with_little_stack(lambda: candid.encode([TestBounds.LIST], [value]))
 
 
 class TestBounds:

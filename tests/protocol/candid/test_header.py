@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import Future, Opt, Ref, parse_type
@@ -57,9 +58,16 @@ class TestTable:
     def test_holds_each_type_once(self, text: str, entries: int) -> None:
         assert header([parse_type(text)])[4] == entries
 
-    @given(types)
-    def test_is_read_back_as_the_same_type(self, type_: candid.Type) -> None:
-        table = read_table(Reader(header([type_])))
+    def test_inner_first_is_the_order_of_the_javascript_library(self) -> None:
+        # @dfinity/candid gives a type its index after those inside it; a recursive one when it is left.
+        types = [parse_type("opt record { vec nat }")]
+        assert header(types, inner_first=True) == didl("03 6d 7d 6c 01 00 00 6e 01 01 02")
+        assert header(types) == didl("03 6e 01 6c 01 00 02 6d 7d 01 00")
+        assert header([parse_type("nat")], inner_first=True) == didl("00 01 7d")
+
+    @given(types, st.booleans())
+    def test_is_read_back_as_the_same_type(self, type_: candid.Type, inner_first: bool) -> None:
+        table = read_table(Reader(header([type_], inner_first=inner_first)))
         assert candid.same_type(table.type(table.args[0], {}), type_)
 
 
@@ -71,3 +79,5 @@ class TestRefusals:
     def test_types_of_the_future(self) -> None:
         with pytest.raises(DidError, match="a future type cannot be encoded"):
             header([Opt(Future(-25))])
+        with pytest.raises(DidError, match="a future type cannot be encoded"):
+            header([Opt(Future(-25))], inner_first=True)

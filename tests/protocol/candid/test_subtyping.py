@@ -100,7 +100,8 @@ class TestSameType:
         ("one", "other"),
         [("nat", "int"), ("opt nat", "vec nat"), ("record { a : nat }", "variant { a : nat }"),
          ("record { a : nat }", "record { a : nat; b : nat }"), ("func () -> ()", "func () -> () query"),
-         ("func (nat) -> ()", "func () -> (nat)"), ("func (nat) -> ()", "func () -> ()"),
+         ("func (nat) -> ()", "func () -> (nat)"), ("func () -> (nat)", "func () -> ()"),
+         ("func (nat) -> ()", "func () -> ()"),
          ("service { a : () -> () }", "service { b : () -> () }"), ("opt opt nat", VEC)],
     )  # fmt: skip
     def test_meaning_does(self, one: str, other: str) -> None:

@@ -106,6 +106,10 @@ class TestNames:
         env["opt"] = Opt(Ref("opt", env))
         assert same_type(parse_type(type_text(Ref("opt", env))), env["opt"])
 
+    def test_of_methods(self) -> None:
+        did = candid.parse_did("type F = func (S) -> (); type S = service { m : F; n : () -> () }")
+        assert type_text(did.types["S"]) == "type F = func (S) -> (); type S = service { m : F; n : () -> () };"
+
     def test_undefined(self) -> None:
         with pytest.raises(DidError, match="the type A is not defined"):
             type_text(Opt(Ref("A", {})))

@@ -8,7 +8,7 @@ import pytest
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import FuncRef, ServiceRef, Some, parse_type
-from icws_explore.protocol.candid.reader import MAX_NUMBER_BYTES
+from icws_explore.protocol.candid.reader import MAX_DEPTH, MAX_NUMBER_BYTES
 from icws_explore.protocol.errors import ValueMismatchError
 from icws_explore.protocol.principal import Principal
 
@@ -109,6 +109,23 @@ class TestWhatIsRefused:
     )
     def test_values(self, type_text: str, value: Any, reason: str) -> None:
         refused(type_text, value, reason)
+
+
+class TestDepth:
+    @pytest.mark.parametrize(
+        ("text", "around"),
+        [
+            ("type T = opt T", Some),
+            ("type T = vec T", lambda inner: [] if inner is None else [inner]),
+            ("type T = record { opt T }", lambda inner: (inner,)),
+            ("type T = variant { a : T; b }", lambda inner: {"a": inner or "b"}),
+        ],
+    )
+    def test_is_limited_for_each_kind(self, text: str, around: Any) -> None:
+        value = None
+        for _ in range(MAX_DEPTH + 1):
+            value = around(value)
+        refused(text, value, f"values are nested more than {MAX_DEPTH} deep")
 
 
 class TestNumbers:
