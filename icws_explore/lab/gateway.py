@@ -165,24 +165,34 @@ class GatewayServer:
     # What the machine asks for
 
     def _carry_out(self, events: list[GatewayEvent]) -> None:
+        closing: asyncio.Task[None] | None = None
         for event in events:
             match event:
                 case SendToClient(session, data):
                     self._deliver(session, self.faults.relay("down", data))
                 case DropClient(session, code):
-                    if (connection := self._connections.get(session)) is not None:
-                        connection.drop(code)
+                    self._drop(session, code, closing)
                 case RelayCall():
                     self._relay(event)
                 case Poll():
                     self._poll(event)
                 case CallClose():
                     relays = list(self._relays.values()) if self.ordered else []
-                    self._hold(self._call_close(event, relays))
+                    closing = self._hold(self._call_close(event, relays))
                 case Log(text, level):
                     if level != "trace":
                         self._note(level, text)
         self._wake.set()
+
+    def _drop(self, session: SessionId, code: int | None, closing: asyncio.Task[None] | None) -> None:
+        """End a connection; behind a ws_close when that has ended, as the real gateway's task does."""
+        connection = self._connections.get(session)
+        if connection is None:
+            return
+        if closing is None:
+            connection.drop(code)
+        else:
+            closing.add_done_callback(lambda _: connection.drop(code))
 
     def _deliver(self, session: SessionId, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:

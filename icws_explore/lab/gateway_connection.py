@@ -61,7 +61,6 @@ class GatewayConnection(ServerConnection):
     def send_data(self) -> None:
         if self.protocol.close_rcvd is not None and self.protocol.close_rcvd_then_sent:
             self.protocol.data_to_send()  # the close frame that the real gateway has no time to send
-            self.transport.close()
             return
         super().send_data()
 

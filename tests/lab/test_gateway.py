@@ -142,6 +142,7 @@ class TestEnds:
             await client.open()
             await client.socket.close(1000)
             assert client.socket.close_code == 1006
+            assert client.key not in [each.key for each in lab.canister().clients]  # ws_close came first
 
     async def test_a_canister_without_the_method_takes_all_its_sessions_along(self, lab: Lab) -> None:
         absent = lab.add_canister("echo")

@@ -14,7 +14,7 @@ from support.lab_requests import PATIENCE_S, eventually
 
 
 class Listener:
-    """A server that keeps what it hears and does as it is told, ``late`` after the first frames have come."""
+    """A server that keeps what it hears, from when it ``listens``, and ends the connection at a close frame."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[FrameKind, bytes]] = []
@@ -26,8 +26,13 @@ class Listener:
         assert isinstance(connection, GatewayConnection)
         self.connection = connection
         await self.listens.wait()
-        connection.listen(lambda kind, data: self.heard.append((kind, data)))
+        connection.listen(self.hear)
         await connection.wait_closed()
+
+    def hear(self, kind: FrameKind, data: bytes) -> None:
+        self.heard.append((kind, data))
+        if kind == "close":
+            self.open.drop(1006)
 
     @property
     def open(self) -> GatewayConnection:
