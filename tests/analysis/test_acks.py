@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from icws_explore.analysis.acks import ack_interval, ack_table
 from icws_explore.analysis.instants import Received, SessionInstants
 from support.session_captures import healthy
