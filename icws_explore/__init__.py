@@ -21,22 +21,39 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .analysis.recording import Recording, load
     from .lab import Lab
+    from .lab.simulator import Network, simulate
     from .live.connect import connect
     from .live.session import Session
+    from .live.tap import Tap
     from .protocol.errors import IcwsError
     from .protocol.principal import Principal
     from .views import plots
 
-__all__ = ["IcwsError", "Lab", "Principal", "Recording", "Session", "connect", "load", "plots"]
+__all__ = [
+    "IcwsError",
+    "Lab",
+    "Network",
+    "Principal",
+    "Recording",
+    "Session",
+    "Tap",
+    "connect",
+    "load",
+    "plots",
+    "simulate",
+]
 
 _HOME = {
     "IcwsError": "protocol.errors",
     "Lab": "lab",
+    "Network": "lab.simulator",
     "Principal": "protocol.principal",
     "Recording": "analysis.recording",
     "Session": "live.session",
+    "Tap": "live.tap",
     "connect": "live.connect",
     "load": "analysis.recording",
+    "simulate": "lab.simulator",
 }
 _MODULES = {"plots": "views.plots"}
 

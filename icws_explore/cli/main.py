@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "demo": ("demo", "A whole session on an embedded network: opened, verified, timed, reported."),
     "lab": ("lab", "An embedded network to play with: replica, canister, gateway."),
     "open": ("open_session", "A live session with a canister; frames appear as they pass."),
+    "tap": ("tap", "A proxy between a dapp and its gateway that records every session."),
+    "simulate": ("simulate", "Hours of sessions in seconds, under a virtual clock."),
     "show": ("show", "The frames of a capture, or one frame in full."),
     "verify": ("verify", "Every canister message of a capture, proof by proof."),
 }

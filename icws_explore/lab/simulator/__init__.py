@@ -6,7 +6,7 @@ from .delays import Constant, Delay, Exponential, LogNormal, Sampled, Uniform
 from .faults import SimulatorFaults
 from .network import Network
 from .scripts import Chat, Echo, Pong, Script
-from .simulate import Simulation, simulate
+from .simulation import Simulation, simulate
 from .truth import MessageTruth, SessionTruth, Truth
 
 __all__ = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -61,6 +62,7 @@ class SimClient:
         self.close_code: int | None = None
         self.close_reason = ""
         self.opened_ns: int | None = None
+        self.counts: Counter[type] = Counter()  # the machine's events, by class
         self._world = world
         self._timeline = world.timeline
         self._label = world.label(number)
@@ -145,6 +147,7 @@ class SimClient:
 
     def _act(self, events: list[Event]) -> None:
         for event in events:
+            self.counts[type(event)] += 1
             match event:
                 case SendFrame(data):
                     self._world.trail.sent.append((self.number, self._timeline.now_ns, data))

@@ -34,6 +34,7 @@ from .durations import duration_ns
 from .faults import honest
 from .network import Network
 from .scripts import Script, script_for
+from .summary import SimulationSummary, summary_of
 from .timeline import VIRTUAL
 from .truth import Truth, tell
 from .world import World
@@ -55,6 +56,11 @@ class Simulation(Recording):
     def truth(self) -> Truth:
         """Every message with all its stations in true time; put together when first asked for."""
         return tell(self.world.trail, self.world.clients, [self.world.label(c.number) for c in self.world.clients])
+
+    @property
+    def counts(self) -> SimulationSummary:
+        """All sessions in numbers, without decoding anything."""
+        return summary_of(self.world)
 
     @property
     def log(self) -> list[LabEvent]:
@@ -93,7 +99,7 @@ def simulate(
 
     ::
 
-        s = icws.simulate(app="pingpong", duration="1h", sessions=3, network=icws.SimulatedNetwork(loss=0.01), seed=1)
+        s = icws.simulate(app="pingpong", duration="1h", sessions=3, network=icws.Network(loss=0.01), seed=1)
 
     The machines are those of the live parts; time, keys, nonces and latencies are not real, and follow
     from ``seed`` alone. ``app`` as in `Lab`. ``duration`` is protocol time ("1h", "90s", seconds);

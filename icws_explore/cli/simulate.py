@@ -1,0 +1,198 @@
+"""`icws simulate`: captures from the discrete-event simulator."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from icws_explore.lab.apps import APPS
+from icws_explore.lab.simulator import Delay, Network, Simulation, simulate
+from icws_explore.lab.simulator.delays import delay
+from icws_explore.lab.simulator.durations import duration_ns
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.errors import LabError
+
+from .console import json_line, note
+
+PATIENCE_S: Final = 1.0  # real seconds before progress is shown
+NOTE_EVERY_S: Final = 10.0  # where it is no terminal
+
+
+def _duration(text: str | float) -> float:
+    """Seconds."""
+    try:
+        return duration_ns(text) / NS_PER_S
+    except LabError as error:
+        raise click.BadParameter(str(error), param_hint="--duration") from error
+
+
+def _delay(text: str) -> Delay:
+    """``20`` or ``10-80``, milliseconds."""
+    try:
+        numbers = [float(part) for part in text.split("-")]
+        return delay(numbers if len(numbers) > 1 else numbers[0])
+    except (ValueError, LabError) as error:
+        raise click.BadParameter(f"{text!r} is neither milliseconds nor a range such as 10-80") from error
+
+
+@click.command(
+    "simulate",
+    epilog="""\b
+Examples:
+  icws simulate --duration 1h -o hour.icws
+  icws simulate --app chat --sessions 20 --latency-ms 10-200 --loss 0.01 --seed 7 -o chat.icws.gz
+  icws simulate --ack-interval-ms 120000 --client-ack-interval-ms 60000 -o too_early.icws
+  icws simulate --sessions 1000 --crypto stand-in -o many.icws
+
+The same seed and options give the same file. Milliseconds may be a range: 10-80 is anything
+between, equally likely. Loss delays WebSocket frames (TCP sends them again), loses relayed calls
+and makes polls fail. A capture with stand-in cryptography cannot be verified, and says so.
+""",
+)
+@click.option(
+    "--app", default="pingpong", show_default=True, metavar="NAME|FILE.py", help=f"{', '.join(APPS)}, or a file."
+)
+@click.option("--duration", type=_duration, default="10m", show_default=True, metavar="TIME", help="1h, 90s, 1h30m.")
+@click.option("--sessions", type=click.IntRange(1, 100_000), default=1, show_default=True, metavar="N")
+@click.option(
+    "--latency-ms", type=_delay, default="20", show_default=True, metavar="X", help="Client to gateway, one way."
+)
+@click.option(
+    "--replica-latency-ms", type=_delay, default="5", show_default=True, metavar="X", help="Gateway to replica."
+)
+@click.option(
+    "--update-latency-ms", type=_delay, default="50", show_default=True, metavar="X", help="Until a call runs."
+)
+@click.option("--poll-interval-ms", type=click.IntRange(1), default=100, show_default=True, metavar="N")
+@click.option("--loss", type=click.FloatRange(0, 1), default=0.0, show_default=True, metavar="P", help="Probability.")
+@click.option("--unordered", is_flag=True, help="Relayed calls may overtake each other, as at the real gateway.")
+@click.option("--think-ms", type=_delay, metavar="X", help="Before a client answers. Default: the app's own.")
+@click.option("--ack-interval-ms", type=click.IntRange(1), default=300_000, show_default=True, metavar="N")
+@click.option("--client-ack-interval-ms", type=click.IntRange(1), metavar="N", help="What clients believe it is.")
+@click.option("--keep-alive-timeout-ms", type=click.IntRange(1), default=60_000, show_default=True, metavar="N")
+@click.option(
+    "--skew-ms", type=float, default=0.0, show_default=True, metavar="X", help="Clients' clocks ahead of true time."
+)
+@click.option("--gateways", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N")
+@click.option("--crypto", type=click.Choice(["real", "stand-in"]), default="real", show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, metavar="N")
+@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
+def command(
+    app: str,
+    duration: float,
+    sessions: int,
+    latency_ms: Delay,
+    replica_latency_ms: Delay,
+    update_latency_ms: Delay,
+    poll_interval_ms: int,
+    loss: float,
+    unordered: bool,
+    think_ms: Delay | None,
+    ack_interval_ms: int,
+    client_ack_interval_ms: int | None,
+    keep_alive_timeout_ms: int,
+    skew_ms: float,
+    gateways: int,
+    crypto: Literal["real", "stand-in"],
+    seed: int,
+    out: Path,
+    as_json: bool,
+) -> int:
+    """Simulate sessions with a canister under a virtual clock and write their capture."""
+    network = Network(
+        client_latency_ms=latency_ms,
+        replica_latency_ms=replica_latency_ms,
+        update_latency_ms=update_latency_ms,
+        poll_interval_ms=poll_interval_ms,
+        loss=loss,
+        ordered=not unordered,
+    )
+    began = time.monotonic()
+    with _Progress() as progress:
+        simulation = simulate(
+            app,
+            duration=duration,
+            sessions=sessions,
+            network=network,
+            seed=seed,
+            think_ms=think_ms,
+            ack_interval_ms=ack_interval_ms,
+            client_ack_interval_ms=client_ack_interval_ms,
+            keep_alive_timeout_ms=keep_alive_timeout_ms,
+            skew_ms=skew_ms,
+            gateways=gateways,
+            crypto=crypto,
+            progress=progress,
+        )
+    simulation.save(out)
+    _report(simulation, {"seed": seed, "crypto": crypto, "took_s": round(time.monotonic() - began, 3)}, out, as_json)
+    return 0
+
+
+def _report(simulation: Simulation, facts: dict[str, Any], out: Path, as_json: bool) -> None:
+    counts = simulation.counts
+    if as_json:
+        json_line({"file": str(out), **counts.to_json(), **facts})
+        return
+    ends = ", ".join(f"{count} × {how}" if count > 1 else how for how, count in counts.ended.items())
+    rows = [
+        ("sessions", f"{counts.sessions}, {counts.opened} opened"),
+        ("messages", f"{counts.sent} sent, {counts.received} received"),
+        ("acks", counts.acks),
+        ("keep-alives", counts.keep_alives),
+        ("ended", ends),
+        ("clock", f"virtual: {counts.duration_s:.1f} s in {facts['took_s']:.1f} s, seed {facts['seed']}"),
+        ("cryptography", facts["crypto"]),
+        ("written", f"{out}, {counts.frames} frames"),
+    ]
+    for name, value in rows:
+        click.echo(f"{name:<13} {value}")
+
+
+class _Progress:
+    """Shown once it has taken a second: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._began = self._noted = time.monotonic()
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._tell: Callable[[float], None] = self._draw if sys.stderr.isatty() else self._write
+
+    def __call__(self, part: float) -> None:
+        if time.monotonic() - self._began >= PATIENCE_S:
+            self._tell(part)
+
+    def _draw(self, part: float) -> None:
+        if self._bar is None:
+            columns = (
+                TextColumn("simulating"),
+                BarColumn(),
+                TextColumn("{task.percentage:.0f} %"),
+                TimeRemainingColumn(),
+            )
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("simulating", total=1.0)
+            self._bar.start()
+        self._bar.update(self._task, completed=part)
+
+    def _write(self, part: float) -> None:
+        now = time.monotonic()
+        if self._noted == self._began or now - self._noted >= NOTE_EVERY_S:
+            self._noted = now
+            note(f"simulated {part:.0%} …")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _t: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
