@@ -161,11 +161,6 @@ def _pieces(type_: Type, names: _Written) -> Iterator[str]:
             yield f"reserved /* future type {type_.opcode} */"
 
 
-def func_text(type_: Func) -> str:
-    """``(…) -> (…) query``, without the word func, as methods are written."""
-    return "".join(_signature(type_, None))
-
-
 def _signature(type_: Func, names: _Written) -> Iterator[str]:
     for opening, types in (("(", type_.args), (") -> (", type_.results)):
         yield opening

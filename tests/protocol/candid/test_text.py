@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import (
     Field,
-    Func,
     Future,
     Opt,
     Prim,
@@ -19,7 +18,7 @@ from icws_explore.protocol.candid import (
     type_text,
 )
 from icws_explore.protocol.candid.build import unquoted
-from icws_explore.protocol.candid.text import KEYWORDS, MAX_INLINE, brief_text, func_text, label_text, quoted
+from icws_explore.protocol.candid.text import KEYWORDS, MAX_INLINE, brief_text, label_text, quoted
 from icws_explore.protocol.candid.types import MAX_TYPE_DEPTH
 from icws_explore.protocol.errors import DidError
 from support.candid_cases import LIST_DID, TREE_DID, finite_types, types
@@ -144,11 +143,6 @@ class TestBounds:
 
     def test_of_the_future(self) -> None:
         assert type_text(Future(-25)) == "reserved /* future type -25 */"
-
-
-class TestFuncText:
-    def test_as_in_a_service(self) -> None:
-        assert func_text(Func((candid.NAT,), (candid.TEXT,), ("query",))) == "(nat) -> (text) query"
 
 
 class TestRepr:
