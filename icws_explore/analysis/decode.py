@@ -59,6 +59,12 @@ class DecodedFrame:
         """Bytes of the frame's payload."""
         return len(self.frame.data)
 
+    def as_python(self) -> str:
+        """An expression that rebuilds the frame byte for byte, with the names of `from icws_explore import *`."""
+        from .python_text import frame_text
+
+        return frame_text(self.frame)
+
 
 def application_type(capture: Capture) -> candid.Type | None:
     """The declared type of application messages, or None where the capture names none it can use."""
@@ -82,6 +88,8 @@ def decode_frame(frame: Frame, *, number: int = 0, app_type: candid.Type | None 
     blank = DecodedFrame(number, frame, "malformed", "")
     if frame.op == "close":
         return replace(blank, kind="control", summary=_close_summary(frame))
+    if frame.is_http:
+        return replace(blank, kind="control", summary=_http_summary(frame))
     if frame.op in ("ping", "pong"):
         return replace(blank, kind="control", summary=f"WebSocket {frame.op}, {len(frame.data)} bytes")
     if frame.op == "text":
@@ -161,6 +169,13 @@ def _service_summary(service: ServiceMessage) -> tuple[Kind, str]:
             return "keep_alive", f"the client has received up to {last}"
         case CloseMessage(reason=reason):
             return "close", f"the canister closed: {reason}"
+
+
+def _http_summary(frame: Frame) -> str:
+    """What passed between the gateway and its network; `network_calls` reads the bodies."""
+    if frame.op == "request":
+        return f"the gateway asks the network: {frame.reason}"
+    return f"the network answers HTTP {frame.code}: {frame.reason}"
 
 
 def _close_summary(frame: Frame) -> str:

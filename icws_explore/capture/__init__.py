@@ -2,10 +2,11 @@
 
 from .capture import Capture
 from .file import CaptureWriter, load, save
-from .frame import Direction, Frame, Op
+from .frame import HTTP_OPS, Direction, Frame, Op
 from .info import ClockInfo, Origin, SessionInfo
 
 __all__ = [
+    "HTTP_OPS",
     "Capture",
     "CaptureWriter",
     "ClockInfo",

@@ -32,12 +32,18 @@ class Capture:
 
     @property
     def session_ids(self) -> list[str | None]:
-        """The sessions in order of their first frame; ``[None]`` for a single-session capture."""
-        return list(dict.fromkeys(frame.session for frame in self.frames)) or [None]
+        """The WebSocket sessions in order of their first frame; ``[None]`` for a single-session capture."""
+        return list(dict.fromkeys(frame.session for frame in self.frames if not frame.is_http)) or [None]
 
     def session(self, session_id: str | None) -> Capture:
-        """The frames of one session, under the same configuration."""
-        return Capture(self.info, [f for f in self.frames if f.session == session_id], list(self.notes))
+        """The frames of one WebSocket session, under the same configuration."""
+        frames = [frame for frame in self.frames if frame.session == session_id and not frame.is_http]
+        return Capture(self.info, frames, list(self.notes))
+
+    @property
+    def http(self) -> list[Frame]:
+        """What passed between the gateway and its network, where that was recorded."""
+        return [frame for frame in self.frames if frame.is_http]
 
     @property
     def duration_s(self) -> float:

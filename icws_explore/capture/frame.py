@@ -1,4 +1,4 @@
-"""One WebSocket frame as it passed, seen from the client."""
+"""One WebSocket frame as it passed, seen from the client; or, where asked for, an HTTP message behind the gateway."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Any, Final, Literal, cast
 from icws_explore.protocol.errors import CaptureError
 
 Direction = Literal["in", "out"]
-Op = Literal["binary", "text", "ping", "pong", "close"]
+Op = Literal["binary", "text", "ping", "pong", "close", "request", "response"]
 
 DIRECTIONS: Final[tuple[Direction, ...]] = ("in", "out")
-OPS: Final[tuple[Op, ...]] = ("binary", "text", "ping", "pong", "close")
+OPS: Final[tuple[Op, ...]] = ("binary", "text", "ping", "pong", "close", "request", "response")
+HTTP_OPS: Final[tuple[Op, ...]] = ("request", "response")
+_WITH_CODE: Final[tuple[Op, ...]] = ("close", *HTTP_OPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class Frame:
     for what the client received and "out" for what it sent. ``code`` and ``reason`` belong to a
     close; a close without a code (1005) or without a frame at all (1006) keeps that number.
     ``session`` tells the sessions of a multi-session capture apart.
+
+    A tap that also stands between the gateway and its network records what passes there as "request"
+    ("out") and "response" ("in"): ``data`` is the body, ``reason`` the request's method and target,
+    ``code`` the response's HTTP status, and ``session`` the same for a request and its response. They
+    belong to no WebSocket session. Readers of .icws files that do not know them leave these lines out.
     """
 
     t: float
@@ -35,11 +42,16 @@ class Frame:
     reason: str | None = None
     session: str | None = None
 
+    @property
+    def is_http(self) -> bool:
+        """Whether this passed behind the gateway, not over the WebSocket."""
+        return self.op in HTTP_OPS
+
     def to_json(self) -> dict[str, Any]:
         """The frame as one object of an `.icws` file."""
         line: dict[str, Any] = {"t": self.t, "d": self.direction, "op": self.op}
         line["b"] = base64.b64encode(self.data).decode("ascii")
-        if self.op == "close":
+        if self.op in _WITH_CODE:
             line["code"] = self.code
             line["reason"] = self.reason
         if self.session is not None:

@@ -150,3 +150,11 @@ class TestRecorded:
         capture.info = dataclasses.replace(capture.info, app_type=None)
         values = [decoded.value for decoded in decode_frames(capture) if decoded.kind == "app"]
         assert all(value for value in values)
+
+
+class TestBehindTheGateway:
+    def test_is_control_and_says_what_was_asked(self):
+        asked = decode_frame(Frame(1.0, "out", "request", b"q", reason="POST /api"))
+        answered = decode_frame(Frame(1.0, "in", "response", b"a", code=503, reason="POST /api"))
+        assert (asked.kind, asked.summary) == ("control", "the gateway asks the network: POST /api")
+        assert (answered.kind, answered.summary) == ("control", "the network answers HTTP 503: POST /api")

@@ -21,3 +21,14 @@ class TestSessions:
 class TestDuration:
     def test_does_not_rely_on_the_order(self):
         assert Capture(frames=[frame(5), frame(2.5), frame(3)]).duration_s == 2.5
+
+
+class TestHttp:
+    def test_belongs_to_no_session(self):
+        asked = Frame(1.0, "out", "request", b"q", reason="POST /x", session="http-1")
+        said = Frame(2.0, "in", "binary", b"x", session="1")
+        capture = Capture(frames=[asked, said])
+        assert capture.session_ids == ["1"]
+        assert capture.session("1").frames == [said]
+        assert capture.session("http-1").frames == []
+        assert capture.http == [asked]

@@ -61,3 +61,19 @@ class TestMalformed:
     def test_names_the_member(self, change, named):
         with pytest.raises(CaptureError, match=named):
             Frame.from_json({"t": 1.5, "d": "in", "op": "close", "b": "", "code": 1000} | change)
+
+
+class TestBehindTheGateway:
+    """Lines that only a tap in front of the network writes."""
+
+    FRAMES = (
+        Frame(1.0, "out", "request", b"body", reason="POST /api/v3/canister/aaaaa-aa/call", session="http-1"),
+        Frame(1.5, "in", "response", b"", code=202, reason="POST /api/v3/canister/aaaaa-aa/call", session="http-1"),
+    )
+
+    def test_round_trip(self):
+        assert [Frame.from_json(frame.to_json()) for frame in self.FRAMES] == list(self.FRAMES)
+
+    def test_are_no_websocket_frames(self):
+        assert all(frame.is_http for frame in self.FRAMES)
+        assert not Frame(1.0, "in", "close").is_http

@@ -1,0 +1,293 @@
+"""`icws_explore.Tap`: a proxy between any client and any gateway that records every session.
+
+::
+
+    with icws.Tap("wss://gateway.example", record="sessions.icws") as tap:
+        ...                      # point the dapp at tap.url instead of the gateway
+        tap.capture              # what has passed so far, as any other recording
+
+It runs in a thread of its own, so that a busy notebook cell does not hold up the dapp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import ssl as tls
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from icws_explore.analysis.recording import Recording
+from icws_explore.capture import Capture, CaptureWriter, SessionInfo
+from icws_explore.protocol import candid
+from icws_explore.protocol.errors import ConnectError
+from icws_explore.protocol.principal import Principal
+
+from .clock import Clock, RealClock
+from .http import Network, check_http_url
+from .listen import Listen
+from .loop import LoopThread
+from .tap_http import Upstream
+from .tap_network import NetworkTap
+from .tap_recorder import FrameObserver, Recorder
+from .tap_relay import Relay
+from .target import Endpoint, resolve_app_type
+
+LOOPBACK: Final = "127.0.0.1:0"
+START_TIMEOUT_S: Final = 45.0  # real seconds; the network may be asked for its root key
+STOP_TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TapPlan:
+    """What a tap was asked to do."""
+
+    upstream: Upstream
+    listen: Listen
+    network_url: str | None
+    network_listen: Listen
+    record: Path | None
+    info: SessionInfo
+    clock: Clock
+    ssl: tls.SSLContext | None
+    keep: bool
+    every_query: bool
+
+
+class Tap:
+    """A tap in front of ``gateway`` (its URL, or a Lab). Use as a context manager, or `start` and `stop`.
+
+    Clients connect to ``tap.url`` instead of the gateway; path and query are kept. ``network`` is
+    the network's HTTP side: its root key is noted in the capture, and a second proxy at
+    ``tap.network_url`` stands in front of it, for a gateway to be pointed at. ``record`` names an
+    .icws file, written frame by frame; with ``keep`` False that is the only place frames go to.
+    ``canister``, ``root_key``, ``app_type`` and ``ack_interval_ms`` are facts for the capture, where
+    known. ``ssl`` is the context for a wss:// gateway with a certificate of its own.
+
+    A browser's mixed-content rules let an https:// page connect to ws:// on loopback only.
+    Raises ConnectError, DidError or PrincipalError for what cannot be.
+    """
+
+    def __init__(
+        self,
+        gateway: str | Endpoint,
+        *,
+        listen: str = LOOPBACK,
+        network: str | None = None,
+        network_listen: str = LOOPBACK,
+        record: str | os.PathLike[str] | None = None,
+        canister: Principal | str | bytes | None = None,
+        root_key: bytes | None = None,
+        app_type: candid.Type | str | os.PathLike[str] | None = None,
+        ack_interval_ms: int | None = None,
+        clock: Clock | None = None,
+        ssl: tls.SSLContext | None = None,
+        keep: bool = True,
+        every_query: bool = False,
+    ) -> None:
+        known_network = network
+        if not isinstance(gateway, str):
+            known_network = network or gateway.network_url
+            canister = canister or gateway.canister_id
+            root_key = root_key or gateway.root_key
+            app_type = gateway.app_did if app_type is None else app_type
+            ack_interval_ms = ack_interval_ms or gateway.ack_interval_ms
+            clock = clock or gateway.clock
+            gateway = gateway.gateway_url
+        declared = resolve_app_type(app_type)
+        clock = clock or RealClock()
+        info = SessionInfo(
+            gateway_url=gateway,
+            network_url=known_network,
+            canister_id=None if canister is None else Principal.of(canister).text,
+            root_key=root_key,
+            ack_interval_ms=ack_interval_ms,
+            app_type=None if declared is None else candid.type_text(declared),
+            clock=clock.info,
+            origin="tap",
+        )
+        self._plan = TapPlan(
+            upstream=Upstream.parse(gateway),
+            listen=Listen.parse(listen),
+            network_url=None if network is None else check_http_url(network),
+            network_listen=Listen.parse(network_listen),
+            record=None if record is None else Path(record),
+            info=info,
+            clock=clock,
+            ssl=ssl,
+            keep=keep,
+            every_query=every_query,
+        )
+        self.capture = Recording(Capture(info))
+        self._frame_observers: list[FrameObserver] = []
+        self._note_observers: list[Callable[[str], object]] = []
+        self._thread: LoopThread | None = None
+        self._running: _Running | None = None
+
+    # -- what it is ------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """Where clients connect. Raises ConnectError while the tap is not running."""
+        return f"ws://{self._plan.listen.at(self._need().port)}{self._plan.upstream.prefix}"
+
+    @property
+    def network_url(self) -> str | None:
+        """Where a gateway reaches the network through the tap; None: without ``network``."""
+        network = self._need().network
+        return None if network is None else network.url
+
+    @property
+    def is_public(self) -> bool:
+        """Whether other machines can connect, too."""
+        listens = [self._plan.listen] + ([self._plan.network_listen] if self._plan.network_url else [])
+        return not all(listen.is_loopback for listen in listens)
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are relayed at this moment."""
+        return 0 if self._running is None else len(self._running.relays)
+
+    @property
+    def notes(self) -> list[str]:
+        """What no frame says: who could not be reached, what could not be read."""
+        return self.capture.notes
+
+    def watch(self, observer: FrameObserver, *, notes: Callable[[str], object] | None = None) -> None:
+        """Call ``observer`` with every frame as it passes, and ``notes`` with every note.
+
+        On the tap's own thread: be quick, and hand over to your loop what takes time.
+        """
+        self._frame_observers.append(observer)
+        if notes is not None:
+            self._note_observers.append(notes)
+
+    def __repr__(self) -> str:
+        where = "stopped" if self._running is None else self.url
+        return f"<Tap {where} → {self._plan.upstream.url}: {len(self.capture)} frames>"
+
+    # -- its life --------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Listen; clients can connect when this returns. A tap that was stopped starts a new capture.
+
+        Raises ConnectError when the address is taken, CaptureError when the file cannot be written.
+        """
+        if self._running is not None:
+            return self
+        thread = LoopThread("icws-tap")
+        thread.start()
+        try:
+            running = thread.submit(_Running.start(self._plan, self._frame_observers, self._note_observers))
+            self._running = running.result(START_TIMEOUT_S)
+        except BaseException:
+            thread.stop()
+            raise
+        self._thread = thread
+        self.capture = Recording(self._running.recorder.capture)
+        return self
+
+    def stop(self) -> None:
+        """Cut what is open, close the file, end the thread. Twice is once."""
+        running, self._running = self._running, None
+        thread, self._thread = self._thread, None
+        if running is None or thread is None:
+            return
+        try:
+            thread.submit(running.stop()).result(STOP_TIMEOUT_S)
+        finally:
+            thread.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, _t: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None) -> None:
+        self.stop()
+
+    def _need(self) -> _Running:
+        if self._running is None:
+            raise ConnectError("the tap is not running: start it")
+        return self._running
+
+
+class _Running:
+    """What exists on the loop between start and stop."""
+
+    def __init__(self, plan: TapPlan, recorder: Recorder) -> None:
+        self.plan = plan
+        self.recorder = recorder
+        self.relays: set[Relay] = set()
+        self.network: NetworkTap | None = None
+        self.port = 0
+        self._numbers = itertools.count(1)
+        self._server: asyncio.Server | None = None
+
+    @classmethod
+    async def start(
+        cls, plan: TapPlan, frame_observers: list[FrameObserver], note_observers: list[Callable[[str], object]]
+    ) -> _Running:
+        info, notes = await _informed(plan)
+        capture = Capture(info, notes=notes)
+        writer = None if plan.record is None else CaptureWriter(plan.record, info)
+        recorder = Recorder(capture, plan.clock, writer, keep=plan.keep)
+        recorder.observers, recorder.note_observers = frame_observers, note_observers
+        running = cls(plan, recorder)
+        try:
+            await running.listen()
+        except BaseException:
+            await running.stop()
+            raise
+        for text in notes:
+            for observe in note_observers:
+                observe(text)
+        return running
+
+    async def listen(self) -> None:
+        plan = self.plan
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: self._relay().client, plan.listen.host, plan.listen.port
+            )
+        except OSError as error:
+            raise ConnectError(plan.listen.taken(error)) from error
+        self.port = self._server.sockets[0].getsockname()[1]
+        if plan.network_url is not None:
+            self.network = NetworkTap(plan.network_url, self.recorder, every_query=plan.every_query)
+            await self.network.start(plan.network_listen)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        relays = tuple(self.relays)
+        for relay in relays:
+            relay.cut()
+        await asyncio.gather(*(relay.gone() for relay in relays))
+        if self.network is not None:
+            await self.network.stop()
+        self.recorder.close()
+
+    def _relay(self) -> Relay:
+        session = str(next(self._numbers))
+        relay = Relay(session, self.plan.upstream, self.recorder, ssl=self.plan.ssl, on_gone=self.relays.discard)
+        self.relays.add(relay)
+        return relay
+
+
+async def _informed(plan: TapPlan) -> tuple[SessionInfo, list[str]]:
+    """The capture's first line with the root key, where a network can be asked for it."""
+    notes: list[str] = []
+    root_key = plan.info.root_key
+    if root_key is None and plan.network_url is not None:
+        try:
+            async with Network(plan.network_url, clock=plan.clock) as network:
+                root_key = await network.root_key()
+        except ConnectError as error:
+            notes.append(f"the root key is not in the capture: {error}")
+    now = datetime.fromtimestamp(plan.clock.now_s(), UTC)
+    started_at = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return replace(plan.info, root_key=root_key, started_at=started_at), notes

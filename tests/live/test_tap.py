@@ -1,0 +1,192 @@
+"""The tap between real clients and the lab: what passes is recorded, nothing is changed or held up."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+from websockets.asyncio.client import connect as open_websocket
+
+from icws_explore.capture import load
+from icws_explore.live.connect import connect
+from icws_explore.live.tap import Tap
+from icws_explore.protocol.errors import CaptureError, ConnectError
+from support.raw_tcp import until
+from support.servers import free_port, tunnel, websocket_server
+from support.tls import server_and_client
+
+
+def through(tap, lab, **more):
+    known = {"canister": lab.canister_id, "root_key": lab.root_key, "clock": lab.clock, "app_type": lab.app_did}
+    return connect(tap.url, **known | more)
+
+
+class TestSessions:
+    async def test_is_recorded_as_the_client_saw_it(self, lab, tmp_path):
+        path = tmp_path / "tap.icws"
+        with Tap(lab, record=path) as tap:
+            async with through(tap, lab) as session:
+                for _ in range(3):
+                    await session.receive(10)
+                    await session.send({"text": "pong", "timestamp": 0})
+                await session.receive(10)
+            await until(lambda: tap.open_connections == 0)
+            verdicts = tap.capture.verify()
+        theirs = [(f.direction, f.op, f.data) for f in session.capture.raw.frames if f.op == "binary"]
+        assert [(f.direction, f.op, f.data) for f in tap.capture.raw.frames if f.op == "binary"] == theirs
+        assert len(verdicts) >= 5
+        assert all(verdict.ok for verdict in verdicts)
+        written = load(path)
+        assert written.frames == tap.capture.raw.frames
+        assert (written.info.origin, written.info.canister_id) == ("tap", str(lab.canister_id))
+        assert written.info.clock == lab.clock.info
+        assert written.info.started_at is not None
+
+    async def test_many_at_once_are_told_apart(self, lab):
+        with Tap(lab) as tap:
+
+            async def play():
+                async with through(tap, lab) as session:
+                    await session.receive(20)
+                    await session.send({"text": "pong", "timestamp": 0})
+                    await session.receive(20)
+                    return session.capture.raw.frames
+
+            played = await asyncio.gather(*(play() for _ in range(8)))
+            await until(lambda: tap.open_connections == 0)
+        sessions = [tap.capture.session(name) for name in tap.capture.raw.session_ids]
+        assert len(sessions) == 8
+        assert sorted([f.data for f in s.raw.frames if f.op == "binary"] for s in sessions) == sorted(
+            [f.data for f in frames if f.op == "binary"] for frames in played
+        )
+
+    async def test_a_busy_loop_on_this_side_holds_nothing_up(self):
+        async def echo(connection):
+            async for message in connection:
+                await connection.send(message)
+
+        async with websocket_server(echo) as url:
+            with Tap(url) as tap:
+                took = await asyncio.to_thread(_round_trip_while_busy, tap.url)
+        assert took < 0.5
+
+    async def test_subprotocol_origin_and_path_reach_the_gateway(self):
+        seen = {}
+
+        async def gateway(connection):
+            seen["path"] = connection.request.path
+            seen["origin"] = connection.request.headers["Origin"]
+            seen["extensions"] = connection.request.headers.get("Sec-WebSocket-Extensions")
+            await connection.close(4000, "done")
+
+        import websockets
+
+        async with websockets.serve(gateway, "127.0.0.1", 0, subprotocols=["ic", "other"]) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            with Tap(f"ws://127.0.0.1:{port}/gateway") as tap:
+                assert tap.url.endswith("/gateway")
+                url = tap.url.removesuffix("/gateway") + "/room?x=1"
+                async with open_websocket(url, origin="https://dapp.example", subprotocols=["nope", "ic"]) as socket:
+                    assert socket.subprotocol == "ic"
+                    await socket.wait_closed()
+                    assert (socket.close_code, socket.close_reason) == (4000, "done")
+        assert seen == {"path": "/gateway/room?x=1", "origin": "https://dapp.example", "extensions": None}
+
+    async def test_a_gateway_behind_tls(self, lab, tmp_path):
+        server, client = server_and_client(tmp_path)
+        async with tunnel(lab.gateway_url.removeprefix("ws://"), tls=server) as (address, _):
+            with Tap(f"wss://{address}", ssl=client) as tap:
+                async with through(tap, lab) as session:
+                    await session.receive(10)
+                await until(lambda: tap.open_connections == 0)
+        assert [frame.kind for frame in tap.capture][:3] == ["handshake", "open_request", "open"]
+
+
+def _round_trip_while_busy(url):
+    """Seconds of the slowest of some round trips while another thread computes."""
+    busy = threading.Event()
+
+    def compute():
+        while not busy.is_set():
+            sum(range(10_000))
+
+    async def ask():
+        slowest = 0.0
+        async with open_websocket(url) as socket:
+            for _ in range(20):
+                before = time.perf_counter()
+                await socket.send(b"x")
+                await socket.recv()
+                slowest = max(slowest, time.perf_counter() - before)
+        return slowest
+
+    computing = threading.Thread(target=compute)
+    computing.start()
+    try:
+        return asyncio.run(ask())
+    finally:
+        busy.set()
+        computing.join()
+
+
+class TestNetwork:
+    async def test_the_root_key_is_in_the_capture(self, lab):
+        with Tap(lab.gateway_url, network=lab.network_url) as tap:
+            assert tap.capture.info.root_key == lab.root_key
+            assert tap.capture.info.network_url == lab.network_url
+
+    async def test_a_network_that_is_not_there_is_a_note(self, lab):
+        with Tap(lab.gateway_url, network=f"http://127.0.0.1:{free_port()}") as tap:
+            assert "root key" in tap.notes[0]
+            assert tap.capture.info.root_key is None
+
+
+class TestLife:
+    def test_leaves_nothing_behind(self, lab):
+        before = set(threading.enumerate())
+        tap = Tap(lab)
+        for _ in range(2):
+            with tap:
+                tap.start()
+            tap.stop()
+        assert set(threading.enumerate()) <= before
+        assert "stopped" in repr(tap)
+
+    def test_an_address_that_is_taken(self, lab):
+        with Tap(lab) as tap:
+            taken = tap.url.rpartition(":")[2]
+            with pytest.raises(ConnectError, match="choose another address"):
+                Tap(lab, listen=f"127.0.0.1:{taken}").start()
+            with pytest.raises(ConnectError, match="choose another address"):
+                Tap(lab, network=lab.network_url, network_listen=f"127.0.0.1:{taken}").start()
+        assert all(thread.name != "icws-tap" for thread in threading.enumerate())
+
+    def test_a_file_that_cannot_be_written(self, lab, tmp_path):
+        with pytest.raises(CaptureError, match="cannot write"):
+            Tap(lab, record=tmp_path / "missing" / "s.icws").start()
+
+    @pytest.mark.parametrize("more", [{"listen": "nowhere"}, {"network": "ws://x"}])
+    def test_what_cannot_be_is_refused_at_once(self, lab, more):
+        with pytest.raises(ConnectError):
+            Tap(lab, **more)
+
+    def test_says_who_can_connect(self, lab):
+        assert not Tap(lab).is_public
+        assert Tap(lab, listen="0.0.0.0:0").is_public
+        assert not Tap(lab, network_listen="0.0.0.0:0").is_public
+        assert Tap(lab, network=lab.network_url, network_listen="0.0.0.0:0").is_public
+
+    def test_a_stopped_one_has_no_address(self, lab):
+        with pytest.raises(ConnectError, match="not running"):
+            _ = Tap(lab).url
+
+    async def test_watchers_see_frames_and_notes(self, lab):
+        frames, notes = [], []
+        tap = Tap(lab.gateway_url, network=f"http://127.0.0.1:{free_port()}")
+        tap.watch(frames.append, notes=notes.append)
+        with tap:
+            async with through(tap, lab) as session:
+                await session.receive(10)
+            await until(lambda: tap.open_connections == 0)
+        assert frames == tap.capture.raw.frames
+        assert len(notes) == 1
