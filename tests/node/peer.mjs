@@ -60,7 +60,7 @@ socketClass.onFrame = (direction, bytes) => {
   if (message === null) return;
   if ("AckMessage" in message) count.acks += 1;
   if ("KeepAliveMessage" in message) count.keepAlives += 1;
-  report("service", { d: direction, message: Object.keys(message)[0] });
+  report("service", { d: direction, message: Object.keys(message)[0], content: Object.values(message)[0] });
   setImmediate(proceed);
 };
 

@@ -15,13 +15,13 @@ from support.node_peer import run_script
 
 pytestmark = pytest.mark.node
 
-ACK_INTERVAL_MS = 3000
+ACK_INTERVAL_MS = 4000
 STOP_SECONDS = 20
 
 
 @pytest.fixture
 def ready() -> Iterator[dict[str, Any]]:
-    times = ("--ack-interval-ms", str(ACK_INTERVAL_MS), "--keep-alive-timeout-ms", "2000")
+    times = ("--ack-interval-ms", str(ACK_INTERVAL_MS), "--keep-alive-timeout-ms", "3500")
     command = [sys.executable, "-m", "icws_explore.cli", "lab", "--json", *times]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -25,8 +25,9 @@ from support.node_peer import Run, record, run_script
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 
 IDENTITIES = ("ed25519", "secp256k1", "delegation")
-ACK_INTERVAL_MS = 3000
-KEEP_ALIVE_TIMEOUT_MS = 2000  # room for a machine that stalls
+ACK_INTERVAL_MS = 5000
+# The SDK's first verification takes a second where two cores are busy, and it answers no ack before that is done.
+KEEP_ALIVE_TIMEOUT_MS = 3500
 ROUNDS = 20
 ACKS = 3
 SCRIPT_TIMEOUT_S = 90
@@ -74,7 +75,7 @@ def played(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Play
             "rounds": ROUNDS,
             "acks": ACKS,
             # Long enough for the canister to have noticed that the last keep-alive did not come.
-            "settle_ms": KEEP_ALIVE_TIMEOUT_MS + 500,
+            "settle_ms": KEEP_ALIVE_TIMEOUT_MS + 200,
             "timeout_ms": SCRIPT_TIMEOUT_S * 1000,
         }
         run = run_script("peer.mjs", config, timeout_s=SCRIPT_TIMEOUT_S + 20)
@@ -118,7 +119,8 @@ class TestSdkAgainstLab:
 
     def test_survives_three_ack_intervals(self, session: Played) -> None:
         assert session.count["acks"] >= ACKS
-        assert session.count["keepAlives"] == session.count["acks"]
+        # An ack that comes while the SDK closes is the last, and stays without an answer.
+        assert session.count["acks"] - session.count["keepAlives"] in (0, 1)
         acks = [line["t"] for line in session.run.all("service") if line["message"] == "AckMessage"]
         assert acks[ACKS - 1] - acks[0] > (ACKS - 1) * ACK_INTERVAL_MS / 1000 * 0.8
         after_the_last_ack = [line for line in session.run.all("message") if line["t"] > acks[ACKS - 1]]
