@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from icws_explore.capture import Capture
-from icws_explore.protocol.certificate import Certificate
+from icws_explore.protocol.certificate import decode_cached
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, NS_PER_S
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.service_messages import AckMessage, CloseMessage, CloseReason, KeepAliveMessage
@@ -123,7 +123,6 @@ class Instants:
         self.ack_interval_s = (ACK_INTERVAL_MS if configured is None else configured) / 1000
         self.sessions: dict[str | None, SessionInstants] = {}
         self._is_empty = not capture.frames
-        self._certificate_times: dict[bytes, int | None] = {}
 
     def feed(self, frames: Iterable[DecodedFrame]) -> None:
         """Take frames in, in the order in which they passed."""
@@ -170,7 +169,7 @@ class Instants:
     def _received(self, decoded: DecodedFrame, at: float) -> Received:
         assert decoded.canister_message is not None
         assert decoded.message is not None
-        certified_ns = self._certified_ns(decoded.canister_message.cert)
+        certified_ns = _certified_ns(decoded.canister_message.cert)
         service = decoded.service
         return Received(
             decoded.number,
@@ -183,14 +182,13 @@ class Instants:
             service.reason if isinstance(service, CloseMessage) else None,
         )
 
-    def _certified_ns(self, cert: bytes) -> int | None:
-        """One certificate covers a whole poll: each is read once."""
-        if cert not in self._certificate_times:
-            try:
-                self._certificate_times[cert] = Certificate.decode(cert).time_ns
-            except DecodeError:
-                self._certificate_times[cert] = None
-        return self._certificate_times[cert]
+
+def _certified_ns(cert: bytes) -> int | None:
+    """The time in a certificate; None where it does not decode or shows none."""
+    try:
+        return decode_cached(cert).time_ns
+    except DecodeError:
+        return None
 
 
 def instants(capture: Capture, frames: Iterable[DecodedFrame] | None = None) -> Instants:

@@ -8,12 +8,30 @@ from icws_explore.analysis.timing import Timing
 from icws_explore.capture import Capture
 from icws_explore.protocol.constants import ACK_INTERVAL_MS
 
-from . import ack_age_plot, keep_alive_plot, sequence_plot
+from . import (
+    ack_age_plot,
+    certificate_plot,
+    keep_alive_plot,
+    lanes_plot,
+    latency_plot,
+    sequence_plot,
+    sessions_plot,
+)
 from . import timeline as timeline_plot
 from .figure import SessionFigure
 from .subject import Subject, capture_of
 
-__all__ = ["SessionFigure", "ack_age", "keep_alives", "sequences", "timing"]
+__all__ = [
+    "SessionFigure",
+    "ack_age",
+    "certificate_age",
+    "keep_alives",
+    "lanes",
+    "latencies",
+    "sequences",
+    "sessions",
+    "timing",
+]
 
 
 def timing(subject: Subject, *, session: str | None = None) -> SessionFigure:
@@ -42,6 +60,35 @@ def keep_alives(subject: Subject, *, session: str | None = None, limit_s: float 
     """Each ack's window for the keep-alive, by the canister's clock. ``limit_s`` is its time-out, in seconds."""
     capture = capture_of(subject)
     return keep_alive_plot.keep_alive_windows(capture, _instants(capture, session), limit_s=limit_s)
+
+
+def lanes(
+    subject: Subject, *, session: str | None = None, start_s: float | None = None, end_s: float | None = None
+) -> SessionFigure:
+    """Client, gateway and canister in a lane each, and every message between them; what nobody saw is marked inferred.
+
+    From ``start_s`` to ``end_s`` (seconds since the first frame; None: all). ``session`` as of `timing`.
+    """
+    capture = capture_of(subject)
+    return lanes_plot.lanes(capture, _instants(capture, session), start_s=start_s, end_s=end_s)
+
+
+def certificate_age(subject: Subject, *, session: str | None = None) -> SessionFigure:
+    """How old each certificate was on receipt, against 300 s to either side; of all sessions or the named one."""
+    capture = capture_of(subject)
+    return certificate_plot.certificate_age(capture, Timing(capture, session=session).sessions)
+
+
+def latencies(subject: Subject, *, session: str | None = None) -> SessionFigure:
+    """The distribution of each part of the way down, with percentiles; of all sessions or the named one."""
+    capture = capture_of(subject)
+    return latency_plot.latencies(capture, Timing(capture, session=session).sessions)
+
+
+def sessions(subject: Subject) -> SessionFigure:
+    """Every session of a capture on one page, a row each: opening, acks, keep-alives, its end."""
+    capture = capture_of(subject)
+    return sessions_plot.overview(capture, Timing(capture).sessions)
 
 
 def _instants(capture: Capture, session: str | None) -> SessionInstants:

@@ -1,0 +1,145 @@
+"""The session in three lanes, client, gateway and canister, with every message on its way between them.
+
+Only the client's lane is seen. What happened on the two others is known from certified timestamps
+(solid) or inferred from what must have been before and after (dashed, hollow).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from icws_explore.analysis.instants import Received, Sent, SessionInstants
+from icws_explore.analysis.skew import Skew, skew_of
+from icws_explore.capture import Capture
+
+from .bands import sheet, time_axis, write_empty
+from .figure import INK, LANE, PAPER, RULE, SOFT, SessionFigure, marker_style
+from .kinds import LOOKS
+
+_LANES: Final = {"client": 0.0, "gateway": 1.0, "canister": 2.0}
+_MAX_LABELS: Final = 14  # on a page: beyond, they would lie on each other
+_DASHED: Final = (0, (3, 2))
+
+
+def lanes(
+    capture: Capture, session: SessionInstants, *, start_s: float | None = None, end_s: float | None = None
+) -> SessionFigure:
+    """Every message between ``start_s`` and ``end_s`` (seconds since the first frame; None: all of the session).
+
+    Times of the canister are brought to this side's clock with the estimated skew.
+    """
+    figure, (axes,) = sheet(capture, "Session, lane by lane", (2.6,), right_in=0.3)
+    begin = (session.first or 0.0) if start_s is None else start_s
+    end = session.last if end_s is None else end_s
+    time_axis(axes, capture, begin, end)
+    axes.set_ylim(2.55, -0.55)
+    axes.set_yticks([*_LANES.values()], [*_LANES])
+    axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=8.5)
+    axes.grid(visible=False, axis="y")
+    for name, y in _LANES.items():
+        axes.axhspan(y - 0.2, y + 0.2, color=LANE, linewidth=0, zorder=0.4)
+        axes.axhline(y, color=SOFT if name != "gateway" else RULE, linewidth=0.8, zorder=0.6)
+    up = [sent for sent in session.sent if begin <= sent.at <= end]
+    down = [message for message in session.received if begin <= message.at <= end]
+    if not up and not down:
+        write_empty(axes, "nothing passed in this time")
+    skew = skew_of(session)
+    way_up = _way_up(session, skew)
+    for sent in up:
+        _draw_up(axes, sent, way_up)
+    for message in down:
+        _draw_down(axes, message, skew)
+    if len(up) + len(down) <= _MAX_LABELS * 2:
+        _label(axes, up, down, skew)
+    if session.handshake is not None and begin <= session.handshake <= end:
+        axes.plot(
+            [session.handshake], [0.0], zorder=4, **marker_style(LOOKS["handshake"].marker, LOOKS["handshake"].light)
+        )
+    if session.ended is not None and begin <= session.ended.at <= end:
+        axes.axvline(session.ended.at, color=INK, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
+    _, height = figure.get_size_inches()
+    figure.text(0.02, 0.07 / height, _note(skew), ha="left", va="bottom", fontsize=7, color=SOFT)
+    _legend(axes, {sent.kind for sent in up} | {message.kind for message in down})
+    return figure
+
+
+def _note(skew: Skew) -> str:
+    """How the other lanes' times were brought to this side's clock."""
+    bounds = f"{skew.min_s:+.2f} to {skew.max_s:+.2f} s" if skew.min_by and skew.max_by else "not known"
+    return (
+        f"Canister times are shown with a clock skew of {skew.estimate_s:+.2f} s (surely {bounds}). "
+        "Dashed and hollow is inferred: no frame tells when a message reached the canister or left the gateway."
+    )
+
+
+def _way_up(session: SessionInstants, skew: Skew) -> float:
+    """How long ws_open took to the canister (s): what is assumed of every message up."""
+    if session.asked is None or session.opened is None:
+        return 0.0
+    return max(0.0, session.opened.made + skew.estimate_s - session.asked.at)
+
+
+def _draw_up(axes: Axes, sent: Sent, way_up: float) -> None:
+    look = LOOKS[sent.kind]
+    style: dict[str, Any] = {"color": look.light, "linewidth": 1.0, "linestyle": _DASHED, "zorder": 2}
+    axes.plot([sent.at, sent.at + way_up], [0, 2], **style)
+    axes.plot([sent.at], [0], zorder=4, **marker_style(look.marker, look.light))
+    axes.plot([sent.at + way_up], [2], zorder=3.5, **_hollow(look.marker, look.light))
+
+
+def _draw_down(axes: Axes, message: Received, skew: Skew) -> None:
+    look = LOOKS[message.kind]
+    made = message.made + skew.estimate_s
+    axes.plot([made], [2], zorder=4, **marker_style(look.marker, look.light))
+    axes.plot([message.at], [0], zorder=4, **marker_style(look.marker, look.light))
+    if message.certified is None:
+        axes.plot([made, message.at], [2, 0], color=look.light, linewidth=1.0, linestyle=_DASHED, zorder=2)
+        return
+    polled = min(max(made, message.certified + skew.estimate_s), max(made, message.at))
+    axes.plot([made, polled], [2, 2], color=look.light, linewidth=2.2, solid_capstyle="butt", zorder=2.5)
+    axes.plot([polled, message.at], [2, 0], color=look.light, linewidth=1.0, zorder=2)
+    axes.plot([(polled + message.at) / 2], [1], zorder=3, **_hollow(look.marker, look.light, 4.5))
+
+
+def _hollow(marker: str, color: str, size: float = 6) -> dict[str, Any]:
+    style = marker_style(marker, color, size)
+    return style | {"markerfacecolor": PAPER, "markeredgecolor": color, "markeredgewidth": 1.0}
+
+
+def _label(axes: Axes, up: list[Sent], down: list[Received], skew: Skew) -> None:
+    """Sequence numbers, above the client's lane for what it sent and below the canister's for what it made."""
+    left, right = axes.get_xlim()
+    gap = (right - left) * 0.018
+    for points, y, offset, va in (
+        ([(s.at, s.sequence_num) for s in up], -0.2, 2, "bottom"),
+        ([(m.made + skew.estimate_s, m.sequence_num) for m in down], 2.2, -2, "top"),
+    ):
+        last = float("-inf")
+        for at, number in sorted(points):
+            if number is None or at - last < gap or not left <= at <= right:
+                continue
+            axes.annotate(
+                str(number), (at, y), (0, offset), textcoords="offset points", ha="center", va=va, fontsize=7,
+                color=SOFT, zorder=5,
+            )  # fmt: skip
+            last = at
+
+
+def _legend(axes: Axes, kinds: set[Any]) -> None:
+    handles: list[Line2D] = [
+        Line2D([], [], label=kind, **marker_style(look.marker, look.light, 5))
+        for kind, look in LOOKS.items()
+        if kind in kinds
+    ]
+    handles.append(
+        Line2D(
+            [], [], label="inferred", linewidth=0.9, **(_hollow("o", SOFT, 5) | {"linestyle": _DASHED, "color": SOFT})
+        )
+    )
+    axes.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=8, frameon=False, fontsize=8,
+        labelcolor=INK, borderaxespad=0.2, handletextpad=0.4, columnspacing=1.2,
+    )  # fmt: skip

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from icws_explore.analysis.timing import Timing
+from icws_explore.capture import Capture, Frame
+from icws_explore.views.certificate_plot import certificate_age
+from support.overlaps import beyond_the_paper, overlapping, words
+from support.session_captures import healthy
+from support.timing_captures import ALL
+
+
+def draw(make: Any) -> Any:
+    capture = make()
+    return certificate_age(capture, Timing(capture).sessions)
+
+
+def texts(make: Any) -> list[str]:
+    return [text for text, _ in words(draw(make))]
+
+
+@pytest.mark.parametrize("make", ALL)
+class TestAnyCapture:
+    def test_no_words_lie_on_each_other_or_leave_the_paper(self, make: Any) -> None:
+        figure = draw(make)
+        assert overlapping(figure) == []
+        assert beyond_the_paper(figure) == []
+
+
+def behind() -> Capture:
+    """This side's clock is 400 s behind the network's."""
+    capture = healthy()
+    capture.frames[:] = [Frame(f.t - 400, f.direction, f.op, f.data, f.code) for f in capture.frames]
+    return capture
+
+
+class TestLimits:
+    def test_are_written_in_seconds_on_both_sides_where_both_matter(self) -> None:
+        assert "300 s: too old, refused" in texts(healthy)
+        assert not any("future" in text for text in texts(healthy))
+        assert {"300 s: too old, refused", "−300 s: from the future, refused"} <= set(texts(behind))
+
+    def test_a_clock_that_is_behind_makes_ages_negative(self) -> None:
+        figure = draw(behind)
+        assert overlapping(figure) == []
+        acks = [line for line in figure.axes[0].lines if line.get_label() == "ack"]
+        assert all(float(y) < -399 for y in acks[0].get_ydata())
+
+
+class TestHeading:
+    def test_says_the_median_and_the_oldest(self) -> None:
+        assert "median 0.80 s, oldest 0.80 s" in texts(healthy)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from icws_explore.views.lanes_plot import lanes
+from support.overlaps import beyond_the_paper, overlapping, words
+from support.session_captures import healthy
+from support.timing_captures import ALL, only
+
+
+def draw(make: Any, **window: float) -> Any:
+    capture = make()
+    return lanes(capture, only(capture), **window)
+
+
+def texts(make: Any, **window: float) -> list[str]:
+    return [text for text, _ in words(draw(make, **window))]
+
+
+@pytest.mark.parametrize("make", ALL)
+class TestAnyCapture:
+    def test_no_words_lie_on_each_other_or_leave_the_paper(self, make: Any) -> None:
+        figure = draw(make)
+        assert overlapping(figure) == []
+        assert beyond_the_paper(figure) == []
+
+
+class TestLanes:
+    def test_are_those_of_the_three_parties(self) -> None:
+        assert {"client", "gateway", "canister"} <= set(texts(healthy))
+
+    def test_what_nobody_saw_is_marked_inferred(self) -> None:
+        figure = draw(healthy)
+        assert "inferred" in [text for text, _ in words(figure)]
+        assert any("Dashed and hollow is inferred" in text for text, _ in words(figure))
+        dashed = [line for line in figure.axes[0].lines if line.get_linestyle() == "--"]
+        assert len(dashed) == len(only(healthy()).sent) + 1  # and the line of the end
+
+    def test_a_message_down_begins_at_its_timestamp_and_ends_at_its_receipt(self) -> None:
+        solid = [
+            [float(x) for x in line.get_xdata()]
+            for line in draw(healthy, start_s=200, end_s=220).axes[0].lines
+            if [float(y) for y in line.get_ydata()] == [2.0, 0.0]
+        ]
+        assert [[round(x, 3) for x in xs] for xs in solid] == [[211.6, 212.4]]
+
+
+class TestWindow:
+    def test_shows_only_what_passed_in_it(self) -> None:
+        figure = draw(healthy, start_s=0, end_s=20)
+        assert overlapping(figure) == []
+        low, high = figure.axes[0].get_xlim()
+        assert (low, high) == (pytest.approx(-0.4), pytest.approx(20.8))
+
+    def test_says_when_there_is_nothing(self) -> None:
+        assert "nothing passed in this time" in texts(healthy, start_s=100, end_s=110)
