@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from icws_explore.protocol.constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, MAX_INGRESS_BYTES, NS_PER_S
 from icws_explore.protocol.delegation import allowed_targets
 from icws_explore.protocol.envelope import Envelope, check_envelope
-from icws_explore.protocol.errors import DecodeError
+from icws_explore.protocol.errors import DecodeError, ValueMismatchError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
@@ -79,10 +79,10 @@ def admit(
     the proofs (a simulation may have its own). Raises Refused with the status and the text of a real
     replica.
     """
-    envelope = _parse(body, kind)
+    envelope, request_id = _parse(body, kind)
     content = envelope.content
     targets = allowed_targets(envelope.sender_delegation or ())
-    request = Request(envelope.request_id, Principal(content["sender"]), content["ingress_expiry"], targets, content)
+    request = Request(request_id, Principal(content["sender"]), content["ingress_expiry"], targets, content)
     if kind != "read_state":
         _check_destination(request, effective_id)
     if kind == "call" and len(body) > MAX_INGRESS_BYTES:
@@ -101,16 +101,17 @@ def admit(
     return request
 
 
-def _parse(body: bytes, kind: str) -> Envelope:
+def _parse(body: bytes, kind: str) -> tuple[Envelope, bytes]:
+    """The envelope, and the id of its request."""
     try:
         envelope = Envelope.decode(body).relayed()  # unknown fields are dropped, as serde does
         _check_shape(envelope.content, kind)
         Principal.of(envelope.content["sender"])
         if kind != "read_state":
             Principal.of(envelope.content["canister_id"])
-    except DecodeError as error:
+        return envelope, envelope.request_id
+    except (DecodeError, ValueMismatchError) as error:
         raise Refused(400, f"Malformed request: {error}") from error
-    return envelope
 
 
 def _check_shape(content: Mapping[str, Any], kind: str) -> None:

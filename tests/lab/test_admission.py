@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from icws_explore.lab.admission import Request, admit
 from icws_explore.lab.keys import LabKeys, canister_principal
@@ -202,3 +204,32 @@ class TestForm:
         fits = bytes(MAX_INGRESS_BYTES - len(small) - 4)  # CBOR tells a long string's length in four bytes more
         admitted(requests().call("ws_message", fits, nonce=b"n"))
         assert refused(requests().call("ws_message", fits + b"x", nonce=b"n")).status == 413
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = st.sampled_from(
+    ["request_type", "nonce", "ingress_expiry", "sender", "canister_id", "method_name", "arg", "paths", "other"]
+)
+
+
+class TestHostile:
+    """Whatever is in a body, the answer is a refusal."""
+
+    @given(st.binary(max_size=200))
+    def test_bytes(self, body: bytes) -> None:
+        refused(body)
+
+    @given(st.sampled_from(["call", "query", "read_state"]), st.dictionaries(NAMES, JUNK, max_size=4))
+    def test_fields(self, kind: str, changes: dict[str, Any]) -> None:
+        bodies = {
+            "call": requests().call("ws_open", b"", nonce=b"n"),
+            "query": requests().query("ws_get_messages", b""),
+            "read_state": requests().read_state([(b"time",)]),
+        }
+        body = altered(bodies[kind], **changes)
+        if Envelope.decode(body).relayed() != Envelope.decode(bodies[kind]).relayed():
+            refused(body, kind)

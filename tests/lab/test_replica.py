@@ -203,6 +203,19 @@ class TestReadState:
         assert refusal.value.status == 403
         assert scene.kinds[-1] == "refused"
 
+    def test_a_request_is_its_senders_alone_at_the_subnet_too(self, scene: Scene) -> None:
+        request_id = scene.call(scene.alice.open(GATEWAY.principal))
+        path = (b"request_status", request_id, b"status")
+        own = scene.alice.read_state([path])
+        subnet_id = scene.replica.subnet_id
+        certificate = Certificate.decode(scene.replica.read_state(own, subnet_id, Target.SUBNET, "sharded"))
+        assert lookup(certificate.tree, path) == Found(b"replied")
+        unsigned = Envelope(Envelope.decode(own).content).encode()
+        with pytest.raises(Refused, match="Missing signature"):
+            scene.replica.read_state(unsigned, subnet_id, Target.SUBNET, "sharded")
+        with pytest.raises(Refused, match="Invalid path requested"):
+            scene.replica.read_state(unsigned, subnet_id, Target.SUBNET, "classic")
+
     def test_the_interface_of_the_canister(self, scene: Scene) -> None:
         shown = scene.read((b"canister", CANISTER.raw, b"metadata", b"candid:service"))
         assert shown == Found(scene.canister.did.encode())
