@@ -19,43 +19,98 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analysis import edit
     from .analysis.recording import Recording, load
+    from .capture import Capture, ClockInfo, Frame, SessionInfo
     from .lab import Lab
     from .lab.simulator import Network, simulate
     from .live.connect import connect
     from .live.session import Session
     from .live.tap import Tap
+    from .protocol import candid
+    from .protocol.arguments import encode_message_args, encode_open_args
+    from .protocol.delegation import Delegation, SignedDelegation
+    from .protocol.envelope import Envelope
     from .protocol.errors import IcwsError
+    from .protocol.messages import CanisterMessage, ClientKey, Handshake, WebsocketMessage
     from .protocol.principal import Principal
+    from .protocol.service_messages import (
+        AckMessage,
+        CloseMessage,
+        CloseReason,
+        KeepAliveMessage,
+        OpenMessage,
+        encode_service,
+    )
     from .views import plots
 
 __all__ = [
+    "AckMessage",
+    "CanisterMessage",
+    "Capture",
+    "ClientKey",
+    "ClockInfo",
+    "CloseMessage",
+    "CloseReason",
+    "Delegation",
+    "Envelope",
+    "Frame",
+    "Handshake",
     "IcwsError",
+    "KeepAliveMessage",
     "Lab",
     "Network",
+    "OpenMessage",
     "Principal",
     "Recording",
     "Session",
+    "SessionInfo",
+    "SignedDelegation",
     "Tap",
+    "WebsocketMessage",
+    "candid",
     "connect",
+    "edit",
+    "encode_message_args",
+    "encode_open_args",
+    "encode_service",
     "load",
     "plots",
     "simulate",
 ]
 
 _HOME = {
+    "AckMessage": "protocol.service_messages",
+    "CanisterMessage": "protocol.messages",
+    "Capture": "capture",
+    "ClientKey": "protocol.messages",
+    "ClockInfo": "capture",
+    "CloseMessage": "protocol.service_messages",
+    "CloseReason": "protocol.service_messages",
+    "Delegation": "protocol.delegation",
+    "Envelope": "protocol.envelope",
+    "Frame": "capture",
+    "Handshake": "protocol.messages",
     "IcwsError": "protocol.errors",
+    "KeepAliveMessage": "protocol.service_messages",
     "Lab": "lab",
     "Network": "lab.simulator",
+    "OpenMessage": "protocol.service_messages",
     "Principal": "protocol.principal",
     "Recording": "analysis.recording",
     "Session": "live.session",
+    "SessionInfo": "capture",
+    "SignedDelegation": "protocol.delegation",
     "Tap": "live.tap",
+    "WebsocketMessage": "protocol.messages",
     "connect": "live.connect",
+    "encode_message_args": "protocol.arguments",
+    "encode_open_args": "protocol.arguments",
+    "encode_service": "protocol.service_messages",
     "load": "analysis.recording",
     "simulate": "lab.simulator",
 }
-_MODULES = {"plots": "views.plots"}
+_MODULES = {"candid": "protocol.candid", "edit": "analysis.edit", "plots": "views.plots"}
 
 
 def __getattr__(name: str) -> Any:

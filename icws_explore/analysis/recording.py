@@ -17,6 +17,7 @@ from icws_explore.capture import save as save_capture
 from icws_explore.protocol.principal import Principal
 
 from .decode import DecodedFrame, application_type, decode_frame, decode_frames
+from .envelopes import EnvelopeVerdicts, check_envelopes
 from .table import Summary, frame_table, summarise
 from .timing import Timing
 from .verify import Verdicts, verify_capture
@@ -48,6 +49,18 @@ class Recording:
     def verify(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> Verdicts:
         """The walk over each canister message, at the time it was received. Raises IcwsError without a root key."""
         return Verdicts(verify_capture(self.raw, root_key=root_key, canister_id=canister_id))
+
+    def check_envelopes(
+        self, *, root_key: bytes | None = None, canister_id: Principal | None = None
+    ) -> EnvelopeVerdicts:
+        """The walk over each request of the client, as a replica makes it when it is sent. Raises IcwsError."""
+        return EnvelopeVerdicts(check_envelopes(self.raw, root_key=root_key, canister_id=canister_id))
+
+    def as_python(self) -> str:
+        """An expression that rebuilds the recording, with the names of `from icws_explore import *`."""
+        from .python_text import capture_text
+
+        return capture_text(self.raw)
 
     def summary(self) -> Summary:
         """The session in numbers; certificates are counted when the root key is known."""

@@ -1,0 +1,180 @@
+"""Edit and see: change a field, a byte or a tree node of a frame, and see which step catches it.
+
+::
+
+    changed = edit.set(recording[5], "content.sequence_num", 7)
+    edit.see(recording, 5, changed)         # frame 5 fails at body: …
+
+Everything around the change is written anew with its right length, so that the frame decodes and the
+proof alone has to notice. Paths are those of annotated decoding; an ending is enough ("sequence_num").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from icws_explore.capture import Capture, Frame
+from icws_explore.protocol import candid, hashtree
+from icws_explore.protocol.cbor import loads
+from icws_explore.protocol.errors import IcwsError
+from icws_explore.protocol.hashtree import HashTree, Pruned
+from icws_explore.protocol.steps import Step, first_failure
+
+from .annotate import Node, annotate_frame
+from .decode import DecodedFrame, decode_frame, decode_frames
+from .edit_bytes import encoded_value, tree_bytes, with_node
+from .envelopes import capture_canister, check_frames
+from .recording import Recording
+from .verify import verify_frames
+
+_TREE_NODES = ("empty", "fork", "labeled", "leaf", "pruned")
+
+
+def set(  # noqa: A001 - edit.set is its name; the builtin is not needed here
+    frame: Frame | DecodedFrame, path: str, value: Any, *, app_type: candid.Type | None = None
+) -> Frame:
+    """``frame`` with another value at ``path``: Python data, of the type that stands there in Candid.
+
+    Raises IcwsError where there is no such field, ValueMismatchError where ``value`` does not fit.
+    """
+    raw = _frame(frame)
+    root, node = _find(raw, path, app_type)
+    return replace(raw, data=with_node(raw.data, root, node, encoded_value(raw.data, root, node, value, app_type)))
+
+
+def replace_bytes(frame: Frame | DecodedFrame, path: str, data: bytes, *, app_type: candid.Type | None = None) -> Frame:
+    """``frame`` with ``data`` as the whole encoding of what is at ``path``. Raises IcwsError."""
+    raw = _frame(frame)
+    root, node = _find(raw, path, app_type)
+    return replace(raw, data=with_node(raw.data, root, node, data))
+
+
+def flip(frame: Frame | DecodedFrame, offset: int, bit: int = 0) -> Frame:
+    """``frame`` with one bit (0 is the lowest) of the byte at ``offset`` turned. Raises IcwsError."""
+    raw = _frame(frame)
+    if not -len(raw.data) <= offset < len(raw.data) or not 0 <= bit < 8:
+        raise IcwsError(f"there is no bit {bit} of byte {offset}: the frame has {len(raw.data)} bytes")
+    changed = bytearray(raw.data)
+    changed[offset] ^= 1 << bit
+    return replace(raw, data=bytes(changed))
+
+
+def prune(frame: Frame | DecodedFrame, path: str) -> Frame:
+    """``frame`` with the part of a hash tree at ``path`` pruned to its hash. The root hash stays the same."""
+    tree = tree_at(frame, path)
+    return replace_tree(frame, path, Pruned(hashtree.root_hash(tree)))
+
+
+def replace_tree(frame: Frame | DecodedFrame, path: str, tree: HashTree) -> Frame:
+    """``frame`` with ``tree`` in the place of the hash-tree node at ``path``. Raises IcwsError."""
+    raw = _frame(frame)
+    root, node = _find_tree(raw, path)
+    return replace(raw, data=with_node(raw.data, root, node, tree_bytes(tree)))
+
+
+def tree_at(frame: Frame | DecodedFrame, path: str) -> HashTree:
+    """The hash tree at ``path``: ``"tree"`` is the witness, ``"cert.tree"`` the certificate's. Raises IcwsError."""
+    raw = _frame(frame)
+    _, node = _find_tree(raw, path)
+    return hashtree.from_cbor(loads(raw.data[node.start : node.end], what=f"the hash tree at {path}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What became of a frame: how it decodes, and the walk over it. ``number`` is the frame's in its capture."""
+
+    number: int
+    decoded: DecodedFrame
+    steps: tuple[Step, ...]
+
+    @property
+    def failure(self) -> Step | None:
+        """The step that catches it; None when nothing does."""
+        return first_failure(self.steps)
+
+    @property
+    def ok(self) -> bool:
+        """No step fails."""
+        return self.failure is None
+
+    def __str__(self) -> str:
+        failure = self.failure
+        if failure is None:
+            return f"frame {self.number} is accepted: no step fails"
+        return f"frame {self.number} fails at {failure.step}: {failure.detail}"
+
+
+def see(recording: Recording, number: int, changed: Frame | DecodedFrame, *, root_key: bytes | None = None) -> Seen:
+    """Verify ``changed`` in the place of frame ``number``: a canister message, or a client's request.
+
+    What came before it in its session is as recorded. Raises IndexError for a number that is not in
+    the recording, IcwsError when no root key is known.
+    """
+    capture = recording.raw
+    before = capture.frames[number]
+    number %= len(capture)
+    frame = replace(_frame(changed), session=before.session)
+    context = Capture(capture.info, [*_needed_before(capture, number), frame])
+    *_, last = decode_frames(context)
+    decoded = replace(last, number=number)
+    key = capture.info.root_key if root_key is None else root_key
+    if frame.op != "binary" and frame.op == before.op:
+        return Seen(number, decoded, ())  # a control frame proves nothing
+    if frame.direction == "out":
+        verdicts = list(check_frames([decoded], root_key=key, canister_id=capture_canister(capture)))
+        return Seen(number, decoded, verdicts[-1].steps if verdicts else (_unreadable(decoded),))
+    if decoded.canister_message is None:
+        return Seen(number, decoded, () if decoded.kind == "handshake" else (_unreadable(decoded),))
+    if key is None:
+        raise IcwsError("the capture names no root key: say which network it is from (root_key=…)")
+    *_, verdict = verify_frames(decode_frames(context), context, root_key=key)
+    return Seen(number, decoded, verdict.steps)
+
+
+def _unreadable(decoded: DecodedFrame) -> Step:
+    return Step("parse", False, decoded.summary or "the frame cannot be read")
+
+
+def _needed_before(capture: Capture, number: int) -> list[Frame]:
+    """The session's ws_open, and its last canister message before frame ``number``: what the walk compares with."""
+    session = capture.frames[number].session
+    opened: Frame | None = None
+    latest: Frame | None = None
+    for index in range(number - 1, -1, -1):
+        frame = capture.frames[index]
+        if frame.session != session or frame.op != "binary":
+            continue
+        if frame.direction == "out":
+            opened = frame if decode_frame(frame).open_args is not None else opened
+        elif latest is None and decode_frame(frame).sequence_num is not None:
+            latest = frame
+    return [frame for frame in (opened, latest) if frame is not None]
+
+
+def _frame(frame: Frame | DecodedFrame) -> Frame:
+    return frame.frame if isinstance(frame, DecodedFrame) else frame
+
+
+def _find(frame: Frame, path: str, app_type: candid.Type | None) -> tuple[Node, Node]:
+    root = annotate_frame(frame, app_type=app_type)
+    node = root.find(path) or root.find(_hashed(path))
+    if node is None:
+        some = ", ".join(sorted({each.path for each in root.walk() if each.path and ":" not in each.path})[:40])
+        raise IcwsError(f"the frame has no field {path!r}; there are {some or 'none'}")
+    return root, node
+
+
+def _hashed(path: str) -> str:
+    """The path with its last name as Candid has it where the name is not known."""
+    above, dot, last = path.rpartition(".")
+    return f"{above}{dot}_{candid.label_hash(last)}_"
+
+
+def _find_tree(frame: Frame, path: str) -> tuple[Node, Node]:
+    """A node of a hash tree; the path of a byte string or a tag around a tree means the tree."""
+    root, first = _find(frame, path, None)
+    for node in first.walk():
+        if node.path == first.path and node.type in _TREE_NODES and node.children:
+            return root, node
+    raise IcwsError(f"there is no hash tree at {path!r}, but {first.type}")
