@@ -11,11 +11,19 @@ import psutil
 import pytest
 
 from icws_explore.lab import Lab
+from icws_explore.lab.apps import APPS
 from icws_explore.lab.gateway import GatewayServer
+from icws_explore.protocol.cdk import Flavour
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.identity import Ed25519Identity
 from icws_explore.protocol.messages import WebsocketMessage
-from icws_explore.protocol.service_messages import AckMessage, CloseMessage, KeepAliveMessage, decode_service
+from icws_explore.protocol.service_messages import (
+    AckMessage,
+    CloseMessage,
+    KeepAliveMessage,
+    OpenMessage,
+    decode_service,
+)
 from support.lab_requests import PATIENCE_S, BareClient, eventually
 
 APP = """
@@ -210,6 +218,16 @@ class TestMany:
     def test_a_gateway_of_another_lab_is_none_of_ours(self) -> None:
         with Lab(app="echo") as lab, pytest.raises(LabError, match="none of this lab's gateways"):
             lab.remove_gateway(GatewayServer(lab.network_url))
+
+
+class TestApps:
+    @pytest.mark.parametrize("flavour", ["rust", "motoko"])
+    @pytest.mark.parametrize("app", sorted(APPS))
+    async def test_each_opens_on_each_cdk(self, app: str, flavour: Flavour) -> None:
+        with Lab(app=app, flavour=flavour, update_latency_ms=10, poll_interval_ms=10) as lab:
+            async with BareClient(lab) as client:
+                opened = await client.open()
+                assert decode_service(opened.content) == OpenMessage(client.key)
 
 
 class TestLookingIn:
