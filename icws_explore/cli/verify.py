@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
+from icws_explore.analysis.envelopes import EnvelopeVerdict, check_envelopes
 from icws_explore.analysis.verify import MessageVerdict, verify_capture
 from icws_explore.capture import Capture, load
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.steps import Step
 
 from .console import json_line, note, show, width
 from .options import parse_hex
@@ -23,6 +26,7 @@ from .options import parse_hex
 Examples:
   icws verify session.icws
   icws verify session.icws --root-key mainnet --all
+  icws verify session.icws --envelopes
   icws verify session.icws --network http://127.0.0.1:4943 --json
 
 Exit 1 when a message does not verify. Without a key, the one in the capture is used: it is the
@@ -33,10 +37,19 @@ one that the recording client trusted.
 @click.option("--root-key", metavar="HEX|mainnet", help="Verify against this key (DER).")
 @click.option("--network", metavar="URL", help="Verify against the key of this network.")
 @click.option("--canister", metavar="ID", help="The canister, where the capture does not tell.")
-@click.option("--all", "every_step", is_flag=True, help="Every step of valid messages too.")
+@click.option(
+    "--envelopes", is_flag=True, help="The client's requests too: request id, delegations, signature, expiry."
+)
+@click.option("--all", "every_step", is_flag=True, help="Every step of what is valid, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(
-    file: str, root_key: str | None, network: str | None, canister: str | None, every_step: bool, as_json: bool
+    file: str,
+    root_key: str | None,
+    network: str | None,
+    canister: str | None,
+    envelopes: bool,
+    every_step: bool,
+    as_json: bool,
 ) -> int:
     """Verify every canister message of FILE, step by step."""
     if root_key and network:
@@ -46,11 +59,14 @@ def command(
         note(text)
     key = _root_key(root_key, network)
     canister_id = None if canister is None else Principal.from_text(canister)
-    verdicts = list(verify_capture(capture, root_key=key, canister_id=canister_id))
+    messages = list(verify_capture(capture, root_key=key, canister_id=canister_id))
+    requests = list(check_envelopes(capture, root_key=key, canister_id=canister_id)) if envelopes else []
     if as_json:
-        json_line({"messages": [_to_json(verdict) for verdict in verdicts]})
+        sent = {"envelopes": [_request_json(verdict) for verdict in requests]} if envelopes else {}
+        json_line({"messages": [_message_json(verdict) for verdict in messages], **sent})
     else:
-        _print(capture, verdicts, every_step)
+        _print(capture, messages, requests, every_step)
+    verdicts = [*messages, *requests]
     return 0 if verdicts and all(verdict.ok for verdict in verdicts) else 1
 
 
@@ -70,23 +86,35 @@ def _root_key(text: str | None, network: str | None) -> bytes | None:
     return None
 
 
-def _to_json(verdict: MessageVerdict) -> dict[str, Any]:
-    steps = [{"step": s.step, "ok": s.ok, "detail": s.detail} for s in verdict.steps]
-    return {"frame": verdict.frame, "key": verdict.key, "ok": verdict.ok, "steps": steps}
+def _message_json(verdict: MessageVerdict) -> dict[str, Any]:
+    return {"frame": verdict.frame, "key": verdict.key, "ok": verdict.ok, "steps": _steps_json(verdict.steps)}
 
 
-def _print(capture: Capture, verdicts: list[MessageVerdict], every_step: bool) -> None:
+def _request_json(verdict: EnvelopeVerdict) -> dict[str, Any]:
+    return {"frame": verdict.frame, "method": verdict.method, "ok": verdict.ok, "steps": _steps_json(verdict.steps)}
+
+
+def _steps_json(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    return [{"step": step.step, "ok": step.ok, "detail": step.detail} for step in steps]
+
+
+def _print(capture: Capture, messages: list[MessageVerdict], requests: list[EnvelopeVerdict], every_step: bool) -> None:
     from icws_explore.views.text import steps_lines, verdicts_lines
 
-    if not verdicts:
+    if not messages and not requests:
         raise IcwsError(f"nothing to verify: the capture holds {len(capture)} frames, none of them a canister message")
-    lines = (
-        (line for verdict in verdicts for line in steps_lines(verdict, width=width()))
-        if every_step
-        else verdicts_lines(verdicts, width=width())
-    )
-    for line in lines:
-        show(line)
-    valid = sum(verdict.ok for verdict in verdicts)
-    bad = len(verdicts) - valid
-    click.echo(f"{valid} of {len(verdicts)} canister messages are authentic" + (f", {bad} are not" if bad else ""))
+    for verdicts, what in (
+        (messages, "canister messages are authentic"),
+        (requests, "requests are as a replica wants"),
+    ):
+        lines = (
+            (line for verdict in verdicts for line in steps_lines(verdict, width=width()))
+            if every_step
+            else verdicts_lines(verdicts, width=width())
+        )
+        for line in lines:
+            show(line)
+        valid = sum(verdict.ok for verdict in verdicts)
+        bad = len(verdicts) - valid
+        if verdicts:
+            click.echo(f"{valid} of {len(verdicts)} {what}" + (f", {bad} are not" if bad else ""))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
+from icws_explore.analysis.envelopes import EnvelopeVerdict
 from icws_explore.analysis.verify import MessageVerdict
 from icws_explore.protocol.steps import Step
 
 from .rows import elide, one_line
+
+Verdict: TypeAlias = MessageVerdict | EnvelopeVerdict
 
 MAX_SHOWN: Final = 2048  # bytes of one side that are shown when all of it is asked for
 
@@ -71,7 +74,14 @@ def side(value: bytes | str | None) -> Side | None:
     return Side(short, f"0x{value[:MAX_SHOWN].hex()}{more}")
 
 
-def verdict_line(verdict: MessageVerdict) -> str:
+def about(verdict: Verdict) -> tuple[str, str]:
+    """Which message of the canister, or which call of the client, the walk is over."""
+    if isinstance(verdict, EnvelopeVerdict):
+        return "method", one_line(verdict.method or "") or "none"
+    return "key", one_line(verdict.key) or "none"
+
+
+def verdict_line(verdict: Verdict) -> str:
     """The whole walk in a line: verified, or the step that says why not."""
     failed = verdict.failure
     if failed is not None:

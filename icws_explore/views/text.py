@@ -13,13 +13,12 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from icws_explore.analysis.decode import DecodedFrame
-from icws_explore.analysis.verify import MessageVerdict
 
 from .facts import Fact, capture_facts
 from .fields import Group, frame_groups
 from .kinds import LOOKS
 from .rows import HEADINGS, FrameRow, frame_rows
-from .steps import StepRow, step_rows, verdict_line
+from .steps import StepRow, Verdict, about, step_rows, verdict_line
 from .subject import Subject, capture_of
 from .window import MAX_FRAMES, FrameWindow, frame_window
 
@@ -114,22 +113,23 @@ def _group_lines(group: Group, width: int) -> Iterator[Text]:
         yield from _hanging(Text(f"  {field.name:<{label}}  ", style="cyan"), body, width)
 
 
-def steps_lines(verdict: MessageVerdict, *, width: int = WIDTH) -> Iterator[Text]:
+def steps_lines(verdict: Verdict, *, width: int = WIDTH) -> Iterator[Text]:
     """The walk over one message: a mark, the step, what it found, and the two sides that were compared."""
     yield from _hanging(Text(), verdict_line(verdict), width, style="bold")
-    yield from _hanging(Text("  key "), verdict.key or "none", width)
+    name, value = about(verdict)
+    yield from _hanging(Text(f"  {name} "), value, width)
     for row in step_rows(verdict.steps):
         head = Text(f"  {row.mark} ", style=_MARK_STYLE[row.mark]).append(f"{row.name:<15}", style="default")
         yield from _hanging(head, row.detail, width)
         yield from _side_lines(row, width)
 
 
-def steps_text(verdict: MessageVerdict, *, width: int = WIDTH) -> str:
+def steps_text(verdict: Verdict, *, width: int = WIDTH) -> str:
     return _join(steps_lines(verdict, width=width))
 
 
-def verdicts_lines(verdicts: Iterable[MessageVerdict], *, width: int = WIDTH) -> Iterator[Text]:
-    """A line a message, and the whole walk of each that is not authentic."""
+def verdicts_lines(verdicts: Iterable[Verdict], *, width: int = WIDTH) -> Iterator[Text]:
+    """A line a message or request, and the whole walk of each that does not hold."""
     for verdict in verdicts:
         if verdict.ok:
             yield _cut(Text(verdict_line(verdict)), width)
@@ -137,7 +137,7 @@ def verdicts_lines(verdicts: Iterable[MessageVerdict], *, width: int = WIDTH) ->
             yield from steps_lines(verdict, width=width)
 
 
-def verdicts_text(verdicts: Iterable[MessageVerdict], *, width: int = WIDTH) -> str:
+def verdicts_text(verdicts: Iterable[Verdict], *, width: int = WIDTH) -> str:
     return _join(verdicts_lines(verdicts, width=width))
 
 

@@ -42,6 +42,35 @@ class TestAuthentic:
         assert icws("verify", recorded, "--root-key", key).code == 0
 
 
+class TestEnvelopes:
+    def test_are_checked_on_demand(self, icws, recorded):
+        assert icws("verify", recorded, "--envelopes").code == 0
+        assert icws.out.splitlines()[-1].endswith("requests are as a replica wants")
+        icws("verify", recorded, "--envelopes", "--all")
+        assert "method ws_open" in icws.out
+        assert "request_id" in icws.out
+
+    def test_as_json(self, icws, recorded):
+        assert "envelopes" not in json.loads(icws("verify", recorded, "--json").out)
+        envelopes = json.loads(icws("verify", recorded, "--envelopes", "--json").out)["envelopes"]
+        assert envelopes[0]["method"] == "ws_open"
+        assert all(envelope["ok"] for envelope in envelopes)
+        assert set(envelopes[0]["steps"][0]) == {"step", "ok", "detail"}
+
+    def test_a_forged_one_is_named(self, icws, recorded, tmp_path):
+        capture = load(recorded)
+        number = next(n for n, frame in enumerate(capture.frames) if frame.direction == "out")
+        data = bytearray(capture.frames[number].data)
+        data[-1] ^= 1  # the end of the signature
+        capture.frames[number] = dataclasses.replace(capture.frames[number], data=bytes(data))
+        path = save(capture, tmp_path / "f.icws")
+        assert icws("verify", path).code == 0
+        assert icws("verify", path, "--envelopes", "--json").code == 1
+        bad = [each for each in json.loads(icws.out)["envelopes"] if not each["ok"]]
+        assert [each["frame"] for each in bad] == [number]
+        assert next(step["step"] for step in bad[0]["steps"] if step["ok"] is False) == "signature"
+
+
 class TestNotAuthentic:
     def test_a_changed_body_is_named(self, icws, recorded, tmp_path):
         def tamper(data):
