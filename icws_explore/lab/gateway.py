@@ -3,8 +3,9 @@
 What it decides is `protocol.gateway.GatewayMachine`; here are its sockets, its agent and its clock.
 Two things are the lab's own:
 
-- A session's calls keep their order. The real gateway relays each from a task of its own, so that
-  calls sent close together may arrive swapped; ``ordered=False`` does as it does.
+- A session's calls keep their order. The real gateway relays each from a task of its own: a burst of
+  60 on loopback arrived as 1 … 5, 56, …, and the canister closed the session. ``ordered=False`` uses
+  tasks and the same endpoint too, but on this one event loop the calls seldom overtake each other.
 - Under a fast clock the poll interval has a floor of 5 ms of real time, and a poll at least one real
   second to answer, so that a lab at × 60 keeps the machine cool.
 """

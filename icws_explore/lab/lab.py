@@ -52,7 +52,7 @@ class Lab:
     ``keep_alive_timeout_ms`` is twice ``latency_bound_ms`` unless given. The CDK's rule that the ack
     interval be longer than it holds only with ``enforce_minimum``. ``seed`` makes keys and ids
     reproducible; ``flavour`` is the CDK's ("rust" or "motoko", None: the app's own); ``ordered``
-    False relays calls as the real gateway does, each from a task of its own; ``delegated`` False
+    False relays calls side by side (see lab/gateway.py); ``delegated`` False
     certifies with the root key itself. Ports 0 are free ones.
     """
 
