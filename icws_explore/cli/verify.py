@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,13 +10,12 @@ import click
 from icws_explore.analysis.envelopes import EnvelopeVerdict, check_envelopes
 from icws_explore.analysis.verify import MessageVerdict, verify_capture
 from icws_explore.capture import Capture, load
-from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
 from .console import json_line, note, show, width
-from .options import parse_hex
+from .options import known_root_key
 
 
 @click.command(
@@ -52,12 +50,10 @@ def command(
     as_json: bool,
 ) -> int:
     """Verify every canister message of FILE, step by step."""
-    if root_key and network:
-        raise click.UsageError("--root-key and --network exclude each other: name one key")
+    key = known_root_key(root_key, network)
     capture = load(file)
     for text in capture.notes:
         note(text)
-    key = _root_key(root_key, network)
     canister_id = None if canister is None else Principal.from_text(canister)
     messages = list(verify_capture(capture, root_key=key, canister_id=canister_id))
     requests = list(check_envelopes(capture, root_key=key, canister_id=canister_id)) if envelopes else []
@@ -66,24 +62,8 @@ def command(
         json_line({"messages": [_message_json(verdict) for verdict in messages], **sent})
     else:
         _print(capture, messages, requests, every_step)
-    verdicts = [*messages, *requests]
-    return 0 if verdicts and all(verdict.ok for verdict in verdicts) else 1
-
-
-def _root_key(text: str | None, network: str | None) -> bytes | None:
-    if text == "mainnet":
-        return MAINNET_ROOT_KEY
-    if text is not None:
-        return parse_hex(text, "--root-key")
-    if network is not None:
-        from icws_explore.live.http import Network
-
-        async def ask(url: str) -> bytes:
-            async with Network(url) as asked:
-                return await asked.root_key()
-
-        return asyncio.run(ask(network))
-    return None
+    valid = all(verdict.ok for verdict in messages) and all(verdict.ok for verdict in requests)
+    return 0 if (messages or requests) and valid else 1
 
 
 def _message_json(verdict: MessageVerdict) -> dict[str, Any]:
