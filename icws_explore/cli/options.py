@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
+
+from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 
 
 def parse_hex(text: str, option: str) -> bytes:
@@ -11,3 +15,25 @@ def parse_hex(text: str, option: str) -> bytes:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError as error:
         raise click.BadParameter("not hexadecimal", param_hint=option) from error
+
+
+def known_root_key(text: str | None, network: str | None) -> bytes | None:
+    """The root key (DER) that ``--root-key HEX|mainnet`` or ``--network URL`` names; None: neither is given.
+
+    Raises click.UsageError for both, ConnectError when the network does not tell.
+    """
+    if text and network:
+        raise click.UsageError("--root-key and --network exclude each other: name one key")
+    if text == "mainnet":
+        return MAINNET_ROOT_KEY
+    if text is not None:
+        return parse_hex(text, "--root-key")
+    if network is None:
+        return None
+    from icws_explore.live.http import Network
+
+    async def ask(url: str) -> bytes:
+        async with Network(url) as asked:
+            return await asked.root_key()
+
+    return asyncio.run(ask(network))
