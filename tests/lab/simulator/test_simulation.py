@@ -48,7 +48,7 @@ class TestDeterminism:
     def test_a_session_does_not_depend_on_how_many_others_there_are_but_for_the_canister(self):
         """Every part has dice of its own: the first client says the same at the same time."""
         alone, among = simulate(duration="1m"), simulate(duration="1m", sessions=4)
-        said = [[f.data for f in s.raw.frames if f.direction == "out"][0] for s in (alone, among.session("1"))]
+        said = [next(f.data for f in s.raw.frames if f.direction == "out") for s in (alone, among.session("1"))]
         assert said[0] == said[1]
 
 
@@ -116,11 +116,12 @@ class TestStandIn:
         assert "crypto" not in SessionInfo().to_json()
 
 
-class TestTruth:
-    @pytest.fixture(scope="class")
-    def simulation(self):
-        return simulate(duration="11m", sessions=2, network=LIVELY, skew_ms=(-700.0, 4_000.0), seed=3)
+@pytest.fixture(scope="module")
+def simulation() -> Simulation:
+    return simulate(duration="11m", sessions=2, network=LIVELY, skew_ms=(-700.0, 4_000.0), seed=3)
 
+
+class TestTruth:
     def test_every_station_comes_after_the_one_before(self, simulation):
         for message in simulation.truth.messages:
             if message.direction == "up":
@@ -265,7 +266,7 @@ class TestWhatCannotBe:
             {"clients": "pong"}, {"clients": Script(), "think_ms": 5},
             {"ack_interval_ms": 60_000, "enforce_minimum": True},
         ],
-        ids=lambda options: "-".join(options),
+        ids="-".join,
     )  # fmt: skip
     def test_is_refused(self, options):
         with pytest.raises(LabError):
