@@ -17,6 +17,8 @@ from . import (
     sequence_plot,
     sessions_plot,
 )
+from . import mermaid as mermaid_text
+from . import sequence_diagram as diagram
 from . import timeline as timeline_plot
 from .figure import SessionFigure
 from .subject import Subject, capture_of
@@ -28,6 +30,8 @@ __all__ = [
     "keep_alives",
     "lanes",
     "latencies",
+    "mermaid",
+    "sequence_diagram",
     "sequences",
     "sessions",
     "timing",
@@ -60,6 +64,21 @@ def keep_alives(subject: Subject, *, session: str | None = None, limit_s: float 
     """Each ack's window for the keep-alive, by the canister's clock. ``limit_s`` is its time-out, in seconds."""
     capture = capture_of(subject)
     return keep_alive_plot.keep_alive_windows(capture, _instants(capture, session), limit_s=limit_s)
+
+
+def sequence_diagram(
+    subject: Subject, *, session: str | None = None, start: int = 0, stop: int | None = None
+) -> SessionFigure:
+    """Who sent what to whom, a row a frame: sequence numbers, acks as brackets, gaps, duplicates and swaps marked.
+
+    Rows ``start`` to ``stop`` of the session (counted from 0; at most 60 are drawn). ``session`` as of `timing`.
+    """
+    return diagram.sequence_diagram(capture_of(subject), session=session, start=start, stop=stop)
+
+
+def mermaid(subject: Subject, *, session: str | None = None, start: int = 0, stop: int | None = None) -> str:
+    """The sequence diagram as Mermaid text, for documents. Arguments as of `sequence_diagram`, without its limit."""
+    return mermaid_text.mermaid(capture_of(subject), session=session, start=start, stop=stop)
 
 
 def lanes(
