@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         encode_service,
     )
     from .views import plots
+    from .views.inspect import inspect
 
 __all__ = [
     "AckMessage",
@@ -74,6 +75,7 @@ __all__ = [
     "encode_message_args",
     "encode_open_args",
     "encode_service",
+    "inspect",
     "load",
     "plots",
     "simulate",
@@ -107,6 +109,7 @@ _HOME = {
     "encode_message_args": "protocol.arguments",
     "encode_open_args": "protocol.arguments",
     "encode_service": "protocol.service_messages",
+    "inspect": "views.inspect",
     "load": "analysis.recording",
     "simulate": "lab.simulator",
 }

@@ -1,0 +1,22 @@
+"""`icws_explore.inspect`: one frame, every field beside its bytes."""
+
+from __future__ import annotations
+
+from icws_explore.analysis.decode import application_type, decode_frame
+
+from .hex_pane import hex_view
+from .html import View
+from .subject import Subject, capture_of
+
+
+def inspect(subject: Subject, number: int) -> View:
+    """Frame ``number`` of a capture, a recording or a session (negative: from the end).
+
+    A tree of fields beside the bytes; pointing at either marks the other. Raises IndexError.
+    """
+    capture = capture_of(subject)
+    index = number if number >= 0 else len(capture) + number
+    if not 0 <= index < len(capture):
+        raise IndexError(f"there is no frame {number}: the capture holds {len(capture)}")
+    app_type = application_type(capture)
+    return hex_view(decode_frame(capture[index], number=index, app_type=app_type), app_type=app_type)
