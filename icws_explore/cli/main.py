@@ -28,8 +28,11 @@ COMMANDS: Final = {
     "open": ("open_session", "A live session with a canister; frames appear as they pass."),
     "tap": ("tap", "A proxy between a dapp and its gateway that records every session."),
     "simulate": ("simulate", "Hours of sessions in seconds, under a virtual clock."),
+    "import": ("import_file", "Captures from a browser's HAR file or from recorded packets."),
     "show": ("show", "The frames of a capture, or one frame in full."),
     "verify": ("verify", "Every canister message of a capture, proof by proof."),
+    "report": ("report", "A capture as one self-contained HTML page."),
+    "probe": ("probe", "Is a gateway alive, and how quickly does it answer."),
 }
 
 

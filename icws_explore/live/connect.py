@@ -126,7 +126,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
         session = Session(machine, target.clock, capture, target.app_type)
 
         async def make(observe: Observer) -> Connection:
-            socket = await _open_socket(target)
+            socket = await open_socket(target.gateway_url, target.ssl)
             writer = None if target.record is None else CaptureWriter(target.record, capture.info)
             return Connection(socket, machine, clock=target.clock, capture=capture, writer=writer, observe=observe)
 
@@ -148,9 +148,9 @@ async def _ask_network(target: Target) -> Target:
     return replace(target, root_key=root_key, app_type=app_type)
 
 
-async def _open_socket(target: Target) -> ClientConnection:
-    url = target.gateway_url
-    tls_options: dict[str, Any] = {"ssl": target.ssl or True} if url.startswith("wss:") else {}
+async def open_socket(url: str, ssl: tls.SSLContext | None = None) -> ClientConnection:
+    """A WebSocket to ``url``, without pings and whole messages only. Raises ConnectError."""
+    tls_options: dict[str, Any] = {"ssl": ssl or True} if url.startswith("wss:") else {}
     try:
         return await open_websocket(
             url,
