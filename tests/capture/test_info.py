@@ -17,6 +17,7 @@ infos = st.builds(
     app_type=st.none() | st.text(max_size=40),
     clock=st.builds(ClockInfo, st.sampled_from(["real", "scaled", "virtual"]), st.floats(0.01, 1e6)),
     origin=st.sampled_from(["live", "tap", "har", "simulated"]),
+    crypto=st.sampled_from(["real", "stand-in"]),
 )
 
 
@@ -27,6 +28,10 @@ class TestRoundTrip:
 
     def test_what_is_unknown_is_null_or_missing(self):
         assert SessionInfo.from_json({"icws": 1}) == SessionInfo()
+
+    def test_stand_in_cryptography_is_said_and_real_one_goes_without_saying(self):
+        assert SessionInfo(crypto="stand-in").to_json()["crypto"] == "stand-in"
+        assert "crypto" not in SessionInfo().to_json()
 
 
 class TestMalformed:
@@ -44,6 +49,7 @@ class TestMalformed:
             ({"clock": {"kind": "scaled", "scale": 0}}, "scale"),
             ({"clock": {"kind": "scaled", "scale": True}}, "scale"),
             ({"origin": "dream"}, "origin"),
+            ({"crypto": "none"}, "crypto"),
         ],
     )
     def test_names_the_member(self, change, named):

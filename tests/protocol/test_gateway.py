@@ -161,6 +161,16 @@ class TestPollers:
         play = set_up(play, ALICE) >> answers(nothing(), OTHER_CANISTER) >> answers(nothing())
         assert play >> wait(500) << Poll(OTHER_CANISTER, 0, 1) << Poll(CANISTER, 0, 1)
 
+    def test_idle_rounds_can_be_passed_over(self, play: Play) -> None:
+        """For a simulator: the next poll comes when, and with the ticket with which, it would have come."""
+        play = set_up(play, ALICE) >> pause(750)
+        assert play.machine.polls(CANISTER)
+        assert not play.machine.polls(OTHER_CANISTER)
+        play.machine.skip_polls(CANISTER, 7, START_NS + 700 * NS_PER_MS, START_NS + 710 * NS_PER_MS)
+        assert play >> wait(49) >> wait(1) << Poll(CANISTER, 0, 8)
+        with pytest.raises(StateError, match="not polled"):
+            play.machine.skip_polls(OTHER_CANISTER, 1, START_NS, None)
+
     @pytest.mark.parametrize(("ms", "counts"), [(-1, True), (0, True), (1, False)])
     def test_an_answer_counts_up_to_the_time_out(self, play: Play, ms: int, counts: bool) -> None:
         play = set_up(play, ALICE) >> pause(TIMEOUT_MS + ms) >> answers(ALICE.poll(ALICE))

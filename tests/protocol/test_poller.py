@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.protocol.arguments import PollMessage, PollResult, encode_poll_result
+from icws_explore.protocol.errors import StateError
 from icws_explore.protocol.gateway_events import AgentFailed, Rejected, Replied
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.poller import RECOVERABLE_FAILURES, Poller
@@ -230,6 +231,39 @@ class TestStopping:
         play = delivered(play >> answer(reply(5), 0), 5)
         clients.there = True
         assert play >> wait(INTERVAL_MS) << Ask(5, 1)
+
+
+class TestSkip:
+    """What a simulator passes over must leave the poller as if it had happened."""
+
+    @given(rounds=st.integers(0, 8), took_ms=st.integers(0, 300), is_answered=st.booleans(), then_ms=st.integers(0, 99))
+    def test_is_as_if_every_round_had_happened(
+        self, rounds: int, took_ms: int, is_answered: bool, then_ms: int
+    ) -> None:
+        real, skipping = (Poller(INTERVAL_MS, TIMEOUT_MS, lambda: True) for _ in range(2))
+        real.start(START_NS)
+        skipping.start(START_NS)
+        asked_ns = START_NS
+        for ticket in range(rounds):
+            real.answered(reply(0), ticket, asked_ns + took_ms * NS_PER_MS)
+            asked_ns += max(took_ms, INTERVAL_MS) * NS_PER_MS
+            real.tick(asked_ns)
+        answered_ns = asked_ns + took_ms * NS_PER_MS if is_answered and took_ms <= INTERVAL_MS else None
+        if answered_ns is not None:
+            real.answered(reply(0), rounds, answered_ns)
+        skipping.skip(rounds, asked_ns, answered_ns)
+        assert (skipping.state, skipping.deadline_ns, skipping.ticket) == (real.state, real.deadline_ns, real.ticket)
+        now_ns = (real.deadline_ns or 0) + then_ms * NS_PER_MS
+        assert skipping.tick(now_ns) == real.tick(now_ns)
+        assert skipping.deadline_ns == real.deadline_ns
+
+    def test_is_for_pollers_that_run(self, play: Play, clients: Clients) -> None:
+        with pytest.raises(StateError, match="a poller that runs"):
+            Poller(INTERVAL_MS, TIMEOUT_MS, lambda: True).skip(1, START_NS, None)
+        clients.there = False
+        assert play >> answer(reply(0), 0) >> wait(INTERVAL_MS) << Stopped()
+        with pytest.raises(StateError, match="a poller that runs"):
+            play.machine.skip(1, START_NS, None)
 
 
 class TestTable:

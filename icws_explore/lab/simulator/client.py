@@ -59,6 +59,7 @@ class SimClient:
         self.dice: random.Random = world.dice(f"script {number}")
         self.memory: dict[str, Any] = {}
         self.failures: list[str] = []
+        self.is_connected = False  # or was
         self.close_code: int | None = None
         self.close_reason = ""
         self.opened_ns: int | None = None
@@ -124,7 +125,9 @@ class SimClient:
             action(*args)
 
     def _connect(self) -> None:
-        self.link_up.connect(self.gateway.connected, self)
+        if not self._world.is_over:
+            self.is_connected = True
+            self.link_up.connect(self.gateway.connected, self)
 
     def _arrived_up(self, kind: FrameKind, data: bytes) -> None:
         self.gateway.frame(self.number, kind, data)

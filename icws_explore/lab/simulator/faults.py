@@ -14,7 +14,7 @@ from icws_explore.protocol.gateway_events import PollOutcome
 if TYPE_CHECKING:
     from .world import World
 
-Clock = Literal["client", "gateway", "canister"]
+Clock = Literal["client", "canister"]
 
 
 class SimulatorFaults(Faults):
@@ -48,7 +48,10 @@ class SimulatorFaults(Faults):
         return outcome, 0.0
 
     def clock_error_ns(self, clock: Clock, number: int, now_ns: int) -> int:
-        """By how much a clock is wrong at the true time ``now_ns``, beside a client's skew."""
+        """By how much a clock is wrong at the true time ``now_ns``, beside a client's skew.
+
+        The replica's clock is the canister's.
+        """
         del clock, number, now_ns
         return 0
 

@@ -62,6 +62,11 @@ class SimReplica:
         """The network's root key, DER."""
         return self._subnet.root_key
 
+    @property
+    def clients(self) -> tuple[Principal, ...]:
+        """Who the canister thinks is connected."""
+        return () if self._code is None else self._code.cdk.clients
+
     def now_ns(self) -> int:
         """The canister's time."""
         now_ns = self._timeline.now_ns

@@ -165,8 +165,10 @@ def simulate(
     world.faults.begin(world)
     _run(world, start_ns, start_ns + until_ns, progress)
     if close_at_end:
+        world.is_over = True
         for client in world.clients:
-            client.close()
+            if client.is_connected:
+                client.close()
         world.timeline.run(start_ns + until_ns + FAREWELL_NS)
     return Simulation(Capture(_info(world, config, start, loaded), world.frames), world)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from icws_explore.protocol.arguments import decode_message_args
@@ -103,12 +104,17 @@ class Truth:
         """When the client got the first ack that covers its ``message``; None: never."""
         if message.sequence_num is None or message.direction != "up":
             return None
-        times = (
-            ack.received_ns
-            for ack in self.of("ack", message.session)
-            if ack.received_ns is not None and (ack.number or 0) >= message.sequence_num
-        )
-        return min(times, default=None)
+        acks = self._acks_received.get(message.session, [])
+        return next((at_ns for at_ns, number in acks if number >= message.sequence_num), None)
+
+    @cached_property
+    def _acks_received(self) -> dict[int, list[tuple[int, int]]]:
+        """By session: when each ack was received, and up to where it goes."""
+        received: dict[int, list[tuple[int, int]]] = {}
+        for ack in sorted(self.acks, key=lambda ack: ack.received_ns or 0):
+            if ack.received_ns is not None and ack.number is not None:
+                received.setdefault(ack.session, []).append((ack.received_ns, ack.number))
+        return received
 
     def table(self) -> pd.DataFrame:
         """A row a message; the columns are the fields of MessageTruth (ns, nullable integers)."""

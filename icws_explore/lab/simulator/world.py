@@ -53,6 +53,7 @@ class World:
         self.frames: list[Frame] = []
         self.gateways: list[SimGateway] = []
         self.clients: list[SimClient] = []
+        self.is_over = False  # nobody connects any more
         self.message_types = (app.message_type,)
         self._keys = keys
         self._is_one = sessions == 1

@@ -9,7 +9,6 @@ from itertools import pairwise
 import pytest
 
 import icws_explore as icws
-from icws_explore.capture import SessionInfo
 from icws_explore.capture.file import load, save
 from icws_explore.lab.simulator import LogNormal, Network, Script, Simulation, Uniform, simulate
 from icws_explore.protocol.candid import parse_type, type_text
@@ -110,10 +109,6 @@ class TestStandIn:
             with pytest.raises(IcwsError, match="stand-in cryptography"):
                 simulation.verify(root_key=root_key)
         assert simulation.summary().certificates == 0
-
-    def test_is_said_in_the_file_and_only_then(self):
-        assert SessionInfo(crypto="stand-in").to_json()["crypto"] == "stand-in"
-        assert "crypto" not in SessionInfo().to_json()
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,11 @@ from icws_explore.protocol.cdk import (
     CANISTER_ERROR,
     CANISTER_REJECT,
     App,
+    AppCanister,
     AppContext,
     CdkConfig,
     Flavour,
+    SystemApi,
 )
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import (
@@ -272,3 +274,25 @@ class TestContentNotOfTheType:
         it.reject(it.message(side, b"garbage"))
         it.ok(it.message(side, encode([BLOB], [b"\x01"])))
         assert it.prints == ["Could not deserialize message"]
+
+
+class TestLookingIn:
+    """What a simulator sees of the queues, without a poll."""
+
+    @FLAVOURS
+    def test_messages_are_those_that_polls_get(self, flavour: Flavour) -> None:
+        code: list[AppCanister] = []
+
+        def factory(system: SystemApi) -> AppCanister:
+            code.append(AppCanister(system, App("quiet", TEXT), CdkConfig(flavour=flavour, max_messages=1)))
+            return code[-1]
+
+        bench = CanisterBench(factory)
+        cdk = code[0].cdk
+        assert (cdk.next_nonce(GATEWAY), cdk.messages_from(GATEWAY, 0)) == (0, [])
+        bench.opened("one")
+        bench.opened("two")
+        assert (cdk.next_nonce(GATEWAY), cdk.next_nonce(OTHER_GATEWAY)) == (2, 0)
+        assert cdk.messages_from(GATEWAY, 0) == [bench.poll(nonce=n).messages[0] for n in (0, 1)]
+        assert cdk.messages_from(GATEWAY, 1) == list(bench.poll(nonce=1).messages)
+        assert cdk.messages_from(GATEWAY, 2) == []

@@ -1,0 +1,178 @@
+"""Every hop, the clocks and the canister can be made to misbehave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from icws_explore.lab.faults import Delivery, Faults, RelayFaults, tampered
+from icws_explore.lab.simulator import Script, SimulatorFaults, simulate
+from icws_explore.lab.simulator.faults import honest
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.gateway_events import AgentFailed, Rejected
+
+
+def ended(faults: Faults, **options: Any) -> dict[str, int]:
+    return simulate(**{"duration": "8m", "faults": faults, "crypto": "stand-in"} | options).counts.ended
+
+
+class TestHonest:
+    def test_changes_nothing(self):
+        plain = simulate(duration="2m")
+        assert simulate(duration="2m", faults=SimulatorFaults()).raw.frames == plain.raw.frames
+        assert simulate(duration="2m", faults=Faults()).raw.frames == plain.raw.frames
+
+    def test_is_what_none_and_the_lab_s_kind_become(self):
+        mine = SimulatorFaults()
+        assert honest(mine) is mine
+        assert type(honest(None)) is SimulatorFaults
+        assert honest(RelayFaults(drop=1)).relay("down", b"data") == []
+
+
+class TestRelay:
+    @pytest.mark.parametrize("crypto", ["real", "stand-in"])
+    def test_of_the_lab_works_here_too(self, crypto):
+        faults = RelayFaults(tamper=1, spare=6, seed=1)
+        assert ended(faults, crypto=crypto) == {"4000 Error receiving message": 1}
+
+    def test_duplicates_are_noticed(self):
+        assert ended(RelayFaults(duplicate=1, spare=3)) == {"4000 Error receiving message": 1}
+
+    def test_a_doubled_call_is_executed_once(self):
+        simulation = simulate(duration="3m", faults=RelayFaults(duplicate=1, direction="up"))
+        assert simulation.counts.ended == {"1000": 1}
+        assert any("not executed twice" in event.text for event in simulation.log)
+
+
+class TestHops:
+    def test_client_to_gateway(self):
+        class Mangled(SimulatorFaults):
+            def client_frame(self, session: int, data: bytes) -> list[Delivery]:
+                return [Delivery(b"nonsense")]
+
+        assert ended(Mangled()) == {"1005": 1}
+
+    def test_client_to_gateway_late(self):
+        class Late(SimulatorFaults):
+            def client_frame(self, session: int, data: bytes) -> list[Delivery]:
+                return [Delivery(data, 1_000)]
+
+        simulation = simulate(duration="1m", faults=Late())
+        assert all(m.relayed_ns - m.sent_ns >= NS_PER_S for m in simulation.truth.of("message") if m.relayed_ns)
+
+    def test_gateway_to_replica(self):
+        class Altered(SimulatorFaults):
+            def call(self, session: int, envelope: bytes) -> list[Delivery]:
+                return [Delivery(envelope.replace(b"ws_open", b"ws_opem"))]
+
+        for crypto in ("real", "stand-in"):
+            simulation = simulate(duration="2m", faults=Altered(), crypto=crypto)
+            assert simulation.counts.ended == {"4000 Open connection timeout": 1}
+            assert any("Invalid signature" in event.text for event in simulation.log)
+
+    @pytest.mark.parametrize(
+        ("outcome", "what"),
+        [
+            (Rejected(5, "the canister is stopped"), {"1005": 1}),
+            (AgentFailed("HttpError", "HTTP 503"), {"4000 Open connection timeout": 1}),
+        ],
+        ids=["fatal", "recoverable"],
+    )
+    def test_replica_to_gateway(self, outcome, what):
+        class Answers(SimulatorFaults):
+            def poll_answer(self, gateway: int, _outcome: Any) -> tuple[Any, float]:
+                return outcome, 0.0
+
+        assert ended(Answers(), duration="2m") == what
+
+    def test_replica_to_gateway_late(self):
+        class Late(SimulatorFaults):
+            def poll_answer(self, gateway: int, outcome: Any) -> tuple[Any, float]:
+                return outcome, 1_500.0
+
+        simulation = simulate(duration="2m", faults=Late())
+        late = [m for m in simulation.truth.of("app") if m.polled_ns]
+        assert late
+        assert all(m.polled_ns - m.certified_ns >= 1_500_000_000 for m in late)
+
+    def test_an_answer_that_is_too_late_is_given_up(self):
+        class TooLate(SimulatorFaults):
+            def poll_answer(self, gateway: int, outcome: Any) -> tuple[Any, float]:
+                return outcome, 6_000.0
+
+        simulation = simulate(duration="2m", faults=TooLate())
+        assert simulation.counts.opened == 0
+        assert any("Poller timed out" in event.text for event in simulation.log)
+
+    def test_gateway_to_client(self):
+        class Altered(SimulatorFaults):
+            def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+                return [Delivery(tampered(data))]
+
+        assert ended(Altered()) == {"4000 Error receiving message": 1}
+
+
+class TestClocks:
+    @pytest.mark.parametrize("part", ["client", "canister"])
+    def test_a_clock_that_jumps(self, part):
+        """Six minutes ahead from the second minute on: certificates no longer fit the client's time."""
+
+        class Jump(SimulatorFaults):
+            def clock_error_ns(self, clock: str, number: int, now_ns: int) -> int:
+                return 360 * NS_PER_S if clock == part and now_ns % (3600 * NS_PER_S) > 120 * NS_PER_S else 0
+
+        assert list(ended(Jump())) != ["1000"]
+
+    @pytest.mark.parametrize(("duration", "what"), [("80s", "open"), ("81s", "4000 Open connection timeout")])
+    def test_timers_follow_a_client_s_clock_that_is_set_back(self, duration, what):
+        """The open timer of a clock that loses 20 s in between runs 20 s longer."""
+
+        class Back(SimulatorFaults):
+            def relay(self, direction: Any, data: bytes) -> list[Delivery]:
+                return [Delivery(data)] if direction == "down" else []
+
+            def clock_error_ns(self, clock: str, number: int, now_ns: int) -> int:
+                return -20 * NS_PER_S if clock == "client" and now_ns % (3600 * NS_PER_S) > 30 * NS_PER_S else 0
+
+        assert ended(Back(), duration=duration, close_at_end=False) == {what: 1}
+
+
+class TestFromOutside:
+    def at(self, seconds: float, action: str) -> SimulatorFaults:
+        class Event(SimulatorFaults):
+            def begin(self, world: Any) -> None:
+                def happen() -> None:
+                    actions = {
+                        "upgrade": world.replica.upgrade,
+                        "restart": world.gateways[0].restart,
+                        "cut": world.clients[0].cut,
+                    }
+                    actions[action]()
+
+                world.timeline.at(world.timeline.now_ns + round(seconds * NS_PER_S), happen)
+
+        return Event()
+
+    def test_an_upgrade_wipes_the_sessions(self):
+        """UPGRADE_WIPE: silence, then the ack time-out."""
+        assert ended(self.at(60, "upgrade")) == {"4000 Ack message timeout": 1}
+
+    def test_a_restarted_gateway_cuts_everybody_off(self):
+        simulation = simulate(duration="8m", sessions=2, faults=self.at(60, "restart"))
+        assert simulation.counts.ended == {"1006": 2}
+        # Nobody called ws_close: the canister waits for keep-alives in vain.
+        assert len(simulation.truth.of("close")) == 2
+
+    def test_a_connection_that_breaks(self):
+        simulation = simulate(duration="8m", faults=self.at(60, "cut"))
+        assert simulation.counts.ended == {"1006": 1}
+        assert simulation.truth.of("close") == ()
+
+    def test_a_connection_that_broke_breaks_no_second_time(self):
+        class Twice(Script):
+            def opened(self, client: Any) -> None:
+                client.cut()
+                client.cut()
+
+        assert ended(SimulatorFaults(), clients=Twice()) == {"1006": 1}

@@ -1,0 +1,57 @@
+"""The ground truth where a capture cannot know: what was lost, refused, altered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from icws_explore.lab.faults import Delivery
+from icws_explore.lab.simulator import Network, SimulatorFaults, simulate
+
+
+class TestWhatNeverArrived:
+    def test_a_call_that_was_lost_was_relayed_and_not_executed(self):
+        simulation = simulate(duration="30s", network=Network(call_loss=1))
+        (request,) = simulation.truth.of("open_request")
+        assert request.relayed_ns is not None
+        assert (request.arrived_ns, request.executed_ns, request.fate) == (None, None, "lost or refused")
+
+    def test_a_frame_that_the_gateway_never_took_has_no_fate(self):
+        class Lost(SimulatorFaults):
+            def client_frame(self, session: int, data: bytes) -> list[Delivery]:
+                return []
+
+        (request,) = simulate(duration="30s", faults=Lost()).truth.of("open_request")
+        assert (request.relayed_ns, request.fate) == (None, "")
+
+    def test_a_message_that_was_dropped_on_the_way_down_was_polled_and_not_received(self):
+        class Dropped(SimulatorFaults):
+            def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+                return [Delivery(data)] if b"gateway_principal" in data else []
+
+        simulation = simulate(duration="30s", faults=Dropped())
+        message = simulation.truth.of("open")[0]
+        assert message.polled_ns is not None
+        assert message.received_ns is None
+
+    def test_what_a_fault_made_of_a_frame_is_passed_over(self):
+        class Nonsense(SimulatorFaults):
+            def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+                return [Delivery(b"nonsense")]
+
+        truth = simulate(duration="30s", faults=Nonsense()).truth
+        assert truth.messages == ()
+        assert truth.sessions[0].close_code == 4000
+
+
+class TestEmpty:
+    def test_has_its_table_all_the_same(self):
+        simulation = simulate(duration="1s", arrivals=lambda _: 5)
+        assert simulation.truth.messages == ()
+        assert list(simulation.truth.table().columns)[:3] == ["session", "direction", "kind"]
+        assert "0 messages" in repr(simulation.truth)
+
+    def test_only_the_client_s_messages_are_acked(self):
+        truth = simulate(duration="10s").truth
+        down: Any = truth.of("app")[0]
+        assert truth.acked_ns(down) is None
+        assert truth.acked_ns(truth.of("open_request")[0]) is None
