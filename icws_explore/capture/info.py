@@ -11,9 +11,9 @@ from icws_explore.protocol.errors import CaptureError
 FORMAT_VERSION: Final = 1
 
 Crypto = Literal["real", "stand-in"]
-Origin = Literal["live", "tap", "har", "simulated"]
+Origin = Literal["live", "tap", "har", "pcap", "simulated"]
 ClockKind = Literal["real", "scaled", "virtual"]
-_ORIGINS: Final = ("live", "tap", "har", "simulated")
+_ORIGINS: Final = ("live", "tap", "har", "pcap", "simulated")
 _CRYPTO: Final = ("real", "stand-in")
 _CLOCKS: Final = ("real", "scaled", "virtual")
 

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "simulate": ("simulate", "Hours of sessions in seconds, under a virtual clock."),
     "import": ("import_file", "Captures from a browser's HAR file or from recorded packets."),
     "show": ("show", "The frames of a capture, or one frame in full."),
+    "doctor": ("doctor", "What is wrong in a capture, the evidence, and what to change."),
     "verify": ("verify", "Every canister message of a capture, proof by proof."),
     "report": ("report", "A capture as one self-contained HTML page."),
     "probe": ("probe", "Is a gateway alive, and how quickly does it answer."),

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from icws_explore.protocol.errors import ConnectError
+from icws_explore.capture.http_head import HEAD_END, HeadError, header_name
 
 from .target import check_gateway_url
 
-MAX_HEAD: Final = 64 * 1024  # bytes of a request's or an answer's head
-HEAD_END: Final = b"\r\n\r\n"
 _DROPPED: Final = b"sec-websocket-extensions"
 
 
@@ -55,10 +53,6 @@ class Upstream:
         return f"{joined}?{self.query}"
 
 
-class HeadError(ConnectError):
-    """What came first on a connection is not the head of an HTTP request."""
-
-
 def rewrite_request(head: bytes, upstream: Upstream) -> bytes:
     """The head that goes to the gateway; ``head`` ends in an empty line. Raises HeadError."""
     first, *lines = head.removesuffix(HEAD_END).split(b"\r\n")
@@ -67,9 +61,9 @@ def rewrite_request(head: bytes, upstream: Upstream) -> bytes:
         raise HeadError("not an HTTP request")
     words[1] = upstream.target(words[1].decode("latin-1")).encode("latin-1")
     kept = [b" ".join(words)]
-    upgrading = any(_name(line) == b"upgrade" for line in lines)
+    upgrading = any(header_name(line) == b"upgrade" for line in lines)
     for line in lines:
-        name = _name(line)
+        name = header_name(line)
         if name == b"host":
             kept.append(line[: len(name)] + b": " + upstream.host_header.encode("ascii"))
         elif name == b"connection" and not upgrading:
@@ -79,34 +73,8 @@ def rewrite_request(head: bytes, upstream: Upstream) -> bytes:
     return b"\r\n".join(kept) + HEAD_END
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerHead:
-    """How the gateway answered. ``extensions`` is its Sec-WebSocket-Extensions, which nobody offered."""
-
-    status: int
-    extensions: str
-
-    @property
-    def is_upgrade(self) -> bool:
-        return self.status == 101
-
-
-def read_answer(head: bytes) -> AnswerHead:
-    """The answer's status and extensions. Raises HeadError."""
-    first, *lines = head.split(b"\r\n")
-    words = first.split(b" ", 2)
-    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
-        raise HeadError("not an HTTP answer")
-    values = [line.partition(b":")[2].strip() for line in lines if _name(line) == _DROPPED]
-    return AnswerHead(int(words[1]), b", ".join(values).decode("latin-1"))
-
-
 def refusal(status: str, text: str) -> bytes:
     """An answer of the tap's own, for when there is nothing to relay."""
     body = f"icws tap: {text}\n".encode()
     head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
     return f"{head}Connection: close\r\n\r\n".encode("latin-1") + body
-
-
-def _name(line: bytes) -> bytes:
-    return line.partition(b":")[0].strip().lower()

@@ -15,11 +15,12 @@ from collections.abc import Callable
 from typing import Final
 
 from icws_explore.capture import Direction
+from icws_explore.capture.http_head import HEAD_END, MAX_HEAD, HeadError, read_answer
 from icws_explore.capture.websocket_stream import StreamMessages, stream_extensions
 from icws_explore.protocol.errors import CaptureError, ConnectError
 
 from .tap_dial import dial
-from .tap_http import HEAD_END, MAX_HEAD, HeadError, Upstream, read_answer, refusal, rewrite_request
+from .tap_http import Upstream, refusal, rewrite_request
 from .tap_recorder import Recorder
 
 LOST: Final = 1006

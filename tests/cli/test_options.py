@@ -3,7 +3,8 @@
 import click
 import pytest
 
-from icws_explore.cli.options import parse_hex
+from icws_explore.cli.options import known_root_key, parse_hex
+from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 
 
 class TestHex:
@@ -15,3 +16,17 @@ class TestHex:
         with pytest.raises(click.BadParameter) as caught:
             parse_hex(text, "--root-key")
         assert "--root-key" in caught.value.format_message()
+
+
+class TestKnownRootKey:
+    def test_by_name_and_as_hex(self):
+        assert known_root_key("mainnet", None) == MAINNET_ROOT_KEY
+        assert known_root_key("0xa1", None) == b"\xa1"
+        assert known_root_key(None, None) is None
+
+    def test_both_are_refused(self):
+        with pytest.raises(click.UsageError, match="exclude each other"):
+            known_root_key("mainnet", "http://x")
+
+    def test_mainnet_is_pinned_not_asked(self):
+        assert known_root_key(None, "https://icp-api.io") == MAINNET_ROOT_KEY

@@ -2,7 +2,8 @@
 
 import pytest
 
-from icws_explore.live.tap_http import HeadError, Upstream, read_answer, refusal, rewrite_request
+from icws_explore.capture.http_head import HeadError
+from icws_explore.live.tap_http import Upstream, refusal, rewrite_request
 from icws_explore.protocol.errors import ConnectError
 
 GATEWAY = Upstream.parse("wss://gateway.example/base/")
@@ -76,19 +77,6 @@ class TestRequest:
 
 
 class TestAnswer:
-    def test_an_upgrade(self):
-        answer = read_answer(b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Extensions: permessage-deflate")
-        assert (answer.is_upgrade, answer.extensions) == (True, "permessage-deflate")
-
-    def test_a_refusal(self):
-        answer = read_answer(b"HTTP/1.1 404\r\nx: y")
-        assert (answer.is_upgrade, answer.status, answer.extensions) == (False, 404, "")
-
-    @pytest.mark.parametrize("head", [b"", b"SSH-2.0-x", b"HTTP/1.1 abc"])
-    def test_no_http(self, head):
-        with pytest.raises(HeadError):
-            read_answer(head)
-
     def test_our_own_is_whole(self):
         head, body = refusal("502 Bad Gateway", "näh").split(b"\r\n\r\n")
         assert f"Content-Length: {len(body)}".encode() in head

@@ -1,0 +1,212 @@
+"""Captures from HAR files, as Chrome, Firefox, Playwright and mitmproxy write them.
+
+HAR 1.2 knows no WebSockets; these tools add ``_webSocketMessages`` to an entry, in one shape and
+with differing habits (units of time, text for binary data), which `har_socket` sorts out. The file
+is read piece by piece, so that neither its size nor a torn end matters: what came before is kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import merge
+from pathlib import Path
+from typing import IO, Any, Final
+
+import ijson
+
+from icws_explore.protocol.errors import CaptureError
+
+from .capture import Capture
+from .file import MAX_FRAMES
+from .frame import Frame
+from .har_socket import HarMessage, HarSocket, iso_time, socket_frames, stated_time
+from .info import SessionInfo
+
+MAX_SOCKETS: Final = 10_000
+_ENTRY: Final = "log.entries.item"
+_MESSAGES: Final = f"{_ENTRY}._webSocketMessages"
+_MESSAGE: Final = f"{_MESSAGES}.item"
+_DEPTH: Final = _MESSAGE.count(".") + 2  # names from the top to a message's member
+MAX_NESTING: Final = 1000
+_KNOWN: Final = ("type", "time", "opcode", "data")
+_OTHERS: Final = {b"PK": "a ZIP archive: unpack it first", b"\x1f\x8b": "gzip: unpack it first"}
+_BOM: Final = b"\xef\xbb\xbf"
+_FACTS: Final = {
+    f"{_ENTRY}.request.url": "url",
+    f"{_ENTRY}.startedDateTime": "started",
+    f"{_ENTRY}.response.status": "status",
+    f"{_ENTRY}._resourceType": "kind",
+    f"{_ENTRY}.response._failureText": "failure",
+    f"{_ENTRY}.response._error": "failure",
+}
+
+
+def load_har(path: str | os.PathLike[str], *, url: str = "") -> Capture:
+    """Every WebSocket of a HAR file whose URL holds ``url``, its frames in the order of time.
+
+    With several sockets ``Frame.session`` tells them apart. What could not be read, failed sockets
+    and errors that the browser noted are lines of ``capture.notes``. Raises CaptureError when the
+    file is none, or holds no such WebSocket.
+    """
+    path = Path(path)
+    notes: list[str] = []
+    with _open(path) as stream:
+        sockets = [socket for socket in _sockets(stream, path, notes) if url in socket.url]
+    if not sockets:
+        which = f"no WebSocket whose URL holds {url!r}" if url else "no WebSocket"
+        raise CaptureError(f"{path} holds {which}{': ' + notes[-1] if notes else ''}")
+    return _capture(sockets, notes)
+
+
+def _capture(sockets: list[HarSocket], notes: list[str]) -> Capture:
+    several = len(sockets) > 1
+    streams: list[list[Frame]] = []
+    for number, socket in enumerate(sockets, 1):
+        session = str(number) if several else None
+        if several:
+            notes.append(f"session {session} is {socket.url or 'a socket without a URL'}")
+        streams.append(socket_frames(socket, session, notes))
+    frames = list(merge(*streams, key=lambda frame: frame.t))
+    if frames and not any(frame.op == "close" for frame in frames):
+        notes.append("the file does not say how the sockets closed; a tap records that")
+    urls = {socket.url for socket in sockets}
+    times = [time for socket in sockets if (time := iso_time(socket.started)) is not None]
+    info = SessionInfo(
+        gateway_url=(urls.pop() or None) if len(urls) == 1 else None,
+        origin="har",
+        started_at=stated_time(min(times)) if times else None,
+    )
+    return Capture(info, frames, notes)
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise CaptureError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        start = stream.read(3)
+    except OSError as error:  # a directory opens on some systems
+        stream.close()
+        raise CaptureError(f"cannot read {path}: {error.strerror}") from error
+    what = next((name for magic, name in _OTHERS.items() if start.startswith(magic)), None)
+    if not start:
+        what = "empty"
+    elif start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        what = "UTF-16: save it as UTF-8"
+    if what is not None:
+        stream.close()
+        raise CaptureError(f"{path} is no HAR file, it is {what}")
+    stream.seek(len(_BOM) if start == _BOM else 0)
+    return stream
+
+
+@dataclass(slots=True)
+class _Reader:
+    """What has been read of the entry that is being read."""
+
+    notes: list[str]
+    path: Path
+    socket: HarSocket = field(default_factory=HarSocket)
+    message: dict[str, Any] | None = None
+    frames: int = 0
+    in_log: bool = False
+
+    def take(self, prefix: str, event: str, value: Any) -> HarSocket | None:
+        """One event of the parser; a socket when its entry is complete."""
+        if event == "map_key":  # its path is still that of the key before
+            return None
+        if prefix == _ENTRY:
+            return self._at_entry(event)
+        if prefix == _MESSAGE:
+            self._at_message(event)
+        elif prefix == _MESSAGES and event == "start_array":
+            self.socket.is_socket = True
+        elif prefix in _FACTS and event in ("string", "number"):
+            setattr(self.socket, _FACTS[prefix], str(value))
+        elif self.message is not None and prefix.startswith(_MESSAGE):
+            name = prefix[len(_MESSAGE) + 1 :]
+            if name in _KNOWN and event in ("string", "number"):
+                self.message[name] = value
+        elif prefix == "log.entries" and event == "start_array":
+            self.in_log = True
+        return None
+
+    def _at_entry(self, event: str) -> HarSocket | None:
+        if event == "start_map":
+            self.socket = HarSocket()
+            return None
+        return self.done() if event == "end_map" else None
+
+    def _at_message(self, event: str) -> None:
+        if event == "start_map":
+            self.message = {}
+        elif event == "end_map" and self.message is not None:
+            if self.frames < MAX_FRAMES:
+                self.socket.messages.append(HarMessage.of(self.message))
+            elif self.frames == MAX_FRAMES:
+                self.notes.append(f"what follows message {MAX_FRAMES} is left out")
+            self.frames += 1
+            self.message = None
+        else:
+            self.notes.append(f"a WebSocket message of {self.socket.url or 'a socket'} is no object and left out")
+
+    def done(self) -> HarSocket | None:
+        """The socket of the entry, if it is one."""
+        socket, self.socket = self.socket, HarSocket()
+        socket.is_socket = socket.is_socket or socket.kind == "websocket" or socket.url.startswith(("ws:", "wss:"))
+        return socket if socket.is_socket else None
+
+
+def _sockets(stream: IO[bytes], path: Path, notes: list[str]) -> Iterator[HarSocket]:
+    """Each WebSocket of the file; the one that a torn file ends in, too."""
+    reader = _Reader(notes, path)
+    found = 0
+    try:
+        for prefix, event, value in _events(stream):
+            socket = reader.take(prefix, event, value)
+            if socket is None:
+                continue
+            found += 1
+            if found > MAX_SOCKETS:
+                notes.append(f"what follows WebSocket {MAX_SOCKETS} is left out")
+                return
+            yield socket
+    except (ijson.JSONError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        if not reader.in_log:
+            raise CaptureError(f"{path} is no HAR file: not JSON ({_line(error)})") from error
+        notes.append(f"the file is torn or damaged ({_line(error)}); what came before is kept")
+        last = reader.done()
+        if last is not None:
+            yield last
+        return
+    except OSError as error:
+        raise CaptureError(f"cannot read {path}: {error.strerror}") from error
+    if not reader.in_log:
+        raise CaptureError(f"{path} is no HAR file: it has no log.entries")
+
+
+def _events(stream: IO[bytes]) -> Iterator[tuple[str, str, Any]]:
+    """The parser's events with the dotted path that leads to each, down to where messages have members.
+
+    ijson makes such paths too, but of any length: deep nesting would cost their square.
+    """
+    path: list[str] = []
+    for event, value in ijson.basic_parse(stream, use_float=True):
+        if event in ("end_map", "end_array"):
+            path.pop()
+        if len(path) <= _DEPTH:
+            yield ".".join(path), event, value
+        if event == "map_key":
+            path[-1] = value
+        elif event in ("start_map", "start_array"):
+            if len(path) == MAX_NESTING:
+                raise ValueError(f"nested more than {MAX_NESTING} deep")
+            path.append("item" if event == "start_array" else "")
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 100 else text[:99] + "…"

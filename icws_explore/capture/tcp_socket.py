@@ -1,0 +1,151 @@
+"""One TCP connection of a packet capture, read as a WebSocket: the upgrade, the frames, the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from icws_explore.protocol.errors import CaptureError
+
+from .frame import Direction, Frame
+from .http_head import HEAD_END, MAX_HEAD, HeadError, RequestHead, read_answer, read_request
+from .tcp_stream import TcpStream
+from .websocket_stream import StreamMessages, stream_extensions
+
+LOST: Final = 1006
+_TLS_RECORD: Final = b"\x16\x03"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A captured TCP segment; ``t`` in seconds since the epoch."""
+
+    t: float
+    sequence: int
+    data: bytes
+    syn: bool = False
+    ack: bool = False
+    fin: bool = False
+    rst: bool = False
+
+
+@dataclass(slots=True)
+class _Side:
+    """What one end has sent."""
+
+    stream: TcpStream | None = None
+    head: bytes | None = b""  # None: complete
+    messages: StreamMessages | None = None
+    fin_at: int | None = None  # the sequence number behind its last byte
+
+
+@dataclass(slots=True)
+class TcpSocket:
+    """``first_sender`` is the end whose segment was captured first; both ends are addresses."""
+
+    first_sender: str
+    frames: list[Frame] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    request: RequestHead | None = None
+    is_tls: bool = False
+    started: float = 0.0
+    dead: bool = False  # no WebSocket, or nothing more to read of it
+    _sides: dict[str, _Side] = field(default_factory=dict)
+    _client: str | None = None
+    _ended: bool = False
+
+    @property
+    def is_websocket(self) -> bool:
+        return any(side.messages is not None for side in self._sides.values())
+
+    @property
+    def url(self) -> str:
+        return "" if self.request is None else f"ws://{self.request.host}{self.request.target}"
+
+    def take(self, sender: str, segment: Segment) -> None:
+        """The next captured segment of the connection."""
+        if self.dead:
+            return
+        side = self._sides.setdefault(sender, _Side())
+        if segment.syn and not segment.ack:
+            self._client = sender
+        if side.stream is None:
+            side.stream = TcpStream(segment.sequence + segment.syn)
+        for data in side.stream.feed(segment.sequence + segment.syn, segment.data):
+            self._read(sender, side, segment.t, data)
+        if side.stream.broken:
+            self._fail("packets are missing in the file; what follows them is left out")
+        if segment.fin:
+            side.fin_at = segment.sequence + segment.syn + len(segment.data)
+        if segment.rst or (side.fin_at is not None and side.stream.has_reached(side.fin_at)):
+            self._end(sender, segment.t)
+
+    def finish(self) -> None:
+        """The file is over."""
+        if self.is_websocket and not self.dead and any(s.stream and s.stream.has_gap for s in self._sides.values()):
+            self.faults.append("packets are missing in the file; what follows them is left out")
+
+    def _read(self, sender: str, side: _Side, t: float, data: bytes) -> None:
+        if self.dead:
+            return
+        if side.head is None:
+            self._frames(sender, side, t, data)
+            return
+        side.head += data
+        if side.head.startswith(_TLS_RECORD):
+            self.is_tls = self.dead = True
+            return
+        end = side.head.find(HEAD_END)
+        if end < 0 and len(side.head) <= MAX_HEAD:
+            return
+        head, rest, side.head = side.head[: max(end, 0)], side.head[end + len(HEAD_END) :], None
+        try:
+            self._take_head(sender, head, t)
+        except HeadError:
+            self.dead = True
+        except CaptureError as error:
+            self._fail(str(error))
+        if rest:
+            self._frames(sender, side, t, rest)
+
+    def _take_head(self, sender: str, head: bytes, t: float) -> None:
+        """The request makes its sender the client; the answer opens both directions."""
+        if head.startswith(b"GET "):
+            self.request = read_request(head)
+            self._client, self.started = sender, t
+            self.dead = not self.request.is_upgrade
+            return
+        answer = read_answer(head)
+        if not answer.is_upgrade or self._client is None:
+            self.dead = True
+            return
+        for masked, name in ((True, self._client), (False, sender)):
+            extensions = stream_extensions(answer.extensions, masked=masked)
+            self._sides[name].messages = StreamMessages(masked=masked, extensions=extensions)
+
+    def _frames(self, sender: str, side: _Side, t: float, data: bytes) -> None:
+        if side.messages is None:
+            return
+        for message in side.messages.feed(data):
+            direction = self._direction(sender)
+            self.frames.append(Frame(t, direction, message.op, message.data, message.code, message.reason))
+        if side.messages.fault is not None:
+            self._fail(f"{'the client' if sender == self._client else 'the gateway'} sent {side.messages.fault}")
+
+    def _end(self, sender: str, t: float) -> None:
+        """The side that ends first says how the session ended: after a close frame, or without one."""
+        if self._ended or not self.is_websocket:
+            return
+        self._ended = True
+        closed = {name for name, other in self._sides.items() if other.messages is not None and other.messages.closed}
+        by_client = sender == self._client
+        gateway_closed = any(name != self._client for name in closed)
+        if not gateway_closed and not (by_client and sender in closed):
+            self.frames.append(Frame(t, self._direction(sender), "close", b"", LOST, ""))
+
+    def _direction(self, sender: str) -> Direction:
+        return "out" if sender == self._client else "in"
+
+    def _fail(self, why: str) -> None:
+        self.dead = True
+        self.faults.append(why)

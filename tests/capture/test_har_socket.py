@@ -1,0 +1,132 @@
+"""One WebSocket of a HAR file: units of time, binary data, errors; each habit that was seen."""
+
+import base64
+
+import pytest
+
+from icws_explore.capture.har_socket import HarMessage, HarSocket, iso_time, socket_frames, stated_time
+
+STARTED = "2026-11-23T13:27:20.511Z"
+START_S = iso_time(STARTED)
+
+
+def message(type_="receive", time=START_S, opcode=2, data="AQI=", **more):
+    return HarMessage.of({"type": type_, "time": time, "opcode": opcode, "data": data} | more)
+
+
+def frames(*messages, started=STARTED, session=None, **facts):
+    notes = []
+    socket = HarSocket(url="ws://h/", started=started, messages=list(messages), **facts)
+    return socket_frames(socket, session, notes), notes
+
+
+class TestTimes:
+    @pytest.mark.parametrize("unit", [1, 1e3, 1e6, 1e9])
+    @pytest.mark.parametrize("started", [STARTED, "", "nonsense"])
+    def test_every_unit_since_the_epoch(self, unit, started):
+        got, notes = frames(message(time=START_S * unit), message(time=(START_S + 2.5) * unit), started=started)
+        assert [frame.t for frame in got] == pytest.approx([START_S, START_S + 2.5], abs=1e-5)
+        assert notes == []
+
+    def test_a_monotonic_clock_is_put_at_the_sockets_start(self):
+        got, notes = frames(message(time=1632.2), message(time=1634.7))
+        assert [frame.t for frame in got] == pytest.approx([START_S, START_S + 2.5])
+        assert "first message was put at the socket's start" in notes[0]
+
+    def test_a_monotonic_clock_without_a_start(self):
+        got, notes = frames(message(time=1632.2), message(time=1634.7), started="")
+        assert [frame.t for frame in got] == pytest.approx([0, 2.5])
+        assert len(notes) == 1
+
+    def test_a_start_of_another_year_is_not_believed_with(self):
+        """The messages' times and the start disagree by years: then only their distances are taken."""
+        got, _ = frames(message(time=START_S - 4e7), message(time=START_S - 4e7 + 1))
+        assert [frame.t for frame in got] == pytest.approx([START_S, START_S + 1])
+
+    def test_what_has_no_time_takes_the_one_before(self):
+        got, notes = frames(message(time=START_S + 1), message(time=None), message(time="x"))
+        assert [frame.t for frame in got] == [START_S + 1] * 3
+        got, notes = frames(message(time=None))
+        assert ([frame.t for frame in got], notes) == ([START_S], ["the socket: its messages have no times"])
+
+
+class TestData:
+    @pytest.mark.parametrize(
+        ("opcode", "data", "op", "expected"),
+        [
+            (2, base64.b64encode(b"\xd9\xd9\xf7").decode(), "binary", b"\xd9\xd9\xf7"),
+            (2, "Ù\xd9÷", "binary", b"\xd9\xd9\xf7"),
+            (2, "", "binary", b""),
+            (1, "grüße", "text", "grüße".encode()),
+            (1, "AQI=", "text", b"AQI="),
+            (1, "\ud800", "text", b"\xed\xa0\x80"),
+            (9, "AQI=", "ping", b"\x01\x02"),
+            (10, "", "pong", b""),
+            (2.0, "AQI=", "binary", b"\x01\x02"),
+        ],
+    )
+    def test_by_opcode(self, opcode, data, op, expected):
+        (frame,), notes = frames(message(opcode=opcode, data=data))
+        assert (frame.op, frame.data, notes) == (op, expected, [])
+
+    def test_a_close(self):
+        payload = base64.b64encode((4000).to_bytes(2) + b"why").decode()
+        (frame, empty), _ = frames(message(opcode=8, data=payload), message("send", opcode=8, data=""))
+        assert (frame.direction, frame.op, frame.code, frame.reason) == ("in", "close", 4000, "why")
+        assert (empty.direction, empty.code) == ("out", 1005)
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            {"opcode": 0},
+            {"opcode": None},
+            {"opcode": float("inf")},
+            {"type_": "sideways"},
+            {"type_": None},
+            {"data": None},
+            {"data": "\u20ac not bytes"},
+        ],
+    )
+    def test_what_is_no_frame_is_left_out_and_said(self, bad):
+        got, notes = frames(message(**bad), message())
+        assert len(got) == 1
+        assert "message 1 left out" in notes[0]
+
+    def test_errors_are_notes(self):
+        got, notes = frames(message("error", opcode=-1, data="One or more\nreserved bits are on"), session="3")
+        assert got == []
+        assert notes == ["session 3: the browser noted an error: One or more reserved bits are on"]
+
+
+class TestEmpty:
+    @pytest.mark.parametrize(
+        ("facts", "why"),
+        [
+            ({"failure": "net::ERR_UNSAFE_PORT"}, "never opened: net::ERR"),
+            ({"status": "404"}, "never opened: status 404"),
+            ({"status": "101"}, "no messages"),
+            ({}, "no messages"),
+        ],
+    )
+    def test_says_why(self, facts, why):
+        got, notes = frames(**facts)
+        assert got == []
+        assert why in notes[0]
+
+
+class TestIsoTime:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("1970-01-01T00:00:01Z", 1.0),
+            ("1970-01-01T01:00:01.5+01:00", 1.5),
+            ("1970-01-01T00:00:02", 2.0),
+            ("", None),
+            ("yesterday", None),
+        ],
+    )
+    def test_reads(self, text, expected):
+        assert iso_time(text) == expected
+
+    def test_round_trip(self):
+        assert stated_time(START_S) == STARTED
