@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from .errors import PrincipalError
@@ -49,7 +50,7 @@ class Principal:
         if len(decoded) < 4 or len(decoded) > MAX_LENGTH + 4:
             raise PrincipalError("principal", f"{shown!r} has the wrong length")
         principal = cls(decoded[4:])
-        if decoded[:4] != principal._checksum():
+        if decoded[:4] != _checksum(principal.raw):
             raise PrincipalError("principal", f"{shown!r} has a wrong checksum: a character is mistyped or missing")
         if principal.text != text:
             raise PrincipalError("principal", f"{shown!r} should be written {principal.text}")
@@ -80,8 +81,7 @@ class Principal:
 
     @property
     def text(self) -> str:
-        body = base64.b32encode(self._checksum() + self.raw).decode("ascii").rstrip("=").lower()
-        return "-".join(body[i : i + 5] for i in range(0, len(body), 5))
+        return _text(self.raw)
 
     @property
     def short(self) -> str:
@@ -89,14 +89,21 @@ class Principal:
         groups = self.text.split("-")
         return self.text if len(groups) <= 2 else f"{groups[0]}…-{groups[-1]}"
 
-    def _checksum(self) -> bytes:
-        return binascii.crc32(self.raw).to_bytes(4, "big")
-
     def __str__(self) -> str:
         return self.text
 
     def __repr__(self) -> str:
         return f"Principal.from_text({self.text!r})"
+
+
+def _checksum(raw: bytes) -> bytes:
+    return binascii.crc32(raw).to_bytes(4, "big")
+
+
+@lru_cache(maxsize=4096)  # a gateway's stands in every message's key, a client's in every error text
+def _text(raw: bytes) -> str:
+    body = base64.b32encode(_checksum(raw) + raw).decode("ascii").rstrip("=").lower()
+    return "-".join(body[i : i + 5] for i in range(0, len(body), 5))
 
 
 Principal.ANONYMOUS = Principal(_ANONYMOUS)
