@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from icws_explore.analysis.annotate import annotate_frame
+from icws_explore.analysis.decode import application_type, decode_frame
 from icws_explore.analysis.instants import SessionInstants
 from icws_explore.analysis.keep_alives import KEEP_ALIVE_LIMIT_S
 from icws_explore.analysis.timing import Timing
 from icws_explore.capture import Capture
 from icws_explore.protocol.constants import ACK_INTERVAL_MS
+from icws_explore.protocol.hashtree import HashTree
+from icws_explore.protocol.principal import Principal
 
 from . import (
     ack_age_plot,
+    anatomy_figure,
     certificate_plot,
+    chain_figure,
     keep_alive_plot,
     lanes_plot,
     latency_plot,
     sequence_plot,
     sessions_plot,
+    tree_figure,
 )
 from . import mermaid as mermaid_text
 from . import sequence_diagram as diagram
 from . import timeline as timeline_plot
 from .figure import SessionFigure
+from .proof import panels_of, proof_for
+from .proof_tree import Path
 from .subject import Subject, capture_of
 
 __all__ = [
     "SessionFigure",
     "ack_age",
+    "anatomy",
     "certificate_age",
+    "chain",
+    "hash_tree",
     "keep_alives",
     "lanes",
     "latencies",
@@ -108,6 +122,48 @@ def sessions(subject: Subject) -> SessionFigure:
     """Every session of a capture on one page, a row each: opening, acks, keep-alives, its end."""
     capture = capture_of(subject)
     return sessions_plot.overview(capture, Timing(capture).sessions)
+
+
+def hash_tree(
+    subject: Subject | HashTree | bytes, number: int | None = None, *, paths: Sequence[Path] = ()
+) -> SessionFigure:
+    """Hash trees with the way to what they prove lit, and what is pruned in grey.
+
+    Of a recording: the trees of frame ``number``, from the delegation to the witness. Of a certificate's
+    bytes: its own. Of a hash tree: that tree, the way to each of ``paths`` (tuples of labels) lit.
+    Raises IndexError, and IcwsError for a frame without a certificate.
+    """
+    if isinstance(subject, HashTree):
+        return tree_figure.tree_figure([("hash tree", subject, paths)])
+    return tree_figure.tree_figure(panels_of(proof_for(subject, number)))
+
+
+def anatomy(subject: Subject, number: int) -> SessionFigure:
+    """The byte map of frame ``number``, layer by layer, to scale. Raises IndexError."""
+    capture = capture_of(subject)
+    frame = capture.frames[number]
+    index, app_type = number % len(capture), application_type(capture)
+    decoded = decode_frame(frame, number=index, app_type=app_type)
+    heading = f"Frame {index}: {decoded.kind}, {len(frame.data)} bytes"
+    return anatomy_figure.anatomy_figure(annotate_frame(frame, app_type=app_type), heading)
+
+
+def chain(
+    subject: Subject | bytes,
+    number: int | None = None,
+    *,
+    root_key: bytes | None = None,
+    canister_id: Principal | None = None,
+    now_ns: int | None = None,
+) -> SessionFigure:
+    """Root key → subnet → certificate → witness → message, and the steps that judge each link.
+
+    Of a recording: what frame ``number`` carries. Of a certificate's bytes: its own chain, under mainnet's
+    key and at its own time unless told otherwise (``now_ns`` in ns). Raises IndexError and IcwsError.
+    """
+    return chain_figure.chain_figure(
+        proof_for(subject, number, root_key=root_key, canister_id=canister_id, now_ns=now_ns)
+    )
 
 
 def _instants(capture: Capture, session: str | None) -> SessionInstants:

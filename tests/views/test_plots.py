@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import pytest
+
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture
+from icws_explore.protocol import hashtree
 from icws_explore.views import plots
+from support.proofs import frame_of, mainnet, simulated
 from support.session_captures import SessionScript, healthy
 
 
@@ -23,3 +27,25 @@ class TestPlots:
                 draw(two_sessions(), session="a").axes[0].get_xlim()[1]
                 < draw(two_sessions(), session="b").axes[0].get_xlim()[1]
             )
+
+
+class TestProofs:
+    def test_of_a_frame_by_its_number(self) -> None:
+        number = frame_of(simulated(), "app")
+        assert f"frame {number}, app" in plots.chain(simulated(), number).description
+        assert plots.anatomy(simulated(), number).description.startswith(f"Frame {number}: app")
+        assert "witness" in plots.hash_tree(simulated(), number).description
+
+    def test_of_a_certificate_alone(self) -> None:
+        cert, canister_id = mainnet()
+        assert "✗" not in plots.chain(cert, canister_id=canister_id).description
+        assert "✗ time" in plots.chain(cert, canister_id=canister_id, now_ns=0).description
+        assert "request_status" in plots.hash_tree(cert).description
+
+    def test_of_a_hash_tree(self) -> None:
+        tree = hashtree.build({b"a": b"1", b"b": b"2"})
+        assert "›   a" in plots.hash_tree(tree, paths=[(b"a",)]).description
+
+    def test_of_no_such_frame(self) -> None:
+        with pytest.raises(IndexError):
+            plots.anatomy(simulated(), 9999)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+from matplotlib.patches import Rectangle
+
+from icws_explore.analysis.annotate import annotate_frame
+from icws_explore.capture import Frame
+from icws_explore.views.anatomy import layers_of
+from icws_explore.views.anatomy_figure import anatomy_figure
+from support.overlaps import beyond_the_paper, overlapping
+from support.proofs import frame_of, simulated
+
+KINDS = ("handshake", "open_request", "open", "message", "app")
+
+
+def root_of(kind: str) -> object:
+    if kind == "garbage":
+        return annotate_frame(Frame(0.0, "in", "binary", b"\xa1\x63$x\n\x1b\x00<script>"))
+    if kind == "empty":
+        return annotate_frame(Frame(0.0, "in", "binary", b""))
+    return annotate_frame(simulated()[frame_of(simulated(), kind)].frame)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "garbage", "empty"])
+class TestAnyFrame:
+    def test_no_words_lie_on_each_other_or_leave_the_paper(self, kind: str) -> None:
+        figure = anatomy_figure(root_of(kind), kind)  # type: ignore[arg-type]
+        assert overlapping(figure) == []
+        assert beyond_the_paper(figure) == []
+
+    def test_says_every_part_with_its_bytes_in_words(self, kind: str) -> None:
+        root = root_of(kind)
+        said = anatomy_figure(root, kind).description  # type: ignore[arg-type]
+        for layer in layers_of(root):  # type: ignore[arg-type]
+            for segment in layer.segments:
+                assert f"{segment.start:>6} to {segment.end:<6} " in said
+                assert segment.name in said
+
+
+class TestScale:
+    def test_each_part_is_as_wide_as_its_bytes(self) -> None:
+        root = annotate_frame(simulated()[frame_of(simulated(), "app")].frame)
+        (axes,) = anatomy_figure(root, "app").axes
+        bars = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+        segments = [(layer, segment) for layer in layers_of(root) for segment in layer.segments]
+        assert len(bars) == len(segments)
+        for bar, (layer, segment) in zip(bars, segments, strict=True):
+            share = (segment.end - segment.start) / layer.size
+            assert bar.get_width() == pytest.approx(share * 9.3, abs=1e-6)
