@@ -25,7 +25,7 @@ test: $(READY) peers ## every test; PYTEST_ARGS="tests/protocol -k bls" for a pa
 lab: $(READY) ## JupyterLab on the index notebook
 	$(BIN)/jupyter lab notebooks/00_index.ipynb
 
-bench: $(READY) ## what decoding, verifying and a lab cost on this machine
+bench: $(READY) ## what decoding, verifying and simulating cost on this machine
 	$(BIN)/python -m bench
 
 lint: $(READY) ## ruff (rules and format) and mypy --strict

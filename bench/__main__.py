@@ -10,7 +10,7 @@ from itertools import chain
 from rich.console import Console
 from rich.table import Table
 
-from . import protocol
+from . import protocol, simulate
 from .candid import candid_cases
 from .timing import Cost, cost, cost_of_each, duration_text
 
@@ -22,14 +22,20 @@ def measure(name: str, operation: protocol.Operation | list[protocol.Operation])
 def main() -> None:
     costs = (measure(name, operation) for name, operation in chain(protocol.cases(), candid_cases()))
     if "--json" in sys.argv[1:]:
-        for line in costs:
-            print(json.dumps(asdict(line)))
+        for line in chain(map(asdict, costs), simulate.measured()):
+            print(json.dumps(line), flush=True)
         return
     table = Table("operation", "best", "median", title="Cost of one operation")
     for column in table.columns[1:]:
         column.justify = "right"
     for line in costs:
         table.add_row(line.name, duration_text(line.best_s), duration_text(line.median_s))
+    Console().print(table)
+    table = Table(*simulate.HEADINGS, title="Simulations, each once")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for facts in simulate.measured():
+        table.add_row(*simulate.row(facts))
     Console().print(table)
 
 

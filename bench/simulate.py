@@ -1,0 +1,94 @@
+"""Simulations: what an hour of one session costs, and ten minutes of a thousand; each in a process of its own.
+
+Beside the hour stands the same hour with every idle poll made for real, as the lab would have to.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from icws_explore.lab.simulator import Simulation, SimulatorFaults, simulate
+from icws_explore.protocol.gateway_events import PollOutcome
+
+from .timing import duration_text
+
+
+class EveryPoll(SimulatorFaults):
+    """Changes nothing, but wants to see every poll's answer: so none is passed over."""
+
+    def poll_answer(self, gateway: int, outcome: PollOutcome) -> tuple[PollOutcome, float]:
+        del gateway
+        return outcome, 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """``limit_s`` and ``limit_mib`` are what the project promises; None: nothing."""
+
+    name: str
+    simulate: Callable[[], Simulation]
+    limit_s: float | None = None
+    limit_mib: float | None = None
+
+
+RUNS = {
+    "hour": Run("an hour of one session", lambda: simulate(duration="1h"), 2.0),
+    "polls": Run("the same, every idle poll for real", lambda: simulate(duration="1h", faults=EveryPoll())),
+    "hour-stand-in": Run("an hour of one session, stand-in", lambda: simulate(duration="1h", crypto="stand-in")),
+    "many": Run(
+        "ten minutes of 1,000 sessions, stand-in",
+        lambda: simulate(duration="10m", sessions=1_000, crypto="stand-in"),
+        120.0,
+        1_536.0,
+    ),
+}
+
+
+def measured() -> Iterator[dict[str, Any]]:
+    """For each run: its name, seconds, MiB at most, frames, events, and the limits."""
+    for key, run in RUNS.items():
+        child = [sys.executable, "-m", "bench.simulate", key]
+        done = subprocess.run(child, check=True, capture_output=True, text=True)
+        facts = json.loads(done.stdout)
+        yield {"name": f"simulate {run.name}", **facts, "limit_s": run.limit_s, "limit_mib": run.limit_mib}
+
+
+def row(facts: dict[str, Any]) -> tuple[str, ...]:
+    """One line of the table."""
+    return (
+        facts["name"],
+        _of(duration_text(facts["took_s"]), facts["limit_s"], "s"),
+        _of(f"{facts['peak_mib']:.0f} MiB", facts["limit_mib"], "MiB"),
+        f"{facts['frames']:,}",
+        f"{facts['events']:,}",
+    )
+
+
+HEADINGS = ("simulation", "took (at most)", "peak (at most)", "frames", "events")
+
+
+def _of(text: str, limit: float | None, unit: str) -> str:
+    return text if limit is None else f"{text} ({limit:,.0f} {unit})"
+
+
+def main(key: str) -> None:
+    """The child: run one, once, and say what it took."""
+    simulate(duration="5s")  # imports and caches
+    began = time.perf_counter()
+    simulation = RUNS[key].simulate()
+    took_s = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak_mib = peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    counts = simulation.counts
+    print(json.dumps({"took_s": took_s, "peak_mib": peak_mib, "frames": counts.frames, "events": counts.events}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
