@@ -5,6 +5,8 @@ BIN = $(VENV)/bin
 OUT ?= out
 PEERS = tests/node
 PYTEST_ARGS ?=
+# Whole files go to one worker, because their fixtures are labs and sessions of the real SDK.
+PYTEST = -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 READY = $(VENV)/.ready
 PEERS_READY = $(PEERS)/node_modules/.package-lock.json
@@ -20,7 +22,7 @@ demo: $(READY) ## the main job without a screen: a live session, recorded, verif
 	$(BIN)/icws demo --out $(OUT)
 
 test: $(READY) peers ## every test; PYTEST_ARGS="tests/protocol -k bls" for a part
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python $(PYTEST) $(PYTEST_ARGS)
 
 lab: $(READY) ## JupyterLab on the index notebook
 	$(BIN)/jupyter lab notebooks/00_index.ipynb
@@ -41,7 +43,7 @@ lock: ## resolve the packages anew into requirements.lock (in an environment tha
 lowest: $(READY) ## the tests with the oldest packages that pyproject.toml allows (in .venv-lowest)
 	$(BIN)/uv venv --quiet --clear .venv-lowest
 	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e '.[dev]'
-	.venv-lowest/bin/python -m pytest $(PYTEST_ARGS)
+	.venv-lowest/bin/python $(PYTEST) $(PYTEST_ARGS)
 
 clean: ## remove what was set up and what was made
 	rm -rf $(VENV) .venv-lowest $(PEERS)/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
