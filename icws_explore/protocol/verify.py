@@ -8,6 +8,7 @@ Source: ic-websocket-js 0.5.0 utils.ts (isMessageBodyValid) and ic-websocket.ts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Protocol
@@ -56,8 +57,8 @@ def check_message(
     walk goes on. ``check_certificate`` judges the certificate (a simulation may have its own). Never
     raises for what is in the message.
     """
-    parse, tree = _parse(msg)
-    if tree is None:
+    parse, witness = _parse(msg)
+    if witness is None:
         return _padded([parse])
     certificate, steps = check_certificate(
         msg.cert, canister_id=canister_id, root_key=root_key, now_ns=now_ns, max_age_s=max_age_s
@@ -66,7 +67,7 @@ def check_message(
         steps[0] = parse  # it says the same of the certificate, and more
     if certificate is None or not all(step.ok for step in steps):
         return _padded([step for step in steps if step.ok is not None])
-    for step in _message_steps(msg, certificate, tree, canister_id, expected_sequence_num, client_key):
+    for step in _message_steps(msg, certificate, witness, canister_id, expected_sequence_num, client_key):
         steps.append(step)
         if step.ok is False:
             break
@@ -82,36 +83,49 @@ def _padded(steps: list[Step]) -> list[Step]:
     return [*steps, *unjudged(MESSAGE_STEPS[len(steps) :], steps[-1].step)]
 
 
-def _parse(msg: CanisterMessage) -> tuple[Step, HashTree | None]:
+@dataclass(frozen=True, slots=True)
+class _Witness:
+    """``disorder``: where its labels are not in order; None: nowhere."""
+
+    tree: HashTree
+    disorder: tuple[bytes, ...] | None
+
+    @classmethod
+    def decode(cls, data: bytes) -> _Witness:
+        tree = hashtree.decode(data)
+        return cls(tree, hashtree.disorder(tree))
+
+
+def _parse(msg: CanisterMessage) -> tuple[Step, _Witness | None]:
     try:
         certificate = decode_cached(msg.cert)
     except DecodeError as error:
         return Step("parse", False, f"the certificate cannot be read: {error}"), None
     try:
-        tree = (_decoded if len(msg.tree) <= _CACHED_SIZE else hashtree.decode)(bytes(msg.tree))
+        witness = (_decoded if len(msg.tree) <= _CACHED_SIZE else _Witness.decode)(bytes(msg.tree))
     except DecodeError as error:
         return Step("parse", False, f"the witness cannot be read: {error}"), None
     delegated = "" if certificate.delegation is None else " with a delegation"
     detail = f"a certificate{delegated} ({len(msg.cert)} bytes) and a witness ({len(msg.tree)} bytes) could be read"
-    return Step("parse", True, detail), tree
+    return Step("parse", True, detail), witness
 
 
 @lru_cache(maxsize=_CACHED)
-def _decoded(data: bytes) -> HashTree:
-    return hashtree.decode(data)
+def _decoded(data: bytes) -> _Witness:
+    return _Witness.decode(data)
 
 
 def _message_steps(
     msg: CanisterMessage,
     certificate: Certificate,
-    tree: HashTree,
+    witness: _Witness,
     canister_id: Principal | None,
     expected_sequence_num: int | None,
     client_key: ClientKey | None,
 ) -> Iterator[Step]:
     """The steps behind the certificate's, each only when the one before has not failed."""
-    yield _certified_data_step(certificate, tree, canister_id)
-    leaf, step = _lookup_step(tree, msg.key)
+    yield _certified_data_step(certificate, witness.tree, canister_id)
+    leaf, step = _lookup_step(witness, msg.key)
     yield step
     yield _body_step(msg.content, leaf)
     try:
@@ -156,12 +170,13 @@ def _shown(certificate: Certificate) -> str:
     return f"it shows that of {', '.join(shown[:3])}" if shown else "it shows that of no canister"
 
 
-def _lookup_step(tree: HashTree, key: str) -> tuple[bytes, Step]:
+def _lookup_step(witness: _Witness, key: str) -> tuple[bytes, Step]:
     """The leaf of the message and the step that found it."""
     wanted = f"websocket/{key}"
-    if hashtree.disorder(tree) is not None:
+    if witness.disorder is not None:
         detail = "the labels of the witness are not in ascending order, so that a look-up in it proves nothing"
         return b"", Step("lookup", False, detail, wanted, "not well-formed")
+    tree = witness.tree
     result = hashtree.lookup(tree, (WEBSOCKET_LABEL, key.encode("utf-8", "surrogatepass")))
     if isinstance(result, Found):
         return result.value, Step(
