@@ -43,6 +43,8 @@ if TYPE_CHECKING:
         encode_service,
     )
     from .views import plots
+    from .views.certificate_card import certificate_card
+    from .views.envelope_card import envelope_card
     from .views.inspect import inspect
 
 __all__ = [
@@ -70,11 +72,13 @@ __all__ = [
     "Tap",
     "WebsocketMessage",
     "candid",
+    "certificate_card",
     "connect",
     "edit",
     "encode_message_args",
     "encode_open_args",
     "encode_service",
+    "envelope_card",
     "inspect",
     "load",
     "plots",
@@ -105,10 +109,12 @@ _HOME = {
     "SignedDelegation": "protocol.delegation",
     "Tap": "live.tap",
     "WebsocketMessage": "protocol.messages",
+    "certificate_card": "views.certificate_card",
     "connect": "live.connect",
     "encode_message_args": "protocol.arguments",
     "encode_open_args": "protocol.arguments",
     "encode_service": "protocol.service_messages",
+    "envelope_card": "views.envelope_card",
     "inspect": "views.inspect",
     "load": "analysis.recording",
     "simulate": "lab.simulator",

@@ -27,7 +27,7 @@ _GAP_IN: Final = 0.32
 _HEAD_IN: Final = 0.75
 _FONT_PT: Final = 7.5
 _CHARACTER_IN: Final = 0.066
-_FILLS: Final = ("#cfe3f2", "#f3ddc8")  # light, and of different lightness
+_FILLS: Final = ("#c6dcee", "#faf3ea")  # light, and of different lightness
 _MAX_ROWS: Final = 4
 
 
