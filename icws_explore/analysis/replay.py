@@ -1,0 +1,194 @@
+"""A recorded session once more through the state machines of the real client and the real gateway.
+
+``replay(capture)`` says where either first did something else than ic-websocket-js 0.5.0 or gateway
+1.4.6 would have done, and with which code and reason the real SDK would have closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from icws_explore.capture import Capture, Frame
+from icws_explore.protocol.client import ClientConfig, ClientMachine
+from icws_explore.protocol.constants import ACK_INTERVAL_MS
+from icws_explore.protocol.errors import IcwsError, IdentityError, PrincipalError
+from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.messages import CanisterMessage
+from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.steps import Step
+from icws_explore.protocol.verify import MESSAGE_STEPS
+
+from .decode import DecodedFrame, application_type, decode_frame
+from .divergence import Divergence, PredictedClose, ReplayStep
+from .replay_client import ClientReplay
+from .replay_gateway import GatewayReplay
+
+__all__ = ["Divergence", "PredictedClose", "Replay", "ReplayStep", "replay", "replay_sessions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One session, replayed. ``client`` and ``gateway`` are each one's first divergence, or None.
+
+    ``predicted_close`` is how the real SDK would have ended the session by what it received, None
+    where it would have gone on; ``recorded_close`` is the close in the capture. ``notes`` says what
+    could not be judged.
+    """
+
+    session: str | None
+    steps: tuple[ReplayStep, ...]
+    client: Divergence | None
+    gateway: Divergence | None
+    predicted_close: PredictedClose | None
+    recorded_close: Frame | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def divergence(self) -> Divergence | None:
+        """The first of the two."""
+        found = [divergence for divergence in (self.client, self.gateway) if divergence is not None]
+        return min(found, key=lambda divergence: divergence.frame, default=None)
+
+    @property
+    def agrees(self) -> bool:
+        """Both did what the real ones would have done, as far as can be seen."""
+        return self.divergence is None
+
+
+class StandIn(Identity):
+    """Has the recorded client's principal and no key: its signatures are empty."""
+
+    __slots__ = ("_principal",)
+
+    def __init__(self, principal: Principal) -> None:
+        self._principal = principal
+
+    @property
+    def principal(self) -> Principal:
+        return self._principal
+
+    @property
+    def public_key_der(self) -> bytes:
+        return b""
+
+    def sign(self, message: bytes) -> bytes:
+        del message
+        return b""
+
+
+def replay(
+    capture: Capture,
+    *,
+    root_key: bytes | None = None,
+    canister_id: Principal | None = None,
+    ack_interval_ms: int | None = None,
+) -> Replay:
+    """Replay a capture of one session. Facts that are given override the capture's.
+
+    Without any root key the proofs count as good, and a note says so. Raises IcwsError for a capture
+    of several sessions: `replay_sessions` takes those.
+    """
+    ids = capture.session_ids
+    if len(ids) > 1:
+        raise IcwsError(f"the capture holds {len(ids)} sessions: replay_sessions gives a replay of each")
+    return _replay(capture, ids[0], root_key, canister_id, ack_interval_ms)
+
+
+def replay_sessions(
+    capture: Capture,
+    *,
+    root_key: bytes | None = None,
+    canister_id: Principal | None = None,
+    ack_interval_ms: int | None = None,
+) -> list[Replay]:
+    """A replay of each session, in the order of their first frames. Frame numbers are the capture's."""
+    return [_replay(capture, name, root_key, canister_id, ack_interval_ms) for name in capture.session_ids]
+
+
+def _replay(
+    capture: Capture, session: str | None, root_key: bytes | None, canister: Principal | None, interval: int | None
+) -> Replay:
+    app_type = application_type(capture)
+    decoded = [
+        decode_frame(frame, number=number, app_type=app_type)
+        for number, frame in enumerate(capture.frames)
+        if frame.session == session and not frame.is_http
+    ]
+    facts = _Facts.of(capture, decoded)
+    key = root_key or capture.info.root_key
+    notes = [] if key is not None else ["no root key is known: proofs were taken as good (--root-key or --network)"]
+    if not facts.from_start:
+        notes.append("the recording begins in mid-session: there is nothing to replay")
+        return Replay(session, (), None, None, None, None, tuple(notes))
+    gateway = GatewayReplay()
+    for frame in decoded:
+        gateway.feed(frame)
+    config = ClientConfig(
+        canister or facts.canister_id or Principal.MANAGEMENT,
+        key,
+        interval or capture.info.ack_interval_ms or ACK_INTERVAL_MS,
+        application_type=app_type,
+    )
+    try:
+        machine = ClientMachine(
+            config,
+            StandIn(facts.sender),
+            entropy=bytes,
+            client_nonce=facts.client_nonce,
+            verify=None if key is not None else _believe,
+        )
+    except IdentityError:
+        refused = Divergence("client", facts.first_envelope, "unasked", "sender", "refuses to run", "was anonymous")
+        return Replay(session, (), refused, gateway.divergence, None, None, tuple(notes))
+    client = ClientReplay(machine)
+    for frame in decoded:
+        client.feed(frame)
+    return Replay(
+        session,
+        tuple(client.steps),
+        client.divergence,
+        gateway.divergence,
+        client.predicted,
+        client.recorded_close,
+        tuple(notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the frames themselves say of the session."""
+
+    canister_id: Principal | None
+    sender: Principal
+    client_nonce: int
+    first_envelope: int
+    from_start: bool
+
+    @classmethod
+    def of(cls, capture: Capture, decoded: list[DecodedFrame]) -> _Facts:
+        asked = next((d for d in decoded if d.envelope is not None), None)
+        envelope = None if asked is None else asked.envelope
+        opened = next((d.open_args for d in decoded if d.open_args is not None), None)
+        configured = _principal(capture.info.canister_id)
+        sender = (None if envelope is None else envelope.sender) or _principal(capture.info.client_principal)
+        first_in = next((d for d in decoded if d.frame.direction == "in" and d.frame.op == "binary"), None)
+        return cls(
+            configured or (None if envelope is None else envelope.canister_id),
+            sender or Principal.self_authenticating(b"nobody"),
+            0 if opened is None else opened.client_nonce,
+            0 if asked is None else asked.number,
+            opened is not None or first_in is None or first_in.canister_message is None,
+        )
+
+
+def _principal(text: str | None) -> Principal | None:
+    try:
+        return Principal.from_text(text) if text else None
+    except PrincipalError:
+        return None
+
+
+def _believe(frame: CanisterMessage, now_ns: int, expected_sequence_num: int) -> list[Step]:
+    """A verifier for when there is no root key to judge by."""
+    del frame, now_ns, expected_sequence_num
+    return [Step(step, True, "not judged: no root key is known") for step in MESSAGE_STEPS]
