@@ -5,13 +5,15 @@ BIN = $(VENV)/bin
 OUT ?= out
 PEERS = tests/node
 PYTEST_ARGS ?=
+INPUTS ?= 200000
+SEED ?= 1
 # Whole files go to one worker, because their fixtures are labs and sessions of the real SDK.
 PYTEST = -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 READY = $(VENV)/.ready
 PEERS_READY = $(PEERS)/node_modules/.package-lock.json
 
-.PHONY: help setup demo test lab bench lint lock lowest clean peers
+.PHONY: help setup demo test lab fuzz bench lint lock lowest clean peers
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +28,9 @@ test: $(READY) peers ## every test; PYTEST_ARGS="tests/protocol -k bls" for a pa
 
 lab: $(READY) ## JupyterLab on the index notebook
 	$(BIN)/jupyter lab notebooks/00_index.ipynb
+
+fuzz: $(READY) ## hostile frames without end in sight: make fuzz INPUTS=1000000 SEED=7
+	ICWS_FUZZ_INPUTS=$(INPUTS) ICWS_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q tests/analysis/annotate/test_fuzz.py
 
 bench: $(READY) ## what decoding, verifying and simulating cost on this machine
 	$(BIN)/python -m bench

@@ -36,6 +36,10 @@ _REFUSED: dict[int, Any] = {number: partial(_refuse, number) for number in _TAGS
 _PLAIN = frozenset({bytes, str, int, float, bool, type(None)})
 
 
+MAX_ITEMS = 40_000  # data items; the largest witness that hashtree takes has fewer
+_FEW = 16 * 1024  # bytes that cannot hold so many items as to matter
+
+
 def loads(data: bytes, *, what: str = "CBOR", max_size: int = MAX_SIZE, max_depth: int = MAX_DEPTH) -> Any:
     """The one CBOR value in ``data``: dict, list, bytes, str, int, float, bool or None.
 
@@ -45,6 +49,8 @@ def loads(data: bytes, *, what: str = "CBOR", max_size: int = MAX_SIZE, max_dept
     if len(data) > max_size:
         raise CborError(what, f"{len(data)} bytes are more than the {max_size} allowed")
     skip = len(SELF_DESCRIBE) if data.startswith(SELF_DESCRIBE) else 0
+    if len(data) > _FEW:
+        _require_few_items(data, what)
     stream = io.BytesIO(data[skip:] if skip else data)
     # read_size=1 keeps the stream's position at the end of the value, which shows what trails it.
     decoder = cbor2.CBORDecoder(
@@ -78,6 +84,30 @@ def dumps(value: Any, *, tagged: bool = False) -> bytes:
     except (cbor2.CBOREncodeError, UnicodeEncodeError) as error:
         raise ValueMismatchError("", _one_line(error)) from error
     return SELF_DESCRIBE + encoded if tagged else encoded
+
+
+def _require_few_items(data: bytes, what: str) -> None:
+    """Raise CborError for more than MAX_ITEMS items, before cbor2 makes a Python object of each.
+
+    Heads are only counted and strings passed over; whatever else is wrong is cbor2's to say.
+    """
+    at, end = 0, len(data)
+    for _ in range(MAX_ITEMS):
+        if at >= end:
+            return
+        initial = data[at]
+        major, info = initial >> 5, initial & 31
+        at += 1
+        if 24 <= info < 28:
+            size = 1 << (info - 24)
+            argument = int.from_bytes(data[at : at + size], "big")
+            at += size
+        else:
+            argument = info
+        if major in (2, 3) and info < 28:
+            at += argument
+    if at < end:
+        raise CborError(what, f"more than the {MAX_ITEMS} items allowed", at)
 
 
 def _require_plain(value: object) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.cbor import MAX_DEPTH, MAX_SIZE, SELF_DESCRIBE, dumps, loads
+from icws_explore.protocol.cbor import MAX_DEPTH, MAX_ITEMS, SELF_DESCRIBE, dumps, loads
 from icws_explore.protocol.errors import CborError, ValueMismatchError
 
 scalars = (
@@ -163,10 +163,18 @@ class TestHostileBytes:
         finally:
             tracemalloc.stop()
 
-    def test_many_empty_arrays_are_bounded_by_the_size(self) -> None:
-        count = 200_000
-        assert len(loads(b"\x9a" + count.to_bytes(4, "big") + b"\x80" * count)) == count
-        assert count < MAX_SIZE
+    @pytest.mark.parametrize("item", [b"\x00", b"\x80", b"\xa0", b"\x60", b"\x41a", b"\x19\x01\x01"])
+    def test_many_small_items_are_bounded(self, item: bytes) -> None:
+        count = MAX_ITEMS - 1
+        assert len(loads(b"\x9a" + count.to_bytes(4, "big") + item * count)) == count
+        count += 1
+        with pytest.raises(CborError, match=f"more than the {MAX_ITEMS} items"):
+            loads(b"\x9a" + count.to_bytes(4, "big") + item * count)
+
+    @given(values)
+    def test_the_bound_counts_items_and_not_bytes(self, value: Any) -> None:
+        large = [value, bytes(50_000), "x" * 50_000]
+        assert loads(dumps(large)) == large
 
     @given(values, st.integers(0, 80), st.binary(max_size=30))
     @example({}, 0, b"\xd8\x1d\x00")

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from icws_explore.protocol import candid, interface
-from icws_explore.protocol.arguments import decode_open_args
-from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.principal import Principal
 
 from .candid_meanings import app_meaning, part_meaning, protocol_meaning
@@ -30,19 +28,20 @@ _PARTS: Final = frozenset(("byte", "count", "index", "bytes", "values", "unread"
 class Reading:
     """How to read a message: at which types, and whether the fields are the protocol's own.
 
-    ``wraps_content``: the arguments of ws_message, whose msg.content is a message of its own.
+    ``before`` are the types of older clients. ``wraps_content``: the arguments of ws_message, whose msg.content is a message of its own.
     """
 
     types: tuple[candid.Type, ...] | None = None
+    before: tuple[candid.Type, ...] | None = None
     of_protocol: bool = True
     wraps_content: bool = False
 
 
-def reading_of_arguments(method: object, data: bytes, app_type: candid.Type | None) -> Reading:
+def reading_of_arguments(method: object, app_type: candid.Type | None) -> Reading:
     """The arguments of a canister's method; those that are not the protocol's are read as they come."""
     match method:
         case "ws_open":
-            return Reading((_open_type(data),))
+            return Reading((interface.OPEN_ARGS,), (interface.OPEN_ARGS_BEFORE_0_3,))
         case "ws_message":
             second = interface.APPLICATION_MESSAGE if app_type is None else candid.Opt(app_type)
             return Reading((interface.MESSAGE_ARGS, second), wraps_content=True)
@@ -60,17 +59,13 @@ def reading_of_content(is_service_message: object, app_type: candid.Type | None)
     return Reading(None if app_type is None else (app_type,), of_protocol=False)
 
 
-def _open_type(data: bytes) -> candid.Type:
-    try:
-        sent_none = decode_open_args(data).gateway_principal is None
-    except DecodeError:
-        return interface.OPEN_ARGS
-    return interface.OPEN_ARGS_BEFORE_0_3 if sent_none else interface.OPEN_ARGS
-
-
 def candid_nodes(layers: Layers, path: str, start: int, end: int, reading: Reading) -> list[Node]:
     """The nodes of the Candid message at ``data[start:end]``; they tile it, whatever it holds."""
-    root = candid.annotate(layers.data[start:end], reading.types, max_nodes=MAX_NODES)
+    message = layers.data[start:end]
+    root = candid.annotate(message, reading.types, max_nodes=MAX_NODES)
+    if root.first_fault() is not None and reading.before is not None and root.find("0.gateway_principal") is None:
+        before = candid.annotate(message, reading.before, max_nodes=MAX_NODES)
+        root = root if before.first_fault() is not None else before
     nodes = _Message(layers, path, start, reading, root).nodes()
     if root.fault is not None and nodes:  # a value that is missing: nowhere, so where the values should be
         nodes[-1].fault, nodes[-1].fault_at = root.fault, _shifted(root.fault_at, start)

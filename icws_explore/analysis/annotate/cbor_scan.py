@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from icws_explore.protocol.errors import CborError
 
 MAX_DEPTH: Final = 100
-MAX_ITEMS: Final = 10_000  # a witness of fifty messages has about 600
+MAX_ITEMS: Final = 5_000  # a witness of fifty messages has about 600
 
 Major = Literal["uint", "nint", "bytes", "text", "array", "map", "tag", "simple", "float"]
 _MAJORS: Final[tuple[Major, ...]] = ("uint", "nint", "bytes", "text", "array", "map", "tag", "simple")

@@ -12,6 +12,7 @@ from .node import Node
 from .shapes import CANISTER_RANGES, CERTIFICATE, HASH_TREE, PLAIN, WEBSOCKET_MESSAGE, Shape
 from .tree_layer import tree_node
 
+MAX_NAME: Final = 100  # characters of a field's name that stand in a path
 MAX_LAYERS: Final = 8  # frame, message, certificate, delegation's certificate, ranges: real ones need 5
 
 
@@ -90,7 +91,7 @@ class Layers:
                   if key.major == "text" and key.value in _DECIDING}  # fmt: skip
         for i in range(0, len(item.items), 2):
             key = item.items[i]
-            name = key.value if isinstance(key.value, str) else f"key {i // 2}"
+            name = key.value[:MAX_NAME] if isinstance(key.value, str) else f"key {i // 2}"
             below = f"{path}.{name}" if path else name
             node.children.append(Node(f"{below}:key", key.major, key.start, key.end, plain(key), "name of the field"))
             if i + 1 < len(item.items):
@@ -129,7 +130,7 @@ class Layers:
         app_type = self.context.app_type
         match shape.inner:
             case "arguments":
-                reading = reading_of_arguments(beside.get("method_name"), self.data[start:end], app_type)
+                reading = reading_of_arguments(beside.get("method_name"), app_type)
                 below = candid_nodes(self, path, start, end, reading)
             case "content":
                 reading = reading_of_content(beside.get("is_service_message"), app_type)

@@ -13,6 +13,7 @@ from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.messages import parse_message_key
 from icws_explore.protocol.principal import Principal
 
+MAX_KEY: Final = 200  # characters; a key has at most 84
 _MAX_NS: Final = 253_402_300_799 * NS_PER_S  # the last second that datetime can say
 
 
@@ -132,9 +133,9 @@ def principal_meaning(raw: Any, _context: Context) -> str:
 def key_meaning(text: Any, _context: Context) -> str:
     """A message key taken apart."""
     try:
-        gateway, nonce = parse_message_key(str(text))
+        gateway, nonce = parse_message_key(str(text)[:MAX_KEY])
     except DecodeError as error:
-        return f"not <gateway principal>_<20 digits>: {error.reason}"
+        return error.reason
     return f"message {nonce} of gateway {gateway.short}"
 
 

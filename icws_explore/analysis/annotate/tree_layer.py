@@ -29,6 +29,7 @@ _ABOUT: Final = {
     "leaf": "a value",
     "pruned": "the hash of a part that is not shown",
 }
+MAX_LABEL: Final = 200  # bytes that stand in a path; the protocol's longest label has about 90
 _RANGES: Final = Shape(inner="canister_ranges")
 # Under these labels a principal's bytes follow.
 _OF_PRINCIPALS: Final = (b"canister", b"subnet", b"canister_ranges", b"node")
@@ -111,5 +112,7 @@ def label_text(label: bytes, above: tuple[bytes, ...] = ()) -> str:
     """A label as a person reads it: its text, a principal where one belongs, else hex."""
     if above[-1:] and above[-1] in _OF_PRINCIPALS and len(label) <= 29:
         return Principal(label).text
+    if len(label) > MAX_LABEL:
+        return f"0x{label[:16].hex()}…({len(label)} bytes)"
     text = label.decode("ascii", "replace")
     return text if text.isprintable() and "\ufffd" not in text and text and "." not in text else f"0x{label.hex()}"

@@ -88,11 +88,14 @@ def vec(inner: int, expected: Type | None, reader_of: ReaderOf) -> Read:
 
 
 def vec_at_once(elements: Callable[[Reader, int], Any], *, paid: bool) -> Read:
-    """A vector of elements of fixed size; bytes cost no more than their length, so are not ``paid`` for."""
+    """A vector of elements of fixed size; bytes cost no more than their length, so are not ``paid`` for.
+
+    Numbers read at once cost a sixteenth of what a value costs that is read on its own.
+    """
 
     def read(reader: Reader, depth: int) -> Any:
         count = reader.count("the length of a vec")
-        _enter(reader, depth, count if paid else 0)
+        _enter(reader, depth, count // 16 if paid else 0)
         return elements(reader, count)
 
     return read

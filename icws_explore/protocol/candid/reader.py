@@ -11,7 +11,9 @@ from typing import Final, NoReturn
 MAX_COUNT_BYTES: Final = 10  # LEB128 of a count, an index or a field id: 64 bits, as the Rust crate reads
 MAX_NUMBER_BYTES: Final = 2000  # LEB128 of a nat or int: 14 000 bits, so that Python will still print it (4300 digits)
 VALUES_PER_BYTE: Final = 4  # decoding budget: values made or skipped, for every byte of input …
-VALUES_FREE: Final = 4096  # … and for any input
+VALUES_FREE: Final = 4096  # … and for any input, …
+MAX_VALUES: Final = 100_000  # … but never more: that many take some 30 ms and 30 MB
+MAX_TYPE_PARTS: Final = 10_000  # fields, methods, arguments and results in a type table
 MAX_DEPTH: Final = 256  # nested values
 
 
@@ -32,19 +34,26 @@ class Mismatch(Fault):
 class Reader:
     """A position in ``data``, and what decoding may still cost (``left``, in values)."""
 
-    __slots__ = ("data", "end", "left", "pos")
+    __slots__ = ("data", "end", "left", "pos", "type_parts_left")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.pos = 0
         self.end = len(data)
-        self.left = VALUES_FREE + VALUES_PER_BYTE * len(data)
+        self.left = min(MAX_VALUES, VALUES_FREE + VALUES_PER_BYTE * len(data))
+        self.type_parts_left = MAX_TYPE_PARTS
 
     def charge(self, values: int) -> None:
         """Pays for ``values`` values before they are read."""
         self.left -= values
         if self.left < 0:
             raise Fault(f"asks for too many values for its {self.end} bytes", self.pos)
+
+    def charge_type(self, parts: int) -> None:
+        """Pays for parts of a type before they are read: each costs far more than the bytes that ask for it."""
+        self.type_parts_left -= parts
+        if self.type_parts_left < 0:
+            raise Fault(f"the type table has more than {MAX_TYPE_PARTS} fields and methods", self.pos)
 
     def short(self, what: str, need: int) -> NoReturn:
         raise Fault(f"{what} needs {need} bytes, {self.end - self.pos} are left", self.pos)

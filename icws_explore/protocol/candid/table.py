@@ -34,9 +34,9 @@ from .types import (
 )
 
 MAGIC: Final = b"DIDL"
-MAX_TABLE: Final = 10_000  # entries; as the Rust crate
+MAX_TABLE: Final = 5_000  # entries; what a service's whole interface needs is some hundred
 _NAME: Final = re.compile(r"t[0-9]{1,9}\Z")
-MAX_ARGS: Final = 10_000
+MAX_ARGS: Final = 1_000
 _ANNOTATION_BY_CODE: Final = {code: name for name, code in ANNOTATIONS.items()}
 
 
@@ -170,13 +170,16 @@ def read_ref(reader: Reader, size: int) -> int:
 
 def _refs(reader: Reader, size: int, what: str) -> tuple[int, ...]:
     count = reader.items(what, 1)
+    reader.charge_type(count)
     return tuple([read_ref(reader, size) for _ in range(count)])
 
 
 def _fields(reader: Reader, size: int) -> tuple[tuple[int, int], ...]:
     fields = []
     last = -1
-    for _ in range(reader.items("the number of fields", 2)):
+    count = reader.items("the number of fields", 2)
+    reader.charge_type(count)
+    for _ in range(count):
         at = reader.pos
         number = reader.count("a field id")
         if number >= 1 << 32:
@@ -190,7 +193,9 @@ def _fields(reader: Reader, size: int) -> tuple[tuple[int, int], ...]:
 
 def _annotations(reader: Reader) -> tuple[str, ...]:
     annotations = []
-    for _ in range(reader.items("the number of annotations", 1)):
+    count = reader.items("the number of annotations", 1)
+    reader.charge_type(count)
+    for _ in range(count):
         at = reader.pos
         code = reader.byte("an annotation")
         if code not in _ANNOTATION_BY_CODE:
@@ -202,7 +207,9 @@ def _annotations(reader: Reader) -> tuple[str, ...]:
 def _methods(reader: Reader, size: int) -> tuple[tuple[str, int], ...]:
     methods: list[tuple[str, int]] = []
     last = b""
-    for index in range(reader.items("the number of methods", 2)):
+    count = reader.items("the number of methods", 2)
+    reader.charge_type(count)
+    for index in range(count):
         at = reader.pos
         name = reader.text("a method's name")
         encoded = name.encode("utf-8")

@@ -15,7 +15,7 @@ from ..errors import MessageError, StateError
 from .nodes import Empty, Fork, HashTree, Labeled, Leaf, Pruned, walk
 
 MAX_DEPTH: Final = cbor.MAX_DEPTH
-MAX_NODES: Final = 1 << 16  # a witness of a thousand messages among a million has some 20,000
+MAX_NODES: Final = 1 << 13  # a witness of two hundred messages among a million; more take longer than 50 ms
 MAX_SIZE: Final = 2 * MAX_REPLY_BYTES  # bytes, of a tree or a certificate: one leaf may hold a whole reply
 DIGEST_SIZE: Final = 32  # bytes
 _WHAT: Final = "hash tree"

@@ -99,7 +99,7 @@ class TestHostileTrees:
 
     @pytest.mark.parametrize("node", [b"\x83\x01\x81\x00", b"\x83\x02\x40"])
     def test_a_hundred_thousand_nodes_deep(self, node) -> None:
-        with pytest.raises(CborError, match="nesting depth"):
+        with pytest.raises(CborError, match="nesting depth|items allowed"):
             decode(node * 100_000)
 
     def test_deep_lists_that_cbor_did_not_see(self) -> None:
