@@ -25,6 +25,8 @@ from .verify import Verdicts, verify_capture
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .doctor import Findings
+
 
 class Recording:
     """One capture, live or loaded. ``raw`` is the stored one; a live session still appends to it."""
@@ -55,6 +57,12 @@ class Recording:
     ) -> EnvelopeVerdicts:
         """The walk over each request of the client, as a replica makes it when it is sent. Raises IcwsError."""
         return EnvelopeVerdicts(check_envelopes(self.raw, root_key=root_key, canister_id=canister_id))
+
+    def doctor(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> Findings:
+        """What is wrong, the worst first, each with its evidence and its fix; empty for a healthy recording."""
+        from .doctor import diagnose
+
+        return diagnose(self.raw, root_key=root_key, canister_id=canister_id)
 
     def as_python(self) -> str:
         """An expression that rebuilds the recording, with the names of `from icws_explore import *`."""

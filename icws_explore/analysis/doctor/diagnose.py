@@ -1,0 +1,31 @@
+"""From a capture to its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from icws_explore.capture import Capture
+from icws_explore.protocol.principal import Principal
+
+from . import rules  # noqa: F401  # registers them
+from .facts import CaptureFacts
+from .finding import SEVERITIES, Findings
+from .registry import RULES, absorb, merge
+
+
+def diagnose(
+    capture: Capture,
+    *,
+    root_key: bytes | None = None,
+    canister_id: Principal | None = None,
+    known_root_keys: Iterable[bytes] = (),
+) -> Findings:
+    """What is wrong, the worst first and in the order of the frames; empty for a healthy capture.
+
+    ``root_key`` (DER) and ``canister_id`` override what the capture says; without any root key no proof
+    is judged. ``known_root_keys`` (DER; mainnet's is always among them) tell a wrong root key from a
+    forged certificate. Never raises for what is in the capture.
+    """
+    facts = CaptureFacts(capture, root_key=root_key, canister_id=canister_id, known_root_keys=known_root_keys)
+    found = absorb(finding for rule in RULES.values() for finding in rule.findings(facts))
+    return Findings(sorted(merge(found), key=lambda it: (SEVERITIES.index(it.severity), it.frames, it.id)))

@@ -1,0 +1,54 @@
+"""What the doctor says: one thing that is wrong, the evidence, and what to change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+Severity = Literal["info", "warning", "error"]
+
+SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "info")  # the worst first
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause. ``id`` is a row of the catalogue of misbehaviours, ``frames`` are numbers in the capture.
+
+    ``explanation`` is what happened in this very session; ``sdk_behaviour`` what ic-websocket-js 0.5.0
+    does about it; ``fix`` what to change; ``source`` where the rule comes from. ``sessions`` are the
+    sessions that it is about, as the capture names them; none for a finding without a recording.
+    """
+
+    id: str
+    severity: Severity
+    frames: tuple[int, ...]
+    explanation: str
+    sdk_behaviour: str
+    fix: str
+    source: str
+    sessions: tuple[str | None, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As `icws doctor --json` prints it."""
+        return {
+            "id": self.id,
+            "severity": self.severity,
+            "frames": list(self.frames),
+            "explanation": self.explanation,
+            "sdk_behaviour": self.sdk_behaviour,
+            "fix": self.fix,
+            "source": self.source,
+        }
+
+
+class Findings(list[Finding]):
+    """A list of findings, the worst first; of a type of its own, so that a notebook can draw it."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Each id once, in order."""
+        return tuple(dict.fromkeys(finding.id for finding in self))
+
+    @property
+    def has_errors(self) -> bool:
+        return any(finding.severity == "error" for finding in self)

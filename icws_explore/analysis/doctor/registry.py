@@ -1,0 +1,120 @@
+"""The rules, each with what never changes about it, and which of their findings count in the end.
+
+A rule is a small function of the facts that yields evidence. The most specific cause wins: a rule
+says which others it ``explains``, and their findings on the same sessions are absorbed by its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from .facts import CaptureFacts, SessionFacts
+from .finding import Finding, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a rule saw: frame numbers, and what happened in words. ``sessions``: whom it is about."""
+
+    frames: tuple[int, ...]
+    explanation: str
+    sessions: tuple[str | None, ...] = ()
+
+
+SessionCheck = Callable[[SessionFacts], Iterable[Evidence]]
+CaptureCheck = Callable[[CaptureFacts], Iterable[Evidence]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``check`` looks at a whole capture; see `Finding` for the texts."""
+
+    id: str
+    severity: Severity
+    sdk_behaviour: str
+    fix: str
+    source: str
+    explains: tuple[str, ...]
+    check: CaptureCheck
+
+    def findings(self, facts: CaptureFacts) -> Iterator[Finding]:
+        for it in self.check(facts):
+            frames = tuple(sorted(set(it.frames)))
+            yield Finding(
+                self.id, self.severity, frames, it.explanation, self.sdk_behaviour, self.fix, self.source, it.sessions
+            )
+
+
+RULES: Final[dict[str, Rule]] = {}
+
+
+def capture_rule(
+    rule_id: str, *, severity: Severity = "error", sdk: str, fix: str, source: str, explains: Iterable[str] = ()
+) -> Callable[[CaptureCheck], CaptureCheck]:
+    """Register a rule that looks at all sessions of a capture at once; its evidence names its sessions."""
+
+    def register(check: CaptureCheck) -> CaptureCheck:
+        if rule_id in RULES:
+            raise ValueError(f"there is a rule {rule_id} already")
+        RULES[rule_id] = Rule(rule_id, severity, sdk, fix, source, tuple(explains), check)
+        return check
+
+    return register
+
+
+def session_rule(
+    rule_id: str, *, severity: Severity = "error", sdk: str, fix: str, source: str, explains: Iterable[str] = ()
+) -> Callable[[SessionCheck], SessionCheck]:
+    """Register a rule that looks at one session at a time."""
+
+    def register(check: SessionCheck) -> SessionCheck:
+        def each(facts: CaptureFacts) -> Iterator[Evidence]:
+            for session in facts.sessions:
+                for it in check(session):
+                    yield Evidence(it.frames, it.explanation, (session.name,))
+
+        capture_rule(rule_id, severity=severity, sdk=sdk, fix=fix, source=source, explains=explains)(each)
+        return check
+
+    return register
+
+
+def absorb(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that no other finding on the same sessions explains."""
+    found = list(findings)
+    return [it for it in found if not any(_explains(other, it) for other in found)]
+
+
+def _explains(one: Finding, other: Finding) -> bool:
+    return other.id in RULES[one.id].explains and set(other.sessions) <= set(one.sessions)
+
+
+def merge(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for each id: what happened in several sessions is told of the first, and the others are named."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.id, []).append(finding)
+    return [_merged(group) for group in groups.values()]
+
+
+def _merged(group: list[Finding]) -> Finding:
+    first = group[0]
+    if len(group) == 1:
+        return first
+    frames = tuple(sorted({frame for it in group for frame in it.frames}))
+    sessions = tuple(dict.fromkeys(name for it in group for name in it.sessions))
+    others = [str(name) for name in sessions if name not in first.sessions]
+    named = ", ".join(others[:10]) + (f" and {len(others) - 10} more" if len(others) > 10 else "")
+    told = f"{first.explanation} The same in session{'s' if len(others) > 1 else ''} {named}." if others else ""
+    return Finding(
+        first.id,
+        first.severity,
+        frames,
+        told or first.explanation,
+        first.sdk_behaviour,
+        first.fix,
+        first.source,
+        sessions,
+    )

@@ -1,0 +1,184 @@
+"""The client gave up waiting for an AckMessage: did the canister send none, too late, or did none arrive?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, NS_PER_S
+from icws_explore.protocol.service_messages import AckMessage
+
+from ...decode import DecodedFrame
+from ..facts import TOLERANCE_S, SessionFacts
+from ..registry import Evidence, session_rule
+from ..wording import numbers, seconds
+
+DEFAULT_S: Final = ACK_INTERVAL_MS / 1000
+BOUND_S: Final = LATENCY_BOUND_MS / 1000
+OLD_TIMEOUT_S: Final = 90.0  # ic-websocket-js up to 0.3.0
+_SDK: Final = (
+    '"Ack message timeout. Not received ack for sequence numbers: …", then close(4000, "Ack message timeout").'
+)
+
+
+@session_rule(
+    "NO_ACKS",
+    sdk=_SDK,
+    fix="Motoko: call ws.init<system>() in the canister's body, from CDK 0.4.0 on; Rust: call init in post_upgrade as "
+    "well as in init. Without it there is no timer that sends acks.",
+    source="ic-websocket-sdk-js#8; cause inferred",
+)
+def no_acks(session: SessionFacts) -> Iterator[Evidence]:
+    yield from _of_cause(session, "NO_ACKS")
+
+
+@session_rule(
+    "ACK_INTERVAL_MISMATCH",
+    sdk=_SDK,
+    fix="Make the client's ackMessageIntervalMs equal to the canister's send_ack_interval_ms.",
+    source="forum, IC WebSocket: Stable Release, #35",
+)
+def ack_interval_mismatch(session: SessionFacts) -> Iterator[Evidence]:
+    yield from _of_cause(session, "ACK_INTERVAL_MISMATCH")
+
+
+@session_rule(
+    "ACK_DEFAULTS_SKEW",
+    sdk=f"Up to 0.3.0 it waits for 90 s. {_SDK}",
+    fix="Upgrade ic-websocket-js: CDKs from 0.3.1 on send acks every 300 s.",
+    source="ic-websocket-js 0.3.0 ic-websocket.ts; CDK 0.3.1",
+)
+def ack_defaults_skew(session: SessionFacts) -> Iterator[Evidence]:
+    yield from _of_cause(session, "ACK_DEFAULTS_SKEW")
+
+
+@session_rule(
+    "ACKS_WITHHELD",
+    sdk=f"{_SDK} Where other messages still arrive, their numbers give the gap away first.",
+    fix="Distrust the gateway, or whatever stands in front of it; try the same canister through another one.",
+    source="ic-websocket-js 0.5.0 queues.ts",
+    explains=("SEQUENCE_GAP_DOWN",),
+)
+def acks_withheld(session: SessionFacts) -> Iterator[Evidence]:
+    yield from _of_cause(session, "ACKS_WITHHELD")
+
+
+@session_rule(
+    "ACK_TOO_HIGH",
+    sdk='"Ack message error: Sequence number X is greater than last: Y", then close(4000, "Ack message error").',
+    fix="A custom canister or client counts wrong: an ack is for the last number that the canister received.",
+    source="ic-websocket-js 0.5.0 queues.ts",
+)
+def ack_too_high(session: SessionFacts) -> Iterator[Evidence]:
+    if session.open_request is None:
+        return  # it may have sent more before the recording began
+    for ack in session.acks:
+        assert isinstance(ack.service, AckMessage)
+        sent = [d.sequence_num or 0 for d in session.sent if d.number < ack.number]
+        if ack.service.last_incoming_sequence_num > max(sent, default=0):
+            told = (
+                f"The AckMessage of frame {ack.number} is for {ack.service.last_incoming_sequence_num}, but the client "
+                f"had sent no more than {max(sent, default=0)}."
+            )
+            yield Evidence((ack.number, *session.end_frames), told)
+            return
+
+
+class _Wait(NamedTuple):
+    """The wait that ended the session. ``start`` is what started the SDK's timer: an ack, or the first message."""
+
+    start: DecodedFrame
+    waited_s: float
+    unacked: list[int]
+    arrived: list[DecodedFrame]  # canister messages during the wait
+
+
+def _of_cause(session: SessionFacts, rule: str) -> Iterator[Evidence]:
+    wait = _wait(session)
+    if wait is None:
+        return
+    cause, told = _unacked(session, wait) if not session.acks else _stopped(session, wait)
+    if cause == rule:
+        yield Evidence((wait.start.number, *session.end_frames), told)
+
+
+def _wait(session: SessionFacts) -> _Wait | None:
+    if not session.closed_by_client("Ack message timeout") or session.end is None:
+        return None
+    started = session.acks[-1:] or session.sent[:1]
+    if not started:
+        return None
+    start = started[0]
+    acked = 0
+    if isinstance(start.service, AckMessage):
+        acked = start.service.last_incoming_sequence_num
+    unacked = [d.sequence_num for d in session.sent if d.sequence_num is not None and d.sequence_num > acked]
+    arrived = [d for d in session.received if d.number > start.number]
+    return _Wait(start, session.end.frame.t - start.frame.t, unacked, arrived)
+
+
+def _unacked(session: SessionFacts, wait: _Wait) -> tuple[str, str]:
+    """No ack ever came."""
+    told = (
+        f"No AckMessage came in {seconds(wait.waited_s)} from the first message on (frame {wait.start.number}), though "
+        f"{numbers(wait.unacked)} waited for one"
+    )
+    told += f" and {len(wait.arrived)} other canister messages came, without a gap." if wait.arrived else "."
+    configured = session.configured_interval_s
+    if abs(wait.waited_s - OLD_TIMEOUT_S) <= TOLERANCE_S and configured in (None, DEFAULT_S):
+        return "ACK_DEFAULTS_SKEW", f"{told} 90 s are the time-out of ic-websocket-js up to 0.3.0."
+    spacing = _spacing_s(session)
+    if spacing is not None and spacing > wait.waited_s:
+        return "ACK_INTERVAL_MISMATCH", f"{told} Other sessions got one every {seconds(spacing)}."
+    open_s = 0.0 if session.opened is None else session.last - session.opened.frame.t
+    if session.ack_interval_s < DEFAULT_S and open_s < DEFAULT_S + BOUND_S:
+        return "ACK_INTERVAL_MISMATCH", (
+            f"{told} The client expects one every {seconds(session.ack_interval_s)}; CDKs send them every "
+            f"{seconds(DEFAULT_S)} unless told otherwise. A canister that never sends any (NO_ACKS) looks the same "
+            "until then: record for longer, or look at its configuration."
+        )
+    if not wait.arrived and session.received and len(wait.unacked) > 1:
+        told += " Nothing else came either, so that UPGRADE_WIPE and ACKS_WITHHELD are possible too."
+    return "NO_ACKS", told
+
+
+def _stopped(session: SessionFacts, wait: _Wait) -> tuple[str, str]:
+    """Acks came, and then no more."""
+    configured, spacing = session.ack_interval_s, _spacing_s(session)
+    told = (
+        f"After {len(session.acks)} acks, the last in frame {wait.start.number}, none came for "
+        f"{seconds(wait.waited_s)}; {numbers(wait.unacked) or 'nothing'} waited for one."
+    )
+    if spacing is not None and spacing > wait.waited_s:
+        return "ACK_INTERVAL_MISMATCH", (
+            f"{told} The canister sends one every {seconds(spacing)}, the client expects one every "
+            f"{seconds(configured)} and waits for {seconds(BOUND_S)} more."
+        )
+    if wait.arrived and wait.arrived[-1].frame.t - wait.start.frame.t > configured:
+        return "ACK_INTERVAL_MISMATCH", (
+            f"{told} Meanwhile {len(wait.arrived)} other messages came without a gap, so that none was withheld: the "
+            f"canister's interval is longer than the client's {seconds(configured)}."
+        )
+    if spacing is None and configured < DEFAULT_S:
+        return "ACK_INTERVAL_MISMATCH", (
+            f"{told} The client expects one every {seconds(configured)}; CDKs send them every {seconds(DEFAULT_S)} "
+            "unless told otherwise. Acks that the gateway withholds (ACKS_WITHHELD) would look the same."
+        )
+    regular = "" if spacing is None else f" Before, they came every {seconds(spacing)}."
+    return "ACKS_WITHHELD", (
+        f"{told}{regular} Nothing else came either. A canister that was upgraded and forgot its clients (UPGRADE_WIPE) "
+        "looks the same to one client: record a second one, or the network side, to tell."
+    )
+
+
+def _spacing_s(session: SessionFacts) -> float | None:
+    """The canister's ack interval as its own timestamps show it, in this session or in another one."""
+    gaps = [
+        (other.message.timestamp_ns - one.message.timestamp_ns) / NS_PER_S
+        for each in session.whole.sessions
+        if each.asked_canister == session.asked_canister
+        for one, other in pairwise(each.acks)
+        if one.message is not None and other.message is not None
+    ]
+    return min(gaps) if gaps else None

@@ -1,0 +1,210 @@
+"""The first canister message whose proof does not hold, by the step at which it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from icws_explore.protocol.certificate import check_certificate, decode_cached
+from icws_explore.protocol.constants import MAINNET_ROOT_KEY, MAX_CERTIFICATE_AGE_S, NS_PER_S
+from icws_explore.protocol.errors import DecodeError
+from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.steps import Step
+
+from ...decode import DecodedFrame
+from ..facts import SessionFacts
+from ..registry import Evidence, session_rule
+from ..wording import seconds
+
+_CLOSE: Final = 'close(4000, "Error receiving message")'
+_OF_THE_CERTIFICATE: Final = ("parse", "delegation", "signature")
+
+
+@session_rule(
+    "ROOT_KEY",
+    sdk=f'"Error creating certificate: Signature verification failed" (a TrustError), then {_CLOSE}.',
+    fix="Give the client the URL of the network that the canister is on, and use ic-websocket-js 0.4.0 or later.",
+    source="ic-websocket-js 0.5.0 ic-websocket.ts; @dfinity/agent certificate.ts",
+)
+def root_key(session: SessionFacts) -> Iterator[Evidence]:
+    bad = _failing(session, *_OF_THE_CERTIFICATE)
+    if bad is not None and (key := _other_root_key(session, bad[0])) is not None:
+        name = "mainnet's" if key == MAINNET_ROOT_KEY else f"another known network's (…{key.hex()[-16:]})"
+        told = (
+            f"The certificate of frame {bad[0].number} is not good under the configured root key "
+            f"(…{(session.whole.root_key or b'').hex()[-16:]}), but it is under {name}."
+        )
+        yield Evidence((bad[0].number, *session.end_frames), told)
+
+
+@session_rule(
+    "WRONG_CANISTER",
+    sdk='For a message: "Could not find certified data for this canister in the certificate." and '
+    f'{_CLOSE}; for a request to a canister that answers nothing, close(4000, "Open connection timeout").',
+    fix="Use one canister id: the configured one, the envelope's and the one that certifies have to be the same.",
+    source="ic-websocket-js 0.5.0 utils.ts; interface specification, Certification",
+    explains=("OPEN_TIMEOUT", "ON_OPEN_TRAP"),
+)
+def wrong_canister(session: SessionFacts) -> Iterator[Evidence]:
+    configured = session.whole.canister_id
+    for decoded, envelope in session.requests:
+        if configured is not None and envelope.canister_id not in (None, configured):
+            told = (
+                f"The configured canister is {configured}, but frame {decoded.number} goes to {envelope.canister_id}."
+            )
+            yield Evidence((decoded.number,), told)
+            return
+    bad = _failing(session, "certified_data", "delegation")
+    if bad is None:
+        return
+    decoded, step = bad
+    if step.step == "certified_data" and not isinstance(step.expected, bytes):
+        told = f"Frame {decoded.number} is certified by another canister than {session.canister_id}: {step.detail}."
+        yield Evidence((decoded.number, *session.end_frames), told)
+    elif step.step == "delegation" and _certifies(decoded, session.whole.root_key, canister_id=None):
+        told = (
+            f"The certificate of frame {decoded.number} is genuine, but comes from a subnet that does not hold "
+            f"{session.canister_id}: {step.detail}."
+        )
+        yield Evidence((decoded.number, *session.end_frames), told)
+
+
+@session_rule(
+    "BAD_CERTIFICATE",
+    sdk=f"{_CLOSE}: no other log.",
+    fix="Do not trust this gateway: no canister of the network made this message.",
+    source="ic-websocket-js 0.5.0 utils.ts; interface specification, Certificate",
+)
+def bad_certificate(session: SessionFacts) -> Iterator[Evidence]:
+    bad = _failing(session, *_OF_THE_CERTIFICATE)
+    if bad is None or _other_root_key(session, bad[0]) is not None:
+        return
+    decoded, step = bad
+    if step.step == "delegation" and _certifies(decoded, session.whole.root_key, canister_id=None):
+        return  # WRONG_CANISTER
+    told = (
+        f"The certificate of frame {decoded.number} fails at its {step.step}, under every known root key: "
+        f"{step.detail}."
+    )
+    if decoded.number == next((d.number for d in session.frames if d.canister_message is not None), None):
+        told += (
+            " It is the first one of the session, so it may be the root key of a network that is not known here "
+            "(ROOT_KEY): diagnose with --root-key to tell."
+        )
+    yield Evidence((decoded.number, *session.end_frames), told)
+
+
+@session_rule(
+    "STALE_CERTIFICATE",
+    sdk=f'"Certificate is signed more than 5 minutes in the past" (or "in the future"), then {_CLOSE}.',
+    fix="Set the client's clock; reconnect after a sleep; a gateway that holds messages back for so long is to blame "
+    "itself.",
+    source="@dfinity/agent 2.4.1 certificate.ts",
+)
+def stale_certificate(session: SessionFacts) -> Iterator[Evidence]:
+    bad = _failing(session, "time")
+    if bad is None:
+        return
+    decoded, step = bad
+    age_s = _age_s(decoded)
+    if age_s is None:
+        told = f"The certificate of frame {decoded.number} shows no time: {step.detail}."
+    else:
+        which = "old" if age_s > 0 else "ahead of the client's clock"
+        told = (
+            f"Frame {decoded.number} came with a certificate {seconds(abs(age_s))} {which}; "
+            f"{MAX_CERTIFICATE_AGE_S} s are allowed."
+        )
+        told += _others_ages(session, decoded)
+    yield Evidence((decoded.number, *session.end_frames), told)
+
+
+@session_rule(
+    "CERTIFIED_DATA_CLASH",
+    sdk=f'"Witness != Tree passed in ic-certification", then {_CLOSE}.',
+    fix="Let one part of the canister own its certified data: another one (assets, certified variables) overwrites it.",
+    source="ic-websocket-js 0.5.0 utils.ts; catalogue: inferred",
+)
+def certified_data_clash(session: SessionFacts) -> Iterator[Evidence]:
+    bad = _failing(session, "certified_data")
+    if bad is not None and isinstance(bad[1].expected, bytes):
+        decoded, step = bad
+        good = sum(1 for d in session.received if d.number < decoded.number)
+        told = (
+            f"The certificate of frame {decoded.number} is genuine, but {step.detail}. {good} messages before it "
+            "fitted. A witness that was altered on the way looks the same."
+        )
+        yield Evidence((decoded.number, *session.end_frames), told)
+
+
+@session_rule(
+    "BODY_HASH",
+    sdk=f'"Certificate validation failed" without a reason, then {_CLOSE}.',
+    fix="Relay the bytes untouched: something between canister and client alters or re-encodes them.",
+    source="ic-websocket-js 0.5.0 utils.ts",
+)
+def body_hash(session: SessionFacts) -> Iterator[Evidence]:
+    bad = _failing(session, "lookup", "body")
+    garbled = (
+        None
+        if session.handshake is None
+        else next(
+            (
+                d
+                for d in session.frames
+                if d.kind == "malformed" and d.frame.direction == "in" and d.canister_message is None
+            ),
+            None,
+        )
+    )
+    if garbled is not None and (bad is None or garbled.number < bad[0].number):
+        told = f"Frame {garbled.number}, {garbled.size} bytes, is no canister message any more: {garbled.summary}."
+        yield Evidence((garbled.number, *session.end_frames), told)
+    elif bad is not None:
+        told = f"Certificate and witness of frame {bad[0].number} are genuine, the message is not: {bad[1].detail}."
+        yield Evidence((bad[0].number, *session.end_frames), told)
+
+
+def _failing(session: SessionFacts, *steps: str) -> tuple[DecodedFrame, Step] | None:
+    """The session's first bad message, if it fails at one of those steps."""
+    bad = session.bad_message
+    return bad if bad is not None and bad[1].step in steps else None
+
+
+def _other_root_key(session: SessionFacts, decoded: DecodedFrame) -> bytes | None:
+    """A known root key, not the configured one, under which the certificate is good."""
+    for key in session.whole.known_root_keys:
+        if key != session.whole.root_key and _certifies(decoded, key, canister_id=None):
+            return key
+    return None
+
+
+def _certifies(decoded: DecodedFrame, key: bytes | None, *, canister_id: Principal | None) -> bool:
+    """Whether the certificate is signed under that root key, whatever its age."""
+    if key is None or decoded.canister_message is None:
+        return False
+    now_ns = round(decoded.frame.t * NS_PER_S)
+    _, steps = check_certificate(decoded.canister_message.cert, canister_id=canister_id, root_key=key, now_ns=now_ns)
+    return all(step.ok for step in steps if step.step in _OF_THE_CERTIFICATE)
+
+
+def _age_s(decoded: DecodedFrame) -> float | None:
+    """How old the certificate was when it was received, seconds; negative for one from the future."""
+    if decoded.canister_message is None:
+        return None
+    try:
+        time_ns = decode_cached(decoded.canister_message.cert).time_ns
+    except DecodeError:
+        return None
+    return None if time_ns is None else decoded.frame.t - time_ns / NS_PER_S
+
+
+def _others_ages(session: SessionFacts, bad: DecodedFrame) -> str:
+    """What the messages before tell about whose fault it is."""
+    ages = [age for d in session.received if d.number < bad.number and (age := _age_s(d)) is not None]
+    if not ages:
+        return " It is the first one, which points to the client's clock."
+    return (
+        f" The {len(ages)} before it were {seconds(min(ages))} to {seconds(max(ages))} old: a message that was held "
+        "back, or a clock that was set in between."
+    )

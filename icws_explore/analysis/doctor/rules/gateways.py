@@ -1,0 +1,116 @@
+"""The gateway fails all sessions of a canister at once: its poller is dead, or it stalls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Final, NamedTuple
+
+from icws_explore.protocol.constants import NS_PER_S
+
+from ...decode import DecodedFrame
+from ..alike import by_gateway, is_along
+from ..facts import TOLERANCE_S, CaptureFacts, SessionFacts
+from ..registry import Evidence, capture_rule
+from ..wording import seconds
+
+NO_CODE: Final = (None, 1005)
+STALL_S: Final = 10.0  # longer than a poll's time-out of 5 s and a poll behind it
+
+
+@capture_rule(
+    "POLLER_DEAD",
+    sdk="The connection ends without a code: onclose with 1005. It does not reconnect.",
+    fix="Fix what makes polls fail for good: a missing ws_get_messages, a stopped canister, a Candid error, a reply "
+    "over 2 MiB (fewer messages per poll), a gap in the nonces. The gateway's log names it.",
+    source="gateway 1.4.6 canister_poller.rs",
+)
+def poller_dead(facts: CaptureFacts) -> Iterator[Evidence]:
+    dropped = [it for it in facts.sessions if it.opened is not None and _is_dropped(it)]
+    for group in _at_once(dropped):
+        first = group[0]
+        assert first.end is not None
+        at = first.end.frame.t
+        along = [it for it in facts.sessions if it not in group and is_along(it, first) and it.opened is not None]
+        if any(it.began < at and any(d.frame.t > at + TOLERANCE_S for d in it.received) for it in along):
+            continue  # the poller of that canister lives on
+        frames = tuple(it.end.number for it in group if it.end is not None)
+        if len(group) > 1:
+            told = f"The gateway ended {len(group)} open sessions without a code within {seconds(_spread(group))}."
+        else:
+            told = (
+                f"The gateway ended the open session without a code, {seconds(first.at(first.end))} into it, and the "
+                "client had sent nothing that makes it do so. Other clients of the canister have to be gone at the "
+                "same moment; none is in this recording."
+            )
+        yield Evidence(frames, told, tuple(it.name for it in group))
+
+
+class _Late(NamedTuple):
+    session: SessionFacts
+    decoded: DecodedFrame
+    excess_s: float
+
+
+@capture_rule(
+    "SLOW_CLIENT_STALL",
+    severity="warning",
+    sdk='It waits. A stall of more than the ack time-out ends sessions: close(4000, "Ack message timeout").',
+    fix="Find the client that reads slowly and fix it: the gateway waits for its full channel within the poll loop.",
+    source="gateway 1.4.6 canister_poller.rs",
+)
+def slow_client_stall(facts: CaptureFacts) -> Iterator[Evidence]:
+    for group in by_gateway(facts.sessions):
+        late = sorted((it for each in group for it in _late(each)), key=lambda it: it.decoded.frame.t)
+        received = sorted(d.frame.t for each in group for d in each.received)
+        for burst in _bursts(late):
+            sessions = tuple(dict.fromkeys(it.session.name for it in burst))
+            came = burst[0].decoded.frame.t
+            longest = max(it.excess_s for it in burst)
+            in_between = [t for t in received if came - longest + 1 < t < came - 1]
+            if len(sessions) < 2 or in_between:
+                continue
+            told = (
+                f"{len(burst)} messages of {len(sessions)} sessions came at once, up to {seconds(longest)} later than "
+                "usual, after a pause in all sessions of that gateway."
+            )
+            yield Evidence(tuple(it.decoded.number for it in burst), told, sessions)
+
+
+def _late(session: SessionFacts) -> Iterator[_Late]:
+    """Messages that took longer on their way down than the session's quickest, by more than a poll can explain."""
+    ways = [(d, d.frame.t - d.message.timestamp_ns / NS_PER_S) for d in session.received if d.message is not None]
+    quickest = min((way for _, way in ways), default=0.0)
+    return (_Late(session, d, way - quickest) for d, way in ways if way - quickest > STALL_S)
+
+
+def _bursts(late: list[_Late]) -> Iterator[list[_Late]]:
+    burst: list[_Late] = []
+    for it in late:
+        if burst and it.decoded.frame.t - burst[0].decoded.frame.t > TOLERANCE_S:
+            yield burst
+            burst = []
+        burst.append(it)
+    if burst:
+        yield burst
+
+
+def _is_dropped(session: SessionFacts) -> bool:
+    return session.end is not None and session.end.frame.direction == "in" and session.end.frame.code in NO_CODE
+
+
+def _at_once(sessions: Iterable[SessionFacts]) -> Iterator[list[SessionFacts]]:
+    """Sessions at one gateway and canister that ended within a moment."""
+    ended = sorted(sessions, key=lambda it: (str(it.gateway), str(it.asked_canister), it.last))
+    for _, along in groupby(ended, key=lambda it: (it.gateway, it.asked_canister)):
+        group: list[SessionFacts] = []
+        for session in along:
+            if group and session.last - group[0].last > TOLERANCE_S:
+                yield group
+                group = []
+            group.append(session)
+        yield group
+
+
+def _spread(group: list[SessionFacts]) -> float:
+    return max(it.last for it in group) - min(it.last for it in group)

@@ -1,0 +1,116 @@
+"""What shows only in several sessions of one canister: a client replaced, clients forgotten, a stale nonce."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from ..alike import by_canister, gateway_nonce, is_along, is_same_client, last_received
+from ..consequences import ACKS, OPENING
+from ..facts import TOLERANCE_S, CaptureFacts, SessionFacts
+from ..registry import Evidence, capture_rule
+from ..wording import names, seconds
+
+SILENCE_S: Final = 60.0
+_ACK_TIMEOUT: Final = "Ack message timeout"
+
+
+@capture_rule(
+    "PRINCIPAL_TAKEOVER",
+    sdk='The first session hears nothing of it: no CloseMessage. In the end, close(4000, "Ack message timeout").',
+    fix="Give each tab or device an identity of its own, or close the first session before the second one opens.",
+    source="CDK 0.4.1 lib.rs, ws_open",
+    explains=(*ACKS, "UPGRADE_WIPE"),
+)
+def principal_takeover(facts: CaptureFacts) -> Iterator[Evidence]:
+    for second in facts.sessions:
+        for first in facts.sessions:
+            if first is second or first.opened is None or second.opened is None or not is_same_client(first, second):
+                continue
+            taken = second.opened.frame.t
+            is_over = first.last <= taken + TOLERANCE_S and first.end is not None
+            if first.opened.frame.t >= taken or is_over:
+                continue
+            after = [d for d in first.received if d.frame.t > taken + TOLERANCE_S]
+            if after:
+                continue
+            told = (
+                f"Session {second.name} opened with the principal of session {first.name} while that was open (frame "
+                f"{second.opened.number}): the canister forgot the first one. It received nothing any more"
+            )
+            told += f", until it ended {seconds(first.last - taken)} later." if first.end is not None else "."
+            frames = (first.received[-1].number, second.opened.number, *first.end_frames)
+            yield Evidence(frames, told, (first.name, second.name))
+
+
+@capture_rule(
+    "UPGRADE_WIPE",
+    sdk='It cannot tell. When the next ack is overdue: close(4000, "Ack message timeout").',
+    fix="Close the clients before upgrading the canister: the CDK's state is on the heap and is lost; then let them "
+    "reconnect.",
+    source="CDK 0.4.1 state.rs",
+    explains=ACKS,
+)
+def upgrade_wipe(facts: CaptureFacts) -> Iterator[Evidence]:
+    for group in by_canister(facts.sessions):
+        silent = [it for it in group if it.opened is not None and it.closed_by_client(_ACK_TIMEOUT)]
+        if len(silent) < 2 or not any(it.acks for it in group):
+            continue
+        last = max(d.frame.t for it in silent for d in it.received)
+        ends = [it.end.frame.t for it in silent if it.end is not None]
+        heard_later = [d for it in group if it not in silent for d in it.received if last < d.frame.t < min(ends)]
+        if heard_later or min(ends) - last < SILENCE_S or any(_is_shorter_than_acks(it) for it in silent):
+            continue
+        gateways = {it.gateway for it in silent}
+        told = (
+            f"All {len(silent)} open sessions of the canister fell silent: nothing came after frame "
+            f"{last_received(silent).number}, and {seconds(min(ends) - last)} later the first of them gave up."
+        )
+        told += (
+            f" They are at {len(gateways)} gateways, so it is the canister."
+            if len(gateways) > 1
+            else " All are at one gateway: one that drops everything (ACKS_WITHHELD) looks the same."
+        )
+        frames = (last_received(silent).number, *(n for it in silent for n in it.end_frames))
+        yield Evidence(frames, told, tuple(it.name for it in silent))
+
+
+@capture_rule(
+    "STALE_NONCE",
+    sdk='New clients: close(4000, "Open connection timeout"). Old ones: close(4000, "Ack message timeout").',
+    fix="Drop all sockets of that canister at the gateway, or restart it: its poller goes on at the old nonce.",
+    source="gateway 1.4.6 canister_poller.rs",
+    explains=("UPGRADE_WIPE", *OPENING, *ACKS),
+)
+def stale_nonce(facts: CaptureFacts) -> Iterator[Evidence]:
+    for new in facts.sessions:
+        if not new.is_unanswered or new.open_request is None:
+            continue
+        asked = new.open_request.frame.t
+        along = [it for it in facts.sessions if it is not new and is_along(it, new)]
+        old = [it for it in along if it.opened is not None and it.opened.frame.t < asked < it.last and it.received]
+        if not any(it.closed_by_client(_ACK_TIMEOUT) for it in old):
+            continue
+        if any(d.frame.t > asked for it in along for d in it.received if d.frame.t < new.last):
+            continue
+        nonces = [nonce for it in old for d in it.received if (nonce := gateway_nonce(d)) is not None]
+        if not nonces:
+            continue
+        told = (
+            f"Before, the gateway relayed messages up to nonce {max(nonces)}. Then session "
+            f"{names([it.name for it in old])} fell silent, and the ws_open of session {new.name} "
+            f"(frame {new.open_request.number}) had no answer in {seconds(new.last - asked)}: an "
+            f"upgraded canister counts from 0 again, and the gateway "
+            f"still asks for {max(nonces) + 1} and later."
+        )
+        frames = (last_received(old).number, new.open_request.number, *new.end_frames)
+        unanswered = [it.name for it in along if it.is_unanswered]
+        yield Evidence(frames, told, (new.name, *(it.name for it in old), *unanswered))
+
+
+def _is_shorter_than_acks(session: SessionFacts) -> bool:
+    """Two acks lie further apart than the client would wait: an interval mismatch."""
+    times = [d.frame.t for d in session.acks]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    return bool(gaps) and min(gaps) > session.last - times[-1]

@@ -1,0 +1,78 @@
+"""What a .did and two intervals tell before any socket is open."""
+
+from __future__ import annotations
+
+import pytest
+
+from icws_explore.analysis.doctor.configuration import check_did, check_intervals
+from icws_explore.protocol.errors import DidError
+
+SERVICE = """
+type Msg = record {{ text : text }};
+service : {{
+  ws_open : (record {{ client_nonce : nat64; gateway_principal : principal }}) -> (variant {{ Ok; Err : text }});
+  ws_close : (record {{ client_key : record {{}} }}) -> (variant {{ Ok; Err : text }});
+  ws_message : ({arguments}) -> (variant {{ Ok; Err : text }});
+  ws_get_messages : (record {{ nonce : nat64 }}) -> (variant {{ Ok : record {{}}; Err : text }}) query;
+}}
+"""
+MSG = "record { msg : record {} }"
+
+
+class TestDid:
+    def test_a_good_one(self):
+        assert check_did(SERVICE.format(arguments=f"{MSG}, opt Msg")) == []
+
+    @pytest.mark.parametrize(
+        ("arguments", "said", "quoted"),
+        [
+            (MSG, "only one argument", "must have 2 arguments"),
+            (f"{MSG}, opt Msg, nat", "3 arguments", "must have 2 arguments"),
+            (f"{MSG}, Msg", "not optional", "must be optional"),
+        ],
+        ids=["one", "three", "not optional"],
+    )
+    def test_the_second_argument(self, arguments, said, quoted):
+        (finding,) = check_did(SERVICE.format(arguments=arguments))
+        assert (finding.id, finding.severity) == ("WS_MESSAGE_ARITY", "error")
+        assert said in finding.explanation
+        assert quoted in finding.sdk_behaviour
+        assert "opt Msg" in finding.fix
+
+    def test_missing_methods(self):
+        (finding,) = check_did("service : { greet : (text) -> (text) query }")
+        assert finding.id == "WS_MESSAGE_ARITY"
+        assert "ws_open and no ws_message" in finding.explanation
+
+    def test_what_the_gateway_polls(self):
+        text = SERVICE.format(arguments=f"{MSG}, opt Msg").replace("ws_get_messages", "get_messages")
+        (finding,) = check_did(text)
+        assert finding.id == "POLLER_DEAD"
+
+    def test_no_did_at_all(self):
+        with pytest.raises(DidError):
+            check_did("service : {")
+
+
+class TestIntervals:
+    def test_the_defaults(self):
+        assert check_intervals() == []
+
+    @pytest.mark.parametrize("interval_ms", [0, 60_000])
+    def test_one_that_the_cdk_refuses(self, interval_ms):
+        (finding,) = check_intervals(send_ack_interval_ms=interval_ms, client_ack_interval_ms=interval_ms)
+        assert (finding.id, finding.severity) == ("ACK_INTERVAL_TOO_SHORT", "error")
+        assert check_intervals(send_ack_interval_ms=60_001, client_ack_interval_ms=60_001) == []
+
+    @pytest.mark.parametrize(
+        ("canister_ms", "client_ms", "severity"),
+        [
+            (300_000, 200_000, "error"),
+            (120_000, 90_000, "warning"),
+            (120_000, 89_999, "error"),
+            (120_000, None, "warning"),
+        ],
+    )
+    def test_unequal_ones(self, canister_ms, client_ms, severity):
+        (finding,) = check_intervals(send_ack_interval_ms=canister_ms, client_ack_interval_ms=client_ms)
+        assert (finding.id, finding.severity) == ("ACK_INTERVAL_MISMATCH", severity)

@@ -1,0 +1,122 @@
+"""Every scenario is named by its own rule and by no other; healthy sessions by none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from icws_explore.analysis.doctor import RULES, Findings, diagnose
+from icws_explore.analysis.recording import Recording, load
+from icws_explore.capture import Capture
+from icws_explore.lab.simulator import LogNormal, Network, simulate
+from icws_explore.protocol.certificate import CertificateIssuer
+from icws_explore.protocol.constants import MAINNET_ROOT_KEY
+from support.doctor_scenarios import SCENARIOS
+from support.session_captures import healthy, hostile
+
+OTHER_NETWORK = CertificateIssuer(b"a root of its own").root_key_der
+NETWORKS = {
+    "quick": Network(),
+    "usual": Network(client_latency_ms=LogNormal(40), replica_latency_ms=(2, 9), update_latency_ms=(40, 900)),
+    "far": Network(client_latency_ms=(100, 400), replica_latency_ms=(20, 60), update_latency_ms=(800, 2_500)),
+}
+
+
+def found(capture: Capture) -> Findings:
+    return diagnose(capture, known_root_keys=[OTHER_NETWORK])
+
+
+class TestEveryRule:
+    def test_has_its_scenario_and_every_scenario_its_rule(self):
+        assert set(SCENARIOS) == set(RULES)
+
+    @pytest.mark.parametrize("rule_id", sorted(SCENARIOS))
+    def test_names_its_scenario_and_nothing_else_does(self, rule_id):
+        """A row of the confusion matrix: one entry, on the diagonal."""
+        capture = SCENARIOS[rule_id]()
+        findings = found(capture)
+        said = {it.id for it in findings if it.severity != "info"}
+        assert rule_id in findings.ids
+        assert said <= {rule_id}
+        mine = next(it for it in findings if it.id == rule_id)
+        assert mine.frames
+        assert all(0 <= number < len(capture) for number in mine.frames)
+        assert set(mine.sessions) <= set(capture.session_ids)
+
+    @pytest.mark.parametrize("rule_id", sorted(SCENARIOS))
+    def test_says_all_that_a_finding_has(self, rule_id):
+        rule = RULES[rule_id]
+        assert all((rule.sdk_behaviour, rule.fix, rule.source))
+        assert all(text.endswith(".") for text in (rule.sdk_behaviour, rule.fix))
+
+    def test_absorbing_goes_one_way(self):
+        """No two rules explain each other, over any number of steps: one of them would be lost with the other."""
+
+        def below(rule_id: str, seen: frozenset[str]) -> set[str]:
+            assert rule_id not in seen, f"{rule_id} explains itself"
+            return {rule_id}.union(*(below(each, seen | {rule_id}) for each in RULES[rule_id].explains))
+
+        for rule_id in RULES:
+            assert below(rule_id, frozenset()) <= set(RULES)
+
+
+class TestHealthySessions:
+    """72 of them: all apps, three networks, one gateway and two, both flavours, wrong clocks, closed and left open."""
+
+    @pytest.mark.parametrize("app", ["pingpong", "echo", "chat", "ticker"])
+    @pytest.mark.parametrize("crypto", ["real", "stand-in"])
+    @pytest.mark.parametrize("network", sorted(NETWORKS))
+    def test_get_no_finding(self, app, crypto, network):
+        number = sorted(NETWORKS).index(network)
+        simulation = simulate(
+            app,
+            duration="12m",
+            sessions=3,
+            network=NETWORKS[network],
+            gateways=1 + number % 2,
+            crypto=crypto,
+            seed=number + 7,
+            flavour="motoko" if number % 2 else "rust",
+            skew_ms=[-3_000.0, 0.0, 4_000.0],
+            close_at_end=bool(number % 3),
+        )
+        assert simulation.doctor() == []
+
+    def test_a_hand_made_one(self):
+        assert diagnose(healthy()) == []
+
+    def test_nothing(self):
+        assert diagnose(Capture()) == []
+
+    def test_a_recorded_one(self, recorded):
+        assert load(recorded).doctor() == []
+
+
+class TestHostileCaptures:
+    def test_get_findings_and_no_exception(self):
+        assert diagnose(hostile()).has_errors
+
+    def test_the_worst_comes_first(self):
+        findings = found(SCENARIOS["UNKNOWN_CLOSE_VARIANT"]())
+        assert [it.severity for it in findings] == ["error", "info"]
+
+    def test_a_torn_capture_of_any_length(self):
+        whole = SCENARIOS["STALE_NONCE"]()
+        for length in range(0, len(whole), 7):
+            diagnose(Capture(whole.info, whole.frames[:length]))
+
+
+class TestWithoutARootKey:
+    def test_proofs_are_left_out_and_the_rest_is_judged(self):
+        for rule_id, expected in {"BODY_HASH": [], "NO_KEEPALIVE": ["NO_KEEPALIVE"]}.items():
+            capture = SCENARIOS[rule_id]()
+            blind = Capture(replace(capture.info, root_key=None), capture.frames)
+            assert list(diagnose(blind).ids) == expected
+
+    def test_one_can_be_given(self):
+        capture = healthy()
+        assert diagnose(capture, root_key=MAINNET_ROOT_KEY, known_root_keys=[capture.info.root_key or b""]).ids == (
+            "ROOT_KEY",
+        )
+        assert Recording(capture).doctor(root_key=MAINNET_ROOT_KEY).ids == ("BAD_CERTIFICATE",)

@@ -1,0 +1,50 @@
+"""The most specific cause wins, and what happened to many is said once."""
+
+from __future__ import annotations
+
+import pytest
+
+from icws_explore.analysis.doctor import RULES, Finding
+from icws_explore.analysis.doctor.registry import absorb, capture_rule, merge
+
+
+def finding(rule_id: str, *sessions: str | None, frames: tuple[int, ...] = (1,), told: str = "It did.") -> Finding:
+    return Finding(rule_id, "error", frames, told, "", "", "", sessions)
+
+
+class TestRegistering:
+    def test_an_id_has_one_rule(self):
+        with pytest.raises(ValueError, match="OPEN_TIMEOUT"):
+            capture_rule("OPEN_TIMEOUT", sdk="", fix="", source="")(lambda _: ())
+
+    def test_explains_only_what_is_a_rule(self):
+        assert {other for rule in RULES.values() for other in rule.explains} <= set(RULES)
+
+
+class TestAbsorbing:
+    def test_a_cause_takes_its_consequence_away(self):
+        assert absorb([finding("OPEN_TIMEOUT", "1"), finding("ANONYMOUS", "1")]) == [finding("ANONYMOUS", "1")]
+
+    def test_but_not_that_of_another_session(self):
+        both = [finding("OPEN_TIMEOUT", "2"), finding("ANONYMOUS", "1")]
+        assert absorb(both) == both
+
+    def test_a_cause_of_many_takes_that_of_each(self):
+        wipe = finding("UPGRADE_WIPE", "1", "2")
+        assert absorb([finding("ACKS_WITHHELD", "2"), wipe, finding("NO_ACKS", "1")]) == [wipe]
+
+
+class TestMerging:
+    def test_names_the_other_sessions(self):
+        merged = merge([finding("NO_ACKS", str(n), frames=(n, 99)) for n in range(1, 15)])
+        assert len(merged) == 1
+        assert merged[0].explanation.startswith("It did. The same in sessions 2, 3,")
+        assert merged[0].explanation.endswith("and 3 more.")
+        assert merged[0].frames == (*range(1, 15), 99)
+        assert merged[0].sessions == tuple(str(n) for n in range(1, 15))
+
+    def test_leaves_one_as_it_is(self):
+        assert merge([finding("NO_ACKS", None)]) == [finding("NO_ACKS", None)]
+
+    def test_of_two_in_one_session_the_first_is_told(self):
+        assert merge([finding("A", "1", told="First."), finding("A", "1", told="Second.")])[0].explanation == "First."

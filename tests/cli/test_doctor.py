@@ -1,0 +1,86 @@
+"""`icws doctor`: exit 1 with errors, 0 without, 3 for what cannot be read."""
+
+import json
+from dataclasses import replace
+
+from icws_explore.capture import Capture, load, save
+from support.doctor_scenarios import SCENARIOS
+
+DID = (
+    "service : { ws_open : (nat) -> (); ws_message : (nat) -> (); ws_close : (nat) -> (); ws_get_messages : () -> () }"
+)
+
+
+def written(rule_id, tmp_path):
+    return save(SCENARIOS[rule_id](), tmp_path / "s.icws")
+
+
+class TestRecording:
+    def test_a_healthy_one(self, icws, recorded):
+        assert icws("doctor", recorded).code == 0
+        assert icws.out.splitlines() == ["nothing is wrong as far as this tells"]
+
+    def test_an_error(self, icws, tmp_path):
+        assert icws("doctor", written("NO_KEEPALIVE", tmp_path)).code == 1
+        assert "✗ NO_KEEPALIVE  error  frames 4, 5, 6" in icws.out
+        assert "60.0 s after it the canister closed" in icws.out
+        assert "fix: Answer each AckMessage" in icws.out
+        assert icws.out.splitlines()[-1] == "1 error"
+
+    def test_a_warning_and_an_info_are_no_errors(self, icws, tmp_path):
+        assert icws("doctor", written("SLOW_CLIENT_STALL", tmp_path)).code == 0
+        assert icws.out.splitlines()[-1] == "1 warning"
+        assert icws("doctor", written("CLOSED_BY_APPLICATION", tmp_path)).code == 0
+        assert icws.out.splitlines()[-1] == "nothing is wrong as far as this tells"
+
+    def test_json_is_as_documented(self, icws, tmp_path):
+        assert icws("doctor", written("BODY_HASH", tmp_path), "--json").code == 1
+        (finding,) = json.loads(icws.out)["findings"]
+        assert finding["id"] == "BODY_HASH"
+        assert set(finding) == {"id", "severity", "frames", "explanation", "sdk_behaviour", "fix", "source"}
+
+    def test_says_when_no_proof_is_judged(self, icws, recorded, tmp_path):
+        capture = load(recorded)
+        path = save(Capture(replace(capture.info, root_key=None), capture.frames), tmp_path / "k.icws")
+        assert icws("doctor", path).code == 0
+        assert "no root key" in icws.err
+        assert icws("doctor", path, "--root-key", "mainnet").code == 1
+        assert "BAD_CERTIFICATE" in icws.out
+        stand_in = save(Capture(replace(capture.info, crypto="stand-in"), capture.frames), tmp_path / "i.icws")
+        assert icws("doctor", stand_in).code == 0
+        assert "stand-in" in icws.err
+
+    def test_the_canister_that_was_meant(self, icws, recorded):
+        assert icws("doctor", recorded, "--canister", "bkyz2-fmaaa-aaaaa-qaaaq-cai").code == 1
+        assert "WRONG_CANISTER" in icws.out
+
+    def test_unreadable(self, icws, tmp_path):
+        icws.fails(3, "doctor", tmp_path / "none.icws")
+        icws.fails(2, "doctor", tmp_path / "none.icws", "--root-key", "xyz")
+
+
+class TestConfiguration:
+    def test_a_did(self, icws, tmp_path):
+        path = tmp_path / "c.did"
+        path.write_text(DID)
+        assert icws("doctor", "--did", path).code == 1
+        assert "WS_MESSAGE_ARITY" in icws.out
+        path.write_text(DID.replace("ws_message : (nat)", "ws_message : (nat, opt text)"))
+        assert icws("doctor", "--did", path, "--json").code == 0
+        assert json.loads(icws.out) == {"findings": []}
+
+    def test_a_did_that_is_none(self, icws, tmp_path):
+        path = tmp_path / "c.did"
+        path.write_bytes(b"\xff\xfe")
+        assert "UTF-8" in icws.fails(3, "doctor", "--did", path)
+        path.write_text("service : {")
+        icws.fails(3, "doctor", "--did", path)
+        icws.fails(3, "doctor", "--did", tmp_path / "none.did")
+
+    def test_intervals(self, icws):
+        assert icws("doctor", "--canister-ack-ms", 60_000).code == 1
+        assert "ACK_INTERVAL_TOO_SHORT" in icws.out
+        assert icws("doctor", "--client-ack-ms", 300_000).code == 0
+
+    def test_nothing_named(self, icws):
+        assert "--did" in icws.fails(2, "doctor")
