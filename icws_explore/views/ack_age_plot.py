@@ -33,6 +33,11 @@ def ack_age(capture: Capture, session: SessionInstants) -> SessionFigure:
     for axes in (ages, timers):
         legend(axes)
         _end(axes, session)
+    acked = ", ".join(f"{age:.1f} s" for _, age in _ages_at_acks(session, corners)) or "none"
+    figure.description += (
+        f". Ages at acks: {acked}; the ack is due after {session.ack_interval_s:g} s, the client gives up after "
+        f"{timer.limit_s:g} s. The ack timer{_state(timer)}."
+    )
     return figure
 
 

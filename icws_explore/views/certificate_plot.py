@@ -48,6 +48,9 @@ def certificate_age(capture: Capture, sessions: Sequence[SessionInstants]) -> Se
             )
     typical, worst = float(table["age_s"].median()), float(table["age_s"].max())
     panel_title(axes, f"median {_short(typical)}, oldest {_short(worst)}")
+    figure.description += (
+        f": median {_short(typical)}, oldest {_short(worst)}, refused beyond {limit:g} s to either side"
+    )
     axes.axhline(typical, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1.4)
     legend(axes)
     return figure

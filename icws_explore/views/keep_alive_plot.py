@@ -57,6 +57,8 @@ def keep_alive_windows(capture: Capture, session: SessionInstants, *, limit_s: f
     skew = skew_of(session).estimate_s
     for row, window in enumerate(shown):
         _draw(axes, row, window, received=window.ack.at - skew - window.ack.made)
+    rows = (f"ack of {w.ack.acks}: {_seen(w)}, there {_arrived(w)}, {_WORDS[w.outcome]}" for w in shown)
+    figure.description += f". Answered, there, so, within {limit_s:g} s: " + "; ".join(rows) + "."
     _heads(axes)
     _legend(axes)
     return figure

@@ -62,6 +62,7 @@ def lanes(
         axes.axvline(session.ended.at, color=INK, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
     _, height = figure.get_size_inches()
     figure.text(0.02, 0.07 / height, _note(skew), ha="left", va="bottom", fontsize=7, color=SOFT)
+    figure.description += f". {len(up)} messages up, {len(down)} down. {_note(skew)}"
     _legend(axes, {sent.kind for sent in up} | {message.kind for message in down})
     return figure
 

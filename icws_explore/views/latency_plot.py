@@ -20,6 +20,7 @@ from .kinds import LOOKS
 _LIMIT_S: Final = LATENCY_BOUND_MS / 1000
 _LEAST_S: Final = 0.001  # the axis begins here; what is shorter is drawn here
 _TICKS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+_MARKS: Final = ((0.5, "p50_s", "o"), (0.9, "p90_s", "s"), (0.99, "p99_s", "D"))
 _PARTS: Final = (
     ("waited", "waited_s", "canister to certificate", LOOKS["app"].light),
     ("delay", "delay_s", "certificate to receipt", LOOKS["message"].light),
@@ -37,6 +38,7 @@ def latencies(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionF
         doubt = f", inferred ± {_short(float(row['error_s']))}" if row["inferred"] else ""
         panel_title(axes, f"{name}{doubt if values else ''}")
         if values:
+            figure.description += f". {name}: {_percentiles(row)}"
             _draw(axes, values, row, color)
         else:
             write_empty(axes, "no canister message came with a certificate that shows its time")
@@ -63,17 +65,18 @@ def _draw(axes: Axes, values: Sequence[float], row: Any, color: str) -> None:
     axes.step(xs, ys, where="post", color=color, linewidth=1.5, zorder=3)
     axes.fill_between(xs, ys, step="post", color=color, alpha=0.10, linewidth=0, zorder=2)
     axes.plot(values, [0.0] * count, "|", color=color, markersize=6, clip_on=False, zorder=3)
-    marks = [(0.5, "p50_s", "o"), (0.9, "p90_s", "s"), (0.99, "p99_s", "D")]
-    for share, column, marker in marks:
+    for share, column, marker in _MARKS:
         at = max(_LEAST_S, float(row[column]))
         axes.plot([at], [share], marker, color=color, markeredgecolor=PAPER, markersize=6, zorder=4, clip_on=False)
-    words = "   ".join(
-        f"{mark} p{100 * share:g} {_short(row[column])}" for (share, column, _), mark in zip(marks, "●■◆", strict=True)
-    )
+    words = "   ".join(f"{mark} {text}" for mark, text in zip("●■◆", _percentiles(row).split(", "), strict=True))
     axes.annotate(
         f"{count} messages   {words}   max {_short(row['max_s'])}", (1.0, 1.0), (0, 4), xycoords="axes fraction",
         textcoords="offset points", ha="right", va="bottom", fontsize=7.5, color=INK, annotation_clip=False,
     )  # fmt: skip
+
+
+def _percentiles(row: Any) -> str:
+    return ", ".join(f"p{100 * share:g} {_short(float(row[column]))}" for share, column, _ in _MARKS)
 
 
 def _short(seconds: float) -> str:

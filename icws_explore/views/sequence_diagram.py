@@ -26,6 +26,7 @@ from .figure import (
     title,
 )
 from .kinds import LOOKS
+from .mermaid import text_of
 from .rows import one_line
 
 MAX_ROWS: Final = 60
@@ -67,6 +68,7 @@ def sequence_diagram(
     _lifelines(axes, height)
     for row, step in enumerate(chosen.steps):
         _draw_step(axes, _y(row), step)
+    figure.description += "\n\n" + text_of(chosen)
     for number, bracket in enumerate(chosen.brackets):
         _draw_bracket(axes, bracket, lane=number // 2 % 2)
     return figure

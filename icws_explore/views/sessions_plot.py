@@ -67,6 +67,8 @@ def overview(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionFi
     for row, line in enumerate(shown):
         _draw(axes, row, line)
     _legend(axes)
+    rows = (f"{_name(line.session, number)}: {line.end}" for number, line in enumerate(shown))
+    figure.description += f". {which}, {bad} ended badly. " + "; ".join(rows)
     return figure
 
 

@@ -49,3 +49,20 @@ class TestProofs:
     def test_of_no_such_frame(self) -> None:
         with pytest.raises(IndexError):
             plots.anatomy(simulated(), 9999)
+
+
+class TestInWords:
+    """Every figure says what it shows to who cannot see it."""
+
+    def test_says_more_than_its_heading(self) -> None:
+        expected = {
+            plots.ack_age: "Ages at acks: 208.4 s, 300.4 s, 300.1 s",
+            plots.keep_alives: "ack of 5: 0.1 s, there ≈ 2.3 s, in time",
+            plots.certificate_age: "median 0.80 s",
+            plots.latencies: "certificate to receipt: p50 800 ms",
+            plots.sessions: "1 session, 0 ended badly",
+            plots.lanes: "14 messages up, 13 down",
+            plots.sequence_diagram: "Note right of K: acks 1–5",
+        }
+        for draw, words in expected.items():
+            assert words in draw(healthy()).description
