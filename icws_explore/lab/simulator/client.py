@@ -70,7 +70,7 @@ class SimClient:
         entropy = world.dice(f"entropy {number}")
         self.machine = world.machine(setup.config, setup.identity, entropy.randbytes)
         line = world.dice(f"line {number}")
-        self.link_up = Leg(world.timeline, world.legs, line, self._arrived_up, self._lost_up)
+        self.link_up = Leg(world.timeline, world.legs, line, self._arrived_up)
         self.link_down = Leg(world.timeline, world.legs, line, self._arrived_down, self._lost_down)
         self._tick_ns: int | None = None
         world.timeline.at(setup.start_ns, self._connect)
@@ -131,9 +131,6 @@ class SimClient:
 
     def _arrived_up(self, kind: FrameKind, data: bytes) -> None:
         self.gateway.frame(self.number, kind, data)
-
-    def _lost_up(self, _code: int | None) -> None:
-        self.gateway.lost(self.number)
 
     def _arrived_down(self, kind: FrameKind, data: bytes) -> None:
         self._world.trail.received.append((self.number, self._timeline.now_ns, data))

@@ -48,6 +48,7 @@ class SimGateway:
         )
         self._clients: dict[int, SimClient] = {}
         self._tick_ns: int | None = None
+        self._last_ns: dict[int, int] = {}  # by session, when its latest call arrives
 
     # What happens to it
 
@@ -117,7 +118,7 @@ class SimGateway:
                 self._world.trail.lost.append((relayed_ns, delivery.data))
                 self._world.refused(session, "lost on its way to the replica")
                 continue
-            arrives_ns = self._timeline.now_ns + round(delivery.delay_ms * NS_PER_MS) + taken_ns
+            arrives_ns = self._arrival(session, taken_ns + round(delivery.delay_ms * NS_PER_MS))
             self._timeline.at(arrives_ns, self._world.replica.call, session, delivery.data, relayed_ns)
 
     def _close(self, client_key: ClientKey) -> None:
@@ -125,8 +126,15 @@ class SimGateway:
         if taken_ns is None:
             self._world.refused(session, "ws_close was lost on its way to the replica")
             return
-        arrives_ns = self._timeline.now_ns + taken_ns
+        arrives_ns = self._arrival(session, taken_ns)
         self._timeline.at(arrives_ns, self._world.replica.close, session, self.principal, client_key)
+
+    def _arrival(self, session: int, taken_ns: int) -> int:
+        """When a call that leaves now is at the replica: not before earlier ones of its session, if order is kept."""
+        at_ns = self._timeline.now_ns + taken_ns
+        if self._world.network.ordered:
+            at_ns = self._last_ns[session] = max(at_ns, self._last_ns.get(session, 0))
+        return at_ns
 
     def _later(self, delivery: Delivery, action: object, *args: object) -> None:
         """At once, in this very event, unless the delivery is delayed."""

@@ -8,7 +8,7 @@ certified history of requests, the signatures under the gateway's own queries an
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from icws_explore.lab.admission import Request, admit
 from icws_explore.lab.keys import FIRST_CANISTER, canister_principal
@@ -19,7 +19,7 @@ from icws_explore.lab.testimony import Testimony
 from icws_explore.protocol.arguments import decode_result, encode_close_args, encode_poll_args
 from icws_explore.protocol.cdk import App, CanisterCode, CanisterHost, CdkConfig, Outcome, Reject, SystemApi
 from icws_explore.protocol.cdk.app import AppCanister
-from icws_explore.protocol.errors import DecodeError, LabError
+from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.gateway_events import PollOutcome, Rejected, Replied
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
@@ -29,7 +29,7 @@ from .trail import CallTrail
 if TYPE_CHECKING:
     from .world import World
 
-_RESULTS = ("ws_open", "ws_message", "ws_close")
+_ANSWER_RESULT: Final = ("ws_open", "ws_message", "ws_close")
 
 
 class SimReplica:
@@ -200,9 +200,6 @@ def _fate(method: str, outcome: Outcome) -> str:
     """ "accepted", or in whose words the call failed."""
     if isinstance(outcome, Reject):
         return outcome.text
-    if method not in _RESULTS:
+    if method not in _ANSWER_RESULT:
         return "accepted"
-    try:
-        return decode_result(outcome.data) or "accepted"
-    except DecodeError:
-        return "accepted"
+    return decode_result(outcome.data) or "accepted"

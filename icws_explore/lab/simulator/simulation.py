@@ -120,6 +120,8 @@ def simulate(
     capture says so and cannot be verified. ``faults`` makes hops, clocks or the canister misbehave
     (`SimulatorFaults`, or the lab's). ``progress`` is called with the part that is done, 0 to 1.
 
+    Frames stand in the order of true time; each has the time of its client's clock, as a live capture has.
+
     Raises LabError for what no simulation can be.
     """
     network = network or Network()

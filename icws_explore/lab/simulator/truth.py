@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from .client import SimClient
 
-Kind = Literal["open_request", "message", "keep_alive", "open", "app", "ack", "close", "malformed"]
+Kind = Literal["open_request", "message", "keep_alive", "open", "app", "ack", "close"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +216,7 @@ def _canister_message(frame: bytes) -> CanisterMessage | None:
 def _kind(message: WebsocketMessage, of_the_application: Kind) -> tuple[Kind, int | None]:
     if not message.is_service_message:
         return of_the_application, None
-    try:
-        service = decode_service(message.content)
-    except DecodeError:
-        return "malformed", None
-    match service:
+    match decode_service(message.content):
         case AckMessage(number):
             return "ack", number
         case KeepAliveMessage(number):

@@ -21,7 +21,7 @@ class Leg:
         legs: Legs,
         dice: random.Random,
         on_frame: Callable[[FrameKind, bytes], None],
-        on_drop: Callable[[int | None], None],
+        on_drop: Callable[[int | None], None] | None = None,
     ) -> None:
         self.is_closed = False
         self._timeline = timeline
@@ -63,4 +63,5 @@ class Leg:
     def _dropped(self, code: int | None) -> None:
         if not self.is_closed:
             self.is_closed = True
-            self._on_drop(code)
+            if self._on_drop is not None:
+                self._on_drop(code)

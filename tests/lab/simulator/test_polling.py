@@ -54,15 +54,16 @@ class TestIdlePolls:
             Network(replica_latency_ms=(1, 140)),
             Network(replica_latency_ms=2_600),  # every poll times out
             Network(replica_latency_ms=(2_300, 2_700)),
+            Network(replica_latency_ms=5_500),  # given up before it is even there
             Network(poll_loss=0.5),
             Network(poll_interval_ms=700, replica_latency_ms=(0, 900), poll_loss=0.1),
         ],
-        ids=["usual", "instant", "slow", "varying", "timing out", "on the edge", "failing", "all of it"],
+        ids=["usual", "instant", "slow", "varying", "timing out", "on the edge", "hopeless", "failing", "all of it"],
     )
     def test_make_no_difference(self, network):
         assert_same(duration="7m", network=network, sessions=2, think_ms=(0, 40_000))
 
-    @settings(max_examples=25)
+    @settings(max_examples=15)
     @given(
         seed=st.integers(0, 2**32),
         sessions=st.integers(1, 5),
@@ -84,7 +85,7 @@ class TestIdlePolls:
         )
         assert_same(
             app=app,
-            duration="90s",
+            duration="50s",
             seed=seed,
             sessions=sessions,
             gateways=gateways,

@@ -204,19 +204,20 @@ class TestNetwork:
         assert any("lost on its way" in event.text for event in simulation.log)
 
     def test_failed_polls_only_delay(self):
-        simulation = simulate(duration="10m", network=Network(poll_loss=0.5), think_ms=1_000)
+        simulation = simulate(duration="3m", network=Network(poll_loss=0.5), think_ms=2_000)
         waits = [(m.polled_ns - m.executed_ns) / NS_PER_MS for m in simulation.truth.of("app") if m.polled_ns]
         assert 0 < min(waits) <= 115 < max(waits)
         assert all(v.ok for v in simulation.verify())
 
+    @pytest.mark.parametrize("hop", ["replica_latency_ms", "update_latency_ms"])
     @pytest.mark.parametrize(("ordered", "is_closed"), [(True, False), (False, True)])
-    def test_calls_overtake_each_other_only_where_the_gateway_lets_them(self, ordered, is_closed):
+    def test_calls_overtake_each_other_only_where_the_gateway_lets_them(self, ordered, is_closed, hop):
         class Burst(Script):
             def opened(self, client):
                 for number in range(10):
                     client.send({"text": str(number)})
 
-        network = Network(update_latency_ms=(10, 500), ordered=ordered)
+        network = Network(**{hop: (10, 500)}, ordered=ordered)
         simulation = simulate("echo", duration="1m", clients=Burst(), network=network)
         assert (kinds(simulation)["close"] > 0) is is_closed
 
@@ -244,6 +245,10 @@ class TestSessions:
         simulation = simulate(duration="2m", skew_ms=skew_s * 1000.0)
         assert simulation.counts.ended == {"4000 Open connection timeout": 1}
         assert any(why in event.text for event in simulation.log)
+
+    def test_skews_by_number(self):
+        sessions = simulate(duration="5s", sessions=3, skew_ms=lambda number: 10.0 * number).truth.sessions
+        assert [s.skew_ms for s in sessions] == [0, 10, 20]
 
     def test_a_distribution_of_skews(self):
         sessions = simulate(duration="5s", sessions=20, skew_ms=Uniform(100, 900)).truth.sessions

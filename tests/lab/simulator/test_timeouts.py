@@ -223,7 +223,7 @@ class TestKeepAliveTimeout:
         assert closes == [T_MS + 60_000] * acks
 
     def test_application_messages_do_not_count(self):
-        simulation = simulate("echo", duration="10m", think_ms=1_000, faults=Withholding(up=is_keep_alive))
+        simulation = simulate("echo", duration="6m", think_ms=2_000, faults=Withholding(up=is_keep_alive))
         # The keep-alive that is missing leaves a gap, which the next message makes the canister notice.
         assert simulation.counts.ended == {"4000 Received close message from canister": 1}
         assert ms(only(simulation.truth.of("close")).executed_ns) < T_MS + 2_000
