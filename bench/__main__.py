@@ -12,6 +12,7 @@ from rich.table import Table
 
 from . import protocol, simulate
 from .candid import candid_cases
+from .tap import tap_costs
 from .timing import Cost, cost, cost_of_each, duration_text
 
 
@@ -20,7 +21,8 @@ def measure(name: str, operation: protocol.Operation | list[protocol.Operation])
 
 
 def main() -> None:
-    costs = (measure(name, operation) for name, operation in chain(protocol.cases(), candid_cases()))
+    measured = (measure(name, operation) for name, operation in chain(protocol.cases(), candid_cases()))
+    costs = chain(measured, tap_costs())
     if "--json" in sys.argv[1:]:
         for line in chain(map(asdict, costs), simulate.measured()):
             print(json.dumps(line), flush=True)

@@ -145,11 +145,11 @@ class Relay:
         if leg is self.client and self._connecting is None:
             self._read_request(data)
             return
+        self.other(leg).write(data)  # first: nobody waits for the recording
         if leg is self.gateway and self._answer is not None:
             self._read_answer(data)
         else:
             self._look(leg, data)
-        self.other(leg).write(data)
 
     def half_closed(self, leg: Leg) -> None:
         leg.ended = True

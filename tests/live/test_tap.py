@@ -190,3 +190,13 @@ class TestLife:
             await until(lambda: tap.open_connections == 0)
         assert frames == tap.capture.raw.frames
         assert len(notes) == 1
+
+
+class TestCost:
+    def test_a_frame_pays_less_than_two_milliseconds(self):
+        """A direct connection to the same server is the peer, in turns with the tap; bench/tap.py prints it."""
+        from bench.tap import tap_costs
+
+        added = [cost for cost in tap_costs(batches=8, count=20) if "adds" in cost.name]
+        assert [cost.name for cost in added if cost.best_s >= 0.002] == []  # the median is the machine's load
+        assert len(added) == 3
