@@ -28,7 +28,8 @@ _PARTS: Final = frozenset(("byte", "count", "index", "bytes", "values", "unread"
 class Reading:
     """How to read a message: at which types, and whether the fields are the protocol's own.
 
-    ``before`` are the types of older clients. ``wraps_content``: the arguments of ws_message, whose msg.content is a message of its own.
+    ``before`` are the types of older clients. ``wraps_content``: the arguments of ws_message, whose
+    msg.content is a message of its own.
     """
 
     types: tuple[candid.Type, ...] | None = None
