@@ -186,6 +186,12 @@ def bad_signature() -> Capture:
 SCENARIOS["OPEN_TIMEOUT"] = never_opened
 
 
+@scenario("GATEWAY_NOT_REGISTERED")
+def gateway_not_registered() -> Capture:
+    capture = never_opened()
+    return Capture(capture.info, [*capture.frames[:2], Frame(START_S + 2.4, "in", "close", code=1005)])
+
+
 @scenario("ON_OPEN_TRAP")
 def on_open_trap() -> Capture:
     principals: list[Principal] = []

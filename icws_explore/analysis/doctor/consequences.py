@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 # ws_open came to nothing.
-OPENING: Final = ("OPEN_TIMEOUT", "ON_OPEN_TRAP")
+OPENING: Final = ("OPEN_TIMEOUT", "ON_OPEN_TRAP", "GATEWAY_NOT_REGISTERED")
 # No acks come, or nothing at all.
 ACKS: Final = ("NO_ACKS", "ACK_INTERVAL_MISMATCH", "ACK_DEFAULTS_SKEW", "ACKS_WITHHELD")
 # The canister misses a message, and says so with the next one.

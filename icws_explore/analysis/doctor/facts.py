@@ -26,6 +26,9 @@ from ..verify import MessageVerdict, verify_frames
 OPEN_LIMIT_S: Final = OPEN_TIMEOUT_MS / 1000
 TOLERANCE_S: Final = 2.0  # what a timer and a busy machine may be late by
 
+BUSY_S: Final = 0.5  # real seconds
+NO_CODE: Final = (None, 1005)  # of a close frame that carries none
+
 
 class CaptureFacts:
     """A capture and its sessions. ``root_key`` (DER) and ``canister_id`` override the capture's own.
@@ -46,6 +49,12 @@ class CaptureFacts:
         self.canister_id = canister_id or capture_canister(capture)
         self.known_root_keys = tuple(dict.fromkeys((*known_root_keys, MAINNET_ROOT_KEY)))
         self.is_judged = capture.info.crypto == "real"  # else no signature was ever meant to hold
+
+    @property
+    def jitter_s(self) -> float:
+        """What a scaled clock makes of a moment in which a machine was busy: too little to conclude from."""
+        clock = self.capture.info.clock
+        return BUSY_S * clock.scale if clock.kind == "scaled" else 0.0
 
     @cached_property
     def frames(self) -> list[DecodedFrame]:
@@ -171,7 +180,8 @@ class SessionFacts:
     def connected(self) -> float:
         """When the connection was made; where nothing tells, the time of the first frame."""
         info, alone = self.whole.capture.info, len(self.whole.sessions) == 1
-        if not alone or info.started_at is None or info.origin not in ("live", "simulated"):
+        is_comparable = info.origin in ("live", "simulated") and info.clock.kind != "scaled"
+        if not alone or info.started_at is None or not is_comparable:
             return self.began
         try:
             return min(datetime.fromisoformat(info.started_at).timestamp(), self.began)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from icws_explore.analysis.doctor.facts import CaptureFacts, SessionFacts
-from icws_explore.capture import Capture
+from icws_explore.capture import Capture, ClockInfo
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.service_messages import CloseReason
@@ -54,12 +54,16 @@ class TestSession:
 
     @pytest.mark.parametrize(("started_at", "before_s"), [("2025-11-23T10:59:50Z", 10), (None, 0), ("yesterday", 0)])
     def test_connected_when_the_recording_says(self, started_at, before_s):
-        capture = healthy()
+        capture = healthy(clock=ClockInfo())
         session = only(Capture(replace(capture.info, started_at=started_at), capture.frames))
         assert session.connected == pytest.approx(START_S - before_s)
 
+    def test_a_scaled_clock_makes_much_of_a_moment(self):
+        assert CaptureFacts(healthy()).jitter_s == 30
+        assert CaptureFacts(healthy(clock=ClockInfo())).jitter_s == 0
+
     def test_a_tap_runs_longer_than_its_sessions(self):
-        capture = healthy()
+        capture = healthy(clock=ClockInfo())
         info = replace(capture.info, started_at="2025-11-23T09:00:00Z", origin="tap")
         assert only(Capture(info, capture.frames)).connected == START_S
 

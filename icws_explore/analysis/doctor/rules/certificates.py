@@ -131,8 +131,8 @@ def certified_data_clash(session: SessionFacts) -> Iterator[Evidence]:
         decoded, step = bad
         good = sum(1 for d in session.received if d.number < decoded.number)
         told = (
-            f"The certificate of frame {decoded.number} is genuine, but {step.detail}. {good} messages before it "
-            "fitted. A witness that was altered on the way looks the same."
+            f"The certificate of frame {decoded.number} is genuine, but {step.detail}. Of all messages, the {good} "
+            "before it fitted. A witness that was altered on the way looks the same."
         )
         yield Evidence((decoded.number, *session.end_frames), told)
 

@@ -10,11 +10,10 @@ from icws_explore.protocol.constants import NS_PER_S
 
 from ...decode import DecodedFrame
 from ..alike import by_gateway, is_along
-from ..facts import TOLERANCE_S, CaptureFacts, SessionFacts
+from ..facts import NO_CODE, TOLERANCE_S, CaptureFacts, SessionFacts
 from ..registry import Evidence, capture_rule
 from ..wording import seconds
 
-NO_CODE: Final = (None, 1005)
 STALL_S: Final = 10.0  # longer than a poll's time-out of 5 s and a poll behind it
 
 
@@ -81,7 +80,8 @@ def _late(session: SessionFacts) -> Iterator[_Late]:
     """Messages that took longer on their way down than the session's quickest, by more than a poll can explain."""
     ways = [(d, d.frame.t - d.message.timestamp_ns / NS_PER_S) for d in session.received if d.message is not None]
     quickest = min((way for _, way in ways), default=0.0)
-    return (_Late(session, d, way - quickest) for d, way in ways if way - quickest > STALL_S)
+    limit_s = max(STALL_S, session.whole.jitter_s)
+    return (_Late(session, d, way - quickest) for d, way in ways if way - quickest > limit_s)
 
 
 def _bursts(late: list[_Late]) -> Iterator[list[_Late]]:

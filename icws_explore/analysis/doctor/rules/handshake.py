@@ -32,7 +32,7 @@ def no_handshake(session: SessionFacts) -> Iterator[Evidence]:
             yield Evidence((first.number, *session.end_frames), told)
         return
     waited = session.last - session.connected
-    if waited >= PATIENCE_S:
+    if waited >= max(PATIENCE_S, session.whole.jitter_s):
         told = f"The connection was open for {seconds(waited)} and no handshake came, nor anything else."
         yield Evidence(tuple(d.number for d in session.frames), told)
 
@@ -100,7 +100,7 @@ def raw_client(session: SessionFacts) -> Iterator[Evidence]:
         yield Evidence((first.number, *session.end_frames), told)
     elif first is None and session.handshake is not None and session.end is not None:
         waited = session.end.frame.t - session.handshake.frame.t
-        if waited >= PATIENCE_S:
+        if waited >= max(PATIENCE_S, session.whole.jitter_s):
             told = f"The client had the gateway's handshake, sent no ws_open in {seconds(waited)}, and left."
             yield Evidence((session.handshake.number, session.end.number), told)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from icws_explore.protocol.constants import OPEN_TIMEOUT_MS
 
 from ..alike import is_along, is_same_client
-from ..facts import SessionFacts
+from ..facts import NO_CODE, TOLERANCE_S, SessionFacts
 from ..registry import Evidence, session_rule
 from ..wording import seconds
 
@@ -60,6 +60,31 @@ def on_open_trap(session: SessionFacts) -> Iterator[Evidence]:
         )
     told += " A call lost behind the gateway looks the same, but not twice."
     yield Evidence((*_frames(session), alive[0].number), told)
+
+
+@session_rule(
+    "GATEWAY_NOT_REGISTERED",
+    sdk="The connection ends without a code while it waits for the OpenMessage: onclose with 1005.",
+    fix="Upgrade the CDK to 0.3.1 or later, which takes any gateway; before, list this gateway's principal.",
+    source="ic_websocket_example#1; CDK 0.3.0",
+)
+def gateway_not_registered(session: SessionFacts) -> Iterator[Evidence]:
+    end, opening = session.end, session.open_request
+    if end is None or opening is None or session.opened is not None or session.bad_request is not None:
+        return
+    if end.frame.direction != "in" or end.frame.code not in NO_CODE:
+        return
+    at = end.frame.t
+    others = [it for it in session.whole.sessions if it is not session and is_along(it, session)]
+    if any(it.opened is not None and it.end is not None and abs(it.end.frame.t - at) < TOLERANCE_S for it in others):
+        return  # the whole poller died
+    told = (
+        f"{seconds(at - opening.frame.t)} after a valid ws_open (frame {opening.number}) the gateway ended the session "
+        f"without a code. So do gateways before 1.4.3 when the canister refuses: one with a CDK up to 0.3.0 whose list "
+        f"lacks {session.gateway}, or another Err. A poller that fails at its first poll (POLLER_DEAD) looks the same; "
+        "the gateway's log tells."
+    )
+    yield Evidence((*_frames(session),), told)
 
 
 def _waited(session: SessionFacts) -> str:

@@ -1,0 +1,85 @@
+"""No acks, too few, or none that arrive: told apart where the numbers allow it, else said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from icws_explore.capture import Capture
+from icws_explore.protocol.service_messages import AckMessage
+from support.doctor_findings import ids, the_one
+from support.session_captures import SessionScript
+
+
+def gave_up(script: SessionScript, at: float, *, interval_ms: int | None = 300_000) -> Capture:
+    capture = script.closed(at, "out", 4000, "Ack message timeout").capture
+    return Capture(replace(capture.info, ack_interval_ms=interval_ms), capture.frames)
+
+
+def talking(until: int, *, every: int = 20) -> SessionScript:
+    script = SessionScript().opened()
+    for at in range(5, until, every):
+        script.client_says(at, "a").app_says(at + 2, "b")
+    return script
+
+
+class TestNeverAny:
+    def test_no_acks(self):
+        finding = the_one(gave_up(talking(330), 335.0))
+        assert finding.id == "NO_ACKS"
+        assert "in 330 s from the first message on (frame 3)" in finding.explanation
+        assert "17 other canister messages came, without a gap" in finding.explanation
+        assert "ws.init<system>()" in finding.fix
+
+    @pytest.mark.parametrize("interval_ms", [None, 300_000])
+    def test_90_seconds_are_an_old_sdks(self, interval_ms):
+        assert ids(gave_up(talking(80), 95.0, interval_ms=interval_ms)) == ("ACK_DEFAULTS_SKEW",)
+
+    def test_or_a_configured_minutes(self):
+        finding = the_one(gave_up(talking(80), 95.0, interval_ms=60_000))
+        assert finding.id == "ACK_INTERVAL_MISMATCH"
+        assert "NO_ACKS" in finding.explanation
+
+    def test_a_short_interval_is_none_where_a_default_one_has_long_passed(self):
+        script = SessionScript().opened().client_says(300, "a").app_says(301, "b")
+        assert ids(gave_up(script, 390.0, interval_ms=60_000)) == ("NO_ACKS",)
+
+    def test_silence_may_be_more(self):
+        finding = the_one(gave_up(talking(30).client_says(200, "x"), 335.0))
+        assert finding.id == "NO_ACKS"
+
+
+class TestThenNoMore:
+    def test_their_spacing_tells(self):
+        script = SessionScript().opened().client_says(5, "a")
+        script.acked(80).acked(200)
+        finding = the_one(gave_up(script, 310.0, interval_ms=80_000))
+        assert finding.id == "ACK_INTERVAL_MISMATCH"
+        assert "sends one every 120 s, the client expects one every 80.0 s" in finding.explanation
+
+    def test_other_messages_without_a_gap_tell(self):
+        script = SessionScript().opened().client_says(5, "a").acked(100)
+        for at in range(110, 420, 30):
+            script.app_says(at, "b")
+        finding = the_one(gave_up(script, 430.1))
+        assert finding.id == "ACK_INTERVAL_MISMATCH"
+        assert "none was withheld" in finding.explanation
+
+    def test_silence_is_the_gateways_or_an_upgrade(self):
+        script = SessionScript().opened().client_says(5, "a").acked(290).acked(590).client_says(600, "b")
+        finding = the_one(gave_up(script, 920.1))
+        assert finding.id == "ACKS_WITHHELD"
+        assert "Before, they came every 300 s" in finding.explanation
+        assert "UPGRADE_WIPE" in finding.explanation
+
+
+class TestTooHigh:
+    def test_names_both_numbers(self):
+        finding = the_one("ACK_TOO_HIGH")
+        assert "is for 7, but the client had sent no more than 1" in finding.explanation
+        assert "Ack message error" in finding.sdk_behaviour
+
+    def test_nobody_knows_what_was_sent_before_the_recording(self):
+        capture = SessionScript().opened().canister_says(290, AckMessage(7)).capture
+        assert ids(Capture(capture.info, capture.frames[3:])) == ()

@@ -1,0 +1,30 @@
+"""Ends that say something by themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.doctor_findings import ids, the_one
+from support.session_captures import SessionScript
+
+
+class TestClosedByApplication:
+    def test_is_only_said(self):
+        finding = the_one("CLOSED_BY_APPLICATION")
+        assert finding.severity == "info"
+        assert "9.0 s into it (frame 5)" in finding.explanation
+
+
+class TestProxyIdle:
+    @pytest.mark.parametrize(
+        ("idle_s", "expected"),
+        [(54, ()), (56, ("PROXY_IDLE",)), (64, ("PROXY_IDLE",)), (80, ()), (101, ("PROXY_IDLE",)), (300, ())],
+    )
+    def test_after_the_usual_times(self, idle_s, expected):
+        assert ids(SessionScript().opened().client_says(5, "a").closed(5 + idle_s, "in", 1006)) == expected
+
+    def test_says_how_long_it_was_silent(self):
+        assert "60.3 s after the last frame (4)" in the_one("PROXY_IDLE").explanation
+
+    def test_a_close_with_a_code_is_no_loss(self):
+        assert ids(SessionScript().opened().client_says(5, "a").closed(65, "out", 1000)) == ()

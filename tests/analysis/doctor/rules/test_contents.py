@@ -1,0 +1,76 @@
+"""Genuine messages that are wrong, and right ones that a client refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from icws_explore.capture import Capture
+from icws_explore.protocol.messages import ClientKey
+from icws_explore.protocol.service_messages import CloseReason, OpenMessage
+from support.certified_canister import GATEWAY
+from support.doctor_findings import ids, the_one
+from support.doctor_scenarios import SCENARIOS
+from support.session_captures import SessionScript
+
+
+class TestAppTypeMismatch:
+    def test_names_the_declared_type(self):
+        finding = the_one("APP_TYPE_MISMATCH")
+        assert "message 2 (frame 3" in finding.explanation
+        assert 'record { "text" : text; timestamp : nat64 }' in finding.explanation
+
+    def test_without_a_declared_type_only_candid_is_asked_for(self):
+        capture = SCENARIOS["APP_TYPE_MISMATCH"]()
+        assert ids(Capture(replace(capture.info, app_type=None), capture.frames)) == ()
+        script = SessionScript().opened().canister_says(5, b"hello")
+        finding = the_one(Capture(replace(script.capture.info, app_type=None), script.capture.frames))
+        assert "not Candid" in finding.explanation
+
+    def test_a_forged_one_is_a_forgery_first(self):
+        script = SessionScript().opened().canister_says(5, b"hello").capture
+        last = script.frames[-1]
+        changed = replace(last, data=last.data.replace(b"hello", b"jello"))
+        assert the_one(Capture(script.info, [*script.frames[:-1], changed])).id == "BODY_HASH"
+
+
+class TestSdkRejectsValid:
+    def test_says_which_message(self):
+        assert "after the first canister message (frame 2)" in the_one("SDK_REJECTS_VALID").explanation
+
+    def test_a_close_long_after_is_another_matter(self):
+        assert ids(SessionScript().opened().closed(9, "out", 4000, "Error receiving message")) == ()
+
+    def test_of_an_unknown_type_nobody_can_tell(self):
+        capture = SessionScript().opened().app_says(5, "a").closed(5.1, "out", 4000, "Error receiving message").capture
+        assert ids(capture) == ("SDK_REJECTS_VALID",)
+        assert ids(Capture(replace(capture.info, app_type=None), capture.frames)) == ()
+
+
+class TestClientKeyForeign:
+    def test_names_both_keys(self):
+        finding = the_one("CLIENT_KEY_FOREIGN")
+        assert f"{GATEWAY}_5" in finding.explanation
+        assert str(SessionScript().client_key) in finding.explanation
+
+    def test_explains_the_gap_that_it_leaves(self):
+        script = SessionScript().opened().app_says(5, "b", client_key=ClientKey(GATEWAY, 5), sequence_num=9)
+        assert ids(script.closed(5.1, "out", 4000, "Error receiving message")) == ("CLIENT_KEY_FOREIGN",)
+
+    def test_an_open_message_for_another(self):
+        script = SessionScript()
+        script.opened()
+        del script.capture.frames[2:]
+        script.canister.sequence_num = 0
+        other = ClientKey(GATEWAY, 5)
+        script.canister_says(2, OpenMessage(other), client_key=other)
+        assert ids(script.closed(2.1, "out", 4000, "Service message error")) == ("CLIENT_KEY_FOREIGN",)
+
+
+class TestUnknownCloseVariant:
+    def test_names_the_reason(self):
+        assert "closed with ClosedByApplication" in the_one("UNKNOWN_CLOSE_VARIANT").explanation
+
+    def test_other_reasons_are_found_beside_it(self):
+        script = SessionScript().opened().client_says(5, "a").acked(290, answered_after=None)
+        script.canister_closes(350, CloseReason.KEEP_ALIVE_TIMEOUT).closed(350.1, "out", 4000, "Service message error")
+        assert set(ids(script)) == {"NO_KEEPALIVE", "UNKNOWN_CLOSE_VARIANT"}

@@ -1,0 +1,65 @@
+"""What a replica refuses, told with the request's own numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.envelope import sign_envelope
+from support.certified_canister import CANISTER_ID
+from support.doctor_findings import ids, the_one
+from support.doctor_scenarios import OTHER_CANISTER, delegated, opening, ws_open
+from support.session_captures import START_S
+
+
+class TestTexts:
+    @pytest.mark.parametrize(
+        ("rule_id", "said"),
+        [
+            ("ANONYMOUS", "ws_open (frame 1) is sent by the anonymous principal"),
+            ("DELEGATION_DROPPED", "carries no sender_delegation"),
+            ("DELEGATION_EXPIRED", "had expired 30.1 s before"),
+            ("AGENT_V3_EXPIRY", "is 300000: a duration"),
+            ("BAD_SIGNATURE", "signature: the Ed25519 signature does not fit"),
+        ],
+    )
+    def test_say_what_is_wrong(self, rule_id, said):
+        finding = the_one(rule_id)
+        assert said in finding.explanation
+        assert finding.frames == (1,)
+        assert "Open connection timeout" in finding.sdk_behaviour or rule_id == "ANONYMOUS"
+
+
+class TestDelegation:
+    def expires(self, left_s: float, **options):
+        who = delegated(expiration_ns=round((START_S + 0.1 + left_s) * NS_PER_S), **options)
+        return ids(opening(lambda who, now_ns: sign_envelope(ws_open(who, now_ns), who), identity=who))
+
+    def test_one_that_holds(self):
+        assert self.expires(3600) == ("OPEN_TIMEOUT",)
+        assert self.expires(3600, targets=[OTHER_CANISTER, CANISTER_ID]) == ("OPEN_TIMEOUT",)
+
+    def test_one_for_another_canister(self):
+        assert self.expires(3600, targets=[OTHER_CANISTER]) == ("DELEGATION_EXPIRED",)
+
+    def test_one_that_has_just_expired(self):
+        assert self.expires(-0.001) == ("DELEGATION_EXPIRED",)
+
+
+class TestExpiry:
+    def expires(self, ahead_s: float):
+        expiry_ns = round((START_S + 0.1 + ahead_s) * NS_PER_S)
+        return ids(opening(lambda who, at: sign_envelope(ws_open(who, at, expiry_ns=expiry_ns), who)))
+
+    @pytest.mark.parametrize("ahead_s", [0.001, 240, 329.9])
+    def test_within_the_window(self, ahead_s):
+        assert self.expires(ahead_s) == ("OPEN_TIMEOUT",)
+
+    @pytest.mark.parametrize("ahead_s", [-0.001, 330.1, 3600])
+    def test_outside(self, ahead_s):
+        assert self.expires(ahead_s) == ("INGRESS_EXPIRY",)
+
+    def test_a_clock_that_is_slow_by_the_recordings_own_beginning(self):
+        finding = the_one("INGRESS_EXPIRY")
+        assert "off by -301 s" in finding.explanation
+        assert "in the past" in finding.explanation

@@ -1,0 +1,44 @@
+"""All sessions at once: a dead poller, a stall."""
+
+from __future__ import annotations
+
+from icws_explore.capture import Capture
+from support.doctor_findings import ids, the_one
+from support.doctor_scenarios import SCENARIOS
+from support.session_captures import SessionScript
+
+
+def together(*scripts: SessionScript) -> Capture:
+    frames = sorted((f for it in scripts for f in it.capture.frames), key=lambda frame: frame.t)
+    return Capture(scripts[0].capture.info, frames)
+
+
+class TestPollerDead:
+    def test_counts_the_sessions(self):
+        finding = the_one("POLLER_DEAD")
+        assert "ended 3 open sessions without a code within 0.00 s" in finding.explanation
+        assert finding.sessions == ("1", "2", "3")
+
+    def test_alone_it_says_what_else_would_confirm(self):
+        finding = the_one(SessionScript().opened().client_says(5, "a").closed(90, "in", 1005))
+        assert finding.id == "POLLER_DEAD"
+        assert "none is in this recording" in finding.explanation
+
+    def test_not_while_another_session_lives_on(self):
+        dropped = SessionScript(session="1").opened().closed(90, "in", 1005)
+        alive = SessionScript(session="2").opened().app_says(120, "b").closed(130, "out", 1000)
+        assert "POLLER_DEAD" not in ids(together(dropped, alive))
+
+    def test_a_close_with_a_code_is_none(self):
+        assert ids(SessionScript().opened().closed(90, "in", 1001)) == ()
+
+
+class TestStall:
+    def test_says_how_long_and_of_how_many(self):
+        finding = the_one("SLOW_CLIENT_STALL")
+        assert finding.severity == "warning"
+        assert "messages of 3 sessions came at once" in finding.explanation
+
+    def test_one_session_alone_may_have_a_slow_line(self):
+        capture = SCENARIOS["SLOW_CLIENT_STALL"]()
+        assert ids(Capture(capture.info, capture.session("2").frames)) == ()
