@@ -1,0 +1,158 @@
+"""Notebooks 02 to 04 in a real JupyterLab and a real browser: they run, pointing marks, no message acts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from support.jupyter_lab import JupyterLab, jupyter_lab
+
+OPEN_MS = 60_000
+RUN_MS = 90_000
+HOVER_MS = 10_000
+NOTEBOOKS = ("02_envelopes.ipynb", "03_hash_trees.ipynb", "04_certificates.ipynb")
+CLEAR = "rgba(0, 0, 0, 0)"
+
+# Puts a message into a recording that would set a flag in the window if any view let it run, and shows every view.
+HOSTILE_CELL = """
+from dataclasses import replace
+from IPython.display import HTML, display
+evil = "<script>window.icwsRan = true</script><img src=x onerror='window.icwsRan = true'>"
+evil += "</pre></style></details><svg onload='window.icwsRan = true'>"
+echo = icws.load("../data/sessions/markup.icws")
+at = next(frame.number for frame in echo if frame.kind == "app")
+types = icws.candid.parse_type(echo.info.app_type)
+echo.raw.frames[at] = edit.set(echo[at], "content.content.text", evil, app_type=types)
+cards = icws.certificate_card(echo, at), icws.envelope_card(echo, at - 1)
+display(icws.inspect(echo, at), echo[at], echo, echo.verify(), *cards)
+display(icws.plots.anatomy(echo, at), icws.plots.chain(echo, at))
+display(HTML("<img src=x onerror='window.icwsControl = true'>"))
+"""
+
+RUN_ALL = """async () => {
+  const app = window.jupyterapp;
+  const panel = app.shell.currentWidget;
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  await app.commands.execute('notebook:run-all-cells');
+  return panel.context.model.toJSON();
+}"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    folder = tmp_path_factory.mktemp("lab")
+    with jupyter_lab(folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--no-proxy-server"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1500, "height": 1000})
+    context.set_default_timeout(OPEN_MS)
+    yield context.new_page()
+    context.close()
+
+
+def run(page: Page, lab: JupyterLab, notebook: str) -> Any:
+    """Open a notebook, run all of its cells, and give it back with its outputs."""
+    page.goto(lab.address(notebook))
+    page.wait_for_function(
+        "name => window.jupyterapp?.shell.currentWidget?.context?.path.endsWith(name)", arg=notebook, timeout=OPEN_MS
+    )
+    page.set_default_timeout(RUN_MS)
+    return page.evaluate(RUN_ALL)
+
+
+def failures(notebook: Any) -> list[str]:
+    """Cells that did not run, and what those said that raised."""
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    idle = [f"{cell['id']} did not run" for cell in code if not cell["execution_count"]]
+    raised = [output["evalue"] for cell in code for output in cell["outputs"] if output["output_type"] == "error"]
+    return idle + raised
+
+
+def number_of(locator: Locator, prefix: str) -> str:
+    """The number that ties a field to its bytes, from its class."""
+    found = re.search(rf"\b{prefix}(\d+)\b", locator.get_attribute("class") or "")
+    assert found is not None
+    return found[1]
+
+
+def background(locator: Locator) -> str:
+    return str(locator.evaluate("element => getComputedStyle(element).backgroundColor"))
+
+
+def check_marking(page: Page, pane: Locator, name: str) -> None:
+    """Pointing at the field ``name`` marks its bytes and no others; pointing at a byte of it marks the field."""
+    field = (
+        pane.locator("li:not(.icws-form)").filter(has=page.locator(f":scope > .icws-hl > b:text-is('{name}')")).first
+    )
+    label = field.locator("> .icws-hl")
+    number = number_of(field, "t")
+    content = pane.locator(f".h{number}").first
+    page.mouse.move(0, 0)
+    assert background(content) == CLEAR
+    label.scroll_into_view_if_needed()
+    label.hover(timeout=HOVER_MS)
+    expect(content).not_to_have_css("background-color", CLEAR, timeout=HOVER_MS)
+    marked = pane.locator(".icws-hex-grid span").evaluate_all(
+        "(all, clear) => all.filter(e => getComputedStyle(e).backgroundColor !== clear).map(e => e.className)", CLEAR
+    )
+    assert marked == [f"h{number}"]
+    page.mouse.move(0, 0)
+    expect(content).to_have_css("background-color", CLEAR, timeout=HOVER_MS)
+    byte = content.locator("i").first
+    byte.scroll_into_view_if_needed()
+    byte.hover(timeout=HOVER_MS)
+    expect(label).not_to_have_css("background-color", CLEAR, timeout=HOVER_MS)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+class TestInJupyterLab:
+    @pytest.mark.parametrize("name", NOTEBOOKS)
+    def test_runs_and_draws(self, page: Page, lab: JupyterLab, name: str) -> None:
+        assert failures(run(page, lab, name)) == []
+        views = page.locator(".jp-OutputArea-output .icws-view")
+        expect(views.first).to_be_visible()
+        expect(page.locator(".jp-OutputArea-output .icws-fallback").first).to_be_hidden()
+        if name != "04_certificates.ipynb":
+            field = "ingress_expiry" if name == "02_envelopes.ipynb" else "sequence_num"
+            check_marking(page, page.locator(".icws-hex").first, field)
+        else:
+            card = page.locator(".icws-view:has(.icws-tree)").first
+            lit = card.locator(".icws-lit summary", has_text="certified_data").first
+            lit.click()
+            expect(card.locator(".icws-lit details[open] > code").first).to_contain_text("hash 0x")
+        assert page.title() != "a message ran"
+
+    def test_no_script_of_a_message_runs(self, page: Page, lab: JupyterLab) -> None:
+        path = lab.folder / "notebooks" / "hostile.ipynb"
+        imports = "import icws_explore as icws\nfrom icws_explore import edit"
+        cells = [nbformat.v4.new_code_cell(imports), nbformat.v4.new_code_cell(HOSTILE_CELL.strip())]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+        assert failures(run(page, lab, "hostile.ipynb")) == []
+        # The same markup, not escaped, does run here: the flag below would be set if a view let it through.
+        page.wait_for_function("window.icwsControl === true", timeout=HOVER_MS)
+        expect(page.locator(".jp-OutputArea-output .icws-view")).to_have_count(8)
+        expect(page.locator(".icws-hex").first).to_contain_text("<script>window.icwsRan = true</script>")
+        page.locator(".icws-view details").evaluate_all("all => all.forEach(e => { e.open = true; })")
+        check_marking(page, page.locator(".icws-hex").first, "sequence_num")
+        assert page.evaluate("typeof window.icwsRan") == "undefined"
+        assert page.locator(".icws-view script, .icws-view img").count() == 0
