@@ -7,7 +7,10 @@ import time
 import pytest
 from websockets.asyncio.client import connect as open_websocket
 
+from icws_explore.analysis.network_calls import network_calls
+from icws_explore.analysis.replay import replay
 from icws_explore.capture import load
+from icws_explore.lab.gateway import GatewayServer
 from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
 from icws_explore.protocol.errors import CaptureError, ConnectError
@@ -200,3 +203,27 @@ class TestCost:
         added = [cost for cost in tap_costs(batches=8, count=20) if "adds" in cost.name]
         assert [cost.name for cost in added if cost.best_s >= 0.002] == []  # the median is the machine's load
         assert len(added) == 3
+
+
+class TestBothSides:
+    async def test_a_clients_frame_is_followed_to_the_canister(self, lab):
+        """Gateway between two taps' faces: each relayed call names the frame that it carries."""
+        port = free_port()
+        with Tap(f"ws://127.0.0.1:{port}", network=lab.network_url, clock=lab.clock, canister=lab.canister_id) as tap:
+            gateway = GatewayServer(tap.network_url, port=port, clock=lab.clock, ordered=False)
+            await gateway.start()
+            async with through(tap, lab) as session:
+                await session.receive(20)
+                await session.send({"text": "pong", "timestamp": 0})
+                await session.receive(20)
+            await until(lambda: any(call.method_name == "ws_close" for call in network_calls(tap.capture.raw)))
+            await gateway.stop()
+        calls = [call for call in network_calls(tap.capture.raw) if call.request_type == "call"]
+        relayed = [
+            (call.method_name, tap.capture[call.frame].kind, call.outcome) for call in calls if call.frame is not None
+        ]
+        assert relayed[:2] == [("ws_open", "open_request", "replied"), ("ws_message", "message", "replied")]
+        assert [call.method_name for call in calls if call.frame is None] == ["ws_close"]
+        assert tap.capture.raw.session_ids == ["1"]
+        assert all(verdict.ok for verdict in tap.capture.verify())
+        assert replay(tap.capture.raw).agrees
