@@ -129,12 +129,13 @@ def _draw_node(axes: Axes, place: _Place, top: float) -> None:
 
 
 def _legend(axes: Axes, y: float) -> None:
-    x = _MARGIN_IN
-    for text, style in (
+    looks: list[tuple[str, dict[str, Any]]] = [
         ("on the proof's path", {"color": LIT, "linewidth": 2.6}),
         ("shown, not needed", {"color": SOFT, "linewidth": 0.9}),
         ("pruned: only its hash is told", {"color": SOFT, "linewidth": 0.9, "linestyle": (0, (3, 2))}),
-    ):
+    ]
+    x = _MARGIN_IN
+    for text, style in looks:
         axes.plot([x, x + 0.35], [y, y], **style)
         axes.text(x + 0.42, y, text, fontsize=8, color=SOFT, va="center")
         x += 0.42 + 0.075 * len(text) + 0.3
