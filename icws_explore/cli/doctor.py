@@ -9,12 +9,11 @@ import click
 from icws_explore.analysis.doctor import Finding, Findings, diagnose
 from icws_explore.analysis.doctor.configuration import check_did, check_intervals
 from icws_explore.capture import load
-from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
 from .console import json_line, note, printable
-from .options import parse_hex
+from .options import known_root_key
 
 _MARKS = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "cyan")}
 
@@ -28,8 +27,7 @@ Examples:
   icws doctor --did canister.did
   icws doctor --did canister.did --canister-ack-ms 60000 --client-ack-ms 60000
 
-Exit 1 with findings of severity error. Everything is read from the file: nothing is asked over a
-network. Without a root key, in the file or given, no proof is judged, and that is said.
+Exit 1 with findings of severity error. Without a root key, in the file or given, no proof is judged, and that is said.
 """,
 )
 @click.argument("file", type=click.Path(), required=False)
@@ -37,6 +35,7 @@ network. Without a root key, in the file or given, no proof is judged, and that 
 @click.option("--canister-ack-ms", type=click.IntRange(0), metavar="N", help="Check the CDK's send_ack_interval_ms.")
 @click.option("--client-ack-ms", type=click.IntRange(0), metavar="N", help="Check the SDK's ackMessageIntervalMs.")
 @click.option("--root-key", metavar="HEX|mainnet", help="Judge proofs under this key (DER).")
+@click.option("--network", metavar="URL", help="Judge proofs under the key of this network.")
 @click.option("--canister", metavar="ID", help="The canister that was meant, where the capture does not tell.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(
@@ -45,6 +44,7 @@ def command(
     canister_ack_ms: int | None,
     client_ack_ms: int | None,
     root_key: str | None,
+    network: str | None,
     canister: str | None,
     as_json: bool,
 ) -> int:
@@ -58,9 +58,7 @@ def command(
     if has_intervals:
         findings += check_intervals(send_ack_interval_ms=canister_ack_ms, client_ack_interval_ms=client_ack_ms)
     if file is not None:
-        key = MAINNET_ROOT_KEY if root_key == "mainnet" else None
-        if root_key is not None and key is None:
-            key = parse_hex(root_key, "--root-key")
+        key = known_root_key(root_key, network)
         findings += _recording(file, key, None if canister is None else Principal.from_text(canister))
     if as_json:
         json_line({"findings": [finding.to_json() for finding in findings]})
@@ -76,7 +74,7 @@ def _recording(file: str, root_key: bytes | None, canister_id: Principal | None)
     if capture.info.crypto != "real":
         note(f"no proof is judged: simulated with {capture.info.crypto} cryptography")
     elif capture.info.root_key is None and root_key is None:
-        note("no proof is judged: the capture names no root key (give --root-key)")
+        note("no proof is judged: the capture names no root key (give --root-key or --network)")
     return diagnose(capture, root_key=root_key, canister_id=canister_id)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from icws_explore.analysis.decode import DecodedFrame
+    from icws_explore.analysis.doctor import Finding
     from icws_explore.analysis.table import Summary
     from icws_explore.analysis.verify import MessageVerdict
     from icws_explore.lab import Lab
@@ -29,6 +30,7 @@ _DRAWN: Final = (
     ("icws_explore.analysis.verify", "MessageVerdict", "draw_verdict"),
     ("icws_explore.analysis.verify", "Verdicts", "draw_verdicts"),
     ("icws_explore.analysis.table", "Summary", "draw_summary"),
+    ("icws_explore.analysis.doctor.finding", "Findings", "draw_findings"),
     ("icws_explore.lab.lab", "Lab", "draw_lab"),
 )
 
@@ -101,6 +103,12 @@ def draw_summary(summary: Summary) -> View:
     from .html import summary_view
 
     return summary_view(summary)
+
+
+def draw_findings(findings: Sequence[Finding]) -> View:
+    from .findings import findings_view
+
+    return findings_view(findings)
 
 
 def draw_lab(lab: Lab) -> View:

@@ -16,6 +16,7 @@ from typing import Final
 from markupsafe import Markup
 
 from icws_explore.analysis.decode import DecodedFrame, decode_frames
+from icws_explore.analysis.doctor import Findings, diagnose
 from icws_explore.analysis.table import Summary, summarise
 from icws_explore.analysis.verify import MessageVerdict, verify_frames
 from icws_explore.capture import Capture
@@ -23,6 +24,7 @@ from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
 from .facts import capture_facts, clock_note, summary_facts
+from .findings import findings_html
 from .html import detailed, judged, render, style
 from .rows import one_line
 from .sequence_plot import sequences
@@ -57,6 +59,7 @@ def report_html(
     if key is not None:
         verdicts = list(verify_frames(frames, capture, root_key=key, canister_id=canister_id))
     summary = summarise(frames, verdicts)
+    findings = diagnose(capture, root_key=key, canister_id=canister_id)
     start = frames[0].frame.t if frames else 0.0
     head, left_out, tail = _window(frames)
     return render(
@@ -64,7 +67,8 @@ def report_html(
         title=one_line(title or f"IC WebSocket session, {capture.info.canister_id or 'canister not known'}"),
         style=style(),
         page_style=Markup(_resource("report.css")),  # noqa: S704  # our own file
-        verdict_word=_verdict_word(summary, verified=key is not None),
+        verdict_word=_verdict_word(summary, findings, verified=key is not None),
+        findings=findings_html(findings),
         scaled=clock_note(capture) if capture.info.clock.kind != "real" else None,
         summary_facts=summary_facts(summary),
         capture_facts=capture_facts(capture),
@@ -104,9 +108,9 @@ def _window(frames: Sequence[DecodedFrame]) -> tuple[Sequence[DecodedFrame], int
     return frames[:half], len(frames) - 2 * half, frames[-half:]
 
 
-def _verdict_word(summary: Summary, *, verified: bool) -> tuple[str, str]:
+def _verdict_word(summary: Summary, findings: Findings, *, verified: bool) -> tuple[str, str]:
     """The report's one-line answer and its weight (good, note, bad)."""
-    if summary.malformed or summary.certificates != summary.certificates_valid:
+    if findings.has_errors or summary.malformed or summary.certificates != summary.certificates_valid:
         return "✗ something in this session is not as it should be", "bad"
     if not verified:
         return "– nothing was verified: the capture names no root key", "note"
