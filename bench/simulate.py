@@ -52,7 +52,7 @@ RUNS = {
 
 
 def measured() -> Iterator[dict[str, Any]]:
-    """For each run: its name, seconds on the clock and of the processor, MiB at most, frames, events, and the limits."""
+    """For each run: its name, seconds (clock and processor), MiB at most, frames, events, and the limits."""
     for key, run in RUNS.items():
         child = [sys.executable, "-m", "bench.simulate", key]
         done = subprocess.run(child, check=True, capture_output=True, text=True)
