@@ -53,8 +53,7 @@ def proof_view(proof: Proof) -> View:
     facts = proof_facts(proof)
     body = render(
         "certificate_card.html.j2", heading=heading, weight=weight, head_facts=facts, rows=step_rows(proof.steps),
-        trees=[each for each in trees if not each[0].startswith("witness")],
-        witness=[each for each in trees if each[0].startswith("witness")],
+        trees=trees,
     )  # fmt: skip
     lines = [heading, facts_text(facts, width=_TEXT_WIDTH)]
     for title, root in trees:
