@@ -113,7 +113,7 @@ def _step(decoded: DecodedFrame, origin: float) -> Step:
 def _judged(steps: Sequence[Step], frames: Sequence[DecodedFrame]) -> list[Step]:
     """The steps with what is wrong with their numbers; after a gap it counts on from what came."""
     whole = any(decoded.kind in ("open_request", "open") for decoded in frames)
-    expected: dict[Direction, int | None] = dict.fromkeys(("out", "in"), FIRST_SEQUENCE_NUM if whole else None)  # type: ignore[arg-type]  # both are directions
+    expected: dict[Direction, int | None] = dict.fromkeys(("out", "in"), FIRST_SEQUENCE_NUM if whole else None)
     seen: dict[Direction, set[int]] = {"out": set(), "in": set()}
     last: dict[Direction, int] = {}
     judged = []
