@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.patches import Polygon, Rectangle
 
 from icws_explore.analysis.annotate import Node
 
 from .anatomy import Layer, Segment, layers_of
 from .figure import BAD, INK, LANE, PAPER, RULE, SOFT, WIDTH_IN, SessionFigure
+from .kinds import LOOKS
 from .proof_tree import short_label
 
 _LEFT_IN: Final = 0.35
@@ -27,7 +29,8 @@ _GAP_IN: Final = 0.32
 _HEAD_IN: Final = 0.75
 _FONT_PT: Final = 7.5
 _CHARACTER_IN: Final = 0.066
-_FILLS: Final = ("#c6dcee", "#faf3ea")  # light, and of different lightness
+# Of the theme, so that they follow it; of different lightness, so that neighbours part in greyscale.
+_FILLS: Final = (to_rgba(LOOKS["message"].light, 0.24), to_rgba(LOOKS["app"].light, 0.08))
 _MAX_ROWS: Final = 4
 
 
@@ -105,13 +108,15 @@ def _draw_layer(axes: Axes, each: _Drawn, parent: _Drawn | None) -> None:
         named = segment.part in ("field", "fault")
         fields += named
         color = "none" if segment.part == "fault" else _FILLS[fields % 2] if named else LANE
-        axes.add_patch(
-            Rectangle(
-                (left, top), right - left, _BAR_IN, facecolor=color, zorder=3, linewidth=0.6,
-                edgecolor=BAD if segment.part == "fault" else SOFT if named else RULE,
-                hatch="xx" if segment.part == "fault" else None if named else "////",
+        edge = BAD if segment.part == "fault" else SOFT if named else RULE
+        axes.add_patch(Rectangle((left, top), right - left, _BAR_IN, facecolor=color, edgecolor=edge, linewidth=0.6))
+        if segment.part != "field":  # a patch of its own: a hatched one with a face keeps its colours on a dark page
+            hatch = "xx" if segment.part == "fault" else "////"
+            axes.add_patch(
+                Rectangle(
+                    (left, top), right - left, _BAR_IN, facecolor="none", edgecolor=edge, hatch=hatch, linewidth=0
+                )
             )
-        )  # fmt: skip
     for segment in each.inside:
         middle = (each.x(segment.start) + each.x(segment.end)) / 2
         _write(axes, middle, top + _BAR_IN / 2, segment, "center")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from matplotlib.patches import Rectangle
 
@@ -41,9 +43,16 @@ class TestScale:
     def test_each_part_is_as_wide_as_its_bytes(self) -> None:
         root = annotate_frame(simulated()[frame_of(simulated(), "app")].frame)
         (axes,) = anatomy_figure(root, "app").axes
-        bars = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+        bars = [patch for patch in axes.patches if isinstance(patch, Rectangle) and patch.get_hatch() is None]
         segments = [(layer, segment) for layer in layers_of(root) for segment in layer.segments]
         assert len(bars) == len(segments)
         for bar, (layer, segment) in zip(bars, segments, strict=True):
             share = (segment.end - segment.start) / layer.size
             assert bar.get_width() == pytest.approx(share * 9.3, abs=1e-6)
+
+
+class TestTheme:
+    def test_no_colour_stays_light_on_a_dark_page(self) -> None:
+        svg = anatomy_figure(root_of("app"), "app").inline_svg("one")  # type: ignore[arg-type]
+        fixed = set(re.findall(r"(?:fill|stroke)(?:: |=\")(#[0-9a-f]{6})", svg))
+        assert fixed <= {"#000000"}  # the default of what has no paint of its own
