@@ -6,6 +6,7 @@ out. Only a file whose first line is unreadable is refused.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -23,6 +24,7 @@ from .info import SessionInfo
 
 MAX_LINE: Final = 48 * 1024 * 1024  # bytes: base64 of the largest message that any gateway lets through, and room
 MAX_FRAMES: Final = 2_000_000
+MAX_NOTES: Final = 20  # a file that is no capture after its first line must not fill the screen
 
 
 class CaptureWriter:
@@ -35,7 +37,12 @@ class CaptureWriter:
         except OSError as error:
             raise CaptureError(f"cannot write {self.path}: {error.strerror}") from error
         self._gzip = gzip.GzipFile(fileobj=self._raw, mode="wb", mtime=0) if _is_gzip(self.path) else None
-        self._put(info.to_json())
+        try:
+            self._put(info.to_json())
+        except CaptureError:
+            with contextlib.suppress(OSError):  # closing tries once more to write
+                self._raw.close()
+            raise
 
     def write(self, frame: Frame) -> None:
         """Append one frame; it is with the operating system when this returns. Raises CaptureError."""
@@ -90,6 +97,7 @@ def load(path: str | os.PathLike[str]) -> Capture:
     except CaptureError as error:
         raise CaptureError(f"{path} is not a capture: {error}") from error
     capture = Capture(info, notes=notes)
+    unreadable = 0
     for number, text, whole in lines:
         if len(capture.frames) >= MAX_FRAMES:
             notes.append(f"line {number} and what follows left out: more than {MAX_FRAMES} frames")
@@ -97,10 +105,15 @@ def load(path: str | os.PathLike[str]) -> Capture:
         try:
             capture.frames.append(Frame.from_json(_object(text)))
         except CaptureError as error:
+            unreadable += 1
+            if unreadable > MAX_NOTES:
+                continue
             if whole:
                 notes.append(f"line {number} left out: {error}")
             else:
                 notes.append(f"line {number} is torn (the recorder was stopped while writing it) and left out")
+    if unreadable > MAX_NOTES:
+        notes.append(f"{unreadable - MAX_NOTES} more lines left out")
     return capture
 
 
@@ -111,7 +124,10 @@ def _lines(path: Path, notes: list[str]) -> Iterator[tuple[int, bytes, bool]]:
     except OSError as error:
         raise CaptureError(f"cannot read {path}: {error.strerror}") from error
     with raw:
-        is_gzip = raw.peek(2)[:2] == b"\x1f\x8b" if hasattr(raw, "peek") else _is_gzip(path)
+        try:
+            is_gzip = raw.peek(2)[:2] == b"\x1f\x8b" if hasattr(raw, "peek") else _is_gzip(path)
+        except OSError as error:
+            raise CaptureError(f"cannot read {path}: {error.strerror}") from error
         stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if is_gzip else raw  # type: ignore[assignment]  # same API
         number = 0
         while True:

@@ -16,6 +16,7 @@ Op = Literal["binary", "text", "ping", "pong", "close", "request", "response"]
 DIRECTIONS: Final[tuple[Direction, ...]] = ("in", "out")
 OPS: Final[tuple[Op, ...]] = ("binary", "text", "ping", "pong", "close", "request", "response")
 HTTP_OPS: Final[tuple[Op, ...]] = ("request", "response")
+MAX_CODE: Final = 65535  # a close code is two bytes, an HTTP status three digits
 _WITH_CODE: Final[tuple[Op, ...]] = ("close", *HTTP_OPS)
 
 
@@ -69,14 +70,21 @@ class Frame:
         if op not in OPS:
             raise CaptureError(f'"op" must be one of {", ".join(OPS)}')
         code, reason, session = line.get("code"), line.get("reason"), line.get("s")
-        if code is not None and (isinstance(code, bool) or not isinstance(code, int)):
-            raise CaptureError('"code" must be a whole number')
+        if code is not None and (isinstance(code, bool) or not isinstance(code, int) or not 0 <= code <= MAX_CODE):
+            raise CaptureError(f'"code" must be a whole number up to {MAX_CODE}')
         if reason is not None and not isinstance(reason, str):
             raise CaptureError('"reason" must be text')
         if session is not None and not isinstance(session, str):
             raise CaptureError('"s" must be text')
         data = _base64(line.get("b", ""))
-        return cls(float(t), cast(Direction, direction), cast(Op, op), data, code, reason, session)
+        return cls(
+            float(t), cast(Direction, direction), cast(Op, op), data, code, encodable(reason), encodable(session)
+        )
+
+
+def encodable(text: str | None) -> str | None:
+    """``text`` without lone surrogates, which JSON can spell (\\ud800) and nothing can write."""
+    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _base64(text: object) -> bytes:

@@ -8,7 +8,10 @@ from typing import Any, Final, Literal, cast
 
 from icws_explore.protocol.errors import CaptureError
 
+from .frame import encodable
+
 FORMAT_VERSION: Final = 1
+MAX_MS: Final = 2**63 - 1  # of an interval
 
 Crypto = Literal["real", "stand-in"]
 Origin = Literal["live", "tap", "har", "pcap", "simulated"]
@@ -99,7 +102,7 @@ def _text(line: Mapping[str, Any], name: str) -> str | None:
     value = line.get(name)
     if value is not None and not isinstance(value, str):
         raise CaptureError(f'"{name}" must be text or null')
-    return value
+    return encodable(value)
 
 
 def _hex(line: Mapping[str, Any], name: str) -> bytes | None:
@@ -114,8 +117,8 @@ def _hex(line: Mapping[str, Any], name: str) -> bytes | None:
 
 def _whole(line: Mapping[str, Any], name: str) -> int | None:
     value = line.get(name)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise CaptureError(f'"{name}" must be a whole number or null')
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_MS):
+        raise CaptureError(f'"{name}" must be a whole number up to {MAX_MS}, or null')
     return value
 
 

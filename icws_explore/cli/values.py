@@ -22,9 +22,14 @@ def value_from_text(app_type: candid.Type, text: str) -> Any:
         parsed = json.loads(text)
     except ValueError:
         return _from_words(app_type, text)
+    except RecursionError as error:
+        raise _too_deep() from error
     if _is(app_type, "text") and not isinstance(parsed, str):
         return text
-    return from_json(app_type, parsed)
+    try:
+        return from_json(app_type, parsed)
+    except RecursionError as error:
+        raise _too_deep() from error
 
 
 def from_json(declared: candid.Type, value: Any, path: str = "") -> Any:
@@ -48,7 +53,7 @@ def from_json(declared: candid.Type, value: Any, path: str = "") -> Any:
         case _ if name == "principal" and isinstance(value, str):
             return Principal.from_text(value)
         case _ if name.startswith(_NUMBERS) and isinstance(value, str):
-            return int(value) if value.lstrip("-").isdecimal() else value
+            return _number(value, path)
         case _:
             return value
 
@@ -76,6 +81,17 @@ def _blob(value: str, path: str) -> bytes:
         return bytes.fromhex(value.removeprefix("0x"))
     except ValueError as error:
         raise ValueMismatchError(path, f"{value[:40]!r} is not hexadecimal") from error
+
+
+def _number(value: str, path: str) -> int | str:
+    try:
+        return int(value) if value.lstrip("-").isdecimal() else value
+    except ValueError as error:  # Python reads no more than some thousand digits, nor --1
+        raise ValueMismatchError(path, f"{value[:40]!r} is not a number that can be read") from error
+
+
+def _too_deep() -> ValueMismatchError:
+    return ValueMismatchError("", "the JSON is nested too deeply")
 
 
 def _single(value: Any, path: str) -> tuple[str, Any]:

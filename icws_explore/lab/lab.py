@@ -79,6 +79,8 @@ class Lab:
         faults: Faults | None = None,
     ) -> None:
         """Raises LabError for options that no lab can have."""
+        if not 0 < time_scale < float("inf"):
+            raise LabError(f"time_scale must be a positive number, not {time_scale!r}")
         self.options = LabOptions(
             time_scale=time_scale,
             ack_interval_ms=ack_interval_ms,
@@ -127,7 +129,7 @@ class Lab:
         return self
 
     def stop(self) -> None:
-        """End everything: gateways, replica, tasks, sockets, the thread. Twice is once."""
+        """End everything: sockets, tasks, the thread. Twice is once. Raises LabError if a handler never returns."""
         network, self._network = self._network, None
         thread, self._thread = self._thread, None
         _running.discard(self)
@@ -135,6 +137,8 @@ class Lab:
             return
         try:
             thread.submit(network.stop()).result(STOP_TIMEOUT_S)
+        except TimeoutError as error:
+            raise LabError(f"the lab did not end in {STOP_TIMEOUT_S:g} s: does a handler of its app run on?") from error
         finally:
             thread.stop()
 

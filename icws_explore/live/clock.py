@@ -68,8 +68,8 @@ class ScaledClock(Clock):
     """Starts at the machine's now and runs ``scale`` times as fast. Never steps back."""
 
     def __init__(self, scale: float) -> None:
-        """Raises ValueError unless ``scale`` is positive."""
-        if not scale > 0:
+        """Raises ValueError unless ``scale`` is positive and finite."""
+        if not 0 < scale < float("inf"):
             raise ValueError(f"a clock's scale must be positive, not {scale!r}")
         self._scale = float(scale)
         self._origin_ns = time.time_ns()

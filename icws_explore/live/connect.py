@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
 from icws_explore.capture import Capture, CaptureWriter
 from icws_explore.protocol import candid, cbor
 from icws_explore.protocol.client import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAX_CERTIFICATE_AGE_S
-from icws_explore.protocol.errors import ConnectError, SessionClosedError
+from icws_explore.protocol.errors import CaptureError, ConnectError, SessionClosedError
 from icws_explore.protocol.identity import Identity
 from icws_explore.protocol.principal import Principal
 
@@ -127,7 +127,11 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
 
         async def make(observe: Observer) -> Connection:
             socket = await open_socket(target.gateway_url, target.ssl)
-            writer = None if target.record is None else CaptureWriter(target.record, capture.info)
+            try:  # not before the gateway is there: a mistyped address must not empty the file
+                writer = None if target.record is None else CaptureWriter(target.record, capture.info)
+            except CaptureError:
+                await socket.close()
+                raise
             return Connection(socket, machine, clock=target.clock, capture=capture, writer=writer, observe=observe)
 
         await session.start(make)
@@ -179,6 +183,8 @@ async def open_socket(url: str, ssl: tls.SSLContext | None = None) -> ClientConn
         raise ConnectError(
             f"nobody listens at {url} ({_os_reason(error)}): start a gateway or correct the URL"
         ) from error
+    except (InvalidProxy, ValueError) as error:  # last, for some of the above are ValueErrors
+        raise ConnectError(f"no way to {url}: {error}; correct the proxy in the environment") from error
 
 
 async def _await_open(session: Session, target: Target) -> None:

@@ -140,7 +140,7 @@ class Connection:
             try:
                 self._writer.write(frame)
             except CaptureError as error:  # a full disk must not end the session
-                self._writer = None
+                self._stop_recording()
                 self.capture.notes.append(f"recording stopped: {error}")
         self._observe(frame)
 
@@ -154,5 +154,10 @@ class Connection:
             self._record(direction, "close", b"", self.close_code, self.close_reason)
         for event in self.machine.connection_lost(self.close_code, self.close_reason, self._clock.now_ns()):
             self._observe(event)
-        if self._writer is not None:
-            self._writer.close()
+        self._stop_recording()
+
+    def _stop_recording(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with contextlib.suppress(OSError):  # the end of a gzip file on a disk that is full
+                writer.close()

@@ -61,10 +61,19 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def is_url(url: str, schemes: Sequence[str]) -> bool:
+    """Whether ``url`` has one of ``schemes``, a host that can be looked up and a port that can be."""
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # UnicodeError is one: a label is empty or too long
+        return False
+
+
 def check_http_url(url: str) -> str:
     """``url`` without a trailing slash. Raises ConnectError unless it is http(s)://host."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not is_url(url, ("http", "https")):
         raise ConnectError(f"{url!r} is not a network URL: write http://127.0.0.1:4943 or https://icp-api.io")
     return url.rstrip("/")
 
@@ -169,7 +178,7 @@ class Network:
             ) from error
         except TimeoutError as error:
             raise ConnectError(f"{self.url} did not answer within {REQUEST_TIMEOUT_S:g} s") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a proxy's URL that is none
             raise ConnectError(f"no sensible answer from {self.url}: {_reason(error)}") from error
         return self._decode(status, path, answer)
 

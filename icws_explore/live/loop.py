@@ -11,9 +11,11 @@ import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+STOP_PATIENCE_S: Final = 10.0  # real seconds for what runs in a thread to let go of it
 
 
 class LoopThread:
@@ -53,10 +55,14 @@ class LoopThread:
         self._loop.call_soon_threadsafe(function)
 
     def stop(self) -> None:
-        """End what still runs, then the thread. Returns when it is gone. Not from its own thread."""
+        """End what still runs, then the thread. Not from its own thread.
+
+        Returns when it is gone, or after `STOP_PATIENCE_S` when code that never returns holds it: it
+        is a daemon, and does not keep the process from ending.
+        """
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+            self._thread.join(STOP_PATIENCE_S)
 
 
 class SharedLoop:

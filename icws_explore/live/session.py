@@ -93,7 +93,8 @@ class Session:
     def watch(self, observer: Observer) -> None:
         """Call ``observer`` with every frame and every event of the client machine, as they happen.
 
-        On the session's own thread: be quick, and hand over to your loop what takes time.
+        On the session's own thread: be quick, and hand over to your loop what takes time. An observer
+        that raises is not called again; ``failures`` says so.
         """
         self._observers.append(observer)
 
@@ -183,8 +184,11 @@ class Session:
         """Wait until the session has ended, whoever ends it, and free what it held."""
         if self._running is None:
             return
-        await asyncio.shield(asyncio.wrap_future(self._running))
-        self._release()
+        try:
+            await asyncio.shield(asyncio.wrap_future(self._running))
+        finally:
+            if self._running.done():
+                self._release()
 
     async def __aenter__(self) -> Self:
         return self
@@ -232,8 +236,12 @@ class Session:
                 self.failures.append(text)
             case CanisterClosed(reason=reason):
                 self.failures.append(f"the canister closed the session: {reason}")
-        for observer in self._observers:
-            observer(event)
+        for observer in list(self._observers):
+            try:
+                observer(event)
+            except Exception as error:  # noqa: BLE001  # somebody else's code must not end the session
+                self._observers.remove(observer)
+                self.failures.append(f"watch: {type(error).__name__}: {error}; this observer is not called again")
         self._changed.set()
 
     async def _more_than(self, frames: int) -> None:

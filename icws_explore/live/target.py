@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from icws_explore.capture import SessionInfo
 from icws_explore.protocol import candid
@@ -20,6 +19,7 @@ from icws_explore.protocol.principal import Principal
 
 from .clock import Clock
 from .did_file import read_app_type
+from .http import is_url
 
 
 class Endpoint(Protocol):
@@ -61,12 +61,7 @@ class Target:
 
 def check_gateway_url(url: str) -> str:
     """``url`` as it is. Raises ConnectError unless it is ws(s)://host."""
-    try:
-        parts = urlsplit(url)
-        port_ok = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, port_ok = urlsplit(""), False
-    if parts.scheme not in ("ws", "wss") or not parts.hostname or not port_ok:
+    if not is_url(url, ("ws", "wss")):
         raise ConnectError(f"{url!r} is not a gateway URL: write ws://127.0.0.1:8080 or wss://gateway.example")
     return url
 

@@ -1,15 +1,18 @@
 """`.icws` files: whatever happens to one, the whole frames before it are kept."""
 
+import gc
 import gzip
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.capture import Capture, CaptureWriter, Frame, SessionInfo, load, save
+from icws_explore.capture.file import MAX_NOTES
 from icws_explore.protocol.errors import CaptureError
 
 FRAMES = [
@@ -67,6 +70,12 @@ class TestWriter:
         with pytest.raises(CaptureError, match="cannot write .*no/such"):
             CaptureWriter(tmp_path / "no" / "such.icws", INFO)
 
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+    def test_a_full_disk_leaves_no_file_open(self):
+        with pytest.raises(CaptureError, match="cannot write /dev/full"):
+            CaptureWriter("/dev/full", INFO)
+        gc.collect()  # a file left open would be a ResourceWarning, and with it an error
+
 
 class TestTornFiles:
     @given(st.integers(0, 400))
@@ -101,6 +110,13 @@ class TestTornFiles:
         capture = load(path)
         assert capture.frames == FRAMES
         assert capture.notes == ['line 3 left out: "d" must be "in" or "out"', "line 4 left out: not JSON"]
+
+    def test_very_many_bad_lines_are_counted_not_listed(self, tmp_path):
+        path = save(Capture(INFO, list(FRAMES)), tmp_path / "a.icws")
+        path.write_bytes(path.read_bytes() + b"x\n" * 1000)
+        capture = load(path)
+        assert capture.frames == FRAMES
+        assert (len(capture.notes), capture.notes[-1]) == (MAX_NOTES + 1, f"{1000 - MAX_NOTES} more lines left out")
 
 
 class TestUnreadable:

@@ -54,6 +54,8 @@ class TestMalformed:
             ({"b": "ä"}, '"b"'),
             ({"code": "1000"}, '"code"'),
             ({"code": True}, '"code"'),
+            ({"code": 65536}, '"code"'),
+            ({"code": -1}, '"code"'),
             ({"reason": 1}, '"reason"'),
             ({"s": 1}, '"s"'),
         ],

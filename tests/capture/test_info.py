@@ -43,6 +43,7 @@ class TestMalformed:
             ({"gateway_url": 1}, "gateway_url"),
             ({"root_key": "xyz"}, "root_key"),
             ({"ack_interval_ms": -1}, "ack_interval_ms"),
+            ({"ack_interval_ms": 10**400}, "ack_interval_ms"),
             ({"ack_interval_ms": 1.5}, "ack_interval_ms"),
             ({"clock": "real"}, "clock"),
             ({"clock": {"kind": "lunar"}}, "clock"),
@@ -58,6 +59,9 @@ class TestMalformed:
 
 
 class TestText:
+    def test_lone_surrogates_are_replaced_by_what_can_be_written(self):
+        assert SessionInfo.from_json(json.loads('{"icws": 1, "gateway_url": "ws://\\ud800"}')).gateway_url == "ws://?"
+
     def test_a_scaled_clock_says_by_how_much(self):
         assert str(ClockInfo("scaled", 60)) == "scaled × 60"
         assert str(ClockInfo()) == "real"

@@ -55,7 +55,15 @@ class TestJson:
         candid.encode([candid.parse_type(declared)], [got])
 
     @pytest.mark.parametrize(
-        ("declared", "text"), [("blob", '"xyz"'), ("variant { A }", "[1]"), ("principal", '"aaaaa-ab"')]
+        ("declared", "text"),
+        [
+            ("blob", '"xyz"'),
+            ("variant { A }", "[1]"),
+            ("principal", '"aaaaa-ab"'),
+            ("vec nat8", "[" * 60_000),
+            ("nat", f'"{"1" * 5000}"'),
+            ("int", '"--1"'),
+        ],
     )
     def test_what_does_not_fit_is_named(self, declared, text):
         with pytest.raises(IcwsError):

@@ -106,6 +106,9 @@ class TestLife:
         ("options", "text"),
         [
             ({"app": "no such app"}, "there is no app 'no such app'"),
+            ({"app": 5}, "there is no app 5"),
+            ({"time_scale": float("nan")}, "time_scale must be a positive number"),
+            ({"time_scale": 0}, "time_scale must be a positive number"),
             ({"enforce_minimum": True, "ack_interval_ms": 60_000}, "could not be installed"),
         ],
     )

@@ -9,7 +9,7 @@ from aiohttp import web
 from icws_explore.live import connect as connect_module
 from icws_explore.live.connect import connect
 from icws_explore.protocol import cbor
-from icws_explore.protocol.errors import ConnectError, DidError, IdentityError, PrincipalError
+from icws_explore.protocol.errors import CaptureError, ConnectError, DidError, IdentityError, PrincipalError
 from icws_explore.protocol.identity import AnonymousIdentity, Ed25519Identity, Secp256k1Identity
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
@@ -167,6 +167,11 @@ class TestTheWay:
                 assert session.is_open
         assert seen == ["CONNECT gateway.example:80 HTTP/1.1"]
 
+    @pytest.mark.parametrize("proxy", ["nonsense", "ftp://127.0.0.1:1", "http://[::1"])
+    async def test_a_proxy_that_is_none(self, lab, monkeypatch, proxy):
+        monkeypatch.setenv("https_proxy", proxy)
+        await fails("correct the proxy", "wss://gateway.invalid", **to(lab))
+
     async def test_no_proxy_to_this_machine(self, lab, monkeypatch):
         for name in ("http_proxy", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
@@ -199,6 +204,24 @@ class TestIdentities:
             pass
         async with connect(lab, identity=path) as second:
             assert first.principal == second.principal
+
+
+class TestRecording:
+    async def test_an_unwritable_place_ends_the_connection(self, lab, tmp_path):
+        def sessions():
+            return len(lab.gateways[0]._connections)
+
+        before = sessions()
+        await fails("cannot write", lab, record=tmp_path, error=CaptureError)
+        async with asyncio.timeout(10):
+            while sessions() > before:  # noqa: ASYNC110  # the lab has its own loop
+                await asyncio.sleep(0.01)
+
+    async def test_a_mistyped_address_does_not_empty_an_older_recording(self, lab, tmp_path):
+        older = tmp_path / "older.icws"
+        older.write_text("frames")
+        await fails("nobody listens", f"ws://127.0.0.1:{free_port()}", **to(lab), record=older)
+        assert older.read_text() == "frames"
 
 
 class TestCancelling:

@@ -103,6 +103,18 @@ class TestNonsense:
 
 
 class TestUse:
+    @pytest.mark.parametrize("url", ["", "ws://h", "http://", "http://[::1", "http://h:70000", "http://a..b"])
+    def test_only_with_a_url(self, url):
+        with pytest.raises(ConnectError, match="write http://"):
+            Network(url)
+
+    @pytest.mark.parametrize("proxy", ["http://[::1", "nonsense"])
+    async def test_a_proxy_that_is_none(self, monkeypatch, proxy):
+        monkeypatch.setenv("http_proxy", proxy)
+        async with Network("http://somewhere.invalid") as network:
+            with pytest.raises(ConnectError):
+                await network.status()
+
     async def test_only_as_a_context(self):
         with pytest.raises(ConnectError, match="context manager"):
             await Network("http://127.0.0.1:1").status()

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from icws_explore.live import loop
 from icws_explore.live.loop import LoopThread, SharedLoop, Signal, from_thread
 
 
@@ -34,6 +35,22 @@ class TestLoopThread:
         thread.submit(asyncio.sleep(0)).result(5)
         thread.stop()
         assert cancelled.is_set()
+
+    def test_code_that_never_returns_does_not_hold_the_caller(self, monkeypatch):
+        monkeypatch.setattr(loop, "STOP_PATIENCE_S", 0.05)
+        held, let_go = threading.Event(), threading.Event()
+
+        async def endless():
+            held.set()
+            let_go.wait(30)
+
+        thread = LoopThread("held")
+        thread.start()
+        thread.submit(endless())
+        assert held.wait(10)
+        thread.stop()
+        assert any(each.name == "held" for each in threading.enumerate())
+        let_go.set()
 
     async def test_cancelling_here_cancels_there(self):
         thread = LoopThread("icws-test")

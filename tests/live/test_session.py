@@ -155,6 +155,17 @@ class TestTheEnd:
             with pytest.raises(StateError, match="app_type="):
                 await session.send("hello")
 
+    async def test_an_observer_that_raises_is_told_of_and_ends_nothing(self, lab):
+        def broken(_event):
+            raise RuntimeError("mine")
+
+        async with connect(lab) as session:
+            session.watch(broken)
+            await session.send({"text": "pong", "timestamp": 0})
+            assert (await session.receive(PATIENCE))["text"] == "ping"
+        assert session.failures == ["watch: RuntimeError: mine; this observer is not called again"]
+        assert session.close_code == 1000
+
     async def test_many_sessions_share_one_thread(self, lab):
         sessions = await asyncio.gather(*(connect(lab) for _ in range(8)))
         assert len([thread for thread in threading.enumerate() if thread.name == "icws-live"]) == 1

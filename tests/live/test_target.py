@@ -17,7 +17,20 @@ class TestGatewayUrl:
     def test_is_kept_as_it_is(self, url):
         assert check_gateway_url(url) == url
 
-    @pytest.mark.parametrize("url", ["", "gateway", "http://a", "ws:///x", "ws://h:0x1", "ws://h:70000"])
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "",
+            "gateway",
+            "http://a",
+            "ws:///x",
+            "ws://h:0x1",
+            "ws://h:70000",
+            "ws://[::1",
+            "ws://a..b",
+            f"ws://{'a' * 64}.example",
+        ],
+    )
     def test_else_says_how_to_write_one(self, url):
         with pytest.raises(ConnectError, match="write ws://"):
             check_gateway_url(url)

@@ -25,6 +25,6 @@ def load(app: App | str | Path) -> App:
         return app
     if isinstance(app, str) and app in APPS:
         return APPS[app]()
-    if isinstance(app, Path) or app.endswith(".py"):
+    if isinstance(app, Path) or str(app).endswith(".py"):
         return from_file(app)
     raise LabError(f"there is no app {app!r}; choose {', '.join(APPS)} or the path of a .py file")
