@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from icws_explore.lab.apps import APPS
+from icws_explore.lab.scenarios import SCENARIOS, scenario
 from icws_explore.lab.simulator import Delay, Network, Simulation, simulate
 from icws_explore.lab.simulator.delays import delay
 from icws_explore.lab.simulator.durations import duration_ns
@@ -43,6 +44,21 @@ def _delay(text: str) -> Delay:
         raise click.BadParameter(f"{text!r} is neither milliseconds nor a range such as 10-80") from error
 
 
+def _list_faults(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        for each in SCENARIOS.values():
+            click.echo(f"{each.name:<22} {each.about}")
+        ctx.exit()
+
+
+def _only_with_seed() -> None:
+    """Raise click.UsageError where an option would be ignored: a scenario brings its own settings."""
+    ctx = click.get_current_context()
+    given = [name for name in ctx.params if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+    if others := sorted(set(given) - {"fault", "seed", "out", "as_json"}):
+        raise click.UsageError(f"--fault brings its own settings: leave out --{others[0].replace('_', '-')}")
+
+
 @click.command(
     "simulate",
     epilog="""\b
@@ -51,6 +67,7 @@ Examples:
   icws simulate --app chat --sessions 20 --latency-ms 10-200 --loss 0.01 --seed 7 -o chat.icws.gz
   icws simulate --ack-interval-ms 120000 --client-ack-interval-ms 60000 -o too_early.icws
   icws simulate --sessions 1000 --crypto stand-in -o many.icws
+  icws simulate --fault STALE_NONCE -o stale.icws && icws doctor stale.icws
 
 The same seed and options give the same file. Milliseconds may be a range: 10-80 is anything
 between, equally likely. Loss delays WebSocket frames (TCP sends them again), loses relayed calls
@@ -83,6 +100,8 @@ and makes polls fail. A capture with stand-in cryptography cannot be verified, a
 )
 @click.option("--gateways", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N")
 @click.option("--crypto", type=click.Choice(["real", "stand-in"]), default="real", show_default=True)
+@click.option("--fault", metavar="NAME", help="A scenario in which that goes wrong; only --seed goes with it.")
+@click.option("--list-faults", is_flag=True, is_eager=True, expose_value=False, callback=_list_faults, help="And end.")
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N")
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
@@ -103,11 +122,21 @@ def command(
     skew_ms: float,
     gateways: int,
     crypto: Literal["real", "stand-in"],
+    fault: str | None,
     seed: int,
     out: Path,
     as_json: bool,
 ) -> int:
     """Simulate sessions with a canister under a virtual clock and write their capture."""
+    began = time.monotonic()
+    if fault is not None:
+        _only_with_seed()
+        simulation = scenario(fault).run(seed)
+        simulation.save(out)
+        _report(
+            simulation, {"seed": seed, "crypto": "real", "took_s": round(time.monotonic() - began, 3)}, out, as_json
+        )
+        return 0
     network = Network(
         client_latency_ms=latency_ms,
         replica_latency_ms=replica_latency_ms,
@@ -116,7 +145,6 @@ def command(
         loss=loss,
         ordered=not unordered,
     )
-    began = time.monotonic()
     with _Progress() as progress:
         simulation = simulate(
             app,

@@ -84,3 +84,21 @@ class TestConfiguration:
 
     def test_nothing_named(self, icws):
         assert "--did" in icws.fails(2, "doctor")
+
+
+class TestSimulatedFaults:
+    def test_a_fault_is_simulated_and_named(self, icws, tmp_path):
+        path = tmp_path / "f.icws"
+        assert icws("simulate", "--fault", "ON_MESSAGE_TRAP", "-o", path).code == 0
+        assert icws("doctor", path, "--json").code == 1
+        assert [finding["id"] for finding in json.loads(icws.out)["findings"]] == ["ON_MESSAGE_TRAP"]
+
+    def test_they_are_listed(self, icws):
+        assert icws("simulate", "--list-faults").code == 0
+        assert "STALE_NONCE" in icws.out
+
+    def test_they_bring_their_own_settings(self, icws, tmp_path):
+        assert "--sessions" in icws.fails(
+            2, "simulate", "--fault", "POLLER_DEAD", "--sessions", 2, "-o", tmp_path / "f"
+        )
+        assert "STALE_NONCE" in icws.fails(3, "simulate", "--fault", "NONSENSE", "-o", tmp_path / "f")

@@ -1,4 +1,4 @@
-"""For each of the doctor's ids a capture in which it is what is wrong: simulated with a fault, or written by hand."""
+"""For each of the doctor's ids a capture in which it is what is wrong: the lab's scenarios, the others by hand."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from icws_explore.capture import Capture, Frame
-from icws_explore.lab.faults import Delivery, tampered
-from icws_explore.lab.simulator import Network, Script, SimulatorFaults, Uniform, simulate
+from icws_explore.lab.scenarios import SCENARIOS as LAB_SCENARIOS
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import encode_open_args
-from icws_explore.protocol.cdk import App, AppContext
 from icws_explore.protocol.certificate import CertificateIssuer
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope, call_content, ingress_expiry_ns, sign_envelope
-from icws_explore.protocol.errors import DecodeError
-from icws_explore.protocol.gateway_events import Rejected
 from icws_explore.protocol.identity import AnonymousIdentity, DelegatedIdentity, Ed25519Identity, Identity, delegate
-from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake, WebsocketMessage
+from icws_explore.protocol.messages import ClientKey, Handshake
 from icws_explore.protocol.principal import Principal
-from icws_explore.protocol.service_messages import AckMessage, CloseReason, KeepAliveMessage, decode_service
+from icws_explore.protocol.service_messages import AckMessage, CloseReason, KeepAliveMessage
 from support.certified_canister import CANISTER_ID, GATEWAY
 from support.session_captures import START_S, SessionScript
 from support.timing_captures import never_opened, silent, slow_answer
@@ -44,44 +40,7 @@ def script() -> SessionScript:
     return SessionScript()
 
 
-def inner(data: bytes) -> WebsocketMessage | None:
-    try:
-        return CanisterMessage.decode(data).message
-    except DecodeError:
-        return None
-
-
-def is_ack(data: bytes) -> bool:
-    message = inner(data)
-    return (
-        message is not None and message.is_service_message and isinstance(decode_service(message.content), AckMessage)
-    )
-
-
-class Down(SimulatorFaults):
-    """Passes each canister message to ``change(number, data)``, counted from 1 for each session."""
-
-    def __init__(self, change: Callable[[int, bytes], list[bytes]]) -> None:
-        self._change = change
-        self._counts: dict[int, int] = {}
-
-    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
-        if inner(data) is None:
-            return [Delivery(data)]
-        self._counts[session] = number = self._counts.get(session, 0) + 1
-        return [Delivery(each) for each in self._change(number, data)]
-
-
 # The beginning
-
-
-@scenario("NO_HANDSHAKE")
-def no_handshake() -> Capture:
-    class Mute(SimulatorFaults):
-        def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
-            return []
-
-    return simulate(duration="30s", faults=Mute()).raw
 
 
 def opening(
@@ -169,11 +128,6 @@ def agent_v3() -> Capture:
     return opening(lambda who, now_ns: sign_envelope(ws_open(who, now_ns, expiry_ns=300_000), who))
 
 
-@scenario("INGRESS_EXPIRY")
-def slow_clock() -> Capture:
-    return simulate(duration="2m", skew_ms=-301_000.0).raw
-
-
 @scenario("BAD_SIGNATURE")
 def bad_signature() -> Capture:
     def envelope(who: Identity, now_ns: int) -> Envelope:
@@ -192,37 +146,6 @@ def gateway_not_registered() -> Capture:
     return Capture(capture.info, [*capture.frames[:2], Frame(START_S + 2.4, "in", "close", code=1005)])
 
 
-@scenario("ON_OPEN_TRAP")
-def on_open_trap() -> Capture:
-    principals: list[Principal] = []
-
-    def on_open(context: AppContext, client: Principal) -> None:
-        principals.append(client)
-        if client != principals[0]:
-            context.trap("not today")
-        context.send(client, "welcome")
-
-    def on_message(context: AppContext, client: Principal, message: str) -> None:
-        context.send(client, message)
-
-    app = App("choosy", candid.parse_type("text"), on_open=on_open, on_message=on_message)
-    return simulate(app, duration="3m", sessions=2, clients=Talker(), arrivals=lambda n: 30.0 * n).raw
-
-
-class Talker(Script):
-    """Says something every ``every_ms``; values of type text."""
-
-    def __init__(self, every_ms: float = 20_000) -> None:
-        self.every_ms = every_ms
-
-    def opened(self, client: Any) -> None:
-        client.after(self.every_ms, self.talk, client)
-
-    def talk(self, client: Any) -> None:
-        client.send("hello")
-        client.after(self.every_ms, self.talk, client)
-
-
 # Certificates and contents
 
 
@@ -236,50 +159,6 @@ def root_key() -> Capture:
 @scenario("WRONG_CANISTER")
 def wrong_canister() -> Capture:
     return opening(lambda who, now_ns: sign_envelope(ws_open(who, now_ns, canister=OTHER_CANISTER), who))
-
-
-def changed_from(first: int, change: Callable[[CanisterMessage], CanisterMessage]) -> SimulatorFaults:
-    def apply(number: int, data: bytes) -> list[bytes]:
-        return [change(CanisterMessage.decode(data)).encode() if number >= first else data]
-
-    return Down(apply)
-
-
-@scenario("BAD_CERTIFICATE")
-def bad_certificate() -> Capture:
-    def forge(message: CanisterMessage) -> CanisterMessage:
-        at = message.cert.index(b"signature") + 20
-        return replace(message, cert=message.cert[:at] + bytes([message.cert[at] ^ 1]) + message.cert[at + 1 :])
-
-    return simulate("ticker", duration="2m", faults=changed_from(3, forge)).raw
-
-
-@scenario("CERTIFIED_DATA_CLASH")
-def certified_data_clash() -> Capture:
-    kept: list[bytes] = []
-
-    def swap(message: CanisterMessage) -> CanisterMessage:
-        kept.append(message.cert)
-        return replace(message, cert=kept[0]) if len(kept) > 1 else message
-
-    return simulate("ticker", duration="2m", faults=changed_from(2, swap)).raw
-
-
-@scenario("STALE_CERTIFICATE")
-def stale_certificate() -> Capture:
-    class Hold(SimulatorFaults):
-        seen = 0
-
-        def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
-            self.seen += inner(data) is not None
-            return [Delivery(data, 310_000 if self.seen > 3 else 0)]
-
-    return simulate("ticker", duration="10m", faults=Hold()).raw
-
-
-@scenario("BODY_HASH")
-def body_hash() -> Capture:
-    return simulate("ticker", duration="2m", faults=Down(lambda n, data: [tampered(data) if n == 3 else data])).raw
 
 
 @scenario("SDK_REJECTS_VALID")
@@ -309,11 +188,6 @@ def unknown_close_variant() -> Capture:
 # Order
 
 
-@scenario("SEQUENCE_GAP_DOWN")
-def sequence_gap_down() -> Capture:
-    return simulate("ticker", duration="2m", faults=Down(lambda n, data: [] if n == 4 else [data])).raw
-
-
 @scenario("KEEPALIVE_RACE")
 def keepalive_race() -> Capture:
     it = script().opened().client_says(5, "a").canister_says(290, AckMessage(1))
@@ -328,64 +202,13 @@ def lost_up() -> Capture:
     return it.closed(42.1, "out", 4000, "Received close message from canister").capture
 
 
-class Burst(Script):
-    def opened(self, client: Any) -> None:
-        client.after(3_000, self.talk, client)
-
-    def talk(self, client: Any) -> None:
-        for number in range(6):
-            client.send({"text": f"message {number}"})
-        client.after(5_000, self.talk, client)
-
-
-@scenario("REORDERED_RELAY")
-def reordered_relay() -> Capture:
-    network = Network(update_latency_ms=Uniform(200, 1_800), ordered=False)
-    return simulate("echo", duration="2m", network=network, clients=Burst()).raw
-
-
-@scenario("ON_MESSAGE_TRAP")
-def on_message_trap() -> Capture:
-    def on_message(context: AppContext, client: Principal, message: str) -> None:
-        seen.append(message)
-        if len(seen) == 3:
-            context.trap("the third one")
-        context.send(client, message)
-
-    seen: list[str] = []
-    app = App("third", candid.parse_type("text"), on_message=on_message)
-    return simulate(app, duration="3m", clients=Talker()).raw
-
-
 # Acks and keep-alives
-
-
-@scenario("NO_ACKS")
-def no_acks() -> Capture:
-    return simulate("echo", duration="8m", ack_interval_ms=3_600_000, client_ack_interval_ms=300_000).raw
-
-
-@scenario("ACK_INTERVAL_MISMATCH")
-def ack_interval_mismatch() -> Capture:
-    return simulate("echo", duration="10m", ack_interval_ms=200_000, client_ack_interval_ms=90_000).raw
 
 
 @scenario("ACK_DEFAULTS_SKEW")
 def ack_defaults_skew() -> Capture:
     it = script().opened().client_says(5, "a").app_says(7, "b").client_says(60, "c").app_says(62, "d")
     return it.closed(95.02, "out", 4000, "Ack message timeout").capture
-
-
-@scenario("ACKS_WITHHELD")
-def acks_withheld() -> Capture:
-    class Silent(SimulatorFaults):
-        seen = 0
-
-        def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
-            self.seen += is_ack(data)
-            return [] if self.seen > 2 else [Delivery(data)]
-
-    return simulate("echo", duration="20m", faults=Silent()).raw
 
 
 @scenario("ACK_TOO_HIGH")
@@ -415,19 +238,6 @@ def proxy_idle() -> Capture:
 # Several sessions
 
 
-@scenario("POLLER_DEAD")
-def poller_dead() -> Capture:
-    class Reject(SimulatorFaults):
-        def begin(self, world: Any) -> None:
-            self.world, self.after = world, world.timeline.now_ns + 90 * NS_PER_S
-
-        def poll_answer(self, gateway: int, outcome: Any) -> tuple[Any, float]:
-            is_late = self.world.timeline.now_ns > self.after
-            return (Rejected(5, "canister stopped") if is_late else outcome), 0.0
-
-    return simulate(duration="2m", sessions=3, faults=Reject()).raw
-
-
 @scenario("PRINCIPAL_TAKEOVER")
 def principal_takeover() -> Capture:
     first, second = SessionScript(session="1"), SessionScript(session="2")
@@ -439,39 +249,9 @@ def principal_takeover() -> Capture:
     return Capture(first.capture.info, frames)
 
 
-class Upgrade(SimulatorFaults):
-    """The canister is upgraded ``at_s`` after the start."""
-
-    def __init__(self, at_s: float) -> None:
-        self._at_s = at_s
-
-    def begin(self, world: Any) -> None:
-        world.timeline.at(world.timeline.now_ns + round(self._at_s * NS_PER_S), world.replica.upgrade)
+def _simulated(name: str) -> Callable[[], Capture]:
+    return lambda: LAB_SCENARIOS[name].run(1).raw
 
 
-@scenario("UPGRADE_WIPE")
-def upgrade_wipe() -> Capture:
-    return simulate("echo", duration="20m", sessions=3, gateways=2, faults=Upgrade(400)).raw
-
-
-@scenario("STALE_NONCE")
-def stale_nonce() -> Capture:
-    def arrivals(number: int) -> float:
-        return [0.0, 3.0, 450.0][number]
-
-    return simulate("echo", duration="20m", sessions=3, arrivals=arrivals, faults=Upgrade(400)).raw
-
-
-@scenario("SLOW_CLIENT_STALL")
-def slow_client_stall() -> Capture:
-    class Stall(SimulatorFaults):
-        def begin(self, world: Any) -> None:
-            self.world, start_ns = world, world.timeline.now_ns
-            self.span = start_ns + 60 * NS_PER_S, start_ns + 85 * NS_PER_S
-
-        def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
-            now_ns = self.world.timeline.now_ns
-            held = self.span[0] <= now_ns < self.span[1]
-            return [Delivery(data, (self.span[1] - now_ns) / 1e6 if held else 0.0)]
-
-    return simulate("ticker", duration="3m", sessions=3, faults=Stall()).raw
+for _name in LAB_SCENARIOS:
+    scenario(_name)(_simulated(_name))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.capture import Capture
+from icws_explore.lab.scenario_faults import Upgrade
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.messages import ClientKey
 from support.doctor_findings import ids, the_one
-from support.doctor_scenarios import SCENARIOS, Upgrade
+from support.doctor_scenarios import SCENARIOS
 from support.session_captures import SessionScript
 
 
