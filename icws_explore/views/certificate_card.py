@@ -18,7 +18,7 @@ from icws_explore.protocol.steps import Step
 from .facts import Fact
 from .html import View, render, style
 from .proof import Proof, panels_of, proof_for
-from .proof_tree import ProofNode, proof_tree
+from .proof_tree import MAX_FULL, ProofNode, proof_tree
 from .rows import elide, one_line
 from .steps import step_rows
 from .subject import Subject
@@ -132,7 +132,7 @@ def tree_lines(root: ProofNode) -> list[str]:
 def steps_lines(steps: tuple[Step, ...]) -> Iterator[str]:
     """A line or more a step, as the table of steps says it."""
     for row in step_rows(steps):
-        for number, part in enumerate(wrap_cells(row.detail, _TEXT_WIDTH - 20)):
+        for number, part in enumerate(wrap_cells(row.detail[:MAX_FULL], _TEXT_WIDTH - 20)):
             yield f"{row.mark} {row.name:<17} {part}" if number == 0 else f"{'':<20}{part}"
         for name, side in row.sides:
             yield f"{'':<20}{name:<9}{side.short}"

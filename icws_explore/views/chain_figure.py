@@ -29,6 +29,7 @@ _BOX_IN: Final = 4.6  # width
 _LINE_IN: Final = 0.17
 _LINK_IN: Final = 0.5
 _MAX_CHARACTERS: Final = 68
+_MAX_LINE: Final = 1000  # characters of what a peer sent; the figure shows two or three lines of it
 _STYLE: Final[dict[bool | None, dict[str, Any]]] = {
     True: {"color": GOOD, "linewidth": 2.2},
     False: {"color": BAD, "linewidth": 2.2, "linestyle": (0, (1, 1))},
@@ -97,7 +98,7 @@ def _message_lines(proof: Proof) -> tuple[str, ...]:
         number = f"sequence_num {message.message.sequence_num}"
     except DecodeError as error:
         number = f"content does not decode: {error}"
-    return tuple(one_line(line) for line in (f"key {message.key}", digest, number))
+    return tuple(one_line(line[:_MAX_LINE]) for line in (f"key {message.key}", digest, number))
 
 
 def chain_figure(proof: Proof) -> SessionFigure:
@@ -163,7 +164,9 @@ def _link(axes: Axes, station: Station, top: float) -> None:
 
 
 def _step_lines(step: Step) -> list[tuple[str, bool | None]]:
-    parts = _at_most(wrap_cells(f"{mark(step.ok)} {step.step}: {one_line(step.detail)}", 68), 2 if step.ok else 3)
+    parts = _at_most(
+        wrap_cells(f"{mark(step.ok)} {step.step}: {one_line(step.detail[:_MAX_LINE])}", 68), 2 if step.ok else 3
+    )
     return [(part if number == 0 else f"    {part}", step.ok) for number, part in enumerate(parts)]
 
 
@@ -185,7 +188,8 @@ def chain_text(proof: Proof) -> str:
         if station.link:
             lines.append(f"  ↓ {station.link}")
         lines += [
-            f"    {mark(step.ok)} {step.step} {outcome(step.ok)}: {one_line(step.detail)}" for step in station.steps
+            f"    {mark(step.ok)} {step.step} {outcome(step.ok)}: {one_line(step.detail[:_MAX_LINE])}"
+            for step in station.steps
         ]
         lines.append(f"{station.title}: {'; '.join(station.lines)}")
     return "\n".join(lines)

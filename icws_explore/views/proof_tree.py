@@ -23,6 +23,7 @@ Kind = Literal["fork", "label", "leaf", "pruned", "empty", "folded"]
 Path = tuple[bytes, ...]
 
 MAX_ROWS: Final = 40  # leaves that are drawn; the others are folded
+MAX_FULL: Final = 2048  # bytes of a label or a value that are shown when all of it is asked for
 MAX_LABEL: Final = 22  # characters of a label on one line
 
 
@@ -66,7 +67,7 @@ def _node(tree: HashTree, path: Path, wanted: frozenset[Path]) -> ProofNode:
         case Labeled(label, inner):
             here = (*path, label)
             child = _node(inner, here, wanted)
-            full = one_line(label_text(label, path))
+            full = one_line(label_text(label[:MAX_FULL], path)) + ("…" if len(label) > MAX_FULL else "")
             lit = child.lit or here in wanted
             return ProofNode("label", short_label(full), full, tree.digest, lit, [child])
         case Leaf(value):
@@ -101,7 +102,7 @@ def short_label(text: str) -> str:
 
 def leaf_texts(path: Path, value: bytes) -> tuple[str, str]:
     """What the value at ``path`` says, short and in full. Source: interface spec, "The system state tree"."""
-    bytes_in_full = f"0x{value[:2048].hex()}" + ("" if len(value) <= 2048 else f"… ({len(value)} bytes)")
+    bytes_in_full = f"0x{value[:MAX_FULL].hex()}" + ("" if len(value) <= MAX_FULL else f"… ({len(value)} bytes)")
     short = elide(value, 6)
     last = path[-1] if path else b""
     try:
@@ -116,6 +117,6 @@ def leaf_texts(path: Path, value: bytes) -> tuple[str, str]:
     except DecodeError as error:
         return f"{short}, unreadable", f"{bytes_in_full}: {one_line(str(error))}"
     if last in (b"status", b"reject_message", b"error_code"):
-        text = one_line(value[:2048].decode("utf-8", "replace"))
+        text = one_line(value[:MAX_FULL].decode("utf-8", "replace"))
         return short_label(text), text
     return short, bytes_in_full

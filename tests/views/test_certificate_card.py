@@ -107,3 +107,20 @@ class TestVerdict:
     def test_of_mainnet_long_after_fails_at_time(self) -> None:
         late = icws.certificate_card(mainnet()[0], now_ns=1_795_000_000 * 10**9)
         assert repr(late).splitlines()[0] == "✗ certificate: time fails"
+
+
+class TestHostileSizes:
+    def test_a_huge_key_and_a_huge_witness_stay_a_card(self) -> None:
+        recording = simulated()
+        number = frame_of(recording, "app")
+        original = recording[number].canister_message
+        assert original is not None
+        labels = {b"%05d" % n: b"v" for n in range(20_000)}
+        tree = hashtree.encode(build({b"websocket": {**labels, b"x" * 300_000: b"y" * 300_000}}))
+        for witness in (original.tree, tree):
+            message = CanisterMessage("k" * 300_000, b"", original.cert, witness)
+            changed = with_frame(recording, number, replace(recording.raw.frames[number], data=message.encode()))
+            view = icws.certificate_card(changed, number)
+            assert len(view.html) < 2_000_000
+            assert len(icws.plots.chain(changed, number).description) < 20_000
+            assert len(icws.plots.hash_tree(changed, number).description) < 20_000
