@@ -14,7 +14,7 @@ from typing import Final
 from websockets.exceptions import InvalidHeaderFormat, PayloadTooBig, ProtocolError
 from websockets.extensions.base import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate
-from websockets.frames import CONT, Frame, Opcode
+from websockets.frames import Frame, Opcode
 from websockets.headers import parse_extension
 from websockets.streams import StreamReader
 
@@ -102,8 +102,10 @@ class StreamMessages:
             self._add(frame, data)
 
     def _add(self, frame: Frame, data: bytes) -> None:
-        if (frame.opcode is CONT) != (self._op is not None):
-            raise ProtocolError("a continuation without its start" if frame.opcode is CONT else "a message cut short")
+        if (frame.opcode is Opcode.CONT) != (self._op is not None):
+            raise ProtocolError(
+                "a continuation without its start" if frame.opcode is Opcode.CONT else "a message cut short"
+            )
         self._op = self._op or _OPS[frame.opcode]
         self._parts.append(data)
         if frame.fin:
