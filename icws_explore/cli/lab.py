@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import CompletionItem
 
 from icws_explore.lab import Lab
 from icws_explore.lab.apps import APPS
 from icws_explore.lab.command import run_lab
+
+
+def _app_names(_context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """What Tab offers: the examples, then files."""
+    return [CompletionItem(name) for name in APPS if name.startswith(begun)] or [CompletionItem(begun, type="file")]
 
 
 @click.command(
@@ -22,7 +28,12 @@ Real clients want the real clock: shorten the intervals for them, and scale time
 """,
 )
 @click.option(
-    "--app", default="pingpong", show_default=True, metavar="NAME|FILE.py", help=f"{', '.join(APPS)}, or a file."
+    "--app",
+    default="pingpong",
+    show_default=True,
+    metavar="NAME|FILE.py",
+    shell_complete=_app_names,
+    help=f"{', '.join(APPS)}, or a file.",
 )
 @click.option("--ack-interval-ms", type=click.IntRange(1), default=300_000, show_default=True, metavar="N")
 @click.option("--keep-alive-timeout-ms", type=click.IntRange(1), metavar="N", help="Default: twice the latency bound.")

@@ -43,8 +43,12 @@ Each line typed is sent as a message. Ctrl-C closes the session.
 @click.argument("gateway")
 @click.option("--network", metavar="URL", help="Where the root key is asked for; pinned for mainnet.")
 @click.option("--canister", metavar="ID", required=True, help="The canister to talk to.")
-@click.option("--app-type", metavar="FILE.did", help="The canister's .did, or a type as Candid text.")
-@click.option("--identity", metavar="FILE", help="A PEM key or a delegation JSON (default: a fresh key).")
+@click.option(
+    "--app-type", type=click.Path(), metavar="FILE.did", help="The canister's .did, or a type as Candid text."
+)
+@click.option(
+    "--identity", type=click.Path(), metavar="FILE", help="A PEM key or a delegation JSON (default: a fresh key)."
+)
 @click.option("--root-key", metavar="HEX", help="The network's root key (DER) instead of asking for it.")
 @click.option("--ack-interval-ms", type=click.IntRange(1), metavar="N", help="The canister's ack interval.")
 @click.option("--send", "send", metavar="TEXT", multiple=True, help="Send this once open: JSON, or plain words.")

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Never
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
@@ -26,11 +26,12 @@ from icws_explore.protocol.principal import Principal
 
 from .clock import Clock, RealClock
 from .connection import Connection, Observer
-from .http import Network, is_loopback
+from .http import Network, is_loopback, without_password
 from .preflight import find_application_type, require_websocket_canister
 from .session import Session
 from .target import Endpoint, Target, check_gateway_url, resolve_app_type, resolve_identity, session_info
 
+_HOW_TO_OPEN: Final = "write session = await icws.connect(…), or async with icws.connect(…) as session"
 HANDSHAKE_PATIENCE_S: Final = 10.0  # real seconds in which a gateway sends its first frame
 
 
@@ -96,6 +97,12 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
             wait_open=wait_open,
         )
         self._session: Session | None = None
+
+    def __repr__(self) -> str:
+        return f"<connect to {without_password(self._target.gateway_url)}: not open yet, {_HOW_TO_OPEN}>"
+
+    def __getattr__(self, name: str) -> Never:
+        raise AttributeError(f"{name!r} is a session's, and this is none yet: {_HOW_TO_OPEN}", name=name, obj=self)
 
     def __await__(self) -> Generator[Any, None, Session]:
         return self._open().__await__()

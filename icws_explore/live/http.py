@@ -71,6 +71,12 @@ def is_url(url: str, schemes: Sequence[str]) -> bool:
         return False
 
 
+def without_password(url: str) -> str:
+    """``url`` without user:password@, which belongs in no recording and on no screen."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def check_http_url(url: str) -> str:
     """``url`` without a trailing slash. Raises ConnectError unless it is http(s)://host."""
     if not is_url(url, ("http", "https")):

@@ -19,7 +19,7 @@ from icws_explore.protocol.principal import Principal
 
 from .clock import Clock
 from .did_file import read_app_type
-from .http import is_url
+from .http import is_url, without_password
 
 
 class Endpoint(Protocol):
@@ -86,8 +86,8 @@ def session_info(target: Target) -> SessionInfo:
     """What a capture of this session says of itself in its first line."""
     started = datetime.fromtimestamp(target.clock.now_ns() / NS_PER_S, UTC)
     return SessionInfo(
-        gateway_url=target.gateway_url,
-        network_url=target.network_url,
+        gateway_url=without_password(target.gateway_url),
+        network_url=None if target.network_url is None else without_password(target.network_url),
         canister_id=target.canister_id.text,
         root_key=target.root_key,
         client_principal=target.identity.principal.text,

@@ -8,6 +8,7 @@ DelegationChain in @dfinity/identity 2.4.1; what @dfinity/auth-client keeps unde
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from .public_keys import verify_signature
 
 MAX_FILE_SIZE = 1024 * 1024  # bytes; a delegation of Internet Identity has about 3 KB
 
+# What may be a key or a seed phrase in the place of a file's name: 32 bytes in base64 or hex, many words.
+_MAY_BE_SECRET = re.compile(r"[0-9A-Za-z+/=]{43}|(\S+\s+){8}|\n")
 _FORMS = "an identity is a PEM key, Ed25519KeyIdentity's JSON, or a delegation chain's JSON with its session key"
 
 
@@ -88,7 +91,7 @@ def _text(source: str | bytes | Path) -> str:
         fault = getattr(error, "strerror", None) or "that is no file name"
     if fault:
         # The name is shown only if it looks like one: it might be a key that somebody pasted.
-        shown = repr(str(path)) if len(str(path)) < 200 and "\n" not in str(path) else "the identity file"
+        shown = "the identity file" if _MAY_BE_SECRET.search(str(path)) else repr(str(path))
         raise IdentityError(f"{shown} cannot be read: {fault}; give the path of a PEM or JSON file, or its text")
     if len(data) > MAX_FILE_SIZE:
         raise IdentityError(f"{path} has more than {MAX_FILE_SIZE} bytes; is it the right file?")

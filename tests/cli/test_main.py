@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from click.shell_completion import ShellComplete
 
 from icws_explore.cli.main import COMMANDS, run
+from icws_explore.cli.main import icws as icws_group
 
 
 class TestHelp:
@@ -60,6 +62,20 @@ class TestCompletion:
         )  # fmt: skip
         for name in COMMANDS:
             assert f"plain,{name}" in done.stdout
+
+    @pytest.mark.parametrize(
+        ("words", "offered"),
+        [
+            ("icws lab --app ping", "plain,pingpong"),
+            ("icws lab --app ./my", "file,./my"),
+            ("icws open ws://h --identity me", "file,me"),
+            ("icws show ses", "file,ses"),
+        ],
+    )
+    def test_knows_apps_and_files(self, words, offered):
+        completion = ShellComplete(icws_group, {}, "icws", "_ICWS_COMPLETE")
+        *before, begun = words.split()[1:]
+        assert [f"{item.type},{item.value}" for item in completion.get_completions(before, begun)] == [offered]
 
 
 class TestRun:

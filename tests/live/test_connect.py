@@ -206,6 +206,14 @@ class TestIdentities:
             assert first.principal == second.principal
 
 
+class TestMisuse:
+    async def test_what_was_not_awaited_says_how(self, lab):
+        waiting = connect(lab)
+        assert "not open yet, write session = await" in repr(waiting)
+        with pytest.raises(AttributeError, match="'send' is a session's.*await"):
+            await waiting.send({"text": "hello", "timestamp": 0})
+
+
 class TestRecording:
     async def test_an_unwritable_place_ends_the_connection(self, lab, tmp_path):
         def sessions():

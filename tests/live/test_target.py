@@ -1,6 +1,7 @@
 """What `connect` takes, checked and resolved; and what a capture says of it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -75,6 +76,11 @@ class TestSessionInfo:
             ssl=None,
             wait_open=True,
         )
+
+    def test_never_a_password(self):
+        target = replace(self.target(ScaledClock(60)), gateway_url="wss://me:pass@h:1/p?q=1", network_url="http://t@n")
+        info = session_info(target)
+        assert (info.gateway_url, info.network_url) == ("wss://h:1/p?q=1", "http://n")
 
     def test_holds_what_no_frame_tells(self):
         info = session_info(self.target(ScaledClock(60)))

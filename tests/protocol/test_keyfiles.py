@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from base64 import b64encode
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -166,7 +167,16 @@ class TestInternetIdentity:
         assert fault in str(caught.value)
 
 
+PASTED = [ED25519_SECRET.hex(), b64encode(ED25519_SECRET).decode(), "abandon " * 11 + "about"]
+
+
 class TestFiles:
+    @pytest.mark.parametrize("pasted", PASTED)
+    def test_a_key_in_the_place_of_a_name_is_not_repeated(self, pasted: str) -> None:
+        with pytest.raises(IdentityError, match="the identity file cannot be read") as caught:
+            load_identity(pasted)
+        assert pasted[:12] not in str(caught.value)
+
     def test_that_are_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(IdentityError, match=r"nothing.pem' cannot be read: No such file"):
             load_identity(tmp_path / "nothing.pem")
