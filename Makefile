@@ -16,7 +16,7 @@ PEERS_READY = $(PEERS)/node_modules/.package-lock.json
 .PHONY: help setup demo test lab fuzz bench lint lock lowest clean peers
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## a virtual environment in .venv with the locked packages
 
@@ -39,6 +39,9 @@ lint: $(READY) ## ruff (rules and format) and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+scenarios: $(READY) ## what goes wrong in the simulator, and what the doctor says it is
+	$(BIN)/python -m bench.scenarios 3
 
 lock: ## resolve the packages anew into requirements.lock (in an environment that is set up)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --extra dev \
