@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import signal
 import sys
@@ -78,6 +80,9 @@ def icws() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `icws` and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no arrows gets a ? and no traceback
     sys.exit(run(arguments))
 
 
@@ -102,7 +107,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; keep Python from complaining at shutdown.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _mute_stdout()  # the reader (head, less) has seen enough
         return 0
+    except OSError as error:  # a full disk, a folder in a file's place: whatever no command could foresee
+        error_line(f"{error.filename or 'cannot write the output'}: {error.strerror or error}")
+        if error.filename is None:
+            _mute_stdout()
+        return COULD_NOT_RUN
     return outcome if isinstance(outcome, int) else 0
+
+
+def _mute_stdout() -> None:
+    """Keep Python from complaining at shutdown about what it cannot flush."""
+    with contextlib.suppress(ValueError):  # a stdout that is no file, as in a notebook
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

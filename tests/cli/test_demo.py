@@ -28,3 +28,7 @@ class TestDemo:
     def test_a_place_that_cannot_be_written(self, icws, tmp_path):
         (tmp_path / "file").write_text("")
         assert "cannot make the folder" in icws.fails(3, "demo", "--out", tmp_path / "file" / "out")
+
+    def test_a_folder_in_the_place_of_a_picture(self, icws, tmp_path):
+        (tmp_path / "timing.png").mkdir()
+        assert "timing.png: Is a directory" in icws("demo", "--out", tmp_path).err

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.shell_completion import ShellComplete
@@ -51,6 +52,29 @@ class TestErrors:
         )  # fmt: skip
         assert done.stdout.count("\n") == 1
         assert done.stderr == ""
+
+
+class TestOutput:
+    """In a process of its own: whose stdout it is matters."""
+
+    def icws(self, *arguments, out=subprocess.PIPE, **environment):
+        return subprocess.run(
+            [sys.executable, "-m", "icws_explore.cli", *arguments],
+            env=os.environ | environment, stdout=out, stderr=subprocess.PIPE, timeout=60, check=False,
+        )  # fmt: skip
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+    @pytest.mark.parametrize("as_json", [[], ["--json"]])
+    def test_on_a_full_disk_is_one_line(self, recorded, as_json):
+        with Path("/dev/full").open("w") as full:
+            done = self.icws("show", str(recorded), *as_json, out=full)
+        assert (done.returncode, done.stderr.decode().count("\n")) == (3, 1)
+        assert b"No space left" in done.stderr
+
+    def test_where_there_are_no_arrows_is_still_a_table(self, recorded):
+        done = self.icws("show", str(recorded), PYTHONIOENCODING="ascii")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"handshake" in done.stdout
 
 
 class TestCompletion:
