@@ -22,6 +22,8 @@ from .kinds import LOOKS
 _LANES: Final = {"client": 0.0, "gateway": 1.0, "canister": 2.0}
 _MAX_LABELS: Final = 14  # on a page: beyond, they would lie on each other
 _DASHED: Final = (0, (3, 2))
+# Within a lane, what goes up runs above what comes down, so that a question and its answer both show.
+_UP, _DOWN = -0.1, 0.1
 
 
 def lanes(
@@ -56,7 +58,7 @@ def lanes(
         _label(axes, up, down, skew)
     if session.handshake is not None and begin <= session.handshake <= end:
         axes.plot(
-            [session.handshake], [0.0], zorder=4, **marker_style(LOOKS["handshake"].marker, LOOKS["handshake"].light)
+            [session.handshake], [_DOWN], zorder=4, **marker_style(LOOKS["handshake"].marker, LOOKS["handshake"].light)
         )
     if session.ended is not None and begin <= session.ended.at <= end:
         axes.axvline(session.ended.at, color=INK, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
@@ -86,23 +88,25 @@ def _way_up(session: SessionInstants, skew: Skew) -> float:
 def _draw_up(axes: Axes, sent: Sent, way_up: float) -> None:
     look = LOOKS[sent.kind]
     style: dict[str, Any] = {"color": look.light, "linewidth": 1.0, "linestyle": _DASHED, "zorder": 2}
-    axes.plot([sent.at, sent.at + way_up], [0, 2], **style)
-    axes.plot([sent.at], [0], zorder=4, **marker_style(look.marker, look.light))
-    axes.plot([sent.at + way_up], [2], zorder=3.5, **_hollow(look.marker, look.light))
+    axes.plot([sent.at, sent.at + way_up], [_UP, 2 + _UP], **style)
+    axes.plot([sent.at], [_UP], zorder=4, **marker_style(look.marker, look.light))
+    axes.plot([sent.at + way_up], [2 + _UP], zorder=3.5, **_hollow(look.marker, look.light))
 
 
 def _draw_down(axes: Axes, message: Received, skew: Skew) -> None:
     look = LOOKS[message.kind]
     made = message.made + skew.estimate_s
-    axes.plot([made], [2], zorder=4, **marker_style(look.marker, look.light))
-    axes.plot([message.at], [0], zorder=4, **marker_style(look.marker, look.light))
+    axes.plot([made], [2 + _DOWN], zorder=4, **marker_style(look.marker, look.light))
+    axes.plot([message.at], [_DOWN], zorder=4, **marker_style(look.marker, look.light))
     if message.certified is None:
-        axes.plot([made, message.at], [2, 0], color=look.light, linewidth=1.0, linestyle=_DASHED, zorder=2)
+        axes.plot([made, message.at], [2 + _DOWN, _DOWN], color=look.light, linewidth=1.0, linestyle=_DASHED, zorder=2)
         return
     polled = min(max(made, message.certified + skew.estimate_s), max(made, message.at))
-    axes.plot([made, polled], [2, 2], color=look.light, linewidth=2.2, solid_capstyle="butt", zorder=2.5)
-    axes.plot([polled, message.at], [2, 0], color=look.light, linewidth=1.0, zorder=2)
-    axes.plot([(polled + message.at) / 2], [1], zorder=3, **_hollow(look.marker, look.light, 4.5))
+    axes.plot(
+        [made, polled], [2 + _DOWN, 2 + _DOWN], color=look.light, linewidth=2.2, solid_capstyle="butt", zorder=2.5
+    )
+    axes.plot([polled, message.at], [2 + _DOWN, _DOWN], color=look.light, linewidth=1.0, zorder=2)
+    axes.plot([(polled + message.at) / 2], [1 + _DOWN], zorder=3, **_hollow(look.marker, look.light, 4.5))
 
 
 def _hollow(marker: str, color: str, size: float = 6) -> dict[str, Any]:

@@ -27,6 +27,9 @@ class TestAnyCapture:
         assert beyond_the_paper(figure) == []
 
 
+DOWN = 0.1  # of a lane's height: what comes down runs below what goes up
+
+
 class TestLanes:
     def test_are_those_of_the_three_parties(self) -> None:
         assert {"client", "gateway", "canister"} <= set(texts(healthy))
@@ -42,9 +45,14 @@ class TestLanes:
         solid = [
             [float(x) for x in line.get_xdata()]
             for line in draw(healthy, start_s=200, end_s=220).axes[0].lines
-            if [float(y) for y in line.get_ydata()] == [2.0, 0.0]
+            if [float(y) for y in line.get_ydata()] == [2.0 + DOWN, DOWN]
         ]
         assert [[round(x, 3) for x in xs] for xs in solid] == [[211.6, 212.4]]
+
+    def test_a_question_and_its_answer_do_not_hide_each_other(self) -> None:
+        lines = [line for line in draw(healthy).axes[0].lines if line.get_marker() not in (None, "None", "")]
+        client = [line for line in lines if abs(float(line.get_ydata()[0])) <= DOWN]
+        assert {round(float(line.get_ydata()[0]), 2) for line in client} == {-DOWN, DOWN}
 
 
 class TestWindow:
