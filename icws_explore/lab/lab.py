@@ -79,8 +79,6 @@ class Lab:
         faults: Faults | None = None,
     ) -> None:
         """Raises LabError for options that no lab can have."""
-        if not 0 < time_scale < float("inf"):
-            raise LabError(f"time_scale must be a positive number, not {time_scale!r}")
         self.options = LabOptions(
             time_scale=time_scale,
             ack_interval_ms=ack_interval_ms,

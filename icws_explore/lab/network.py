@@ -50,6 +50,26 @@ class LabOptions:
     gateway_port: int = 0
     faults: Faults | None = None
 
+    def __post_init__(self) -> None:
+        """Raises LabError for what no lab can have."""
+        for name in (
+            "ack_interval_ms",
+            "keep_alive_timeout_ms",
+            "latency_bound_ms",
+            "poll_interval_ms",
+            "max_messages",
+        ):
+            if getattr(self, name) < 1:
+                raise LabError(f"{name} must be at least 1, not {getattr(self, name)!r}")
+        for name in ("gateways", "update_latency_ms"):
+            if getattr(self, name) < 0:
+                raise LabError(f"{name} must not be negative, as {getattr(self, name)!r} is")
+        for name in ("replica_port", "gateway_port"):
+            if not 0 <= getattr(self, name) <= 65535:
+                raise LabError(f"{name} must be 0 (a free one) to 65535, not {getattr(self, name)!r}")
+        if not 0 < self.time_scale < float("inf"):
+            raise LabError(f"time_scale must be a positive number, not {self.time_scale!r}")
+
 
 class LabNetwork:
     """Everything that runs. Made, started, used and stopped on one loop."""
