@@ -30,7 +30,7 @@ def certificate_age(capture: Capture, sessions: Sequence[SessionInstants]) -> Se
     low = float(table["age_s"].min()) if len(table) else 0.0
     high = float(table["age_s"].max()) if len(table) else 0.0
     axes.set_yscale("symlog", linthresh=_LINEAR_S, linscale=1.0)
-    axes.set_ylim(-1000 if low < -0.5 else -0.1, max(1000.0, high * 1.5))
+    axes.set_ylim(min(-1000.0, low * 1.5) if low < -0.5 else -0.1, max(1000.0, high * 1.5))
     shown = [tick for tick in _TICKS if axes.get_ylim()[0] <= tick <= axes.get_ylim()[1]]
     axes.set_yticks(shown, [f"{tick:g}" for tick in shown])
     axes.set_yticks([], minor=True)
@@ -46,11 +46,12 @@ def certificate_age(capture: Capture, sessions: Sequence[SessionInstants]) -> Se
             axes.plot(
                 mine["received_s"], mine["age_s"], label=kind, zorder=4, **marker_style(look.marker, look.light, 5.5)
             )
-    typical, worst = float(table["age_s"].median()), float(table["age_s"].max())
-    panel_title(axes, f"median {_short(typical)}, oldest {_short(worst)}")
-    figure.description += (
-        f": median {_short(typical)}, oldest {_short(worst)}, refused beyond {limit:g} s to either side"
-    )
+    typical = float(table["age_s"].median())
+    words = f"median {_short(typical)}, oldest {_short(high)}"
+    if low < -0.5:
+        words += f", newest {_short(low)}"
+    panel_title(axes, words)
+    figure.description += f": {words}, refused beyond {limit:g} s to either side"
     axes.axhline(typical, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1.4)
     legend(axes)
     return figure
@@ -64,7 +65,7 @@ def _future(axes: Axes, limit: float) -> None:
     draw_band(axes, Band(bottom, -limit, "over", ""))
     axes.axhline(-limit, color=SOFT, linewidth=1.2, linestyle=(0, (5, 2)), zorder=1.5)
     axes.annotate(
-        f"−{limit:g} s: from the future, refused", (1.0, -limit), (5, 0), xycoords=("axes fraction", "data"),
+        f"−{limit:g} s: future, refused", (1.0, -limit), (5, 0), xycoords=("axes fraction", "data"),
         textcoords="offset points", fontsize=7.5, color=SOFT, va="center", annotation_clip=False,
     )  # fmt: skip
 
