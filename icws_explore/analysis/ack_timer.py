@@ -53,8 +53,8 @@ class AckTimer:
     @property
     def oldest(self) -> float | None:
         """When the oldest message that waits was sent, in seconds since the origin."""
-        waiting = self._queue.outstanding
-        return self._sent_at[waiting[0]] if waiting else None
+        waiting = self._queue.oldest
+        return None if waiting is None else self._sent_at[waiting]
 
     def sent(self, it: Sent) -> None:
         self.advance(it.at)

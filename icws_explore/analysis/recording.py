@@ -76,7 +76,10 @@ class Recording:
         return summarise(list(self), verdicts)
 
     def timing(self, *, session: str | None = None) -> Timing:
-        """Its timing as tables: messages, acks, keep-alives, opens, certificates, skew; of all sessions or one."""
+        """Its timing as tables: messages, acks, keep-alives, opens, certificates, skew; of all sessions or one.
+
+        Each call decodes every frame anew: for several tables of a long recording keep what it returns.
+        """
         return Timing(self.raw, session=session)
 
     def session(self, session_id: str | None) -> Recording:

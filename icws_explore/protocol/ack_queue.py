@@ -46,6 +46,10 @@ class AckQueue:
         return tuple(item.sequence_num for item in self._queue)
 
     @property
+    def oldest(self) -> int | None:
+        return self._queue[0].sequence_num if self._queue else None
+
+    @property
     def last(self) -> int | None:
         return self._queue[-1].sequence_num if self._queue else None
 

@@ -47,13 +47,16 @@ class TestAdd:
         assert queue.due_ns == at(2 * EXPIRATION_MS + 1)
         assert queue.expire() == (1,)
         assert queue.last is None
+        assert queue.oldest is None
 
 
 class TestAck:
     def test_should_remove_all_items_up_to_and_including_the_acked_item(self) -> None:
         queue = filled(1, 2)
+        assert queue.oldest == 1
         assert queue.ack(1, at(0)) == ()
         assert queue.outstanding == (2,)
+        assert queue.oldest == 2
 
     def test_should_not_do_anything_if_lower_than_the_last_and_not_in_the_queue(self) -> None:
         queue = filled(1, 2)
