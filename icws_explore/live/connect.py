@@ -29,7 +29,15 @@ from .connection import Connection, Observer
 from .http import Network, is_loopback, without_password
 from .preflight import find_application_type, require_websocket_canister
 from .session import Session
-from .target import Endpoint, Target, check_gateway_url, resolve_app_type, resolve_identity, session_info
+from .target import (
+    Endpoint,
+    Target,
+    check_gateway_url,
+    check_root_key,
+    resolve_app_type,
+    resolve_identity,
+    session_info,
+)
 
 _HOW_TO_OPEN: Final = "write session = await icws.connect(…), or async with icws.connect(…) as session"
 HANDSHAKE_PATIENCE_S: Final = 10.0  # real seconds in which a gateway sends its first frame
@@ -80,6 +88,12 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
             gateway = gateway.gateway_url
         if canister is None:
             raise ConnectError("no canister: say which one to talk to, as canister=… (--canister)")
+        if ack_interval_ms is not None and not ack_interval_ms > 0:
+            raise ConnectError(
+                f"an ack interval of {ack_interval_ms} ms cannot be: say the canister's own, more than 0"
+            )
+        if root_key is not None:
+            check_root_key(root_key)
         if network is None and root_key is None:
             raise ConnectError("no network: say where the root key is to be had, as network=… (--network)")
         self._target = Target(
@@ -162,6 +176,7 @@ async def _ask_network(target: Target) -> Target:
 async def open_socket(url: str, ssl: tls.SSLContext | None = None) -> ClientConnection:
     """A WebSocket to ``url``, without pings and whole messages only. Raises ConnectError."""
     tls_options: dict[str, Any] = {"ssl": ssl or True} if url.startswith("wss:") else {}
+    shown = without_password(url)
     try:
         return await open_websocket(
             url,
@@ -173,25 +188,27 @@ async def open_socket(url: str, ssl: tls.SSLContext | None = None) -> ClientConn
         )
     except InvalidStatus as error:
         status = error.response.status_code
-        raise ConnectError(f"{url} answers HTTP {status}, not a WebSocket: check the gateway's URL and path") from error
+        raise ConnectError(
+            f"{shown} answers HTTP {status}, not a WebSocket: check the gateway's URL and path"
+        ) from error
     except (InvalidURI, InvalidHandshake) as error:
-        raise ConnectError(f"{url} is not a WebSocket server: {error}; check the gateway's URL") from error
+        raise ConnectError(f"{shown} is not a WebSocket server: {error}; check the gateway's URL") from error
     except TimeoutError as error:
-        raise ConnectError(f"{url} accepts connections but does not answer: is it a gateway?") from error
+        raise ConnectError(f"{shown} accepts connections but does not answer: is it a gateway?") from error
     except tls.SSLCertVerificationError as error:
         reason = error.verify_message
-        raise ConnectError(f"{url}'s certificate is not trusted ({reason}): check the host, or pass ssl=…") from error
+        raise ConnectError(f"{shown}'s certificate is not trusted ({reason}): check the host, or pass ssl=…") from error
     except (tls.SSLError, ConnectionResetError) as error:
         reason = getattr(error, "reason", None) or _os_reason(error)
         if not url.startswith("wss:"):
-            raise ConnectError(f"{url} drops connections ({reason}): is it a wss:// gateway?") from error
-        raise ConnectError(f"no TLS with {url} ({reason}): is it a ws:// gateway?") from error
+            raise ConnectError(f"{shown} drops connections ({reason}): is it a wss:// gateway?") from error
+        raise ConnectError(f"no TLS with {shown} ({reason}): is it a ws:// gateway?") from error
     except OSError as error:
         raise ConnectError(
-            f"nobody listens at {url} ({_os_reason(error)}): start a gateway or correct the URL"
+            f"nobody listens at {shown} ({_os_reason(error)}): start a gateway or correct the URL"
         ) from error
     except (InvalidProxy, ValueError) as error:  # last, for some of the above are ValueErrors
-        raise ConnectError(f"no way to {url}: {error}; correct the proxy in the environment") from error
+        raise ConnectError(f"no way to {shown}: {error}; correct the proxy in the environment") from error
 
 
 async def _await_open(session: Session, target: Target) -> None:
@@ -201,7 +218,7 @@ async def _await_open(session: Session, target: Target) -> None:
         done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_PATIENCE_S)
         if not done and not session.capture.raw.frames:
             raise ConnectError(
-                f"{target.gateway_url} sent no handshake in {HANDSHAKE_PATIENCE_S:g} s: "
+                f"{without_password(target.gateway_url)} sent no handshake in {HANDSHAKE_PATIENCE_S:g} s: "
                 "it is not an IC WebSocket gateway, or one older than 1.1.0"
             )
         await opening
@@ -217,10 +234,11 @@ async def _await_open(session: Session, target: Target) -> None:
 
 def _why_not_open(session: Session, target: Target, error: SessionClosedError) -> str:
     frames = [frame for frame in session.capture.raw.frames if frame.op != "close"]
+    shown = without_password(target.gateway_url)
     if not frames:
-        return f"{target.gateway_url} closed before its handshake ({error.code}): is it an IC WebSocket gateway?"
+        return f"{shown} closed before its handshake ({error.code}): is it an IC WebSocket gateway?"
     if session.state == "handshake" or len(frames) == 1:
-        return f"{target.gateway_url} is not an IC WebSocket gateway: {error.detail or error}"
+        return f"{shown} is not an IC WebSocket gateway: {error.detail or error}"
     if error.reason == "Open connection timeout":
         return (
             f"canister {target.canister_id} did not open the session within 60 s; the gateway tells no reasons: "

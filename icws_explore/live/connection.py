@@ -70,6 +70,11 @@ class Connection:
                 await self._socket.close()
             self._end()
 
+    async def abandon(self) -> None:
+        """Close socket and file of a session that never began to run."""
+        await self._socket.close()
+        self._end()
+
     def send(self, content: bytes) -> None:
         """Hand an application message (Candid) to the machine. Raises StateError before open."""
         self._act(self.machine.send(content, self._clock.now_ns()))

@@ -29,7 +29,7 @@ def read_app_type(source: str | os.PathLike[str]) -> candid.Type:
         try:
             return app_type_of(text)
         except DidError as error:
-            raise DidError(f"{path}: {error.reason}", error.line, error.column) from error
+            raise DidError(f"{error.reason} (in {path})", error.line, error.column) from error
     return app_type_of(source)
 
 

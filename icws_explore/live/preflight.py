@@ -29,6 +29,8 @@ async def require_websocket_canister(network: Network, canister_id: Principal) -
     An answer that does not settle it (a canister that is busy, a method that traps) is no reason
     to refuse: the session itself will show.
     """
+    if canister_id == Principal.MANAGEMENT:
+        raise ConnectError(f"{canister_id} is the management canister, which takes no part: name your own canister")
     try:
         answer = await network.query(canister_id, "ws_get_messages", encode_poll_args(0))
     except ConnectError as error:

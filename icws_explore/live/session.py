@@ -203,11 +203,18 @@ class Session:
     async def start(self, make: MakeConnection) -> None:
         """Open the socket with ``make`` on the session's loop, and begin to run."""
         self._thread = LIVE.acquire()
+
+        async def opened() -> None:
+            self._connection = await make(self._observe)
+
         try:
-            self._connection = await from_thread(self._thread, make(self._observe))
+            await from_thread(self._thread, opened())
         except BaseException:
+            if self._connection is not None:  # cancelled when the socket was open already
+                await asyncio.shield(asyncio.wrap_future(self._thread.submit(self._connection.abandon())))
             self._release()
             raise
+        assert self._connection is not None  # opened() has returned
         self._running = self._thread.submit(self._run(self._connection))
 
     async def wait_open(self) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from icws_explore.capture import SessionInfo
-from icws_explore.protocol import candid
+from icws_explore.protocol import bls, candid
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.errors import ConnectError, IdentityError
+from icws_explore.protocol.errors import ConnectError, DecodeError, IdentityError
 from icws_explore.protocol.identity import Ed25519Identity, Identity
 from icws_explore.protocol.keyfiles import identity_of, load_identity
 from icws_explore.protocol.principal import Principal
@@ -64,6 +64,14 @@ def check_gateway_url(url: str) -> str:
     if not is_url(url, ("ws", "wss")):
         raise ConnectError(f"{url!r} is not a gateway URL: write ws://127.0.0.1:8080 or wss://gateway.example")
     return url
+
+
+def check_root_key(key: bytes) -> None:
+    """Raise ConnectError unless ``key`` is a network's public key in DER form."""
+    try:
+        bls.key_from_der(key)
+    except DecodeError as error:
+        raise ConnectError(f"not a network's root key (DER, 133 bytes): {error}") from error
 
 
 def resolve_identity(value: Any) -> Identity:

@@ -52,6 +52,15 @@ class TestArguments:
         await fails("no canister: say", lab.gateway_url, network=lab.network_url)
         await fails("no network: say", lab.gateway_url, canister=lab.canister_id)
 
+    async def test_what_no_network_has(self, lab):
+        await fails("not a network's root key", lab.gateway_url, **to(lab, root_key=b"\x00"))
+        await fails("ack interval of -5 ms cannot be", lab, ack_interval_ms=-5)
+        await fails("management canister", lab.gateway_url, **to(lab, canister="aaaaa-aa"))
+
+    async def test_a_password_is_not_repeated(self, lab):
+        error = await fails("nobody listens", f"ws://me:secret@127.0.0.1:{free_port()}", **to(lab))
+        assert "secret" not in str(error)
+
     async def test_a_mistyped_canister(self, lab):
         await fails(
             "checksum", lab.gateway_url, error=PrincipalError, **to(lab, canister="bkyz3-fmaaa-aaaaa-qaaaq-cai")
@@ -60,7 +69,7 @@ class TestArguments:
     async def test_a_broken_did(self, lab, tmp_path):
         broken = tmp_path / "broken.did"
         broken.write_text("service : {\n  ws_message : (record {}, opt nat -> ();\n}")
-        error = await fails("broken.did: ", lab.gateway_url, error=DidError, **to(lab, app_type=broken))
+        error = await fails("broken.did", lab.gateway_url, error=DidError, **to(lab, app_type=broken))
         assert (error.line, error.column is not None) == (2, True)
         await fails("cannot read", lab.gateway_url, error=DidError, **to(lab, app_type="missing.did"))
 
@@ -233,6 +242,17 @@ class TestRecording:
 
 
 class TestCancelling:
+    async def test_at_any_moment_leaves_nothing(self, lab):
+        for step in range(12):
+            opening = asyncio.ensure_future(connect(lab)._open())
+            await asyncio.sleep(step * 0.004)
+            opening.cancel()
+            try:
+                session = await opening
+            except asyncio.CancelledError:
+                continue
+            await session.close()
+
     async def test_while_opening_leaves_nothing(self, lab):
         async def deaf(connection):
             await connection.send(Handshake(Principal.ANONYMOUS).encode())
