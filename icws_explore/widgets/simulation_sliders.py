@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -12,6 +11,8 @@ from icws_explore.lab.simulator import Network, Simulation, simulate
 from icws_explore.views import plots
 from icws_explore.views.figure import SessionFigure
 from icws_explore.views.html import note_view
+
+from .interactive_plot import InteractivePlot
 
 Plot: TypeAlias = Callable[[Simulation], SessionFigure]
 
@@ -52,15 +53,15 @@ class SimulationSliders(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ha
         self.sliders = {name: _slider(name, values[name]) for name in SLIDERS}
         self.chooser = ipywidgets.Dropdown(options=list(PLOTS), value=plot, description="plot")
         self.outcome = ipywidgets.HTML()
-        self.image = ipywidgets.Image(format="png", layout={"max_width": "1000px"})
         self.simulation = self._run()
+        self.picture = InteractivePlot(PLOTS[plot](self.simulation))
         for slider in self.sliders.values():
             slider.observe(self._changed, names="value")
         self.chooser.observe(lambda _: self._show(), names="value")
         rows = list(self.sliders.values())
         columns = ipywidgets.HBox([ipywidgets.VBox(rows[:3]), ipywidgets.VBox(rows[3:])])
-        super().__init__([columns, self.chooser, self.outcome, self.image])
-        self._show()
+        super().__init__([columns, self.chooser, self.outcome, self.picture])
+        self._say()
 
     def _changed(self, _change: Any) -> None:
         self.simulation = self._run()
@@ -82,10 +83,11 @@ class SimulationSliders(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ha
         )
 
     def _show(self) -> None:
+        self._say()
+        self.picture.show(PLOTS[self.chooser.value](self.simulation))
+
+    def _say(self) -> None:
         self.outcome.value = note_view(self.words, "note").html
-        out = io.BytesIO()
-        PLOTS[self.chooser.value](self.simulation).savefig(out, format="png")
-        self.image.value = out.getvalue()
 
     @property
     def words(self) -> str:
@@ -110,7 +112,7 @@ def _slider(name: str, value: float) -> Any:
         step=step,
         description=f"{description}{f' ({unit})' if unit else ''}",
         continuous_update=False,
-        style={"description_width": "11em"},
-        layout={"width": "28em"},
+        style={"description_width": "14em"},
+        layout={"width": "32em"},
         readout_format=".2f" if step < 1 else ".0f",
     )

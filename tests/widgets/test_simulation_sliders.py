@@ -15,10 +15,10 @@ class TestSliders:
 
     def test_moving_one_runs_the_simulation_anew(self) -> None:
         widget = SimulationSliders(duration="70s")
-        before, picture = widget.simulation, bytes(widget.image.value)
+        before, points = widget.simulation, widget.picture.points
         widget.sliders["latency_ms"].value = 900
         assert widget.simulation is not before
-        assert bytes(widget.image.value) != picture
+        assert widget.picture.points != points
         assert widget.simulation.timing().opens["latency_s"][0] > 1.8
 
     def test_an_update_latency_beyond_a_minute_never_opens(self) -> None:
@@ -30,4 +30,8 @@ class TestSliders:
 
     @pytest.mark.parametrize("plot", PLOTS)
     def test_every_plot_can_be_chosen(self, plot: str) -> None:
-        assert bytes(SimulationSliders(plot, duration="70s").image.value).startswith(b"\x89PNG")
+        widget = SimulationSliders(duration="70s")
+        widget.chooser.value = plot
+        expected = PLOTS[plot](widget.simulation).description
+        assert widget.picture.description == SimulationSliders(plot, duration="70s").picture.description == expected
+        assert "<svg" in widget.picture.svg
