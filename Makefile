@@ -78,7 +78,7 @@ $(READY): pyproject.toml requirements.lock
 # The real JavaScript SDK and the agents, for the tests marked `node`. Without npm those are skipped, and say so.
 peers:
 	@if ! command -v npm >/dev/null 2>&1; then \
-	  echo "npm is missing: the tests against the real JavaScript SDK cannot run (install Node.js 20 or later)" >&2; \
+	  echo "npm is missing: the tests against the real JavaScript SDK cannot run (install Node.js 18 or later)" >&2; \
 	  test "$$CI" != true; \
 	elif ! $(MAKE) --no-print-directory $(PEERS_READY); then \
 	  echo "npm ci failed in $(PEERS): the tests against the real JavaScript SDK cannot run" >&2; \

@@ -1,4 +1,4 @@
-// What a browser has and Node 20 lacks, with a WebSocket that reports every frame as it passes.
+// What a browser has and Node lacks, with a WebSocket that reports every frame as it passes.
 
 import WebSocket from "ws";
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE_PEERS = ROOT / "tests" / "node"
-NODE_MAJOR = 20  # the SDK's peers are pinned for this one and later
+NODE_MAJOR = 18  # Debian 12's own; the peers run on it and on later ones
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MACOS_CHROMIUM = (
     Path("/Applications/Chromium.app/Contents/MacOS/Chromium"),

@@ -33,7 +33,7 @@ class Run:
 
 def run_script(script: str, config: Mapping[str, Any], *, timeout_s: float) -> Run:
     """Run it to its end. Raises subprocess.TimeoutExpired after ``timeout_s`` seconds."""
-    command = ["node", script, json.dumps(config)]
+    command = ["node", "--import", "./webcrypto.mjs", script, json.dumps(config)]
     done = subprocess.run(command, cwd=NODE_PEERS, capture_output=True, text=True, timeout=timeout_s, check=False)
     return Run([json.loads(line) for line in done.stdout.splitlines()], done.stderr, done.returncode)
 
