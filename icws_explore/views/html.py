@@ -16,13 +16,12 @@ from markupsafe import Markup
 
 from icws_explore.analysis.decode import DecodedFrame
 from icws_explore.analysis.table import Summary
-from icws_explore.analysis.verify import MessageVerdict
 
 from . import text
 from .facts import Fact, capture_facts, summary_facts
 from .fields import Group, frame_groups
 from .rows import FrameRow, frame_row
-from .steps import StepRow, step_rows, verdict_line
+from .steps import StepRow, Verdict, step_rows, verdict_line
 from .subject import Subject, capture_of
 from .theme import color_variables
 from .window import MAX_FRAMES, frame_window
@@ -90,8 +89,8 @@ def frame_html(decoded: DecodedFrame) -> str:
     return frame_view(decoded).html
 
 
-def verdicts_view(verdicts: Sequence[MessageVerdict]) -> View:
-    """The walk over each message, step by step; what fails stands open."""
+def verdicts_view(verdicts: Sequence[Verdict]) -> View:
+    """The walk over each message or request, step by step; what fails stands open."""
     good = [number for number, verdict in enumerate(verdicts) if verdict.ok]
     hidden = set(good[MAX_VERDICTS:])
     shown = [judged(verdict) for number, verdict in enumerate(verdicts) if number not in hidden]
@@ -101,7 +100,7 @@ def verdicts_view(verdicts: Sequence[MessageVerdict]) -> View:
     return _view(body, text.verdicts_text(verdicts, width=_TEXT_WIDTH))
 
 
-def verdicts_html(verdicts: Sequence[MessageVerdict]) -> str:
+def verdicts_html(verdicts: Sequence[Verdict]) -> str:
     return verdicts_view(verdicts).html
 
 
@@ -131,7 +130,7 @@ def detailed(decoded: DecodedFrame, start: float) -> tuple[FrameRow, list[Group]
     return frame_row(decoded, start), frame_groups(decoded)
 
 
-def judged(verdict: MessageVerdict) -> tuple[MessageVerdict, str, list[StepRow]]:
+def judged(verdict: Verdict) -> tuple[Verdict, str, list[StepRow]]:
     """A verdict, its line and its steps, as the templates take them."""
     return verdict, verdict_line(verdict), step_rows(verdict.steps)
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from icws_explore.analysis.decode import DecodedFrame
     from icws_explore.analysis.doctor import Finding
+    from icws_explore.analysis.edit import Seen
     from icws_explore.analysis.table import Summary
-    from icws_explore.analysis.verify import MessageVerdict
     from icws_explore.lab import Lab
     from icws_explore.live.session import Session
 
     from .html import View
+    from .steps import Verdict
     from .subject import Subject
 
 # Where a class lives, its name, and which of the functions below draws it.
@@ -29,6 +30,9 @@ _DRAWN: Final = (
     ("icws_explore.analysis.decode", "DecodedFrame", "draw_frame"),
     ("icws_explore.analysis.verify", "MessageVerdict", "draw_verdict"),
     ("icws_explore.analysis.verify", "Verdicts", "draw_verdicts"),
+    ("icws_explore.analysis.envelopes", "EnvelopeVerdict", "draw_verdict"),
+    ("icws_explore.analysis.envelopes", "EnvelopeVerdicts", "draw_verdicts"),
+    ("icws_explore.analysis.edit", "Seen", "draw_seen"),
     ("icws_explore.analysis.table", "Summary", "draw_summary"),
     ("icws_explore.analysis.doctor.finding", "Findings", "draw_findings"),
     ("icws_explore.lab.lab", "Lab", "draw_lab"),
@@ -87,16 +91,32 @@ def draw_frame(decoded: DecodedFrame) -> View:
     return frame_view(decoded)
 
 
-def draw_verdict(verdict: MessageVerdict) -> View:
+def draw_verdict(verdict: Verdict) -> View:
     from .html import verdicts_view
 
     return verdicts_view([verdict])
 
 
-def draw_verdicts(verdicts: Sequence[MessageVerdict]) -> View:
+def draw_verdicts(verdicts: Sequence[Verdict]) -> View:
     from .html import verdicts_view
 
     return verdicts_view(verdicts)
+
+
+def draw_seen(seen: Seen) -> View:
+    """What became of a changed frame: the walk over it; in a line where there is nothing to walk over."""
+    from icws_explore.analysis.envelopes import EnvelopeVerdict
+    from icws_explore.analysis.verify import MessageVerdict
+
+    from .html import note_view, verdicts_view
+
+    if not seen.steps:
+        return note_view(str(seen), "note")
+    message, envelope = seen.decoded.canister_message, seen.decoded.envelope
+    if message is not None:
+        return verdicts_view([MessageVerdict(seen.number, message.key, seen.steps)])
+    method = None if envelope is None else envelope.method_name
+    return verdicts_view([EnvelopeVerdict(seen.number, method, seen.steps)])
 
 
 def draw_summary(summary: Summary) -> View:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from icws_explore.analysis import edit
 from icws_explore.analysis.recording import Recording
 from icws_explore.views import notebook
 from support.markup import Markup
@@ -57,6 +58,32 @@ class TestShown:
         verdicts = Recording(hostile()).verify()
         assert "certified_data" in shown(shell, verdicts[0])["text/plain"]
         assert "✗ frame 8" in Markup(shown(shell, verdicts)["text/html"]).text
+
+    def test_a_request_is_judged_by_its_method(self, shell: Any) -> None:
+        verdicts = Recording(healthy()).check_envelopes()
+        assert "method ws_open" in shown(shell, verdicts[0])["text/plain"]
+        assert "method ws_open" in Markup(shown(shell, verdicts)["text/html"]).text
+
+    @pytest.mark.parametrize(
+        ("path", "step", "subject"), [("sequence_num", "body", "key "), ("sender", "sender", "method ")]
+    )
+    def test_an_edit_is_the_walk_that_catches_it(self, shell: Any, path: str, step: str, subject: str) -> None:
+        recording = Recording(healthy())
+        direction = "in" if step == "body" else "out"
+        frame = next(f for f in recording if f.frame.direction == direction and f.kind in ("app", "open_request"))
+        changed = edit.set(frame, path, 7 if step == "body" else b"\x07")
+        seen = edit.see(recording, frame.number, changed)
+        bundle = shown(shell, seen)
+        page = Markup(bundle["text/html"])
+        for text in (page.text, page.twin, bundle["text/plain"]):
+            assert f"✗ frame {frame.number}: {step} fails" in text
+            assert subject in text
+        assert len(bundle["text/plain"].splitlines()) > len(seen.steps)
+
+    def test_an_edit_without_a_proof_is_a_line(self, shell: Any) -> None:
+        recording = Recording(healthy())
+        seen = edit.see(recording, 0, recording[0])
+        assert shown(shell, seen)["text/plain"] == "frame 0 is accepted: no step fails"
 
     def test_a_summary_is_its_facts(self, shell: Any) -> None:
         bundle = shown(shell, Recording(healthy()).summary())
