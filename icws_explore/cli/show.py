@@ -37,6 +37,8 @@ Kinds: handshake open_request message keep_alive open ack close app malformed co
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a frame.")
 def command(file: str, number: int | None, expression: str | None, every_byte: bool, as_json: bool) -> int:
     """List the frames of FILE, or show one in full."""
+    if number is not None and expression:
+        raise click.UsageError("--frame and --where exclude each other: name one frame, or say which to list")
     wanted = compile_filter(expression) if expression else None
     capture = load(file)
     for text in capture.notes:
@@ -71,7 +73,7 @@ def _list(capture: Capture, frames: Iterable[DecodedFrame], as_json: bool) -> in
 
 
 def _show_one(capture: Capture, number: int, every_byte: bool, as_json: bool) -> int:
-    from icws_explore.analysis.annotate import annotate_frame
+    from icws_explore.analysis.annotate import annotate_frame, one_a_range
 
     if number >= len(capture):
         raise IcwsError(f"there is no frame {number}: the capture holds {_range(capture)}")
@@ -79,7 +81,7 @@ def _show_one(capture: Capture, number: int, every_byte: bool, as_json: bool) ->
     decoded = decode_frame(capture[number], number=number, app_type=app_type)
     root = annotate_frame(decoded.frame, app_type=app_type)
     if as_json:
-        fields = [node.to_json() for node in root.walk()]
+        fields = [node.to_json() for node in one_a_range(root)]
         json_line({"frame": number, "kind": decoded.kind, "size": decoded.size, "fields": fields})
     else:
         from icws_explore.views.annotated_text import annotated_frame_lines

@@ -56,6 +56,19 @@ class TestOneFrame:
                 at = leaf["end"]
             assert at == len(frame.data)
 
+    def test_as_json_leaves_can_be_told_by_their_ranges(self, icws, recorded):
+        for number, _ in enumerate(load(recorded).frames):
+            fields = json.loads(icws("show", recorded, "--frame", number, "--json").out)["fields"]
+            spans = [(field["start"], field["end"]) for field in fields if field["start"] < field["end"]]
+            assert len(spans) == len(set(spans))
+            for field in fields:
+                start, end = field["start"], field["end"]
+                inside = [span for span in spans if start <= span[0] and span[1] <= end and span != (start, end)]
+                assert field["leaf"] == (not inside)
+
+    def test_no_filter_goes_with_it(self, icws, recorded):
+        assert "exclude each other" in icws.fails(2, "show", recorded, "--frame", 1, "--where", "size > 0")
+
     def test_that_is_not_there(self, icws, recorded):
         assert "there is no frame 9999: the capture holds 0 to" in icws.fails(3, "show", recorded, "--frame", 9999)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 MAX_SHOWN: Final = 64  # bytes of a value in JSON; the byte range tells where the whole is
@@ -99,6 +99,32 @@ class Node:
             "leaf": self.is_leaf,
         }
         return shown | ({"fault": self.fault, "fault_at": self.fault_offset} if self.fault else {})
+
+
+def one_a_range(root: Node) -> Iterator[Node]:
+    """The tree's nodes in the order of their bytes, of nodes over the very same bytes only one.
+
+    A tag in a map in nothing but itself is one field to a reader of JSON, who can then tell leaves by
+    their ranges alone. The one that has a name of its own speaks for the others, and tells their fault.
+    """
+    stack = [root]
+    while stack:
+        chain = [stack.pop()]
+        while (same := _same_range(chain[-1])) is not None:
+            chain.append(same)
+        named = next((node for node in chain if ":" not in node.path.rpartition(".")[2]), chain[0])
+        faulty = next((node for node in chain if node.fault is not None), named)
+        below = [child for node in chain for child in node.children if not any(child is link for link in chain)]
+        parts = [child for child in below if child.start < child.end or named.start == named.end]
+        yield replace(named, children=parts, fault=faulty.fault, fault_at=faulty.fault_at)
+        stack.extend(sorted(below, key=lambda child: (child.start, child.end), reverse=True))
+
+
+def _same_range(node: Node) -> Node | None:
+    """The child over the same bytes; of nothing, or of a part, there is none."""
+    if node.start == node.end:
+        return None
+    return next((child for child in node.children if (child.start, child.end) == (node.start, node.end)), None)
 
 
 def _plain(value: Any) -> Any:

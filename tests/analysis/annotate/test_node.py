@@ -2,7 +2,7 @@
 
 import json
 
-from icws_explore.analysis.annotate import Node
+from icws_explore.analysis.annotate import Node, one_a_range
 
 
 def tree():
@@ -92,3 +92,19 @@ class TestWalking:
         shown = Node("x", "bytes", 0, 100, b"\x01" * 100, fault="why").to_json()
         assert shown["value"] == "01" * 64 + "…"
         assert shown["fault"] == "why"
+
+
+class TestOneARange:
+    def test_the_named_one_speaks_for_all_and_tells_their_fault(self) -> None:
+        tag = Node("a.1:tag", "byte", 2, 3, 0, fault="no such tag")
+        null = Node("a.2", "null", 3, 3)
+        value = Node("a:value", "record", 2, 3, children=[Node("a.1", "opt null", 2, 3, children=[tag]), null])
+        root = Node("", "frame", 0, 3, children=[Node(":head", "head", 0, 2), value])
+        assert [(n.path, n.start, n.end, n.is_leaf, n.fault) for n in one_a_range(root)] == [
+            ("", 0, 3, False, None), (":head", 0, 2, True, None), ("a.1", 2, 3, True, "no such tag"),
+            ("a.2", 3, 3, True, None),
+        ]  # fmt: skip
+
+    def test_of_nothing_every_node_stays(self) -> None:
+        root = Node("", "record", 0, 0, children=[Node("a", "null", 0, 0), Node("b", "null", 0, 0)])
+        assert [node.path for node in one_a_range(root)] == ["", "a", "b"]
