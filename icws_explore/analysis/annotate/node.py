@@ -117,7 +117,8 @@ def one_a_range(root: Node) -> Iterator[Node]:
         below = [child for node in chain for child in node.children if not any(child is link for link in chain)]
         parts = [child for child in below if child.start < child.end or named.start == named.end]
         yield replace(named, children=parts, fault=faulty.fault, fault_at=faulty.fault_at)
-        stack.extend(sorted(below, key=lambda child: (child.start, child.end), reverse=True))
+        below.sort(key=lambda child: (child.start, child.end))
+        stack.extend(reversed(below))
 
 
 def _same_range(node: Node) -> Node | None:
