@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.transforms import blended_transform_factory
 
 from icws_explore.capture import Capture
@@ -26,6 +27,7 @@ TOP_IN: Final = 0.95
 BOTTOM_IN: Final = 0.62
 BETWEEN_IN: Final = 0.62
 _FILLS: Final[dict[Weight, tuple[str, float, str]]] = {"allowance": (NOTE, 0.10, "//"), "over": (BAD, 0.13, "xx")}
+_HATCH_ALPHA: Final = 0.22
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,9 @@ def draw_band(axes: Axes, band: Band, *, along: Literal["x", "y"] = "y") -> None
         return
     span = axes.axhspan if along == "y" else axes.axvspan
     span(low, high, facecolor=color, alpha=alpha, linewidth=0, zorder=0.5)
-    hatched: dict[str, Any] = {"facecolor": "none", "edgecolor": color, "alpha": 0.22, "hatch": hatch, "linewidth": 0}
-    span(low, high, zorder=0.6, **hatched)
+    # Not as the patch's alpha: that an SVG applies twice, to the hatch and to what it fills, so that none is seen.
+    hatched: dict[str, Any] = {"facecolor": "none", "edgecolor": to_rgba(color, _HATCH_ALPHA)}
+    span(low, high, zorder=0.6, hatch=hatch, linewidth=0, **hatched)
     line = axes.axhline if along == "y" else axes.axvline
     line(low, color=color, linewidth=1.2, linestyle=(0, (5, 2)), zorder=1.5)
     style: dict[str, Any] = {"fontsize": 7.5, "color": color, "zorder": 6, "textcoords": "offset points"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.transforms import blended_transform_factory
 
 from icws_explore.analysis.instants import SessionInstants
@@ -90,8 +91,8 @@ def _draw_arrival(axes: Axes, row: int, window: KeepAlive) -> None:
         return
     right = min(window.arrived_max_s, axes.get_xlim()[1])
     axes.fill_between(
-        [window.arrived_min_s, right], row - 0.12, row + 0.12, facecolor="none", edgecolor=_ANSWER.light, alpha=0.35,
-        hatch="////", linewidth=0, zorder=2,
+        [window.arrived_min_s, right], row - 0.12, row + 0.12, facecolor="none", hatch="////", linewidth=0, zorder=2,
+        edgecolor=to_rgba(_ANSWER.light, 0.35),
     )  # fmt: skip
     style = marker_style(_ANSWER.marker, _ANSWER.light) | {"markerfacecolor": PAPER, "markeredgecolor": _ANSWER.light}
     axes.plot([window.arrived_s], [row], zorder=4.5, **(style | {"markeredgewidth": 1.1}))
@@ -121,8 +122,8 @@ def _legend(axes: Axes) -> None:
     axes.plot([], [], label="ack received", **marker_style(_ACK.marker, _ACK.light))
     axes.plot([], [], label="keep-alive sent", **style)
     axes.plot([], [], label="arrived (inferred)", **hollow)
-    axes.fill_between([], [], [], facecolor="none", edgecolor=_ANSWER.light, alpha=0.6, hatch="////", linewidth=0,
-                      label="its bounds")  # fmt: skip
+    bounds = to_rgba(_ANSWER.light, 0.6)
+    axes.fill_between([], [], [], facecolor="none", edgecolor=bounds, hatch="////", linewidth=0, label="its bounds")
     axes.legend(
         loc="lower right", bbox_to_anchor=(1.55, 1.0), ncols=4, frameon=False, fontsize=8, labelcolor=INK,
         borderaxespad=0.2, handletextpad=0.4, columnspacing=1.4,

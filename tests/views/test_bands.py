@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -28,6 +29,13 @@ class TestBand:
         assert [text for text, _ in words(figure)].count("60 s: too long") == 1
         assert any(patch.get_hatch() for patch in shades(figure))  # it reads in greyscale
         assert beyond_the_paper(figure) == []
+
+    @pytest.mark.parametrize("weight", ["allowance", "over"])
+    def test_is_hatched_as_clearly_in_a_notebook_s_svg(self, weight: Any) -> None:
+        svg = axes_with(Band(60, 80, weight, "60 s")).inline_svg("band")
+        (filled,) = re.findall(r"<path[^>]*url\(#h[^>]*>", svg)
+        assert "opacity" not in filled
+        assert "stroke-opacity: 0.22" in svg
 
     def test_reaches_to_the_edge_and_not_beyond(self) -> None:
         figure = axes_with(Band(60, float("inf"), "allowance", "x"))
