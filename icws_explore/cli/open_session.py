@@ -16,7 +16,7 @@ from icws_explore.live.session import Session
 from icws_explore.protocol.errors import IcwsError, SessionClosedError, StateError
 
 from .console import json_line, note, show, width
-from .options import parse_hex
+from .options import parse_root_key
 from .values import value_from_text
 
 
@@ -49,7 +49,7 @@ Each line typed is sent as a message. Ctrl-C closes the session.
 @click.option(
     "--identity", type=click.Path(), metavar="FILE", help="A PEM key or a delegation JSON (default: a fresh key)."
 )
-@click.option("--root-key", metavar="HEX", help="The network's root key (DER) instead of asking for it.")
+@click.option("--root-key", metavar="HEX|mainnet", help="The network's root key (DER) instead of asking for it.")
 @click.option("--ack-interval-ms", type=click.IntRange(1), metavar="N", help="The canister's ack interval.")
 @click.option("--send", "send", metavar="TEXT", multiple=True, help="Send this once open: JSON, or plain words.")
 @click.option("--duration", type=click.FloatRange(0), metavar="S", help="Close after S seconds.")
@@ -75,7 +75,7 @@ def command(
         canister=canister,
         app_type=app_type,
         identity=identity,
-        root_key=None if root_key is None else parse_hex(root_key, "--root-key"),
+        root_key=None if root_key is None else parse_root_key(root_key),
         ack_interval_ms=ack_interval_ms,
         record=record,
     )

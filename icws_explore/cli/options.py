@@ -6,7 +6,9 @@ import asyncio
 
 import click
 
+from icws_explore.protocol.bls import key_from_der
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
+from icws_explore.protocol.errors import DecodeError
 
 
 def parse_hex(text: str, option: str) -> bytes:
@@ -17,6 +19,18 @@ def parse_hex(text: str, option: str) -> bytes:
         raise click.BadParameter("not hexadecimal", param_hint=option) from error
 
 
+def parse_root_key(text: str) -> bytes:
+    """The root key (DER) in hexadecimal that --root-key gives, or mainnet's. Raises click.BadParameter."""
+    if text == "mainnet":
+        return MAINNET_ROOT_KEY
+    key = parse_hex(text, "--root-key")
+    try:
+        key_from_der(key)
+    except DecodeError as error:
+        raise click.BadParameter(error.reason, param_hint="--root-key") from error
+    return key
+
+
 def known_root_key(text: str | None, network: str | None) -> bytes | None:
     """The root key (DER) that ``--root-key HEX|mainnet`` or ``--network URL`` names; None: neither is given.
 
@@ -24,10 +38,8 @@ def known_root_key(text: str | None, network: str | None) -> bytes | None:
     """
     if text and network:
         raise click.UsageError("--root-key and --network exclude each other: name one key")
-    if text == "mainnet":
-        return MAINNET_ROOT_KEY
     if text is not None:
-        return parse_hex(text, "--root-key")
+        return parse_root_key(text)
     if network is None:
         return None
     from icws_explore.live.http import Network

@@ -14,7 +14,7 @@ from icws_explore.capture import Frame
 from icws_explore.live.tap import LOOPBACK, Tap
 
 from .console import json_line, note, show, width
-from .options import parse_hex
+from .options import parse_root_key
 
 MAX_WAITING: Final = 10_000  # frames that a slow terminal may be behind
 
@@ -37,7 +37,7 @@ gateway at the second address to record what it never forwards. Ctrl-C ends it.
 @click.option("--network", metavar="URL", help="Note this network's root key, and stand in front of it as well.")
 @click.option("--network-listen", default=LOOPBACK, show_default=True, metavar="HOST:PORT")
 @click.option("--all-queries", is_flag=True, help="Record the polls that went well, too (ten a second).")
-@click.option("--root-key", metavar="HEX", help="The network's root key (DER), for the capture.")
+@click.option("--root-key", metavar="HEX|mainnet", help="The network's root key (DER), for the capture.")
 @click.option("--canister", metavar="ID", help="The canister, for the capture (default: as the sessions say).")
 @click.option("--app-type", metavar="FILE.did", help="The canister's .did, or a type as Candid text.")
 @click.option("--ack-interval-ms", type=click.IntRange(1), metavar="N", help="As the dapp configures it.")
@@ -63,7 +63,7 @@ def command(
         network_listen=network_listen,
         record=record,
         canister=canister,
-        root_key=None if root_key is None else parse_hex(root_key, "--root-key"),
+        root_key=None if root_key is None else parse_root_key(root_key),
         app_type=app_type,
         ack_interval_ms=ack_interval_ms,
         keep=False,

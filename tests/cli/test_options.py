@@ -21,8 +21,15 @@ class TestHex:
 class TestKnownRootKey:
     def test_by_name_and_as_hex(self):
         assert known_root_key("mainnet", None) == MAINNET_ROOT_KEY
-        assert known_root_key("0xa1", None) == b"\xa1"
+        assert known_root_key("0x" + MAINNET_ROOT_KEY.hex(), None) == MAINNET_ROOT_KEY
         assert known_root_key(None, None) is None
+
+    @pytest.mark.parametrize(
+        ("key", "said"), [(b"\xa1", "1 bytes instead of the 133"), (MAINNET_ROOT_KEY[37:], "without its DER prefix")]
+    )
+    def test_what_is_no_key_is_a_usage_error(self, key, said):
+        with pytest.raises(click.BadParameter, match=said):
+            known_root_key(key.hex(), None)
 
     def test_both_are_refused(self):
         with pytest.raises(click.UsageError, match="exclude each other"):
