@@ -84,7 +84,7 @@ def verify_frames(
         expected = FIRST_SEQUENCE_NUM if facts.expected is None and facts.client_key else facts.expected
         steps = check_message(
             decoded.canister_message,
-            canister_id=facts.canister_id or Principal.MANAGEMENT,
+            canister_id=facts.canister_id,
             root_key=root_key,
             now_ns=round(decoded.frame.t * NS_PER_S),
             max_age_s=MAX_CERTIFICATE_AGE_S,

@@ -56,6 +56,8 @@ def command(
         note(text)
     canister_id = None if canister is None else Principal.from_text(canister)
     messages = list(verify_capture(capture, root_key=key, canister_id=canister_id))
+    if any(not verdict.ok and verdict.failure is None for verdict in messages):
+        note("the capture does not say whose it is, so certified_data is not judged: name the canister (--canister ID)")
     requests = list(check_envelopes(capture, root_key=key, canister_id=canister_id)) if envelopes else []
     if as_json:
         sent = {"envelopes": [_request_json(verdict) for verdict in requests]} if envelopes else {}

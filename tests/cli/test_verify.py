@@ -101,6 +101,17 @@ class TestNothingToJudgeBy:
         path = save(Capture(capture.info, capture.frames[:1]), tmp_path / "k.icws")
         assert "nothing to verify" in icws.fails(3, "verify", path)
 
+    def test_no_canister_is_said_and_the_other_steps_are_judged(self, icws, recorded, tmp_path):
+        capture = load(recorded)
+        received = [frame for frame in capture.frames if frame.direction == "in"]
+        path = save(Capture(dataclasses.replace(capture.info, canister_id=None), received), tmp_path / "c.icws")
+        assert icws("verify", path, "--json").code == 1
+        steps = json.loads(icws.out)["messages"][0]["steps"]
+        assert {step["step"]: step["ok"] for step in steps}["certified_data"] is None
+        assert {step["step"]: step["ok"] for step in steps}["body"] is True
+        assert "--canister" in icws.err
+        assert icws("verify", path, "--canister", capture.info.canister_id).code == 0
+
     def test_bad_options(self, icws, recorded):
         icws.fails(2, "verify", recorded, "--root-key", "xyz")
         icws.fails(2, "verify", recorded, "--root-key", "mainnet", "--network", "http://127.0.0.1:1")
