@@ -130,6 +130,8 @@ def proof_for(
         return proof_of_certificate(subject, canister_id=canister_id, root_key=key, now_ns=now_ns)
     if number is None:
         raise TypeError("say which frame of the recording: its number")
+    if canister_id is not None or now_ns is not None:
+        raise TypeError("canister_id and now_ns are for a certificate's bytes: a recording says both itself")
     return proof_of_frame(subject, number, root_key=root_key)
 
 

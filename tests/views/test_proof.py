@@ -86,3 +86,8 @@ class TestFor:
         assert proof_for(simulated(), number) == proof_of_frame(simulated(), number)
         with pytest.raises(TypeError, match="which frame"):
             proof_for(simulated())
+
+    def test_a_recordings_canister_and_time_are_its_own(self) -> None:
+        number = frame_of(simulated(), "app")
+        with pytest.raises(TypeError, match="recording says both"):
+            proof_for(simulated(), number, now_ns=1)
