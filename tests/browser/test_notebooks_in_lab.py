@@ -1,4 +1,4 @@
-"""Notebooks 02 to 04 in a real JupyterLab and a real browser: they run, pointing marks, no message acts."""
+"""Notebooks 02 to 06 in a real JupyterLab and browser: they run, pointing marks, sliders act, no message does."""
 
 from __future__ import annotations
 
@@ -32,6 +32,15 @@ cards = icws.certificate_card(echo, at), icws.envelope_card(echo, at - 1)
 display(icws.inspect(echo, at), echo[at], echo, echo.verify(), *cards)
 display(icws.plots.anatomy(echo, at), icws.plots.chain(echo, at))
 display(HTML("<img src=x onerror='window.icwsControl = true'>"))
+"""
+
+# A session on the lab under the widget that follows it.
+LIVE_CELL = """
+import icws_explore as icws
+from icws_explore.widgets.live_timing import live_timing
+lab = icws.Lab(app="pingpong", time_scale=60, ack_interval_ms=100_000).start()
+session = await icws.connect(lab)
+live_timing(session)
 """
 
 RUN_ALL = """async () => {
@@ -121,6 +130,33 @@ def check_marking(page: Page, pane: Locator, name: str) -> None:
     expect(label).not_to_have_css("background-color", CLEAR, timeout=HOVER_MS)
 
 
+def write_notebook(lab: JupyterLab, name: str, *sources: str) -> None:
+    """A notebook of code cells beside the lessons."""
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.folder / "notebooks" / name)
+
+
+def check_sliders(page: Page) -> None:
+    """Their names are not cut; moving one runs the session again; the arrows say what the plot's markers are."""
+    cell = page.locator(".jp-OutputArea-output:has(.widget-hslider)").first
+    cut = cell.locator(".widget-hslider .widget-label").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)"
+    )
+    assert cut == []
+    expect(cell).to_contain_text("Ack message timeout")
+    clock = cell.locator(".noUi-handle").last
+    clock.focus()
+    page.keyboard.press("End")  # 400 s ahead
+    expect(cell).to_contain_text("never opened", timeout=HOVER_MS)
+    cell.locator("select").select_option(label="timeline")
+    plot = cell.locator(".icws[tabindex]")
+    expect(plot.locator("svg")).to_have_attribute("aria-label", re.compile("^Session timeline"), timeout=HOVER_MS)
+    plot.focus()
+    page.keyboard.press("ArrowRight")
+    expect(plot.get_by_role("status")).to_contain_text(re.compile(r"at \d+\.\d\d s"))
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.timeout(180)
@@ -141,12 +177,25 @@ class TestInJupyterLab:
             expect(card.locator(".icws-lit details[open] > code").first).to_contain_text("hash 0x")
         assert page.title() != "a message ran"
 
+    @pytest.mark.parametrize("name", ["05_sequences.ipynb", "06_acks_and_keepalive.ipynb"])
+    def test_of_time_runs_and_draws(self, page: Page, lab: JupyterLab, name: str) -> None:
+        assert failures(run(page, lab, name)) == []
+        expect(page.locator(".jp-OutputArea-output .icws-view svg").first).to_be_visible()
+        if name.startswith("06"):
+            check_sliders(page)
+
+    def test_a_live_session_is_followed(self, page: Page, lab: JupyterLab) -> None:
+        write_notebook(lab, "live.ipynb", LIVE_CELL)
+        assert failures(run(page, lab, "live.ipynb")) == []
+        countdowns = page.locator(".jp-OutputArea-output .widget-html-content").first
+        expect(countdowns).to_contain_text("ack time-out", timeout=RUN_MS)
+        picture, words = page.locator("img.widget-image").first, countdowns.inner_text()
+        drawn = picture.get_attribute("src")
+        expect(countdowns).not_to_have_text(words, timeout=HOVER_MS)
+        expect(picture).not_to_have_attribute("src", drawn or "", timeout=HOVER_MS)
+
     def test_no_script_of_a_message_runs(self, page: Page, lab: JupyterLab) -> None:
-        path = lab.folder / "notebooks" / "hostile.ipynb"
-        imports = "import icws_explore as icws\nfrom icws_explore import edit"
-        cells = [nbformat.v4.new_code_cell(imports), nbformat.v4.new_code_cell(HOSTILE_CELL.strip())]
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+        write_notebook(lab, "hostile.ipynb", "import icws_explore as icws\nfrom icws_explore import edit", HOSTILE_CELL)
         assert failures(run(page, lab, "hostile.ipynb")) == []
         # The same markup, not escaped, does run here: the flag below would be set if a view let it through.
         page.wait_for_function("window.icwsControl === true", timeout=HOVER_MS)
