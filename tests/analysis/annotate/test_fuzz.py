@@ -25,6 +25,7 @@ from icws_explore.analysis.verify import verify_frames
 from icws_explore.capture import Capture, Frame, SessionInfo
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import IcwsError
+from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.views.annotated_text import annotated_text
 from support.annotated import APP_TYPE, CANISTER, assert_tiles, vector_frames
 from support.hostile_frames import LARGEST, hostile_frames
@@ -73,7 +74,33 @@ def seconds(work: Callable[[Frame], None], frame: Frame) -> float:
 
 
 def changed(dice: random.Random, frame: Frame) -> Frame:
-    data = bytearray(frame.data)
+    """Half of the frames are changed as they are, which mostly ends the outermost layer; half further in."""
+    data = broken_inside(dice, frame) if dice.random() < 0.5 else broken(dice, frame.data)
+    direction = frame.direction if dice.random() < 0.9 else dice.choice(("in", "out"))
+    return dataclasses.replace(frame, data=data, direction=direction)
+
+
+def broken_inside(dice: random.Random, frame: Frame) -> bytes:
+    """``frame`` with one of its inner layers broken, and everything around it whole."""
+    decoded = decode_frame(frame)
+    message, envelope = decoded.canister_message, decoded.envelope
+    if message is not None:
+        if dice.random() < 0.25:
+            inner = message.message
+            content = dataclasses.replace(inner, content=broken(dice, inner.content)).encode()
+            return dataclasses.replace(message, content=content).encode()
+        parts = [message.content, message.cert, message.tree]
+        at = dice.randrange(3)
+        parts[at] = broken(dice, parts[at])
+        return CanisterMessage(message.key, *parts).encode()
+    if envelope is not None:
+        call = envelope.content | {"arg": broken(dice, envelope.content["arg"])}
+        return dataclasses.replace(envelope, content=call).encode_frame()
+    return broken(dice, frame.data)
+
+
+def broken(dice: random.Random, golden: bytes) -> bytes:
+    data = bytearray(golden)
     for _ in range(dice.choice((1, 1, 1, 2, 5))):
         at = dice.randrange(len(data) + 1)
         match dice.randrange(7):
@@ -96,8 +123,7 @@ def changed(dice: random.Random, frame: Frame) -> Frame:
                 data[at:at] = other[start : start + dice.randrange(200)]
             case _:
                 del data[at : at + dice.randrange(1, 30)]
-    direction = frame.direction if dice.random() < 0.9 else dice.choice(("in", "out"))
-    return dataclasses.replace(frame, data=bytes(data), direction=direction)
+    return bytes(data)
 
 
 def inputs(batch: int) -> Iterator[Frame]:
@@ -151,6 +177,12 @@ class TestSpecials:
         root = annotate_frame(frame)
         assert_tiles(root, len(frame.data))
         assert len(annotated_text(root, frame.data)) < 1_000_000
+
+
+def test_the_inner_layers_are_reached() -> None:
+    """A good part of the inputs decodes as far as the layers whose readers are on trial."""
+    decoded = [decode_frame(frame, app_type=APP_TYPE) for frame in islice(inputs(0), 500)]
+    assert sum(each.canister_message is not None or each.envelope is not None for each in decoded) > 200
 
 
 def test_there_are_enough() -> None:
