@@ -55,8 +55,11 @@ def keepalive_late(session: SessionFacts) -> Iterator[Evidence]:
         f"The keep-alive for the AckMessage of frame {window.ack.number} left {seconds(after)} after it (frame "
         f"{answer.number}); the canister had closed {seconds(window.limit_s)} after the ack."
     )
-    if after < window.limit_s:
-        told += f" It had {seconds(window.limit_s - after)} left, and the way to the canister took longer than that."
+    left = window.limit_s - window.held_s - after
+    if window.held_s > 1:
+        told += f" The AckMessage itself had been {seconds(window.held_s)} longer on its way than the quickest message."
+    if left > 0:
+        told += f" It had {seconds(left)} left, and the way to the canister took longer than that."
     yield Evidence((window.ack.number, answer.number, window.close.number, *session.end_frames), told)
 
 
@@ -76,15 +79,17 @@ def lost_answer(session: SessionFacts) -> Iterator[Evidence]:
 class _Window:
     """An ack, the keep-alives behind it, and the close; ``limit_s`` is the canister's, by its own clock."""
 
-    def __init__(self, ack: DecodedFrame, close: DecodedFrame, answers: list[DecodedFrame]) -> None:
+    def __init__(self, ack: DecodedFrame, close: DecodedFrame, answers: list[DecodedFrame], held_s: float) -> None:
         self.ack = ack
         self.close = close
         self.answers = answers
+        self.held_s = held_s
+        """How much longer (s) the ack took to the client than the session's quickest message."""
 
     @property
     def is_prompt(self) -> bool:
-        """The answer left in the first half of the time: no latency makes that late."""
-        return bool(self.answers) and self.answers[0].frame.t - self.ack.frame.t < self.limit_s / 2
+        """The answer left in the first half of the time since the ack was made: no latency makes that late."""
+        return bool(self.answers) and self.held_s + self.answers[0].frame.t - self.ack.frame.t < self.limit_s / 2
 
     @property
     def limit_s(self) -> float:
@@ -104,4 +109,10 @@ def _window(session: SessionFacts) -> _Window | None:
         return None
     ack = before[-1]
     answers = [d for d in session.sent if d.kind == "keep_alive" and d.number > ack.number]
-    return _Window(ack, closing, answers)
+    return _Window(ack, closing, answers, _held_s(session, ack))
+
+
+def _held_s(session: SessionFacts, ack: DecodedFrame) -> float:
+    """The ack's way down beyond that of the quickest message (s), so that a skew of the clocks cancels out."""
+    ways = {d.number: d.frame.t - d.message.timestamp_ns / NS_PER_S for d in session.received if d.message is not None}
+    return ways[ack.number] - min(ways.values()) if ack.number in ways else 0.0

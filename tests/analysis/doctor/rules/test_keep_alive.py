@@ -31,3 +31,13 @@ class TestKeepAliveTimeout:
         script = SessionScript().opened().client_says(5, "a").acked(290, answered_after=None).client_says(300, "b")
         script.canister_closes(350, CloseReason.KEEP_ALIVE_TIMEOUT)
         assert "though 1 application messages" in the_one(script).explanation
+
+    def test_an_ack_that_came_late_is_no_lost_answer(self):
+        """The canister counts from when it made the ack: a gateway that held it 61 s left no time to answer."""
+        from icws_explore.lab.scenario_faults import Downward
+        from icws_explore.lab.simulator import simulate
+
+        held = Downward(lambda _number, delivery: [delivery], late_ms=lambda number: 61_000 if number > 3 else 0)
+        findings = simulate("ticker", duration="8m", seed=7, faults=held).doctor()
+        assert [finding.id for finding in findings if finding.severity != "info"] == ["KEEPALIVE_LATE"]
+        assert "61.0 s longer on its way" in findings[0].explanation
