@@ -71,13 +71,25 @@ class TransitionTable(Generic[S, T]):
         return frozenset(action for row in self.rows for action in row.actions)
 
     def diagram(self) -> str:
-        """The table as a Mermaid state diagram, one arrow a row. Text is the same for the same table."""
+        """The table as a Mermaid state diagram: what changes the state on one arrow for each pair of states, what
+        does not inside of the state; a line a row, with guard and close code. The actions are the table's.
+
+        Of several arrows between the same states Mermaid lays the words on each other, and of those that
+        lead back to their own state it draws one only. Text is the same for the same table.
+        """
         lines = ["stateDiagram-v2"]
         if self.rows:
             lines.append(f"    [*] --> {self.rows[0].state.name}")
+        inside: dict[str, list[str]] = {}
+        arrows: dict[tuple[str, str], list[str]] = {}
         for row in self.rows:
             guard = f" [{row.guard}]" if row.guard else ""
-            effects = [*row.actions, *([str(row.close)] if row.close else [])]
-            effect = f" / {', '.join(effects)}" if effects else ""
-            lines.append(f"    {row.state.name} --> {row.to.name}: {row.trigger.value}{guard}{effect}")
+            code = "" if row.close is None or row.close.code is None else str(row.close.code)
+            words = f"{row.trigger.value}{guard}{'' if row.close is None else f' / close({code})'}"
+            if row.state is row.to:
+                inside.setdefault(row.state.name, [row.state.name]).append(words)
+            else:
+                arrows.setdefault((row.state.name, row.to.name), []).append(words)
+        lines += [f"    {state}: {words}" for state, all_words in inside.items() for words in all_words]
+        lines += [f"    {state} --> {to}: {'<br/>'.join(words)}" for (state, to), words in arrows.items()]
         return "\n".join(lines) + "\n"

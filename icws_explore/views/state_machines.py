@@ -28,7 +28,7 @@ Client, gateway and canister each follow a table: in this state, when this happe
 go there, do that, close the connection like so. The live client, the lab and the simulator run by these \
 tables, and this page is drawn from them (`python -m icws_explore.views.state_machines`), so it cannot say \
 anything else than what runs. Rows of one state and trigger are tried in their order; what has no row means \
-nothing in that state.
+nothing in that state. In a diagram what leaves the state as it is stands inside of it; what is done is in the table.
 """
 
 

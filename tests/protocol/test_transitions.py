@@ -51,9 +51,10 @@ class TestTheTableAsData:
         assert TABLE.diagram().splitlines() == [
             "stateDiagram-v2",
             "    [*] --> OFF",
-            "    OFF --> ON: press [has_power] / click, shine",
-            "    OFF --> OFF: press / click",
-            "    ON --> OFF: press / close(4000, 'dark')",
+            "    OFF: OFF",
+            "    OFF: press",
+            "    OFF --> ON: press [has_power]",
+            "    ON --> OFF: press / close(4000)",
         ]
 
     def test_a_close_without_a_code_shows_none(self) -> None:
