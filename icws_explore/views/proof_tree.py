@@ -24,6 +24,7 @@ Path = tuple[bytes, ...]
 
 MAX_ROWS: Final = 40  # leaves that are drawn; the others are folded
 MAX_FULL: Final = 2048  # bytes of a label or a value that are shown when all of it is asked for
+WORD: Final = range(3, 17)  # bytes of a value that is shown as text where it can be: no number, no hash
 MAX_LABEL: Final = 22  # characters of a label on one line
 
 
@@ -119,4 +120,6 @@ def leaf_texts(path: Path, value: bytes) -> tuple[str, str]:
     if last in (b"status", b"reject_message", b"error_code"):
         text = one_line(value[:MAX_FULL].decode("utf-8", "replace"))
         return short_label(text), text
+    if len(value) in WORD and value.isascii() and (word := value.decode("ascii")).isprintable():
+        return f"'{word}'", f"'{word}' ({bytes_in_full})"
     return short, bytes_in_full

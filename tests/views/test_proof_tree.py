@@ -38,6 +38,11 @@ class TestNodes:
     def test_a_time_reads_as_one(self) -> None:
         assert any(text.startswith("20") and text.endswith("Z") for text in texts(proof_tree(TREE), "leaf"))
 
+    def test_a_word_is_shown_as_one(self) -> None:
+        assert leaf_texts((b"fruit", b"apple"), b"red") == ("'red'", "'red' (0x726564)")
+        for value in (b"1", b"a\nb", b"\x80abc", b"A" * 32):
+            assert leaf_texts((b"x",), value)[0].startswith("0x")
+
     @given(st.lists(st.binary(max_size=8), max_size=4), st.binary(max_size=80))
     def test_any_value_anywhere_is_said_in_printable_words(self, path: list[bytes], value: bytes) -> None:
         for wanted in (path, [*path, b"time"], [*path, b"public_key"], [b"canister_ranges", *path], [b"status"]):
