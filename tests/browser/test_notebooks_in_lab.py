@@ -30,6 +30,7 @@ types = icws.candid.parse_type(echo.info.app_type)
 echo.raw.frames[at] = edit.set(echo[at], "content.content.text", evil, app_type=types)
 cards = icws.certificate_card(echo, at), icws.envelope_card(echo, at - 1)
 display(icws.inspect(echo, at), echo[at], echo, echo.verify(), *cards)
+display(edit.see(echo, at, echo[at]), echo.check_envelopes())
 display(icws.plots.anatomy(echo, at), icws.plots.chain(echo, at))
 display(HTML("<img src=x onerror='window.icwsControl = true'>"))
 """
@@ -199,7 +200,7 @@ class TestInJupyterLab:
         assert failures(run(page, lab, "hostile.ipynb")) == []
         # The same markup, not escaped, does run here: the flag below would be set if a view let it through.
         page.wait_for_function("window.icwsControl === true", timeout=HOVER_MS)
-        expect(page.locator(".jp-OutputArea-output .icws-view")).to_have_count(8)
+        expect(page.locator(".jp-OutputArea-output .icws-view")).to_have_count(10)
         expect(page.locator(".icws-hex").first).to_contain_text("<script>window.icwsRan = true</script>")
         page.locator(".icws-view details").evaluate_all("all => all.forEach(e => { e.open = true; })")
         check_marking(page, page.locator(".icws-hex").first, "sequence_num")
