@@ -9,7 +9,7 @@ import click
 
 from icws_explore.analysis.envelopes import EnvelopeVerdict, check_envelopes
 from icws_explore.analysis.verify import MessageVerdict, verify_capture
-from icws_explore.capture import Capture, load
+from icws_explore.capture import load
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
@@ -63,9 +63,11 @@ def command(
         sent = {"envelopes": [_request_json(verdict) for verdict in requests]} if envelopes else {}
         json_line({"messages": [_message_json(verdict) for verdict in messages], **sent})
     else:
-        _print(capture, messages, requests, every_step)
+        _print(messages, requests, every_step)
+    if not messages and not requests:
+        raise IcwsError(f"nothing to verify: the capture holds {len(capture)} frames, none of them a canister message")
     valid = all(verdict.ok for verdict in messages) and all(verdict.ok for verdict in requests)
-    return 0 if (messages or requests) and valid else 1
+    return 0 if valid else 1
 
 
 def _message_json(verdict: MessageVerdict) -> dict[str, Any]:
@@ -80,11 +82,9 @@ def _steps_json(steps: Iterable[Step]) -> list[dict[str, Any]]:
     return [{"step": step.step, "ok": step.ok, "detail": step.detail} for step in steps]
 
 
-def _print(capture: Capture, messages: list[MessageVerdict], requests: list[EnvelopeVerdict], every_step: bool) -> None:
+def _print(messages: list[MessageVerdict], requests: list[EnvelopeVerdict], every_step: bool) -> None:
     from icws_explore.views.text import steps_lines, verdicts_lines
 
-    if not messages and not requests:
-        raise IcwsError(f"nothing to verify: the capture holds {len(capture)} frames, none of them a canister message")
     for verdicts, what in (
         (messages, "canister messages are authentic"),
         (requests, "requests are as a replica wants"),

@@ -98,8 +98,8 @@ def pane_tree(root: Node, data: bytes) -> PaneNode:
 def _pane_node(node: Node, number: int, depth: int) -> PaneNode:
     return PaneNode(
         number=number,
-        name=one_line(node.name or "frame"),
-        type=one_line(node.type),
+        name=one_line(node.name or node.type),
+        type=one_line(node.type) if node.name else "",
         value=_value_text(node.value),
         meaning=one_line(node.meaning),
         fault=one_line(node.fault or ""),
@@ -116,6 +116,8 @@ def _is_proof(node: Node) -> bool:
 def _value_text(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     text = elide(value) if isinstance(value, bytes) else one_line(str(value))
     return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
 

@@ -100,6 +100,8 @@ class TestNothingToJudgeBy:
         capture = load(recorded)
         path = save(Capture(capture.info, capture.frames[:1]), tmp_path / "k.icws")
         assert "nothing to verify" in icws.fails(3, "verify", path)
+        assert "nothing to verify" in icws.fails(3, "verify", path, "--json")
+        assert json.loads(icws.out) == {"messages": []}
 
     def test_no_canister_is_said_and_the_other_steps_are_judged(self, icws, recorded, tmp_path):
         capture = load(recorded)
