@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -25,6 +27,11 @@ from support import machine
 _recursion_limit = sys.getrecursionlimit()
 importlib.import_module("py_ecc")
 sys.setrecursionlimit(_recursion_limit)
+
+# A CI that starts its job in the background has Ctrl-C ignored, which every process started here would
+# inherit; the tests of the commands send it to them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 VECTORS = Path(__file__).parent / "vectors"
 NEEDS: dict[str, Callable[[], str | None]] = {"node": machine.node_lacks, "browser": machine.browser_lacks}
