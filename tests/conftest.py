@@ -1,6 +1,6 @@
 """What every test shares: the golden vectors, and a visible reason where the machine lacks something.
 
-A marker (`node`, `browser`) says what a test needs. Where it is missing the test is skipped with the
+A marker (`node`, `browser`, `openssl`) says what a test needs. Where it is missing the test is skipped with the
 reason; with CI=true it fails, so that nothing is skipped there unnoticed.
 """
 
@@ -34,7 +34,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_threa
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 VECTORS = Path(__file__).parent / "vectors"
-NEEDS: dict[str, Callable[[], str | None]] = {"node": machine.node_lacks, "browser": machine.browser_lacks}
+NEEDS: dict[str, Callable[[], str | None]] = {
+    "node": machine.node_lacks,
+    "browser": machine.browser_lacks,
+    "openssl": machine.openssl_lacks,
+}
 
 # A shared machine stalls now and then: a slow example is no failure. CI repeats itself.
 hypothesis.settings.register_profile("default", deadline=None)

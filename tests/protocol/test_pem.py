@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -81,7 +80,7 @@ class TestSecp256k1:
 
 
 class TestOpenssl:
-    @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on the PATH")
+    @pytest.mark.openssl
     @pytest.mark.parametrize(
         ("arguments", "algorithm"),
         [

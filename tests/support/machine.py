@@ -47,6 +47,11 @@ def chromium() -> str | None:
     return found or next((str(path) for path in MACOS_CHROMIUM if path.exists()), None)
 
 
+def openssl_lacks() -> str | None:
+    """Why openssl's own keys cannot be tried here, or None."""
+    return None if shutil.which("openssl") else "no openssl on the PATH: install openssl"
+
+
 def browser_lacks() -> str | None:
     """Why a browser test cannot run here, or None."""
     if chromium() is None:
