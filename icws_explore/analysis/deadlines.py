@@ -2,7 +2,7 @@
 
 Rules (ic-websocket-js 0.5.0 ic-websocket.ts and ack-messages.ts; CDK 0.4.1 timers.rs):
 
-- open: the canister's OpenMessage within 60 s of the gateway's handshake;
+- open: the canister's OpenMessage within 60 s of the client's ws_open;
 - ack: one timer of the ack interval + 30 s, started by the first ws_message that waits for an ack,
   started anew by every AckMessage;
 - keep_alive: the canister wants a KeepAliveMessage within 60 s of its AckMessage.
@@ -82,7 +82,7 @@ def deadlines(frames: Iterable[DecodedFrame], ack_interval_ms: int | None) -> li
     for decoded in frames:
         at = decoded.frame.t
         match decoded.kind:
-            case "handshake":
+            case "open_request":
                 start("open", decoded, at)
             case "open":
                 stop(["open"], decoded, answered=True)

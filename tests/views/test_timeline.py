@@ -93,7 +93,7 @@ class TestTimeOuts:
 
     def test_so_is_what_was_used_of_it(self) -> None:
         written = texts(healthy())
-        assert "open after 2.3 s of 60 s" in written
+        assert "open after 2.2 s of 60 s" in written
         assert "ack after 300.5 s of 330 s" in written
         assert "sent after 0.9 s of 60 s" in written
 
