@@ -1,19 +1,24 @@
-"""Where a lab can be made to misbehave on purpose: the gateway asks this at every relay.
+"""Where a network can be made to misbehave on purpose: every hop asks here, and so do the clocks and the canister.
 
-The base class is the honest gateway. `RelayFaults` drops, delays, doubles or alters frames, with the
-seed's dice, so that one seed gives one run.
+One vocabulary for both stages, the lab on real sockets and the simulator. What is to be passed on is a
+list of `Delivery`: an empty one drops it, two double it. The base class is honest. `RelayFaults` drops,
+delays, doubles or alters frames, with the seed's dice, so that one seed gives one run.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
+from icws_explore.protocol.cdk import App
 from icws_explore.protocol.errors import DecodeError, LabError
+from icws_explore.protocol.gateway_events import PollOutcome
 from icws_explore.protocol.messages import CanisterMessage
 
 Direction = Literal["up", "down"]
+FaultyClock = Literal["client", "canister"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +29,70 @@ class Delivery:
     delay_ms: float = 0.0
 
 
+class Stage(Protocol):
+    """What is behind a fault: it can plan what happens from outside, and act on the parts.
+
+    Sessions are numbered from 0 in the order of connecting, over all gateways.
+    """
+
+    @property
+    def now_ns(self) -> int:
+        """True time, ns since the epoch."""
+
+    def at(self, seconds: float, action: Callable[[], object]) -> None:
+        """Do ``action()`` that many seconds after the start."""
+
+    def upgrade_canister(self, app: App | None = None) -> None:
+        """Replace the code by another app's or its own; the CDK's state is lost."""
+
+    def stop_canister(self) -> None:
+        """It takes no calls and no queries any more."""
+
+    def send(self, session: int, data: bytes) -> None:
+        """Send a binary frame to a client, as if its gateway did."""
+
+    def drop(self, session: int, code: int | None = 1006) -> None:
+        """End a connection from the gateway's side: None with a close frame without a code, 1006 without a frame."""
+
+
 class Faults:
-    """The honest gateway: everything is passed on as it is, once, at once."""
+    """Honest. Override what is to go wrong; sessions and gateways are numbered from 0, times are ns since the epoch."""
+
+    def begin(self, stage: Stage) -> None:
+        """Before anything happens: plan with ``stage.at`` what is to happen from outside, or keep it to act later."""
 
     def relay(self, direction: Direction, data: bytes) -> list[Delivery]:
-        """What becomes of a frame: "up" from a client (an envelope's bytes), "down" from a canister."""
+        """What a gateway makes of a frame: "up" from a client (an envelope's bytes), "down" from a canister."""
         del direction
         return [Delivery(data)]
+
+    def client_frame(self, session: int, data: bytes) -> list[Delivery]:
+        """A binary frame on its way from client to gateway."""
+        del session
+        return [Delivery(data)]
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        """A binary frame on its way from gateway to client, the handshake included."""
+        del session
+        return [Delivery(data)]
+
+    def call(self, session: int, envelope: bytes) -> list[Delivery]:
+        """A relayed call on its way from gateway to replica."""
+        del session
+        return [Delivery(envelope)]
+
+    def poll_answer(self, gateway: int, outcome: PollOutcome) -> tuple[PollOutcome, float]:
+        """The answer to a poll, and by how many ms it is late. Where it is overridden, idle polls are simulated too."""
+        del gateway
+        return outcome, 0.0
+
+    def clock_error_ns(self, clock: FaultyClock, number: int, now_ns: int) -> int:
+        """By how much a clock is wrong at the true time ``now_ns``, beside a client's skew.
+
+        The replica's clock is the canister's.
+        """
+        del clock, number, now_ns
+        return 0
 
 
 @dataclass(slots=True)

@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from icws_explore.lab.faults import tampered
+from icws_explore.lab.scenario_faults import Downward, Muted, Stall, StoppedPolls, Upgrade, is_ack
+from icws_explore.lab.simulator import Network, Script, Simulation, Uniform, simulate
 from icws_explore.protocol import candid
 from icws_explore.protocol.cdk import App, AppContext
 from icws_explore.protocol.errors import LabError
@@ -18,12 +21,8 @@ from icws_explore.protocol.gateway_events import PollOutcome, Rejected
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
 
-from .faults import tampered
-from .scenario_faults import Downward, Muted, Stall, StoppedPolls, Upgrade, is_ack
-from .simulator import Network, Script, Simulation, Uniform, simulate
-
 if TYPE_CHECKING:
-    from .simulator.client import SimClient
+    from icws_explore.lab.simulator.client import SimClient
 
 
 @dataclass(frozen=True, slots=True)

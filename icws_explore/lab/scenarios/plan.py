@@ -1,0 +1,66 @@
+"""What a scenario consists of, said once for both of its stages: the simulator, and the lab over real sockets.
+
+A plan holds what goes wrong (faults of gateways, network, canister and clocks, and clients that are
+not as the SDK is) and what is normal around it. Times are seconds of protocol time from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from icws_explore.lab.faults import Faults
+from icws_explore.lab.keys import LabKeys
+from icws_explore.lab.simulator.network import Network
+from icws_explore.lab.simulator.scripts import Script
+from icws_explore.protocol.cdk import App, Flavour
+from icws_explore.protocol.client import ClientMachine
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS
+from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.principal import Principal
+
+MakeIdentity = Callable[[LabKeys, int], Identity]  # of the run's keys and the start, ns since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPlan:
+    """One client: connects ``at_s``, does what ``script`` says, leaves ``leaves_s`` (None: at the end of the plan).
+
+    ``machine`` makes its state machine and takes what `ClientMachine` takes: a subclass is a client
+    that is not as the SDK is. ``identity`` makes who it is (None: a key of its own). It believes in
+    ``ack_interval_ms``, ``root_key`` (DER) and ``canister_id``; None is what is so. Its clock is
+    ``skew_ms`` ahead. ``gateway`` is the number of the one it uses, from 0.
+    """
+
+    at_s: float = 0.0
+    script: Script = field(default_factory=Script)
+    identity: MakeIdentity | None = None
+    machine: Callable[..., ClientMachine] = ClientMachine
+    gateway: int = 0
+    ack_interval_ms: int | None = None
+    root_key: bytes | None = None
+    canister_id: Principal | None = None
+    skew_ms: float = 0.0
+    leaves_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What happens in ``duration_s``. Made anew for every run, for faults remember what they have seen.
+
+    ``network`` counts as far as its stage has it: over real sockets that is ``update_latency_ms`` (its
+    mean), ``poll_interval_ms`` and ``ordered``. ``recorded`` are fields of the recording's SessionInfo that
+    say something else than what is so: what a developer would have told the tap.
+    """
+
+    app: App | str
+    duration_s: float
+    clients: tuple[ClientPlan, ...] = (ClientPlan(),)
+    faults: Faults = field(default_factory=Faults)
+    network: Network = field(default_factory=Network)
+    gateways: int = 1
+    ack_interval_ms: int = ACK_INTERVAL_MS
+    keep_alive_timeout_ms: int = KEEP_ALIVE_TIMEOUT_MS
+    flavour: Flavour | None = None
+    recorded: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,42 @@
+"""The scenarios by name; each module of this package registers its own when it is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from icws_explore.protocol.errors import LabError
+
+from .plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """``name`` is the catalogue's id, ``about`` what is made to go wrong, ``plan()`` how."""
+
+    name: str
+    about: str
+    plan: Callable[[], Plan]
+
+
+SCENARIOS: Final[dict[str, Scenario]] = {}
+
+
+def register(name: str, about: str) -> Callable[[Callable[[], Plan]], Callable[[], Plan]]:
+    """Decorates a function that makes a scenario's plan."""
+
+    def enter(plan: Callable[[], Plan]) -> Callable[[], Plan]:
+        if name in SCENARIOS:
+            raise ValueError(f"there is a scenario {name} already")
+        SCENARIOS[name] = Scenario(name, about, plan)
+        return plan
+
+    return enter
+
+
+def scenario(name: str) -> Scenario:
+    """The scenario of that name. Raises LabError that lists them."""
+    if name not in SCENARIOS:
+        raise LabError(f"there is no fault {name!r}; there are {', '.join(sorted(SCENARIOS))}")
+    return SCENARIOS[name]
