@@ -9,12 +9,12 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.transforms import blended_transform_factory
 
-from icws_explore.analysis.deadlines import KEEP_ALIVE_LIMIT_S, OPEN_LIMIT_S, DeadlineName, ack_limit_s, deadlines
 from icws_explore.analysis.decode import DecodedFrame, Kind, decode_frames
+from icws_explore.analysis.instants import SessionInstants, instants
 from icws_explore.capture import Capture
 from icws_explore.protocol.constants import NS_PER_S
 
-from .deadline_bars import draw_bars
+from .deadline_bars import BarName, bars_of, draw_bars
 from .figure import (
     INK,
     LANE,
@@ -59,12 +59,17 @@ class Row:
 
 
 def timeline(
-    capture: Capture, *, frames: Sequence[DecodedFrame] | None = None, session: str | None = None
+    capture: Capture,
+    *,
+    frames: Sequence[DecodedFrame] | None = None,
+    session: str | None = None,
+    timing: SessionInstants | None = None,
 ) -> SessionFigure:
     """Lanes of client, gateway and canister, and under them the open, ack and keep-alive time-outs.
 
-    Times are seconds since the first frame, on the capture's clock. ``frames`` are the capture's,
-    where they are decoded already; ``session`` picks one of a multi-session capture, else the first.
+    Times are seconds since the session's first frame, on the capture's clock. ``frames`` are the
+    capture's, where they are decoded already; ``session`` picks one of a multi-session capture, else
+    the first. ``timing`` are that session's instants, where they are known; the axis goes to their ``last``.
     """
     mine = one_session(list(decode_frames(capture)) if frames is None else frames, session)
     if not mine:
@@ -73,8 +78,9 @@ def timeline(
         nothing(figure)
         return figure
     start = mine[0].frame.t
-    duration = max(d.frame.t for d in mine) - start
-    timers = deadlines(mine, capture.info.ack_interval_ms)
+    known = instants(capture, mine).sessions[mine[0].frame.session] if timing is None else timing
+    first = known.first or 0.0
+    timers = bars_of(known)
     names = list(dict.fromkeys(timer.name for timer in timers))
     lanes = [(lane, _kinds_of(mine, lane)) for lane in LANES]
     lanes = [(lane, kinds) for lane, kinds in lanes if kinds]
@@ -87,7 +93,7 @@ def timeline(
     width = WIDTH_IN - _LEFT_IN - _RIGHT_IN
     axes = figure.add_axes((_LEFT_IN / WIDTH_IN, _BOTTOM_IN / full, width / WIDTH_IN, total / full))
     axes.set_ylim(total, 0)
-    span = max(duration, 1.0)
+    span = max(known.last - first, 1.0)
     axes.set_xlim(-0.02 * span, 1.04 * span)
     _paper(axes, capture)
     title(figure, "Session timeline", capture, 0.02)
@@ -97,23 +103,19 @@ def timeline(
     for lane, kinds in lanes:
         y = _draw_lane(axes, y, _LANE_TITLES[lane], kinds, start)
     if names:
-        limits = {
-            "open": OPEN_LIMIT_S,
-            "ack": ack_limit_s(capture.info.ack_interval_ms),
-            "keep_alive": KEEP_ALIVE_LIMIT_S,
-        }
         _heading(axes, y, "time-outs")
         y += _HEAD_IN
         for name in names:
             low = y + _bar_height(name)
-            _row_label(axes, (y + low) / 2, f"{name}  {limits[name]:g} s", name)
-            draw_bars(axes, [t for t in timers if t.name == name], start=start, top=y, bottom=low)
+            bars = [bar for bar in timers if bar.name == name]
+            _row_label(axes, (y + low) / 2, f"{name}  {bars[0].limit_s:g} s", name)
+            draw_bars(axes, bars, start=first, top=y, bottom=low)
             y = low
     _closing_line(axes, mine, start)
     return figure
 
 
-def _bar_height(name: DeadlineName) -> float:
+def _bar_height(name: BarName) -> float:
     """Acks need two sub-rows: each run of the timer begins before the last one was due."""
     return 2 * _ROW_IN * 0.85 if name == "ack" else _ROW_IN
 
