@@ -14,6 +14,7 @@ from typing import Final
 
 from icws_explore.capture.info import Crypto
 from icws_explore.lab.admission import EnvelopeCheck
+from icws_explore.lab.identities import identity_of_kind
 from icws_explore.lab.keys import LabKeys
 from icws_explore.lab.subnet import Subnet
 from icws_explore.protocol import hashtree
@@ -50,7 +51,11 @@ class Cryptography(ABC):
 
     @abstractmethod
     def identity(self, name: str) -> Identity:
-        """The identity of a client or a gateway."""
+        """The identity of a gateway."""
+
+    @abstractmethod
+    def client(self, name: str, kind: str, now_ns: int) -> Identity:
+        """The identity of a client, of a kind of `lab.identities`; log-ins begin at ``now_ns``. Raises LabError."""
 
     @abstractmethod
     def subnet(self) -> Subnet:
@@ -70,12 +75,15 @@ class Cryptography(ABC):
 
 
 class RealCryptography(Cryptography):
-    """Ed25519 and BLS12-381, as live."""
+    """Signatures of every kind, as live."""
 
     name: Crypto = "real"
 
     def identity(self, name: str) -> Identity:
         return self.keys.identity(name)
+
+    def client(self, name: str, kind: str, now_ns: int) -> Identity:
+        return identity_of_kind(kind, self.keys, name, now_ns=now_ns, delegated=self.delegated)
 
     def subnet(self) -> Subnet:
         return Subnet(self.keys, delegated=self.delegated)
@@ -92,6 +100,12 @@ class StandInCryptography(Cryptography):
 
     def identity(self, name: str) -> Identity:
         return StandInIdentity(self.keys.secret(name))
+
+    def client(self, name: str, kind: str, now_ns: int) -> Identity:
+        del now_ns
+        if kind != "ed25519":
+            raise LabError(f'identities of the kind {kind!r} need crypto="real": the stand-in has one kind of key')
+        return self.identity(name)
 
     def subnet(self) -> Subnet:
         return Subnet(self.keys, delegated=self.delegated, make_key=StandInKey)

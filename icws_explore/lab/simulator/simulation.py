@@ -88,6 +88,7 @@ def simulate(
     skew_ms: DelayLike | Sequence[float] | Callable[[int], float] = 0.0,
     arrivals: str | float | timedelta | Callable[[int], float] = ARRIVALS,
     canister_age: str | float | timedelta | None = None,
+    identities: str | Sequence[str] = "ed25519",
     start: datetime = START,
     close_at_end: bool = True,
     delegated: bool = True,
@@ -109,7 +110,8 @@ def simulate(
     think, milliseconds or a distribution). The first connects at once, the others at random within
     ``arrivals``; or it is a function from the session's number (from 0) to seconds. ``skew_ms`` is how
     far ahead clients' clocks are: the same for all, one for each, a function of the number, or a
-    distribution. Sessions take turns at the ``gateways``.
+    distribution. Sessions take turns at the ``gateways``, and at the kinds of ``identities``: "ed25519",
+    "secp256k1", "p256", "passkey", "delegation", "internet-identity".
 
     ``ack_interval_ms``, ``keep_alive_timeout_ms``, ``max_messages``, ``enforce_minimum`` and ``flavour``
     configure the canister as in `Lab`; ``client_ack_interval_ms`` is what clients believe (None: the
@@ -126,7 +128,7 @@ def simulate(
     """
     network = network or Network()
     until_ns = duration_ns(duration)
-    _check_counts(sessions=sessions, gateways=gateways)
+    _check_counts(sessions=sessions, gateways=gateways, identities=len(identities))
     loaded = load(app)
     if start.tzinfo is None:
         raise LabError("start needs a time zone: datetime(…, tzinfo=UTC)")
@@ -160,8 +162,9 @@ def simulate(
     script = script_for(loaded.name, clients, think_ms)
     starts = _starts(world, sessions, arrivals, until_ns)
     skews = _skews(world, sessions, skew_ms)
+    kinds = (identities,) if isinstance(identities, str) else tuple(identities)
     for number in range(sessions):
-        identity = world.cryptography.identity(f"client {number}")
+        identity = world.cryptography.client(f"client {number}", kinds[number % len(kinds)], start_ns)
         setup = ClientSetup(identity, config, script, start_ns + starts[number], skews[number])
         world.add_client(setup, number % gateways)
     world.faults.begin(world)

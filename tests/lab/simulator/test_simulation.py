@@ -10,12 +10,14 @@ import pytest
 
 import icws_explore as icws
 from icws_explore.capture.file import load, save
+from icws_explore.lab.identities import KINDS
 from icws_explore.lab.simulator import LogNormal, Network, Script, Simulation, Uniform, simulate
 from icws_explore.protocol.candid import parse_type, type_text
 from icws_explore.protocol.cdk import App, AppContext
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import IcwsError, LabError
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.public_keys import KeyKind, parse_public_key
 
 LIVELY = Network(
     client_latency_ms=LogNormal(30),
@@ -91,6 +93,27 @@ class TestCapture:
         simulation = simulate(duration="1m", close_at_end=False)
         assert simulation.counts.ended == {"open": 1}
         assert not any(f.op == "close" for f in simulation.raw.frames)
+
+
+class TestIdentities:
+    def test_of_every_kind_open_and_verify(self):
+        """The replica checks each request's signature, so a session that opens had a good one."""
+        simulation = simulate("echo", duration="6m", sessions=len(KINDS), identities=KINDS)
+        assert simulation.counts.opened == len(KINDS)
+        assert all(verdict.ok for verdict in simulation.verify())
+        assert all(verdict.ok for verdict in simulation.check_envelopes())
+        keys = [parse_public_key(d.envelope.sender_pubkey).kind for d in simulation if d.kind == "open_request"]
+        assert set(keys) == set(KeyKind)
+
+    def test_are_ed25519_unless_told_otherwise(self):
+        assert simulate(duration="10s").raw == simulate(duration="10s", identities=["ed25519"]).raw
+
+    @pytest.mark.parametrize(
+        "wrong", [{"identities": "rsa"}, {"identities": []}, {"identities": "delegation", "crypto": "stand-in"}]
+    )
+    def test_that_cannot_be_are_refused(self, wrong):
+        with pytest.raises(LabError, match="identit"):
+            simulate(duration="10s", **wrong)
 
 
 class TestStandIn:

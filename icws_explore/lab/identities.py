@@ -1,0 +1,89 @@
+"""Who a lab's or a simulation's clients are: an identity of every kind that dapps' users have.
+
+Source: interface specification, "Signatures" and "Canister signatures".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Final, Literal, get_args
+
+from icws_explore.protocol import cbor, hashtree
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.delegation import Delegation, SignedDelegation
+from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.hashtree import to_cbor
+from icws_explore.protocol.identity import DelegatedIdentity, Ed25519Identity, Identity, Secp256k1Identity, delegate_to
+from icws_explore.protocol.principal import Principal
+
+from .browser_keys import P256Identity, PasskeyIdentity
+from .keys import LAST_CANISTER, LabKeys, canister_principal
+from .state_tree import CANISTER
+from .subnet import Subnet
+
+IdentityKind = Literal["ed25519", "secp256k1", "p256", "passkey", "delegation", "internet-identity"]
+KINDS: Final[tuple[IdentityKind, ...]] = get_args(IdentityKind)
+
+LOG_IN_NS: Final = 30 * 86_400 * NS_PER_S  # the longest that Internet Identity lets anybody stay logged in
+_PLAIN: Final[dict[str, Callable[[bytes], Identity]]] = {
+    "ed25519": Ed25519Identity.from_secret,
+    "secp256k1": Secp256k1Identity.from_secret,
+    "p256": P256Identity,
+    "passkey": PasskeyIdentity,
+}
+_CANISTER_KEY_OID: Final = bytes.fromhex("300c060a2b0601040183b8430102")  # the algorithm, in its sequence
+
+
+class InternetIdentity:
+    """A canister of the lab's subnet that signs for its users, as Internet Identity does; it needs no secret key.
+
+    It runs no code: only its certified data and the certificates of these exist. Its id is the last of
+    the subnet's range.
+    """
+
+    def __init__(self, keys: LabKeys, *, delegated: bool = True) -> None:
+        """``keys`` and ``delegated`` as the lab or simulation has them, so that its root key is the same."""
+        self.canister_id = canister_principal(LAST_CANISTER)
+        self._subnet = Subnet(keys, delegated=delegated)
+
+    def public_key_der(self, seed: bytes) -> bytes:
+        """The key of the user whose seed (up to 32 bytes) that is."""
+        bits = bytes([0, len(self.canister_id.raw)]) + self.canister_id.raw + seed
+        body = _CANISTER_KEY_OID + bytes([0x03, len(bits)]) + bits
+        return bytes([0x30, len(body)]) + body
+
+    def sign(self, seed: bytes, message: bytes, *, now_ns: int) -> bytes:
+        """The canister's signature over ``message`` for that user, certified at ``now_ns``."""
+        witness = hashtree.build({b"sig": {sha256(seed).digest(): {sha256(message).digest(): b""}}})
+        self._subnet.state.put_canister(self.canister_id, {b"certified_data": witness.digest})
+        path = (CANISTER, self.canister_id.raw, b"certified_data")
+        certificate = self._subnet.certify([path], "classic", now_ns)
+        return cbor.dumps({"certificate": certificate, "tree": to_cbor(witness)}, tagged=True)
+
+    def log_in(self, seed: bytes, session: Identity, *, now_ns: int) -> DelegatedIdentity:
+        """``session``, speaking for the user for 30 days from ``now_ns``."""
+        delegation = Delegation(session.public_key_der, now_ns + LOG_IN_NS)
+        link = SignedDelegation(delegation, self.sign(seed, delegation.signed_bytes, now_ns=now_ns))
+        return DelegatedIdentity(session, self.public_key_der(seed), [link])
+
+
+def identity_of_kind(
+    kind: str, keys: LabKeys, name: str, *, now_ns: int, delegated: bool = True, target: Principal | None = None
+) -> Identity:
+    """The identity of ``name`` (the same for the same keys) of one of the `KINDS`. Raises LabError for another.
+
+    "delegation" is a session key that speaks for an Ed25519 key, for the canister ``target`` alone if
+    that is given; "internet-identity" one that speaks for a user of the lab's own Internet Identity,
+    with the P-256 session key that browsers make. Both began at ``now_ns``; ``delegated`` as the lab has it.
+    """
+    if kind == "delegation":
+        root, session = keys.identity(name), keys.identity(f"{name}: session")
+        targets = None if target is None else [target]
+        return delegate_to(root, session, expiration_ns=now_ns + LOG_IN_NS, targets=targets)
+    if kind == "internet-identity":
+        session_key = P256Identity(keys.secret(f"{name}: session"))
+        return InternetIdentity(keys, delegated=delegated).log_in(keys.secret(name), session_key, now_ns=now_ns)
+    if kind not in _PLAIN:
+        raise LabError(f"there is no identity of the kind {kind!r}; there are {', '.join(KINDS)}")
+    return _PLAIN[kind](keys.secret(name))
