@@ -118,7 +118,7 @@ class SimReplica:
 
     def has_messages(self, gateway: Principal, nonce: int) -> bool:
         """Whether such a poll would bring anything but an empty answer."""
-        return self._code is None or self._code.cdk.next_nonce(gateway) > nonce
+        return self._code is None or self._code.cdk.has_news(gateway, nonce)
 
     def changed(self) -> None:
         """Something ran: note what it queued, plan the next timer, tell the world."""

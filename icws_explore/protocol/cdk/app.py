@@ -121,6 +121,10 @@ class App:
         chosen = config or CdkConfig(flavour=self.flavour)
         return lambda system: AppCanister(system, self, chosen)
 
+    def make_cdk(self, system: SystemApi, handlers: Handlers, config: CdkConfig) -> WebSocketCdk:
+        """What it runs on. A subclass that returns another one is a canister that is not as it should be."""
+        return WebSocketCdk(system, handlers, config)
+
 
 class AppCanister:
     """A `CanisterCode` that exports the four ws_ methods and leaves the rest to an App."""
@@ -128,7 +132,7 @@ class AppCanister:
     def __init__(self, system: SystemApi, app: App, config: CdkConfig) -> None:
         self._app = app
         self._is_motoko = config.flavour == "motoko"
-        self._cdk = WebSocketCdk(system, self._handlers(), config)
+        self._cdk = app.make_cdk(system, self._handlers(), config)
         self._context = AppContext(system, self._cdk, app.message_type)
         self._updates = {
             "ws_open": self._cdk.ws_open,

@@ -51,7 +51,7 @@ class WebSocketCdk:
             # In Rust it is init that hands over handlers and parameters; in Motoko the constructors do.
             config, handlers = CdkConfig(forget_init=True), Handlers()
         self._sessions = Sessions(system, config, handlers)
-        self._timers = Timers(self._sessions)
+        self._timers = Timers(self._sessions, self.ack_number)
 
     def init(self) -> None:
         """Check the parameters and start the timers anew; with ``forget_init`` nothing happens."""
@@ -124,6 +124,14 @@ class WebSocketCdk:
         """The nonce that the next message for a gateway gets."""
         registered = self._sessions.state.gateways.get(gateway)
         return FIRST_GATEWAY_NONCE if registered is None else registered.next_nonce
+
+    def has_news(self, gateway: Principal, nonce: int) -> bool:
+        """Whether a poll from ``nonce`` on would bring anything but an empty answer, for who skips idle polls."""
+        return self.next_nonce(gateway) > nonce
+
+    def ack_number(self, client: Client) -> int:
+        """What the next AckMessage to a client says: the last sequence number that came from it."""
+        return client.expected_sequence_num - 1
 
     @property
     def clients(self) -> tuple[Principal, ...]:

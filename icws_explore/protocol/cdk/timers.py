@@ -7,16 +7,20 @@ if its last keep-alive message (or its opening) is then older than the timeout.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..constants import NS_PER_MS
 from ..service_messages import AckMessage, CloseReason
+from .clients import Client
 from .sessions import Sessions
 
 
 class Timers:
     """The timers' ids are part of the sessions' state, so that a rolled back start is forgotten."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, ack_number: Callable[[Client], int]) -> None:
         self._sessions = sessions
+        self._ack_number = ack_number
         self._system = sessions.system
 
     def start(self) -> None:
@@ -35,7 +39,7 @@ class Timers:
     def _acks_are_due(self) -> None:
         state = self._sessions.state
         for client in state.clients.in_ack_order():
-            self._sessions.send_service(client, AckMessage(client.expected_sequence_num - 1))
+            self._sessions.send_service(client, AckMessage(self._ack_number(client)))
             state.clients.acked(client.key)
         self._sessions.print("[ack-to-clients-timer-cb]: Sent ack messages to all clients")
 
