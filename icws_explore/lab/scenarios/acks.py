@@ -1,0 +1,43 @@
+"""Acks and keep-alives: none, too late, or for what was never sent."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from icws_explore.protocol.candid import parse_type
+from icws_explore.protocol.cdk import AppContext
+from icws_explore.protocol.constants import LATENCY_BOUND_MS
+from icws_explore.protocol.principal import Principal
+
+from .lines import texts
+from .odd_canisters import AcksAhead, WithoutTimers
+from .plan import ClientPlan, Plan
+from .registry import register
+
+OLD_ACK_TIMEOUT_MS: Final = 90_000  # ic-websocket-js up to 0.3.0
+MESSAGE_TYPE: Final = parse_type("record { text : text }")
+
+
+def _echo(context: AppContext, client: Principal, message: Any) -> None:
+    context.send(client, message)
+
+
+@register("NO_ACKS", "a Motoko canister without ws.init<system>(): messages come and go, acks never do")
+def no_acks() -> Plan:
+    app = WithoutTimers("without timers", MESSAGE_TYPE, on_message=_echo)
+    return Plan(app, duration_s=480, clients=(ClientPlan(script=texts((5, "one"), (40, "two"), (290, "three"))),))
+
+
+@register(
+    "ACK_DEFAULTS_SKEW", "an ic-websocket-js up to 0.3.0 gives up after 90 s; the canister's CDK acks every 300 s"
+)
+def ack_defaults_skew() -> Plan:
+    old = ClientPlan(script=texts((5, "one"), (40, "two")), ack_interval_ms=OLD_ACK_TIMEOUT_MS - LATENCY_BOUND_MS)
+    # That SDK has no interval to configure, so whoever records it knows of none.
+    return Plan("echo", duration_s=180, clients=(old,), recorded={"ack_interval_ms": None})
+
+
+@register("ACK_TOO_HIGH", "the canister acks six messages more than the client has sent")
+def ack_too_high() -> Plan:
+    app = AcksAhead("acks ahead", MESSAGE_TYPE, on_message=_echo)
+    return Plan(app, duration_s=360, clients=(ClientPlan(script=texts((5, "one"), (290, "two"))),))

@@ -1,0 +1,65 @@
+"""How sessions end that nobody's code ended wrongly: the application says so, or a proxy gets bored."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from icws_explore.lab.faults import Delivery, Faults, Stage
+from icws_explore.protocol.candid import parse_type
+from icws_explore.protocol.cdk import App, AppContext
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.principal import Principal
+
+from .lines import texts
+from .plan import ClientPlan, Plan
+from .registry import register
+
+USUAL_IDLE_S: Final = 60.0  # of nginx (proxy_read_timeout) and of most load balancers
+
+
+class IdleProxy(Faults):
+    """A proxy in front of the gateway: it cuts a connection on which nothing has passed for ``idle_s``."""
+
+    def __init__(self, idle_s: float = USUAL_IDLE_S) -> None:
+        self._idle_ns = round(idle_s * NS_PER_S)
+        self._last_ns: dict[int, int] = {}
+        self._stage: Stage | None = None
+        self._start_ns = 0
+
+    def begin(self, stage: Stage) -> None:
+        self._stage, self._start_ns = stage, stage.now_ns
+
+    def client_frame(self, session: int, data: bytes) -> list[Delivery]:
+        self._passed(session)
+        return [Delivery(data)]
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        self._passed(session)
+        return [Delivery(data)]
+
+    def _passed(self, session: int) -> None:
+        assert self._stage is not None
+        now_ns = self._last_ns[session] = self._stage.now_ns
+        self._stage.at((now_ns + self._idle_ns - self._start_ns) / NS_PER_S, lambda: self._cut_if_idle(session, now_ns))
+
+    def _cut_if_idle(self, session: int, since_ns: int) -> None:
+        if self._stage is not None and self._last_ns[session] == since_ns:
+            self._stage.drop(session, 1006)
+
+
+def _goodbye(context: AppContext, client: Principal, message: Any) -> None:
+    context.send(client, message)
+    if message["text"] == "bye":
+        context.close(client)
+
+
+@register("CLOSED_BY_APPLICATION", "the canister's code closes the session when the client says bye")
+def closed_by_application() -> Plan:
+    app = App("goodbye", parse_type("record { text : text }"), on_message=_goodbye)
+    return Plan(app, duration_s=60, clients=(ClientPlan(script=texts((5, "hello"), (20, "bye"))),))
+
+
+@register("PROXY_IDLE", "a proxy in front of the gateway cuts connections that are silent for 60 s")
+def proxy_idle() -> Plan:
+    clients = (ClientPlan(script=texts((5, "hello"), (30, "still here"))),)
+    return Plan("echo", duration_s=150, clients=clients, faults=IdleProxy())
