@@ -52,7 +52,7 @@ class Connection:
         self._clock = clock
         self._writer = writer
         self._observe = observe
-        self._outbox: deque[bytes | tuple[int, str]] = deque()
+        self._outbox: deque[SendFrame | CloseConnection] = deque()
         self._to_send = asyncio.Event()
         self._deadline_moved = asyncio.Event()
 
@@ -61,6 +61,7 @@ class Connection:
         timer = asyncio.create_task(self._fire_deadlines(), name="icws-deadlines")
         sender = asyncio.create_task(self._send_outbox(), name="icws-sender")
         try:
+            self._act(self.machine.connected(self._clock.now_ns()))
             await self._read()
         finally:
             for task in (timer, sender):
@@ -112,14 +113,19 @@ class Connection:
             while self._outbox:
                 item = self._outbox.popleft()
                 try:
-                    if isinstance(item, bytes):
-                        self._record("out", "binary", item)
-                        await self._socket.send(item)
-                    else:
-                        await self._close_socket(*item)
+                    if isinstance(item, CloseConnection):
+                        await self._close_socket(item.code, item.reason)
                         return
+                    self._record("out", item.op, item.data)
+                    await self._send_frame(item)
                 except ConnectionClosed:
                     return  # the reader sees it too and ends the session
+
+    async def _send_frame(self, frame: SendFrame) -> None:
+        if frame.op == "ping":
+            await self._socket.ping(frame.data)  # the pong is not waited for
+        else:
+            await self._socket.send(frame.data, text=frame.op == "text")
 
     async def _close_socket(self, code: int, reason: str) -> None:
         if self.close_code is None:
@@ -129,11 +135,8 @@ class Connection:
 
     def _act(self, events: Iterable[Event]) -> None:
         for event in events:
-            if isinstance(event, SendFrame):
-                self._outbox.append(event.data)
-                self._to_send.set()
-            elif isinstance(event, CloseConnection):
-                self._outbox.append((event.code, event.reason))
+            if isinstance(event, (SendFrame, CloseConnection)):
+                self._outbox.append(event)
                 self._to_send.set()
             self._observe(event)
         self._deadline_moved.set()

@@ -17,15 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from . import candid
 from .ack_queue import AckQueue
 from .client_events import CloseConnection, ConnectionClosed, Event
 from .client_inbox import Happening, Inbox, Verifier
-from .client_outbox import Outbox
+from .client_outbox import Outbox, Signer
 from .client_session import ClientSession
 from .client_table import TRANSITIONS, ClientState, ClientTrigger
 from .constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAINNET_ROOT_KEY, MAX_CERTIFICATE_AGE_S
+from .envelope import sign_envelope
 from .errors import IdentityError, StateError, ValueMismatchError
 from .identity import Identity
 from .messages import CanisterMessage, ClientKey
@@ -65,8 +67,12 @@ class ClientMachine:
     """One session of one client. ``entropy(n)`` gives n random bytes.
 
     For replays and tests, ``client_nonce`` (u64, else drawn from ``entropy``) and ``verify`` (else
-    ``verify.check_message``) can be given. Raises IdentityError for an identity that cannot sign.
+    ``verify.check_message``) can be given; for clients that err, ``sign``, which makes a request's
+    envelope. Raises IdentityError for an identity that cannot sign.
     """
+
+    needs_key: ClassVar[bool] = True  # the SDK takes no anonymous identity
+    session_class: ClassVar[type[ClientSession]] = ClientSession
 
     def __init__(
         self,
@@ -76,8 +82,9 @@ class ClientMachine:
         entropy: Callable[[int], bytes],
         client_nonce: int | None = None,
         verify: Verifier | None = None,
+        sign: Signer = sign_envelope,
     ) -> None:
-        if identity.principal.is_anonymous:
+        if self.needs_key and identity.principal.is_anonymous:
             raise IdentityError("Identity must be a SignIdentity: a canister refuses anonymous clients, use a key")
         if client_nonce is None:
             client_nonce = int.from_bytes(entropy(_CLIENT_NONCE_BYTES), "little")
@@ -87,10 +94,10 @@ class ClientMachine:
         self._root_key = config.root_key or MAINNET_ROOT_KEY
         self._progress = _S.HANDSHAKE  # how far the session has come, whatever became of the connection
         self._end: ClientState | None = None  # CLOSING or CLOSED
-        self._session = ClientSession(
+        self._session = self.session_class(
             self.client_key,
             Inbox(verify or self._check, config.application_type),
-            Outbox(config.canister_id, self.client_key, identity, entropy),
+            Outbox(config.canister_id, self.client_key, identity, entropy, sign),
             AckQueue(config.ack_interval_ms + LATENCY_BOUND_MS),
             fire=self._fire,
             is_ending=lambda: self._end is not None,
@@ -132,6 +139,10 @@ class ClientMachine:
     def set_root_key(self, root_key: bytes) -> None:
         """The network's root key (DER) has become known; it counts from the next frame on."""
         self._root_key = root_key
+
+    def connected(self, now_ns: int) -> list[Event]:
+        """The WebSocket is open. The SDK says nothing until the gateway has; its versions before 0.3.0 did."""
+        return self._run(now_ns, lambda: self._connected(now_ns))
 
     def receive(self, data: bytes | str, now_ns: int) -> list[Event]:
         """A frame came in. A text frame (str) is as wrong as bytes that are no CBOR."""
@@ -177,11 +188,18 @@ class ClientMachine:
         self._session.events, self._rows = [], []
         try:
             while (due_ns := self.deadline_ns) is not None and due_ns <= now_ns:
-                self._fire(self._session.expire(next(iter(self.deadlines)), due_ns))
+                self._expire(next(iter(self.deadlines)), due_ns)
             call()
         finally:
             self.taken = tuple(self._rows)
         return self._session.events
+
+    def _expire(self, timer: str, due_ns: int) -> None:
+        """A timer of ``deadlines`` has run out."""
+        self._fire(self._session.expire(timer, due_ns))
+
+    def _connected(self, now_ns: int) -> None:
+        """What is done at once on a new connection."""
 
     def _fire(self, it: Happening) -> None:
         """Take the table's row for ``it``; where there is none, nothing happens."""

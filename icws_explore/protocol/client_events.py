@@ -7,19 +7,22 @@ Times are nanoseconds since the epoch, sequence numbers are plain ints.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from .messages import ClientKey, WebsocketMessage
 from .principal import Principal
 from .service_messages import CloseReason
 from .steps import Step
 
+FrameOp: TypeAlias = Literal["binary", "text", "ping"]
+
 
 @dataclass(frozen=True, slots=True)
 class SendFrame:
-    """Send ``data`` as one binary frame."""
+    """Send ``data`` as one frame. The SDK's are binary; other clients also send text (UTF-8) and pings."""
 
     data: bytes
+    op: FrameOp = "binary"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,32 +7,45 @@ agent/index.ts of ic-websocket-js 0.5.0 (a fresh 16-byte nonce for every call).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from .arguments import encode_message_args, encode_open_args
 from .constants import FIRST_SEQUENCE_NUM, NS_PER_MS
-from .envelope import call_content, ingress_expiry_ns, sign_envelope
+from .envelope import Envelope, call_content, ingress_expiry_ns, sign_envelope
 from .identity import Identity
 from .messages import ClientKey, WebsocketMessage
 from .principal import Principal
 
 CALL_NONCE_BYTES = 16
 
+# A request's content and who sends it -> what goes out. May raise IcwsError.
+Signer: TypeAlias = Callable[[Mapping[str, Any], Identity], Envelope]
+
 
 class Outbox:
-    """Makes the frames of one session. ``entropy(n)`` gives n random bytes."""
+    """Makes the frames of one session. ``entropy(n)`` gives n random bytes; ``sign`` makes the envelopes."""
 
     def __init__(
-        self, canister_id: Principal, client_key: ClientKey, identity: Identity, entropy: Callable[[int], bytes]
+        self,
+        canister_id: Principal,
+        client_key: ClientKey,
+        identity: Identity,
+        entropy: Callable[[int], bytes],
+        sign: Signer = sign_envelope,
     ) -> None:
         self._canister_id = canister_id
         self._client_key = client_key
         self._identity = identity
         self._entropy = entropy
+        self._sign = sign
         self._next_sequence_num = FIRST_SEQUENCE_NUM
 
-    def ws_open(self, gateway_principal: Principal, now_ns: int) -> bytes:
-        """The frame that asks the canister for a session. Raises IcwsError when it cannot be signed."""
+    def ws_open(self, gateway_principal: Principal | None, now_ns: int) -> bytes:
+        """The frame that asks the canister for a session; without a gateway as SDKs before 0.3.0 asked.
+
+        Raises IcwsError when it cannot be signed.
+        """
         arg = encode_open_args(self._client_key.client_nonce, gateway_principal)
         return self._call("ws_open", arg, now_ns)
 
@@ -61,4 +74,4 @@ class Outbox:
             ingress_expiry_ns(now_ns),
             self._entropy(CALL_NONCE_BYTES),
         )
-        return sign_envelope(content, self._identity).encode_frame()
+        return self._sign(content, self._identity).encode_frame()

@@ -1,11 +1,18 @@
 """The I/O around the machine: deadlines, order, and what is written when the socket ends."""
 
 import asyncio
+import os
 
 import pytest
+import websockets
 
-from icws_explore.live.clock import ScaledClock
+from icws_explore.capture import Capture, SessionInfo
+from icws_explore.live.clock import RealClock, ScaledClock
 from icws_explore.live.connect import connect
+from icws_explore.live.connection import Connection
+from icws_explore.protocol.client import ClientConfig, ClientMachine
+from icws_explore.protocol.client_events import SendFrame
+from icws_explore.protocol.identity import Ed25519Identity
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
 from support.servers import websocket_server
@@ -71,6 +78,56 @@ class TestTheEnd:
         assert [frame.frame.op for frame in session.capture if frame.frame.direction == "in"] == ["binary", "text"]
         assert (session.close_code, session.close_reason) == (4000, "Error receiving message")
         assert session.capture[-1].frame.direction == "out"
+
+
+class Odd(ClientMachine):
+    """Says things that the SDK never does, once the gateway has spoken."""
+
+    def receive(self, data, now_ns):
+        super().receive(data, now_ns)
+        return [SendFrame("grüße".encode(), "text"), SendFrame(b"are you there", "ping"), SendFrame(b"\x00")]
+
+
+class TestFramesThatTheSdkNeverSends:
+    async def test_text_and_pings_go_out_as_such(self):
+        heard = []
+
+        async def listening(connection):
+            connection.process_event = heard_by(connection.process_event)
+            await connection.send(GATEWAY)
+            async for _ in connection:
+                pass
+
+        def heard_by(process):
+            def process_event(event):
+                heard.append((event.opcode.name, bytes(event.data)))
+                process(event)
+
+            return process_event
+
+        sent = await self._frames(listening)
+        assert heard[:3] == [("TEXT", "grüße".encode()), ("PING", b"are you there"), ("BINARY", b"\x00")]
+        assert [(frame.op, frame.data) for frame in sent] == [
+            ("text", "grüße".encode()),
+            ("ping", b"are you there"),
+            ("binary", b"\x00"),
+        ]
+
+    async def _frames(self, handle):
+        """What the recording has of such a client, against that server."""
+        config = ClientConfig(Principal.from_text("bnz7o-iuaaa-aaaaa-qaaaa-cai"))
+        machine = Odd(config, Ed25519Identity.generate(), entropy=os.urandom)
+        capture = Capture(SessionInfo())
+        heard = asyncio.Event()
+        async with websocket_server(handle) as url, websockets.connect(url, ping_interval=None) as socket:
+            connection = Connection(
+                socket, machine, clock=RealClock(), capture=capture, writer=None, observe=lambda _event: heard.set()
+            )
+            running = asyncio.create_task(connection.run())
+            await asyncio.wait_for(heard.wait(), 10)
+            connection.close()  # goes out behind the rest
+            await asyncio.wait_for(running, 10)
+        return [frame for frame in capture.frames if frame.direction == "out" and frame.op != "close"]
 
 
 class TestRecording:

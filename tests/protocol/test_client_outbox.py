@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from icws_explore.protocol.arguments import decode_open_args
 from icws_explore.protocol.client import ClientConfig, ClientMachine
 from icws_explore.protocol.client_events import (
     AckReceived,
@@ -14,13 +19,25 @@ from icws_explore.protocol.client_events import (
     SendFrame,
     Verified,
 )
-from icws_explore.protocol.envelope import Envelope
+from icws_explore.protocol.client_outbox import Outbox
+from icws_explore.protocol.envelope import Envelope, sign_envelope
 from icws_explore.protocol.errors import ValueMismatchError
+from icws_explore.protocol.identity import Identity
 from icws_explore.protocol.service_messages import (
     AckMessage,
 )
 from support.certified_canister import CANISTER_ID, GATEWAY
-from support.client_scene import HANDSHAKE, HELLO, IDENTITY, OPEN_TIMEOUT_MS, START_NS, Scene, message_of, mute_after
+from support.client_scene import (
+    HANDSHAKE,
+    HELLO,
+    IDENTITY,
+    KEY,
+    OPEN_TIMEOUT_MS,
+    START_NS,
+    Scene,
+    message_of,
+    mute_after,
+)
 from support.playbook import NS_PER_MS, do, pause, wait
 
 
@@ -51,6 +68,26 @@ class TestSending:
         assert isinstance(frame, SendFrame)
         assert drawn == [8, 16]
         assert Envelope.decode_frame(frame.data).nonce == bytes([2] * 16)
+
+    def test_another_signer(self) -> None:
+        """It gets the content that would be signed, and who would sign it."""
+        asked: list[str] = []
+
+        def sign(content: Mapping[str, Any], identity: Identity) -> Envelope:
+            asked.append(content["method_name"])
+            return replace(sign_envelope(content, identity), sender_sig=b"forged")
+
+        machine = ClientMachine(ClientConfig(CANISTER_ID), IDENTITY, entropy=bytes, sign=sign)
+        frame = machine.receive(HANDSHAKE, START_NS)[1]
+        assert isinstance(frame, SendFrame)
+        assert Envelope.decode_frame(frame.data).sender_sig == b"forged"
+        assert asked == ["ws_open"]
+
+    def test_ws_open_without_a_gateway(self) -> None:
+        """As SDKs before 0.3.0 asked."""
+        outbox = Outbox(CANISTER_ID, KEY, IDENTITY, bytes)
+        envelope = Envelope.decode_frame(outbox.ws_open(None, START_NS))
+        assert decode_open_args(envelope.arg or b"").gateway_principal is None
 
     def test_ws_open_that_cannot_be_signed(self) -> None:
         scene = Scene(mute_after(0))

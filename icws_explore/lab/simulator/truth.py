@@ -156,7 +156,10 @@ def _session(client: SimClient, label: str | None) -> SessionTruth:
 def _up(trail: Trail) -> Iterator[MessageTruth]:
     lost = {_id(Envelope.decode(envelope)): relayed_ns for relayed_ns, envelope in trail.lost}
     for session, sent_ns, frame in trail.sent:
-        envelope = Envelope.decode_frame(frame)
+        try:
+            envelope = Envelope.decode_frame(frame)
+        except DecodeError:
+            continue  # not a request at all: no gateway relays it
         name = _id(envelope)
         call = trail.calls.get(name)
         if call is None and name in lost:

@@ -32,6 +32,11 @@ class Leg:
         self._last_ns = 0  # when the latest of what is under way arrives
         self._is_ending = False
 
+    @property
+    def is_unused(self) -> bool:
+        """Whether nothing has been sent yet."""
+        return self._last_ns == 0
+
     def connect(self, action: Callable[..., None], *args: Any) -> None:
         """Open the connection; ``action`` is the other side's part of it."""
         self._timeline.at(self._next_ns(), action, *args)
