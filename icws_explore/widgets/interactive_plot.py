@@ -14,6 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from icws_explore.views.figure import SessionFigure
+from icws_explore.views.theme import color_variables
+
+from .rulers import rulers
 
 MAX_POINTS: Final = 5000  # that say something when hovered
 _SILENT: Final = ("None", "", " ", None)
@@ -22,12 +25,16 @@ _SILENT: Final = ("None", "", " ", None)
 class InteractivePlot(anywidget.AnyWidget):
     """``figure`` under a wheel (zoom), a hand (drag) and a pointer (what stands there); also by keyboard.
 
-    Where widgets cannot be shown (a page made of the notebook, GitHub) the figure's picture is.
+    Zoomed in, rulers at the edges say what of the axes is in sight. Another figure of the same kind
+    and size keeps the zoom. Where widgets cannot be shown (a page made of the notebook, GitHub) the
+    figure's picture is.
     """
 
     _esm = Path(__file__).with_suffix(".js")
+    _css = color_variables()
     svg = traitlets.Unicode().tag(sync=True)
     points: Any = traitlets.List().tag(sync=True)  # [x, y, text]: fractions of the figure from its upper left corner
+    panels: Any = traitlets.List().tag(sync=True)  # see `rulers`
     description = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, figure: SessionFigure) -> None:
@@ -41,6 +48,7 @@ class InteractivePlot(anywidget.AnyWidget):
         with self.hold_sync():
             self.description = figure.description
             self.points = list(marked(figure))[:MAX_POINTS]
+            self.panels = rulers(figure)
             self.svg = figure.inline_svg(secrets.token_hex(8))
 
     def _repr_mimebundle_(self, **more: Any) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -59,10 +60,10 @@ render({ model, el: document.getElementById("el") });
 @pytest.mark.browser
 class TestInABrowser:
     def test_zooms_resets_and_tells(self, chromium_path: str) -> None:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
 
         widget = interactive(plots.ack_age(healthy()))
-        data = {"svg": widget.svg, "points": widget.points, "description": widget.description}
+        data = {name: getattr(widget, name) for name in ("svg", "points", "panels", "description")}
         code = InteractivePlot._esm
         source = (code if isinstance(code, str) else str(code)).replace("export default { render };", "")
         with sync_playwright() as playwright:
@@ -86,7 +87,11 @@ class TestInABrowser:
                 page.wait_for_function(
                     "whole => document.querySelector('svg').getAttribute('viewBox') !== whole", arg=whole
                 )
+                rulers = page.locator("div[aria-hidden=true]")
+                expect(rulers.first).to_contain_text(re.compile(r"\d+ s"))  # the axes have moved out of sight
+                expect(rulers.last).to_contain_text(re.compile(r"\d+"))
                 page.mouse.dblclick(box["x"] + 5, box["y"] + 5)
+                expect(rulers.first).to_be_hidden()
                 assert [float(part) for part in view().split()] == pytest.approx(
                     [float(part) for part in whole.split()]
                 )
