@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from icws_explore.lab.simulator import Simulation, SimulatorFaults, simulate
+from icws_explore.lab.faults import Faults
+from icws_explore.lab.simulator import Simulation, simulate
 from icws_explore.protocol.gateway_events import PollOutcome
 
 from .timing import duration_text
 
 
-class EveryPoll(SimulatorFaults):
+class EveryPoll(Faults):
     """Changes nothing, but wants to see every poll's answer: so none is passed over."""
 
     def poll_answer(self, gateway: int, outcome: PollOutcome) -> tuple[PollOutcome, float]:

@@ -23,10 +23,16 @@ FaultyClock = Literal["client", "canister"]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """``data`` is to be passed on, ``delay_ms`` (protocol time) from now."""
+    """``data`` is to be passed on, ``delay_ms`` (protocol time) from now.
+
+    On a connection order is kept, for it is TCP: what is delayed holds up what comes behind it. What is
+    ``overtakable`` holds nothing up. A relayed call is a request of its own; there the network's
+    ``ordered`` says whether order is kept.
+    """
 
     data: bytes
     delay_ms: float = 0.0
+    overtakable: bool = False
 
 
 class Stage(Protocol):
@@ -42,6 +48,9 @@ class Stage(Protocol):
     def at(self, seconds: float, action: Callable[[], object]) -> None:
         """Do ``action()`` that many seconds after the start."""
 
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
+        """Do ``action()`` that many seconds from now."""
+
     def upgrade_canister(self, app: App | None = None) -> None:
         """Replace the code by another app's or its own; the CDK's state is lost."""
 
@@ -52,7 +61,7 @@ class Stage(Protocol):
         """Send a binary frame to a client, as if its gateway did."""
 
     def drop(self, session: int, code: int | None = 1006) -> None:
-        """End a connection from the gateway's side: None with a close frame without a code, 1006 without a frame."""
+        """End a connection; its gateway finds out. None: with a close frame without a code; 1006: without a frame."""
 
 
 class Faults:
@@ -67,12 +76,12 @@ class Faults:
         return [Delivery(data)]
 
     def client_frame(self, session: int, data: bytes) -> list[Delivery]:
-        """A binary frame on its way from client to gateway."""
+        """A binary frame on its way from client to gateway. Recordings have it as the client sent it."""
         del session
         return [Delivery(data)]
 
     def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
-        """A binary frame on its way from gateway to client, the handshake included."""
+        """A binary frame on its way from gateway to client, the handshake included. Recordings have what comes of it."""
         del session
         return [Delivery(data)]
 

@@ -41,7 +41,7 @@ class Submission:
 
 
 class Replica:
-    """One subnet's replica. All times come from ``now_ns``; nothing here waits or does I/O."""
+    """One subnet's replica. All times come from ``now_ns``, its own clock; nothing here waits or does I/O."""
 
     def __init__(
         self,
@@ -62,6 +62,11 @@ class Replica:
         self._history = IngressHistory()
         self._queue: deque[tuple[int, Request]] = deque()
         self._certifying: Layout = "classic"
+
+    @property
+    def now_ns(self) -> int:
+        """Its own clock, ns since the epoch."""
+        return self._now_ns()
 
     @property
     def root_key(self) -> bytes:
@@ -173,7 +178,7 @@ class Replica:
 
     def next_due_ns(self) -> int | None:
         """When `execute` has something to do next: a call, or a canister's timer. None: nothing is waiting."""
-        due = [host.next_timer_ns for host in self._hosts.values()]
+        due = [host.next_timer_ns for canister_id, host in self._hosts.items() if canister_id not in self._stopped]
         if self._queue:
             due.append(self._queue[0][0])
         return min((at_ns for at_ns in due if at_ns is not None), default=None)
@@ -188,7 +193,8 @@ class Replica:
             self._subnet.state.put_request(self._history.finish(request.request_id, outcome, now_ns))
             finished.append(request.request_id)
         for canister_id, host in self._hosts.items():
-            self._testimony.timers(canister_id, host.advance(now_ns))
+            if canister_id not in self._stopped:  # whose timers rest
+                self._testimony.timers(canister_id, host.advance(now_ns))
         for entry in self._history.drop_answers():
             self._subnet.state.put_request(entry)
         for request_id in self._history.forget(now_ns):

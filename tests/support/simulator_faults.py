@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from icws_explore.lab.faults import Delivery
-from icws_explore.lab.simulator import SimulatorFaults
+from icws_explore.lab.faults import Delivery, Faults
 from icws_explore.protocol.arguments import decode_message_args
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.messages import CanisterMessage, WebsocketMessage
@@ -17,7 +16,7 @@ Predicate = Callable[[Any], bool]
 
 
 @dataclass
-class Withholding(SimulatorFaults):
+class Withholding(Faults):
     """The gateway relays nothing for which a predicate holds; they get the service message, or the method's name.
 
     An application message is ``WebsocketMessage`` itself.

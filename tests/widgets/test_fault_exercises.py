@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from icws_explore.capture import Capture
-from icws_explore.lab.scenario_faults import is_ack
 from icws_explore.lab.scenarios import scenario
+from icws_explore.lab.scenarios.gateway_faults import is_ack
 from icws_explore.lab.simulator import simulate
 from icws_explore.widgets import fault_exercises as exercises
 from icws_explore.widgets.exercises import Check

@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from icws_explore.lab.faults import tampered
-from icws_explore.lab.scenario_faults import Downward, Muted, Stall, StoppedPolls, Upgrade, is_ack
+from icws_explore.lab.scenarios.gateway_faults import Downward, Muted, Stall, Stopped, Upgrade, is_ack
 from icws_explore.lab.simulator import Network, Script, Simulation, Uniform, simulate
 from icws_explore.protocol import candid
 from icws_explore.protocol.cdk import App, AppContext
 from icws_explore.protocol.errors import LabError
-from icws_explore.protocol.gateway_events import PollOutcome, Rejected
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
 
@@ -175,8 +174,7 @@ def acks_withheld(seed: int) -> Simulation:
 
 @_scenario("POLLER_DEAD", "the canister is stopped, so that polls are rejected for good")
 def poller_dead(seed: int) -> Simulation:
-    outcome: PollOutcome = Rejected(5, "the canister is stopped")
-    return simulate(duration="2m", sessions=3, faults=StoppedPolls(90, outcome), seed=seed)
+    return simulate(duration="2m", sessions=3, faults=Stopped(90), seed=seed)
 
 
 @_scenario("UPGRADE_WIPE", "the canister is upgraded with clients at two gateways")

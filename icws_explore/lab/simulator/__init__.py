@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .delays import Constant, Delay, Exponential, LogNormal, Sampled, Uniform
-from .faults import SimulatorFaults
 from .network import Network
 from .scripts import Chat, Echo, Pong, Script
 from .simulation import Simulation, simulate
@@ -23,7 +22,6 @@ __all__ = [
     "Script",
     "SessionTruth",
     "Simulation",
-    "SimulatorFaults",
     "Truth",
     "Uniform",
     "simulate",

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from icws_explore.capture import Direction, Frame
-from icws_explore.lab.faults import Delivery
 from icws_explore.protocol import candid
-from icws_explore.protocol.client import ClientConfig
+from icws_explore.protocol.client import ClientConfig, ClientMachine
 from icws_explore.protocol.client_events import (
     CanisterClosed,
     CloseConnection,
@@ -21,7 +20,7 @@ from icws_explore.protocol.client_events import (
     Opened,
     SendFrame,
 )
-from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
+from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.gateway_events import FrameKind
 from icws_explore.protocol.identity import Identity
 from icws_explore.protocol.principal import Principal
@@ -40,13 +39,18 @@ LOST: Final = 1006
 
 @dataclass(frozen=True, slots=True)
 class ClientSetup:
-    """What a client is made of. Its clock shows true time plus ``skew_ns``; it connects at ``start_ns``."""
+    """What a client is made of. Its clock shows true time plus ``skew_ns``; it connects at ``start_ns``.
+
+    ``machine`` takes what ClientMachine takes. At ``leaves_ns`` it closes, None: at the end, if then.
+    """
 
     identity: Identity
     config: ClientConfig
     script: Script
     start_ns: int
-    skew_ns: int
+    skew_ns: int = 0
+    machine: Callable[..., ClientMachine] = ClientMachine
+    leaves_ns: int | None = None
 
 
 class SimClient:
@@ -60,6 +64,7 @@ class SimClient:
         self.memory: dict[str, Any] = {}
         self.failures: list[str] = []
         self.is_connected = False  # or was
+        self._is_upgraded = False
         self.close_code: int | None = None
         self.close_reason = ""
         self.opened_ns: int | None = None
@@ -68,12 +73,14 @@ class SimClient:
         self._timeline = world.timeline
         self._label = world.label(number)
         entropy = world.dice(f"entropy {number}")
-        self.machine = world.machine(setup.config, setup.identity, entropy.randbytes)
+        self.machine = world.machine(setup, entropy.randbytes)
         line = world.dice(f"line {number}")
         self.link_up = Leg(world.timeline, world.legs, line, self._arrived_up)
         self.link_down = Leg(world.timeline, world.legs, line, self._arrived_down, self._lost_down)
         self._tick_ns: int | None = None
         world.timeline.at(setup.start_ns, self._connect)
+        if setup.leaves_ns is not None:
+            world.timeline.at(setup.leaves_ns, self._leave)
 
     # For scripts
 
@@ -129,10 +136,21 @@ class SimClient:
             self.is_connected = True
             self.link_up.connect(self.gateway.connected, self)
 
+    def upgraded(self) -> None:
+        """The gateway's answer to the upgrade is here; its first frame comes right behind it, if there is one."""
+        if not self._is_upgraded and self.close_code is None:
+            self._is_upgraded = True
+            self._act(self.machine.connected(self.now_ns))
+
+    def _leave(self) -> None:
+        if self.is_connected:
+            self.close()
+
     def _arrived_up(self, kind: FrameKind, data: bytes) -> None:
         self.gateway.frame(self.number, kind, data)
 
     def _arrived_down(self, kind: FrameKind, data: bytes) -> None:
+        self.upgraded()
         self._world.trail.received.append((self.number, self._timeline.now_ns, data))
         self._record("in", kind, data)
         self._act(self.machine.receive(data, self.now_ns))
@@ -149,10 +167,11 @@ class SimClient:
         for event in events:
             self.counts[type(event)] += 1
             match event:
-                case SendFrame(data):
-                    self._world.trail.sent.append((self.number, self._timeline.now_ns, data))
-                    self._record("out", "binary", data)
-                    self._send(data)
+                case SendFrame(data, op):
+                    if op == "binary":
+                        self._world.trail.sent.append((self.number, self._timeline.now_ns, data))
+                    self._record("out", op, data)
+                    self.link_up.send(data, op)
                 case CloseConnection(code, reason):
                     self.close_code, self.close_reason = code, reason
                     self._record("out", "close", b"", code, reason)
@@ -167,17 +186,6 @@ class SimClient:
                 case CanisterClosed(reason=why):
                     self.failures.append(f"the canister closed the session: {why}")
         self._plan_tick()
-
-    def _send(self, data: bytes) -> None:
-        for delivery in self._world.faults.client_frame(self.number, data):
-            self._send_one(delivery)
-
-    def _send_one(self, delivery: Delivery) -> None:
-        if delivery.delay_ms > 0:
-            at_ns = self._timeline.now_ns + round(delivery.delay_ms * NS_PER_MS)
-            self._timeline.at(at_ns, self.link_up.send, delivery.data)
-        else:
-            self.link_up.send(delivery.data)
 
     def _record(
         self, direction: Direction, op: FrameKind, data: bytes, code: int | None = None, reason: str = ""

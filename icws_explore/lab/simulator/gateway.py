@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING, Final
 
 from icws_explore.lab.faults import Delivery
+from icws_explore.lab.passage import Hops
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.gateway import GatewayConfig, GatewayMachine
 from icws_explore.protocol.gateway_events import (
@@ -49,17 +50,26 @@ class SimGateway:
         self._clients: dict[int, SimClient] = {}
         self._tick_ns: int | None = None
         self._last_ns: dict[int, int] = {}  # by session, when its latest call arrives
+        self._hops: dict[int, Hops] = {}
 
     # What happens to it
 
     def connected(self, client: SimClient) -> None:
         """A WebSocket was opened."""
         self._clients[client.number] = client
+        self._hops[client.number] = Hops(self._timeline, ordered=self._world.network.ordered)
         self.polling.catch_up()
         self._carry_out(self.machine.session_opened(client.number))
+        if client.link_down.is_unused:
+            client.link_down.connect(client.upgraded)
 
     def frame(self, session: int, kind: FrameKind, data: bytes) -> None:
-        """A frame has come in."""
+        """A frame has arrived; a fault may change or hold up what is binary on its way."""
+        deliveries = self.faults.client_frame(session, data) if kind == "binary" else [Delivery(data)]
+        for delivery in deliveries:
+            self._hops[session].from_client.carry(delivery, self._come_in, session, kind, delivery.data)
+
+    def _come_in(self, session: int, kind: FrameKind, data: bytes) -> None:
         self.polling.catch_up()
         self._carry_out(self.machine.frame_received(session, kind, data, self._timeline.now_ns))
 
@@ -90,13 +100,14 @@ class SimGateway:
                 case SendToClient(session, data):
                     self._world.trail.polled.append((self._timeline.now_ns, data))
                     for delivery in self.faults.relay("down", data):
-                        self._later(delivery, self._send, session, delivery.data)
+                        self._hops[int(session)].relay_down.carry(delivery, self._send, session, delivery.data)
                 case DropClient(session, code):
                     if (client := self._clients.pop(int(session), None)) is not None:
                         client.link_down.drop(code)
                 case RelayCall(session, _, envelope):
+                    now_ns = self._timeline.now_ns
                     for delivery in self.faults.relay("up", envelope):
-                        self._later(delivery, self._relay, session, delivery.data, self._timeline.now_ns)
+                        self._hops[int(session)].relay_up.carry(delivery, self._relay, session, delivery.data, now_ns)
                 case Poll():
                     self.polling.ask(event)
                 case CallClose(_, client_key):
@@ -109,7 +120,7 @@ class SimGateway:
     def _send(self, session: int, data: bytes) -> None:
         if (client := self._clients.get(session)) is not None:
             for delivery in self.faults.gateway_frame(session, data):
-                self._later(delivery, client.link_down.send, delivery.data)
+                self._hops[session].to_client.carry(delivery, client.link_down.send, delivery.data)
 
     def _relay(self, session: int, envelope: bytes, relayed_ns: int) -> None:
         for delivery in self.faults.call(session, envelope):
@@ -135,14 +146,6 @@ class SimGateway:
         if self._world.network.ordered:
             at_ns = self._last_ns[session] = max(at_ns, self._last_ns.get(session, 0))
         return at_ns
-
-    def _later(self, delivery: Delivery, action: object, *args: object) -> None:
-        """At once, in this very event, unless the delivery is delayed."""
-        assert callable(action)
-        if delivery.delay_ms > 0:
-            self._timeline.at(self._timeline.now_ns + round(delivery.delay_ms * NS_PER_MS), action, *args)
-        else:
-            action(*args)
 
     # Time
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from icws_explore.lab.admission import Request, admit
 from icws_explore.lab.keys import FIRST_CANISTER, canister_principal
-from icws_explore.lab.refusal import Refused
+from icws_explore.lab.refusal import Refused, canister_stopped
 from icws_explore.lab.state_tree import CANISTER
 from icws_explore.lab.subnet import canister_content
 from icws_explore.lab.testimony import Testimony
@@ -56,6 +56,7 @@ class SimReplica:
         self._timer_ns: int | None = None
         self._last_ns: dict[int, int] = {}  # by session, when its last call is executed
         self._known: set[bytes] = set()
+        self._is_stopped = False
 
     @property
     def root_key(self) -> bytes:
@@ -81,6 +82,11 @@ class SimReplica:
         self.app = app or self.app
         self._check(self._host.upgrade(self._factory, now_ns=self.now_ns()))
 
+    def stop(self) -> None:
+        """It takes no calls and no queries any more, and its timers rest."""
+        self._is_stopped = True
+        self._world.changed()
+
     def call(self, session: int, envelope: bytes, relayed_ns: int) -> None:
         """A relayed call has arrived: check it, and plan its execution."""
         now_ns = self._timeline.now_ns
@@ -98,6 +104,12 @@ class SimReplica:
             self._world.trail.lost.append((relayed_ns, envelope))
             self._world.refused(session, f"HTTP {refused.status}: {refused.text.splitlines()[0]}")
             return
+        if self._is_stopped:
+            self._world.trail.lost.append((relayed_ns, envelope))
+            reject = canister_stopped(self.canister_id)
+            self._testimony.not_replicated(request, reject)
+            self._world.refused(session, f"reject code {reject.code}: {reject.text}")
+            return
         if request.request_id in self._known:
             self._testimony.replayed(request)
             return
@@ -111,6 +123,9 @@ class SimReplica:
 
     def poll(self, gateway: Principal, nonce: int) -> PollOutcome:
         """The outcome of a query of ws_get_messages, now."""
+        if self._is_stopped:
+            reject = canister_stopped(self.canister_id)
+            return Rejected(reject.code, reject.text)
         outcome = self._host.query("ws_get_messages", encode_poll_args(nonce), caller=gateway, now_ns=self.now_ns())
         if isinstance(outcome, Reject):
             return Rejected(outcome.code, outcome.text)
@@ -118,7 +133,7 @@ class SimReplica:
 
     def has_messages(self, gateway: Principal, nonce: int) -> bool:
         """Whether such a poll would bring anything but an empty answer."""
-        return self._code is None or self._code.cdk.has_news(gateway, nonce)
+        return self._is_stopped or self._code is None or self._code.cdk.has_news(gateway, nonce)
 
     def changed(self) -> None:
         """Something ran: note what it queued, plan the next timer, tell the world."""
@@ -150,6 +165,8 @@ class SimReplica:
         if due_ns != self._timer_ns:
             return
         self._timer_ns = None
+        if self._is_stopped:
+            return
         self._testimony.timers(self.canister_id, self._host.advance(self.now_ns()))
         self.changed()
 
@@ -161,7 +178,7 @@ class SimReplica:
         return at_ns
 
     def _execute(self, request: Request, trail: CallTrail) -> None:
-        outcome = self._host.update(request.method, request.arg, caller=request.sender, now_ns=self.now_ns())
+        outcome = self._update(request.method, request.arg, request.sender)
         trail.executed_ns = self._timeline.now_ns
         trail.fate = _fate(request.method, outcome)
         if trail.fate != "accepted":
@@ -169,11 +186,16 @@ class SimReplica:
         self.changed()
 
     def _execute_close(self, gateway: Principal, client_key: ClientKey) -> None:
-        outcome = self._host.update("ws_close", encode_close_args(client_key), caller=gateway, now_ns=self.now_ns())
+        outcome = self._update("ws_close", encode_close_args(client_key), gateway)
         fate = _fate("ws_close", outcome)
         if fate != "accepted":
             self._world.log.write("canister", "err", f"ws_close of {client_key}: {fate}", err=fate)
         self.changed()
+
+    def _update(self, method: str, arg: bytes, caller: Principal) -> Outcome:
+        if self._is_stopped:  # meanwhile
+            return canister_stopped(self.canister_id)
+        return self._host.update(method, arg, caller=caller, now_ns=self.now_ns())
 
     def _certify(self, certified_data: bytes) -> bytes:
         self._content = {**self._content, b"certified_data": certified_data}

@@ -31,7 +31,6 @@ from .client import ClientSetup
 from .crypto import cryptography
 from .delays import DelayLike, delay
 from .durations import duration_ns
-from .faults import honest
 from .network import Network
 from .scripts import Script, script_for
 from .summary import SimulationSummary, summary_of
@@ -120,7 +119,7 @@ def simulate(
 
     ``crypto="stand-in"`` replaces signatures by hashes where thousands of sessions must be cheap; the
     capture says so and cannot be verified. ``faults`` makes hops, clocks or the canister misbehave
-    (`SimulatorFaults`, or the lab's). ``progress`` is called with the part that is done, 0 to 1.
+    (see `Faults`). ``progress`` is called with the part that is done, 0 to 1.
 
     Frames stand in the order of true time; each has the time of its client's clock, as a live capture has.
 
@@ -147,7 +146,7 @@ def simulate(
         network=network,
         cryptography=cryptography(crypto, keys, delegated=delegated),
         keys=keys,
-        faults=honest(faults),
+        faults=faults or Faults(),
         start_ns=start_ns - age_ns,
         gateways=gateways,
         sessions=sessions,

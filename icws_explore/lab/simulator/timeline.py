@@ -21,14 +21,14 @@ class Timeline:
     def __init__(self, start_ns: int) -> None:
         self.now_ns = start_ns
         self.events = 0  # how many have happened
-        self._heap: list[tuple[int, int, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._heap: list[tuple[int, int, int, Callable[..., object], tuple[Any, ...]]] = []
         self._planned = 0
 
     def read(self) -> int:
         """The virtual now, for whoever wants a function."""
         return self.now_ns
 
-    def at(self, at_ns: int, action: Callable[..., None], *args: Any, order: int = 0) -> None:
+    def at(self, at_ns: int, action: Callable[..., object], *args: Any, order: int = 0) -> None:
         """Plan ``action(*args)``. A time that has passed means now."""
         self._planned += 1
         heappush(self._heap, (max(at_ns, self.now_ns), order, self._planned, action, args))

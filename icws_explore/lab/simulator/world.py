@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 from icws_explore.capture import Frame
 from icws_explore.lab.apps import App
+from icws_explore.lab.faults import Faults
 from icws_explore.lab.keys import LabKeys
 from icws_explore.lab.log import LabLog
 from icws_explore.protocol.cdk import CdkConfig
-from icws_explore.protocol.client import ClientConfig, ClientMachine
-from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.client import ClientMachine
+from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.messages import ClientKey
 
 from .client import ClientSetup, SimClient
 from .crypto import Cryptography
-from .faults import SimulatorFaults
 from .gateway import SimGateway
 from .network import Legs, Network
 from .replica import SimReplica
@@ -27,7 +27,7 @@ NOBODY = -1  # the number of a session that no client of this simulation has
 
 
 class World:
-    """``timeline`` is true time. Scenarios act on ``replica``, ``gateways`` and ``clients`` as it passes."""
+    """``timeline`` is true time. It is the faults' `Stage`, too: they act on its parts as time passes."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class World:
         network: Network,
         cryptography: Cryptography,
         keys: LabKeys,
-        faults: SimulatorFaults,
+        faults: Faults,
         start_ns: int,
         gateways: int,
         sessions: int,
@@ -53,6 +53,7 @@ class World:
         self.frames: list[Frame] = []
         self.gateways: list[SimGateway] = []
         self.clients: list[SimClient] = []
+        self.start_ns = start_ns  # from when faults count the seconds
         self.is_over = False  # nobody connects any more
         self.message_types = (app.message_type,)
         self._keys = keys
@@ -60,7 +61,7 @@ class World:
         self._sessions: dict[ClientKey, int] = {}
         self.replica = SimReplica(self, app, cdk, self.dice("replica"))
         # A fault that wants to see every poll's answer sees every poll.
-        skip = skip_idle_polls and type(faults).poll_answer is SimulatorFaults.poll_answer
+        skip = skip_idle_polls and type(faults).poll_answer is Faults.poll_answer
         for number in range(gateways):
             principal = cryptography.identity(f"gateway {number}").principal
             self.gateways.append(SimGateway(self, number, principal, skip=skip))
@@ -81,14 +82,50 @@ class World:
         self._sessions[client.machine.client_key] = client.number
         return client
 
-    def machine(self, config: ClientConfig, identity: Identity, entropy: Callable[[int], bytes]) -> ClientMachine:
+    def machine(self, setup: ClientSetup, entropy: Callable[[int], bytes]) -> ClientMachine:
         """A client's machine, with the checks of the simulation's cryptography."""
+        config, identity = setup.config, setup.identity
         nonce = int.from_bytes(entropy(8), "little")
         key = ClientKey(identity.principal, nonce)
         verify = self.cryptography.verifier(
             config.canister_id, config.root_key or self.replica.root_key, key, config.max_certificate_age_s
         )
-        return ClientMachine(config, identity, entropy=entropy, client_nonce=nonce, verify=verify)
+        return setup.machine(config, identity, entropy=entropy, client_nonce=nonce, verify=verify)
+
+    # The faults' stage
+
+    @property
+    def now_ns(self) -> int:
+        """True time, ns since the epoch."""
+        return self.timeline.now_ns
+
+    def at(self, seconds: float, action: Callable[[], object]) -> None:
+        """Do ``action()`` that many seconds after the start."""
+        self.timeline.at(self.start_ns + round(seconds * NS_PER_S), action)
+
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
+        """Do ``action()`` that many seconds from now."""
+        self.timeline.at(self.timeline.now_ns + round(seconds * NS_PER_S), action)
+
+    def upgrade_canister(self, app: App | None = None) -> None:
+        """Replace the code by another app's or its own; the CDK's state is lost. Raises LabError."""
+        self.replica.upgrade(app)
+
+    def stop_canister(self) -> None:
+        """It takes no calls and no queries any more."""
+        self.replica.stop()
+
+    def send(self, session: int, data: bytes) -> None:
+        """Send a binary frame to a client, as if its gateway did."""
+        self.clients[session].link_down.send(data)
+
+    def drop(self, session: int, code: int | None = 1006) -> None:
+        """End a connection; its gateway finds out."""
+        client = self.clients[session]
+        client.link_down.drop(code)
+        client.gateway.lost(session)
+
+    # What happens
 
     def session_of(self, client_key: ClientKey) -> int:
         """The number of the session with that key."""

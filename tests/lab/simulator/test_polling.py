@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icws_explore.lab.simulator import Network, Script, Simulation, SimulatorFaults, simulate
+from icws_explore.lab.faults import Faults
+from icws_explore.lab.simulator import Network, Script, Simulation, simulate
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.gateway_events import PollOutcome
 
 
-class EveryPoll(SimulatorFaults):
+class EveryPoll(Faults):
     """Overrides the hook without doing anything: no poll may be passed over."""
 
     def __init__(self) -> None:

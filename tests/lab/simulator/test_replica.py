@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from icws_explore.lab.simulator import Network, SimulatorFaults, simulate
+from icws_explore.lab.faults import Faults
+from icws_explore.lab.simulator import Network, simulate
 from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.cdk import App, AppContext, CdkConfig
 from icws_explore.protocol.constants import NS_PER_S
@@ -67,7 +68,7 @@ class TestPrincipals:
     def test_a_second_session_of_a_principal_takes_over(self):
         """PRINCIPAL_TAKEOVER, by a world made by hand: two clients with one identity."""
 
-        class Twin(SimulatorFaults):
+        class Twin(Faults):
             def begin(self, world: Any) -> None:
                 first = world.clients[0].setup
                 world.add_client(replace(first, start_ns=first.start_ns + 25 * NS_PER_S), 0)
@@ -84,7 +85,7 @@ class TestUpgrade:
     def test_to_another_app(self):
         heard = []
 
-        class Upgrade(SimulatorFaults):
+        class Upgrade(Faults):
             def begin(self, world: Any) -> None:
                 def now(_context: AppContext, client: Principal) -> None:
                     heard.append(client)

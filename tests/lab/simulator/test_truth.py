@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from icws_explore.lab.faults import Delivery
-from icws_explore.lab.simulator import Network, SimulatorFaults, simulate
+from icws_explore.lab.faults import Delivery, Faults
+from icws_explore.lab.simulator import Network, simulate
 
 
 class TestWhatNeverArrived:
@@ -16,7 +16,7 @@ class TestWhatNeverArrived:
         assert (request.arrived_ns, request.executed_ns, request.fate) == (None, None, "lost or refused")
 
     def test_a_frame_that_the_gateway_never_took_has_no_fate(self):
-        class Lost(SimulatorFaults):
+        class Lost(Faults):
             def client_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return []
 
@@ -24,7 +24,7 @@ class TestWhatNeverArrived:
         assert (request.relayed_ns, request.fate) == (None, "")
 
     def test_a_message_that_was_dropped_on_the_way_down_was_polled_and_not_received(self):
-        class Dropped(SimulatorFaults):
+        class Dropped(Faults):
             def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return [Delivery(data)] if b"gateway_principal" in data else []
 
@@ -34,7 +34,7 @@ class TestWhatNeverArrived:
         assert message.received_ns is None
 
     def test_what_a_fault_made_of_a_frame_is_passed_over(self):
-        class Nonsense(SimulatorFaults):
+        class Nonsense(Faults):
             def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return [Delivery(b"nonsense")]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from icws_explore.lab.scenario_faults import Downward, Muted, Stall, StoppedPolls, Upgrade, is_ack
+from icws_explore.lab.scenarios.gateway_faults import Downward, Muted, Stall, Stopped, Upgrade, is_ack
 from icws_explore.lab.simulator import Truth, simulate
-from icws_explore.protocol.gateway_events import Rejected
 from support.session_captures import healthy
 
 
@@ -43,8 +42,8 @@ class TestOthers:
         assert not [t for t in times if 31 < t < 59]
         assert [t for t in times if t > 60]
 
-    def test_stopped_polls_drop_everybody(self):
-        simulation = simulate(duration="1m", sessions=2, faults=StoppedPolls(30, Rejected(5, "stopped")))
+    def test_a_stopped_canister_drops_everybody(self):
+        simulation = simulate(duration="1m", sessions=2, faults=Stopped(30))
         assert simulation.counts.ended == {"1005": 2}
 
     def test_an_upgrade_forgets_the_clients(self):

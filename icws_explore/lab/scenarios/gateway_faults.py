@@ -1,25 +1,19 @@
-"""The faults that the scenarios have in common, for the simulator."""
+"""What gateways that lie, stall or stay silent do, and what happens to canisters behind them."""
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from icws_explore.lab.faults import Delivery, Faults, Stage
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import DecodeError
-from icws_explore.protocol.gateway_events import PollOutcome
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.service_messages import AckMessage, decode_service
 
-from .faults import Delivery
-from .simulator import SimulatorFaults
 
-if TYPE_CHECKING:
-    from .simulator.world import World
-
-
-class Muted(SimulatorFaults):
+class Muted(Faults):
     """The gateway says nothing, not even its handshake."""
 
     def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
@@ -27,7 +21,7 @@ class Muted(SimulatorFaults):
         return []
 
 
-class Downward(SimulatorFaults):
+class Downward(Faults):
     """``change(number, data)`` gives what becomes of a session's canister message, counted from 1.
 
     ``late_ms(number)``, milliseconds, is by how much it is late.
@@ -50,51 +44,56 @@ class Downward(SimulatorFaults):
         return [Delivery(each, self._late_ms(number)) for each in self._change(number, data)]
 
 
-class Stall(SimulatorFaults):
+class Stall(Faults):
     """Nothing reaches a client from ``from_s`` to ``to_s`` (seconds from the start), then all of it does."""
 
     def __init__(self, from_s: float, to_s: float) -> None:
         self._from_s, self._to_s = from_s, to_s
-        self._world: World | None = None
+        self._stage: Stage | None = None
         self._start_ns = 0
 
-    def begin(self, world: World) -> None:
-        self._world, self._start_ns = world, world.timeline.now_ns
+    def begin(self, stage: Stage) -> None:
+        self._stage, self._start_ns = stage, stage.now_ns
 
     def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
         del session
-        assert self._world is not None
-        passed_ns = self._world.timeline.now_ns - self._start_ns
+        assert self._stage is not None
+        passed_ns = self._stage.now_ns - self._start_ns
         if self._from_s * NS_PER_S <= passed_ns < self._to_s * NS_PER_S:
             return [Delivery(data, (self._to_s * NS_PER_S - passed_ns) / NS_PER_MS)]
         return [Delivery(data)]
 
 
-class StoppedPolls(SimulatorFaults):
-    """From ``at_s`` on (seconds from the start) every poll has ``outcome``."""
+class Jitter(Faults):
+    """Every relayed call takes ``low_ms`` to ``high_ms`` longer: where order is not kept, some overtake others."""
 
-    def __init__(self, at_s: float, outcome: PollOutcome) -> None:
-        self._at_s, self._outcome = at_s, outcome
-        self._world: World | None = None
-        self._from_ns = 0
+    def __init__(self, low_ms: float, high_ms: float, *, seed: int = 1) -> None:
+        self._low_ms, self._high_ms = low_ms, high_ms
+        self._dice = random.Random(seed)
 
-    def begin(self, world: World) -> None:
-        self._world, self._from_ns = world, world.timeline.now_ns + round(self._at_s * NS_PER_S)
-
-    def poll_answer(self, gateway: int, outcome: PollOutcome) -> tuple[PollOutcome, float]:
-        del gateway
-        assert self._world is not None
-        return (self._outcome if self._world.timeline.now_ns >= self._from_ns else outcome), 0.0
+    def call(self, session: int, envelope: bytes) -> list[Delivery]:
+        del session
+        return [Delivery(envelope, self._dice.uniform(self._low_ms, self._high_ms))]
 
 
-class Upgrade(SimulatorFaults):
+class Stopped(Faults):
+    """The canister is stopped ``at_s`` seconds after the start."""
+
+    def __init__(self, at_s: float) -> None:
+        self._at_s = at_s
+
+    def begin(self, stage: Stage) -> None:
+        stage.at(self._at_s, stage.stop_canister)
+
+
+class Upgrade(Faults):
     """The canister is upgraded ``at_s`` seconds after the start."""
 
     def __init__(self, at_s: float) -> None:
         self._at_s = at_s
 
-    def begin(self, world: World) -> None:
-        world.timeline.at(world.timeline.now_ns + round(self._at_s * NS_PER_S), world.replica.upgrade)
+    def begin(self, stage: Stage) -> None:
+        stage.at(self._at_s, stage.upgrade_canister)
 
 
 def is_ack(data: bytes) -> bool:

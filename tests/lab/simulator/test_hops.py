@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from icws_explore.lab.faults import Delivery, Faults, RelayFaults, tampered
-from icws_explore.lab.simulator import Script, SimulatorFaults, simulate
-from icws_explore.lab.simulator.faults import honest
+from icws_explore.lab.simulator import Script, simulate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.gateway_events import AgentFailed, Rejected
 
@@ -20,14 +19,7 @@ def ended(faults: Faults, **options: Any) -> dict[str, int]:
 class TestHonest:
     def test_changes_nothing(self):
         plain = simulate(duration="2m")
-        assert simulate(duration="2m", faults=SimulatorFaults()).raw.frames == plain.raw.frames
         assert simulate(duration="2m", faults=Faults()).raw.frames == plain.raw.frames
-
-    def test_is_what_none_and_the_lab_s_kind_become(self):
-        mine = SimulatorFaults()
-        assert honest(mine) is mine
-        assert type(honest(None)) is SimulatorFaults
-        assert honest(RelayFaults(drop=1)).relay("down", b"data") == []
 
 
 class TestRelay:
@@ -47,14 +39,14 @@ class TestRelay:
 
 class TestHops:
     def test_client_to_gateway(self):
-        class Mangled(SimulatorFaults):
+        class Mangled(Faults):
             def client_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return [Delivery(b"nonsense")]
 
         assert ended(Mangled()) == {"1005": 1}
 
     def test_client_to_gateway_late(self):
-        class Late(SimulatorFaults):
+        class Late(Faults):
             def client_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return [Delivery(data, 1_000)]
 
@@ -62,7 +54,7 @@ class TestHops:
         assert all(m.relayed_ns - m.sent_ns >= NS_PER_S for m in simulation.truth.of("message") if m.relayed_ns)
 
     def test_gateway_to_replica(self):
-        class Altered(SimulatorFaults):
+        class Altered(Faults):
             def call(self, session: int, envelope: bytes) -> list[Delivery]:
                 return [Delivery(envelope.replace(b"ws_open", b"ws_opem"))]
 
@@ -80,14 +72,14 @@ class TestHops:
         ids=["fatal", "recoverable"],
     )
     def test_replica_to_gateway(self, outcome, what):
-        class Answers(SimulatorFaults):
+        class Answers(Faults):
             def poll_answer(self, gateway: int, _outcome: Any) -> tuple[Any, float]:
                 return outcome, 0.0
 
         assert ended(Answers(), duration="2m") == what
 
     def test_replica_to_gateway_late(self):
-        class Late(SimulatorFaults):
+        class Late(Faults):
             def poll_answer(self, gateway: int, outcome: Any) -> tuple[Any, float]:
                 return outcome, 1_500.0
 
@@ -97,7 +89,7 @@ class TestHops:
         assert all(m.polled_ns - m.certified_ns >= 1_500_000_000 for m in late)
 
     def test_an_answer_that_is_too_late_is_given_up(self):
-        class TooLate(SimulatorFaults):
+        class TooLate(Faults):
             def poll_answer(self, gateway: int, outcome: Any) -> tuple[Any, float]:
                 return outcome, 6_000.0
 
@@ -106,7 +98,7 @@ class TestHops:
         assert any("Poller timed out" in event.text for event in simulation.log)
 
     def test_gateway_to_client(self):
-        class Altered(SimulatorFaults):
+        class Altered(Faults):
             def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return [Delivery(tampered(data))]
 
@@ -118,7 +110,7 @@ class TestClocks:
     def test_a_clock_that_jumps(self, part):
         """Six minutes ahead from the second minute on: certificates no longer fit the client's time."""
 
-        class Jump(SimulatorFaults):
+        class Jump(Faults):
             def clock_error_ns(self, clock: str, number: int, now_ns: int) -> int:
                 return 360 * NS_PER_S if clock == part and now_ns % (3600 * NS_PER_S) > 120 * NS_PER_S else 0
 
@@ -128,7 +120,7 @@ class TestClocks:
     def test_timers_follow_a_client_s_clock_that_is_set_back(self, duration, what):
         """The open timer of a clock that loses 20 s in between runs 20 s longer."""
 
-        class Back(SimulatorFaults):
+        class Back(Faults):
             def relay(self, direction: Any, data: bytes) -> list[Delivery]:
                 return [Delivery(data)] if direction == "down" else []
 
@@ -139,8 +131,8 @@ class TestClocks:
 
 
 class TestFromOutside:
-    def at(self, seconds: float, action: str) -> SimulatorFaults:
-        class Event(SimulatorFaults):
+    def at(self, seconds: float, action: str) -> Faults:
+        class Event(Faults):
             def begin(self, world: Any) -> None:
                 def happen() -> None:
                     actions = {
@@ -150,7 +142,7 @@ class TestFromOutside:
                     }
                     actions[action]()
 
-                world.timeline.at(world.timeline.now_ns + round(seconds * NS_PER_S), happen)
+                world.at(seconds, happen)
 
         return Event()
 
@@ -175,4 +167,4 @@ class TestFromOutside:
                 client.cut()
                 client.cut()
 
-        assert ended(SimulatorFaults(), clients=Twice()) == {"1006": 1}
+        assert ended(Faults(), clients=Twice()) == {"1006": 1}
