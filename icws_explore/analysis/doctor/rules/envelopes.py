@@ -170,10 +170,11 @@ def _clock_error_s(session: SessionFacts) -> float:
     """How far the frames' clock is from the one that started the recording, where that is another one.
 
     Frames from before the beginning have a clock that is slow. One that is fast shows only where the
-    first session is known to begin with the recording: in a simulation.
+    first session is known to begin with the recording: in a simulation. A session that opened had a
+    clock that was right enough, and need not have begun with the recording: it may be one of several.
     """
     info = session.whole.capture.info
-    if info.started_at is None or session.name != session.whole.sessions[0].name:
+    if info.started_at is None or session.opened is not None or session.name != session.whole.sessions[0].name:
         return 0.0
     try:
         error_s = session.began - datetime.fromisoformat(info.started_at).timestamp()

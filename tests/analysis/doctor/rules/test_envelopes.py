@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import sign_envelope
 from support.certified_canister import CANISTER_ID
@@ -63,3 +64,9 @@ class TestExpiry:
         finding = the_one("INGRESS_EXPIRY")
         assert "off by -301 s" in finding.explanation
         assert "in the past" in finding.explanation
+
+    def test_a_session_of_several_need_not_begin_with_the_recording(self):
+        """One that came late, taken out of a simulation: its start tells nothing of its clock."""
+        simulation = simulate(duration="8m", sessions=2, arrivals=lambda number: 400.0 * number)
+        assert simulation.doctor() == []
+        assert simulation.session("2").doctor() == []
