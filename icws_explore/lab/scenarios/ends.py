@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 from icws_explore.lab.faults import Delivery, Faults, Stage
 from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.cdk import App, AppContext
-from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.principal import Principal
 
 from .lines import texts
@@ -21,29 +21,29 @@ class IdleProxy(Faults):
     """A proxy in front of the gateway: it cuts a connection on which nothing has passed for ``idle_s``."""
 
     def __init__(self, idle_s: float = USUAL_IDLE_S) -> None:
-        self._idle_ns = round(idle_s * NS_PER_S)
-        self._last_ns: dict[int, int] = {}
+        self._idle_s = idle_s
+        self._passed: Counter[int] = Counter()  # by session, how many frames
         self._stage: Stage | None = None
-        self._start_ns = 0
 
     def begin(self, stage: Stage) -> None:
-        self._stage, self._start_ns = stage, stage.now_ns
+        self._stage = stage
 
     def client_frame(self, session: int, data: bytes) -> list[Delivery]:
-        self._passed(session)
+        self._note(session)
         return [Delivery(data)]
 
     def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
-        self._passed(session)
+        self._note(session)
         return [Delivery(data)]
 
-    def _passed(self, session: int) -> None:
+    def _note(self, session: int) -> None:
         assert self._stage is not None
-        now_ns = self._last_ns[session] = self._stage.now_ns
-        self._stage.at((now_ns + self._idle_ns - self._start_ns) / NS_PER_S, lambda: self._cut_if_idle(session, now_ns))
+        self._passed[session] += 1
+        passed = self._passed[session]
+        self._stage.after(self._idle_s, lambda: self._cut_if_idle(session, passed))
 
-    def _cut_if_idle(self, session: int, since_ns: int) -> None:
-        if self._stage is not None and self._last_ns[session] == since_ns:
+    def _cut_if_idle(self, session: int, passed: int) -> None:
+        if self._stage is not None and self._passed[session] == passed:
             self._stage.drop(session, 1006)
 
 
