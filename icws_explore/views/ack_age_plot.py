@@ -13,6 +13,7 @@ from .figure import BAD, INK, PAPER, SOFT, SessionFigure, marker_style
 from .kinds import LOOKS
 
 _HEIGHTS_IN = (2.3, 2.0)
+_LABEL = 0.07  # of the axis: as long as an age's words are, at the most
 
 
 def ack_age(capture: Capture, session: SessionInstants) -> SessionFigure:
@@ -77,10 +78,13 @@ def _draw_ages(axes: Axes, session: SessionInstants, corners: list[Age]) -> None
     sent = [s.at for s in session.numbered]
     axes.plot(sent, [0.0] * len(sent), label="sent", zorder=3, clip_on=False, **marker_style("|", look.light, 5))
     if len(acked) <= 12:
+        left, right = axes.get_xlim()
         for at, age in acked:
+            is_last = at > right - _LABEL * (right - left)  # beside the axes stand the limits' words
             axes.annotate(
-                f"{age:.1f} s", (at, age), (5, 2), textcoords="offset points", fontsize=7, color=INK, zorder=5,
-                ha="left", va="bottom", bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
+                f"{age:.1f} s", (at, age), (-5 if is_last else 5, 2), textcoords="offset points", fontsize=7, color=INK,
+                ha="right" if is_last else "left", va="bottom", zorder=5,
+                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
             )  # fmt: skip
 
 

@@ -59,11 +59,16 @@ class Break:
 
 
 def sequences(
-    capture: Capture, *, frames: Sequence[DecodedFrame] | None = None, session: str | None = None
+    capture: Capture,
+    *,
+    frames: Sequence[DecodedFrame] | None = None,
+    session: str | None = None,
+    until_s: float = 0.0,
 ) -> SessionFigure:
     """Two panels, one a direction: a marker a message, its step line, and shaded what is not yet acknowledged.
 
-    Arguments as of `timeline`. A gap, a repetition or a swap is ringed and said.
+    Arguments as of `timeline`; the axis goes to ``until_s`` (seconds since the capture's first frame) if that
+    is later than the last frame. A gap, a repetition or a swap is ringed and said.
     """
     mine = one_session(list(decode_frames(capture)) if frames is None else frames, session)
     height = _TOP_IN + 2 * _PANEL_IN + _BETWEEN_IN + _BOTTOM_IN
@@ -73,7 +78,7 @@ def sequences(
         nothing(figure)
         return figure
     start = mine[0].frame.t
-    span = max(max(d.frame.t for d in mine) - start, 1.0)
+    span = max(max(d.frame.t for d in mine) - start, capture.frames[0].t + until_s - start, 1.0)
     for number, (direction, name) in enumerate(_PANELS):
         bottom = _BOTTOM_IN + (1 - number) * (_PANEL_IN + _BETWEEN_IN)
         width = WIDTH_IN - _LEFT_IN - _RIGHT_IN

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import html
-import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,13 +24,18 @@ from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture
 from icws_explore.views.ack_age_plot import ack_age
 from icws_explore.views.certificate_plot import certificate_age
-from icws_explore.views.figure import SessionFigure
+from icws_explore.views.figure import SessionFigure, nothing
+from icws_explore.views.html import note_view
 from icws_explore.views.keep_alive_plot import keep_alive_windows
 from icws_explore.views.lanes_plot import lanes
 from icws_explore.views.latency_plot import latencies
+from icws_explore.views.rows import one_line
 from icws_explore.views.sequence_plot import sequences
 from icws_explore.views.theme import SHADES
 from icws_explore.views.timeline import timeline
+
+from .cell import CellRun, current_cell
+from .interactive_plot import InteractivePlot
 
 MAX_REDRAWS_PER_S: Final = 5
 _SHARE: Final = 4  # a plot that took d seconds to draw is not drawn again for 4 d
@@ -43,9 +47,13 @@ Draw: TypeAlias = Callable[[Capture, SessionInstants, Sequence[DecodedFrame]], S
 PLOTS: Final[Mapping[str, Draw]] = {
     "age at ack": lambda capture, session, _: ack_age(capture, session),
     "keep-alive windows": lambda capture, session, _: keep_alive_windows(capture, session, limit_s=KEEP_ALIVE_LIMIT_S),
-    "timeline": lambda capture, _, frames: timeline(capture, frames=frames),
+    "timeline": lambda capture, session, frames: timeline(
+        capture, frames=frames, session=session.session, timing=session
+    ),
     "lanes": lambda capture, session, _: lanes(capture, session, start_s=max(0.0, session.last - _LANES_S)),
-    "sequence numbers": lambda capture, _, frames: sequences(capture, frames=frames),
+    "sequence numbers": lambda capture, session, frames: sequences(
+        capture, frames=frames, session=session.session, until_s=session.last
+    ),
     "certificate age": lambda capture, session, _: certificate_age(capture, [session]),
     "latencies": lambda capture, session, _: latencies(capture, [session]),
 }
@@ -68,13 +76,22 @@ class Running(Protocol):
     def close_code(self) -> int | None: ...
 
 
+_following: dict[asyncio.Task[None], CellRun] = {}  # what is drawn, and by which cell
+
+
 class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Countdowns and a plot of a running session; show it, and it follows until the session ends or `stop`."""
+    """Countdowns and a plot of a running session; show it, and it follows until the session ends or `stop`.
+
+    The cell that shows it, run again, stops what it showed before. What cannot be drawn is said in its
+    place, and following goes on.
+    """
 
     def __init__(self, session: Running, plot: str = "age at ack", *, redraws_per_s: float = MAX_REDRAWS_PER_S) -> None:
-        """``plot`` is one of `PLOTS`. Raises ValueError for more than five redraws a second."""
+        """``plot`` is one of `PLOTS`. Raises ValueError for another, and for more than five redraws a second."""
         if not 0 < redraws_per_s <= MAX_REDRAWS_PER_S:
             raise ValueError(f"at most {MAX_REDRAWS_PER_S} redraws a second, not {redraws_per_s!r}")
+        if plot not in PLOTS:
+            raise ValueError(f"{plot!r} is none of the plots: {', '.join(PLOTS)}")
         self._session = session
         self._period_s = 1 / redraws_per_s
         self._watch = Watch(session.capture.raw)
@@ -84,15 +101,22 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.redraws = 0
         self.chooser = ipywidgets.Dropdown(options=list(PLOTS), value=plot, description="plot")
         self.countdowns = ipywidgets.HTML()
-        self.image = ipywidgets.Image(format="png", layout={"max_width": "1000px"})
+        self.fault = ipywidgets.HTML()
+        self.picture = InteractivePlot(_nothing_yet())
         self.chooser.observe(lambda _: self.tick(force=True), names="value")
-        super().__init__([self.countdowns, self.chooser, self.image])
+        super().__init__([self.countdowns, self.chooser, self.fault, self.picture])
         self.tick(force=True)
 
     def start(self) -> LiveTiming:
         """Follow the session on the running event loop, which in a notebook is the kernel's."""
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._follow())
+            here = current_cell()
+            for other, there in _following.items():
+                if here.replaces(there):
+                    other.cancel()
+            self._task = asyncio.get_running_loop().create_task(self._follow(), name="icws-live-timing")
+            _following[self._task] = here
+            self._task.add_done_callback(_following.pop)
         return self
 
     async def stop(self) -> None:
@@ -129,10 +153,13 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         session = sessions[0]
         if session.ended is None:
             session = replace(session, last=max(session.last, now_s))
-        figure = PLOTS[self.chooser.value](self._session.capture.raw, session, self._frames)
-        out = io.BytesIO()
-        figure.savefig(out, format="png")
-        self.image.value = out.getvalue()
+        try:
+            self.picture.show(PLOTS[self.chooser.value](self._session.capture.raw, session, self._frames))
+        except Exception as error:  # noqa: BLE001  # in a task nobody would see it, and the countdowns would stand
+            line = f"{self.chooser.value} cannot be drawn: {type(error).__name__}: {error}"
+            self.fault.value = note_view(one_line(line), "bad").html
+            return
+        self.fault.value = ""
         self.redraws += 1
 
     def _repr_mimebundle_(self, **more: Any) -> Any:
@@ -142,29 +169,45 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         return super()._repr_mimebundle_(**more)
 
 
+def _nothing_yet() -> SessionFigure:
+    figure = SessionFigure(1.6)
+    figure.description = "no frames yet"
+    nothing(figure)
+    return figure
+
+
 def countdown_html(running: Sequence[Countdown], *, ended: bool = False) -> str:
     """A bar for each countdown, with its seconds in words; the text says all that the bar does."""
     if not running:
         words = "the session has ended" if ended else "nothing is timed yet"
-        return f"<div style='color:{SHADES['soft'].light}'>{words}</div>"
-    return "<table style='border-spacing:0.6em 0.1em'>" + "".join(map(_bar, running)) + "</table>"
+        return f"<div class='icws'><span style='color:{_themed('soft')}'>{words}</span></div>"
+    rows = "".join(map(_bar, running))
+    return f"<div class='icws'><table style='color:{_themed('ink')};border-spacing:0.6em 0.1em'>{rows}</table></div>"
 
 
 def _bar(countdown: Countdown) -> str:
     share = min(1.0, max(0.0, countdown.left_s / countdown.limit_s))
     urgent = countdown.left_s < 0.1 * countdown.limit_s and countdown.name != "next_ack"
-    color = SHADES["bad" if urgent else "good"].light
+    color = _themed("bad" if urgent else "good")
     name = _NAMES[countdown.name] + (f" ({html.escape(countdown.session)})" if countdown.session else "")
     words = f"{countdown.left_s:.0f} s of {countdown.limit_s:g} s"
     if countdown.inferred:
         words += f" (inferred: {countdown.left_min_s:.0f} to {countdown.left_max_s:.0f} s)"
     bar = (
-        f"<div style='width:16em;height:0.7em;border:1px solid {SHADES['soft'].light}'>"
+        f"<div style='width:16em;height:0.7em;border:1px solid {_themed('soft')}'>"
         f"<div style='width:{100 * share:.1f}%;height:100%;background:{color}'></div></div>"
     )
     return f"<tr><td>{name}</td><td>{bar}</td><td style='text-align:left'>{words}</td></tr>"
 
 
+def _themed(role: str) -> str:
+    """The page's colour for ``role``; the picture's style says which that is."""
+    return f"var(--icws-{role}, {SHADES[role].light})"
+
+
 def live_timing(session: Running, plot: str = "age at ack") -> LiveTiming:
-    """The timing of ``session`` while it runs; the last expression of a cell, or ``.start()`` it yourself."""
+    """The timing of ``session`` while it runs; the last expression of a cell, or ``.start()`` it yourself.
+
+    ``plot`` is the one to begin with: a key of `PLOTS`; ValueError for another.
+    """
     return LiveTiming(session, plot)

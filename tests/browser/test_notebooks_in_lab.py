@@ -44,6 +44,9 @@ session = await icws.connect(lab)
 live_timing(session)
 """
 
+DARK = "() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
+DARK_PAPER = "rgb(17, 17, 17)"  # JupyterLab's own
+
 RUN_ALL = """async () => {
   const app = window.jupyterapp;
   const panel = app.shell.currentWidget;
@@ -190,10 +193,18 @@ class TestInJupyterLab:
         assert failures(run(page, lab, "live.ipynb")) == []
         countdowns = page.locator(".jp-OutputArea-output .widget-html-content").first
         expect(countdowns).to_contain_text("ack time-out", timeout=RUN_MS)
-        picture, words = page.locator("img.widget-image").first, countdowns.inner_text()
-        drawn = picture.get_attribute("src")
+        plot, words = page.locator(".jp-OutputArea-output .icws[tabindex] svg").first, countdowns.inner_text()
+        path = "e => e.outerHTML.length + e.outerHTML.slice(-4000)"
+        drawn = plot.evaluate(path)
         expect(countdowns).not_to_have_text(words, timeout=HOVER_MS)
-        expect(picture).not_to_have_attribute("src", drawn or "", timeout=HOVER_MS)
+        page.wait_for_function(
+            f"drawn => ({path})(document.querySelector('.jp-OutputArea-output .icws[tabindex] svg')) !== drawn",
+            arg=drawn,
+            timeout=HOVER_MS,
+        )
+        page.evaluate(DARK)
+        paper = plot.locator("[id^=figure] path").first
+        expect(paper).to_have_css("fill", DARK_PAPER, timeout=HOVER_MS)
 
     def test_no_script_of_a_message_runs(self, page: Page, lab: JupyterLab) -> None:
         write_notebook(lab, "hostile.ipynb", "import icws_explore as icws\nfrom icws_explore import edit", HOSTILE_CELL)

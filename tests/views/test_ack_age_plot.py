@@ -6,7 +6,7 @@ import pytest
 
 from icws_explore.views.ack_age_plot import ack_age
 from support.overlaps import beyond_the_paper, overlapping, words
-from support.session_captures import healthy
+from support.session_captures import SessionScript, healthy
 from support.timing_captures import ALL, only, two_hours, unacked
 
 
@@ -32,6 +32,13 @@ class TestAges:
     def test_are_written_at_each_ack_while_there_is_room(self) -> None:
         assert {"208.4 s", "300.4 s", "300.1 s"} <= {text for text, _ in words(draw(healthy))}
         assert not any(text.startswith("270.") for text, _ in words(draw(two_hours)))
+
+    def test_do_not_reach_the_limits_words_at_the_right_edge(self) -> None:
+        """The last ack came at the very end, when the oldest message was as old as an ack is due."""
+        script = SessionScript().opened().client_says(500, "a").acked(799.0, answered_after=None)
+        figure = ack_age(script.capture, only(script.capture))
+        boxes = {text: box for text, box in words(figure) if text == "299.0 s" or "ack is due" in text}
+        assert boxes["299.0 s"].x1 + 4 < boxes["300 s: the ack is due"].x0
 
 
 class TestTimer:

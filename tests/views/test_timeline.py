@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from icws_explore.views.kinds import LOOKS
 from icws_explore.views.timeline import row_labels, timeline
 from support.overlaps import beyond_the_paper, overlapping, words
 from support.session_captures import SessionScript, healthy, hostile
+from support.timing_captures import only
 
 
 def chatty() -> Capture:
@@ -102,6 +104,13 @@ class TestTimeOuts:
 
     def test_a_missed_one_says_so(self) -> None:
         assert any(text.startswith("missed") for text in texts(silent()))
+
+    def test_of_a_session_that_is_known_already_go_to_its_last_moment(self) -> None:
+        capture = healthy()
+        session = only(capture)
+        later = replace(session, last=session.last + 1000)
+        assert timeline(capture, timing=later).axes[0].get_xlim()[1] > 1800
+        assert timeline(capture, timing=session).axes[0].get_xlim() == timeline(capture).axes[0].get_xlim()
 
 
 class TestSessions:

@@ -9,11 +9,11 @@ import icws_explore as icws
 from icws_explore.analysis.countdown import Countdown
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture
+from icws_explore.views.figure import SessionFigure
+from icws_explore.widgets.cell import CellRun
 from icws_explore.widgets.live_timing import MAX_REDRAWS_PER_S, PLOTS, LiveTiming, countdown_html, live_timing
 from support.session_captures import START_S, healthy
 from support.timing_captures import empty, still_open
-
-PNG = b"\x89PNG"
 
 
 class Clock:
@@ -72,19 +72,63 @@ class TestPlots:
         for elapsed in (0, 3, 250, 900):
             session.until(elapsed)
             widget.tick(force=True)
-            assert bytes(widget.image.value).startswith(PNG)
+            assert widget.picture.svg.startswith("<svg")
+            assert widget.fault.value == ""
 
-    def test_nothing_is_drawn_of_nothing(self) -> None:
+    def test_of_nothing_says_so(self) -> None:
         widget = LiveTiming(Replayed(empty()))
-        assert (widget.redraws, widget.image.value) == (0, b"")
+        assert (widget.redraws, widget.picture.description) == (0, "no frames yet")
+
+    @pytest.mark.parametrize("name", ["timeline", "sequence numbers", "age at ack", "lanes"])
+    def test_the_time_since_the_last_frame_is_drawn(self, name: str) -> None:
+        session = Replayed(still_open())
+        session.until(10)
+        widget = LiveTiming(session, name)
+        session.clock.now = START_S + 250
+        widget.tick(force=True)
+        assert widget.picture.figure.axes[0].get_xlim()[1] > 250
+
+    def test_one_that_is_none_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="'ages' is none of the plots: age at ack, "):
+            LiveTiming(Replayed(healthy()), "ages")
 
     def test_choosing_another_draws_at_once(self) -> None:
         session = Replayed(healthy())
         session.until(300)
         widget = LiveTiming(session)
-        before = widget.image.value
+        before = widget.picture.svg
         widget.chooser.value = "latencies"
-        assert widget.image.value != before
+        assert widget.picture.svg != before
+
+
+class TestFaults:
+    async def test_what_cannot_be_drawn_is_said_and_the_countdowns_go_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(*_: object) -> SessionFigure:
+            raise RuntimeError("no <ink>")
+
+        session = Replayed(still_open())
+        session.until(1)
+        widget = LiveTiming(session).start()
+        monkeypatch.setattr("icws_explore.widgets.live_timing.PLOTS", {**PLOTS, "lanes": broken})
+        widget.chooser.value = "lanes"
+        assert "lanes cannot be drawn: RuntimeError: no &lt;ink&gt;" in widget.fault.value
+        session.until(40)
+        await asyncio.sleep(3 / MAX_REDRAWS_PER_S)
+        assert "300 s of 330 s" in widget.countdowns.value
+        widget.chooser.value = "timeline"
+        assert widget.fault.value == ""
+        await widget.stop()
+
+
+class TestCells:
+    async def test_a_cell_that_runs_again_replaces_what_it_showed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        runs = iter([CellRun("a", "1"), CellRun("a", "1"), CellRun("b", "2"), CellRun("a", "3")])
+        monkeypatch.setattr("icws_explore.widgets.live_timing.current_cell", lambda: next(runs))
+        shown = [LiveTiming(Replayed(still_open())).start() for _ in range(4)]
+        await asyncio.sleep(0)
+        assert [widget._task.cancelled() for widget in shown if widget._task] == [True, True, False, False]
+        for widget in shown:
+            await widget.stop()
 
 
 class TestPace:
@@ -119,7 +163,7 @@ class TestLive:
                 drawn = widget.redraws
                 timing = session.capture.timing()
         assert drawn >= 4
-        assert bytes(widget.image.value).startswith(PNG)
+        assert widget.picture.svg.startswith("<svg")
         assert (timing.keep_alives["delay_seen_s"] < 30).all()  # half a second on the wall
 
     async def test_shown_in_a_cell_it_follows_and_without_a_loop_it_stands(self) -> None:
