@@ -1,0 +1,98 @@
+"""Dapps of which nothing is wrong: the lab's own and some more, each with what its clients do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from icws_explore.lab.simulator import Chat, Echo, Pong, Script, Uniform
+from icws_explore.lab.simulator.client import SimClient
+from icws_explore.protocol.candid import parse_type
+from icws_explore.protocol.cdk import App, AppContext
+from icws_explore.protocol.principal import Principal
+
+GREETINGS = 30
+LARGE = "x" * 100_000
+
+
+class Says(Script):
+    """Says ``value`` every ``every_ms``, ``times`` at once."""
+
+    def __init__(self, value: Any, every_ms: float, times: int = 1) -> None:
+        self._value, self._every_ms, self._times = value, every_ms, times
+
+    def opened(self, client: SimClient) -> None:
+        client.after(self._every_ms, self._say, client)
+
+    def _say(self, client: SimClient) -> None:
+        for _ in range(self._times):
+            client.send(self._value)
+        client.after(self._every_ms, self._say, client)
+
+
+class Leaving(Script):
+    """As ``other``, until the user leaves ``after_ms`` after the opening."""
+
+    def __init__(self, other: Script, after_ms: float) -> None:
+        self._other, self._after_ms = other, after_ms
+
+    def opened(self, client: SimClient) -> None:
+        client.after(self._after_ms, client.close)
+        self._other.opened(client)
+
+    def received(self, client: SimClient, value: Any) -> None:
+        self._other.received(client, value)
+
+
+def _tally() -> App:
+    """Counts, and tells everybody now and then; a message type with most of Candid in it."""
+
+    def on_message(context: AppContext, client: Principal, message: dict[str, Any]) -> None:
+        context.state["sum"] = context.state.get("sum", 0) + message["Add"]["by"]
+        context.send(client, {"Sum": {"of": context.state["sum"], "who": client, "raw": bytes(3), "note": None}})
+
+    def on_init(context: AppContext) -> None:
+        context.every(45_000, lambda it: it.broadcast({"Tick": None}))
+
+    message_type = """variant {
+      Add : record { by : nat }; Tick;
+      Sum : record { of : int; who : principal; raw : blob; note : opt vec float64 };
+    }"""
+    return App("tally", parse_type(message_type), on_init=on_init, on_message=on_message)
+
+
+def _greeter() -> App:
+    """Says much at once to whoever comes: more than one poll takes, where polls take little."""
+
+    def on_open(context: AppContext, client: Principal) -> None:
+        for number in range(GREETINGS):
+            context.send(client, f"greeting {number}")
+
+    return App("greeter", parse_type("text"), on_open=on_open)
+
+
+def _farewell() -> App:
+    """Closes the session of a client that says goodbye."""
+
+    def on_message(context: AppContext, client: Principal, message: str) -> None:
+        context.send(client, f"{message} to you, too")
+        context.close(client)
+
+    return App("farewell", parse_type("text"), on_message=on_message)
+
+
+# What the clients do follows the app. A dapp is made anew for every run.
+DAPPS: dict[str, Callable[[], tuple[App | str, Script]]] = {
+    "pingpong": lambda: ("pingpong", Pong()),
+    "pingpong at once": lambda: ("pingpong", Pong(Uniform(300, 6_000))),
+    "echo": lambda: ("echo", Echo()),
+    "echo by slow people": lambda: ("echo", Echo(Uniform(60_000, 200_000))),
+    "echo in bursts": lambda: ("echo", Says({"text": "now"}, 30_000, times=8)),
+    "echo of much": lambda: ("echo", Says({"text": LARGE}, 120_000)),
+    "chat": lambda: ("chat", Chat()),
+    "ticker": lambda: ("ticker", Script()),
+    "silence": lambda: (App("silence", parse_type("null")), Script()),
+    "tally": lambda: (_tally(), Says({"Add": {"by": 3}}, 20_000)),
+    "greeter": lambda: (_greeter(), Script()),
+    "farewell": lambda: (_farewell(), Says("goodbye", 40_000)),
+}

@@ -1,0 +1,64 @@
+"""The same sessions as they may come to the doctor: cut short, bare, one of several, out of a browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from icws_explore.analysis.identify import identify
+from icws_explore.capture import Capture, SessionInfo, load, save
+from icws_explore.capture.har import load_har
+
+from .healthy_settings import Setting
+
+_OPCODES = {"text": 1, "binary": 2, "ping": 9, "pong": 10}
+
+
+def retold(capture: Capture, setting: Setting) -> Iterator[tuple[str, Capture]]:
+    """One more way to tell it, in turns, and what it is called."""
+    dice = random.Random(setting.number)
+    way = setting.number % 6
+    if way == 0:
+        length = dice.randrange(len(capture) + 1)
+        yield f"cut short behind {length} frames", Capture(capture.info, capture.frames[:length])
+    elif way == 1:
+        yield "without a configuration", identify(Capture(SessionInfo(), capture.frames))
+    elif way == 2:
+        bare = replace(capture.info, root_key=None, ack_interval_ms=None, app_type=None, started_at=None)
+        yield "without root key, ack interval and type", Capture(bare, capture.frames)
+    elif way == 3:
+        name = dice.choice(capture.session_ids)
+        yield f"session {name} alone", capture.session(name)
+    elif way == 4:
+        with tempfile.TemporaryDirectory() as folder:
+            yield "through a file", load(save(capture, Path(folder) / "session.icws.gz"))
+    else:
+        yield "as a browser's HAR", _as_har(capture)
+
+
+def _as_har(capture: Capture) -> Capture:
+    """Each session a socket, written as Chrome does and imported again. Closes are not in a HAR."""
+    entries = []
+    for name in capture.session_ids:
+        frames = [frame for frame in capture.frames if frame.session == name and frame.op in _OPCODES]
+        messages = [
+            {
+                "type": "send" if frame.direction == "out" else "receive",
+                "time": round(frame.t, 6),
+                "opcode": _OPCODES[frame.op],
+                "data": base64.b64encode(frame.data).decode(),
+            }
+            for frame in frames
+        ]
+        entries.append({"_resourceType": "websocket", "request": {"url": "wss://h/"}, "_webSocketMessages": messages})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "session.har"
+        path.write_text(json.dumps({"log": {"entries": entries}}), encoding="utf-8")
+        imported = load_har(path)
+    known = replace(imported.info, root_key=capture.info.root_key, ack_interval_ms=capture.info.ack_interval_ms)
+    return identify(Capture(known, imported.frames, imported.notes))

@@ -1,0 +1,61 @@
+"""Nothing is found in healthy sessions, whatever their settings: 200 of them, with real proofs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+
+import pytest
+
+from bench.healthy import Healthy, healthy, main
+from bench.healthy_apps import DAPPS
+from bench.healthy_settings import CLIENT_MS, INTERVALS_MS, KINDS, MAX_MESSAGES, settings
+from icws_explore.analysis.doctor import diagnose
+from icws_explore.lab.simulator import simulate
+
+PARTS = 4  # of fifty sessions each
+
+
+class TestHealthySessions:
+    @pytest.mark.parametrize("seed", range(1, PARTS + 1))
+    def test_get_no_finding(self, seed):
+        found = list(healthy(50, seed))
+        assert [(it.alarms, it.text) for it in found if it.alarms] == []
+        assert sum(it.sessions for it in found) >= 50
+
+    def test_the_canisters_own_close_is_told_and_is_no_alarm(self):
+        found = Counter(finding.id for it in healthy(40, seed=9) for finding in it.findings)
+        assert set(found) <= {"CLOSED_BY_APPLICATION"}
+
+    def test_what_is_found_is_an_alarm(self):
+        """The corpus could not fail otherwise."""
+        ill = simulate("echo", duration="10m", ack_interval_ms=200_000, client_ack_interval_ms=90_000)
+        assert Healthy("ill", ill.doctor(), 1).alarms == ["ACK_INTERVAL_MISMATCH"]
+        assert Healthy("nothing", diagnose(simulate(duration="20s").raw), 1).alarms == []
+
+
+class TestSettings:
+    def test_hold_every_value_of_every_choice(self):
+        drawn = list(islice(settings(1), 48))
+        assert {it.dapp for it in drawn} == set(DAPPS)
+        assert {it.options["identities"] for it in drawn} == {*KINDS, KINDS}
+        assert {it.options["flavour"] for it in drawn} == {None, "rust", "motoko"}
+        assert {it.options["gateways"] for it in drawn} == {1, 2, 3}
+        assert {it.options["max_messages"] for it in drawn} == set(MAX_MESSAGES)
+        assert {it.options["ack_interval_ms"] for it in drawn} == {interval for interval, _, _ in INTERVALS_MS}
+        assert {it.network.client_latency_ms for it in drawn} == set(CLIENT_MS)
+        assert {it.network.ordered for it in drawn} == {True, False}
+
+    def test_lose_no_message(self):
+        assert all(it.network.losses[1] == 0 for it in islice(settings(1), 48))
+
+    def test_are_the_same_for_the_same_seed(self):
+        texts = [[str(it) for it in islice(settings(seed), 5)] for seed in (1, 1, 2)]
+        assert texts[0] == texts[1] != texts[2]
+        assert [len(text.splitlines()) for text in texts[0]] == [1] * 5
+
+
+def test_the_command_counts(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["healthy", "--sweep", "2"])
+    assert main() == 0
+    assert "0 with a false alarm" in capsys.readouterr().out
