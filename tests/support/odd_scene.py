@@ -1,0 +1,41 @@
+"""An odd client with a certified canister at its other end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from icws_explore.protocol.client import ClientConfig, ClientMachine
+from icws_explore.protocol.client_events import HandshakeReceived, Opened, SendFrame, Verified
+from icws_explore.protocol.envelope import Envelope
+from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.service_messages import OpenMessage
+from support.certified_canister import CANISTER_ID, GATEWAY, CertifiedCanister
+from support.client_scene import ACK_INTERVAL_MS, HANDSHAKE, IDENTITY, KEY, NONCE, START_NS, Play
+from support.playbook import Playbook, do
+
+
+class OddScene:
+    """``machine`` is the client's class; the canister certifies for it."""
+
+    def __init__(self, machine: Callable[..., ClientMachine], identity: Identity = IDENTITY, **given: Any) -> None:
+        self.canister = CertifiedCanister(KEY)
+        config = ClientConfig(CANISTER_ID, root_key=self.canister.root_key, ack_interval_ms=ACK_INTERVAL_MS)
+        made = machine(config, identity, entropy=bytes, client_nonce=NONCE, **given)
+        self.canister.client_key = self.key = made.client_key
+        self.play: Play = Playbook(made, START_NS)
+
+    def says(self, what: Any, **changes: Any) -> Any:
+        """The canister's next message arrives at once."""
+        return do("receive", self.canister.says(what, self.play.now_ns, **changes))
+
+    def handshaken(self) -> Play:
+        """Connected, and answered the gateway's handshake."""
+        return self.play >> do("connected") >> do("receive", HANDSHAKE) << HandshakeReceived(GATEWAY) << SendFrame
+
+    def opened(self) -> Play:
+        return self.handshaken() >> self.says(OpenMessage(self.key)) << Verified << Opened(self.key)
+
+    def envelope(self) -> Envelope:
+        """The latest frame that was sent."""
+        return Envelope.decode_frame(self.play.last(SendFrame).data)
