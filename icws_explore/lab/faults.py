@@ -81,7 +81,7 @@ class Faults:
         return [Delivery(data)]
 
     def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
-        """A binary frame on its way from gateway to client, the handshake included. Recordings have what comes of it."""
+        """A binary frame from gateway to client, the handshake included. Recordings have what comes of it."""
         del session
         return [Delivery(data)]
 

@@ -32,6 +32,16 @@ from .testimony import Testimony
 IMPL_VERSION: Final = "icws_explore-lab"
 
 
+def status_of(root_key: bytes) -> dict[str, Any]:
+    """What /api/v2/status of a network with that root key (DER) answers."""
+    return {
+        "ic_api_version": "0.18.0",
+        "impl_version": IMPL_VERSION,
+        "replica_health_status": "healthy",
+        "root_key": root_key,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """A call that was taken up; ``finished`` when it is a replay of one that has ended already."""
@@ -83,12 +93,7 @@ class Replica:
 
     def status(self) -> dict[str, Any]:
         """What /api/v2/status answers."""
-        return {
-            "ic_api_version": "0.18.0",
-            "impl_version": IMPL_VERSION,
-            "replica_health_status": "healthy",
-            "root_key": self.root_key,
-        }
+        return status_of(self.root_key)
 
     # Canisters
 

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from .simulated_only import SCENARIOS, Scenario, scenario
+from . import (  # noqa: F401  # each registers its own
+    acks,
+    ends,
+    faulty_canisters,
+    lying_gateways,
+    order,
+    settings,
+    together,
+)
+from .plan import ClientPlan, Plan
+from .registry import SCENARIOS, Scenario, scenario
 
-__all__ = ["SCENARIOS", "Scenario", "scenario"]
+__all__ = ["SCENARIOS", "ClientPlan", "Plan", "Scenario", "scenario"]

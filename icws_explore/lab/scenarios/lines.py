@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from icws_explore.lab.simulator.scripts import Script
-
-if TYPE_CHECKING:
-    from icws_explore.lab.simulator.client import SimClient
+from icws_explore.lab.simulator.scripts import Player, Script
 
 
 class Lines(Script):
@@ -17,7 +14,7 @@ class Lines(Script):
     def __init__(self, lines: Iterable[tuple[float, Any]]) -> None:
         self._lines = tuple(lines)
 
-    def opened(self, client: SimClient) -> None:
+    def opened(self, client: Player) -> None:
         for at_s, value in self._lines:
             client.after(at_s * 1000, client.send, value)
 

@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from icws_explore.lab.apps import load
 from icws_explore.lab.faults import Faults
 from icws_explore.lab.keys import LabKeys
 from icws_explore.lab.simulator.network import Network
 from icws_explore.lab.simulator.scripts import Script
 from icws_explore.protocol.cdk import App, Flavour
-from icws_explore.protocol.client import ClientMachine
+from icws_explore.protocol.client import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS
+from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.identity import Identity
 from icws_explore.protocol.principal import Principal
 
@@ -44,14 +46,30 @@ class ClientPlan:
     skew_ms: float = 0.0
     leaves_s: float | None = None
 
+    def who(self, keys: LabKeys, number: int, start_ns: int) -> Identity:
+        """Its identity, as the client of that number."""
+        return keys.identity(f"client {number}") if self.identity is None else self.identity(keys, start_ns)
+
+    def config(self, plan: Plan, canister_id: Principal, root_key: bytes) -> ClientConfig:
+        """What its machine is configured with, where the canister has ``canister_id`` and the network ``root_key``."""
+        return ClientConfig(
+            canister_id=self.canister_id or canister_id,
+            root_key=self.root_key or root_key,
+            ack_interval_ms=self.ack_interval_ms or plan.ack_interval_ms,
+            application_type=load(plan.app).message_type,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What happens in ``duration_s``. Made anew for every run, for faults remember what they have seen.
 
+    ``clients`` stand in the order in which they connect: sessions have their numbers.
     ``network`` counts as far as its stage has it: over real sockets that is ``update_latency_ms`` (its
     mean), ``poll_interval_ms`` and ``ordered``. ``recorded`` are fields of the recording's SessionInfo that
-    say something else than what is so: what a developer would have told the tap.
+    say something else than what is so: what a developer would have told the tap. With ``asks_status`` it
+    begins with the network's answer to /api/v2/status, as a tap in front of its HTTP side records it.
+    ``time_scale`` is how fast it is to be played over real sockets, None: as fast as others.
     """
 
     app: App | str
@@ -64,3 +82,13 @@ class Plan:
     keep_alive_timeout_ms: int = KEEP_ALIVE_TIMEOUT_MS
     flavour: Flavour | None = None
     recorded: Mapping[str, Any] = field(default_factory=dict)
+    asks_status: bool = False
+    time_scale: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises LabError for what cannot be."""
+        starts = [client.at_s for client in self.clients]
+        if starts != sorted(starts):
+            raise LabError("the clients of a plan stand in the order in which they connect")
+        if not self.clients or not all(0 <= client.gateway < self.gateways for client in self.clients):
+            raise LabError("a plan has at least one client, each at one of its gateways")

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from icws_explore.lab.simulator import Simulation
 from icws_explore.protocol.errors import LabError
 
 from .plan import Plan
+from .simulated import run_simulated
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,10 @@ class Scenario:
     name: str
     about: str
     plan: Callable[[], Plan]
+
+    def run(self, seed: int = 1) -> Simulation:
+        """In the simulator: the same again for the same seed. Raises LabError."""
+        return run_simulated(self.plan(), seed)
 
 
 SCENARIOS: Final[dict[str, Scenario]] = {}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .delays import Constant, Delay, Exponential, LogNormal, Sampled, Uniform
 from .network import Network
+from .run import Simulation
 from .scripts import Chat, Echo, Pong, Script
-from .simulation import Simulation, simulate
+from .simulation import simulate
 from .truth import MessageTruth, SessionTruth, Truth
 
 __all__ = [

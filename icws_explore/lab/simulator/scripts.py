@@ -14,27 +14,58 @@ One script serves all clients; what belongs to one of them goes into ``client.me
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.principal import Principal
 
 from .delays import Delay, DelayLike, Uniform
 
-if TYPE_CHECKING:
-    from .client import SimClient
-
 THINK_MS: Final = Uniform(5_000, 15_000)
+
+
+class Player(Protocol):
+    """Who acts a script: a client of a simulation, or one over a real socket. ``number`` counts from 0."""
+
+    number: int
+    dice: random.Random
+    memory: dict[str, Any]
+
+    @property
+    def principal(self) -> Principal:
+        """Who it is."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session is open."""
+
+    @property
+    def now_ns(self) -> int:
+        """Its own clock, ns since the epoch."""
+
+    def after(self, wait_ms: DelayLike, action: Callable[..., None], *args: Any) -> None:
+        """Call ``action(*args)`` after a wait (milliseconds, or a Delay), unless the session has ended by then."""
+
+    def send(self, value: Any) -> None:
+        """Send a value of the application's message type. Raises ValueMismatchError; nothing unless open."""
+
+    def send_bytes(self, content: bytes) -> None:
+        """Send encoded Candid. Nothing unless open."""
+
+    def close(self) -> None:
+        """Close the session as a user does: code 1000."""
 
 
 class Script:
     """Only listens. ``value`` is the application's message as Python data."""
 
-    def opened(self, client: SimClient) -> None:
+    def opened(self, client: Player) -> None:
         """The session is open."""
 
-    def received(self, client: SimClient, value: Any) -> None:
+    def received(self, client: Player, value: Any) -> None:
         """An application message has come."""
 
 
@@ -44,7 +75,7 @@ class Pong(Script):
 
     think_ms: DelayLike = THINK_MS
 
-    def received(self, client: SimClient, value: Any) -> None:
+    def received(self, client: Player, value: Any) -> None:
         client.after(self.think_ms, client.send, {"text": "pong", "timestamp": value["timestamp"]})
 
 
@@ -54,10 +85,10 @@ class Echo(Script):
 
     think_ms: DelayLike = THINK_MS
 
-    def opened(self, client: SimClient) -> None:
+    def opened(self, client: Player) -> None:
         client.after(self.think_ms, client.send, {"text": "message 1"})
 
-    def received(self, client: SimClient, value: Any) -> None:
+    def received(self, client: Player, value: Any) -> None:
         number = int(value["text"].rsplit(maxsplit=1)[-1]) + 1
         client.after(self.think_ms, client.send, {"text": f"message {number}"})
 
@@ -68,18 +99,18 @@ class Chat(Script):
 
     think_ms: DelayLike = field(default=Uniform(20_000, 60_000))
 
-    def opened(self, client: SimClient) -> None:
+    def opened(self, client: Player) -> None:
         client.send({"JoinedChat": _name(client)})
         client.after(self.think_ms, self._talk, client)
 
-    def _talk(self, client: SimClient) -> None:
+    def _talk(self, client: Player) -> None:
         number = client.memory["said"] = client.memory.get("said", 0) + 1
         text = f"message {number}"
         client.send({"GroupMessage": {"name": _name(client), "message": text, "isTyping": False}})
         client.after(self.think_ms, self._talk, client)
 
 
-def _name(client: SimClient) -> str:
+def _name(client: Player) -> str:
     return f"client {client.number + 1}"
 
 

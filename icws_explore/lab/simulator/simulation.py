@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
-from icws_explore.analysis.recording import Recording
-from icws_explore.capture import Capture, SessionInfo
 from icws_explore.lab.apps import load
 from icws_explore.lab.faults import Faults
 from icws_explore.lab.keys import LabKeys
-from icws_explore.lab.log import LabEvent
-from icws_explore.protocol import candid
 from icws_explore.protocol.cdk import App, CdkConfig, Flavour
 from icws_explore.protocol.client import ClientConfig
 from icws_explore.protocol.constants import (
@@ -32,39 +27,11 @@ from .crypto import cryptography
 from .delays import DelayLike, delay
 from .durations import duration_ns
 from .network import Network
+from .run import START, Setting, Simulation, run
 from .scripts import Script, script_for
-from .summary import SimulationSummary, summary_of
-from .timeline import VIRTUAL
-from .truth import Truth, tell
 from .world import World
 
-START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 ARRIVALS: Final = "10s"
-FAREWELL_NS: Final = 10 * NS_PER_S  # after the end, for closes to get through
-PROGRESS_STEPS: Final = 200
-
-
-class Simulation(Recording):
-    """The recording of a simulation, and behind it the truth."""
-
-    def __init__(self, raw: Capture, world: World) -> None:
-        super().__init__(raw)
-        self.world = world
-
-    @cached_property
-    def truth(self) -> Truth:
-        """Every message with all its stations in true time; put together when first asked for."""
-        return tell(self.world.trail, self.world.clients, [self.world.label(c.number) for c in self.world.clients])
-
-    @property
-    def counts(self) -> SimulationSummary:
-        """All sessions in numbers, without decoding anything."""
-        return summary_of(self.world)
-
-    @property
-    def log(self) -> list[LabEvent]:
-        """What replica, canister and gateways have to say: refusals, Err replies, traps, prints; the last 100,000."""
-        return self.world.log.events
 
 
 def simulate(
@@ -125,16 +92,11 @@ def simulate(
 
     Raises LabError for what no simulation can be.
     """
-    network = network or Network()
-    until_ns = duration_ns(duration)
-    _check_counts(sessions=sessions, gateways=gateways, identities=len(identities))
-    loaded = load(app)
     if start.tzinfo is None:
         raise LabError("start needs a time zone: datetime(…, tzinfo=UTC)")
-    start_ns = round(start.timestamp()) * NS_PER_S
-    age_ns = 0 if canister_age is None else duration_ns(canister_age)
-    keys = LabKeys(seed)
-    world = World(
+    _check_counts(sessions=sessions, gateways=gateways, identities=len(identities))
+    loaded, keys, until_ns = load(app), LabKeys(seed), duration_ns(duration)
+    setting = Setting(
         app=loaded,
         cdk=CdkConfig(
             max_messages=max_messages,
@@ -143,60 +105,39 @@ def simulate(
             flavour=flavour or loaded.flavour,
             enforce_minimum=enforce_minimum,
         ),
-        network=network,
-        cryptography=cryptography(crypto, keys, delegated=delegated),
         keys=keys,
-        faults=faults or Faults(),
-        start_ns=start_ns - age_ns,
-        gateways=gateways,
+        cryptography=cryptography(crypto, keys, delegated=delegated),
         sessions=sessions,
-    )
-    config = ClientConfig(
-        canister_id=world.replica.canister_id,
-        root_key=world.replica.root_key,
-        ack_interval_ms=client_ack_interval_ms or ack_interval_ms,
-        max_certificate_age_s=max_certificate_age_s,
-        application_type=loaded.message_type,
+        duration_ns=until_ns,
+        network=network or Network(),
+        faults=faults or Faults(),
+        gateways=gateways,
+        start=start,
+        age_ns=0 if canister_age is None else duration_ns(canister_age),
+        close_at_end=close_at_end,
     )
     script = script_for(loaded.name, clients, think_ms)
-    starts = _starts(world, sessions, arrivals, until_ns)
-    skews = _skews(world, sessions, skew_ms)
     kinds = (identities,) if isinstance(identities, str) else tuple(identities)
-    for number in range(sessions):
-        identity = world.cryptography.client(f"client {number}", kinds[number % len(kinds)], start_ns)
-        setup = ClientSetup(identity, config, script, start_ns + starts[number], skews[number])
-        world.add_client(setup, number % gateways)
-    world.faults.begin(world)
-    _run(world, start_ns, start_ns + until_ns, progress)
-    if close_at_end:
-        world.is_over = True
-        for client in world.clients:
-            if client.is_connected:
-                client.close()
-        world.timeline.run(start_ns + until_ns + FAREWELL_NS)
-    return Simulation(Capture(_info(world, config, start, loaded), world.frames), world)
 
+    def cast(world: World) -> Iterator[tuple[ClientSetup, int]]:
+        config = ClientConfig(
+            canister_id=world.replica.canister_id,
+            root_key=world.replica.root_key,
+            ack_interval_ms=client_ack_interval_ms or ack_interval_ms,
+            max_certificate_age_s=max_certificate_age_s,
+            application_type=loaded.message_type,
+        )
+        starts = _starts(world, sessions, arrivals, until_ns)
+        skews = _skews(world, sessions, skew_ms)
+        for number in range(sessions):
+            kind = kinds[number % len(kinds)]
+            identity = world.cryptography.client(f"client {number}", kind, setting.start_ns)
+            yield (
+                ClientSetup(identity, config, script, setting.start_ns + starts[number], skews[number]),
+                number % gateways,
+            )
 
-def _run(world: World, start_ns: int, end_ns: int, progress: Callable[[float], None] | None) -> None:
-    for step in range(1, PROGRESS_STEPS + 1):
-        world.timeline.run(start_ns + (end_ns - start_ns) * step // PROGRESS_STEPS)
-        if progress is not None:
-            progress(step / PROGRESS_STEPS)
-
-
-def _info(world: World, config: ClientConfig, start: datetime, app: App) -> SessionInfo:
-    is_one, is_real = len(world.clients) == 1, world.cryptography.name == "real"
-    return SessionInfo(
-        canister_id=str(world.replica.canister_id),
-        root_key=world.replica.root_key if is_real else None,
-        client_principal=str(world.clients[0].principal) if is_one else None,
-        ack_interval_ms=config.ack_interval_ms,
-        app_type=candid.type_text(app.message_type),
-        clock=VIRTUAL,
-        origin="simulated",
-        started_at=start.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        crypto=world.cryptography.name,
-    )
+    return run(setting, cast, progress)
 
 
 def _starts(
