@@ -39,9 +39,9 @@ class _Drawn:
     layer: Layer
     top: float  # of the bar
     inside: list[Segment]
-    below: list[tuple[Segment, float, int]]  # segment, x of its label, row
+    below: list[tuple[Segment, float, int]]  # segment, left edge of its label, row
 
-    def x(self, offset: int) -> float:
+    def x(self, offset: float) -> float:
         return _LEFT_IN + (offset - self.layer.start) / max(1, self.layer.size) * (_RIGHT_IN - _LEFT_IN)
 
 
@@ -81,7 +81,10 @@ def _laid_out(layer: Layer, top: float) -> _Drawn:
         if width + 0.08 < each.x(segment.end) - each.x(segment.start):
             each.inside.append(segment)
             continue
-        x = min(max((each.x(segment.start) + each.x(segment.end)) / 2, _LEFT_IN), _RIGHT_IN - width)
+        middle = each.x((segment.start + segment.end) / 2)
+        x = (
+            middle if middle + width < _RIGHT_IN else middle - width - 0.06
+        )  # no room to the right: to the left of its line
         row = next((number for number, end in enumerate(ends) if end < x), None)
         if row is not None:  # else there is no room: the text twin has it
             each.below.append((segment, x, row))
@@ -90,7 +93,9 @@ def _laid_out(layer: Layer, top: float) -> _Drawn:
 
 
 def _label(segment: Segment) -> str:
-    return f"{short_label(segment.name)} {segment.end - segment.start}"
+    """Its name and its bytes; a name that is a number reads as a place."""
+    name = short_label(segment.name)
+    return f"{f'[{name}]' if name.isdecimal() else name} {segment.end - segment.start}"
 
 
 def _draw_layer(axes: Axes, each: _Drawn, parent: _Drawn | None) -> None:
@@ -118,13 +123,16 @@ def _draw_layer(axes: Axes, each: _Drawn, parent: _Drawn | None) -> None:
                 )
             )
     for segment in each.inside:
-        middle = (each.x(segment.start) + each.x(segment.end)) / 2
+        middle = each.x((segment.start + segment.end) / 2)
         _write(axes, middle, top + _BAR_IN / 2, segment, "center")
     for segment, x, row in each.below:
-        middle = (each.x(segment.start) + each.x(segment.end)) / 2
+        middle = each.x((segment.start + segment.end) / 2)
         y = top + _BAR_IN + (row + 0.6) * _LABEL_IN
-        axes.plot([middle, middle, x], [top + _BAR_IN, y, y], color=SOFT, linewidth=0.6, zorder=2)
-        _write(axes, x + 0.03, y, segment, "left")
+        axes.plot([middle, middle], [top + _BAR_IN, y], color=SOFT, linewidth=0.6, zorder=2)
+        if x < middle:
+            _write(axes, middle - 0.03, y, segment, "right")
+        else:
+            _write(axes, middle + 0.03, y, segment, "left")
 
 
 def _write(axes: Axes, x: float, y: float, segment: Segment, align: str) -> None:
@@ -132,7 +140,7 @@ def _write(axes: Axes, x: float, y: float, segment: Segment, align: str) -> None
         x, y, _label(segment), fontsize=_FONT_PT, ha=align, va="center", zorder=5, parse_math=False,
         color=BAD if segment.part == "fault" else INK,
     )  # fmt: skip
-    if align == "left":
+    if align != "center":
         text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 0.5})
 
 

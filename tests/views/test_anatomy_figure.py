@@ -51,6 +51,19 @@ class TestScale:
             assert bar.get_width() == pytest.approx(share * 9.3, abs=1e-6)
 
 
+class TestLeaders:
+    def test_go_straight_down_so_that_none_reads_as_a_minus_sign(self) -> None:
+        """The byte of ws_message's second argument lies at the right edge: its label stands left of its line."""
+        (axes,) = anatomy_figure(root_of("message"), "message").axes  # type: ignore[arg-type]
+        leaders = [line for line in axes.lines if line.get_zorder() == 2]
+        assert leaders
+        assert all(len(set(line.get_xdata())) == 1 for line in leaders)
+        (label,) = [text for text in axes.texts if text.get_text() == "[1] 1"]
+        at = float(label.get_position()[0])
+        assert label.get_ha() == "right"
+        assert any(0 < float(line.get_xdata()[0]) - at < 0.1 for line in leaders)
+
+
 class TestTheme:
     def test_no_colour_stays_light_on_a_dark_page(self) -> None:
         svg = anatomy_figure(root_of("app"), "app").inline_svg("one")  # type: ignore[arg-type]
