@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from icws_explore.protocol.candid import parse_type
@@ -11,6 +12,7 @@ from icws_explore.protocol.principal import Principal
 
 from .lines import texts
 from .odd_canisters import AcksAhead, WithoutTimers
+from .odd_timing import FrozenTab, NeverAnswersAcks
 from .plan import ClientPlan, Plan
 from .registry import register
 
@@ -41,3 +43,15 @@ def ack_defaults_skew() -> Plan:
 def ack_too_high() -> Plan:
     app = AcksAhead("acks ahead", MESSAGE_TYPE, on_message=_echo)
     return Plan(app, duration_s=360, clients=(ClientPlan(script=texts((5, "one"), (290, "two"))),))
+
+
+@register("NO_KEEPALIVE", "a client of somebody's own goes on talking, but answers no ack with a keep-alive")
+def no_keepalive() -> Plan:
+    mute = ClientPlan(script=texts((5, "one"), (315, "two")), machine=NeverAnswersAcks)
+    return Plan("echo", duration_s=400, clients=(mute,))
+
+
+@register("KEEPALIVE_LATE", "the browser freezes the tab when the ack comes, and thaws it when the canister has closed")
+def keepalive_late() -> Plan:
+    frozen = ClientPlan(script=texts((5, "one")), machine=partial(FrozenTab, from_s=200, to_s=400))
+    return Plan("echo", duration_s=440, clients=(frozen,))
