@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import cbor, leb128
 from icws_explore.protocol.arguments import decode_poll_result, decode_result
+from icws_explore.protocol.bls import key_from_der
 from icws_explore.protocol.certificate import Certificate
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError, ValueMismatchError
@@ -22,6 +23,7 @@ from icws_explore.protocol.principal import Principal
 # trap; refused: HTTP 4xx or 5xx; unreadable: an answer that is none; unanswered: none is recorded.
 Outcome = Literal["replied", "err", "rejected", "refused", "accepted", "unreadable", "unanswered"]
 
+STATUS_PATH: Final = "/api/v2/status"
 _RESULTS: Final = ("ws_open", "ws_message", "ws_close")
 _MAX_TEXT: Final = 500
 
@@ -31,7 +33,7 @@ class NetworkCall:
     """One request and its answer. ``request`` and ``response`` are numbers of the capture's frames.
 
     ``frame`` is the client's frame that the gateway relayed, None for requests of the gateway's own.
-    ``text`` is the canister's Err, the reject message or the HTTP answer's text.
+    ``text`` is the canister's Err, the reject message or the HTTP answer's text, ``status`` the HTTP status.
     """
 
     request: int
@@ -46,10 +48,21 @@ class NetworkCall:
     outcome: Outcome = "unanswered"
     text: str = ""
     reject_code: int | None = None
+    status: int | None = None
 
     @property
     def failed(self) -> bool:
         return self.outcome in ("err", "rejected", "refused", "unreadable")
+
+    @property
+    def is_final(self) -> bool:
+        """What became of it is recorded."""
+        return self.outcome not in ("accepted", "unanswered")
+
+    @property
+    def is_admitted(self) -> bool:
+        """The network took it up: signature, delegations and expiry were right, whatever became of it then."""
+        return self.outcome in ("replied", "err", "rejected", "accepted")
 
 
 def network_calls(capture: Capture) -> list[NetworkCall]:
@@ -67,9 +80,27 @@ def network_calls(capture: Capture) -> list[NetworkCall]:
             call = replace(call, frame=relayed.get(call.request_id))
         answered = answers.get(frame.session)
         if answered is not None:
-            call = _with_answer(replace(call, response=answered), capture.frames[answered])
+            answer = capture.frames[answered]
+            call = _with_answer(replace(call, response=answered, status=answer.code), answer)
         calls.append(call)
     return calls
+
+
+def recorded_root_keys(capture: Capture) -> list[bytes]:
+    """The root keys (DER) that networks named in their recorded status, each once; what is no key is left out."""
+    found = []
+    for frame in capture.frames:
+        if frame.op != "response" or frame.code != 200 or not (frame.reason or "").endswith(STATUS_PATH):
+            continue
+        try:
+            status = cbor.loads(frame.data, what="the network's status")
+            key = status.get("root_key") if isinstance(status, dict) else None
+            if isinstance(key, bytes):
+                key_from_der(key)
+                found.append(key)
+        except DecodeError:
+            continue
+    return list(dict.fromkeys(found))
 
 
 def _requests_of_clients(capture: Capture) -> dict[bytes, int]:

@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
-from icws_explore.analysis.network_calls import network_calls
+from icws_explore.analysis.network_calls import network_calls, recorded_root_keys
 from icws_explore.capture import Capture, Frame
 from icws_explore.lab import Lab
 from icws_explore.live.http import Network
 from icws_explore.live.tap import Tap
 from icws_explore.protocol import cbor
 from icws_explore.protocol.arguments import encode_open_args, encode_poll_args
+from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import ConnectError
 from icws_explore.protocol.identity import Ed25519Identity
@@ -28,6 +29,7 @@ def recorded_network():
 async def _ask(url, lab):
     opening = encode_open_args(1, lab.gateway_principal)
     async with Network(url, identity=Ed25519Identity.generate(), clock=lab.clock) as network:
+        await network.status()
         await network.call(lab.canister_id, "ws_open", opening)
         await network.call(lab.canister_id, "ws_open", opening)
         await network.call(lab.canister_id, "nonsense", b"DIDL\0\0")
@@ -67,6 +69,8 @@ class TestOutcomes:
 
     def test_a_refusal_by_http(self, calls):
         assert [call.outcome for call in calls[5:7]] == ["refused", "refused"]
+        assert [call.status for call in calls[5:7]] == [400, 400]
+        assert [(call.is_admitted, call.is_final) for call in calls[4:6]] == [(True, True), (False, True)]
         assert all(call.text for call in calls[5:7])
 
     def test_each_has_its_request_and_response(self, calls, recorded_network):
@@ -91,6 +95,26 @@ def exchange(*answers, body=b"x"):
     frames += [Frame(2.0, "in", "response", data, code=code, session="http-1") for code, data in answers]
     (call,) = network_calls(Capture(frames=frames))
     return call
+
+
+class TestRootKeys:
+    def test_the_one_that_the_network_named(self, recorded_network):
+        status = [frame for frame in recorded_network.frames if frame.op == "response" and "status" in frame.reason]
+        named = cbor.loads(status[0].data)["root_key"]
+        assert recorded_root_keys(recorded_network) == [named]
+
+    @pytest.mark.parametrize(
+        ("code", "data"),
+        [
+            (500, cbor.dumps({"root_key": MAINNET_ROOT_KEY})),
+            (200, b"\xff"),
+            (200, cbor.dumps([])),
+            (200, cbor.dumps({})),
+        ],
+    )
+    def test_none_of_an_answer_that_names_none(self, code, data):
+        frame = Frame(1.0, "in", "response", data, code, "GET /api/v2/status")
+        assert recorded_root_keys(Capture(frames=[frame])) == []
 
 
 class TestAnyAnswer:

@@ -254,4 +254,4 @@ def _simulated(name: str) -> Callable[[], Capture]:
 
 
 for _name in LAB_SCENARIOS:
-    scenario(_name)(_simulated(_name))
+    SCENARIOS.setdefault(_name, _simulated(_name))  # takes over when the one that was written by hand is gone

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from icws_explore.capture import Capture
 from icws_explore.protocol.principal import Principal
 
+from ..decode import DecodedFrame
 from . import rules  # noqa: F401  # registers them
 from .facts import CaptureFacts
 from .finding import SEVERITIES, Findings
@@ -19,13 +20,17 @@ def diagnose(
     root_key: bytes | None = None,
     canister_id: Principal | None = None,
     known_root_keys: Iterable[bytes] = (),
+    frames: Sequence[DecodedFrame] | None = None,
 ) -> Findings:
     """What is wrong, the worst first and in the order of the frames; empty for a healthy capture.
 
     ``root_key`` (DER) and ``canister_id`` override what the capture says; without any root key no proof
     is judged. ``known_root_keys`` (DER; mainnet's is always among them) tell a wrong root key from a
-    forged certificate. Never raises for what is in the capture.
+    forged certificate. ``frames`` are the capture's, where they are decoded already. Never raises for what
+    is in the capture.
     """
-    facts = CaptureFacts(capture, root_key=root_key, canister_id=canister_id, known_root_keys=known_root_keys)
+    facts = CaptureFacts(
+        capture, root_key=root_key, canister_id=canister_id, known_root_keys=known_root_keys, frames=frames
+    )
     found = absorb(finding for rule in RULES.values() for finding in rule.findings(facts))
     return Findings(sorted(merge(found), key=lambda it: (SEVERITIES.index(it.severity), it.frames, it.id)))

@@ -6,7 +6,7 @@ what comes of those is no cause of anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Final
@@ -21,11 +21,14 @@ from icws_explore.protocol.steps import Step
 
 from ..decode import DecodedFrame, decode_frames
 from ..envelopes import EnvelopeVerdict, capture_canister, check_frames
+from ..network_calls import NetworkCall
 from ..verify import MessageVerdict, verify_frames
+from .network_side import NetworkSide
 
 OPEN_LIMIT_S: Final = OPEN_TIMEOUT_MS / 1000
 TOLERANCE_S: Final = 2.0  # what a timer and a busy machine may be late by
 
+POLL_WINDOW_S: Final = 5.0  # a gateway ends its sessions as soon as it has the answer to a fatal poll
 BUSY_S: Final = 0.5  # real seconds
 NO_CODE: Final = (None, 1005)  # of a close frame that carries none
 
@@ -33,7 +36,8 @@ NO_CODE: Final = (None, 1005)  # of a close frame that carries none
 class CaptureFacts:
     """A capture and its sessions. ``root_key`` (DER) and ``canister_id`` override the capture's own.
 
-    ``known_root_keys`` are those under which a certificate may verify instead; mainnet's is one always.
+    ``known_root_keys`` are those under which a certificate may verify instead; mainnet's is one always,
+    and so are those that a network named in the recording.
     """
 
     def __init__(
@@ -43,11 +47,14 @@ class CaptureFacts:
         root_key: bytes | None = None,
         canister_id: Principal | None = None,
         known_root_keys: Iterable[bytes] = (),
+        frames: Sequence[DecodedFrame] | None = None,
     ) -> None:
         self.capture = capture
+        self._frames = frames
         self.root_key = capture.info.root_key if root_key is None else root_key
         self.canister_id = canister_id or capture_canister(capture)
-        self.known_root_keys = tuple(dict.fromkeys((*known_root_keys, MAINNET_ROOT_KEY)))
+        self.network = NetworkSide(capture)
+        self.known_root_keys = tuple(dict.fromkeys((*known_root_keys, *self.network.root_keys, MAINNET_ROOT_KEY)))
         self.is_judged = capture.info.crypto == "real"  # else no signature was ever meant to hold
 
     @property
@@ -58,7 +65,7 @@ class CaptureFacts:
 
     @cached_property
     def frames(self) -> list[DecodedFrame]:
-        return list(decode_frames(self.capture))
+        return list(decode_frames(self.capture) if self._frames is None else self._frames)
 
     @cached_property
     def sessions(self) -> tuple[SessionFacts, ...]:
@@ -78,10 +85,12 @@ class CaptureFacts:
 
     @cached_property
     def envelope_verdicts(self) -> Mapping[int, EnvelopeVerdict]:
-        """By frame number, the walk over each request of a client."""
+        """By frame number, the walk over each request of a client; not over those that the network took up."""
         if not self.is_judged:
             return {}
-        walked = check_frames(self.frames, root_key=self.root_key, canister_id=self.canister_id)
+        admitted = {number for number, call in self.network.answers.items() if call.is_admitted}
+        frames = (decoded for decoded in self.frames if decoded.number not in admitted)
+        walked = check_frames(frames, root_key=self.root_key, canister_id=self.canister_id)
         return {verdict.frame: verdict for verdict in walked}
 
 
@@ -205,6 +214,32 @@ class SessionFacts:
     @property
     def end_frames(self) -> tuple[int, ...]:
         return () if self.end is None else (self.end.number,)
+
+    # What the network said
+
+    def answer(self, decoded: DecodedFrame | None) -> NetworkCall | None:
+        """The call that the gateway made of the client's frame; None where the recording has no such thing."""
+        return None if decoded is None else self.whole.network.answers.get(decoded.number)
+
+    def is_admitted(self, decoded: DecodedFrame) -> bool:
+        """The network is known to have taken the request up: nothing is wrong with its envelope."""
+        call = self.answer(decoded)
+        return call is not None and call.is_admitted
+
+    @cached_property
+    def has_network_side(self) -> bool:
+        """What passed between this session's gateway and the network is in the recording."""
+        return self.whole.network.is_recorded((d.number for d, _ in self.requests), self.gateway)
+
+    @cached_property
+    def fatal_poll(self) -> NetworkCall | None:
+        """The poll at whose answer the gateway gave the canister up when it ended this session."""
+        if self.end is None:
+            return None
+        window_s, end = max(POLL_WINDOW_S, self.whole.jitter_s), self.end.frame.t
+        polls = self.whole.network.fatal_polls(self.asked_canister, self.gateway)
+        times = [(call, self.whole.capture.frames[call.response or call.request].t) for call in polls]
+        return next((call for call, t in reversed(times) if abs(t - end) <= window_s), None)
 
     @cached_property
     def is_unanswered(self) -> bool:

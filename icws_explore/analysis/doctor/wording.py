@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+# What to record next where only the network's own words would tell two causes apart.
+RECORD_NETWORK: Final = (
+    "To tell, record the network side too: icws tap … --network URL, with the gateway pointed at the tap's second "
+    "address."
+)
 
 
 def seconds(value: float) -> str:

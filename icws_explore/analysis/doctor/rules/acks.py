@@ -12,7 +12,7 @@ from icws_explore.protocol.service_messages import AckMessage
 from ...decode import DecodedFrame
 from ..facts import TOLERANCE_S, SessionFacts
 from ..registry import Evidence, session_rule
-from ..wording import numbers, seconds
+from ..wording import RECORD_NETWORK, numbers, seconds
 
 DEFAULT_S: Final = ACK_INTERVAL_MS / 1000
 BOUND_S: Final = LATENCY_BOUND_MS / 1000
@@ -127,7 +127,13 @@ def _unacked(session: SessionFacts, wait: _Wait) -> tuple[str, str]:
     told += f" and {len(wait.arrived)} other canister messages came, without a gap." if wait.arrived else "."
     configured = session.configured_interval_s
     if abs(wait.waited_s - OLD_TIMEOUT_S) <= TOLERANCE_S and configured in (None, DEFAULT_S):
-        return "ACK_DEFAULTS_SKEW", f"{told} 90 s are the time-out of ic-websocket-js up to 0.3.0."
+        told += " 90 s are the time-out of ic-websocket-js up to 0.3.0."
+        if configured is None:
+            told += (
+                " So are they where ackMessageIntervalMs is 60 000 (ACK_INTERVAL_MISMATCH): look at the version that "
+                "is bundled."
+            )
+        return "ACK_DEFAULTS_SKEW", told
     spacing = _spacing_s(session)
     if spacing is not None and spacing > wait.waited_s:
         return "ACK_INTERVAL_MISMATCH", f"{told} Other sessions got one every {seconds(spacing)}."
@@ -140,6 +146,7 @@ def _unacked(session: SessionFacts, wait: _Wait) -> tuple[str, str]:
         )
     if not wait.arrived and session.received and len(wait.unacked) > 1:
         told += " Nothing else came either, so that UPGRADE_WIPE and ACKS_WITHHELD are possible too."
+        told += _next_time(session)
     return "NO_ACKS", told
 
 
@@ -163,13 +170,21 @@ def _stopped(session: SessionFacts, wait: _Wait) -> tuple[str, str]:
     if spacing is None and configured < DEFAULT_S:
         return "ACK_INTERVAL_MISMATCH", (
             f"{told} The client expects one every {seconds(configured)}; CDKs send them every {seconds(DEFAULT_S)} "
-            "unless told otherwise. Acks that the gateway withholds (ACKS_WITHHELD) would look the same."
+            "unless told otherwise. Acks that the gateway withholds (ACKS_WITHHELD) would look the same: look at the "
+            "canister's configuration."
         )
     regular = "" if spacing is None else f" Before, they came every {seconds(spacing)}."
     return "ACKS_WITHHELD", (
         f"{told}{regular} Nothing else came either. A canister that was upgraded and forgot its clients (UPGRADE_WIPE) "
-        "looks the same to one client: record a second one, or the network side, to tell."
+        f"looks the same to one client.{_next_time(session)}"
     )
+
+
+def _next_time(session: SessionFacts) -> str:
+    """What tells whether the canister said nothing or the gateway passed nothing on."""
+    if session.has_network_side:
+        return " Record the polls as well to tell: icws tap … --network URL --all-queries."
+    return f" {RECORD_NETWORK} A second session, through another gateway, tells too."
 
 
 def _spacing_s(session: SessionFacts) -> float | None:

@@ -13,6 +13,7 @@ from icws_explore.protocol.steps import Step
 
 from ...decode import DecodedFrame
 from ..facts import SessionFacts
+from ..network_side import cause_of, frames_of, quoted
 from ..registry import Evidence, session_rule
 from ..wording import seconds
 
@@ -30,6 +31,8 @@ def root_key(session: SessionFacts) -> Iterator[Evidence]:
     bad = _failing(session, *_OF_THE_CERTIFICATE)
     if bad is not None and (key := _other_root_key(session, bad[0])) is not None:
         name = "mainnet's" if key == MAINNET_ROOT_KEY else f"another known network's (…{key.hex()[-16:]})"
+        if key in session.whole.network.root_keys:
+            name = f"the one that the network names in its recorded status (…{key.hex()[-16:]})"
         told = (
             f"The certificate of frame {bad[0].number} is not good under the configured root key "
             f"(…{(session.whole.root_key or b'').hex()[-16:]}), but it is under {name}."
@@ -43,7 +46,7 @@ def root_key(session: SessionFacts) -> Iterator[Evidence]:
     f'{_CLOSE}; for a request to a canister that answers nothing, close(4000, "Open connection timeout").',
     fix="Use one canister id: the configured one, the envelope's and the one that certifies have to be the same.",
     source="ic-websocket-js 0.5.0 utils.ts; interface specification, Certification",
-    explains=("OPEN_TIMEOUT", "ON_OPEN_TRAP"),
+    explains=("OPEN_TIMEOUT", "ON_OPEN_TRAP", "LOST_UP"),
 )
 def wrong_canister(session: SessionFacts) -> Iterator[Evidence]:
     configured = session.whole.canister_id
@@ -53,6 +56,11 @@ def wrong_canister(session: SessionFacts) -> Iterator[Evidence]:
                 f"The configured canister is {configured}, but frame {decoded.number} goes to {envelope.canister_id}."
             )
             yield Evidence((decoded.number,), told)
+            return
+        call = session.answer(decoded)
+        if call is not None and call.failed and cause_of(call) == "canister":
+            told = f"Frame {decoded.number} goes to {envelope.canister_id}, and {quoted(call)}."
+            yield Evidence((decoded.number, *frames_of(call)), told)
             return
     bad = _failing(session, "certified_data", "delegation")
     if bad is None:
@@ -86,7 +94,8 @@ def bad_certificate(session: SessionFacts) -> Iterator[Evidence]:
         f"The certificate of frame {decoded.number} fails at its {step.step}, under every known root key: "
         f"{step.detail}."
     )
-    if decoded.number == next((d.number for d in session.frames if d.canister_message is not None), None):
+    is_first = decoded.number == next((d.number for d in session.frames if d.canister_message is not None), None)
+    if is_first and not session.whole.network.root_keys:
         told += (
             " It is the first one of the session, so it may be the root key of a network that is not known here "
             "(ROOT_KEY): diagnose with --root-key to tell."
@@ -132,7 +141,8 @@ def certified_data_clash(session: SessionFacts) -> Iterator[Evidence]:
         good = sum(1 for d in session.received if d.number < decoded.number)
         told = (
             f"The certificate of frame {decoded.number} is genuine, but {step.detail}. Of all messages, the {good} "
-            "before it fitted. A witness that was altered on the way looks the same."
+            "before it fitted. A witness that was altered on the way looks the same: record the polls to tell "
+            "(icws tap … --network URL --all-queries)."
         )
         yield Evidence((decoded.number, *session.end_frames), told)
 
@@ -203,8 +213,8 @@ def _others_ages(session: SessionFacts, bad: DecodedFrame) -> str:
     """What the messages before tell about whose fault it is."""
     ages = [age for d in session.received if d.number < bad.number and (age := _age_s(d)) is not None]
     if not ages:
-        return " It is the first one, which points to the client's clock."
+        return " It is the first one, which points to the client's clock: compare it with another machine's."
     return (
         f" The {len(ages)} before it were {seconds(min(ages))} to {seconds(max(ages))} old: a message that was held "
-        "back, or a clock that was set in between."
+        "back, or a clock that was set in between. Record the polls to tell (icws tap … --network URL --all-queries)."
     )

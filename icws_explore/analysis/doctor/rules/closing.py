@@ -49,7 +49,9 @@ def proxy_idle(session: SessionFacts) -> Iterator[Evidence]:
         if abs(idle - limit) <= IDLE_TOLERANCE_S:
             told = (
                 f"The connection was lost (1006) {seconds(idle)} after the last frame ({before[-1].number}), about the "
-                f"{limit:.0f} s for which usual proxies let a connection be silent."
+                f"{limit:.0f} s for which usual proxies let a connection be silent. A gateway or a network that went "
+                "away at that moment looks the same: record on the other side of the proxy, too, or see whether it "
+                "comes again after the same time."
             )
             yield Evidence((before[-1].number, end.number), told)
             return

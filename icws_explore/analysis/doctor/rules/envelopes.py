@@ -1,4 +1,8 @@
-"""The client's requests: what a replica refuses, judged by the first that it does. Nobody tells the client."""
+"""The client's requests: what a replica refuses, judged by the first that it does. Nobody tells the client.
+
+Where the network's answers are recorded they decide: what it took up is not to blame, and what it
+refused is, in its own words.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,14 @@ from datetime import datetime
 from typing import Final
 
 from icws_explore.protocol.constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, NS_PER_S
+from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.public_keys import KeyKind, parse_public_key
 
 from ...decode import DecodedFrame
 from ..consequences import REFUSED
 from ..facts import SessionFacts
+from ..network_side import Cause, cause_of, frames_of, quoted
 from ..registry import Evidence, session_rule
 from ..wording import seconds
 
@@ -33,13 +39,16 @@ _RAW_DELTA: Final = 10**12  # ns since the epoch are a million times as many
 )
 def anonymous(session: SessionFacts) -> Iterator[Evidence]:
     for decoded, envelope in session.requests:
+        call = session.answer(decoded)
+        if call is not None and call.outcome == "replied":
+            continue  # a canister that takes anybody
         if envelope.sender is not None and envelope.sender.is_anonymous:
-            what = envelope.method_name or "the request"
-            told = (
-                f"{what} (frame {decoded.number}) is sent by the anonymous principal 2vxsx-fae, which the canister "
-                "answers with an Err that the gateway does not forward."
+            sent = (
+                f"{envelope.method_name or 'the request'} (frame {decoded.number}) is sent by the anonymous principal"
             )
-            yield Evidence((decoded.number,), told)
+            unseen = "which the canister answers with an Err that the gateway does not forward"
+            told = f"{sent} 2vxsx-fae, {unseen}." if call is None else f"{sent} 2vxsx-fae, and {quoted(call)}."
+            yield Evidence((decoded.number, *frames_of(call)), told)
             return
 
 
@@ -51,7 +60,7 @@ def anonymous(session: SessionFacts) -> Iterator[Evidence]:
     explains=("BAD_SIGNATURE", *REFUSED),
 )
 def delegation_dropped(session: SessionFacts) -> Iterator[Evidence]:
-    for decoded, envelope in session.requests:
+    for decoded, envelope in _unadmitted(session):
         if envelope.sender_delegation or envelope.sender_pubkey is None or not _is_canister_key(envelope.sender_pubkey):
             continue
         if session.whole.is_judged and not _fails_at(session, decoded, "signature", "sender"):
@@ -60,7 +69,7 @@ def delegation_dropped(session: SessionFacts) -> Iterator[Evidence]:
             f"Frame {decoded.number} names the public key of a canister signature, as Internet Identity gives it, but "
             "carries no sender_delegation: the session key that signed it stands for nobody."
         )
-        yield Evidence((decoded.number,), told)
+        yield _evidence(session, decoded, told)
         return
 
 
@@ -72,7 +81,7 @@ def delegation_dropped(session: SessionFacts) -> Iterator[Evidence]:
     explains=("BAD_SIGNATURE", *REFUSED),
 )
 def delegation_expired(session: SessionFacts) -> Iterator[Evidence]:
-    for decoded, envelope in session.requests:
+    for decoded, envelope in _unadmitted(session):
         for link in envelope.sender_delegation or ():
             left_s = link.delegation.expiration_ns / NS_PER_S - decoded.frame.t
             targets = link.delegation.targets
@@ -86,8 +95,9 @@ def delegation_expired(session: SessionFacts) -> Iterator[Evidence]:
                 )
             else:
                 continue
-            yield Evidence((decoded.number,), told)
+            yield _evidence(session, decoded, told)
             return
+    yield from _in_its_words(session, "delegation")
 
 
 @session_rule(
@@ -98,14 +108,14 @@ def delegation_expired(session: SessionFacts) -> Iterator[Evidence]:
     explains=("INGRESS_EXPIRY", *REFUSED),
 )
 def agent_v3_expiry(session: SessionFacts) -> Iterator[Evidence]:
-    for decoded, envelope in session.requests:
+    for decoded, envelope in _unadmitted(session):
         expiry = envelope.ingress_expiry_ns
         if expiry is not None and 0 < expiry < _RAW_DELTA:
             told = (
                 f"The ingress_expiry of frame {decoded.number} is {expiry}: a duration in milliseconds, where a "
                 "replica reads nanoseconds since 1970."
             )
-            yield Evidence((decoded.number,), told)
+            yield _evidence(session, decoded, told)
             return
 
 
@@ -118,7 +128,7 @@ def agent_v3_expiry(session: SessionFacts) -> Iterator[Evidence]:
 )
 def ingress_expiry(session: SessionFacts) -> Iterator[Evidence]:
     error_s = _clock_error_s(session)
-    for decoded, envelope in session.requests:
+    for decoded, envelope in _unadmitted(session):
         expiry_ns = envelope.ingress_expiry_ns
         if expiry_ns is None:
             continue
@@ -134,8 +144,9 @@ def ingress_expiry(session: SessionFacts) -> Iterator[Evidence]:
             )
         if error_s:
             told += f" By the time at which the recording began, the client's clock is off by {seconds(error_s)}."
-        yield Evidence((decoded.number,), told)
+        yield _evidence(session, decoded, told)
         return
+    yield from _in_its_words(session, "expiry", " By the recorder's clock it was right: that one is wrong, too.")
 
 
 @session_rule(
@@ -146,9 +157,33 @@ def ingress_expiry(session: SessionFacts) -> Iterator[Evidence]:
     explains=REFUSED,
 )
 def bad_signature(session: SessionFacts) -> Iterator[Evidence]:
-    for decoded, _ in session.requests:
+    for decoded, _ in _unadmitted(session):
         if (failed := _fails_at(session, decoded, "request_id", "sender", "signature", "delegation")) is not None:
-            yield Evidence((decoded.number,), f"A replica refuses frame {decoded.number} at its {failed}.")
+            yield _evidence(session, decoded, f"A replica refuses frame {decoded.number} at its {failed}.")
+            return
+    yield from _in_its_words(session, "signature")
+
+
+def _unadmitted(session: SessionFacts) -> Iterator[tuple[DecodedFrame, Envelope]]:
+    """The requests that the network is not known to have taken up."""
+    return ((decoded, envelope) for decoded, envelope in session.requests if not session.is_admitted(decoded))
+
+
+def _evidence(session: SessionFacts, decoded: DecodedFrame, told: str) -> Evidence:
+    """With what the network said to it, where that is recorded."""
+    call = session.answer(decoded)
+    if call is not None and call.failed:
+        told += f" So it was: {quoted(call)}."
+    return Evidence((decoded.number, *frames_of(call)), told)
+
+
+def _in_its_words(session: SessionFacts, cause: Cause, more: str = "") -> Iterator[Evidence]:
+    """A request with which nothing seems to be wrong, and which the network refused for that cause."""
+    for decoded, _ in session.requests:
+        call = session.answer(decoded)
+        if call is not None and call.outcome == "refused" and cause_of(call) == cause:
+            told = f"To frame {decoded.number} {quoted(call)}.{more}"
+            yield Evidence((decoded.number, *frames_of(call)), told)
             return
 
 

@@ -11,8 +11,9 @@ from icws_explore.protocol.constants import NS_PER_S
 from ...decode import DecodedFrame
 from ..alike import by_gateway, is_along
 from ..facts import NO_CODE, TOLERANCE_S, CaptureFacts, SessionFacts
+from ..network_side import frames_of, quoted
 from ..registry import Evidence, capture_rule
-from ..wording import seconds
+from ..wording import RECORD_NETWORK, seconds
 
 STALL_S: Final = 10.0  # longer than a poll's time-out of 5 s and a poll behind it
 
@@ -23,9 +24,11 @@ STALL_S: Final = 10.0  # longer than a poll's time-out of 5 s and a poll behind 
     fix="Fix what makes polls fail for good: a missing ws_get_messages, a stopped canister, a Candid error, a reply "
     "over 2 MiB (fewer messages per poll), a gap in the nonces. The gateway's log names it.",
     source="gateway 1.4.6 canister_poller.rs",
+    explains=("OPEN_TIMEOUT",),
 )
 def poller_dead(facts: CaptureFacts) -> Iterator[Evidence]:
-    dropped = [it for it in facts.sessions if it.opened is not None and _is_dropped(it)]
+    """Of a session that is not open yet it is only known where the network's answer to the poll is."""
+    dropped = [it for it in facts.sessions if _is_dropped(it) and (it.opened is not None or it.fatal_poll is not None)]
     for group in _at_once(dropped):
         first = group[0]
         assert first.end is not None
@@ -33,15 +36,27 @@ def poller_dead(facts: CaptureFacts) -> Iterator[Evidence]:
         along = [it for it in facts.sessions if it not in group and is_along(it, first) and it.opened is not None]
         if any(it.began < at and any(d.frame.t > at + TOLERANCE_S for d in it.received) for it in along):
             continue  # the poller of that canister lives on
-        frames = tuple(it.end.number for it in group if it.end is not None)
+        poll = next((it.fatal_poll for it in group if it.fatal_poll is not None), None)
+        frames = (*frames_of(poll), *(it.end.number for it in group if it.end is not None))
+        state = "open " if all(it.opened is not None for it in group) else ""
         if len(group) > 1:
-            told = f"The gateway ended {len(group)} open sessions without a code within {seconds(_spread(group))}."
+            told = f"The gateway ended {len(group)} {state}sessions without a code within {seconds(_spread(group))}."
         else:
-            told = (
-                f"The gateway ended the open session without a code, {seconds(first.at(first.end))} into it, and the "
-                "client had sent nothing that makes it do so. Other clients of the canister have to be gone at the "
-                "same moment; none is in this recording."
+            told = f"The gateway ended the {state}session without a code, {seconds(first.at(first.end))} into it."
+        if poll is not None:
+            told += f" It had polled {first.asked_canister}, and {quoted(poll)}: it gives a canister up at that."
+        elif first.has_network_side:
+            told += (
+                " None of the recorded polls failed, so it is a gap in the nonces, which it checks itself, or the "
+                "gateway's own end."
             )
+        elif len(group) == 1:
+            told += (
+                " The client had sent nothing that makes it do so. Other clients of the canister have to be gone at "
+                f"the same moment; none is in this recording. {RECORD_NETWORK}"
+            )
+        else:
+            told += f" What the canister answered to the last poll is not recorded. {RECORD_NETWORK}"
         yield Evidence(frames, told, tuple(it.name for it in group))
 
 
@@ -71,8 +86,10 @@ def slow_client_stall(facts: CaptureFacts) -> Iterator[Evidence]:
                 continue
             told = (
                 f"{len(burst)} messages of {len(sessions)} sessions came at once, up to {seconds(longest)} later than "
-                "usual, after a pause in all sessions of that gateway."
+                "usual, after a pause in all sessions of that gateway. A network that stood still looks the same."
             )
+            if not burst[0].session.has_network_side:
+                told += f" {RECORD_NETWORK}"
             yield Evidence(tuple(it.decoded.number for it in burst), told, sessions)
 
 

@@ -33,7 +33,10 @@ def no_handshake(session: SessionFacts) -> Iterator[Evidence]:
         return
     waited = session.last - session.connected
     if waited >= max(PATIENCE_S, session.whole.jitter_s):
-        told = f"The connection was open for {seconds(waited)} and no handshake came, nor anything else."
+        told = (
+            f"The connection was open for {seconds(waited)} and no handshake came, nor anything else: an old gateway, "
+            "or none at all. icws probe with the gateway's URL tells."
+        )
         yield Evidence(tuple(d.number for d in session.frames), told)
 
 

@@ -10,8 +10,9 @@ from icws_explore.protocol.service_messages import CloseMessage, CloseReason
 
 from ...decode import DecodedFrame
 from ..facts import SessionFacts
+from ..network_side import frames_of, quoted
 from ..registry import Evidence, session_rule
-from ..wording import seconds
+from ..wording import RECORD_NETWORK, seconds
 
 _SDK: Final = (
     "It answers every AckMessage with a keep-alive at once. To the CloseMessage: "
@@ -47,9 +48,13 @@ def no_keepalive(session: SessionFacts) -> Iterator[Evidence]:
 )
 def keepalive_late(session: SessionFacts) -> Iterator[Evidence]:
     window = _window(session)
-    if window is None or not window.answers or window.is_prompt:
+    if window is None or not window.answers:
         return
     answer = window.answers[0]
+    call = session.answer(answer)
+    has_arrived = call is not None and call.outcome in ("replied", "err")
+    if window.is_prompt and not has_arrived:
+        return
     after = answer.frame.t - window.ack.frame.t
     told = (
         f"The keep-alive for the AckMessage of frame {window.ack.number} left {seconds(after)} after it (frame "
@@ -60,7 +65,9 @@ def keepalive_late(session: SessionFacts) -> Iterator[Evidence]:
         told += f" The AckMessage itself had been {seconds(window.held_s)} longer on its way than the quickest message."
     if left > 0:
         told += f" It had {seconds(left)} left, and the way to the canister took longer than that."
-    yield Evidence((window.ack.number, answer.number, window.close.number, *session.end_frames), told)
+    if call is not None and has_arrived:
+        told += f" It did arrive: {quoted(call)}."
+    yield Evidence((window.ack.number, answer.number, *frames_of(call), window.close.number, *session.end_frames), told)
 
 
 def lost_answer(session: SessionFacts) -> Iterator[Evidence]:
@@ -68,11 +75,15 @@ def lost_answer(session: SessionFacts) -> Iterator[Evidence]:
     window = _window(session)
     if window is not None and window.answers and window.is_prompt:
         answer = window.answers[0]
+        call = session.answer(answer)
+        if call is not None and call.is_final:
+            return  # the network's answer tells
         told = (
             f"The keep-alive of frame {answer.number} left {seconds(answer.frame.t - window.ack.frame.t)} after its "
             f"AckMessage, {seconds(window.limit_s)} were allowed, and the canister closed with KeepAliveTimeout all "
             "the same: it never arrived."
         )
+        told += " The gateway did not relay it." if call is None and session.has_network_side else f" {RECORD_NETWORK}"
         yield Evidence((window.ack.number, answer.number, window.close.number, *session.end_frames), told)
 
 

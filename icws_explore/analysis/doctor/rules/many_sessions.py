@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
+from icws_explore.protocol.constants import KEEP_ALIVE_TIMEOUT_MS
+
+from ...network_calls import NetworkCall
 from ..alike import by_canister, gateway_nonce, is_along, is_same_client, last_received
 from ..consequences import ACKS, OPENING
 from ..facts import TOLERANCE_S, CaptureFacts, SessionFacts
+from ..network_side import Cause, cause_of, frames_of, quoted
 from ..registry import Evidence, capture_rule
-from ..wording import names, seconds
+from ..wording import RECORD_NETWORK, names, seconds
 
 SILENCE_S: Final = 60.0
 _ACK_TIMEOUT: Final = "Ack message timeout"
@@ -42,6 +46,14 @@ def principal_takeover(facts: CaptureFacts) -> Iterator[Evidence]:
             told += f", until it ended {seconds(first.last - taken)} later." if first.end is not None else "."
             frames = (first.received[-1].number, second.opened.number, *first.end_frames)
             yield Evidence(frames, told, (first.name, second.name))
+    for session in facts.sessions:
+        call = _refused_as(session, "replaced")
+        if call is not None and not any(is_same_client(it, session) for it in facts.sessions if it is not session):
+            told = (
+                f"To the client's frame {call.frame} {quoted(call)}: the same principal has opened another session "
+                "since, which is not in this recording, and the canister forgot this one."
+            )
+            yield Evidence((call.frame or 0, *frames_of(call), *session.end_frames), told, (session.name,))
 
 
 @capture_rule(
@@ -72,8 +84,19 @@ def upgrade_wipe(facts: CaptureFacts) -> Iterator[Evidence]:
             if len(gateways) > 1
             else " All are at one gateway: one that drops everything (ACKS_WITHHELD) looks the same."
         )
+        if not any(it.has_network_side for it in silent):
+            told += f" {RECORD_NETWORK}"
         frames = (last_received(silent).number, *(n for it in silent for n in it.end_frames))
         yield Evidence(frames, told, tuple(it.name for it in silent))
+    for session in facts.sessions:
+        call = _refused_as(session, "forgotten")
+        if call is None or _is_otherwise_gone(session, call):
+            continue
+        told = (
+            f"The session was open and no CloseMessage came, but to the client's frame {call.frame} {quoted(call)}: "
+            "the canister forgot it, as it does when it is upgraded or installed again."
+        )
+        yield Evidence((call.frame or 0, *frames_of(call), *session.end_frames), told, (session.name,))
 
 
 @capture_rule(
@@ -94,6 +117,8 @@ def stale_nonce(facts: CaptureFacts) -> Iterator[Evidence]:
             continue
         if any(d.frame.t > asked for it in along for d in it.received if d.frame.t < new.last):
             continue
+        if (refused := new.answer(new.open_request)) is not None and refused.failed:
+            continue  # it never ran
         nonces = [nonce for it in old for d in it.received if (nonce := gateway_nonce(d)) is not None]
         if not nonces:
             continue
@@ -104,9 +129,35 @@ def stale_nonce(facts: CaptureFacts) -> Iterator[Evidence]:
             f"upgraded canister counts from 0 again, and the gateway "
             f"still asks for {max(nonces) + 1} and later."
         )
-        frames = (last_received(old).number, new.open_request.number, *new.end_frames)
+        call = new.answer(new.open_request)
+        if call is not None and call.outcome == "replied":
+            told += f" That ws_open did run: {quoted(call)}."
+        elif not new.has_network_side:
+            told += f" A canister that answers nothing at all looks the same. {RECORD_NETWORK}"
+        frames = (last_received(old).number, new.open_request.number, *frames_of(call), *new.end_frames)
         unanswered = [it.name for it in along if it.is_unanswered]
         yield Evidence(frames, told, (new.name, *(it.name for it in old), *unanswered))
+
+
+def _refused_as(session: SessionFacts, cause: Cause) -> NetworkCall | None:
+    """The first of the client's messages to which the canister said that it knows no such session."""
+    calls = [session.answer(decoded) for decoded in session.sent] if session.opened is not None else []
+    return next((call for call in calls if call is not None and call.failed and cause_of(call) == cause), None)
+
+
+def _is_otherwise_gone(session: SessionFacts, call: NetworkCall) -> bool:
+    """The canister had reason to forget it: a close, another session of the client, or a minute without keep-alives."""
+    frames = session.whole.capture.frames
+    assert call.frame is not None  # it is an answer to a frame of the session
+    heard = max(d.frame.t for d in session.received)
+    is_over = session.end is not None and (call.response or 0) > session.end.number
+    is_replaced = any(is_same_client(it, session) for it in session.whole.sessions if it is not session)
+    return (
+        session.canister_close is not None
+        or is_over
+        or is_replaced
+        or frames[call.frame].t - heard >= KEEP_ALIVE_TIMEOUT_MS / 1000
+    )
 
 
 def _is_shorter_than_acks(session: SessionFacts) -> bool:

@@ -6,31 +6,51 @@ from collections.abc import Iterator
 
 from icws_explore.protocol.constants import OPEN_TIMEOUT_MS
 
+from ...network_calls import NetworkCall
 from ..alike import is_along, is_same_client
 from ..facts import NO_CODE, TOLERANCE_S, SessionFacts
+from ..network_side import cause_of, frames_of, quoted
 from ..registry import Evidence, session_rule
-from ..wording import seconds
+from ..wording import RECORD_NETWORK, seconds
 
 _SDK = '"Open timeout expired before receiving the open message", then close(4000, "Open connection timeout").'
+_GUESSES = (
+    "from this recording these cannot be told apart: ON_OPEN_TRAP (a trap in on_open), WRONG_CANISTER (no such "
+    "canister), GATEWAY_NOT_REGISTERED (CDK up to 0.3.0), STALE_NONCE (the canister was upgraded while the gateway ran)"
+)
 
 
 @session_rule(
     "OPEN_TIMEOUT",
     sdk=_SDK,
-    fix="Record the network side as well (icws tap in front of the gateway's replica URL): there the canister's Err, a "
-    "trap or the replica's refusal shows, which the gateway only logs.",
+    fix="Do what the network's answer says. Where it is not recorded, record it (icws tap in front of the gateway's "
+    "network as well): there the canister's Err, a trap or the replica's refusal shows, which the gateway only logs.",
     source="ic-websocket-js 0.5.0 ic-websocket.ts",
 )
 def open_timeout(session: SessionFacts) -> Iterator[Evidence]:
-    if session.is_unanswered:
-        checked = "Its signature, delegation, expiry and gateway are right, so it" if _is_sound(session) else "It"
-        told = (
-            f"{_waited(session)} {checked} was lost on the way, refused by the canister, or rolled back; from this "
-            "recording these cannot be told apart: ON_OPEN_TRAP (a trap in on_open), WRONG_CANISTER (no such "
-            "canister), GATEWAY_NOT_REGISTERED (CDK up to 0.3.0), STALE_NONCE "
-            "(the canister was upgraded while the gateway ran)."
+    call = session.answer(session.open_request)
+    if not session.is_unanswered and not _has_failed(session, call):
+        return
+    told = f"{_waited(session)} {_why(session, call)}"
+    yield Evidence((*_frames(session), *frames_of(call)), told)
+
+
+def _why(session: SessionFacts, call: NetworkCall | None) -> str:
+    """What became of ws_open, as far as the recording tells."""
+    if call is not None and call.failed:
+        return f"The gateway relayed it, and {quoted(call)}."
+    if call is not None and call.outcome == "replied":
+        lost = (
+            f"It did run: {quoted(call)}. So its OpenMessage was queued, and was lost behind that: the gateway does "
+            "not ask for it (STALE_NONCE), fails to, or does not pass it on."
         )
-        yield Evidence(_frames(session), told)
+        return lost + (f" Of its polls, {quoted(poll)}." if (poll := session.fatal_poll) is not None else "")
+    if call is not None:
+        return f"The gateway relayed it, but {quoted(call)}."
+    if session.has_network_side:
+        return "It is not among the calls that the network got: the gateway did not relay it."
+    checked = "Its signature, delegation, expiry and gateway are right, so it" if _is_sound(session) else "It"
+    return f"{checked} was lost on the way, refused by the canister, or rolled back; {_GUESSES}. {RECORD_NETWORK}"
 
 
 @session_rule(
@@ -41,6 +61,13 @@ def open_timeout(session: SessionFacts) -> Iterator[Evidence]:
     explains=("OPEN_TIMEOUT",),
 )
 def on_open_trap(session: SessionFacts) -> Iterator[Evidence]:
+    call = session.answer(session.open_request)
+    if call is not None:
+        if session.opened is None and cause_of(call) == "trap":
+            told = f"ws_open (frame {call.frame}) ran and was rolled back: {quoted(call)}.{_opened_before(session)}"
+            yield Evidence((*_frames(session), *frames_of(call)), told)
+        if call.is_final:
+            return  # the network has said what it was
     if not session.is_unanswered or session.open_request is None or session.bad_request is not None:
         return
     asked = session.open_request.frame.t
@@ -48,18 +75,27 @@ def on_open_trap(session: SessionFacts) -> Iterator[Evidence]:
     alive = [d for it in others for d in it.received if asked + 1 < d.frame.t < asked + OPEN_TIMEOUT_MS / 1000]
     if not alive:
         return
-    before = [it for it in others if it.opened is not None and is_same_client(it, session) and it.began < session.began]
     told = (
         f"{_waited(session)} The request is valid, and meanwhile the canister spoke to other sessions through the same "
         f"gateway (frame {alive[0].number}, among {len(alive)}): this ws_open ran and was rolled back."
+        f"{_opened_before(session)} A call lost behind the gateway looks the same, but not twice. {RECORD_NETWORK}"
     )
-    if before:
-        told += (
-            f" The same principal did open before (session {before[-1].name}), so it may be on_close that traps: "
-            "ws_open runs it for the client that it replaces."
-        )
-    told += " A call lost behind the gateway looks the same, but not twice."
     yield Evidence((*_frames(session), alive[0].number), told)
+
+
+def _opened_before(session: SessionFacts) -> str:
+    """Where the same client was connected before, its on_close may be what traps."""
+    before = [
+        it
+        for it in session.whole.sessions
+        if it.opened is not None and is_same_client(it, session) and it.began < session.began
+    ]
+    if not before:
+        return ""
+    return (
+        f" The same principal did open before (session {before[-1].name}), so it may be on_close that traps: "
+        "ws_open runs it for the client that it replaces."
+    )
 
 
 @session_rule(
@@ -67,12 +103,21 @@ def on_open_trap(session: SessionFacts) -> Iterator[Evidence]:
     sdk="The connection ends without a code while it waits for the OpenMessage: onclose with 1005.",
     fix="Upgrade the CDK to 0.3.1 or later, which takes any gateway; before, list this gateway's principal.",
     source="ic_websocket_example#1; CDK 0.3.0",
+    explains=("OPEN_TIMEOUT",),
 )
 def gateway_not_registered(session: SessionFacts) -> Iterator[Evidence]:
     end, opening = session.end, session.open_request
-    if end is None or opening is None or session.opened is not None or session.bad_request is not None:
+    call = session.answer(opening)
+    if opening is None or session.opened is not None:
         return
-    if end.frame.direction != "in" or end.frame.code not in NO_CODE:
+    if call is not None and call.is_final:
+        if cause_of(call) == "gateway":
+            told = f"The canister does not take the gateway {session.gateway}: to ws_open {quoted(call)}."
+            yield Evidence((*_frames(session), *frames_of(call)), told)
+        return  # the network has said what it was
+    if end is None or end.frame.direction != "in" or end.frame.code not in NO_CODE:
+        return
+    if session.bad_request is not None or session.fatal_poll is not None:
         return
     at = end.frame.t
     others = [it for it in session.whole.sessions if it is not session and is_along(it, session)]
@@ -81,10 +126,15 @@ def gateway_not_registered(session: SessionFacts) -> Iterator[Evidence]:
     told = (
         f"{seconds(at - opening.frame.t)} after a valid ws_open (frame {opening.number}) the gateway ended the session "
         f"without a code. So do gateways before 1.4.3 when the canister refuses: one with a CDK up to 0.3.0 whose list "
-        f"lacks {session.gateway}, or another Err. A poller that fails at its first poll (POLLER_DEAD) looks the same; "
-        "the gateway's log tells."
+        f"lacks {session.gateway}, or another Err. A poller that fails at its first poll (POLLER_DEAD) looks the same. "
+        f"{RECORD_NETWORK}"
     )
     yield Evidence((*_frames(session),), told)
+
+
+def _has_failed(session: SessionFacts, call: NetworkCall | None) -> bool:
+    """The network is known to have refused ws_open, however long the client waited."""
+    return call is not None and call.failed and session.opened is None
 
 
 def _waited(session: SessionFacts) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from icws_explore.protocol.constants import FIRST_SEQUENCE_NUM, MAX_INGRESS_BYTES
 from icws_explore.protocol.service_messages import AckMessage, CloseMessage, CloseReason
@@ -12,7 +12,8 @@ from icws_explore.protocol.service_messages import AckMessage, CloseMessage, Clo
 from ...decode import DecodedFrame
 from ..facts import SessionFacts
 from ..registry import Evidence, session_rule
-from ..wording import numbers, seconds
+from ..upward import Missed, missed_by_answers
+from ..wording import RECORD_NETWORK, numbers, seconds
 from .keep_alive import lost_answer
 
 BURST_S: Final = 2.0  # calls sent closer together than this can be executed the other way round
@@ -56,14 +57,6 @@ def _disorder(
         return f"a swap, {expected} follows in frame {later[expected]}"
     missing = list(range(expected, min(number, expected + 100)))
     return f"a gap, {numbers(missing)} never came" if missing else "older than the first one of the recording"
-
-
-class Missed(NamedTuple):
-    """Why the canister missed a message: the rule, the frames and the words."""
-
-    rule: str
-    frames: tuple[int, ...]
-    told: str
 
 
 @session_rule(
@@ -128,7 +121,10 @@ def _of_cause(session: SessionFacts, rule: str) -> Iterator[Evidence]:
 
 
 def _missed(session: SessionFacts) -> Missed | None:
-    """What the canister's CloseMessage WrongSequenceNumber comes from."""
+    """By the network's answers, else what the canister's CloseMessage WrongSequenceNumber comes from."""
+    told = missed_by_answers(session)
+    if told is not None:
+        return told
     closing = session.canister_close
     if closing is None or not isinstance(closing.service, CloseMessage):
         return None
@@ -189,7 +185,8 @@ def _burst(
             told = (
                 f"The client sent {one.sequence_num} and {other.sequence_num} in order, {seconds(apart)} apart (frames "
                 f"{one.number} and {other.number}), and {seconds(closing.frame.t - other.frame.t)} later the canister "
-                f"closed with WrongSequenceNumber: they were executed the other way round.{known}"
+                f"closed with WrongSequenceNumber: they were executed the other way round.{known} A trap in on_message "
+                f"at {one.sequence_num} (ON_MESSAGE_TRAP) would look the same. {RECORD_NETWORK}"
             )
             return Missed("REORDERED_RELAY", (one.number, other.number, *close_frames), told)
     last = sent[-1]
@@ -199,6 +196,6 @@ def _burst(
         f"The client's messages are in order and far apart. The canister closed "
         f"{seconds(closing.frame.t - last.frame.t)} after {last.sequence_num} (frame {last.number}) with "
         f"WrongSequenceNumber: {which} did not count, as when on_message traps.{known} A message that the gateway lost "
-        "looks the same; its log, or a recording of the network side, tells."
+        f"(LOST_UP) looks the same. {RECORD_NETWORK}"
     )
     return Missed("ON_MESSAGE_TRAP", (before.number, last.number, *close_frames), told)

@@ -12,6 +12,7 @@ from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.messages import CanisterMessage
 from support.doctor_findings import the_one
 from support.doctor_scenarios import OTHER_CANISTER, SCENARIOS
+from support.network_side import answered, ok, rejected, with_status
 from support.session_captures import SessionScript, healthy
 
 
@@ -20,7 +21,7 @@ class TestTexts:
         ("rule_id", "said"),
         [
             ("BAD_CERTIFICATE", "fails at its signature, under every known root key"),
-            ("CERTIFIED_DATA_CLASH", "the 2 before it fitted"),
+            ("CERTIFIED_DATA_CLASH", "before it fitted"),
             ("STALE_CERTIFICATE", "with a certificate 310 s old; 300 s are allowed"),
             ("BODY_HASH", "is another one: its SHA-256 is"),
             ("WRONG_CANISTER", f"goes to {OTHER_CANISTER}"),
@@ -45,8 +46,28 @@ class TestRootKey:
         assert finding.id == "BAD_CERTIFICATE"
         assert "ROOT_KEY" in finding.explanation
 
+    def test_of_the_network_in_the_recording(self):
+        capture = healthy()
+        wrong = Capture(replace(capture.info, root_key=MAINNET_ROOT_KEY), capture.frames)
+        finding = the_one(with_status(wrong, capture.info.root_key))
+        assert finding.id == "ROOT_KEY"
+        assert "the network names in its recorded status" in finding.explanation
+
+    def test_a_forgery_is_one_where_the_network_has_named_its_key(self):
+        capture = healthy()
+        wrong = Capture(replace(capture.info, root_key=MAINNET_ROOT_KEY), capture.frames)
+        finding = the_one(with_status(wrong, MAINNET_ROOT_KEY))
+        assert finding.id == "BAD_CERTIFICATE"
+        assert "ROOT_KEY" not in finding.explanation
+
 
 class TestWrongCanister:
+    def test_one_that_the_network_does_not_know(self):
+        capture = SessionScript().opened().client_says(5, "a").capture
+        finding = the_one(answered(capture, {1: ok(), 3: rejected("Canister x not found", 3)}))
+        assert finding.id == "WRONG_CANISTER"
+        assert "Canister x not found" in finding.explanation
+
     def test_one_that_does_not_certify(self):
         capture = SessionScript().opened().closed(2.4, "out", 4000, "Error receiving message").capture
         frames = [capture.frames[0], *capture.frames[2:]]  # without a request, only the configuration names one

@@ -7,10 +7,15 @@ import pytest
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import sign_envelope
+from icws_explore.protocol.identity import AnonymousIdentity
 from support.certified_canister import CANISTER_ID
 from support.doctor_findings import ids, the_one
 from support.doctor_scenarios import OTHER_CANISTER, delegated, opening, ws_open
+from support.network_side import answered, err, ok, refused
 from support.session_captures import START_S
+from support.timing_captures import never_opened
+
+NOBODY = AnonymousIdentity()
 
 
 class TestTexts:
@@ -70,3 +75,50 @@ class TestExpiry:
         simulation = simulate(duration="8m", sessions=2, arrivals=lambda number: 400.0 * number)
         assert simulation.doctor() == []
         assert simulation.session("2").doctor() == []
+
+
+EXPIRED = "Invalid request expiry: Specified ingress_expiry not within expected range: …"
+
+
+class TestWithTheNetworksWords:
+    def late(self, answer):
+        """By the recorder's clock the request expired an hour ago."""
+        expiry_ns = round((START_S - 3600) * NS_PER_S)
+        capture = opening(lambda who, at: sign_envelope(ws_open(who, at, expiry_ns=expiry_ns), who))
+        return answered(capture, {1: answer})
+
+    def test_a_refusal_is_quoted(self):
+        finding = the_one(self.late(refused(EXPIRED)))
+        assert finding.id == "INGRESS_EXPIRY"
+        assert "3600 s in the past. So it was: the network refused it with HTTP 400" in finding.explanation
+        assert finding.frames == (1, 2, 3)
+
+    def test_what_was_taken_up_is_not_to_blame(self):
+        """It is the recorder's clock that is wrong."""
+        assert ids(self.late(ok())) == ("OPEN_TIMEOUT",)
+
+    def test_a_clock_that_is_the_recorders_own(self):
+        """Client and recorder share a machine: only the network knows that it is late."""
+        finding = the_one(answered(never_opened(), {1: refused(EXPIRED)}))
+        assert finding.id == "INGRESS_EXPIRY"
+        assert "By the recorder's clock it was right" in finding.explanation
+
+    @pytest.mark.parametrize(
+        ("words", "rule_id"),
+        [
+            ("Invalid signature: Invalid basic signature: no", "BAD_SIGNATURE"),
+            ("Canister 'x' is not one of the delegation targets.", "DELEGATION_EXPIRED"),
+        ],
+    )
+    def test_a_refusal_that_nothing_here_explains(self, words, rule_id):
+        finding = the_one(answered(never_opened(), {1: refused(words)}))
+        assert (finding.id, words in finding.explanation) == (rule_id, True)
+
+    def test_an_anonymous_client(self):
+        def capture(answer):
+            return answered(opening(lambda who, at: sign_envelope(ws_open(who, at), who), identity=NOBODY), {1: answer})
+
+        finding = the_one(capture(err("Anonymous principal is not allowed")))
+        assert finding.id == "ANONYMOUS"
+        assert 'answered Err "Anonymous principal is not allowed"' in finding.explanation
+        assert "ANONYMOUS" not in ids(capture(ok()))

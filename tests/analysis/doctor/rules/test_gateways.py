@@ -5,7 +5,8 @@ from __future__ import annotations
 from icws_explore.capture import Capture
 from support.doctor_findings import ids, the_one
 from support.doctor_scenarios import SCENARIOS
-from support.session_captures import SessionScript
+from support.network_side import answered, ok, poll_rejected, polled
+from support.session_captures import START_S, SessionScript
 
 
 def together(*scripts: SessionScript) -> Capture:
@@ -31,6 +32,20 @@ class TestPollerDead:
 
     def test_a_close_with_a_code_is_none(self):
         assert ids(SessionScript().opened().closed(90, "in", 1001)) == ()
+
+
+class TestPollerDeadByItsPoll:
+    def dropped(self):
+        return SessionScript().opened().client_says(5, "a").closed(90, "in", 1005).capture
+
+    def test_quotes_what_the_poll_was_answered(self):
+        finding = the_one(polled(self.dropped(), START_S + 89.9, poll_rejected("Canister x is stopped")))
+        assert "Canister x is stopped" in finding.explanation
+        assert "record the network" not in finding.explanation
+
+    def test_says_that_no_poll_failed(self):
+        capture = answered(self.dropped(), {1: ok(), 3: ok()})
+        assert "None of the recorded polls failed" in the_one(capture).explanation
 
 
 class TestStall:

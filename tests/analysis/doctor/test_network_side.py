@@ -1,0 +1,135 @@
+"""What the network said to a client's frame, and which cause its words name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from icws_explore.analysis.doctor.facts import CaptureFacts
+from icws_explore.analysis.doctor.network_side import MAX_QUOTE, NetworkSide, cause_of, frames_of, quoted
+from icws_explore.analysis.network_calls import NetworkCall
+from icws_explore.capture import Capture
+from icws_explore.protocol.cdk import error_texts
+from icws_explore.protocol.constants import MAINNET_ROOT_KEY
+from support.certified_canister import CANISTER_ID, GATEWAY
+from support.network_side import answered, err, ok, poll_rejected, polled, refused, rejected, trapped, with_status
+from support.session_captures import START_S, SessionScript, healthy
+from support.timing_captures import never_opened
+
+KEY = SessionScript().client_key
+
+
+def the_call(answer) -> NetworkCall:
+    (call,) = NetworkSide(answered(never_opened(), {1: answer})).calls
+    return call
+
+
+class TestCause:
+    @pytest.mark.parametrize(
+        ("answer", "cause"),
+        [
+            (refused("Invalid request expiry: Specified ingress_expiry not within expected range: …"), "expiry"),
+            (refused("Invalid delegation expiry: Specified sender delegation has expired:\nProvided …"), "delegation"),
+            (refused(f"Canister '{CANISTER_ID}' is not one of the delegation targets."), "delegation"),
+            (refused("Invalid signature: Invalid basic signature: no"), "signature"),
+            (refused("The user id 'x' does not match the public key 'y'"), "signature"),
+            (refused("Request 0x00 is too large. Message byte size 9 is larger than the max allowed 8."), "too_large"),
+            (refused("", 413), "too_large"),
+            (refused("error: canister_not_found details: …"), "canister"),
+            (refused("busy", 503), "other"),
+            (err(error_texts.ANONYMOUS_NOT_ALLOWED), "anonymous"),
+            (err(error_texts.key_mismatch(KEY)), "replaced"),
+            (err(error_texts.principal_not_connected(KEY.client_principal)), "forgotten"),
+            (err(error_texts.wrong_sequence_num(3, 4)), "sequence"),
+            (err(error_texts.gateway_not_registered(GATEWAY)), "gateway"),
+            (err("principal is not one of the authorized gateways that are registered"), "gateway"),
+            (err("my signature trapped"), "other"),
+            (rejected("Canister x not found", 3), "canister"),
+            (rejected("IC0508: Canister x is stopped"), "stopped"),
+            (rejected("IC0536: Canister has no update method 'ws_open'"), "code"),
+            (trapped("failed to decode call arguments: no"), "arguments"),
+            (trapped("Panicked at 'gateway is not registered'"), "trap"),
+            (rejected("Canister exceeded the limit of 40000000000 instructions"), "trap"),
+            (rejected("Canister x is out of cycles"), "other"),
+        ],
+    )
+    def test_by_how_it_failed_and_its_words(self, answer, cause):
+        assert cause_of(the_call(answer)) == cause
+
+
+class TestQuoting:
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [
+            (ok(), "the canister answered Ok (frame 3)"),
+            (err("no"), 'the canister answered Err "no" (frame 3)'),
+            (rejected("never\n  ever", 4), 'the network rejected it with code 4, "never ever" (frame 3)'),
+            (refused("no", 400), 'the network refused it with HTTP 400, "no" (frame 3)'),
+            ((202, b""), "the network took it up (frame 3), and what became of it is not recorded"),
+            (None, "the network's answer is not recorded (frame 2)"),
+        ],
+    )
+    def test_in_its_own_words_with_the_frame(self, answer, told):
+        assert quoted(the_call(answer)) == told
+
+    def test_not_at_any_length(self):
+        assert len(quoted(the_call(err("x" * 400)))) < MAX_QUOTE + 60
+
+    def test_what_cannot_be_read(self):
+        assert quoted(the_call((200, b"\xff"))).startswith("the network's answer cannot be read")
+
+    def test_frames(self):
+        assert frames_of(the_call(ok())) == (2, 3)
+        assert frames_of(the_call(None)) == (2,)
+        assert frames_of(None) == ()
+
+
+class TestSide:
+    def test_nothing_is_recorded(self):
+        side = NetworkSide(healthy())
+        assert (side.calls, side.answers, side.root_keys) == ([], {}, [])
+        assert not side.is_recorded(range(99), GATEWAY)
+
+    def test_of_several_tries_the_one_that_was_taken_up_counts(self):
+        capture = answered(answered(never_opened(), {1: refused("busy", 429)}), {1: ok()}, late_s=0.5)
+        assert NetworkSide(capture).answers[1].outcome == "replied"
+
+    def test_is_recorded_where_the_gateway_asks_for_itself(self):
+        capture = polled(healthy(), START_S + 1, poll_rejected("no"))
+        assert NetworkSide(capture).is_recorded([], GATEWAY)
+        assert not NetworkSide(capture).is_recorded([], CANISTER_ID)
+
+    @pytest.mark.parametrize(("code", "fatal"), [(1, True), (2, False), (5, True)])
+    def test_fatal_polls(self, code, fatal):
+        capture = polled(healthy(), START_S + 1, poll_rejected("no", code))
+        assert bool(NetworkSide(capture).fatal_polls(CANISTER_ID, GATEWAY)) is fatal
+        assert NetworkSide(capture).fatal_polls(CANISTER_ID, CANISTER_ID) == []
+
+
+class TestFacts:
+    def test_a_root_key_that_the_network_named_is_known(self):
+        other = MAINNET_ROOT_KEY[:-1] + b"\x00"
+        assert CaptureFacts(with_status(healthy(), other)).known_root_keys == (other, MAINNET_ROOT_KEY)
+
+    @pytest.mark.parametrize("named", [b"short", "text", 7, None, [1]])
+    def test_one_that_is_none_is_not(self, named):
+        assert CaptureFacts(with_status(healthy(), named)).known_root_keys == (MAINNET_ROOT_KEY,)
+
+    def test_what_the_network_took_up_has_no_bad_envelope(self):
+        capture = never_opened()
+        late = Capture(capture.info, [replace(frame, t=frame.t + 3600) for frame in capture.frames])
+        assert CaptureFacts(late).envelope_verdicts[1].failure is not None
+        facts = CaptureFacts(answered(late, {1: ok()}))
+        (session,) = facts.sessions
+        assert facts.envelope_verdicts == {}
+        assert session.open_request is not None
+        assert session.is_admitted(session.open_request)
+        assert session.has_network_side
+
+    def test_the_poll_at_which_a_session_ended(self):
+        script = SessionScript().opened().closed(30, "in", 1005)
+        far, near = (polled(script.capture, START_S + at, poll_rejected("no")) for at in (-40, 29.9))
+        assert CaptureFacts(far).sessions[0].fatal_poll is None
+        assert CaptureFacts(near).sessions[0].fatal_poll is not None
+        assert CaptureFacts(healthy()).sessions[0].fatal_poll is None
