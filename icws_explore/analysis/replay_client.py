@@ -15,7 +15,13 @@ from typing import Final
 from icws_explore.capture import Frame
 from icws_explore.protocol.client import ClientMachine
 from icws_explore.protocol.client_events import CloseConnection, Event, Failed, Logged, SendFrame, Verified
-from icws_explore.protocol.constants import CLOSE_BY_APPLICATION, CLOSE_BY_SDK, FIRST_SEQUENCE_NUM, NS_PER_S
+from icws_explore.protocol.constants import (
+    CLOSE_BY_APPLICATION,
+    CLOSE_BY_SDK,
+    FIRST_SEQUENCE_NUM,
+    LATENCY_BOUND_MS,
+    NS_PER_S,
+)
 from icws_explore.protocol.envelope import ingress_expiry_ns
 from icws_explore.protocol.errors import StateError
 from icws_explore.protocol.service_messages import KeepAliveMessage
@@ -23,6 +29,7 @@ from icws_explore.protocol.steps import first_failure
 
 from .decode import DecodedFrame, decode_frame
 from .divergence import Divergence, Kind, PredictedClose, ReplayStep
+from .send_order import RACE_REASON, SendOrder
 
 SLACK_NS: Final = NS_PER_S  # two clocks looked at one timer, or a frame was under way
 PATIENCE_NS: Final = 30 * NS_PER_S  # an answer that takes longer than the protocol's latency bound is none
@@ -50,13 +57,23 @@ class ClientReplay:
         self.recorded_close: Frame | None = None
         self._machine = machine
         self._due: list[_Due] = []
+        self._order = SendOrder(machine.config.ack_interval_ms + LATENCY_BOUND_MS)
         self._next_number = FIRST_SEQUENCE_NUM
         self._now_ns = 0
 
     def feed(self, decoded: DecodedFrame) -> None:
-        """The next frame. Nothing happens once a divergence was found, or the connection is over."""
-        if self.divergence is not None or self.recorded_close is not None:
+        """The next frame. Behind a divergence only the end is looked for, behind the end nothing."""
+        if self.recorded_close is not None:
             return
+        raced = self._order.feed(decoded)
+        if self.divergence is None:
+            self._follow_frame(decoded)
+        elif decoded.frame.op == "close":
+            self.recorded_close = decoded.frame
+        if raced is not None and self.predicted is None:
+            self.predicted = PredictedClose(CLOSE_BY_SDK, RACE_REASON, decoded.number, decoded.frame.t, raced)
+
+    def _follow_frame(self, decoded: DecodedFrame) -> None:
         self._now_ns = max(self._now_ns, round(decoded.frame.t * NS_PER_S))
         self._fire_timers(decoded)
         if self._is_silent(decoded):
