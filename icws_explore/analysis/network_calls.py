@@ -86,6 +86,11 @@ def network_calls(capture: Capture) -> list[NetworkCall]:
     return calls
 
 
+def read_exchange(request: Frame, response: Frame) -> NetworkCall:
+    """One request and its answer, on their own: frames 0 and 1."""
+    return _with_answer(replace(_read_request(0, request), response=1, status=response.code), response)
+
+
 def recorded_root_keys(capture: Capture) -> list[bytes]:
     """The root keys (DER) that networks named in their recorded status, each once; what is no key is left out."""
     found = []

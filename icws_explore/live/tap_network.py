@@ -13,6 +13,8 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from icws_explore.analysis.network_calls import read_exchange
+from icws_explore.capture import Frame
 from icws_explore.protocol.errors import ConnectError
 
 from .http import REQUEST_TIMEOUT_S, check_http_url, is_loopback
@@ -71,12 +73,14 @@ class NetworkTap:
         if not is_poll:
             self._recorder.record(session, "out", "request", body, reason=what, t=began)
         response = await self._relay(request, body)
-        answer = response.body if isinstance(response.body, bytes) else b""
-        if is_poll and not (response.status == 200 and b"rejected" not in answer[:4096]):
+        answer, status = response.body if isinstance(response.body, bytes) else b"", response.status
+        if is_poll and _has_failed(
+            Frame(began, "out", "request", body), Frame(began, "in", "response", answer, status)
+        ):
             self._recorder.record(session, "out", "request", body, reason=what, t=began)
             is_poll = False
         if not is_poll:
-            self._recorder.record(session, "in", "response", answer, response.status, what)
+            self._recorder.record(session, "in", "response", answer, status, what)
         return response
 
     async def _relay(self, request: web.Request, body: bytes) -> web.Response:
@@ -105,6 +109,11 @@ class NetworkTap:
             return _failed(504, f"{self.network_url} did not answer within {REQUEST_TIMEOUT_S:g} s")
         except (aiohttp.ClientError, OSError) as error:
             return _failed(502, f"no answer from {self.network_url}: {' '.join(str(error).split())}")
+
+
+def _has_failed(request: Frame, response: Frame) -> bool:
+    """A query that was rejected, or answered with an Err or with what no poller can read."""
+    return read_exchange(request, response).failed
 
 
 def _failed(status: int, text: str) -> web.Response:

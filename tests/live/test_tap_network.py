@@ -13,7 +13,11 @@ from icws_explore.live.clock import RealClock
 from icws_explore.live.listen import Listen
 from icws_explore.live.tap_network import NetworkTap
 from icws_explore.live.tap_recorder import Recorder
+from icws_explore.protocol import cbor
+from icws_explore.protocol.arguments import PollResult, encode_poll_args, encode_poll_result
+from icws_explore.protocol.envelope import Envelope, query_content
 from icws_explore.protocol.errors import ConnectError
+from icws_explore.protocol.principal import Principal
 from support.servers import free_port, http_server
 
 CALL = "/api/v3/canister/aaaaa-aa/call"
@@ -99,7 +103,8 @@ class TestRecords:
         [
             (200, b"\xa1fstatusgreplied", False, 0),
             (200, b"\xa1fstatusgreplied", True, 2),
-            (200, b"\xa1fstatushrejected", False, 2),
+            (200, cbor.dumps({"status": "rejected", "reject_code": 5, "reject_message": "no"}), False, 2),
+            (200, b"\xff", False, 2),
             (503, b"busy", False, 2),
         ],
     )
@@ -109,6 +114,18 @@ class TestRecords:
 
         async with Tapped(handle, every_query=every) as tapped:
             await tapped.ask(QUERY)
+            assert len(tapped.frames) == recorded
+
+    @pytest.mark.parametrize(("answer", "recorded"), [("no such gateway", 2), (PollResult((), b"", b"", True), 0)])
+    async def test_a_poll_that_a_canister_answers_with_an_err_did_not_go_well(self, answer, recorded):
+        reply = cbor.dumps({"status": "replied", "reply": {"arg": encode_poll_result(answer)}})
+
+        async def handle(_request):
+            return web.Response(body=reply)
+
+        content = query_content(Principal.MANAGEMENT, "ws_get_messages", encode_poll_args(0), Principal.MANAGEMENT, 1)
+        async with Tapped(handle) as tapped:
+            await tapped.ask(QUERY, Envelope(content).encode())
             assert len(tapped.frames) == recorded
 
     async def test_many_at_once_keep_their_answers(self):
