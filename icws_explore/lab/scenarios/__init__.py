@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from . import (  # noqa: F401  # each registers its own
     acks,
+    contents,
     ends,
     faulty_canisters,
     lying_gateways,
+    opening,
     order,
     settings,
     together,

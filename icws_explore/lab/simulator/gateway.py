@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from icws_explore.lab.faults import Delivery
 from icws_explore.lab.passage import Hops
+from icws_explore.lab.refusal import canister_not_found
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.gateway import GatewayConfig, GatewayMachine
 from icws_explore.protocol.gateway_events import (
@@ -17,6 +18,7 @@ from icws_explore.protocol.gateway_events import (
     Log,
     Poll,
     PollOutcome,
+    Rejected,
     RelayCall,
     SendToClient,
 )
@@ -78,10 +80,10 @@ class SimGateway:
         self.polling.catch_up()
         self._carry_out(self.machine.session_closed(session, self._timeline.now_ns))
 
-    def poll_answered(self, outcome: PollOutcome, ticket: int) -> None:
-        """A poll has come to its end."""
-        canister_id = self._world.replica.canister_id
-        self._carry_out(self.machine.poll_result(canister_id, outcome, self._timeline.now_ns, ticket))
+    def poll_answered(self, outcome: PollOutcome, ticket: int, canister_id: Principal | None = None) -> None:
+        """A poll has come to its end; of the simulation's canister, unless another one is named."""
+        asked = canister_id or self._world.replica.canister_id
+        self._carry_out(self.machine.poll_result(asked, outcome, self._timeline.now_ns, ticket))
 
     def restart(self) -> None:
         """The process ends and starts anew: all connections are cut, nobody calls ws_close, nothing is remembered."""
@@ -104,14 +106,17 @@ class SimGateway:
                 case DropClient(session, code):
                     if (client := self._clients.pop(int(session), None)) is not None:
                         client.link_down.drop(code)
-                case RelayCall(session, _, envelope):
+                case RelayCall(session, canister_id, envelope):
                     now_ns = self._timeline.now_ns
                     for delivery in self.faults.relay("up", envelope):
-                        self._hops[int(session)].relay_up.carry(delivery, self._relay, session, delivery.data, now_ns)
+                        relayed = (canister_id, session, delivery.data, now_ns)
+                        self._hops[int(session)].relay_up.carry(delivery, self._relay, *relayed)
+                case Poll(canister_id) if canister_id != self._world.replica.canister_id:
+                    self._poll_nobody(event)
                 case Poll():
                     self.polling.ask(event)
-                case CallClose(_, client_key):
-                    self._close(client_key)
+                case CallClose(canister_id, client_key):
+                    self._close(canister_id, client_key)
                 case Log(text, level) if level not in _QUIET:
                     self._world.log.write("gateway", level, text, gateway=str(self.principal))
         self.polling.wake()
@@ -122,7 +127,7 @@ class SimGateway:
             for delivery in self.faults.gateway_frame(session, data):
                 self._hops[session].to_client.carry(delivery, client.link_down.send, delivery.data)
 
-    def _relay(self, session: int, envelope: bytes, relayed_ns: int) -> None:
+    def _relay(self, canister_id: Principal, session: int, envelope: bytes, relayed_ns: int) -> None:
         for delivery in self.faults.call(session, envelope):
             taken_ns = self._world.legs.call_ns(self._dice)
             if taken_ns is None:
@@ -130,14 +135,29 @@ class SimGateway:
                 self._world.refused(session, "lost on its way to the replica")
                 continue
             arrives_ns = self._arrival(session, taken_ns + round(delivery.delay_ms * NS_PER_MS))
-            self._timeline.at(arrives_ns, self._world.replica.call, session, delivery.data, relayed_ns)
+            if canister_id == self._world.replica.canister_id:
+                self._timeline.at(arrives_ns, self._world.replica.call, session, delivery.data, relayed_ns)
+            else:
+                self._world.trail.lost.append((relayed_ns, delivery.data))
+                self._timeline.at(arrives_ns, self._world.refused, session, canister_not_found(canister_id).text)
 
-    def _close(self, client_key: ClientKey) -> None:
+    def _poll_nobody(self, poll: Poll) -> None:
+        """There is no canister but one."""
+        there_ns, back_ns, _ = self._world.legs.poll_ns(self._dice)
+        reject = canister_not_found(poll.canister_id)
+        outcome = Rejected(reject.code, reject.text)
+        answered_ns = self._timeline.now_ns + there_ns + back_ns
+        self._timeline.at(answered_ns, self.poll_answered, outcome, poll.ticket, poll.canister_id)
+
+    def _close(self, canister_id: Principal, client_key: ClientKey) -> None:
         session, taken_ns = self._world.session_of(client_key), self._world.legs.call_ns(self._dice)
         if taken_ns is None:
             self._world.refused(session, "ws_close was lost on its way to the replica")
             return
         arrives_ns = self._arrival(session, taken_ns)
+        if canister_id != self._world.replica.canister_id:
+            self._timeline.at(arrives_ns, self._world.refused, session, canister_not_found(canister_id).text)
+            return
         self._timeline.at(arrives_ns, self._world.replica.close, session, self.principal, client_key)
 
     def _arrival(self, session: int, taken_ns: int) -> int:

@@ -12,7 +12,9 @@ from icws_explore.protocol.errors import LabError
 class TestScenarios:
     @pytest.mark.parametrize("name", sorted(SCENARIOS))
     def test_are_named_by_their_rule_with_another_seed_too(self, name):
-        assert SCENARIOS[name].run(2).doctor().ids == (name,)
+        findings = SCENARIOS[name].run(2).doctor()
+        assert name in findings.ids
+        assert {it.id for it in findings if it.severity != "info"} <= {name}
 
     def test_are_rows_of_the_catalogue_and_explained(self):
         assert set(SCENARIOS) <= set(RULES)

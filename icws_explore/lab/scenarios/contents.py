@@ -1,0 +1,93 @@
+"""Messages that are genuine and of no use: for other eyes, of another type, or for a client that misjudges them."""
+
+from __future__ import annotations
+
+from icws_explore.lab.faults import Delivery, Faults, Stage
+from icws_explore.protocol.candid import NAT, encode, parse_type
+from icws_explore.protocol.cdk import App, AppContext
+from icws_explore.protocol.constants import LATENCY_BOUND_MS, MAINNET_ROOT_KEY
+from icws_explore.protocol.errors import DecodeError
+from icws_explore.protocol.messages import CanisterMessage
+from icws_explore.protocol.principal import Principal
+
+from .lines import texts
+from .odd_clients import Js031, Js034
+from .plan import ClientPlan, Plan
+from .registry import register
+
+ACK_TIMEOUT_0_3_1_MS = 450_000
+GIVEN_AWAY = 4  # the number of the message that the wrong client gets
+
+
+class GivesAway(Faults):
+    """A gateway that mixes two clients up: the first gets the second's message ``number`` in place of its own."""
+
+    def __init__(self, number: int = GIVEN_AWAY) -> None:
+        self._number = number
+        self._stage: Stage | None = None
+
+    def begin(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        try:
+            number = CanisterMessage.decode(data).message.sequence_num
+        except DecodeError:
+            return [Delivery(data)]  # the handshake
+        if number != self._number or session > 1:
+            return [Delivery(data)]
+        if session == 0:
+            return []
+        assert self._stage is not None
+        self._stage.send(0, data)
+        return [Delivery(data)]
+
+
+@register("ROOT_KEY", "the client takes the network for mainnet and trusts that one's root key")
+def root_key() -> Plan:
+    mistaken = ClientPlan(root_key=MAINNET_ROOT_KEY, script=texts((5, "hello")))
+    recorded = {"root_key": MAINNET_ROOT_KEY}
+    return Plan("echo", duration_s=30, clients=(mistaken,), recorded=recorded, asks_status=True)
+
+
+@register(
+    "SDK_REJECTS_VALID", "an ic-websocket-js 0.3.4 with @dfinity/agent 1.4.0, to which no certified data is right"
+)
+def sdk_rejects_valid() -> Plan:
+    return Plan("echo", duration_s=30, clients=(ClientPlan(machine=Js034),))
+
+
+@register("APP_TYPE_MISMATCH", "the canister answers the second message with a number, where text is declared")
+def app_type_mismatch() -> Plan:
+    def on_message(context: AppContext, client: Principal, message: dict[str, str]) -> None:
+        if message["text"] == "how many":
+            context.send_bytes(client, encode([NAT], [7]))
+        else:
+            context.send(client, message)
+
+    app = App("counts", parse_type("record { text : text }"), on_message=on_message)
+    return Plan(app, duration_s=60, clients=(ClientPlan(script=texts((5, "hello"), (20, "how many"))),))
+
+
+@register("CLIENT_KEY_FOREIGN", "the gateway gives one client a message that the canister made for another")
+def client_key_foreign() -> Plan:
+    clients = (ClientPlan(), ClientPlan(at_s=1))
+    return Plan("ticker", duration_s=90, clients=clients, faults=GivesAway())
+
+
+@register(
+    "UNKNOWN_CLOSE_VARIANT", "the canister closes the session of an ic-websocket-js 0.3.1, which knows no CloseMessage"
+)
+def unknown_close_variant() -> Plan:
+    def on_message(context: AppContext, client: Principal, message: dict[str, str]) -> None:
+        context.send(client, message)
+        if message["text"] == "bye":
+            context.close(client)
+
+    app = App("goodbye", parse_type("record { text : text }"), on_message=on_message)
+    old = ClientPlan(
+        machine=Js031,
+        ack_interval_ms=ACK_TIMEOUT_0_3_1_MS - LATENCY_BOUND_MS,
+        script=texts((5, "hello"), (20, "bye")),
+    )
+    return Plan(app, duration_s=60, clients=(old,))
