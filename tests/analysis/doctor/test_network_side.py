@@ -10,10 +10,18 @@ from icws_explore.analysis.doctor.facts import CaptureFacts
 from icws_explore.analysis.doctor.network_side import MAX_QUOTE, NetworkSide, cause_of, frames_of, quoted
 from icws_explore.analysis.network_calls import NetworkCall
 from icws_explore.capture import Capture
-from icws_explore.protocol.cdk import error_texts
+from icws_explore.lab import Lab
+from icws_explore.lab.gateway import GatewayServer
+from icws_explore.live.connect import connect
+from icws_explore.live.tap import Tap
+from icws_explore.protocol import candid
+from icws_explore.protocol.cdk import App, error_texts
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
+from icws_explore.protocol.errors import IcwsError
 from support.certified_canister import CANISTER_ID, GATEWAY
+from support.doctor_findings import the_one
 from support.network_side import answered, err, ok, poll_rejected, polled, refused, rejected, trapped, with_status
+from support.servers import free_port
 from support.session_captures import START_S, SessionScript, healthy
 from support.timing_captures import never_opened
 
@@ -133,3 +141,29 @@ class TestFacts:
         assert CaptureFacts(far).sessions[0].fatal_poll is None
         assert CaptureFacts(near).sessions[0].fatal_poll is not None
         assert CaptureFacts(healthy()).sessions[0].fatal_poll is None
+
+
+class TestOverRealSockets:
+    """A gateway between both faces of a tap, and a canister that traps: from the recording to its words."""
+
+    async def test_a_trap_in_on_open_is_quoted(self):
+        app = App("closed", candid.parse_type("text"), on_open=lambda context, _client: context.trap("closed today"))
+        port = free_port()
+        with (
+            Lab(app, seed=4, time_scale=60) as lab,
+            Tap(f"ws://127.0.0.1:{port}", network=lab.network_url, clock=lab.clock, canister=lab.canister_id) as tap,
+        ):
+            gateway = GatewayServer(tap.network_url, port=port, clock=lab.clock, ordered=False)
+            await gateway.start()
+            with pytest.raises(IcwsError):
+                await connect(
+                    tap.url, canister=lab.canister_id, root_key=lab.root_key, clock=lab.clock, app_type=lab.app_did
+                )
+            await gateway.stop()
+            capture = tap.capture.raw
+            root_key = lab.root_key
+        assert CaptureFacts(capture).network.root_keys == [root_key]
+        finding = the_one(capture)
+        assert finding.id == "ON_OPEN_TRAP", finding.explanation
+        assert "Canister called `ic0.trap` with message: 'closed today'" in finding.explanation
+        assert "To tell" not in finding.explanation
