@@ -68,7 +68,10 @@ class Faults:
     """Honest. Override what is to go wrong; sessions and gateways are numbered from 0, times are ns since the epoch."""
 
     def begin(self, stage: Stage) -> None:
-        """Before anything happens: plan with ``stage.at`` what is to happen from outside, or keep it to act later."""
+        """Before anything happens: plan with ``stage.at`` what is to happen from outside, or keep it to act later.
+
+        A lab can begin anew, with another stage; what was planned on the earlier one does not happen.
+        """
 
     def relay(self, direction: Direction, data: bytes) -> list[Delivery]:
         """What a gateway makes of a frame: "up" from a client (an envelope's bytes), "down" from a canister."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from time import monotonic
 from typing import Any, Final
 
@@ -40,10 +40,12 @@ from icws_explore.protocol.gateway_events import (
 from icws_explore.protocol.identity import Ed25519Identity, Identity
 from icws_explore.protocol.principal import Principal
 
+from .agenda import Agenda
 from .agent import Agent
 from .faults import Delivery, Faults
 from .gateway_connection import GatewayConnection
 from .log import LabLog
+from .passage import Hops
 
 POLL_FLOOR_S: Final = 0.005  # real seconds between two polls of a canister
 POLL_TIMEOUT_FLOOR_S: Final = 1.0  # real seconds
@@ -65,12 +67,18 @@ class GatewayServer:
         ordered: bool = True,
         faults: Faults | None = None,
         log: LabLog | None = None,
+        number: int = 0,
+        sessions: Iterator[int] | None = None,
     ) -> None:
-        """``port`` 0 takes a free one. ``poll_interval_ms`` is protocol time."""
+        """``port`` 0 takes a free one. ``poll_interval_ms`` is protocol time.
+
+        To its ``faults`` this is gateway ``number``, and its sessions are called as ``sessions`` says (None: 0, 1, …).
+        """
         self.identity = identity or Ed25519Identity.generate()
         self.network_url = network_url
         self.faults = faults or Faults()
         self.ordered = ordered
+        self.number = number
         self._host, self._port = host, port
         self._clock = clock or RealClock()
         self._log = log or LabLog(self._clock.now_ns)
@@ -82,8 +90,10 @@ class GatewayServer:
         self._agent = Agent(network_url, self.identity, self._clock)
         self._server: Server | None = None
         self._wake = asyncio.Event()
-        self._session_ids = itertools.count(1)
+        self._session_ids = itertools.count() if sessions is None else sessions
+        self._agenda = Agenda(self._clock, self._failed)
         self._connections: dict[SessionId, GatewayConnection] = {}
+        self._hops: dict[SessionId, Hops] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._polls: dict[Principal, asyncio.Task[None]] = {}
         self._polled_at: dict[Principal, float] = {}
@@ -132,6 +142,7 @@ class GatewayServer:
             return
         server, self._server = self._server, None
         server.close(close_connections=False)
+        self._agenda.clear()
         for connection in list(self._connections.values()):
             connection.transport.close()
         for task in tuple(self._tasks):
@@ -141,27 +152,46 @@ class GatewayServer:
         await self._agent.close()
         self._machine = GatewayMachine(self.principal, self._config)  # a restarted gateway remembers nothing
 
+    # From outside
+
+    def send(self, session: int, data: bytes) -> None:
+        """Send a binary frame to a client. Nothing for sessions that are not there."""
+        if (connection := self._connections.get(session)) is not None:
+            connection.write(data)
+
+    def drop(self, session: int, code: int | None) -> None:
+        """End a connection: None with a close frame without a code, 1006 without a close frame."""
+        if (connection := self._connections.get(session)) is not None:
+            connection.drop(code)
+
     # Sessions
 
     async def _serve(self, connection: ServerConnection) -> None:
         assert isinstance(connection, GatewayConnection)
         session = next(self._session_ids)
         self._connections[session] = connection
-        self._note("connected", f"session {session}", session=session)
+        self._hops[session] = hops = Hops(self._agenda, ordered=self.ordered)
+        self._note("connected", f"session {session + 1}", session=session + 1)
 
         def on_frame(kind: FrameKind, data: bytes) -> None:
-            self._carry_out(self._machine.frame_received(session, kind, data, self._clock.now_ns()))
+            deliveries = self.faults.client_frame(session, data) if kind == "binary" else [Delivery(data)]
+            for delivery in deliveries:
+                hops.from_client.carry(delivery, self._come_in, session, kind, delivery.data)
 
         try:
             self._carry_out(self._machine.session_opened(session))
             connection.listen(on_frame)
             await connection.wait_closed()
         finally:
-            del self._connections[session]
-            self._note("left", f"session {session}", session=session)
+            del self._connections[session], self._hops[session]
+            self._note("left", f"session {session + 1}", session=session + 1)
             if self._server is not None:
                 self._carry_out(self._machine.session_closed(session, self._clock.now_ns()))
             self._relays.pop(session, None)
+
+    def _come_in(self, session: SessionId, kind: FrameKind, data: bytes) -> None:
+        if session in self._connections:
+            self._carry_out(self._machine.frame_received(session, kind, data, self._clock.now_ns()))
 
     # What the machine asks for
 
@@ -170,11 +200,12 @@ class GatewayServer:
         for event in events:
             match event:
                 case SendToClient(session, data):
-                    self._deliver(session, self.faults.relay("down", data))
+                    self._send_down(session, data)
                 case DropClient(session, code):
                     self._drop(session, code, closing)
-                case RelayCall():
-                    self._relay(event)
+                case RelayCall(session, _, envelope):
+                    for delivery in self.faults.relay("up", envelope):
+                        self._hops[session].relay_up.carry(delivery, self._relay, event, delivery.data)
                 case Poll():
                     self._poll(event)
                 case CallClose():
@@ -195,19 +226,18 @@ class GatewayServer:
         else:
             closing.add_done_callback(lambda _: connection.drop(code))
 
-    def _deliver(self, session: SessionId, deliveries: list[Delivery]) -> None:
-        for delivery in deliveries:
-            if delivery.delay_ms > 0:
-                self._hold(self._deliver_late(session, delivery))
-            elif (connection := self._connections.get(session)) is not None:
-                connection.write(delivery.data)
+    def _send_down(self, session: SessionId, data: bytes) -> None:
+        if (hops := self._hops.get(session)) is not None:
+            for delivery in self.faults.relay("down", data):
+                hops.relay_down.carry(delivery, self._deliver, session, delivery.data)
 
-    async def _deliver_late(self, session: SessionId, delivery: Delivery) -> None:
-        await self._clock.sleep(delivery.delay_ms / 1000)
-        self._deliver(session, [Delivery(delivery.data)])
+    def _deliver(self, session: SessionId, data: bytes) -> None:
+        if (connection := self._connections.get(session)) is not None:
+            for delivery in self.faults.gateway_frame(_number(session), data):
+                self._hops[session].to_client.carry(delivery, connection.write, delivery.data)
 
-    def _relay(self, call: RelayCall) -> None:
-        for delivery in self.faults.relay("up", call.envelope):
+    def _relay(self, call: RelayCall, envelope: bytes) -> None:
+        for delivery in self.faults.call(_number(call.session), envelope):
             before = self._relays.get(call.session) if self.ordered else None
             self._relays[call.session] = self._hold(self._relay_one(call, delivery, before))
 
@@ -236,6 +266,9 @@ class GatewayServer:
             await asyncio.sleep(rest_s)
         self._polled_at[poll.canister_id] = monotonic()
         outcome = await self._agent.query(poll.canister_id, "ws_get_messages", encode_poll_args(poll.nonce))
+        outcome, late_ms = self.faults.poll_answer(self.number, outcome)
+        if late_ms > 0:
+            await self._clock.sleep(late_ms / 1000)
         if self._polls.get(poll.canister_id) is asyncio.current_task():
             del self._polls[poll.canister_id]
         now_ns = self._clock.now_ns()
@@ -268,8 +301,17 @@ class GatewayServer:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._note("error", f"a task of the gateway failed: {type(error).__name__}: {error}")
 
+    def _failed(self, error: Exception) -> None:
+        self._note("error", f"something planned by the gateway failed: {type(error).__name__}: {error}")
+
     def _note(self, kind: str, text: str, **facts: Any) -> None:
         self._log.write("gateway", kind, text, gateway=str(self.principal), **facts)
 
     def _protocol_ms(self, real_s: float) -> int:
         return round(real_s * self._clock.scale * NS_PER_S / NS_PER_MS)
+
+
+def _number(session: SessionId) -> int:
+    """A session as faults call it; this gateway's sessions are numbers."""
+    assert isinstance(session, int)
+    return session

@@ -53,7 +53,8 @@ class Lab:
     interval be longer than it holds only with ``enforce_minimum``. ``seed`` makes keys and ids
     reproducible; ``flavour`` is the CDK's ("rust" or "motoko", None: the app's own); ``ordered``
     False relays calls side by side (see lab/gateway.py); ``delegated`` False
-    certifies with the root key itself. Ports 0 are free ones.
+    certifies with the root key itself. Ports 0 are free ones. ``faults`` make it misbehave (see `Faults`);
+    their time begins with the lab's start.
     """
 
     def __init__(
@@ -143,6 +144,7 @@ class Lab:
     async def _started(self) -> LabNetwork:
         network = LabNetwork(self.options, self._clock, self._log)
         await network.start(self.app)
+        network.begin()
         return network
 
     @property
@@ -240,6 +242,11 @@ class Lab:
             network.changed()
 
         self._call(work)
+
+    def begin(self) -> int:
+        """Let the faults' time begin anew, now: for who has set up more first. Returns when, ns since the epoch."""
+        network = self._need
+        return self._call(network.begin)
 
     # Looking in
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from .log import LabLog
 from .replica import Replica
 from .replica_http import make_app
 from .rounds import Rounds
+from .stage import LabStage
 
 SHUTDOWN_TIMEOUT_S = 1.0  # real seconds for requests that are being answered
 UPDATE_LATENCY_MS = 50.0  # a local replica takes some hundred, mainnet one to two thousand
@@ -81,9 +83,12 @@ class LabNetwork:
         self._clock = clock
         self._log = log
         self._keys = LabKeys(options.seed)
+        self._faults = options.faults or Faults()
+        self._sessions = itertools.count()
+        self._stage: LabStage | None = None
         self.replica = Replica(
             self._keys,
-            clock.now_ns,
+            self._canister_ns,
             log,
             update_latency_ms=options.update_latency_ms,
             delegated=options.delegated,
@@ -121,8 +126,23 @@ class LabNetwork:
             await self.stop()
             raise
 
+    def begin(self) -> int:
+        """The faults' time begins, anew if it had begun; returns when, ns since the epoch."""
+        if self._stage is not None:
+            self._stage.end()
+        self._stage = LabStage(self, self._clock, self._log)
+        self._faults.begin(self._stage)
+        return self._stage.start_ns
+
+    @property
+    def first(self) -> LabCanister:
+        """The canister that the lab was made with, as long as it is there."""
+        return next(iter(self.canisters.values()))
+
     async def stop(self) -> None:
         """Gateways first, then the replica; nothing is left behind."""
+        if self._stage is not None:
+            self._stage.end()
         for gateway in self.gateways:
             await gateway.stop()
         if self._running is not None:
@@ -139,7 +159,7 @@ class LabNetwork:
             raise LabError("the subnet's range of canister ids is used up")
         config = replace(self._config(loaded), **changes)  # type: ignore[arg-type]  # checked by CdkConfig itself
         host = self.replica.add_canister(canister_principal(number))
-        canister = LabCanister(host, loaded, config, self._clock.now_ns)
+        canister = LabCanister(host, loaded, config, self._canister_ns)
         try:
             canister.install()
         except LabError:
@@ -160,8 +180,10 @@ class LabNetwork:
             clock=self._clock,
             poll_interval_ms=options.poll_interval_ms,
             ordered=options.ordered,
-            faults=faults or options.faults,
+            faults=faults or self._faults,
             log=self._log,
+            number=len(self.gateways),
+            sessions=self._sessions,
         )
         await gateway.start()
         self.gateways.append(gateway)
@@ -170,6 +192,11 @@ class LabNetwork:
     def changed(self) -> None:
         """Timers may have been set from outside: look at them anew."""
         self._rounds.wake()
+
+    def _canister_ns(self) -> int:
+        """The replica's own clock, which is the canisters'."""
+        now_ns = self._clock.now_ns()
+        return now_ns + self._faults.clock_error_ns("canister", 0, now_ns)
 
     def _config(self, app: App) -> CdkConfig:
         options = self.options

@@ -77,7 +77,7 @@ class Rounds:
             if due_ns is None:
                 await self._wake.wait()
                 continue
-            left_s = self._clock.real_seconds((due_ns - self._clock.now_ns()) / NS_PER_S)
+            left_s = self._clock.real_seconds((due_ns - self.replica.now_ns) / NS_PER_S)
             if left_s > 0:
                 await wait_at_most(self._wake, left_s)
                 continue

@@ -1,0 +1,238 @@
+"""Faults over real sockets: every hook of the one vocabulary, and what can be done from outside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import icws_explore as icws
+from icws_explore.lab import Faults, Lab
+from icws_explore.lab.faults import Delivery, Stage, tampered
+from icws_explore.live.session import Session
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.gateway_events import PollOutcome
+from support.lab_requests import PATIENCE_S
+
+SCALE = 60.0
+
+
+async def ended(faults: Faults, *, app: str = "ticker", sessions: int = 1, **options: Any) -> tuple[list[Any], Lab]:
+    """How each session ended, in the order of connecting: (code, reason)."""
+    lab = Lab(app, time_scale=SCALE, seed=3, faults=faults, **options)
+    with lab:
+        opened = [await icws.connect(lab, wait_open=False) for _ in range(sessions)]
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                for session in opened:
+                    await session.wait_closed()
+        finally:
+            for session in opened:
+                await session.close()
+        return [(session.close_code, session.close_reason) for session in opened], lab
+
+
+async def opened(faults: Faults, use: Callable[[Session, Lab], Any], **options: Any) -> Any:
+    with Lab("echo", time_scale=SCALE, seed=3, faults=faults, **options) as lab:
+        async with asyncio.timeout(PATIENCE_S), icws.connect(lab) as session:
+            return await use(session, lab)
+
+
+class Noting(Faults):
+    """Honest; notes which session or gateway each hook was asked about."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, list[int]] = {"client_frame": [], "gateway_frame": [], "call": [], "poll_answer": []}
+
+    def client_frame(self, session: int, data: bytes) -> list[Delivery]:
+        self.seen["client_frame"].append(session)
+        return super().client_frame(session, data)
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        self.seen["gateway_frame"].append(session)
+        return super().gateway_frame(session, data)
+
+    def call(self, session: int, envelope: bytes) -> list[Delivery]:
+        self.seen["call"].append(session)
+        return super().call(session, envelope)
+
+    def poll_answer(self, gateway: int, outcome: PollOutcome) -> tuple[PollOutcome, float]:
+        self.seen["poll_answer"].append(gateway)
+        return super().poll_answer(gateway, outcome)
+
+
+class TestHooks:
+    async def test_sessions_are_numbered_over_all_gateways(self) -> None:
+        faults = Noting()
+        with Lab("echo", time_scale=SCALE, seed=3, gateways=2, faults=faults) as lab:
+            for gateway in (lab.gateways[1], lab.gateways[0], lab.gateways[1]):
+                async with icws.connect(
+                    gateway.url, network=lab.network_url, canister=lab.canister_id, clock=lab.clock
+                ):
+                    pass
+        for hook in ("client_frame", "gateway_frame", "call"):
+            assert sorted(set(faults.seen[hook])) == [0, 1, 2], hook
+            assert faults.seen[hook] == sorted(faults.seen[hook]), hook
+        assert set(faults.seen["poll_answer"]) == {0, 1}
+
+    async def test_what_a_client_s_frame_becomes(self) -> None:
+        class Mangled(Faults):
+            def client_frame(self, session: int, data: bytes) -> list[Delivery]:
+                return [Delivery(b"nonsense")]
+
+        assert (await ended(Mangled()))[0] == [(1005, "")]
+
+    async def test_what_a_gateway_s_frame_becomes(self) -> None:
+        class Altered(Faults):
+            def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+                return [Delivery(tampered(data))]
+
+        assert (await ended(Altered()))[0] == [(4000, "Error receiving message")]
+
+    async def test_what_a_call_becomes(self) -> None:
+        class Altered(Faults):
+            def call(self, session: int, envelope: bytes) -> list[Delivery]:
+                return [Delivery(envelope.replace(b"ws_open", b"ws_opem"))]
+
+        ends, lab = await ended(Altered())
+        assert ends == [(4000, "Open connection timeout")]
+        assert any("Invalid signature" in event.text for event in lab.events)
+
+    async def test_a_late_answer_to_a_poll(self) -> None:
+        class Late(Faults):
+            def poll_answer(self, gateway: int, outcome: PollOutcome) -> tuple[PollOutcome, float]:
+                return outcome, 3_000.0
+
+        async def use(session: Session, lab: Lab) -> list[float]:
+            (verdict,) = session.verify()
+            certified_ns = next(row for row in session.capture.timing().certificates.itertuples())
+            del lab, verdict
+            return [certified_ns.age_s]
+
+        (age_s,) = await opened(Late(), use)
+        assert age_s >= 3.0
+
+
+class Held(Faults):
+    """The frame behind ws_open is held up for 20 s."""
+
+    def __init__(self, *, overtakable: bool) -> None:
+        self.arrived: list[bytes] = []
+        self._overtakable = overtakable
+        self._count = 0
+
+    def client_frame(self, session: int, data: bytes) -> list[Delivery]:
+        self._count += 1
+        delay_ms = 20_000.0 if self._count == 2 else 0.0  # ws_open passes
+        return [Delivery(data, delay_ms, self._overtakable)]
+
+    def call(self, session: int, envelope: bytes) -> list[Delivery]:
+        self.arrived.append(envelope)
+        return [Delivery(envelope)]
+
+
+class TestOrder:
+    async def first(self, *, overtakable: bool) -> bytes:
+        """What the replica gets first of three messages, the first of which is held up."""
+        faults = Held(overtakable=overtakable)
+
+        async def use(session: Session, lab: Lab) -> None:
+            for text in ("one", "two", "three"):
+                await session.send({"text": text})
+            while len(faults.arrived) < 2:
+                await lab.clock.sleep(1)
+
+        await opened(faults, use)
+        return next(word for word in (b"one", b"two", b"three") if word in faults.arrived[1])
+
+    async def test_a_frame_that_is_held_up_holds_up_the_rest(self) -> None:
+        assert await self.first(overtakable=False) == b"one"
+
+    async def test_unless_it_is_overtakable(self) -> None:
+        assert await self.first(overtakable=True) == b"two"
+
+
+class From(Faults):
+    """Does something from outside ten seconds after the start."""
+
+    def __init__(self, act: Callable[[Stage], object], *, seconds: float = 10.0) -> None:
+        self._act, self._seconds = act, seconds
+
+    def begin(self, stage: Stage) -> None:
+        stage.at(self._seconds, lambda: self._act(stage))
+
+
+class TestFromOutside:
+    async def test_a_stopped_canister_drops_everybody(self) -> None:
+        ends, _ = await ended(From(lambda stage: stage.stop_canister()), sessions=2)
+        assert ends == [(1005, "")] * 2
+
+    async def test_a_dropped_connection(self) -> None:
+        ends, lab = await ended(From(lambda stage: stage.drop(0)))
+        assert ends == [(1006, "")]
+        assert any(event.text.startswith("ws_close") for event in lab.events)  # its gateway has found out
+
+    async def test_an_upgrade_forgets_the_clients(self) -> None:
+        async def use(session: Session, lab: Lab) -> int:
+            assert len(lab.canister().clients) == 1
+            await lab.clock.sleep(25)
+            return len(lab.canister().clients)
+
+        assert await opened(From(lambda stage: stage.upgrade_canister(), seconds=20), use) == 0
+
+    async def test_a_frame_of_somebody_s_own(self) -> None:
+        assert (await ended(From(lambda stage: stage.send(0, b"nonsense"))))[0] == [(4000, "Error receiving message")]
+
+    async def test_after_counts_from_now(self) -> None:
+        happened: list[int] = []
+
+        def begin_again(stage: Stage) -> None:
+            began_ns = stage.now_ns
+            stage.after(5, lambda: happened.append(stage.now_ns - began_ns))
+
+        async def use(session: Session, lab: Lab) -> None:
+            while not happened:
+                await lab.clock.sleep(1)
+
+        await opened(From(begin_again), use)
+        assert happened[0] >= 5 * NS_PER_S
+
+    async def test_what_fails_is_in_the_log(self) -> None:
+        def fail(stage: Stage) -> None:
+            raise ValueError("a fault of its own")
+
+        async def use(session: Session, lab: Lab) -> list[str]:
+            await lab.clock.sleep(30)
+            return [event.text for event in lab.events if event.kind == "error"]
+
+        assert await opened(From(fail), use) == ["a fault failed: ValueError: a fault of its own"]
+
+    async def test_time_can_begin_anew(self) -> None:
+        class Counting(Faults):
+            def __init__(self) -> None:
+                self.done: list[int] = []
+                self._begun = 0
+
+            def begin(self, stage: Stage) -> None:
+                self._begun += 1
+                stage.at(20, lambda number=self._begun: self.done.append(number))
+
+        faults = Counting()
+        with Lab("echo", time_scale=SCALE, faults=faults) as lab:
+            start_ns = lab.begin()
+            assert abs(start_ns - lab.clock.now_ns()) < 30 * NS_PER_S
+            await lab.clock.sleep(60)
+        assert faults.done == [2]
+
+
+class TestClocks:
+    async def test_a_canister_s_clock_that_jumps_six_minutes_ahead(self) -> None:
+        class Jump(Faults):
+            def begin(self, stage: Stage) -> None:
+                self._from_ns = stage.now_ns + 15 * NS_PER_S
+
+            def clock_error_ns(self, clock: Any, number: int, now_ns: int) -> int:
+                has_begun = hasattr(self, "_from_ns") and now_ns >= self._from_ns
+                return 360 * NS_PER_S if clock == "canister" and has_begun else 0
+
+        assert (await ended(Jump()))[0] == [(4000, "Error receiving message")]
