@@ -253,5 +253,6 @@ def _simulated(name: str) -> Callable[[], Capture]:
     return lambda: LAB_SCENARIOS[name].run(1).raw
 
 
+BY_HAND = tuple(SCENARIOS)
 for _name in LAB_SCENARIOS:
-    SCENARIOS.setdefault(_name, _simulated(_name))  # takes over when the one that was written by hand is gone
+    SCENARIOS.setdefault(_name, _simulated(_name))  # those by hand are smaller, and rules are tested with them

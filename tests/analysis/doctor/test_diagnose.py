@@ -9,10 +9,11 @@ import pytest
 from icws_explore.analysis.doctor import RULES, Findings, diagnose
 from icws_explore.analysis.recording import Recording, load
 from icws_explore.capture import Capture
+from icws_explore.lab.scenarios import SCENARIOS as LAB_SCENARIOS
 from icws_explore.lab.simulator import LogNormal, Network, simulate
 from icws_explore.protocol.certificate import CertificateIssuer
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
-from support.doctor_scenarios import SCENARIOS
+from support.doctor_scenarios import BY_HAND, SCENARIOS
 from support.session_captures import healthy, hostile
 
 OTHER_NETWORK = CertificateIssuer(b"a root of its own").root_key_der
@@ -31,11 +32,19 @@ class TestEveryRule:
     def test_has_its_scenario_and_every_scenario_its_rule(self):
         assert set(SCENARIOS) == set(RULES)
 
-    @pytest.mark.parametrize("rule_id", sorted(SCENARIOS))
+    @pytest.mark.parametrize("rule_id", sorted(LAB_SCENARIOS))
     def test_names_its_scenario_and_nothing_else_does(self, rule_id):
         """A row of the confusion matrix: one entry, on the diagonal."""
+        recording = LAB_SCENARIOS[rule_id].run(1)
+        self.names(rule_id, recording.doctor(), recording.raw)
+
+    @pytest.mark.parametrize("rule_id", sorted(BY_HAND))
+    def test_names_what_was_written_by_hand_too(self, rule_id):
+        """With as little in it as the rule needs."""
         capture = SCENARIOS[rule_id]()
-        findings = found(capture)
+        self.names(rule_id, found(capture), capture)
+
+    def names(self, rule_id: str, findings: Findings, capture: Capture) -> None:
         said = {it.id for it in findings if it.severity != "info"}
         assert rule_id in findings.ids
         assert said <= {rule_id}
