@@ -43,7 +43,8 @@ def root_key(session: SessionFacts) -> Iterator[Evidence]:
 @session_rule(
     "WRONG_CANISTER",
     sdk='For a message: "Could not find certified data for this canister in the certificate." and '
-    f'{_CLOSE}; for a request to a canister that answers nothing, close(4000, "Open connection timeout").',
+    f"{_CLOSE}. For requests to a canister that is not there, onclose with 1005: the gateway's first poll fails. For "
+    'requests to one that answers nothing, close(4000, "Open connection timeout").',
     fix="Use one canister id: the configured one, the envelope's and the one that certifies have to be the same.",
     source="ic-websocket-js 0.5.0 utils.ts; interface specification, Certification",
     explains=("OPEN_TIMEOUT", "ON_OPEN_TRAP", "LOST_UP"),

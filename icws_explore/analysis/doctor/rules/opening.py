@@ -125,9 +125,9 @@ def gateway_not_registered(session: SessionFacts) -> Iterator[Evidence]:
         return  # the whole poller died
     told = (
         f"{seconds(at - opening.frame.t)} after a valid ws_open (frame {opening.number}) the gateway ended the session "
-        f"without a code. So do gateways before 1.4.3 when the canister refuses: one with a CDK up to 0.3.0 whose list "
-        f"lacks {session.gateway}, or another Err. A poller that fails at its first poll (POLLER_DEAD) looks the same. "
-        f"{RECORD_NETWORK}"
+        "without a code. So it does when the canister answers its first poll with an Err, as a CDK up to 0.3.0 does "
+        f"whose list lacks {session.gateway}. A poller that fails at its first poll for another reason (POLLER_DEAD) "
+        f"looks the same. {RECORD_NETWORK}"
     )
     yield Evidence((*_frames(session),), told)
 
