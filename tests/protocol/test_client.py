@@ -60,6 +60,11 @@ def scene() -> Scene:
 class TestIcWebsocketClass:
     """describe("IcWebsocket class"): the names are the SDK's."""
 
+    def test_says_nothing_before_the_gateway_does(self, scene: Scene) -> None:
+        """Of our own: versions before 0.3.0 sent ws_open as soon as the socket was open."""
+        assert scene.play >> do("connected") >> run(10 * OPEN_TIMEOUT_MS)
+        assert scene.machine.state is ClientState.HANDSHAKE
+
     def test_throws_an_error_if_the_websocket_gateway_is_not_available(self, scene: Scene) -> None:
         assert (
             scene.play
