@@ -13,6 +13,7 @@ from typing import Any
 from icws_explore.lab.apps import load
 from icws_explore.lab.faults import Faults
 from icws_explore.lab.keys import LabKeys
+from icws_explore.lab.lab import Lab
 from icws_explore.lab.simulator.network import Network
 from icws_explore.lab.simulator.scripts import Script
 from icws_explore.protocol.cdk import App, Flavour
@@ -92,3 +93,20 @@ class Plan:
             raise LabError("the clients of a plan stand in the order in which they connect")
         if not self.clients or not all(0 <= client.gateway < self.gateways for client in self.clients):
             raise LabError("a plan has at least one client, each at one of its gateways")
+
+    def lab(self, **overrides: Any) -> Lab:
+        """A lab that errs as the plan says, not started yet, without its clients; ``overrides`` are Lab's options.
+
+        For clients of somebody's own: of the plan's, only what canister, gateways and network do happens.
+        """
+        options = {
+            "ack_interval_ms": self.ack_interval_ms,
+            "keep_alive_timeout_ms": self.keep_alive_timeout_ms,
+            "poll_interval_ms": self.network.poll_interval_ms,
+            "update_latency_ms": self.network.delay_of("update_latency_ms").mean_ms,
+            "ordered": self.network.ordered,
+            "flavour": self.flavour,
+            "gateways": self.gateways,
+            "faults": self.faults,
+        }
+        return Lab(self.app, **(options | overrides))

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from icws_explore.analysis.recording import Recording
 from icws_explore.lab.simulator import Simulation
 from icws_explore.protocol.errors import LabError
 
+from .live import Progress, play
 from .plan import Plan
 from .simulated import run_simulated
 
@@ -24,6 +26,12 @@ class Scenario:
     def run(self, seed: int = 1) -> Simulation:
         """In the simulator: the same again for the same seed. Raises LabError."""
         return run_simulated(self.plan(), seed)
+
+    def play(
+        self, *, time_scale: float | None = None, seed: int | None = None, progress: Progress | None = None
+    ) -> Recording:
+        """Over real sockets, which takes some seconds (see `live.play`). Raises LabError."""
+        return play(self.plan(), time_scale=time_scale, seed=seed, progress=progress)
 
 
 SCENARIOS: Final[dict[str, Scenario]] = {}

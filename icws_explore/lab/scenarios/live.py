@@ -1,0 +1,196 @@
+"""A plan over real sockets: a lab that errs as it says, a tap in front of each gateway, and its clients."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from time import monotonic, sleep
+from typing import Final
+
+from icws_explore.analysis.recording import Recording
+from icws_explore.capture import Capture, Frame
+from icws_explore.lab.agenda import Agenda
+from icws_explore.lab.apps import load
+from icws_explore.lab.keys import LabKeys
+from icws_explore.lab.lab import Lab
+from icws_explore.live.clock import Clock
+from icws_explore.live.http import Network
+from icws_explore.live.loop import LoopThread
+from icws_explore.live.tap import Tap
+from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
+from icws_explore.protocol.errors import LabError
+
+from .live_client import ClientClock, LiveClient, LiveSetup
+from .plan import ClientPlan, Plan
+
+TIME_SCALE: Final = 60.0
+FAREWELL_S: Final = 5.0  # real seconds, for sessions to end once everybody has closed
+LOOK_S: Final = 0.1  # real seconds between two reports of progress
+Progress = Callable[[float], None]
+
+
+def play(
+    plan: Plan, *, time_scale: float | None = None, seed: int | None = None, progress: Progress | None = None
+) -> Recording:
+    """Let it happen on loopback, and return what the taps have recorded, by the lab's clock.
+
+    Blocks for ``plan.duration_s / time_scale`` real seconds and a little more. ``time_scale`` None is the
+    plan's own, or × 60. ``seed`` makes the keys and what clients say the same again; what the machine's
+    load makes of it is not. ``progress`` is called with the part that is done, 0 to 1. When this
+    returns, or raises, nothing is left running. Raises LabError; and what a client's script raises.
+    """
+    scale = time_scale or plan.time_scale or TIME_SCALE
+    chosen = secrets.randbits(48) if seed is None else seed
+    with ExitStack() as stack:
+        lab = stack.enter_context(plan.lab(time_scale=scale, seed=chosen))
+        taps = [stack.enter_context(tap) for tap in _taps(plan, lab)]
+        thread = LoopThread("icws-play")
+        thread.start()
+        stack.callback(thread.stop)
+        clients = _clients(plan, lab, taps, LabKeys(chosen))
+        director = _Director(plan, lab.clock, clients)
+        if plan.asks_status:
+            assert taps[0].network_url is not None
+            thread.submit(_ask_status(taps[0].network_url, lab.clock)).result()
+        running = thread.submit(director.run(lab.begin()))
+        _wait(running, director, progress)
+        _let_end(taps)
+        _check(lab)
+        return _recording(plan, lab, taps, director)
+
+
+def _taps(plan: Plan, lab: Lab) -> Iterator[Tap]:
+    for number, gateway in enumerate(lab.gateways):
+        yield Tap(
+            gateway.url,
+            network=lab.network_url if plan.asks_status and number == 0 else None,
+            canister=lab.canister_id,
+            root_key=lab.root_key,
+            app_type=lab.app_did,
+            ack_interval_ms=plan.clients[0].ack_interval_ms or plan.ack_interval_ms,
+            clock=lab.clock,
+        )
+
+
+def _clients(plan: Plan, lab: Lab, taps: list[Tap], keys: LabKeys) -> list[tuple[ClientPlan, LiveSetup]]:
+    """What each client is made of."""
+    message_type, start_ns = load(plan.app).message_type, lab.clock.now_ns()
+    made = []
+    for number, client in enumerate(plan.clients):
+        dice = {name: random.Random(keys.secret(f"dice of {name} {number}")) for name in ("script", "entropy")}
+        machine = client.machine(
+            client.config(plan, lab.canister_id, lab.root_key),
+            client.who(keys, number, start_ns),
+            entropy=dice["entropy"].randbytes,
+        )
+        clock = ClientClock(lab.clock, skew_ns=round(client.skew_ms * NS_PER_MS), faults=plan.faults, number=number)
+        url = taps[client.gateway].url
+        made.append((client, LiveSetup(machine, client.script, clock, dice["script"], message_type, url)))
+    return made
+
+
+class _Director:
+    """Lets the clients connect in their order, act, and leave. `run` is used on one loop."""
+
+    def __init__(self, plan: Plan, clock: Clock, setups: list[tuple[ClientPlan, LiveSetup]]) -> None:
+        self.clients: list[LiveClient] = []
+        self.done = 0.0
+        self._plan = plan
+        self._clock = clock
+        self._setups = setups
+        self._errors: list[Exception] = []
+
+    async def run(self, start_ns: int) -> None:
+        """From ``start_ns`` to the end. Raises what a script has raised."""
+        agenda = Agenda(self._clock, self._errors.append)
+        sessions: set[asyncio.Task[None]] = set()
+        try:
+            for number, (plan, setup) in enumerate(self._setups):
+                await self._until(start_ns, plan.at_s)
+                client = LiveClient(number, setup, agenda, self._errors.append)
+                self.clients.append(client)
+                await client.connect()  # one after the other: sessions are numbered in their order
+                sessions.add(asyncio.create_task(client.run(), name=f"icws-client-{number + 1}"))
+                if plan.leaves_s is not None:
+                    agenda.at(start_ns + round(plan.leaves_s * NS_PER_S), client.close)
+            await self._until(start_ns, self._plan.duration_s)
+            for client in self.clients:
+                client.close()
+            _, late = await asyncio.wait(sessions, timeout=FAREWELL_S)
+        finally:
+            agenda.clear()
+            for session in sessions:
+                session.cancel()
+            await asyncio.gather(*sessions, return_exceptions=True)
+        self._errors.extend(e for s in sessions - late if isinstance(e := s.exception(), Exception))
+        self._raise()
+
+    async def _until(self, start_ns: int, seconds: float) -> None:
+        """Wait until that many seconds after the start; no longer once something has failed."""
+        until_ns = start_ns + round(seconds * NS_PER_S)
+        while (left_s := (until_ns - self._clock.now_ns()) / NS_PER_S) > 0:
+            self._raise()
+            await asyncio.sleep(min(self._clock.real_seconds(left_s), LOOK_S))
+            self.done = (self._clock.now_ns() - start_ns) / NS_PER_S / self._plan.duration_s
+
+    def _raise(self) -> None:
+        if self._errors:
+            raise self._errors[0]
+
+
+async def _ask_status(network_url: str, clock: Clock) -> None:
+    """Through the tap, which records it."""
+    async with Network(network_url, clock=clock) as network:
+        await network.status()
+
+
+def _wait(running: Future[None], director: _Director, progress: Progress | None) -> None:
+    while not running.done():
+        with suppress(TimeoutError):
+            running.result(LOOK_S)
+        if progress is not None:
+            progress(min(director.done, 1.0))
+    running.result()
+
+
+def _let_end(taps: list[Tap]) -> None:
+    """What the gateways still do at the end of a connection is recorded too."""
+    until = monotonic() + FAREWELL_S
+    while any(tap.open_connections for tap in taps) and monotonic() < until:
+        sleep(0.01)
+
+
+def _check(lab: Lab) -> None:
+    """Raises LabError where the plan's own faults have failed."""
+    for event in lab.events:
+        if event.part == "lab" and event.kind == "error":
+            raise LabError(event.text)
+
+
+def _recording(plan: Plan, lab: Lab, taps: list[Tap], director: _Director) -> Recording:
+    """One capture of all taps, with the sessions called as the simulator calls them."""
+    frames: list[Frame] = []
+    notes = [note for tap in taps for note in tap.notes]
+    for number, tap in enumerate(taps):
+        named = _names(plan, number)
+        frames += [replace(f, session=named.get(f.session, f.session)) for f in tap.capture.raw.frames]
+    for client in director.clients:
+        notes += [f"client {client.number + 1}: {text}" for text in client.failures]
+    info = replace(taps[0].capture.info, network_url=lab.network_url)
+    if len(director.clients) == 1:
+        info = replace(info, client_principal=str(director.clients[0].principal))
+    frames.sort(key=lambda frame: frame.t)
+    return Recording(Capture(replace(info, **plan.recorded), frames, notes))
+
+
+def _names(plan: Plan, gateway: int) -> dict[str | None, str | None]:
+    """From what that gateway's tap calls its sessions to what the recording does: nothing where there is but one."""
+    numbers = [number for number, client in enumerate(plan.clients) if client.gateway == gateway]
+    if len(plan.clients) == 1:
+        return {"1": None}
+    return {str(place): str(number + 1) for place, number in enumerate(numbers, start=1)}
