@@ -53,9 +53,9 @@ class CloseEvent extends Event {
 }
 
 /** Put the globals in place that ic-websocket-js takes from a browser. Without ErrorEvent it swallows errors. */
-export const install = () => {
-  globalThis.WebSocket = RecordingWebSocket;
+export const install = (socketClass = RecordingWebSocket) => {
+  globalThis.WebSocket = socketClass;
   globalThis.ErrorEvent ??= ErrorEvent;
   globalThis.CloseEvent ??= CloseEvent;
-  return RecordingWebSocket;
+  return socketClass;
 };

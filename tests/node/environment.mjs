@@ -1,0 +1,50 @@
+// What surrounds an SDK under test, beside the globals of a browser: a socket that is watched, a clock that can be wrong.
+
+import WebSocket from "ws";
+
+let making = null;
+
+/** Make what holds a WebSocket; `onClosing(code, reason)` hears when its owner closes that. Gives both. */
+export const withSocket = (onClosing, make) => {
+  making = { onClosing, socket: null };
+  try {
+    return { made: make(), socket: making.socket };
+  } finally {
+    making = null;
+  }
+};
+
+export class ObservedWebSocket extends WebSocket {
+  #onClosing = making.onClosing;
+
+  constructor(url, protocols) {
+    super(url, protocols);
+    making.socket = this;
+  }
+
+  close(code, reason) {
+    // ws calls this too, in answer to the peer's close frame; only the SDK's own decision is news.
+    const isOurs = this.readyState < WebSocket.CLOSING && !this._closeFrameReceived;
+    if (isOurs) this.#onClosing(code ?? 1000, reason ?? "");
+    return super.close(code, reason);
+  }
+}
+
+/**
+ * Let the process's clock show `nowMs` at the machine's `atMs` (both since the epoch) and run `scale` times as fast.
+ * Timers follow it.
+ */
+export const installClock = ({ nowMs, atMs, scale }) => {
+  const real = { Date, setTimeout, setInterval, now: () => performance.timeOrigin + performance.now() };
+  const now = () => Math.floor(nowMs + (real.now() - atMs) * scale);
+  globalThis.Date = class extends real.Date {
+    constructor(...given) {
+      super(...(given.length === 0 ? [now()] : given));
+    }
+    static now() {
+      return now();
+    }
+  };
+  globalThis.setTimeout = (callback, ms = 0, ...rest) => real.setTimeout(callback, ms / scale, ...rest);
+  globalThis.setInterval = (callback, ms = 0, ...rest) => real.setInterval(callback, ms / scale, ...rest);
+};

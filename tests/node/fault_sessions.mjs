@@ -1,0 +1,60 @@
+// ic-websocket-js itself in many sessions at once, each at a gateway, canister or network of its own that errs.
+//
+//   node fault_sessions.mjs '{"sdk": "0.5.0", "clock": null | {"nowMs", "atMs", "scale"}, "until_ms": …,
+//                            "sessions": [{"name", "gateway_url", "network_url", "canister_id", "ack_interval_ms",
+//                            "start_ms", "identity", "endless", "steps": [{"at_ms", "send" | "pad" | "ping" | "close"}]}]}'
+//
+// A session starts start_ms after the process; its steps count from the SDK's onopen. All times are those of the
+// process's clock. Events are lines of JSON on stdout, each with the
+// session's name: "start" {nonce}, "open", "message", "error" {text}, "closing" {code, reason} (the SDK's own
+// decision) and "close" {code, reason} (its onclose). Ends when every session that is not endless is closed, or
+// after until_ms.
+
+import { ObservedWebSocket, installClock, withSocket } from "./environment.mjs";
+import { makeIdentity } from "./fault_identities.mjs";
+import { install, report } from "./recording.mjs";
+import { load } from "./sdks.mjs";
+
+const config = JSON.parse(process.argv[2]);
+if (config.clock) installClock(config.clock);
+install(ObservedWebSocket);
+console.log = console.debug = console.warn = console.error = () => {}; // the SDK's own; onerror says enough
+const sdk = load(config.sdk);
+
+const take = (ws, socket, step) => {
+  if (ws.readyState !== WebSocket.OPEN) return;
+  if ("send" in step) ws.send(sdk.message(step.send));
+  else if ("pad" in step) ws.send(sdk.message("x".repeat(step.pad)));
+  else if ("ping" in step) socket.ping();
+  else if ("close" in step) ws.close();
+};
+
+const play = async (session) => {
+  const tell = (event, fields) => report(event, { name: session.name, ...fields });
+  const identity = await makeIdentity(sdk, session.identity);
+  const closing = (code, reason) => tell("closing", { code, reason });
+  const { made: ws, socket } = withSocket(closing, () => sdk.connect(session, identity));
+  tell("start", { nonce: ws._clientKey.client_nonce });
+  ws.onopen = () => {
+    tell("open");
+    for (const step of session.steps) setTimeout(() => take(ws, socket, step), step.at_ms);
+  };
+  ws.onmessage = () => tell("message");
+  ws.onerror = ({ error }) => tell("error", { text: String(error?.message ?? error) });
+  return new Promise((resolve) => {
+    ws.onclose = ({ code, reason }) => {
+      tell("close", { code, reason: String(reason) });
+      resolve();
+    };
+  });
+};
+
+const startLater = async (session) => {
+  await new Promise((resolve) => setTimeout(resolve, session.start_ms));
+  return play(session);
+};
+
+setTimeout(() => process.exit(0), config.until_ms);
+const ending = config.sessions.map((session) => [session, startLater(session)]);
+await Promise.all(ending.filter(([session]) => !session.endless).map(([, end]) => end));
+process.exit(0);
