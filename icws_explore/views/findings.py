@@ -30,7 +30,7 @@ class FindingRow(NamedTuple):
 
 def findings_html(findings: Sequence[Finding]) -> Markup:
     """The findings as a piece of a page."""
-    return render("findings.html.j2", rows=[_row(finding) for finding in findings], nothing=NOTHING)
+    return render("findings.html.j2", rows=[finding_row(finding) for finding in findings], nothing=NOTHING)
 
 
 def findings_text(findings: Sequence[Finding]) -> str:
@@ -38,7 +38,7 @@ def findings_text(findings: Sequence[Finding]) -> str:
     if not findings:
         return NOTHING
     lines = []
-    for row in map(_row, findings):
+    for row in map(finding_row, findings):
         lines += [f"{row.title}{row.where and f', {row.where}'}", f"    {row.explanation}"]
         lines += [f"    {name}: {said}" for name, said in row.rest]
     return "\n".join(lines)
@@ -50,7 +50,8 @@ def findings_view(findings: Sequence[Finding]) -> View:
     return View(str(render("view.html.j2", style=style(), text=plain, body=findings_html(findings))), plain)
 
 
-def _row(finding: Finding) -> FindingRow:
+def finding_row(finding: Finding) -> FindingRow:
+    """A finding's lines."""
     shown = ", ".join(map(str, finding.frames[:_MAX_FRAMES])) + (", …" if len(finding.frames) > _MAX_FRAMES else "")
     plural = "s" if len(finding.frames) > 1 else ""
     return FindingRow(

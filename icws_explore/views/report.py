@@ -1,48 +1,67 @@
 """The report: one HTML page that holds everything, needs no network and runs no script.
 
 What the page says of a capture is what the notebook's views and the commands say of it; the same
-templates and rows make it. Everything that a peer sent is escaped.
+templates and rows make it. Everything that a peer sent is escaped. However long the capture, the page
+is bounded: of frames, walks and sessions it shows the ends and what is around the evidence.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import metadata, resources
+from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
 from typing import Final
 
 from markupsafe import Markup
 
-from icws_explore.analysis.decode import DecodedFrame, decode_frames
-from icws_explore.analysis.doctor import Findings, diagnose
-from icws_explore.analysis.table import Summary, summarise
-from icws_explore.analysis.verify import MessageVerdict, verify_frames
-from icws_explore.capture import Capture
+from icws_explore.analysis.decode import DecodedFrame
+from icws_explore.analysis.doctor import Finding
+from icws_explore.analysis.network_calls import NetworkCall
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
-from .facts import capture_facts, clock_note, summary_facts
-from .findings import findings_html
+from .excerpt import excerpt, gaps
+from .facts import clock_note, summary_facts
+from .fields import Group
+from .findings import NOTHING, finding_row
 from .html import detailed, judged, render, style
-from .rows import one_line
+from .report_contents import Contents, SessionContents, gather
+from .report_sequence import SessionSequence, sequence
+from .rows import FrameRow, frame_row, one_line, seconds
 from .sequence_plot import sequences
-from .subject import Subject, capture_of
+from .steps import StepRow, Verdict
+from .subject import Subject
 from .timeline import timeline
 
-MAX_REPORT_FRAMES: Final = 500  # in full; of a longer capture the first and the last ones
+MAX_FRAMES: Final = 240  # in the frame list, each with its fields
+MAX_SEQUENCE: Final = 80  # rows of one session
+MAX_EVIDENCE: Final = 12  # frames beside one finding
+MAX_FAILED, MAX_VALID = 25, 25  # walks over messages and requests, of each
+MAX_DRAWN: Final = 600  # frames of one session in a figure
+MAX_LISTED: Final = 60  # sessions and calls in a table
 
 
 @dataclass(frozen=True, slots=True)
-class SessionFigures:
-    """The figures of one session, as <svg> elements, with what they show in words."""
+class SessionPage:
+    """One session in full: its sequence, and its figures as <svg> elements with what they show in words."""
 
     session: str
+    sequence: SessionSequence
+    drawn: str
     timeline: Markup
     timeline_label: str
     sequences: Markup
     sequences_label: str
+
+
+@dataclass(frozen=True, slots=True)
+class FramePart:
+    """Frames without a gap; ``left_out`` frames before them are not shown."""
+
+    left_out: int
+    rows: list[tuple[FrameRow, list[Group]]]
 
 
 def report_html(
@@ -52,34 +71,41 @@ def report_html(
 
     Without any root key nothing is verified, and the page says so.
     """
-    capture = capture_of(subject)
-    frames = list(decode_frames(capture))
-    key = root_key or capture.info.root_key
-    verdicts: list[MessageVerdict] = []
-    if key is not None:
-        verdicts = list(verify_frames(frames, capture, root_key=key, canister_id=canister_id))
-    summary = summarise(frames, verdicts)
-    findings = diagnose(capture, root_key=key, canister_id=canister_id)
-    start = frames[0].frame.t if frames else 0.0
-    head, left_out, tail = _window(frames)
+    return page_of(gather(subject, root_key=root_key, canister_id=canister_id, title=title))
+
+
+def page_of(contents: Contents) -> str:
+    """The page of what was gathered."""
+    capture = contents.capture
+    shown, left_out = _frames(contents)
+    listed = {row.number for part in shown for row, _ in part.rows}
+    in_detail = contents.in_detail
     return render(
         "report.html.j2",
-        title=one_line(title or f"IC WebSocket session, {capture.info.canister_id or 'canister not known'}"),
+        contents=contents,
         style=style(),
         page_style=Markup(_resource("report.css")),  # noqa: S704  # our own file
-        verdict_word=_verdict_word(summary, findings, verified=key is not None),
-        findings=findings_html(findings),
+        nothing=NOTHING,
+        findings=[(finding_row(finding), _evidence(contents, finding)) for finding in contents.findings],
         scaled=clock_note(capture) if capture.info.clock.kind != "real" else None,
-        summary_facts=summary_facts(summary),
-        capture_facts=capture_facts(capture),
-        sessions=[_figures(capture, frames, session) for session in capture.session_ids] if frames else [],
-        several=len(capture.session_ids) > 1,
-        head=[detailed(d, start) for d in head],
-        tail=[detailed(d, start) for d in tail],
-        left_out=left_out,
-        verified=key is not None,
-        verdicts=[judged(v) for v in verdicts],
-        version=metadata.version("icws_explore"),
+        summary_facts=summary_facts(contents.summary),
+        in_detail=[_session_page(contents, session, number) for number, session in enumerate(in_detail)],
+        sessions=[_session_row(session) for session in contents.sessions[:MAX_LISTED]],
+        sessions_left_out=max(0, len(contents.sessions) - MAX_LISTED),
+        several=len(contents.sessions) > 1,
+        frames=shown,
+        frames_left_out=left_out,
+        listed=listed,
+        walks=[
+            (name, *_walks(verdicts))
+            for name, verdicts in (
+                ("Canister messages", contents.verdicts),
+                ("The client's requests", contents.requests),
+            )
+            if verdicts
+        ],
+        calls=[_call_row(call) for call in contents.calls[:MAX_LISTED]],
+        calls_left_out=max(0, len(contents.calls) - MAX_LISTED),
     )
 
 
@@ -92,46 +118,117 @@ def write_report(
     title: str | None = None,
 ) -> Path:
     """Write the page to ``path``. Raises CaptureError when that cannot be written."""
+    return write_text(path, report_html(subject, root_key=root_key, canister_id=canister_id, title=title))
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a finished report. Raises CaptureError when that cannot be."""
     target = Path(path)
-    page = report_html(subject, root_key=root_key, canister_id=canister_id, title=title)
     try:
-        target.write_text(page, encoding="utf-8", errors="backslashreplace")
+        target.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise CaptureError(f"cannot write {target}: {error.strerror}") from error
     return target
 
 
-def _window(frames: Sequence[DecodedFrame]) -> tuple[Sequence[DecodedFrame], int, Sequence[DecodedFrame]]:
-    if len(frames) <= MAX_REPORT_FRAMES:
-        return frames, 0, []
-    half = MAX_REPORT_FRAMES // 2
-    return frames[:half], len(frames) - 2 * half, frames[-half:]
+def _evidence(contents: Contents, finding: Finding) -> list[tuple[bool, FrameRow | None]]:
+    """The frames that a finding names and their neighbours in the same sessions; None stands for a gap."""
+    numbers = set(finding.frames)
+    near = [d for d in contents.frames if d.number in numbers or _is_of(finding, d)]
+    rows = [row for row, decoded in enumerate(near) if decoded.number in numbers]
+    found: list[tuple[bool, FrameRow | None]] = []
+    if not rows:
+        return found
+    for part in excerpt_around(len(near), rows):
+        if found:
+            found.append((False, None))
+        found += [(near[i].number in numbers, frame_row(near[i], contents.start)) for i in part]
+    return found
 
 
-def _verdict_word(summary: Summary, findings: Findings, *, verified: bool) -> tuple[str, str]:
-    """The report's one-line answer and its weight (good, note, bad)."""
-    if findings.has_errors or summary.malformed or summary.certificates != summary.certificates_valid:
-        return "✗ something in this session is not as it should be", "bad"
-    if not verified:
-        return "– nothing was verified: the capture names no root key", "note"
-    if not summary.certificates:
-        return "– the canister sent nothing that could be verified", "note"
-    return f"✓ every frame decodes, and all {summary.certificates} canister messages verify", "good"
+def _is_of(finding: Finding, decoded: DecodedFrame) -> bool:
+    return decoded.frame.session in finding.sessions and not decoded.frame.is_http
 
 
-def _figures(capture: Capture, frames: Sequence[DecodedFrame], session: str | None) -> SessionFigures:
-    mine = [d for d in frames if d.frame.session == session]
-    counts = summarise(mine)
-    return SessionFigures(
-        session=one_line(session or ""),
-        timeline=_inline(timeline(capture, frames=frames, session=session).inline_svg(f"timeline {session}")),
+def excerpt_around(total: int, rows: Sequence[int]) -> list[range]:
+    """The rows of the evidence with one more to either side, no more than `MAX_EVIDENCE`, and none elsewhere."""
+    chosen = excerpt(total, rows, limit=min(MAX_EVIDENCE, 3 * len(rows)), around=1)
+    return [part for part in chosen if any(row - 1 <= i <= row + 1 for row in rows for i in part)]
+
+
+def _frames(contents: Contents) -> tuple[list[FramePart], int]:
+    chosen = excerpt(len(contents.frames), contents.evidence, limit=MAX_FRAMES)
+    left = gaps(chosen, len(contents.frames))
+    parts = [
+        FramePart(before, [detailed(contents.frames[i], contents.start) for i in part])
+        for before, part in zip(left, chosen, strict=False)
+    ]
+    return parts, left[-1]
+
+
+def _walks(verdicts: Sequence[Verdict]) -> tuple[list[tuple[Verdict, str, list[StepRow]]], int]:
+    """Those that do not hold, then those that do, and how many more there are."""
+    failed = [verdict for verdict in verdicts if not verdict.ok]
+    valid = [verdict for verdict in verdicts if verdict.ok]
+    shown = sorted([*failed[:MAX_FAILED], *valid[:MAX_VALID]], key=lambda it: it.frame)
+    return [judged(verdict) for verdict in shown], len(verdicts) - len(shown)
+
+
+def _session_row(session: SessionContents) -> tuple[str, ...]:
+    summary = session.summary
+    return (
+        one_line(session.name or ""),
+        str(summary.frames),
+        f"{seconds(summary.duration_s)} s",
+        "yes" if summary.opened else "no",
+        f"{summary.sent} / {summary.received}",
+        f"{summary.acks} / {summary.keep_alives}",
+        one_line(summary.ended or "still open at the end"),
+        ", ".join(dict.fromkeys(session.findings)) or "none",
+    )
+
+
+def _call_row(call: NetworkCall) -> tuple[str, ...]:
+    """What the gateway asked the network, and what became of it."""
+    what = call.method_name or call.target
+    relayed = "" if call.frame is None else f"frame {call.frame}"
+    said = f"{call.outcome}{'' if call.reject_code is None else f' ({call.reject_code})'}"
+    return str(call.request), one_line(what[:120]), relayed, said, one_line(call.text)
+
+
+def _session_page(contents: Contents, session: SessionContents, number: int) -> SessionPage:
+    frames = _drawn(session.frames, contents.evidence)
+    timing = next(it for it in contents.timing.sessions if it.session == session.name)
+    counts = session.summary
+    drawn = ""
+    if len(frames) < len(session.frames):
+        origin = contents.start
+        drawn = f"Drawn are {len(frames)} of {len(session.frames)} frames, from {frames[0].number} on."
+        timing = replace(timing, first=frames[0].frame.t - origin, last=max(d.frame.t for d in frames) - origin)
+    figure = timeline(contents.capture, frames=frames, session=session.name, timing=timing)
+    numbers = sequences(contents.capture, frames=frames, session=session.name)
+    return SessionPage(
+        session=one_line(session.name or ""),
+        sequence=sequence(session.frames, contents.evidence, limit=MAX_SEQUENCE),
+        drawn=drawn,
+        timeline=_inline(figure.inline_svg(f"timeline {number}")),
         timeline_label=(
             f"Session timeline over {counts.duration_s:.1f} seconds: {counts.sent} messages sent, {counts.received} "
             f"received, {counts.acks} acks, {counts.keep_alives} keep-alives, with the time-outs of each."
         ),
-        sequences=_inline(sequences(capture, frames=frames, session=session).inline_svg(f"sequences {session}")),
+        sequences=_inline(numbers.inline_svg(f"sequences {number}")),
         sequences_label="Sequence numbers over time in both directions, and how far each was acknowledged.",
     )
+
+
+def _drawn(frames: Sequence[DecodedFrame], evidence: Sequence[int]) -> Sequence[DecodedFrame]:
+    """The part of a long session that a figure has room for: around the first evidence, else its end."""
+    if len(frames) <= MAX_DRAWN:
+        return frames
+    named = set(evidence)
+    at = next((row for row, decoded in enumerate(frames) if decoded.number in named), len(frames) - 1)
+    first = max(0, min(at - 2 * MAX_DRAWN // 3, len(frames) - MAX_DRAWN))
+    return frames[first : first + MAX_DRAWN]
 
 
 def _inline(svg: str) -> Markup:

@@ -28,7 +28,7 @@ def hostile_html() -> str:
 
 class TestContents:
     def test_answers_first(self, page: Markup) -> None:
-        assert "✓ every frame decodes, and all 13 canister messages verify" in page.text
+        assert "✓ nothing is wrong: every frame decodes, and all 13 canister messages verify" in page.text
 
     def test_says_that_the_clock_was_scaled(self, page: Markup) -> None:
         assert "Not in real time. The clock was scaled × 60" in page.text
@@ -38,7 +38,27 @@ class TestContents:
         assert "10 sent, 9 received" in page.text
         assert [name for name, _ in page.elements].count("svg") == 2
         assert page.count("icws-sum") == 29
-        assert page.count("icws-verdict") == 13
+        assert page.count("icws-verdict") == 13 + 14
+        assert page.count("icws-said") == 29
+
+    def test_findings_come_before_everything_else(self, hostile_html: str) -> None:
+        heads = re.findall(r"<h2>(.*?)</h2>", hostile_html)
+        assert heads == [
+            "Findings", "Summary", "Sequence", "Timing against limits", "Verification", "Frames", "Recorded",
+            "Reported with",
+        ]  # fmt: skip
+
+    def test_each_finding_shows_its_evidence_with_links_into_the_list(self, hostile_html: str) -> None:
+        page = Markup(hostile_html)
+        targets = {f"#{name}" for name in page.attributes("id") if re.fullmatch(r"f\d+", name)}
+        links = [href for href in page.attributes("href") if re.fullmatch(r"#f\d+", href)]
+        assert page.count("icws-finding") == page.count("icws-evidence") >= 1
+        assert links
+        assert set(links) <= targets
+
+    def test_says_what_it_was_made_with(self, page: Markup) -> None:
+        assert "Reported with icws_explore" in page.text
+        assert "CPython" in page.text
 
     def test_describes_each_figure_for_who_cannot_see_it(self, page: Markup) -> None:
         labels = page.attributes("aria-label")
@@ -47,8 +67,9 @@ class TestContents:
 
     def test_says_what_is_wrong(self, hostile_html: str) -> None:
         page = Markup(hostile_html)
-        assert "✗ something in this session is not as it should be" in page.text
+        assert re.search(r"✗ [A-Z_, ]+ (?=Findings)", page.text)
         assert "✗ frame 8: sequence fails" in page.text
+        assert re.search(r"canister messages \d+ of \d+ hold, 1 fail at sequence", page.text)
 
     def test_of_another_networks_key_nothing_verifies(self) -> None:
         page = Markup(report_html(healthy(), root_key=MAINNET_ROOT_KEY))
@@ -59,7 +80,7 @@ class TestContents:
         capture.info = replace(capture.info, root_key=None)
         page = Markup(report_html(capture))
         assert "– nothing was verified: the capture names no root key" in page.text
-        assert page.count("icws-verdict") == 0
+        assert "canister messages nothing was verified" in page.text
 
     def test_of_an_empty_capture_is_a_page_too(self) -> None:
         assert "0 frames" in Markup(report_html(Capture())).text
@@ -69,13 +90,45 @@ class TestContents:
         capture.frames += SessionScript(session="tab 2").opened().capture.frames
         page = Markup(report_html(capture))
         assert [name for name, _ in page.elements].count("svg") == 4
-        assert "Time, session tab 2" in page.text
+        assert "Sequence, session tab 2" in page.text
+        assert "tab 2 3 2.300 s yes 0 / 0 0 / 0 still open at the end none" in page.text
 
-    def test_of_a_long_capture_leaves_out_the_middle(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(report_module, "MAX_REPORT_FRAMES", 10)
+    def test_of_sessions_simulated_without_signatures_says_so(self) -> None:
+        capture = healthy()
+        capture.info = replace(capture.info, crypto="stand-in")
+        assert "nothing was verified: simulated with stand-in cryptography" in Markup(report_html(capture)).text
+
+
+class TestBounds:
+    """However long the capture, the page stays one that a browser opens and a tracker takes."""
+
+    def test_of_a_long_capture_leaves_out_what_is_far_from_the_evidence(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(report_module, "MAX_FRAMES", 10)
         page = Markup(report_html(healthy()))
         assert page.count("icws-sum") == 10
         assert "19 frames not shown" in page.text
+
+    def test_leaves_out_walks_that_hold_and_counts_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(report_module, "MAX_VALID", 2)
+        page = Markup(report_html(healthy()))
+        assert page.count("icws-verdict") == 4
+        assert "… 11 more not shown …" in page.text
+
+    def test_draws_a_part_of_a_long_session_and_says_which(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(report_module, "MAX_DRAWN", 12)
+        page = Markup(report_html(healthy()))
+        assert "Drawn are 12 of 29 frames, from 17 on." in page.text
+
+    def test_shows_the_sessions_that_findings_are_about(self) -> None:
+        capture = Capture(SessionScript().capture.info)
+        for number in range(6):
+            script = SessionScript(session=str(number)).opened()
+            if number == 4:
+                script.app_says(5.0, "ahead", sequence_num=9)
+            capture.frames += script.capture.frames
+        page = Markup(report_html(capture))
+        assert re.findall(r"Sequence, session (\d)", page.text) == ["4", "0", "1"]
+        assert [name for name, _ in page.elements].count("svg") == 6
 
 
 class TestSelfContained:
