@@ -54,7 +54,7 @@ lowest: $(READY) ## the tests with the oldest packages that pyproject.toml allow
 	.venv-lowest/bin/python $(PYTEST) $(PYTEST_ARGS)
 
 clean: ## remove what was set up and what was made
-	rm -rf $(VENV) .venv-lowest $(PEERS)/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) .venv-lowest $(PEERS)/node_modules $(PEERS)/sdks/*/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that is new enough makes the environment; the stamp is written last, so a set-up

@@ -32,7 +32,8 @@ def node_lacks() -> str | None:
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True, timeout=30).stdout.strip()
     if int(version.lstrip("v").split(".")[0]) < NODE_MAJOR:
         return f"node is {version}: install Node.js {NODE_MAJOR} or later"
-    if not (NODE_PEERS / "node_modules" / "ic-websocket-js").is_dir():
+    installed = (NODE_PEERS / "node_modules" / "ic-websocket-js", NODE_PEERS / "sdks" / "0.1.2" / "node_modules")
+    if not all(folder.is_dir() for folder in installed):
         return "the JavaScript peers are not installed: run `npm ci` in tests/node (make test does)"
     return None
 
