@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
+from icws_explore.protocol.argument_types import checked
 from icws_explore.protocol.errors import CaptureError
 
 from .capture import Capture
@@ -72,6 +73,7 @@ class CaptureWriter:
         self.close()
 
 
+@checked(CaptureError, path="the file's path")
 def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
     """Write a whole capture. Raises CaptureError."""
     with CaptureWriter(path, capture.info) as writer:
@@ -80,6 +82,7 @@ def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
     return writer.path
 
 
+@checked(CaptureError, path="the file's path")
 def load(path: str | os.PathLike[str]) -> Capture:
     """Read an `.icws` or `.icws.gz` file up to its last whole frame.
 

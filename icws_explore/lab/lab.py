@@ -16,6 +16,7 @@ from typing import Any, Final, Self, TypeVar
 
 from icws_explore.live.clock import Clock, clock_of_scale
 from icws_explore.live.loop import LoopThread
+from icws_explore.protocol.argument_types import checked
 from icws_explore.protocol.cdk import App, Flavour
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAX_MESSAGES_PER_POLL, POLL_INTERVAL_MS
 from icws_explore.protocol.errors import LabError
@@ -57,6 +58,7 @@ class Lab:
     their time begins with the lab's start.
     """
 
+    @checked(LabError, app="the name of an example, the path of a Python file, or an App")
     def __init__(
         self,
         app: App | str | Path = "pingpong",

@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus,
 
 from icws_explore.capture import Capture, CaptureWriter
 from icws_explore.protocol import candid, cbor
+from icws_explore.protocol.argument_types import checked
 from icws_explore.protocol.client import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAX_CERTIFICATE_AGE_S
 from icws_explore.protocol.errors import CaptureError, ConnectError, SessionClosedError
@@ -62,6 +63,11 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
     line that says what to do.
     """
 
+    @checked(
+        ConnectError, skip=("canister", "identity"),  # these have errors of their own
+        gateway="the gateway's URL, as ws://127.0.0.1:8080, or a Lab", network="its URL, as http://127.0.0.1:4943",
+        app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
+    )  # fmt: skip
     def __init__(
         self,
         gateway: str | Endpoint,

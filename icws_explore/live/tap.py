@@ -25,6 +25,7 @@ from typing import Final, Self
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture, CaptureWriter, SessionInfo
 from icws_explore.protocol import candid
+from icws_explore.protocol.argument_types import checked
 from icws_explore.protocol.errors import ConnectError
 from icws_explore.protocol.principal import Principal
 
@@ -73,6 +74,12 @@ class Tap:
     Raises ConnectError, DidError or PrincipalError for what cannot be.
     """
 
+    @checked(
+        ConnectError, skip=("canister",),  # it has an error of its own
+        gateway="the gateway's URL, as ws://127.0.0.1:8080, or a Lab", network="its URL, as http://127.0.0.1:4943",
+        listen="an address, as 127.0.0.1:8081", network_listen="an address, as 127.0.0.1:8082",
+        app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
+    )  # fmt: skip
     def __init__(
         self,
         gateway: str | Endpoint,

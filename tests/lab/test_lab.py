@@ -106,8 +106,8 @@ class TestLife:
         ("options", "text"),
         [
             ({"app": "no such app"}, "there is no app 'no such app'"),
-            ({"app": 5}, "there is no app 5"),
-            ({"time_scale": float("nan")}, "time_scale must be a positive number"),
+            ({"app": 5}, "app cannot be an int"),
+            ({"time_scale": float("nan")}, "time_scale cannot be nan"),
             ({"ack_interval_ms": 0}, "ack_interval_ms must be at least 1"),
             ({"poll_interval_ms": -5}, "poll_interval_ms must be at least 1"),
             ({"gateways": -1}, "gateways must not be negative"),

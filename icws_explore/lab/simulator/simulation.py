@@ -10,6 +10,7 @@ from typing import Final, Literal
 from icws_explore.lab.apps import load
 from icws_explore.lab.faults import Faults
 from icws_explore.lab.keys import LabKeys
+from icws_explore.protocol.argument_types import checked
 from icws_explore.protocol.cdk import App, CdkConfig, Flavour
 from icws_explore.protocol.client import ClientConfig
 from icws_explore.protocol.constants import (
@@ -34,6 +35,11 @@ from .world import World
 ARRIVALS: Final = "10s"
 
 
+@checked(
+    LabError, app="the name of an example, the path of a Python file, or an App",
+    duration="protocol time: '90s', seconds or a timedelta", arrivals="protocol time, or a function to seconds",
+    canister_age="protocol time: '90s', seconds or a timedelta", network="a Network", faults="Faults",
+)  # fmt: skip
 def simulate(
     app: App | str | Path = "pingpong",
     *,
