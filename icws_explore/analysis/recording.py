@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .doctor import Findings
+    from .replay import Replay
 
 
 class Recording:
@@ -63,6 +64,18 @@ class Recording:
         from .doctor import diagnose
 
         return diagnose(self.raw, root_key=root_key, canister_id=canister_id)
+
+    def replay(
+        self,
+        *,
+        root_key: bytes | None = None,
+        canister_id: Principal | None = None,
+        ack_interval_ms: int | None = None,
+    ) -> list[Replay]:
+        """Each session once more through the real SDK's state machine: how it would have ended, and whether it did."""
+        from .replay import replay_sessions
+
+        return replay_sessions(self.raw, root_key=root_key, canister_id=canister_id, ack_interval_ms=ack_interval_ms)
 
     def as_python(self) -> str:
         """An expression that rebuilds the recording, with the names of `from icws_explore import *`."""

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol.client import ClientConfig, ClientMachine
@@ -22,6 +23,12 @@ from .decode import DecodedFrame, application_type, decode_frame
 from .divergence import Divergence, PredictedClose, ReplayStep
 from .replay_client import ClientReplay
 from .replay_gateway import GatewayReplay
+
+_ACK_TIMEOUT: Final = "Ack message timeout"
+_NEVER_MS: Final = 10**12  # 30 years
+_OTHER_INTERVAL: Final = (
+    "the client's ack interval is not known, and it is not the SDK's default: its ack time-out was not judged"
+)
 
 __all__ = ["Divergence", "PredictedClose", "Replay", "ReplayStep", "replay", "replay_sessions"]
 
@@ -123,26 +130,23 @@ def _replay(
     gateway = GatewayReplay()
     for frame in decoded:
         gateway.feed(frame)
+    known_ms = interval or capture.info.ack_interval_ms
     config = ClientConfig(
         canister or facts.canister_id or Principal.MANAGEMENT,
         key,
-        interval or capture.info.ack_interval_ms or ACK_INTERVAL_MS,
+        known_ms or ACK_INTERVAL_MS,
         application_type=app_type,
     )
     try:
-        machine = ClientMachine(
-            config,
-            StandIn(facts.sender),
-            entropy=bytes,
-            client_nonce=facts.client_nonce,
-            verify=None if key is not None else _believe,
-        )
+        client = _client(config, facts, decoded)
+        if known_ms is None and _is_about_acks(client):
+            notes.append(_OTHER_INTERVAL)
+            client = _client(replace(config, ack_interval_ms=_NEVER_MS), facts, decoded)
+            if _is_about_acks(client):
+                client.divergence = None
     except IdentityError:
         refused = Divergence("client", facts.first_envelope, "unasked", "sender", "refuses to run", "was anonymous")
         return Replay(session, (), refused, gateway.divergence, None, None, tuple(notes))
-    client = ClientReplay(machine)
-    for frame in decoded:
-        client.feed(frame)
     return Replay(
         session,
         tuple(client.steps),
@@ -152,6 +156,29 @@ def _replay(
         client.recorded_close,
         tuple(notes),
     )
+
+
+def _client(config: ClientConfig, facts: _Facts, decoded: list[DecodedFrame]) -> ClientReplay:
+    """Raises IdentityError for a client that the SDK would not have made."""
+    machine = ClientMachine(
+        config,
+        StandIn(facts.sender),
+        entropy=bytes,
+        client_nonce=facts.client_nonce,
+        verify=None if config.root_key is not None else _believe,
+    )
+    client = ClientReplay(machine)
+    for frame in decoded:
+        client.feed(frame)
+    return client
+
+
+def _is_about_acks(client: ClientReplay) -> bool:
+    """One of the two, the recorded client and the real one with the default interval, gave up waiting for an ack."""
+    if client.divergence is None or client.divergence.kind != "close":
+        return False
+    ends = (client.predicted, client.recorded_close)
+    return any(end is not None and end.reason == _ACK_TIMEOUT for end in ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +200,7 @@ class _Facts:
         sender = (None if envelope is None else envelope.sender) or _principal(capture.info.client_principal)
         first_in = next((d for d in decoded if d.frame.direction == "in" and d.frame.op == "binary"), None)
         return cls(
-            configured or (None if envelope is None else envelope.canister_id),
+            (None if envelope is None else envelope.canister_id) or configured,  # what the client itself was told
             sender or Principal.self_authenticating(b"nobody"),
             0 if opened is None else opened.client_nonce,
             0 if asked is None else asked.number,

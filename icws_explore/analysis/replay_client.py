@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from icws_explore.capture import Frame
+from icws_explore.protocol.arguments import OpenArgs
 from icws_explore.protocol.client import ClientMachine
 from icws_explore.protocol.client_events import CloseConnection, Event, Failed, Logged, SendFrame, Verified
 from icws_explore.protocol.constants import (
     CLOSE_BY_APPLICATION,
     CLOSE_BY_SDK,
-    FIRST_SEQUENCE_NUM,
     LATENCY_BOUND_MS,
     NS_PER_S,
 )
@@ -29,7 +29,7 @@ from icws_explore.protocol.steps import first_failure
 
 from .decode import DecodedFrame, decode_frame
 from .divergence import Divergence, Kind, PredictedClose, ReplayStep
-from .send_order import RACE_REASON, SendOrder
+from .send_order import RACE_REASON, Numbering, SendOrder
 
 SLACK_NS: Final = NS_PER_S  # two clocks looked at one timer, or a frame was under way
 PATIENCE_NS: Final = 30 * NS_PER_S  # an answer that takes longer than the protocol's latency bound is none
@@ -58,7 +58,7 @@ class ClientReplay:
         self._machine = machine
         self._due: list[_Due] = []
         self._order = SendOrder(machine.config.ack_interval_ms + LATENCY_BOUND_MS)
-        self._next_number = FIRST_SEQUENCE_NUM
+        self._numbering = Numbering()
         self._now_ns = 0
 
     def feed(self, decoded: DecodedFrame) -> None:
@@ -76,6 +76,8 @@ class ClientReplay:
     def _follow_frame(self, decoded: DecodedFrame) -> None:
         self._now_ns = max(self._now_ns, round(decoded.frame.t * NS_PER_S))
         self._fire_timers(decoded)
+        if decoded.frame.op == "close":
+            self._misnumbered(self._numbering.end())
         if self._is_silent(decoded):
             return
         if decoded.frame.direction == "in":
@@ -169,7 +171,8 @@ class ClientReplay:
             return
         ours, theirs = due.wanted.open_args, decoded.open_args
         if ours != theirs:
-            self._diverge(decoded, "content", "gateway_principal", f"sends {ours}", f"sent {theirs}")
+            expected, recorded = f"names {_gateway_of(ours)} in ws_open", f"named {_gateway_of(theirs)}"
+            self._diverge(decoded, "content", "gateway_principal", expected, recorded)
 
     def _sent_keep_alive(self, decoded: DecodedFrame) -> None:
         due = self._take(decoded)
@@ -198,10 +201,13 @@ class ClientReplay:
             self._differs(decoded, "ingress_expiry", f"lets it expire at {expiry_ns} ns", f"said {recorded_ns}")
         elif message is not None and message.client_key != self._machine.client_key:
             self._differs(decoded, "client_key", f"is {self._machine.client_key}", f"was {message.client_key}")
-        elif message is not None and message.sequence_num != self._next_number:
-            expected, recorded = f"counts on to {self._next_number}", f"sent {message.sequence_num}"
-            self._differs(decoded, "sequence_num", expected, recorded)
-        self._next_number += message is not None
+        elif message is not None:
+            self._misnumbered(self._numbering.check(decoded))
+
+    def _misnumbered(self, wrong: tuple[DecodedFrame, int] | None) -> None:
+        if wrong is not None:
+            decoded, expected = wrong
+            self._differs(decoded, "sequence_num", f"counts on to {expected}", f"sent {decoded.sequence_num}")
 
     def _take(self, decoded: DecodedFrame) -> _Due | None:
         """What was due and is this frame: the same if there is one, else the oldest of its kind."""
@@ -247,3 +253,7 @@ class ClientReplay:
 def _received_up_to(decoded: DecodedFrame) -> str:
     assert isinstance(decoded.service, KeepAliveMessage)
     return f"a keep-alive for {decoded.service.last_incoming_sequence_num}"
+
+
+def _gateway_of(args: OpenArgs | None) -> str:
+    return "no gateway" if args is None or args.gateway_principal is None else str(args.gateway_principal)

@@ -8,7 +8,7 @@ lower number behind the higher one, and closes. The client's machine signs at on
 from __future__ import annotations
 
 from icws_explore.protocol.ack_queue import AckQueue
-from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.constants import FIRST_SEQUENCE_NUM, NS_PER_S
 from icws_explore.protocol.errors import StateError
 from icws_explore.protocol.service_messages import AckMessage
 
@@ -42,3 +42,28 @@ class SendOrder:
             return f"{RACE_REASON}: Error: {error}" if kinds == {"message", "keep_alive"} else None
         self._last_kind = decoded.kind
         return None
+
+
+class Numbering:
+    """Counts what a client sends. A keep-alive and a message beside it may have changed places, as the SDK's do."""
+
+    def __init__(self) -> None:
+        self._next_number = FIRST_SEQUENCE_NUM
+        self._ahead: DecodedFrame | None = None  # came one number too early
+
+    def check(self, decoded: DecodedFrame) -> tuple[DecodedFrame, int] | None:
+        """The frame that is out of order for a reason of its own, and the number that the SDK would have given it."""
+        expected, self._next_number = self._next_number, self._next_number + 1
+        number = decoded.sequence_num
+        if (ahead := self._ahead) is not None:
+            self._ahead = None
+            is_race = number == expected - 1 and {ahead.kind, decoded.kind} == {"message", "keep_alive"}
+            return None if is_race else (ahead, expected - 1)
+        if number == expected + 1:
+            self._ahead = decoded
+            return None
+        return None if number == expected else (decoded, expected)
+
+    def end(self) -> tuple[DecodedFrame, int] | None:
+        """As `check`, when nothing comes any more."""
+        return None if self._ahead is None else (self._ahead, self._next_number - 1)

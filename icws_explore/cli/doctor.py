@@ -8,6 +8,8 @@ import click
 
 from icws_explore.analysis.doctor import Finding, Findings, diagnose
 from icws_explore.analysis.doctor.configuration import check_did, check_intervals
+from icws_explore.analysis.replay import Replay, replay_sessions
+from icws_explore.analysis.replay_text import replay_json, replay_lines
 from icws_explore.capture import load
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
@@ -52,22 +54,24 @@ def command(
     has_intervals = canister_ack_ms is not None or client_ack_ms is not None
     if file is None and did is None and not has_intervals:
         raise click.UsageError("nothing to examine: name a recording, --did FILE, or an interval")
-    findings = Findings()
+    findings, replays = Findings(), list[Replay]()
     if did is not None:
         findings += check_did(_read(did))
     if has_intervals:
         findings += check_intervals(send_ack_interval_ms=canister_ack_ms, client_ack_interval_ms=client_ack_ms)
     if file is not None:
         key = known_root_key(root_key, network)
-        findings += _recording(file, key, None if canister is None else Principal.from_text(canister))
+        found, replays = _recording(file, key, None if canister is None else Principal.from_text(canister))
+        findings += found
     if as_json:
-        json_line({"findings": [finding.to_json() for finding in findings]})
+        again = {} if file is None else {"replay": [replay_json(it) for it in replays]}
+        json_line({"findings": [finding.to_json() for finding in findings], **again})
     else:
-        _print(findings)
+        _print(findings, replay_lines(replays))
     return 1 if findings.has_errors else 0
 
 
-def _recording(file: str, root_key: bytes | None, canister_id: Principal | None) -> Findings:
+def _recording(file: str, root_key: bytes | None, canister_id: Principal | None) -> tuple[Findings, list[Replay]]:
     capture = load(file)
     for text in capture.notes:
         note(text)
@@ -75,7 +79,10 @@ def _recording(file: str, root_key: bytes | None, canister_id: Principal | None)
         note(f"no proof is judged: simulated with {capture.info.crypto} cryptography")
     elif capture.info.root_key is None and root_key is None:
         note("no proof is judged: the capture names no root key (give --root-key or --network)")
-    return diagnose(capture, root_key=root_key, canister_id=canister_id)
+    findings = diagnose(capture, root_key=root_key, canister_id=canister_id)
+    if capture.info.crypto != "real":
+        return findings, []  # the SDK would have taken none of it
+    return findings, replay_sessions(capture, root_key=root_key, canister_id=canister_id)
 
 
 def _read(path: Path) -> str:
@@ -87,10 +94,12 @@ def _read(path: Path) -> str:
         raise CaptureError(f"cannot read {path}: it is no UTF-8 text") from error
 
 
-def _print(findings: Findings) -> None:
+def _print(findings: Findings, replayed: list[str]) -> None:
     for finding in findings:
         for line in _lines(finding):
             click.echo(line)
+    for line in replayed:
+        click.echo(f"replay: {printable(line)}")
     counts = [
         f"{count} {severity}{'s' if count != 1 else ''}"
         for severity in ("error", "warning")

@@ -43,3 +43,9 @@ class TestRecording:
         recording = icws.load(recorded)
         assert len(recording.session(None)) == len(recording)
         assert len(recording.session("other")) == 0
+
+
+def test_replay_gives_each_session(recorded):
+    (it,) = icws.load(recorded).replay()
+    assert it.agrees
+    assert it.predicted_close is None

@@ -59,6 +59,26 @@ class TestFacts:
         assert done.predicted_close.reason == "Ack message timeout"
         assert done.predicted_close.t == pytest.approx(script.capture.frames[0].t + 43.0, abs=0.01)
 
+    @pytest.mark.parametrize("ends_at", [None, 93.0])
+    def test_an_interval_that_is_not_known_is_not_held_against_the_client(self, ends_at):
+        """It may be a longer one, so that it goes on; or another SDK's, so that it ends earlier or later."""
+        script = SessionScript().opened().client_says(3.0, "x")
+        if ends_at is None:
+            script.app_says(400.0, "y")
+        else:
+            script.closed(ends_at, "out", 4000, "Ack message timeout")
+        assert not replay(script.capture).agrees
+        script.capture.info = replace(script.capture.info, ack_interval_ms=None)
+        done = replay(script.capture)
+        assert done.agrees, str(done.client)
+        assert "ack interval is not known" in done.notes[0]
+
+    def test_the_default_interval_holds_where_it_fits(self):
+        script = SessionScript().opened().client_says(3.0, "x").closed(333.0, "out", 4000, "Ack message timeout")
+        script.capture.info = replace(script.capture.info, ack_interval_ms=None)
+        done = replay(script.capture)
+        assert (done.predicted_close.reason, done.notes) == ("Ack message timeout", ())
+
     def test_a_recording_that_begins_in_the_middle(self):
         capture = healthy()
         done = replay(Capture(capture.info, capture.frames[3:]))

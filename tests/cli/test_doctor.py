@@ -39,6 +39,16 @@ class TestRecording:
         assert finding["id"] == "BODY_HASH"
         assert set(finding) == {"id", "severity", "frames", "explanation", "sdk_behaviour", "fix", "source"}
 
+    def test_what_the_real_sdk_would_have_done(self, icws, tmp_path, recorded):
+        path = written("BODY_HASH", tmp_path)
+        told = [line for line in icws("doctor", path).out.splitlines() if line.startswith("replay: ")]
+        assert len(told) == 1
+        assert 'ic-websocket-js 0.5.0 makes close(4000, "Error receiving message") at frame' in told[0]
+        (replayed,) = json.loads(icws("doctor", path, "--json").out)["replay"]
+        assert (replayed["agrees"], replayed["predicted_close"]["step"]) == (True, "body")
+        (replayed,) = json.loads(icws("doctor", recorded, "--json").out)["replay"]
+        assert (replayed["agrees"], replayed["predicted_close"]) == (True, None)
+
     def test_says_when_no_proof_is_judged(self, icws, recorded, tmp_path):
         capture = load(recorded)
         path = save(Capture(replace(capture.info, root_key=None), capture.frames), tmp_path / "k.icws")
