@@ -1,8 +1,8 @@
 """A WebSocket connection that ends as gateway 1.4.6 ends one.
 
-The library answers a close frame with a close frame and keeps pings to itself. The real gateway
-sees every ping (and ends the session), and drops the TCP connection of a client that closes, before
-its answer goes out: so the client sees 1006.
+The library answers a close frame with a close frame, a ping with a pong, and keeps pings to itself. The
+real gateway sees every ping (and ends the session), and drops the TCP connection, of a client that
+closes too, before an answer goes out: so the client sees 1006.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _KINDS: Final[dict[Opcode, FrameKind]] = {
     Opcode.PONG: "pong",
     Opcode.CLOSE: "close",
 }
+_PONG: Final = b"\x8a"  # how an unmasked pong begins
 
 
 class GatewayConnection(ServerConnection):
@@ -62,6 +63,7 @@ class GatewayConnection(ServerConnection):
         if self.protocol.close_rcvd is not None and self.protocol.close_rcvd_then_sent:
             self.protocol.data_to_send()  # the close frame that the real gateway has no time to send
             return
+        self.protocol.writes = [data for data in self.protocol.writes if data[:1] != _PONG]
         super().send_data()
 
     def write(self, data: bytes) -> None:

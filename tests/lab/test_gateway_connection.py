@@ -97,6 +97,15 @@ class TestEnding:
             assert socket.close_code == 1006
         assert listener.heard == [("close", b"\x03\xe8bye")]
 
+    async def test_a_ping_is_heard_and_not_answered(self, server: Server, listener: Listener) -> None:
+        """Seen with the real gateway 1.4.6, which ends the session instead."""
+        async with connect(url(server), proxy=None, ping_interval=None) as socket:
+            pong = await socket.ping(b"are you there")
+            await eventually(lambda: listener.heard == [("ping", b"are you there")])
+            listener.open.write(b"behind it")
+            assert await socket.recv() == b"behind it"
+            assert not pong.done()
+
     async def test_without_a_close_frame(self, server: Server, listener: Listener) -> None:
         async with connect(url(server), proxy=None, ping_interval=None) as socket:
             await eventually(lambda: listener.connection)

@@ -120,7 +120,7 @@ def ping_kills_session(session: SessionFacts) -> Iterator[Evidence]:
     if end is None or end.frame.direction == "out":
         return
     pings = [d for d in session.frames if d.frame.direction == "out" and d.frame.op in ("ping", "pong")]
-    if pings and end.frame.t - pings[-1].frame.t <= PING_EFFECT_S:
+    if pings and end.frame.t - pings[-1].frame.t <= max(PING_EFFECT_S, session.whole.jitter_s):
         last = pings[-1]
         told = (
             f"The client sent a WebSocket {last.frame.op} {seconds(session.at(last))} into the session, and the "

@@ -87,3 +87,12 @@ class TestPing:
         script.capture.frames.append(Frame(START_S + 20, "out", "ping"))
         script.app_says(25, "b").closed(30, "out", 1000)
         assert ids(script) == ()
+
+    @pytest.mark.parametrize(
+        ("clock", "expected"), [(ClockInfo(), ()), (ClockInfo("scaled", 60.0), ("PING_KILLS_SESSION",))]
+    )
+    def test_a_quick_clock_makes_much_of_a_busy_moment(self, clock, expected):
+        """Five seconds at × 60 are 83 ms of the machine's."""
+        script = SessionScript(clock=clock).opened().client_says(5, "a").app_says(7, "b")
+        script.capture.frames.append(Frame(START_S + 20, "out", "ping"))
+        assert [it for it in ids(script.closed(25, "in", 1006)) if it != "PROXY_IDLE"] == list(expected)
