@@ -40,8 +40,8 @@ lint: $(READY) ## ruff (rules and format) and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-scenarios: $(READY) ## what goes wrong in the simulator, and what the doctor says it is
-	$(BIN)/python -m bench.scenarios 3
+scenarios: $(READY) ## all that goes wrong, simulated and over real sockets, and what the doctor says it is
+	$(BIN)/python -m bench.scenarios
 
 lock: ## resolve the packages anew into requirements.lock (in an environment that is set up)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --extra dev \

@@ -16,6 +16,7 @@ from .confusion import STAGES, Matrix, Row, Stage
 ROOT: Final = Path(__file__).parent.parent
 DATA: Final = ROOT / "data" / "scenarios" / "confusion_matrix.csv"
 PAGE: Final = ROOT / "docs" / "scenarios.md"
+WIDTH: Final = 100  # columns that the printed matrix takes
 SIGNS: Final = {"error": "■", "warning": "▲", "info": "i"}
 LEGEND: Final = "■ error  ▲ warning  i info: found in every run;  ? in some of the runs;  ✗ not its own, and no info"
 INTRODUCTION: Final = """\
@@ -29,7 +30,7 @@ stage and a column for each finding, with the number of runs in which it was fou
 
 A scenario counts as named when its own rule speaks, and no other rule does so as an error or a warning.
 """.splitlines()
-TABLE_HEAD: Final = """
+TABLE_HEAD: Final = """\
 | scenario | what is made to go wrong | severity | simulated | over sockets | the sessions end with |
 |---|---|---|---|---|---|""".splitlines()
 _STAGE_NAMES: Final[dict[Stage, str]] = {"simulated": "simulated", "sockets": "over real sockets"}
@@ -97,7 +98,7 @@ def write_page(matrix: Matrix, path: Path = PAGE) -> None:
 
 def page(matrix: Matrix) -> str:
     summaries = [_summary(matrix, stage) for stage in STAGES]
-    lines = [*INTRODUCTION, *(f"- {told[0].upper()}{told[1:]}." for told in summaries), *TABLE_HEAD]
+    lines = [*INTRODUCTION, "", *(f"- {told[0].upper()}{told[1:]}." for told in summaries), "", *TABLE_HEAD]
     lines += [_page_line(matrix, name) for name in matrix.ids if name in SCENARIOS]
     others = [f"`{row.scenario}` ({_STAGE_NAMES[row.stage]}): {_also(row)}" for row in matrix if _also(row)]
     if others:
@@ -108,9 +109,15 @@ def page(matrix: Matrix) -> str:
 def _page_line(matrix: Matrix, name: str) -> str:
     rows = [matrix.row(name, stage) for stage in STAGES]
     counts = (f"{'✓' if row.is_right else '✗'} {row.named}/{row.runs}" if row.runs else "–" for row in rows)
-    ends = dict.fromkeys(end for row in rows for end in row.ends)
-    told = "; ".join(ends) or "nothing: they stay open"
-    return f"| `{name}` | {SCENARIOS[name].about} | {RULES[name].severity} | {' | '.join(counts)} | {told} |"
+    return f"| `{name}` | {SCENARIOS[name].about} | {RULES[name].severity} | {' | '.join(counts)} | {_ends(rows)} |"
+
+
+def _ends(rows: list[Row]) -> str:
+    """How the sessions ended, once where it was the same in all stages."""
+    told = {row.stage: "; ".join(row.ends) or "no close" for row in rows if row.runs}
+    if len(set(told.values())) <= 1:
+        return next(iter(told.values()), "–")
+    return ", ".join(f"{text} ({_STAGE_NAMES[stage]})" for stage, text in told.items())
 
 
 def _also(row: Row) -> str:
