@@ -21,7 +21,7 @@ def _altered(change: Callable[[int, CanisterMessage], CanisterMessage]) -> Downw
 
 @register("NO_HANDSHAKE", "the gateway never says anything")
 def no_handshake() -> Plan:
-    return Plan("pingpong", duration_s=30, faults=Muted())
+    return Plan("pingpong", duration_s=60, faults=Muted())
 
 
 @register("BAD_CERTIFICATE", "the gateway forges the signature of the third message's certificate")
@@ -66,12 +66,11 @@ def acks_withheld() -> Plan:
         acks.extend([number] if is_ack(data) else [])
         return [data] if len(acks) < 3 else []
 
-    return Plan(
-        "echo", duration_s=1_200, clients=(ClientPlan(script=Talker({"text": "hello"})),), faults=Downward(keep)
-    )
+    talker = ClientPlan(script=Talker({"text": "hello"}))
+    return Plan("echo", duration_s=960, clients=(talker,), faults=Downward(keep))
 
 
-@register("SLOW_CLIENT_STALL", "the gateway's loop stands still for 25 s")
+@register("SLOW_CLIENT_STALL", "the gateway's loop stands still for 50 s")
 def slow_client_stall() -> Plan:
     clients = tuple(ClientPlan(at_s=at_s) for at_s in (0, 3, 6))
-    return Plan("ticker", duration_s=180, clients=clients, faults=Stall(60, 85))
+    return Plan("ticker", duration_s=180, clients=clients, faults=Stall(60, 110))
