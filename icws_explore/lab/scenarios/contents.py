@@ -20,11 +20,16 @@ GIVEN_AWAY = 4  # the number of the message that the wrong client gets
 
 
 class GivesAway(Faults):
-    """A gateway that mixes two clients up: the first gets the second's message ``number`` in place of its own."""
+    """A gateway that mixes two clients up: the first gets the second's message ``number`` in place of its own.
+
+    The first one's messages wait until there is that one.
+    """
 
     def __init__(self, number: int = GIVEN_AWAY) -> None:
         self._number = number
         self._stage: Stage | None = None
+        self._foreign: bytes | None = None
+        self._waiting: list[bytes] = []  # behind the message that is replaced
 
     def begin(self, stage: Stage) -> None:
         self._stage = stage
@@ -34,13 +39,24 @@ class GivesAway(Faults):
             number = CanisterMessage.decode(data).message.sequence_num
         except DecodeError:
             return [Delivery(data)]  # the handshake
-        if number != self._number or session > 1:
-            return [Delivery(data)]
-        if session == 0:
-            return []
-        assert self._stage is not None
-        self._stage.send(0, data)
+        if session == 0 and number >= self._number:
+            return self._to_the_first(number, data)
+        if session == 1 and number == self._number:
+            self._arrived(data)
         return [Delivery(data)]
+
+    def _to_the_first(self, number: int, data: bytes) -> list[Delivery]:
+        if self._foreign is None:
+            self._waiting.append(data)
+            return []
+        return [Delivery(self._foreign if number == self._number else data)]
+
+    def _arrived(self, foreign: bytes) -> None:
+        assert self._stage is not None
+        self._foreign = foreign
+        for data in [foreign, *self._waiting[1:]] if self._waiting else []:
+            self._stage.send(0, data)
+        self._waiting.clear()
 
 
 @register("ROOT_KEY", "the client takes the network for mainnet and trusts that one's root key")

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from icws_explore.lab.scenarios import scenario
+from icws_explore.lab.scenarios.contents import GivesAway
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
+from icws_explore.protocol.messages import CanisterMessage, ClientKey
+from support.certified_canister import GATEWAY, CertifiedCanister
 
 RECEIVING = (4000, "Error receiving message")
 ENDS = {
@@ -48,3 +53,32 @@ class TestProofs:
         assert run.raw.info.root_key == MAINNET_ROOT_KEY
         assert not any(verdict.ok for verdict in run.verify())
         assert all(verdict.ok for verdict in run.verify(root_key=run.world.replica.root_key))
+
+
+class Sent:
+    """A stage that only keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+
+    def send(self, session, data):
+        assert session == 0
+        self.frames.append(data)
+
+
+class TestGivesAway:
+    """Whatever comes first: the first client gets 1, 2, 3 in order, and the third is the second's."""
+
+    @given(st.permutations([0] * 5 + [1] * 5))
+    def test_keeps_the_order_of_numbers(self, turns):
+        faults, stage = GivesAway(3), Sent()
+        faults.begin(stage)
+        said = [CertifiedCanister(ClientKey(GATEWAY, session)) for session in (0, 1)]
+        got: list[list[bytes]] = [stage.frames, []]
+        for session in turns:
+            data = said[session].says(b"", 0)
+            got[session] += [each.data for each in faults.gateway_frame(session, data)]
+        messages = [[CanisterMessage.decode(data).message for data in frames] for frames in got]
+        assert [[m.sequence_num for m in each] for each in messages] == [[1, 2, 3, 4, 5]] * 2
+        assert [m.client_key.client_nonce for m in messages[0]] == [0, 0, 1, 0, 0]
+        assert [m.client_key.client_nonce for m in messages[1]] == [1] * 5

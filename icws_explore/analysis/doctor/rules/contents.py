@@ -56,7 +56,8 @@ def sdk_rejects_valid(session: SessionFacts) -> Iterator[Evidence]:
     if last is None or verdict is None or not verdict.ok or last.error is not None:
         return
     is_known = last.service is not None or application_type(session.whole.capture) is not None
-    if is_known and session.end.frame.t - last.frame.t <= TOLERANCE_S and session.bad_message is None:
+    within_s = max(TOLERANCE_S, session.whole.jitter_s)
+    if is_known and session.end.frame.t - last.frame.t <= within_s and session.bad_message is None:
         which = "the first canister message" if last is incoming[0] else f"message {last.sequence_num}"
         told = (
             f"The client closed {seconds(session.end.frame.t - last.frame.t)} after {which} (frame {last.number}), and "

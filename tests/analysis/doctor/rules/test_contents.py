@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from icws_explore.capture import Capture
+from icws_explore.capture import Capture, ClockInfo
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.service_messages import CloseReason, OpenMessage
 from support.certified_canister import GATEWAY
@@ -38,7 +38,13 @@ class TestSdkRejectsValid:
         assert "after the first canister message (frame 2)" in the_one("SDK_REJECTS_VALID").explanation
 
     def test_a_close_long_after_is_another_matter(self):
-        assert ids(SessionScript().opened().closed(9, "out", 4000, "Error receiving message")) == ()
+        script = SessionScript(clock=ClockInfo()).opened()
+        assert ids(script.closed(9, "out", 4000, "Error receiving message")) == ()
+
+    def test_unless_the_clock_is_quick(self):
+        """Seven seconds at × 60 are 117 ms of a busy machine's."""
+        script = SessionScript(clock=ClockInfo("scaled", 60.0)).opened()
+        assert ids(script.closed(9, "out", 4000, "Error receiving message")) == ("SDK_REJECTS_VALID",)
 
     def test_of_an_unknown_type_nobody_can_tell(self):
         capture = SessionScript().opened().app_says(5, "a").closed(5.1, "out", 4000, "Error receiving message").capture
