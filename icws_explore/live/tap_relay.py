@@ -24,6 +24,7 @@ from .tap_http import Upstream, refusal, rewrite_request
 from .tap_recorder import Recorder
 
 LOST: Final = 1006
+UPGRADED: Final = 101  # HTTP: switching protocols
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 s
 
 
@@ -126,11 +127,13 @@ class Relay:
         self._ssl = ssl
         self._on_gone = on_gone
         self._request = b""  # until its head is complete
+        self._target = ""
         self._answer: bytes | None = b""  # likewise; None: read
         self._connecting: asyncio.Task[None] | None = None
         self._legs_left = 1
         self._explained = False  # how the session ended is on record
         self._told: set[Direction] = set()
+        self._upgraded: tuple[float, str] | None = None  # when and for what, until the gateway has said something
 
     def other(self, leg: Leg) -> Leg:
         return self.gateway if leg is self.client else self.client
@@ -206,6 +209,7 @@ class Relay:
             self._refuse("400 Bad Request", f"{error}: point a WebSocket client at this address")
             return
         self.client.pause()
+        self._target = head.split(b" HTTP/", 1)[0].split(b"?", 1)[0].decode("latin-1")  # a query may hold a token
         rest, self._request = self._request[end + len(HEAD_END) :], b""
         self._connecting = asyncio.get_running_loop().create_task(self._connect(head, rest), name="icws-tap-connect")
 
@@ -251,6 +255,7 @@ class Relay:
         except CaptureError as error:
             self._recorder.note(f"session {self.session} is relayed, but not recorded: {error}")
             return
+        self._upgraded = self._recorder.clock.now_s(), self._target
         if rest:
             self._look(self.gateway, rest)
 
@@ -260,6 +265,10 @@ class Relay:
         if leg.messages is None:
             return
         for message in leg.messages.feed(data):
+            if leg is self.gateway:
+                self._upgraded = None
+            elif message.op == "close":
+                self._tell_silence()
             self._recorder.record(self.session, leg.direction, message.op, message.data, message.code, message.reason)
         if leg.messages.fault is not None and leg.direction not in self._told:
             self._told.add(leg.direction)
@@ -276,4 +285,12 @@ class Relay:
         if self.client.messages is None or self.gateway.messages is None:
             return
         if not self.gateway.messages.closed and not (leg is self.client and self.client.messages.closed):
+            self._tell_silence()
             self._recorder.record(self.session, leg.direction, "close", b"", LOST, "")
+
+    def _tell_silence(self) -> None:
+        """A gateway that never said anything shows in no frame but the upgrade's answer: since when, at least."""
+        if self._upgraded is not None:
+            t, target = self._upgraded
+            self._upgraded = None
+            self._recorder.record(self.session, "in", "response", b"", UPGRADED, target, t=t)

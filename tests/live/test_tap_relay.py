@@ -10,6 +10,8 @@ from icws_explore.live.tap import Tap
 from support.raw_tcp import ASK, UPGRADE, frame, raw_server, reset, until, upgrade_as_server, upgraded
 from support.servers import free_port
 
+SILENT_SINCE = ("in", "response", b"", 101)
+
 
 def seen(tap):
     return [(f.direction, f.op, f.data, f.code) for f in tap.capture.raw.frames]
@@ -185,7 +187,26 @@ class TestEnds:
                 reset(writer) if how == "rst" else writer.close()
                 await until(lambda: tap.open_connections == 0)
         assert end["read"] == ("reset" if how == "rst" else b"")
-        assert seen(tap) == [("out", "close", b"", 1006)]
+        assert seen(tap) == [SILENT_SINCE, ("out", "close", b"", 1006)]
+
+    async def test_since_when_a_gateway_is_silent_shows_in_the_upgrade(self):
+        """NO_HANDSHAKE: no frame would tell when the connection was made."""
+
+        async def gateway(reader, writer):
+            await upgrade_as_server(reader, writer)
+            await reader.read()
+            writer.close()
+
+        async with raw_server(gateway) as url:
+            with Tap(url) as tap:
+                _, writer = await upgraded(tap.url, ASK.replace(b"GET / ", b"GET /path?token=secret "))
+                await asyncio.sleep(0.05)
+                writer.close()
+                await until(lambda: tap.open_connections == 0)
+        upgrade, close = tap.capture.raw.frames
+        assert (upgrade.op, upgrade.code, upgrade.reason) == ("response", 101, "GET /path")
+        assert upgrade.session == close.session
+        assert close.t - upgrade.t >= 0.05
 
     async def test_one_side_may_end_before_the_other(self):
         """A half-closed connection still carries the other direction."""
@@ -206,6 +227,7 @@ class TestEnds:
                 writer.close()
                 await until(lambda: tap.open_connections == 0)
         assert seen(tap) == [
+            SILENT_SINCE,
             ("out", "close", b"", 1005),
             ("in", "binary", b"last words", None),
             ("in", "close", b"", 1005),

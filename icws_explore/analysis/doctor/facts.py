@@ -30,6 +30,7 @@ TOLERANCE_S: Final = 2.0  # what a timer and a busy machine may be late by
 
 POLL_WINDOW_S: Final = 5.0  # a gateway ends its sessions as soon as it has the answer to a fatal poll
 BUSY_S: Final = 0.5  # real seconds
+SWITCHING_PROTOCOLS: Final = 101  # an HTTP status
 NO_CODE: Final = (None, 1005)  # of a close frame that carries none
 
 
@@ -74,6 +75,11 @@ class CaptureFacts:
             if not decoded.frame.is_http:
                 by_name.setdefault(decoded.frame.session, []).append(decoded)
         return tuple(SessionFacts(self, name, frames) for name, frames in by_name.items())
+
+    @cached_property
+    def upgrades(self) -> Mapping[str | None, float]:
+        """By session, when its WebSocket was opened: a tap records it of gateways that then say nothing."""
+        return {f.session: f.t for f in self.capture.http if f.op == "response" and f.code == SWITCHING_PROTOCOLS}
 
     @cached_property
     def verdicts(self) -> Mapping[int, MessageVerdict]:
@@ -188,6 +194,8 @@ class SessionFacts:
     @cached_property
     def connected(self) -> float:
         """When the connection was made; where nothing tells, the time of the first frame."""
+        if (upgraded := self.whole.upgrades.get(self.name)) is not None:
+            return min(upgraded, self.began)
         info, alone = self.whole.capture.info, len(self.whole.sessions) == 1
         is_comparable = info.origin in ("live", "simulated") and info.clock.kind != "scaled"
         if not alone or info.started_at is None or not is_comparable:

@@ -67,10 +67,10 @@ def upgrade_wipe() -> Plan:
     clients = tuple(
         ClientPlan(at_s=at_s, gateway=gateway, script=Talker(HELLO)) for at_s, gateway in ((0, 0), (3, 1), (6, 0))
     )
-    return Plan("echo", duration_s=1_200, clients=clients, gateways=2, faults=Upgrade(400))
+    return Plan("echo", duration_s=760, clients=clients, gateways=2, faults=Upgrade(400))
 
 
 @register("STALE_NONCE", "the canister is upgraded while its gateway runs on, and one more client comes")
 def stale_nonce() -> Plan:
     clients = tuple(ClientPlan(at_s=at_s, script=Talker(HELLO)) for at_s in (0, 3, 450))
-    return Plan("echo", duration_s=1_200, clients=clients, faults=Upgrade(400))
+    return Plan("echo", duration_s=760, clients=clients, faults=Upgrade(400))

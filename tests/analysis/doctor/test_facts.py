@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from icws_explore.analysis.doctor.facts import CaptureFacts, SessionFacts
-from icws_explore.capture import Capture, ClockInfo
+from icws_explore.capture import Capture, ClockInfo, Frame, SessionInfo
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.service_messages import CloseReason
@@ -66,6 +66,12 @@ class TestSession:
         capture = healthy(clock=ClockInfo())
         info = replace(capture.info, started_at="2025-11-23T09:00:00Z", origin="tap")
         assert only(Capture(info, capture.frames)).connected == START_S
+
+    def test_a_tap_tells_since_when_a_gateway_is_silent(self):
+        capture = Capture(SessionInfo(origin="tap"), SessionScript().closed(40, "out", 1000).capture.frames)
+        assert only(capture).connected == START_S + 40
+        capture.frames.insert(0, Frame(START_S + 3, "in", "response", b"", 101, "GET /"))
+        assert only(capture).connected == START_S + 3
 
 
 class TestProofs:
