@@ -32,8 +32,9 @@ class Frame:
     A tap that also stands between the gateway and its network records what passes there as "request"
     ("out") and "response" ("in"): ``data`` is the body, ``reason`` the request's method and target,
     ``code`` the response's HTTP status, and ``session`` the same for a request and its response. They
-    belong to no WebSocket session. One response is: 101, a gateway's answer to the upgrade, under the
-    session's name; a tap records it, with its time, where the gateway then said nothing. Readers of .icws files that do not know them leave these lines out.
+    belong to no WebSocket session. One response stands for itself: 101, a gateway's answer to the
+    upgrade, under its session's name; a tap records it, with its time, where the gateway then said
+    nothing. Readers of .icws files that do not know these lines leave them out.
     """
 
     t: float
