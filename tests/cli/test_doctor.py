@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 from icws_explore.capture import Capture, load, save
+from icws_explore.protocol.identity import Ed25519Identity
 from support.doctor_scenarios import SCENARIOS
 
 DID = (
@@ -91,6 +92,30 @@ class TestConfiguration:
         assert icws("doctor", "--canister-ack-ms", 60_000).code == 1
         assert "ACK_INTERVAL_TOO_SHORT" in icws.out
         assert icws("doctor", "--client-ack-ms", 300_000).code == 0
+
+    def test_an_identity(self, icws, tmp_path):
+        path = tmp_path / "me.json"
+        path.write_text(json.dumps([Ed25519Identity.from_secret(b"\x05" * 32).public_key_der.hex(), "05" * 32]))
+        assert icws("doctor", "--identity", path).code == 0
+        path.write_text("{}")
+        assert icws("doctor", "--identity", path).code == 1
+        assert "IDENTITY_TYPE" in icws.out
+        assert icws("doctor", "--identity", "anonymous", "--json").code == 1
+        assert json.loads(icws.out)["findings"][0]["id"] == "IDENTITY_TYPE"
+        icws.fails(3, "doctor", "--identity", tmp_path / "none.pem")
+
+    def test_a_policy(self, icws):
+        gateway = ("--gateway", "wss://gateway.example")
+        assert icws("doctor", "--csp", "connect-src wss:", *gateway).code == 0
+        assert icws("doctor", "--csp", "connect-src wss:", *gateway, "--network", "https://icp-api.io").code == 1
+        assert "CSP_BLOCK" in icws.out
+        assert icws("doctor", "--csp", "connect-src 'self'", *gateway, "--page", "https://gateway.example").code == 0
+
+    def test_half_a_policy(self, icws):
+        assert "--gateway URL" in icws.fails(2, "doctor", "--csp", "connect-src wss:")
+        assert "--csp" in icws.fails(2, "doctor", "--gateway", "wss://gateway.example")
+        icws.fails(3, "doctor", "--csp", "connect-src wss:", "--gateway", "https://gateway.example")
+        icws.fails(3, "doctor", "--csp", "connect-src wss:", "--gateway", "wss://g", "--page", "dapp")
 
     def test_nothing_named(self, icws):
         assert "--did" in icws.fails(2, "doctor")
