@@ -7,6 +7,8 @@ one that the gateway never made, and two that ran in the wrong order all look di
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..decode import DecodedFrame
@@ -25,9 +27,12 @@ class Missed(NamedTuple):
 
 def missed_by_answers(session: SessionFacts) -> Missed | None:
     """The first message of which the network's answer says that it did not count; None where none does."""
+    answered = [d for d in session.sent if session.answer(d) is not None]
+    if not answered:
+        return None  # nothing of it is recorded, as in most captures
     for decoded in session.sent:
         call = session.answer(decoded)
-        missed = _unrelayed(session, decoded) if call is None else _failed(session, decoded, call)
+        missed = _unrelayed(session, decoded, answered) if call is None else _failed(session, decoded, call)
         if missed is not None:
             return missed._replace(frames=(*missed.frames, *_end(session)))
     return None
@@ -61,9 +66,10 @@ def _overtaken(session: SessionFacts, decoded: DecodedFrame, call: NetworkCall) 
     return Missed("REORDERED_RELAY", frames, told)
 
 
-def _unrelayed(session: SessionFacts, decoded: DecodedFrame) -> Missed | None:
-    """Of a later message the call is recorded, and of this one there is none."""
-    later = next((d for d in session.sent if d.number > decoded.number and session.answer(d) is not None), None)
+def _unrelayed(session: SessionFacts, decoded: DecodedFrame, answered: Sequence[DecodedFrame]) -> Missed | None:
+    """Of a later message the call is recorded (``answered``), and of this one there is none."""
+    behind = bisect_right(answered, decoded.number, key=lambda d: d.number)
+    later = answered[behind] if behind < len(answered) else None
     sender = None if decoded.envelope is None else decoded.envelope.sender
     if later is None or any(call.frame is None and call.sender == sender for call in session.whole.network.calls):
         return None  # where a call belongs to no frame, it may be this one, altered on its way
