@@ -1,7 +1,7 @@
 """`.icws` files: JSON Lines, append-only, one flush a frame, gzip when the name ends in `.gz`.
 
-A recorder may be killed at any moment, so a reader keeps every whole frame, and says what it left
-out. Only a file whose first line is unreadable is refused.
+A recorder may be killed at any moment, and files get damaged, so a reader keeps every whole frame, and
+says what it left out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import contextlib
 import gzip
 import json
 import os
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
@@ -20,26 +20,41 @@ from icws_explore.protocol.argument_types import checked
 from icws_explore.protocol.errors import CaptureError
 
 from .capture import Capture
-from .frame import Frame
+from .frame import Frame, encodable
 from .info import SessionInfo
+from .kinds import START, FileKind, kind_of
+from .lines import Line, read_lines
 
-MAX_LINE: Final = 48 * 1024 * 1024  # bytes: base64 of the largest message that any gateway lets through, and room
 MAX_FRAMES: Final = 2_000_000
 MAX_NOTES: Final = 20  # a file that is no capture after its first line must not fill the screen
+MAX_SAID: Final = 200  # notes that the file itself holds
+_IMPORT: Final = ": turn it into a capture with icws import"
+_ADVICE: Final = {
+    FileKind.HAR: _IMPORT,
+    FileKind.PCAP: _IMPORT,
+    FileKind.GZIP: ": unpack it first",
+    FileKind.ZIP: ": unpack it first",
+    FileKind.UTF16: ": save it as UTF-8",
+}
 
 
 class CaptureWriter:
     """Appends frames to a file as they pass. Use as a context manager, or call `close`."""
 
-    def __init__(self, path: str | os.PathLike[str], info: SessionInfo) -> None:
+    def __init__(self, path: str | os.PathLike[str], info: SessionInfo, notes: Iterable[str] = ()) -> None:
+        """``notes`` are kept in the file: what it does not hold of what it was made from."""
         self.path = Path(path)
         try:
             self._raw: IO[bytes] = self.path.open("wb")
         except OSError as error:
             raise CaptureError(f"cannot write {self.path}: {error.strerror}") from error
-        self._gzip = gzip.GzipFile(fileobj=self._raw, mode="wb", mtime=0) if _is_gzip(self.path) else None
+        except ValueError as error:  # a NUL in the name
+            raise CaptureError(f"cannot write {str(self.path)!r}: {error}") from error
+        is_packed = self.path.suffix == ".gz"
+        self._gzip = gzip.GzipFile(fileobj=self._raw, mode="wb", mtime=0) if is_packed else None
+        said = {"notes": [encodable(note) for note in notes]}
         try:
-            self._put(info.to_json())
+            self._put(info.to_json() | (said if said["notes"] else {}))
         except CaptureError:
             with contextlib.suppress(OSError):  # closing tries once more to write
                 self._raw.close()
@@ -76,7 +91,7 @@ class CaptureWriter:
 @checked(CaptureError, path="the file's path")
 def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
     """Write a whole capture. Raises CaptureError."""
-    with CaptureWriter(path, capture.info) as writer:
+    with CaptureWriter(path, capture.info, capture.notes) as writer:
         for frame in capture.frames:
             writer.write(frame)
     return writer.path
@@ -86,66 +101,69 @@ def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
 def load(path: str | os.PathLike[str]) -> Capture:
     """Read an `.icws` or `.icws.gz` file up to its last whole frame.
 
-    What had to be left out is said in ``capture.notes``. Raises CaptureError when the file cannot
-    be opened or its first line is not that of a capture.
+    What had to be left out is said in ``capture.notes``, behind the notes that the file itself holds. A
+    damaged first line costs what it said; only a file without any readable frame behind it is refused.
+    Raises CaptureError for one that cannot be opened or is no capture.
     """
     path = Path(path)
     notes: list[str] = []
-    lines = _lines(path, notes)
+    lines = read_lines(path, notes)
     first = next(lines, None)
     if first is None:
         raise CaptureError(f"{path} is empty{': ' + notes[0] if notes else ''}; it holds no capture")
-    try:
-        info = SessionInfo.from_json(_object(first[1]))
-    except CaptureError as error:
-        raise CaptureError(f"{path} is not a capture: {error}") from error
-    capture = Capture(info, notes=notes)
+    head, fault = _head(path, first, notes)
+    capture = Capture(head, notes=notes)
     unreadable = 0
-    for number, text, whole in lines:
+    for line in lines if fault is None else chain([first], lines):
         if len(capture.frames) >= MAX_FRAMES:
-            notes.append(f"line {number} and what follows left out: more than {MAX_FRAMES} frames")
+            notes.append(f"line {line.number} and what follows left out: more than {MAX_FRAMES} frames")
             break
         try:
-            capture.frames.append(Frame.from_json(_object(text)))
+            capture.frames.append(Frame.from_json(_object(line.text)))
         except CaptureError as error:
             unreadable += 1
-            if unreadable > MAX_NOTES:
-                continue
-            if whole:
-                notes.append(f"line {number} left out: {error}")
-            else:
-                notes.append(f"line {number} is torn (the recorder was stopped while writing it) and left out")
+            if fault is not None and unreadable > MAX_NOTES and not capture.frames:
+                break  # no capture at all
+            if unreadable <= MAX_NOTES and line.number > 1:
+                notes.append(_left_out(line, error))
+    if fault is not None and not capture.frames:
+        raise CaptureError(fault)
     if unreadable > MAX_NOTES:
         notes.append(f"{unreadable - MAX_NOTES} more lines left out")
     return capture
 
 
-def _lines(path: Path, notes: list[str]) -> Iterator[tuple[int, bytes, bool]]:
-    """(line number from 1, text, whether it ended in a newline) for each line that is not blank."""
+def _head(path: Path, first: Line, notes: list[str]) -> tuple[SessionInfo, str | None]:
+    """What line 1 says. Where that is not all that it should: why the file is no capture if no frame follows."""
     try:
-        raw = path.open("rb")
-    except OSError as error:
-        raise CaptureError(f"cannot read {path}: {error.strerror}") from error
-    with raw:
-        try:
-            is_gzip = raw.peek(2)[:2] == b"\x1f\x8b" if hasattr(raw, "peek") else _is_gzip(path)
-        except OSError as error:
-            raise CaptureError(f"cannot read {path}: {error.strerror}") from error
-        stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if is_gzip else raw  # type: ignore[assignment]  # same API
-        number = 0
-        while True:
-            try:
-                text = stream.readline(MAX_LINE)
-            except (EOFError, OSError, zlib.error) as error:
-                if isinstance(error, IsADirectoryError):
-                    raise CaptureError(f"cannot read {path}: it is a directory") from error
-                notes.append(f"the file ends in the middle of line {number + 1}: {error}")
-                return
-            if not text:
-                return
-            number += 1
-            if text.strip():
-                yield number, text, text.endswith(b"\n")
+        line = _object(first.text)
+        info, faults = SessionInfo.readable(line)
+    except CaptureError as error:
+        kind = kind_of(first.text[:START])
+        if kind not in (FileKind.CAPTURE, FileKind.OTHER):
+            raise CaptureError(f"{path} is not a capture, it is {kind}{_ADVICE.get(kind, '')}") from error
+        if kind is FileKind.CAPTURE and _is_whole(first.text):  # of another version
+            raise CaptureError(f"{path} is not a capture that can be read here: {error}") from error
+        notes.append(f"line 1, which says what was configured, cannot be read ({error})")
+        return SessionInfo(), f"{path} is not a capture: {error}"
+    said = line.get("notes")
+    if isinstance(said, list):
+        notes.extend(note for text in said[:MAX_SAID] if (note := encodable(text if isinstance(text, str) else None)))
+    notes.extend(f"line 1: {fault}; that is left out" for fault in faults)
+    return info, f"{path} is not a capture: {faults[0]}" if faults else None
+
+
+def _left_out(line: Line, error: CaptureError) -> str:
+    if line.is_whole:
+        return f"line {line.number} left out: {error}"
+    return f"line {line.number} is torn (the recorder was stopped while writing it) and left out"
+
+
+def _is_whole(text: bytes) -> bool:
+    try:
+        return bool(_object(text))
+    except CaptureError:
+        return False
 
 
 def _object(text: bytes) -> dict[str, Any]:
@@ -156,7 +174,3 @@ def _object(text: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CaptureError("not a JSON object")
     return value
-
-
-def _is_gzip(path: Path) -> bool:
-    return path.suffix == ".gz"

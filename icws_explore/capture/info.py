@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 from icws_explore.protocol.errors import CaptureError
 
@@ -74,28 +74,26 @@ class SessionInfo:
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> SessionInfo:
         """Line 1 of a file. Raises CaptureError naming the bad member."""
+        info, faults = cls.readable(line)
+        if faults:
+            raise CaptureError(faults[0])
+        return info
+
+    @classmethod
+    def readable(cls, line: Mapping[str, Any]) -> tuple[SessionInfo, list[str]]:
+        """What can be read of line 1 of a file, and what is wrong with the rest. Raises CaptureError if it is none."""
         if line.get("icws") != FORMAT_VERSION:
             raise CaptureError(
-                f'line 1 does not begin an .icws file: "icws" must be {FORMAT_VERSION}, not {line.get("icws")!r}'
+                f'line 1 does not begin an .icws file: "icws" must be {FORMAT_VERSION}, not {_shown(line.get("icws"))}'
             )
-        origin, crypto = line.get("origin", "live"), line.get("crypto", "real")
-        if origin not in _ORIGINS:
-            raise CaptureError(f'"origin" must be one of {", ".join(_ORIGINS)}')
-        if crypto not in _CRYPTO:
-            raise CaptureError(f'"crypto" must be one of {", ".join(_CRYPTO)}')
-        return cls(
-            gateway_url=_text(line, "gateway_url"),
-            network_url=_text(line, "network_url"),
-            canister_id=_text(line, "canister_id"),
-            root_key=_hex(line, "root_key"),
-            client_principal=_text(line, "client_principal"),
-            ack_interval_ms=_whole(line, "ack_interval_ms"),
-            app_type=_text(line, "app_type"),
-            clock=_clock(line.get("clock")),
-            origin=cast(Origin, origin),
-            started_at=_text(line, "started_at"),
-            crypto=cast(Crypto, crypto),
-        )
+        members: dict[str, Any] = {}
+        faults: list[str] = []
+        for name, read in _MEMBERS.items():
+            try:
+                members[name] = read(line, name)
+            except CaptureError as error:
+                faults.append(str(error))
+        return cls(**members), faults
 
 
 def _text(line: Mapping[str, Any], name: str) -> str | None:
@@ -122,7 +120,8 @@ def _whole(line: Mapping[str, Any], name: str) -> int | None:
     return value
 
 
-def _clock(value: object) -> ClockInfo:
+def _clock(line: Mapping[str, Any], name: str) -> ClockInfo:
+    value = line.get(name)
     if value is None:
         return ClockInfo()
     if not isinstance(value, dict) or value.get("kind") not in _CLOCKS:
@@ -131,3 +130,35 @@ def _clock(value: object) -> ClockInfo:
     if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < 1e9:
         raise CaptureError('"clock"."scale" must be a positive number')
     return ClockInfo(value["kind"], float(scale))
+
+
+def _one_of(*allowed: str) -> Callable[[Mapping[str, Any], str], Any]:
+    """A reader of a member that is one of those words, the first where it is missing."""
+
+    def read(line: Mapping[str, Any], name: str) -> str:
+        value = line.get(name, allowed[0])
+        if value not in allowed:
+            raise CaptureError(f'"{name}" must be one of {", ".join(allowed)}')
+        return str(value)
+
+    return read
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+_MEMBERS: Final[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {
+    "gateway_url": _text,
+    "network_url": _text,
+    "canister_id": _text,
+    "root_key": _hex,
+    "client_principal": _text,
+    "ack_interval_ms": _whole,
+    "app_type": _text,
+    "clock": _clock,
+    "origin": _one_of(*_ORIGINS),
+    "started_at": _text,
+    "crypto": _one_of(*_CRYPTO),
+}

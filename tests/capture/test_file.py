@@ -5,6 +5,7 @@ import gzip
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.capture import Capture, CaptureWriter, Frame, SessionInfo, load, save
-from icws_explore.capture.file import MAX_NOTES
+from icws_explore.capture.file import MAX_NOTES, MAX_SAID
 from icws_explore.protocol.errors import CaptureError
 
 FRAMES = [
@@ -119,20 +120,86 @@ class TestTornFiles:
         assert (len(capture.notes), capture.notes[-1]) == (MAX_NOTES + 1, f"{1000 - MAX_NOTES} more lines left out")
 
 
+class TestDamagedHead:
+    """Line 1 says what was configured; the frames behind it are worth more than that."""
+
+    def broken(self, tmp_path, change):
+        path = save(Capture(INFO, list(FRAMES)), tmp_path / "a.icws")
+        head, *rest = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([change(head), *rest]))
+        return load(path)
+
+    @pytest.mark.parametrize("change", [lambda _: b"nonsense\n", lambda head: head[:40] + b"\n", lambda _: b"[1]\n"])
+    def test_costs_what_it_said(self, tmp_path, change):
+        capture = self.broken(tmp_path, change)
+        assert (capture.info, capture.frames) == (SessionInfo(), FRAMES)
+        assert len(capture.notes) == 1
+        assert "line 1, which says what was configured, cannot be read" in capture.notes[0]
+
+    def test_one_that_is_gone(self, tmp_path):
+        capture = self.broken(tmp_path, lambda _: b"")
+        assert capture.frames == FRAMES
+        assert len(capture.notes) == 1
+
+    def test_a_bad_member_costs_that_member(self, tmp_path):
+        capture = self.broken(tmp_path, lambda head: head.replace(b'"0102"', b'"xyz"'))
+        assert (capture.info, capture.frames) == (replace(INFO, root_key=None), FRAMES)
+        assert capture.notes == ['line 1: "root_key" must be hexadecimal; that is left out']
+
+    def test_another_version_is_refused(self, tmp_path):
+        with pytest.raises(CaptureError, match='"icws" must be 1, not 2'):
+            self.broken(tmp_path, lambda head: head.replace(b'"icws":1', b'"icws":2'))
+
+    def test_a_large_file_of_another_kind_is_not_read_to_its_end(self, tmp_path):
+        path = tmp_path / "a.log"
+        path.write_bytes(b"x\n" * 100 + b'{"t": 1, "d": "in", "op": "text", "b": ""}\n')
+        with pytest.raises(CaptureError, match="not a capture"):
+            load(path)
+
+
+class TestNotes:
+    def test_stay_with_the_file(self, path):
+        capture = Capture(INFO, list(FRAMES), ["packets are missing", "lone \ud800 surrogate"])
+        again = load(save(capture, path))
+        assert again.notes == ["packets are missing", "lone ? surrogate"]
+        assert load(save(again, path)).notes == again.notes
+        assert again.frames == FRAMES
+
+    def test_come_before_what_was_found_on_loading(self, tmp_path):
+        path = save(Capture(INFO, list(FRAMES), ["said"]), tmp_path / "a.icws")
+        path.write_bytes(path.read_bytes() + b"x\n")
+        assert load(path).notes == ["said", "line 5 left out: not JSON"]
+
+    @pytest.mark.parametrize(
+        "odd", [b'"text"', b"7", b'[1, null, {}, "kept"]', b'["kept"' + b', "more"' * 9_999 + b"]"]
+    )
+    def test_odd_ones_are_bounded_and_left_out(self, tmp_path, odd):
+        path = tmp_path / "a.icws"
+        path.write_bytes(b'{"icws": 1, "notes": ' + odd + b"}\n")
+        notes = load(path).notes
+        assert len(notes) <= MAX_SAID
+        assert all(note in ("kept", "more") for note in notes)
+
+
 class TestUnreadable:
     @pytest.mark.parametrize(
         ("content", "said"),
         [
             (b"", "empty"),
             (b"\n\n", "empty"),
-            (b"PK\x03\x04", "not a capture"),
+            (b"PK\x03\x04", "it is a ZIP archive: unpack it first"),
+            (b'{"log": {"entries": []}}', "it is a HAR file: turn it into a capture with icws import"),
+            (b"\xd4\xc3\xb2\xa1\x02\0\x04\0", "it is a packet capture: turn it into a capture with icws import"),
+            (gzip.compress(b'{"log": {}}'), "it is a HAR file"),
+            (b"<!doctype html>", "it is a web page"),
             (b"[1]", "not a JSON object"),
             (b'{"icws": 9}\n', '"icws" must be 1'),
             (b"[" * 100_000, "not a capture"),
             (b'{"icws": 1, "clock": 3}', '"clock"'),
             (gzip.compress(b""), "empty"),
             (b"\x1f\x8b\x08\x00garbage", "empty"),
-            ('{"log": {"version": "1.2"}}'.encode("utf-16"), "not a capture"),
+            ('{"icws": 1}\n{}\n'.encode("utf-16"), "it is UTF-16 text: save it as UTF-8"),
+            (b'{"icws": 1' + b"0" * 5000 + b"}", "not a capture"),
         ],
     )
     def test_one_line_says_what_is_wrong(self, tmp_path, content, said):
@@ -148,3 +215,7 @@ class TestUnreadable:
             load(tmp_path / "nothing.icws")
         with pytest.raises(CaptureError, match="directory"):
             load(tmp_path)
+        with pytest.raises(CaptureError, match="null"):
+            load("a\0b.icws")
+        with pytest.raises(CaptureError, match="null"):
+            save(Capture(), "a\0b.icws")
