@@ -43,12 +43,25 @@ class SignsInItsWay(ClientMachine):
 class AgentV3(SignsInItsWay):
     """ic-websocket-js with @dfinity/agent 3: ``new Expiry(delta)`` keeps the duration, and that is sent as the time.
 
+    It comes that far where the WebSocket gives Uint8Arrays (a polyfill's); else see `AgentV3Unread`.
     Source: ic-websocket-js agent/index.ts; @dfinity/agent 3 transforms.ts, where Expiry.fromDeltaInMilliseconds
     took over what the constructor did.
     """
 
     def envelope(self, content: Mapping[str, Any], identity: Identity) -> Envelope:
         return sign_envelope({**content, "ingress_expiry": RAW_DELTA_MS}, identity)
+
+
+class AgentV3Unread(ClientMachine):
+    """The same in a browser or in Node: agent 3 reads no ArrayBuffer, and the SDK hands it every frame as one.
+
+    Source: @dfinity/agent 3 cbor.ts; the words are those of 3.4.3.
+    """
+
+    def _receive(self, data: bytes, now_ns: int) -> None:
+        del data
+        text = "Error receiving message: Error: Uint8Array expected"
+        self._fire(Happening(ClientTrigger.BAD_FRAME, now_ns, text=text))
 
 
 class RenewsTheExpiry(SignsInItsWay):

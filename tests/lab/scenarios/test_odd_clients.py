@@ -11,6 +11,7 @@ from icws_explore.lab.keys import LabKeys
 from icws_explore.lab.scenarios.odd_clients import (
     ANOTHER_GATEWAY,
     AgentV3,
+    AgentV3Unread,
     BareSocket,
     Js021,
     Js022,
@@ -72,6 +73,14 @@ class TestSigning:
         scene = OddScene(AgentV3)
         assert scene.opened() >> do("send", HELLO) << SendFrame
         assert scene.envelope().ingress_expiry_ns == 300_000
+
+    def test_agent_3_cannot_read_the_handshake_of_a_usual_socket(self) -> None:
+        assert (
+            OddScene(AgentV3Unread).play
+            >> do("receive", HANDSHAKE)
+            << Failed("Error receiving message: Error: Uint8Array expected")
+            << CloseConnection(4000, RECEIVING)
+        )
 
     def test_the_renewed_expiry_is_one_that_a_replica_would_take(self) -> None:
         scene = OddScene(RenewsTheExpiry)

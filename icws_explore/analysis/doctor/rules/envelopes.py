@@ -102,12 +102,24 @@ def delegation_expired(session: SessionFacts) -> Iterator[Evidence]:
 
 @session_rule(
     "AGENT_V3_EXPIRY",
-    sdk=_UNOPENED,
-    fix="Pin @dfinity/agent to ^2.3: from 3.0 on its Expiry is a duration, which ic-websocket-js sends as a time.",
-    source="@dfinity/agent 3 transforms.ts",
+    sdk='With a WebSocket that gives ArrayBuffers it stops at the handshake: "Uint8Array expected", then '
+    f'close(4000, "Error receiving message"). With one that gives Uint8Arrays, ws_open expires in 1970. {_UNOPENED}',
+    fix="Pin @dfinity/agent to ^2.3: from 3.0 on it reads no ArrayBuffers, and its Expiry is a duration, which "
+    "ic-websocket-js sends as a time.",
+    source="@dfinity/agent 3 cbor.ts and transforms.ts; seen with 3.4.3",
     explains=("INGRESS_EXPIRY", *REFUSED),
 )
 def agent_v3_expiry(session: SessionFacts) -> Iterator[Evidence]:
+    handshake = session.handshake
+    heard = [d for d in session.frames if d.frame.direction == "in" and d.frame.op in ("binary", "text")]
+    if heard == [handshake] and not session.requests and session.closed_by_client("Error receiving message"):
+        assert handshake is not None
+        told = (
+            f"The gateway's handshake (frame {handshake.number}) is sound, and the client could not read it: it closed "
+            "before any request. So does ic-websocket-js with any @dfinity/agent 3."
+        )
+        yield Evidence((handshake.number, *session.end_frames), told)
+        return
     for decoded, envelope in _unadmitted(session):
         expiry = envelope.ingress_expiry_ns
         if expiry is not None and 0 < expiry < _RAW_DELTA:

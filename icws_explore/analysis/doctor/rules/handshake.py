@@ -43,7 +43,7 @@ def no_handshake(session: SessionFacts) -> Iterator[Evidence]:
 @session_rule(
     "OLD_SDK_NEW_GATEWAY",
     sdk="Versions from 0.3.0 on send the gateway's principal with ws_open. Older ones log that the handshake "
-    '"is not a ClientIncomingMessage, ignoring message", and never open.',
+    '"is not a ClientIncomingMessage, ignoring message", then close(4000, "Error receiving message").',
     fix="Upgrade ic-websocket-js to 0.3.0 or later (and with it the CDK).",
     source="forum, IC WebSocket: Stable Release, #25",
     explains=OPENING,

@@ -8,11 +8,12 @@ from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import sign_envelope
 from icws_explore.protocol.identity import AnonymousIdentity
-from support.certified_canister import CANISTER_ID
+from icws_explore.protocol.messages import Handshake
+from support.certified_canister import CANISTER_ID, GATEWAY
 from support.doctor_findings import ids, the_one
 from support.doctor_scenarios import OTHER_CANISTER, delegated, opening, ws_open
 from support.network_side import answered, err, ok, refused
-from support.session_captures import START_S
+from support.session_captures import START_S, SessionScript
 from support.timing_captures import never_opened
 
 NOBODY = AnonymousIdentity()
@@ -50,6 +51,27 @@ class TestDelegation:
 
     def test_one_that_has_just_expired(self):
         assert self.expires(-0.001) == ("DELEGATION_EXPIRED",)
+
+
+class TestAgentThree:
+    """As tests/node/test_old_sdks.py records the real one: it cannot read an ArrayBuffer."""
+
+    def handshaken(self) -> SessionScript:
+        return SessionScript().frame(0, "in", Handshake(GATEWAY).encode())
+
+    def test_closes_at_a_sound_handshake(self):
+        finding = the_one(self.handshaken().closed(0.1, "out", 4000, "Error receiving message"))
+        assert (finding.id, finding.frames) == ("AGENT_V3_EXPIRY", (0, 1))
+        assert "could not read it" in finding.explanation
+        assert 'close(4000, "Error receiving message")' in finding.sdk_behaviour
+
+    def test_another_frame_may_be_what_it_could_not_read(self):
+        script = self.handshaken().frame(0.05, "in", b"noise").closed(0.1, "out", 4000, "Error receiving message")
+        assert "AGENT_V3_EXPIRY" not in ids(script)
+
+    @pytest.mark.parametrize(("code", "reason"), [(1000, ""), (4000, "Handshake message error")])
+    def test_other_ends(self, code, reason):
+        assert ids(self.handshaken().closed(0.1, "out", code, reason)) == ()
 
 
 class TestExpiry:
