@@ -11,6 +11,7 @@ from icws_explore.lab.scenarios.contents import GivesAway
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.messages import CanisterMessage, ClientKey
 from support.certified_canister import GATEWAY, CertifiedCanister
+from support.played import played
 
 RECEIVING = (4000, "Error receiving message")
 ENDS = {
@@ -27,6 +28,23 @@ class TestEnds:
     def test_as_the_real_thing_does(self, name):
         session = scenario(name).run(3).truth.sessions[0]
         assert (session.close_code, session.close_reason) == ENDS[name]
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    return played(ENDS)
+
+
+class TestOverRealSockets:
+    @pytest.mark.parametrize("name", sorted(ENDS))
+    def test_the_doctor_names_it_and_nothing_worse(self, name, recordings):
+        findings = recordings[name].doctor()
+        assert [it.id for it in findings if it.severity != "info"] == [name]
+
+    @pytest.mark.parametrize("name", sorted(ENDS))
+    def test_it_ends_as_in_the_simulator(self, name, recordings):
+        end = next(frame for frame in recordings[name].raw.frames if frame.op == "close")
+        assert (end.code, end.reason or "") == ENDS[name]
 
 
 class TestDoctor:

@@ -10,6 +10,7 @@ from icws_explore.lab.scenarios.opening import Gateway105
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.messages import CanisterMessage, Handshake
 from icws_explore.protocol.principal import Principal
+from support.played import played
 
 TIMED_OUT = (4000, "Open connection timeout")
 RECEIVING = (4000, "Error receiving message")
@@ -43,6 +44,23 @@ class TestEnds:
     @pytest.mark.parametrize("name", sorted(set(ENDS) - {"PING_KILLS_SESSION"}))
     def test_without_ever_opening(self, name):
         assert scenario(name).run(4).truth.sessions[0].opened_ns is None
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    return played(ENDS)
+
+
+class TestOverRealSockets:
+    @pytest.mark.parametrize("name", sorted(ENDS))
+    def test_the_doctor_names_it_and_nothing_worse(self, name, recordings):
+        findings = recordings[name].doctor()
+        assert [it.id for it in findings if it.severity != "info"] == [name]
+
+    @pytest.mark.parametrize("name", sorted(set(ENDS) - {"OLD_SDK_NEW_GATEWAY"}))  # there both sides hurry to close
+    def test_it_ends_as_in_the_simulator(self, name, recordings):
+        end = next(frame for frame in recordings[name].raw.frames if frame.op == "close")
+        assert (end.code, end.reason or "") == ENDS[name][0]
 
 
 class TestDoctor:
