@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -32,16 +32,23 @@ TIME_SCALE: Final = 60.0
 FAREWELL_S: Final = 5.0  # real seconds, for sessions to end once everybody has closed
 LOOK_S: Final = 0.1  # real seconds between two reports of progress
 Progress = Callable[[float], None]
+Watch = Callable[[Lab, Sequence[Tap]], object]
 
 
 def play(
-    plan: Plan, *, time_scale: float | None = None, seed: int | None = None, progress: Progress | None = None
+    plan: Plan,
+    *,
+    time_scale: float | None = None,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Recording:
     """Let it happen on loopback, and return what the taps have recorded, by the lab's clock.
 
     Blocks for ``plan.duration_s / time_scale`` real seconds and a little more. ``time_scale`` None is the
     plan's own, or × 60. ``seed`` makes the keys and what clients say the same again; what the machine's
-    load makes of it is not. ``progress`` is called with the part that is done, 0 to 1. When this
+    load makes of it is not. ``progress`` is called with the part that is done, 0 to 1, and ``watch`` with the
+    lab and its taps before the first client comes, both in the caller's thread. When this
     returns, or raises, nothing is left running. Raises LabError; and what a client's script raises.
     """
     scale = time_scale or plan.time_scale or TIME_SCALE
@@ -49,6 +56,8 @@ def play(
     with ExitStack() as stack:
         lab = stack.enter_context(plan.lab(time_scale=scale, seed=chosen))
         taps = [stack.enter_context(tap) for tap in _taps(plan, lab)]
+        if watch is not None:
+            watch(lab, taps)
         thread = LoopThread("icws-play")
         thread.start()
         stack.callback(thread.stop)

@@ -10,7 +10,7 @@ from icws_explore.analysis.recording import Recording
 from icws_explore.lab.simulator import Simulation
 from icws_explore.protocol.errors import LabError
 
-from .live import Progress, play
+from .live import Progress, Watch, play
 from .plan import Plan
 from .simulated import run_simulated
 
@@ -28,10 +28,15 @@ class Scenario:
         return run_simulated(self.plan(), seed)
 
     def play(
-        self, *, time_scale: float | None = None, seed: int | None = None, progress: Progress | None = None
+        self,
+        *,
+        time_scale: float | None = None,
+        seed: int | None = None,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
     ) -> Recording:
         """Over real sockets, which takes some seconds (see `live.play`). Raises LabError."""
-        return play(self.plan(), time_scale=time_scale, seed=seed, progress=progress)
+        return play(self.plan(), time_scale=time_scale, seed=seed, progress=progress, watch=watch)
 
 
 SCENARIOS: Final[dict[str, Scenario]] = {}
