@@ -247,8 +247,7 @@ class Lab:
 
     def begin(self) -> int:
         """Let the faults' time begin anew, now: for who has set up more first. Returns when, ns since the epoch."""
-        network = self._need
-        return self._call(network.begin)
+        return self._call(self._need.begin)
 
     # Looking in
 
@@ -280,14 +279,14 @@ class Lab:
 
     def _facts(self) -> list[tuple[str, str]]:
         app = self.app.name if isinstance(self.app, App) else str(self.app)
-        facts = [("app", app), ("running", "yes" if self.running else "no"), ("clock", _clock_text(self._clock))]
+        clock = "real" if self._clock.scale == 1 else f"× {self._clock.scale:g}"
+        facts = [("app", app), ("running", "yes" if self.running else "no"), ("clock", clock)]
         if self._network is not None:
             facts += [("gateway", gateway.url) for gateway in self._network.gateways]
             facts.append(("network", self._network.url))
             facts += [("canister", f"{each.id} ({each.app.name})") for each in self._network.canisters.values()]
-        facts.append(("ack interval", f"{self.ack_interval_ms / 1000:g} s"))
-        facts.append(("keep-alive timeout", f"{self.keep_alive_timeout_ms / 1000:g} s"))
-        return facts
+        times = {"ack interval": self.ack_interval_ms, "keep-alive timeout": self.keep_alive_timeout_ms}
+        return facts + [(name, f"{ms / 1000:g} s") for name, ms in times.items()]
 
     # Inside
 
@@ -343,10 +342,6 @@ class Lab:
             return self._thread is not None and asyncio.get_running_loop() is self._thread.loop
         except RuntimeError:
             return False
-
-
-def _clock_text(clock: Clock) -> str:
-    return "real" if clock.scale == 1 else f"× {clock.scale:g}"
 
 
 @atexit.register

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from icws_explore.lab.agenda import Agenda
 from icws_explore.live.clock import ScaledClock
+from support.lab_requests import eventually
 
 MS = 1_000_000
 
@@ -22,9 +21,7 @@ class Scene:
         self.agenda.at(self.start_ns + at_ms * MS, self.done.append, name)
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(10):
-            while len(self.done) < count:
-                await asyncio.sleep(0.001)
+        await eventually(lambda: len(self.done) >= count)
 
 
 class TestAgenda:

@@ -180,21 +180,23 @@ def _id(envelope: Envelope) -> bytes:
 
 
 def _down(trail: Trail, numbers: dict[ClientKey, int]) -> Iterator[MessageTruth]:
-    polled: dict[str, tuple[int, int | None]] = {}
+    # An upgraded canister gives its keys out once more: whatever has one of them comes behind its making.
+    polled: dict[str, list[tuple[int, int | None]]] = {}
     for at_ns, frame in trail.polled:
         message = _canister_message(frame)
         if message is not None:
-            polled.setdefault(message.key, (at_ns, decode_cached(message.cert).time_ns))
-    received: dict[str, int] = {}
+            polled.setdefault(message.key, []).append((at_ns, decode_cached(message.cert).time_ns))
+    received: dict[str, list[int]] = {}
     for _, at_ns, frame in trail.received:
         if (message := _canister_message(frame)) is not None:
-            received.setdefault(message.key, at_ns)
+            received.setdefault(message.key, []).append(at_ns)
     for executed_ns, key, client_key, content in trail.queued:
         if client_key not in numbers:
             continue
         inner = WebsocketMessage.decode(content)
         kind, number = _kind(inner, "app")
-        polled_ns, certified_ns = polled.get(key, (None, None))
+        polls = (poll for poll in polled.get(key, ()) if poll[0] >= executed_ns)
+        polled_ns, certified_ns = next(polls, (None, None))
         yield MessageTruth(
             numbers[client_key],
             "down",
@@ -204,7 +206,7 @@ def _down(trail: Trail, numbers: dict[ClientKey, int]) -> Iterator[MessageTruth]
             executed_ns=executed_ns,
             certified_ns=certified_ns,
             polled_ns=polled_ns,
-            received_ns=received.get(key),
+            received_ns=next((at_ns for at_ns in received.get(key, ()) if at_ns >= executed_ns), None),
         )
 
 
