@@ -12,6 +12,7 @@ from rich.table import Table
 
 from . import protocol, simulate
 from .candid import candid_cases
+from .recordings import recording_costs
 from .tap import tap_costs
 from .timing import Cost, cost, cost_of_each, duration_text
 
@@ -22,7 +23,7 @@ def measure(name: str, operation: protocol.Operation | list[protocol.Operation])
 
 def main() -> None:
     measured = (measure(name, operation) for name, operation in chain(protocol.cases(), candid_cases()))
-    costs = chain(measured, tap_costs())
+    costs = chain(measured, recording_costs(), tap_costs())
     if "--json" in sys.argv[1:]:
         for line in chain(map(asdict, costs), simulate.measured()):
             print(json.dumps(line), flush=True)

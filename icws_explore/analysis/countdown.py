@@ -15,7 +15,7 @@ from icws_explore.capture import Capture
 
 from .ack_timer import AckTimer
 from .acks import ack_interval
-from .decode import DecodedFrame, decode_frames
+from .decode import DecodedFrame, shared_frames
 from .instants import Instants, Received, Sent, SessionInstants
 from .keep_alives import KEEP_ALIVE_LIMIT_S
 from .opens import OPEN_LIMIT_S
@@ -145,7 +145,7 @@ def countdown(capture: Capture, now_s: float | None = None) -> pd.DataFrame:
     first = capture.frames[0].t if capture.frames else 0.0
     moment = max((frame.t for frame in capture.frames), default=0.0) - first if now_s is None else now_s
     watch = Watch(capture)
-    watch.feed(decoded for decoded in decode_frames(capture) if decoded.frame.t - first <= moment)
+    watch.feed(decoded for decoded in shared_frames(capture) if decoded.frame.t - first <= moment)
     rows: list[dict[str, Any]] = [
         {
             "session": c.session,

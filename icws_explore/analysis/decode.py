@@ -7,8 +7,8 @@ the outer layers gave. Nothing here raises for bytes that somebody sent.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
 
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
@@ -24,6 +24,8 @@ from icws_explore.protocol.service_messages import (
     ServiceMessage,
     decode_service,
 )
+
+MAX_KEPT: Final = 128 * 1024 * 1024  # bytes of payload whose decoded frames are kept; they take three times that
 
 Kind = Literal[
     "handshake", "open_request", "message", "keep_alive", "open", "ack", "close", "app", "malformed", "control"
@@ -77,10 +79,41 @@ def application_type(capture: Capture) -> candid.Type | None:
 
 
 def decode_frames(capture: Capture, *, start: int = 0) -> Iterator[DecodedFrame]:
-    """The capture's frames from number ``start`` on, decoded one by one."""
+    """The capture's frames from number ``start`` on, decoded one by one; the caller's own, to do with as he likes."""
     app_type = application_type(capture)
     for number in range(start, len(capture.frames)):
         yield decode_frame(capture.frames[number], number=number, app_type=app_type)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What was decoded of a capture under one application type. ``size`` is the bytes of its payloads."""
+
+    app_type: str | None
+    parsed: candid.Type | None
+    frames: dict[int, DecodedFrame] = field(default_factory=dict)
+    size: int = 0
+
+
+def shared_frames(capture: Capture, *, start: int = 0) -> Iterator[DecodedFrame]:
+    """As `decode_frames`, but each frame is decoded once for all who ask: to be read, not changed or handed on.
+
+    A live session appends frames, and an edit may put another in the place of one: what is kept counts
+    only for the very frame that it was made of.
+    """
+    kept = capture.kept
+    if not isinstance(kept, _Kept) or kept.app_type != capture.info.app_type:
+        kept = capture.kept = _Kept(capture.info.app_type, application_type(capture))
+    for number in range(start, len(capture.frames)):
+        frame = capture.frames[number]
+        known = kept.frames.get(number)
+        if known is None or known.frame is not frame:
+            dropped = 0 if known is None else known.size
+            known = decode_frame(frame, number=number, app_type=kept.parsed)
+            if kept.size - dropped + known.size <= MAX_KEPT:
+                kept.frames[number] = known
+                kept.size += known.size - dropped
+        yield known
 
 
 def decode_frame(frame: Frame, *, number: int = 0, app_type: candid.Type | None = None) -> DecodedFrame:

@@ -22,7 +22,7 @@ from icws_explore.protocol.constants import ACK_INTERVAL_MS, NS_PER_S
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.service_messages import AckMessage, CloseMessage, CloseReason, KeepAliveMessage
 
-from .decode import DecodedFrame, Kind, decode_frames
+from .decode import DecodedFrame, Kind, shared_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,5 +194,5 @@ def _certified_ns(cert: bytes) -> int | None:
 def instants(capture: Capture, frames: Iterable[DecodedFrame] | None = None) -> Instants:
     """The instants of all of a capture. ``frames`` are its own, where they are decoded already."""
     found = Instants(capture)
-    found.feed(decode_frames(capture) if frames is None else frames)
+    found.feed(shared_frames(capture) if frames is None else frames)
     return found

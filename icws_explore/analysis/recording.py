@@ -16,7 +16,7 @@ from icws_explore.capture import load as load_capture
 from icws_explore.capture import save as save_capture
 from icws_explore.protocol.principal import Principal
 
-from .decode import DecodedFrame, application_type, decode_frame, decode_frames
+from .decode import DecodedFrame, application_type, decode_frame, decode_frames, shared_frames
 from .envelopes import EnvelopeVerdicts, check_envelopes
 from .table import Summary, frame_table, summarise
 from .timing import Timing
@@ -86,12 +86,12 @@ class Recording:
     def summary(self) -> Summary:
         """The session in numbers; certificates are counted when the root key is known."""
         verdicts = self.verify() if self.raw.info.root_key is not None else Verdicts()
-        return summarise(list(self), verdicts)
+        return summarise(list(shared_frames(self.raw)), verdicts)
 
     def timing(self, *, session: str | None = None) -> Timing:
         """Its timing as tables: messages, acks, keep-alives, opens, certificates, skew; of all sessions or one.
 
-        Each call decodes every frame anew: for several tables of a long recording keep what it returns.
+        Of the recording as it is now: a live session's next tables want another call.
         """
         return Timing(self.raw, session=session)
 

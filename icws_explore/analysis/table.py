@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from icws_explore.capture import Capture
 
-from .decode import DecodedFrame, decode_frames
+from .decode import DecodedFrame, shared_frames
 from .verify import MessageVerdict
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def frame_table(capture: Capture) -> pd.DataFrame:
     """
     import pandas as pd
 
-    frames = list(decode_frames(capture))
+    frames = list(shared_frames(capture))
     first = frames[0].frame.t if frames else 0.0
     return pd.DataFrame(
         {
@@ -52,10 +53,15 @@ def frame_table(capture: Capture) -> pd.DataFrame:
             "size": pd.Series([d.size for d in frames], dtype="int64"),
             "summary": pd.Series([d.summary for d in frames], dtype="str"),
             "session": pd.Series([d.frame.session for d in frames], dtype="object"),
-            "value": pd.Series([d.value for d in frames], dtype="object"),
+            "value": pd.Series([_own(d.value) for d in frames], dtype="object"),
         },
         index=pd.RangeIndex(len(frames), name="frame"),
     )
+
+
+def _own(value: Any) -> Any:
+    """The table's own copy of an application's value: what is done to it there must not reach other views."""
+    return copy.deepcopy(value) if isinstance(value, (dict, list, tuple)) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step, first_failure
 from icws_explore.protocol.verify import check_message
 
-from .decode import DecodedFrame, decode_frames
+from .decode import DecodedFrame, shared_frames
 
 # A capture may begin in mid-session or hold no ws_open: these two then cannot be judged, and that
 # alone does not make a message bad.
@@ -62,7 +62,7 @@ def verify_capture(
     key = capture.info.root_key if root_key is None else root_key
     if key is None and capture.info.crypto == "real":
         raise IcwsError("the capture names no root key: say which network it is from (--root-key or --network)")
-    yield from verify_frames(decode_frames(capture), capture, root_key=key or b"", canister_id=canister_id)
+    yield from verify_frames(shared_frames(capture), capture, root_key=key or b"", canister_id=canister_id)
 
 
 def verify_frames(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from .frame import Frame
 from .info import SessionInfo
@@ -14,12 +15,14 @@ class Capture:
     """One session's frames, or several sessions' told apart by ``Frame.session``.
 
     ``notes`` says in plain lines what could not be read of a file (a torn last line, …); a view
-    shows them. A live session appends to ``frames`` while views read it: they see a prefix.
+    shows them. A live session appends to ``frames`` while views read it: they see a prefix. ``kept`` is
+    for whoever works something out of the frames and does not want to do it again (analysis/decode.py).
     """
 
     info: SessionInfo = field(default_factory=SessionInfo)
     frames: list[Frame] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    kept: Any = field(default=None, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -6,11 +6,13 @@ Only the client's lane is seen. What happened on the two others is known from ce
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from icws_explore.analysis.decode import Kind
 from icws_explore.analysis.instants import Received, Sent, SessionInstants
 from icws_explore.analysis.skew import Skew, skew_of
 from icws_explore.capture import Capture
@@ -50,10 +52,11 @@ def lanes(
         write_empty(axes, "nothing passed in this time")
     skew = skew_of(session)
     way_up = _way_up(session, skew)
-    for sent in up:
-        _draw_up(axes, sent, way_up)
-    for message in down:
-        _draw_down(axes, message, skew)
+    for kind in LOOKS:
+        if sent := [one for one in up if one.kind == kind]:
+            _draw_up(axes, kind, sent, way_up)
+        if received := [one for one in down if one.kind == kind]:
+            _draw_down(axes, kind, received, skew)
     if len(up) + len(down) <= _MAX_LABELS * 2:
         _label(axes, up, down, skew)
     if session.handshake is not None and begin <= session.handshake <= end:
@@ -85,28 +88,48 @@ def _way_up(session: SessionInstants, skew: Skew) -> float:
     return max(0.0, session.opened.made + skew.estimate_s - session.asked.at)
 
 
-def _draw_up(axes: Axes, sent: Sent, way_up: float) -> None:
-    look = LOOKS[sent.kind]
+def _draw_up(axes: Axes, kind: Kind, sent: Sequence[Sent], way_up: float) -> None:
+    look = LOOKS[kind]
     style: dict[str, Any] = {"color": look.light, "linewidth": 1.0, "linestyle": _DASHED, "zorder": 2}
-    axes.plot([sent.at, sent.at + way_up], [_UP, 2 + _UP], **style)
-    axes.plot([sent.at], [_UP], zorder=4, **marker_style(look.marker, look.light))
-    axes.plot([sent.at + way_up], [2 + _UP], zorder=3.5, **_hollow(look.marker, look.light))
+    left, there = [s.at for s in sent], [s.at + way_up for s in sent]
+    _ways(axes, left, _UP, there, 2 + _UP, **style)
+    axes.plot(left, [_UP] * len(left), zorder=4, **marker_style(look.marker, look.light))
+    axes.plot(there, [2 + _UP] * len(there), zorder=3.5, **_hollow(look.marker, look.light))
 
 
-def _draw_down(axes: Axes, message: Received, skew: Skew) -> None:
-    look = LOOKS[message.kind]
-    made = message.made + skew.estimate_s
-    axes.plot([made], [2 + _DOWN], zorder=4, **marker_style(look.marker, look.light))
-    axes.plot([message.at], [_DOWN], zorder=4, **marker_style(look.marker, look.light))
-    if message.certified is None:
-        axes.plot([made, message.at], [2 + _DOWN, _DOWN], color=look.light, linewidth=1.0, linestyle=_DASHED, zorder=2)
+def _draw_down(axes: Axes, kind: Kind, messages: Sequence[Received], skew: Skew) -> None:
+    look = LOOKS[kind]
+    made, here = [m.made + skew.estimate_s for m in messages], [m.at for m in messages]
+    axes.plot(made, [2 + _DOWN] * len(made), zorder=4, **marker_style(look.marker, look.light))
+    axes.plot(here, [_DOWN] * len(here), zorder=4, **marker_style(look.marker, look.light))
+    unknown = [(m.made + skew.estimate_s, m.at) for m in messages if m.certified is None]
+    dashed: dict[str, Any] = {"color": look.light, "linewidth": 1.0, "linestyle": _DASHED, "zorder": 2}
+    _ways(axes, [left for left, _ in unknown], 2 + _DOWN, [came for _, came in unknown], _DOWN, **dashed)
+    known = [
+        (m.made + skew.estimate_s, _polled(m, m.certified, skew), m.at) for m in messages if m.certified is not None
+    ]
+    waited, left, came = ([way[part] for way in known] for part in range(3))
+    solid: dict[str, Any] = {"color": look.light, "linewidth": 2.2, "solid_capstyle": "butt", "zorder": 2.5}
+    _ways(axes, waited, 2 + _DOWN, left, 2 + _DOWN, **solid)
+    _ways(axes, left, 2 + _DOWN, came, _DOWN, color=look.light, linewidth=1.0, zorder=2)
+    if not known:
         return
-    polled = min(max(made, message.certified + skew.estimate_s), max(made, message.at))
-    axes.plot(
-        [made, polled], [2 + _DOWN, 2 + _DOWN], color=look.light, linewidth=2.2, solid_capstyle="butt", zorder=2.5
-    )
-    axes.plot([polled, message.at], [2 + _DOWN, _DOWN], color=look.light, linewidth=1.0, zorder=2)
-    axes.plot([(polled + message.at) / 2], [1 + _DOWN], zorder=3, **_hollow(look.marker, look.light, 4.5))
+    middle = [(start + end) / 2 for start, end in zip(left, came, strict=True)]
+    axes.plot(middle, [1 + _DOWN] * len(middle), zorder=3, **_hollow(look.marker, look.light, 4.5))
+
+
+def _polled(message: Received, certified: float, skew: Skew) -> float:
+    """When the gateway came for it: by its certificate, but after it was made and before it was here."""
+    made = message.made + skew.estimate_s
+    return min(max(made, certified + skew.estimate_s), max(made, message.at))
+
+
+def _ways(axes: Axes, starts: Sequence[float], low: float, ends: Sequence[float], high: float, **style: Any) -> None:
+    """From each start at ``low`` to its end at ``high``: one line with breaks, for thousands of lines take a minute."""
+    if not starts:
+        return
+    xs = [x for start, end in zip(starts, ends, strict=True) for x in (start, end, float("nan"))]
+    axes.plot(xs, [low, high, float("nan")] * len(starts), **style)
 
 
 def _hollow(marker: str, color: str, size: float = 6) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from icws_explore.analysis.decode import DecodedFrame, decode_frames
+from icws_explore.analysis.decode import DecodedFrame, shared_frames
 from icws_explore.analysis.flow import Bracket, Flow, Party, Step, flow
 from icws_explore.capture import Capture
 
@@ -29,7 +29,7 @@ def mermaid(
 
     Whatever a peer wrote is escaped: it cannot become part of the diagram. Same steps, same text.
     """
-    mine = one_session(list(decode_frames(capture)) if frames is None else frames, session)
+    mine = one_session(list(shared_frames(capture)) if frames is None else frames, session)
     return text_of(flow(mine, start=start, stop=stop))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from matplotlib.axes import Axes
 
-from icws_explore.analysis.decode import DecodedFrame, decode_frames
+from icws_explore.analysis.decode import DecodedFrame, shared_frames
 from icws_explore.analysis.flow import Bracket, Flow, Party, Step, flow
 from icws_explore.capture import Capture
 
@@ -52,7 +52,7 @@ def sequence_diagram(
     Solid is what was seen or certified, dashed what is inferred: a call's way from gateway to canister.
     ``frames`` are the capture's, where they are decoded already.
     """
-    mine = one_session(list(decode_frames(capture)) if frames is None else frames, session)
+    mine = one_session(list(shared_frames(capture)) if frames is None else frames, session)
     limit = start + MAX_ROWS if stop is None else min(stop, start + MAX_ROWS)
     chosen = flow(mine, start=start, stop=limit)
     height = _TOP_IN + _ROW_IN * max(len(chosen.steps), 1) + _BOTTOM_IN

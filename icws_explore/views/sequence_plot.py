@@ -10,7 +10,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from icws_explore.analysis.decode import DecodedFrame, Kind, decode_frames
+from icws_explore.analysis.decode import DecodedFrame, Kind, shared_frames
 from icws_explore.capture import Capture, Direction
 from icws_explore.protocol.constants import FIRST_SEQUENCE_NUM
 from icws_explore.protocol.service_messages import AckMessage, KeepAliveMessage
@@ -70,7 +70,7 @@ def sequences(
     Arguments as of `timeline`; the axis goes to ``until_s`` (seconds since the capture's first frame) if that
     is later than the last frame. A gap, a repetition or a swap is ringed and said.
     """
-    mine = one_session(list(decode_frames(capture)) if frames is None else frames, session)
+    mine = one_session(list(shared_frames(capture)) if frames is None else frames, session)
     height = _TOP_IN + 2 * _PANEL_IN + _BETWEEN_IN + _BOTTOM_IN
     figure = SessionFigure(height if mine else 1.6)
     title(figure, "Sequence numbers", capture, 0.02)

@@ -9,7 +9,7 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.transforms import blended_transform_factory
 
-from icws_explore.analysis.decode import DecodedFrame, Kind, decode_frames
+from icws_explore.analysis.decode import DecodedFrame, Kind, shared_frames
 from icws_explore.analysis.instants import SessionInstants, instants
 from icws_explore.capture import Capture
 from icws_explore.protocol.constants import NS_PER_S
@@ -71,7 +71,7 @@ def timeline(
     capture's, where they are decoded already; ``session`` picks one of a multi-session capture, else
     the first. ``timing`` are that session's instants, where they are known; the axis goes to their ``last``.
     """
-    mine = one_session(list(decode_frames(capture)) if frames is None else frames, session)
+    mine = one_session(list(shared_frames(capture)) if frames is None else frames, session)
     if not mine:
         figure = SessionFigure(1.6)
         title(figure, "Session timeline", capture, 0.02)
@@ -142,11 +142,14 @@ def _draw_row(axes: Axes, row: Row, start: float) -> None:
     look = LOOKS[row.kind]
     _row_label(axes, row.y, row.kind, row.kind)
     times = [d.frame.t - start for d in row.frames]
+    ways: list[float] = []  # one line with breaks: a line for each of thousands of messages takes seconds
     for decoded, at in zip(row.frames, times, strict=True):
         if decoded.canister_message is not None and decoded.message is not None:
             made = decoded.message.timestamp_ns / NS_PER_S - start
             if -60 <= made < at:
-                axes.plot([made, at], [row.y, row.y], color=look.light, linewidth=1.1, solid_capstyle="butt", zorder=2)
+                ways += [made, at, float("nan")]
+    if ways:
+        axes.plot(ways, [row.y] * len(ways), color=look.light, linewidth=1.1, solid_capstyle="butt", zorder=2)
     axes.plot(times, [row.y] * len(times), zorder=3, clip_on=False, **marker_style(look.marker, look.light))
     left, right = axes.get_xlim()
     for at, label in row_labels(row.frames, times, _LABEL_GAP * (right - left)):

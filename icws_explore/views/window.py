@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from icws_explore.analysis.decode import DecodedFrame, decode_frames
+from icws_explore.analysis.decode import DecodedFrame, shared_frames
 from icws_explore.capture import Capture
 
 MAX_FRAMES: Final = 100  # in one list: more makes a notebook slow, and nobody reads them
@@ -27,9 +27,9 @@ def frame_window(capture: Capture, limit: int | None = MAX_FRAMES) -> FrameWindo
     total = len(capture.frames)
     start = capture.frames[0].t if total else 0.0
     if limit is None or total <= limit:
-        return FrameWindow(start, list(islice(decode_frames(capture), total)), 0, [])
+        return FrameWindow(start, list(islice(shared_frames(capture), total)), 0, [])
     first = (limit + 1) // 2
     last = limit - first
-    head = list(islice(decode_frames(capture), first))
-    tail = list(islice(decode_frames(capture, start=total - last), last)) if last else []
+    head = list(islice(shared_frames(capture), first))
+    tail = list(islice(shared_frames(capture, start=total - last), last)) if last else []
     return FrameWindow(start, head, total - len(head) - len(tail), tail)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from icws_explore.analysis.decode import DecodedFrame, decode_frames
+from icws_explore.analysis.decode import DecodedFrame, shared_frames
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.protocol.verify import MESSAGE_STEPS
 from icws_explore.views.html import View, note_view
@@ -49,7 +49,7 @@ def check_opening(subject: Subject, answer: Any) -> Check:
         return _unanswered("a list of frame numbers, such as [4, 5]")
     if not _is_list_of_numbers(answer):
         return _wrong("the answer is a list of frame numbers, such as [4, 5]")
-    frames = list(decode_frames(capture_of(subject)))
+    frames = list(shared_frames(capture_of(subject)))
     if any(not 0 <= number < len(frames) for number in answer):
         return _wrong(f"the frames so far have the numbers 0 to {len(frames) - 1}")
     opening = _opening(frames)

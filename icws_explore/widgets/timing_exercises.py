@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from icws_explore.analysis.decode import decode_frames
+from icws_explore.analysis.decode import shared_frames
 from icws_explore.analysis.flow import Step, flow
 from icws_explore.analysis.timing import Timing
 from icws_explore.protocol.constants import CLOSE_BY_SDK, LATENCY_BOUND_MS
@@ -127,7 +127,7 @@ def check_skew(subject: Subject, answer: Any) -> Check:
 
 def _first_fault(subject: Subject) -> Step | None:
     capture = capture_of(subject)
-    frames = [d for d in decode_frames(capture) if d.frame.session == capture.session_ids[0]]
+    frames = [d for d in shared_frames(capture) if d.frame.session == capture.session_ids[0]]
     return next((step for step in flow(frames).steps if step.fault), None)
 
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.analysis.decode import application_type, decode_frame, decode_frames, value_text
+import icws_explore as icws
+from icws_explore.analysis.decode import application_type, decode_frame, decode_frames, shared_frames, value_text
+from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture, Frame, SessionInfo, load
 from icws_explore.protocol import candid
 from icws_explore.protocol.errors import CandidError, DecodeError
@@ -22,6 +24,7 @@ from icws_explore.protocol.service_messages import (
     OpenMessage,
     encode_service,
 )
+from support.session_captures import healthy
 
 CALLS = json.loads((Path(__file__).parents[1] / "vectors" / "calls.json").read_text())["vectors"]
 KEY = ClientKey(Principal.from_text("2vxsx-fae"), 7)
@@ -158,3 +161,71 @@ class TestBehindTheGateway:
         answered = decode_frame(Frame(1.0, "in", "response", b"a", code=503, reason="POST /api"))
         assert (asked.kind, asked.summary) == ("control", "the gateway asks the network: POST /api")
         assert (answered.kind, answered.summary) == ("control", "the network answers HTTP 503: POST /api")
+
+
+class TestShared:
+    """`shared_frames` decodes each frame once, and never shows what was made of another."""
+
+    @pytest.fixture
+    def decoded(self, monkeypatch):
+        """The numbers of the frames that are decoded, in order."""
+        numbers = []
+
+        def counting(frame, *, number=0, app_type=None):
+            numbers.append(number)
+            return decode_frame(frame, number=number, app_type=app_type)
+
+        monkeypatch.setattr("icws_explore.analysis.decode.decode_frame", counting)
+        return numbers
+
+    def test_says_what_decode_frames_says(self):
+        capture = healthy()
+        assert list(shared_frames(capture)) == list(decode_frames(capture)) == list(shared_frames(capture))
+
+    def test_decodes_once_for_every_view_of_a_recording(self, decoded):
+        recording = Recording(healthy())
+        recording.frames()
+        recording.summary()
+        recording.timing().acks  # noqa: B018  # a table that is made when it is asked for
+        recording.timing().countdown()
+        list(recording.verify())
+        icws.plots.timing(recording)
+        icws.plots.sequences(recording)
+        assert decoded == list(range(len(recording)))
+
+    def test_of_a_live_session_only_what_is_new(self, decoded):
+        whole = healthy()
+        capture = Capture(whole.info, whole.frames[:4])
+        assert len(list(shared_frames(capture))) == 4
+        capture.frames.extend(whole.frames[4:6])
+        assert [d.number for d in shared_frames(capture, start=3)] == [3, 4, 5]
+        assert decoded == [0, 1, 2, 3, 4, 5]
+
+    def test_another_frame_in_its_place_is_decoded(self):
+        capture = healthy()
+        list(shared_frames(capture))
+        capture.frames[3] = capture.frames[0]
+        assert [d.kind for d in shared_frames(capture)][3] == "handshake"
+        del capture.frames[1:]
+        assert [d.kind for d in shared_frames(capture)] == ["handshake"]
+
+    def test_so_is_everything_under_another_application_type(self):
+        capture = healthy()
+        told = [d.summary for d in shared_frames(capture)]
+        capture.info = dataclasses.replace(capture.info, app_type="nat")
+        assert [d.summary for d in shared_frames(capture)] == [d.summary for d in decode_frames(capture)] != told
+
+    def test_keeps_no_more_than_its_limit(self, monkeypatch, decoded):
+        capture = healthy()
+        monkeypatch.setattr("icws_explore.analysis.decode.MAX_KEPT", sum(len(f.data) for f in capture.frames[:5]))
+        first, again = list(shared_frames(capture)), list(shared_frames(capture))
+        assert first == again
+        assert all(one is other for one, other in zip(first[:5], again[:5], strict=True))
+        assert len(decoded) > len(capture)
+
+    def test_what_is_done_to_a_value_of_a_table_or_a_frame_stays_there(self):
+        recording = Recording(healthy())
+        at = next(d.number for d in recording if d.kind == "app")
+        for value in (recording.frames()["value"][at], recording[at].value, list(recording)[at].value):
+            value["text"] = "changed"
+        assert [d.value["text"] for d in shared_frames(recording.raw) if d.number == at] == ["pong 0"]

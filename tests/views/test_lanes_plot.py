@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from math import isnan
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from icws_explore.views.lanes_plot import lanes
 from support.overlaps import beyond_the_paper, overlapping, words
 from support.session_captures import healthy
-from support.timing_captures import ALL, only
+from support.timing_captures import ALL, only, still_open, two_hours
 
 
 def draw(make: Any, **window: float) -> Any:
@@ -27,6 +28,17 @@ class TestAnyCapture:
         assert beyond_the_paper(figure) == []
 
 
+def ways(line: Any) -> list[list[tuple[float, float]]]:
+    """The pieces of a line with breaks in it."""
+    pieces: list[list[tuple[float, float]]] = [[]]
+    for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True):
+        if isnan(x):
+            pieces.append([])
+        else:
+            pieces[-1].append((float(x), float(y)))
+    return [piece for piece in pieces if piece]
+
+
 DOWN = 0.1  # of a lane's height: what comes down runs below what goes up
 
 
@@ -38,16 +50,19 @@ class TestLanes:
         figure = draw(healthy)
         assert "inferred" in [text for text, _ in words(figure)]
         assert any("Dashed and hollow is inferred" in text for text, _ in words(figure))
-        dashed = [line for line in figure.axes[0].lines if line.get_linestyle() == "--"]
+        dashed = [way for line in figure.axes[0].lines if line.get_linestyle() == "--" for way in ways(line)]
         assert len(dashed) == len(only(healthy()).sent) + 1  # and the line of the end
 
     def test_a_message_down_begins_at_its_timestamp_and_ends_at_its_receipt(self) -> None:
-        solid = [
-            [float(x) for x in line.get_xdata()]
-            for line in draw(healthy, start_s=200, end_s=220).axes[0].lines
-            if [float(y) for y in line.get_ydata()] == [2.0 + DOWN, DOWN]
-        ]
-        assert [[round(x, 3) for x in xs] for xs in solid] == [[211.6, 212.4]]
+        drawn = [way for line in draw(healthy, start_s=200, end_s=220).axes[0].lines for way in ways(line)]
+        solid = [[round(x, 3) for x, _ in way] for way in drawn if [y for _, y in way] == [2.0 + DOWN, DOWN]]
+        assert solid == [[211.6, 212.4]]
+
+    def test_a_way_is_drawn_for_each_message_but_not_a_line(self) -> None:
+        """A line each of tens of thousands of messages would take a minute."""
+        few, many = draw(still_open).axes[0].lines, draw(two_hours).axes[0].lines
+        assert sum(len(ways(line)) for line in many) > 100
+        assert len(many) < len(few) + 20
 
     def test_a_question_and_its_answer_do_not_hide_each_other(self) -> None:
         lines = [line for line in draw(healthy).axes[0].lines if line.get_marker() not in (None, "None", "")]
