@@ -4,9 +4,12 @@ import WebSocket from "ws";
 
 let making = null;
 
-/** Make what holds a WebSocket; `onClosing(code, reason)` hears when its owner closes that. Gives both. */
-export const withSocket = (onClosing, make) => {
-  making = { onClosing, socket: null };
+/**
+ * Make what holds a WebSocket; `onClosing(code, reason)` hears when its owner closes that. Gives both. With `givesBytes`
+ * the socket gives Uint8Arrays and not ArrayBuffers, whatever it is asked for, as some polyfills do.
+ */
+export const withSocket = (onClosing, givesBytes, make) => {
+  making = { onClosing, givesBytes, socket: null };
   try {
     return { made: make(), socket: making.socket };
   } finally {
@@ -16,10 +19,16 @@ export const withSocket = (onClosing, make) => {
 
 export class ObservedWebSocket extends WebSocket {
   #onClosing = making.onClosing;
+  #givesBytes = making.givesBytes;
 
   constructor(url, protocols) {
     super(url, protocols);
     making.socket = this;
+  }
+
+  set onmessage(listener) {
+    const hears = this.#givesBytes ? ({ data }) => listener({ data: new Uint8Array(data) }) : listener;
+    this.addEventListener("message", hears);
   }
 
   close(code, reason) {

@@ -2,13 +2,13 @@
 //
 //   node fault_sessions.mjs '{"sdk": "0.5.0", "clock": null | {"nowMs", "atMs", "scale"}, "until_ms": …,
 //                            "sessions": [{"name", "gateway_url", "network_url", "canister_id", "ack_interval_ms",
-//                            "start_ms", "identity", "endless", "steps": [{"at_ms", "send" | "pad" | "ping" | "close"}]}]}'
+//                            "start_ms", "identity", "leaves_ms", "steps": [{"at_ms", "send" | "pad" | "ping" | "close"}]}]}'
 //
 // A session starts start_ms after the process; its steps count from the SDK's onopen. All times are those of the
 // process's clock. Events are lines of JSON on stdout, each with the
 // session's name: "start" {nonce}, "open", "message", "error" {text}, "closing" {code, reason} (the SDK's own
-// decision) and "close" {code, reason} (its onclose). Ends when every session that is not endless is closed, or
-// after until_ms.
+// decision) and "close" {code, reason} (its onclose). After leaves_ms the page is gone, without a word. Ends with the
+// last session, or after until_ms.
 
 import { ObservedWebSocket, installClock, withSocket } from "./environment.mjs";
 import { makeIdentity } from "./fault_identities.mjs";
@@ -33,7 +33,7 @@ const play = async (session) => {
   const tell = (event, fields) => report(event, { name: session.name, ...fields });
   const identity = await makeIdentity(sdk, session.identity);
   const closing = (code, reason) => tell("closing", { code, reason });
-  const { made: ws, socket } = withSocket(closing, () => sdk.connect(session, identity));
+  const { made: ws, socket } = withSocket(closing, session.gives_bytes ?? false, () => sdk.connect(session, identity));
   tell("start", { nonce: ws._clientKey.client_nonce });
   ws.onopen = () => {
     tell("open");
@@ -46,6 +46,11 @@ const play = async (session) => {
       tell("close", { code, reason: String(reason) });
       resolve();
     };
+    const leave = () => {
+      ws.onclose = resolve;
+      socket.terminate();
+    };
+    if (session.leaves_ms !== null) setTimeout(leave, session.leaves_ms);
   });
 };
 
@@ -55,6 +60,5 @@ const startLater = async (session) => {
 };
 
 setTimeout(() => process.exit(0), config.until_ms);
-const ending = config.sessions.map((session) => [session, startLater(session)]);
-await Promise.all(ending.filter(([session]) => !session.endless).map(([, end]) => end));
+await Promise.all(config.sessions.map(startLater));
 process.exit(0);

@@ -2,9 +2,10 @@
 //
 // "0.5.0" is the current one. "0.1.2" knows no handshake, no CloseMessage and no delegation. "0.3.4" is not at npm,
 // but it is 0.3.3 with @dfinity/agent 1, so that is what is here. "0.5.0 with agent 3" is what npm makes of the
-// current one when it is told not to mind peer dependencies.
+// current one when it is told not to mind peer dependencies. Any other name is the folder of one more, with its modules.
 
 import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
 
 const HERE = import.meta.url;
 const folders = {
@@ -16,7 +17,7 @@ const folders = {
 
 /** The modules of a generation: agent, candid, identity and sdk; `idl` and `encode` of the SDK's messages. */
 export const load = (generation) => {
-  const require = createRequire(folders[generation]);
+  const require = createRequire(folders[generation] ?? pathToFileURL(`${generation}/`));
   const name = generation === "0.5.0 with agent 3" ? "ic-websocket-js-agent-3" : "ic-websocket-js";
   const [agent, candid, identity] = ["agent", "candid", "identity"].map((part) => require(`@dfinity/${part}`));
   const sdk = require(name);

@@ -25,7 +25,7 @@ from .node_peer import Run, run_script
 SCRIPT: Final = "fault_sessions.mjs"
 SDK: Final = "0.5.0"
 SPREAD_MS: Final = 300  # real, between the starts of rows: each opening costs the SDK some pairings
-LOOK_S: Final = 0.05
+LOOK_S: Final = 0.2
 NODE_MARGIN_S: Final = 15.0
 
 Facts = Callable[[Lab, Lab], Mapping[str, Any]]  # of the row's lab, and of one that is elsewhere
@@ -40,14 +40,14 @@ class Client:
     """One session of the SDK. Times are ms of protocol time; steps count from its onopen (fault_sessions.mjs).
 
     ``identity`` goes to fault_identities.mjs; ``config`` is what the SDK is told other than what is so.
-    ``endless``: nothing ends it, and nobody waits for its end.
+    ``leaves_ms``: it is gone by then, without a word (None: something has to end it).
     """
 
     steps: tuple[Mapping[str, Any], ...] = ()
     start_ms: int = 0
     identity: Mapping[str, Any] = field(default_factory=dict)
     config: Facts = _nothing
-    endless: bool = False
+    leaves_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def _session(row: Row, number: int, stage: Stage, start_ms: int) -> dict[str, An
         "start_ms": start_ms + client.start_ms,
         "identity": client.identity,
         "steps": client.steps,
-        "endless": client.endless,
+        "leaves_ms": client.leaves_ms,
         **client.config(lab, stage.elsewhere),
     }
 

@@ -54,7 +54,8 @@ def anonymous(session: SessionFacts) -> Iterator[Evidence]:
 
 @session_rule(
     "DELEGATION_DROPPED",
-    sdk=_UNOPENED,
+    sdk="Up to 0.2.1 it has no open time-out; a gateway of its time ends the connection: onclose with code 1006. "
+    f"{_UNOPENED}",
     fix="Upgrade ic-websocket-js to 0.2.2 or later, which sends sender_delegation.",
     source="forum, IC WebSocket: Stable Release, #13-19",
     explains=("BAD_SIGNATURE", *REFUSED),
