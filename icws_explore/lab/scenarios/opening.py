@@ -17,7 +17,16 @@ from icws_explore.protocol.steps import first_failure
 
 from .lines import texts
 from .odd_canisters import ListsGateways
-from .odd_clients import AgentV3, BareSocket, Js021, Js022, NamesAnotherGateway, RenewsTheExpiry, Unsigned
+from .odd_clients import (
+    AgentV3,
+    AgentV3Unread,
+    BareSocket,
+    Js021,
+    Js022,
+    NamesAnotherGateway,
+    RenewsTheExpiry,
+    Unsigned,
+)
 from .odd_timing import Pings
 from .plan import ClientPlan, Plan
 from .registry import register
@@ -129,9 +138,13 @@ def open_timeout() -> Plan:
     return _one(ClientPlan(), faults=LosesCalls())
 
 
-@register("AGENT_V3_EXPIRY", "an ic-websocket-js with @dfinity/agent 3, which sends a duration as ingress_expiry")
+@register(
+    "AGENT_V3_EXPIRY",
+    "two ic-websocket-js with @dfinity/agent 3: one sends a duration as ingress_expiry, the other cannot read",
+)
 def agent_v3_expiry() -> Plan:
-    return _one(ClientPlan(machine=AgentV3))
+    clients = (ClientPlan(machine=AgentV3), ClientPlan(machine=AgentV3Unread, at_s=5))
+    return Plan("echo", duration_s=UNTIL_S, clients=clients)
 
 
 @register("BAD_SIGNATURE", "a client that puts off a request's expiry after signing it")
