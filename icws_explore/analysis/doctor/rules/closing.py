@@ -46,7 +46,7 @@ def proxy_idle(session: SessionFacts) -> Iterator[Evidence]:
     before = [d for d in session.frames if d.number < end.number]
     idle = end.frame.t - max(d.frame.t for d in before)
     for limit in IDLE_LIMITS_S:
-        if abs(idle - limit) <= IDLE_TOLERANCE_S:
+        if -IDLE_TOLERANCE_S <= idle - limit <= max(IDLE_TOLERANCE_S, session.whole.jitter_s):
             told = (
                 f"The connection was lost (1006) {seconds(idle)} after the last frame ({before[-1].number}), about the "
                 f"{limit:.0f} s for which usual proxies let a connection be silent. A gateway or a network that went "

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from icws_explore.capture import Capture
+from icws_explore.capture import Capture, ClockInfo
 from icws_explore.protocol.service_messages import AckMessage
 from support.doctor_findings import ids, the_one
 from support.session_captures import SessionScript
+
+SCALED = ClockInfo("scaled", 60.0)
 
 
 def gave_up(script: SessionScript, at: float, *, interval_ms: int | None = 300_000) -> Capture:
@@ -35,6 +37,11 @@ class TestNeverAny:
     @pytest.mark.parametrize("interval_ms", [None, 300_000])
     def test_90_seconds_are_an_old_sdks(self, interval_ms):
         assert ids(gave_up(talking(80), 95.0, interval_ms=interval_ms)) == ("ACK_DEFAULTS_SKEW",)
+
+    @pytest.mark.parametrize(("clock", "expected"), [(ClockInfo(), "NO_ACKS"), (SCALED, "ACK_DEFAULTS_SKEW")])
+    def test_a_scaled_clocks_timer_may_be_late(self, clock, expected):
+        capture = gave_up(talking(80), 102.0)
+        assert ids(Capture(replace(capture.info, clock=clock), capture.frames)) == (expected,)
 
     def test_or_a_configured_minutes(self):
         finding = the_one(gave_up(talking(80), 95.0, interval_ms=60_000))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from icws_explore.capture import ClockInfo
 from support.doctor_findings import ids, the_one
 from support.session_captures import SessionScript
 
@@ -22,6 +23,10 @@ class TestProxyIdle:
     )
     def test_after_the_usual_times(self, idle_s, expected):
         assert ids(SessionScript().opened().client_says(5, "a").closed(5 + idle_s, "in", 1006)) == expected
+
+    def test_a_scaled_clocks_proxy_may_be_late(self):
+        script = SessionScript(clock=ClockInfo("scaled", 60.0)).opened().client_says(5, "a")
+        assert ids(script.closed(5 + 80, "in", 1006)) == ("PROXY_IDLE",)
 
     def test_says_how_long_it_was_silent(self):
         assert "60.3 s after the last frame (4)" in the_one("PROXY_IDLE").explanation
