@@ -2,9 +2,10 @@
 
 python -m bench.healthy [--sweep N] [--seed S] [--live]
 
-Each simulation is handed to the doctor as it was recorded and in one more way in which recordings come:
-cut short, without a configuration, one session of several, as a browser's HAR. Certificates and requests
-are real ones throughout.
+Simulations of settings that are dealt at random, plans, the healthy recordings in data/, and with --live
+the plans again over real sockets. Each simulation is handed to the doctor as it was recorded and in one
+more way in which recordings come: cut short, without a configuration, one session of several, as a
+browser's HAR. Certificates and requests are real ones throughout.
 """
 
 from __future__ import annotations
@@ -12,15 +13,28 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 from icws_explore.analysis.doctor import Findings, diagnose
+from icws_explore.analysis.doctor.facts import CaptureFacts
+from icws_explore.analysis.recording import load
+from icws_explore.capture import Capture
+from icws_explore.lab.scenarios.live import play
+from icws_explore.lab.scenarios.simulated import run_simulated
 
+from .healthy_plans import plans
 from .healthy_recordings import retold
 from .healthy_settings import settings
 
 WANTED = 200  # sessions
+DATA = Path(__file__).resolve().parent.parent / "data" / "sessions"
+RECORDINGS = (
+    "healthy.icws", "chat.icws", "markup.icws", "motoko_flavour.icws", "no_delegation.icws",
+    "real_sdk_ed25519.icws.gz", "real_sdk_secp256k1.icws.gz", "real_sdk_delegation.icws.gz",
+)  # fmt: skip
 NORMAL = ("CLOSED_BY_APPLICATION",)  # what a finding may say of a healthy session: the canister's code closed it
 
 
@@ -51,14 +65,42 @@ def healthy(wanted: int = WANTED, seed: int = 1) -> Iterator[Healthy]:
             return
 
 
+def planned(seed: int = 1) -> Iterator[Healthy]:
+    """The plans, simulated; people who come back, above all."""
+    for plan in plans():
+        simulation = run_simulated(plan.make(), seed)
+        yield Healthy(f"{plan.text}, simulated", simulation.doctor(), simulation.counts.opened)
+
+
+def played(names: Iterable[str] | None = None, seed: int = 1) -> Iterator[Healthy]:
+    """The plans (None: all) over real sockets in the lab, recorded by a tap in front of each gateway."""
+    for plan in plans():
+        if names is None or plan.text in names:
+            recording = play(plan.make(), time_scale=plan.time_scale, seed=seed)
+            yield Healthy(f"{plan.text}, played × {plan.time_scale:g}", recording.doctor(), _opened(recording.raw))
+
+
+def recorded() -> Iterator[Healthy]:
+    """The healthy ones of the recordings in data/, the real SDK's among them."""
+    for name in RECORDINGS:
+        recording = load(DATA / name)
+        yield Healthy(name, recording.doctor(), _opened(recording.raw))
+
+
+def _opened(capture: Capture) -> int:
+    return sum(session.opened is not None for session in CaptureFacts(capture).sessions)
+
+
 def main() -> int:
     """Print the false alarms, and how many recordings had none; their number is the exit code's."""
     parser = argparse.ArgumentParser(description="Healthy sessions, and false alarms of the doctor.")
     parser.add_argument("--sweep", type=int, default=WANTED, metavar="N", help="sessions (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="S")
+    parser.add_argument("--live", action="store_true", help="the plans over real sockets, too (some minutes)")
     asked = parser.parse_args()
     began, recordings, sessions, wrong = time.monotonic(), 0, 0, 0
-    for it in healthy(asked.sweep, asked.seed):
+    kinds = [healthy(asked.sweep, asked.seed), planned(asked.seed), recorded()]
+    for it in chain(*kinds, played(seed=asked.seed) if asked.live else ()):
         recordings, sessions = recordings + 1, sessions + it.sessions
         if it.alarms:
             wrong += 1

@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from bench.healthy import Healthy, healthy, main
+from bench.healthy import RECORDINGS, Healthy, healthy, main, planned, played, recorded
 from bench.healthy_apps import DAPPS
 from bench.healthy_settings import CLIENT_MS, INTERVALS_MS, KINDS, MAX_MESSAGES, settings
 from icws_explore.analysis.doctor import diagnose
@@ -26,6 +26,20 @@ class TestHealthySessions:
     def test_the_canisters_own_close_is_told_and_is_no_alarm(self):
         found = Counter(finding.id for it in healthy(40, seed=9) for finding in it.findings)
         assert set(found) <= {"CLOSED_BY_APPLICATION"}
+
+    def test_plans_and_people_who_come_back(self):
+        found = list(planned())
+        assert [(it.alarms, it.text) for it in found if it.alarms] == []
+        assert sum(it.sessions for it in found) >= 40
+
+    def test_over_real_sockets(self):
+        found = list(played(["acks every 20 s", "comes back at another gateway"]))
+        assert [(it.alarms, it.text) for it in found] == [([], it.text) for it in found]
+        assert [it.sessions for it in found] == [2, 3]
+
+    def test_recordings_in_the_repository(self):
+        found = list(recorded())
+        assert [(it.text, it.alarms, it.sessions) for it in found] == [(name, [], 1) for name in RECORDINGS]
 
     def test_what_is_found_is_an_alarm(self):
         """The corpus could not fail otherwise."""
@@ -55,7 +69,16 @@ class TestSettings:
         assert [len(text.splitlines()) for text in texts[0]] == [1] * 5
 
 
-def test_the_command_counts(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["healthy", "--sweep", "2"])
-    assert main() == 0
-    assert "0 with a false alarm" in capsys.readouterr().out
+class TestCommand:
+    def test_counts(self, monkeypatch, capsys):
+        monkeypatch.setattr("sys.argv", ["healthy", "--sweep", "2"])
+        monkeypatch.setattr("bench.healthy.planned", lambda seed: ())
+        assert main() == 0
+        assert " healthy sessions in " in capsys.readouterr().out
+
+    def test_fails_with_a_false_alarm(self, monkeypatch, capsys):
+        ill = simulate("echo", duration="10m", ack_interval_ms=200_000, client_ack_interval_ms=90_000)
+        monkeypatch.setattr("sys.argv", ["healthy", "--sweep", "1"])
+        monkeypatch.setattr("bench.healthy.planned", lambda seed: [Healthy("said to be", ill.doctor(), 1)])
+        assert main() == 1
+        assert "ACK_INTERVAL_MISMATCH: said to be" in capsys.readouterr().out
