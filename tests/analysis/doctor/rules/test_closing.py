@@ -22,7 +22,8 @@ class TestProxyIdle:
         [(54, ()), (56, ("PROXY_IDLE",)), (64, ("PROXY_IDLE",)), (80, ()), (101, ("PROXY_IDLE",)), (300, ())],
     )
     def test_after_the_usual_times(self, idle_s, expected):
-        assert ids(SessionScript().opened().client_says(5, "a").closed(5 + idle_s, "in", 1006)) == expected
+        script = SessionScript(clock=ClockInfo()).opened().client_says(5, "a")
+        assert ids(script.closed(5 + idle_s, "in", 1006)) == expected
 
     def test_a_scaled_clocks_proxy_may_be_late(self):
         script = SessionScript(clock=ClockInfo("scaled", 60.0)).opened().client_says(5, "a")
