@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from icws_explore.analysis.doctor import Finding, Findings, diagnose
+from icws_explore.analysis.doctor import Findings, diagnose
 from icws_explore.analysis.doctor.configuration import check_did, check_intervals
 from icws_explore.analysis.doctor.csp import check_csp
 from icws_explore.analysis.doctor.identity_check import ANONYMOUS_NAMES, check_identity
@@ -19,10 +19,9 @@ from icws_explore.live.target import check_gateway_url
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
-from .console import json_line, note, printable
+from .console import json_line, note
+from .findings import print_findings
 from .options import known_root_key
-
-_MARKS = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "cyan")}
 
 
 @click.command(
@@ -93,7 +92,7 @@ def command(
         again = {} if file is None else {"replay": [replay_json(it) for it in replays]}
         json_line({"findings": [finding.to_json() for finding in findings], **again})
     else:
-        _print(findings, replay_lines(replays))
+        print_findings(findings, replay_lines(replays))
     return 1 if findings.has_errors else 0
 
 
@@ -138,31 +137,3 @@ def _read(path: Path) -> str:
         return _read_bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise CaptureError(f"cannot read {path}: it is no UTF-8 text") from error
-
-
-def _print(findings: Findings, replayed: list[str]) -> None:
-    for finding in findings:
-        for line in _lines(finding):
-            click.echo(line)
-    for line in replayed:
-        click.echo(f"replay: {printable(line)}")
-    counts = [
-        f"{count} {severity}{'s' if count != 1 else ''}"
-        for severity in ("error", "warning")
-        if (count := sum(finding.severity == severity for finding in findings))
-    ]
-    click.echo(", ".join(counts) if counts else "nothing is wrong as far as this tells")
-
-
-def _lines(finding: Finding) -> list[str]:
-    mark, colour = _MARKS[finding.severity]
-    frames = ", ".join(str(number) for number in finding.frames[:12]) + ("…" if len(finding.frames) > 12 else "")
-    where = f"  frame{'s' if len(finding.frames) > 1 else ''} {frames}" if finding.frames else ""
-    return [
-        click.style(f"{mark} {finding.id}", fg=colour, bold=True) + f"  {finding.severity}{where}",
-        f"    {printable(finding.explanation)}",
-        f"    the SDK: {printable(finding.sdk_behaviour)}",
-        f"    fix: {printable(finding.fix)}",
-        f"    source: {finding.source}",
-        "",
-    ]

@@ -1,6 +1,9 @@
-"""`icws lab`: the embedded network until interrupted."""
+"""`icws lab`: the embedded network until interrupted, or one of its faults played to its end."""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
@@ -8,6 +11,14 @@ from click.shell_completion import CompletionItem
 from icws_explore.lab import Lab
 from icws_explore.lab.apps import APPS
 from icws_explore.lab.command import run_lab
+from icws_explore.lab.scenarios import Scenario
+from icws_explore.protocol.errors import CaptureError
+
+from .console import json_line, note, printable
+from .faults import as_faults, fault_names, list_faults, only_with
+
+# What goes with --fault; of the lab itself everything else is the scenario's.
+_WITH_FAULT = ("seed", "time_scale", "record", "no_clients", "gateway_port", "replica_port", "as_json")
 
 
 def _app_names(_context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -22,9 +33,17 @@ Examples:
   icws lab
   icws lab --app chat --gateway-port 8080 --replica-port 4943
   icws lab --app my_app.py --ack-interval-ms 2000 --keep-alive-timeout-ms 1000 --json
+  icws lab --list-faults
+  icws lab --fault BODY_HASH --record body_hash.icws
+  icws lab --fault POLLER_DEAD --no-clients
 
 An app of your own is a Python file with MESSAGE_TYPE (Candid), on_open, on_message and on_close.
 Real clients want the real clock: shorten the intervals for them, and scale time for `icws` only.
+
+\b
+--fault plays a scenario over real sockets, with its own clients and time × 60: what happens is told
+as it happens, then what the doctor makes of the recording. Exit 1 if the doctor does not name it.
+With --no-clients only the faulty lab is there, at the real clock, for a client of your own.
 """,
 )
 @click.option(
@@ -39,10 +58,24 @@ Real clients want the real clock: shorten the intervals for them, and scale time
 @click.option("--keep-alive-timeout-ms", type=click.IntRange(1), metavar="N", help="Default: twice the latency bound.")
 @click.option("--latency-bound-ms", type=click.IntRange(1), default=30_000, show_default=True, metavar="N")
 @click.option("--poll-interval-ms", type=click.IntRange(1), default=100, show_default=True, metavar="N")
-@click.option("--time-scale", type=click.FloatRange(0.001, 10_000), default=1.0, show_default=True, metavar="X")
+@click.option(
+    "--time-scale", type=click.FloatRange(0.001, 10_000), metavar="X", help="Default: 1; the scenario's with --fault."
+)
 @click.option("--gateways", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="How many.")
 @click.option("--gateway-port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
 @click.option("--replica-port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    callback=as_faults,
+    shell_complete=fault_names,
+    metavar="NAME",
+    help="Play that fault; several in turn.",
+)
+@click.option("--list-faults", "listed", is_flag=True, help="Say what each fault is and how it ends.")
+@click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="Keep the recording of a --fault.")
+@click.option("--no-clients", is_flag=True, help="Only start the lab of a --fault, for a client of your own.")
 @click.option("--seed", type=int, metavar="N", help="The same keys and ids every time.")
 @click.option("--json", "as_json", is_flag=True, help="A first line that says where it is, then a line an event.")
 def command(
@@ -51,21 +84,36 @@ def command(
     keep_alive_timeout_ms: int | None,
     latency_bound_ms: int,
     poll_interval_ms: int,
-    time_scale: float,
+    time_scale: float | None,
     gateways: int,
     gateway_port: int,
     replica_port: int,
+    faults: tuple[Scenario, ...],
+    listed: bool,
+    record: str | None,
+    no_clients: bool,
     seed: int | None,
     as_json: bool,
 ) -> int:
-    """Run a replica, a canister and a gateway on loopback until Ctrl-C."""
+    """Run a replica, a canister and a gateway on loopback until Ctrl-C, or play what can go wrong in them."""
+    if listed:
+        list_faults(as_json=as_json)
+        return 0
+    if faults:
+        only_with("--fault", *_WITH_FAULT)
+        if no_clients:
+            ports = {"gateway_port": gateway_port, "replica_port": replica_port}
+            return _faulty_lab(faults, record, as_json, time_scale=time_scale or 1.0, seed=seed, **ports)
+        return _play(faults, record, time_scale, seed, as_json)
+    if record is not None or no_clients:
+        raise click.UsageError("--record and --no-clients go with --fault (icws tap records the sessions of a lab)")
     lab = Lab(
         app,
         ack_interval_ms=ack_interval_ms,
         keep_alive_timeout_ms=keep_alive_timeout_ms,
         latency_bound_ms=latency_bound_ms,
         poll_interval_ms=poll_interval_ms,
-        time_scale=time_scale,
+        time_scale=time_scale or 1.0,
         gateways=gateways,
         gateway_port=gateway_port,
         replica_port=replica_port,
@@ -73,3 +121,52 @@ def command(
     )
     run_lab(lab, as_json=as_json)
     return 0
+
+
+def _faulty_lab(faults: tuple[Scenario, ...], record: str | None, as_json: bool, **options: float | None) -> int:
+    if len(faults) > 1 or record is not None:
+        raise click.UsageError("--no-clients starts the lab of one fault, and records nothing (icws tap does)")
+    (fault,) = faults
+    note(f"{fault.name}: {fault.about}")
+    note("of this, what canister, gateways and network do happens here; what its clients do is your client's part")
+    run_lab(fault.plan().lab(**options), as_json=as_json)
+    return 0
+
+
+def _play(
+    faults: tuple[Scenario, ...], record: str | None, time_scale: float | None, seed: int | None, as_json: bool
+) -> int:
+    """Exit code 1 where the doctor does not name each by its own rule."""
+    from icws_explore.analysis.replay_text import replay_json, replay_lines
+    from icws_explore.lab.fault_command import play_fault
+
+    from .findings import print_findings
+
+    if record is not None and len(faults) > 1:
+        raise click.UsageError("--record goes with one --fault: each makes a recording of its own")
+    if record is not None and not Path(record).resolve().parent.is_dir():
+        raise CaptureError(f"cannot write {record}: there is no such folder")
+    are_named = True
+    for number, fault in enumerate(faults):
+        if number and not as_json:
+            click.echo("")
+        recording = play_fault(fault, write=_write, as_json=as_json, time_scale=time_scale, seed=seed)
+        saved = None if record is None else str(recording.save(record))
+        findings, replays = recording.doctor(), recording.replay()
+        are_named = are_named and fault.name in findings.ids
+        if as_json:
+            told = {"findings": [it.to_json() for it in findings], "replay": [replay_json(it) for it in replays]}
+            json_line({"fault": fault.name, "named": fault.name in findings.ids, "file": saved, **told})
+            continue
+        click.echo("")
+        for text in recording.notes:
+            note(text)
+        print_findings(findings, replay_lines(replays))
+        if saved is not None:
+            click.echo(f"recorded in {saved}, {len(recording)} frames")
+    return 0 if are_named else 1
+
+
+def _write(line: str) -> None:
+    click.echo(printable(line))
+    sys.stdout.flush()

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from icws_explore.lab.apps import APPS
-from icws_explore.lab.scenarios import SCENARIOS, scenario
+from icws_explore.lab.scenarios import Scenario
 from icws_explore.lab.simulator import Delay, Network, Simulation, simulate
 from icws_explore.lab.simulator.delays import delay
 from icws_explore.lab.simulator.durations import duration_ns
@@ -22,6 +22,7 @@ from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import LabError
 
 from .console import json_line, note
+from .faults import as_fault, fault_names, list_faults, only_with
 
 PATIENCE_S: Final = 1.0  # real seconds before progress is shown
 NOTE_EVERY_S: Final = 10.0  # where it is no terminal
@@ -46,17 +47,8 @@ def _delay(text: str) -> Delay:
 
 def _list_faults(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
     if asked:
-        for each in SCENARIOS.values():
-            click.echo(f"{each.name:<22} {each.about}")
+        list_faults()
         ctx.exit()
-
-
-def _only_with_seed() -> None:
-    """Raise click.UsageError where an option would be ignored: a scenario brings its own settings."""
-    ctx = click.get_current_context()
-    given = [name for name in ctx.params if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
-    if others := sorted(set(given) - {"fault", "seed", "out", "as_json"}):
-        raise click.UsageError(f"--fault brings its own settings: leave out --{others[0].replace('_', '-')}")
 
 
 @click.command(
@@ -100,7 +92,13 @@ and makes polls fail. A capture with stand-in cryptography cannot be verified, a
 )
 @click.option("--gateways", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N")
 @click.option("--crypto", type=click.Choice(["real", "stand-in"]), default="real", show_default=True)
-@click.option("--fault", metavar="NAME", help="A scenario in which that goes wrong; only --seed goes with it.")
+@click.option(
+    "--fault",
+    callback=as_fault,
+    shell_complete=fault_names,
+    metavar="NAME",
+    help="A scenario in which that goes wrong; only --seed goes with it.",
+)
 @click.option("--list-faults", is_flag=True, is_eager=True, expose_value=False, callback=_list_faults, help="And end.")
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N")
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
@@ -122,7 +120,7 @@ def command(
     skew_ms: float,
     gateways: int,
     crypto: Literal["real", "stand-in"],
-    fault: str | None,
+    fault: Scenario | None,
     seed: int,
     out: Path,
     as_json: bool,
@@ -130,8 +128,8 @@ def command(
     """Simulate sessions with a canister under a virtual clock and write their capture."""
     began = time.monotonic()
     if fault is not None:
-        _only_with_seed()
-        simulation = scenario(fault).run(seed)
+        only_with("--fault", "seed", "out", "as_json")
+        simulation = fault.run(seed)
         simulation.save(out)
         _report(
             simulation, {"seed": seed, "crypto": "real", "took_s": round(time.monotonic() - began, 3)}, out, as_json

@@ -136,4 +136,4 @@ class TestSimulatedFaults:
         assert "--sessions" in icws.fails(
             2, "simulate", "--fault", "POLLER_DEAD", "--sessions", 2, "-o", tmp_path / "f"
         )
-        assert "STALE_NONCE" in icws.fails(3, "simulate", "--fault", "NONSENSE", "-o", tmp_path / "f")
+        assert "STALE_NONCE" in icws.fails(2, "simulate", "--fault", "STALENONCE", "-o", tmp_path / "f")

@@ -93,3 +93,68 @@ class TestErrors:
         port = lab["gateway_url"].rpartition(":")[2]
         assert run(["lab", "--gateway-port", port]) == 3
         assert f"port {port}" in capsys.readouterr().err
+
+
+class TestFaults:
+    def test_one_is_played_recorded_and_named(self, icws, tmp_path):
+        record = tmp_path / "f.icws"
+        assert icws("lab", "--fault", "sequence-gap-down", "--seed", 2, "--record", record).code == 0
+        lines = icws.out.splitlines()
+        assert lines[0].startswith("SEQUENCE_GAP_DOWN: ")
+        assert any(line.startswith("✗ SEQUENCE_GAP_DOWN  error") for line in lines)
+        assert any(line.startswith("replay: ") for line in lines)
+        assert lines[-1].startswith(f"recorded in {record}")
+        assert icws("doctor", record).code == 1
+
+    def test_several_in_turn_as_json(self, icws):
+        faults = ("--fault", "NO_HANDSHAKE", "--fault", "BODY_HASH")
+        assert icws("lab", *faults, "--json", "--seed", 2, "--time-scale", 60).code == 0
+        told = [json.loads(line) for line in icws.out.splitlines()]
+        assert [each["fault"] for each in told if each.get("ready")] == ["NO_HANDSHAKE", "BODY_HASH"]
+        ends = [each for each in told if "named" in each]
+        assert [(each["fault"], each["named"], each["file"]) for each in ends] == [
+            ("NO_HANDSHAKE", True, None),
+            ("BODY_HASH", True, None),
+        ]
+        assert ends[1]["findings"][0]["id"] == "BODY_HASH"
+
+    def test_listed(self, icws):
+        assert icws("lab", "--list-faults").code == 0
+        assert "STALE_NONCE" in icws.out
+        assert all(json.loads(line)["sdk"] for line in icws("lab", "--list-faults", "--json").out.splitlines())
+
+    def test_usage(self, icws, tmp_path):
+        assert "did you mean POLLER_DEAD" in icws.fails(2, "lab", "--fault", "BODY_HASH", "--fault", "POLER_DEAD")
+        assert "--app" in icws.fails(2, "lab", "--fault", "BODY_HASH", "--app", "echo")
+        assert "--fault" in icws.fails(2, "lab", "--record", tmp_path / "f.icws")
+        assert "--fault" in icws.fails(2, "lab", "--no-clients")
+        both = ("--fault", "BODY_HASH", "--fault", "NO_ACKS")
+        assert "one --fault" in icws.fails(2, "lab", *both, "--record", tmp_path / "f.icws")
+        assert "one fault" in icws.fails(2, "lab", *both, "--no-clients")
+        icws.fails(3, "lab", "--fault", "BODY_HASH", "--record", tmp_path / "none" / "f.icws")
+
+    def test_ctrl_c_while_one_is_played(self):
+        with start("lab", "--fault", "NO_ACKS") as process:
+            while "ws_open" not in process.stdout.readline():
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert "Traceback" not in err
+
+    def test_a_lab_for_a_client_of_ones_own(self, tmp_path, icws):
+        arguments = ("lab", "--fault", "GATEWAY_NOT_REGISTERED", "--no-clients", "--json", "--seed", "4")
+        with start(*arguments) as process:
+            lab = json.loads(process.stdout.readline())
+            record = tmp_path / "s.icws"
+            icws(
+                "open", lab["gateway_url"], "--network", lab["network_url"], "--canister", lab["canister_id"],
+                "--duration", "5", "--record", record, "--json",
+            )  # fmt: skip
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        assert process.returncode == 0, err
+        assert "what its clients do is your client's part" in err
+        assert '"event": "connected"' in out
+        assert icws("doctor", record).code == 1
+        assert "✗ GATEWAY_NOT_REGISTERED" in icws.out
