@@ -34,7 +34,7 @@ const play = async (session) => {
   const identity = await makeIdentity(sdk, session.identity);
   const closing = (code, reason) => tell("closing", { code, reason });
   const { made: ws, socket } = withSocket(closing, session.gives_bytes ?? false, () => sdk.connect(session, identity));
-  tell("start", { nonce: ws._clientKey.client_nonce });
+  tell("start", { nonce: ws._clientKey?.client_nonce ?? null });
   ws.onopen = () => {
     tell("open");
     for (const step of session.steps) setTimeout(() => take(ws, socket, step), step.at_ms);

@@ -36,6 +36,8 @@ def machine_story(
         frame = decoded.frame
         if frame.direction == "in" and frame.op == "binary":
             events += client.receive(frame.data, _ns(frame.t))
+        elif decoded.kind == "message" and decoded.message is not None:  # the dapp's own doing
+            events += client.send(decoded.message.content, _ns(frame.t))
     events += client.tick(_ns(frames[-1].frame.t + LATER_S))
     return [line for event in events for line in _told(event, began)]
 

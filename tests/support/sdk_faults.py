@@ -93,7 +93,7 @@ class Row:
 class Told:
     """What the SDK told of a session: its own decision to close, its onclose, its errors; code and reason each."""
 
-    nonce: int
+    nonce: int | None
     closing: tuple[int, str] | None
     onclose: tuple[int, str] | None
     errors: tuple[str, ...]
@@ -105,7 +105,8 @@ class Told:
         assert started, f"{name} was never started: {run.stderr}"
         ends = {event["event"]: (event["code"], event["reason"]) for event in reversed(events) if "code" in event}
         errors = tuple(event["text"] for event in events if event["event"] == "error")
-        return cls(int(started[0]["nonce"]), ends.get("closing"), ends.get("close"), errors)
+        nonce = started[0]["nonce"]  # some versions choose it later
+        return cls(None if nonce is None else int(nonce), ends.get("closing"), ends.get("close"), errors)
 
 
 @dataclass(frozen=True, slots=True)
