@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from icws_explore.analysis.decode import DecodedFrame, value_text
+from icws_explore.analysis.withheld import Withheld
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.delegation import SignedDelegation
 from icws_explore.protocol.envelope import Envelope
@@ -126,6 +127,8 @@ def _content_field(name: str, value: Any, sent_s: float) -> Field:
 
 
 def _request_id(envelope: Envelope) -> Field:
+    if isinstance(envelope.content.get("arg"), Withheld):
+        return Field("request_id", "‹hash›", "withheld: the argument could be guessed by it")
     try:
         return Field("request_id", f"0x{envelope.request_id.hex()}", "the hash of the fields above; this is signed")
     except IcwsError as error:
@@ -212,6 +215,8 @@ def _optional(name: str, value: bytes | None) -> Field:
 
 
 def _bytes(name: str, data: bytes, meaning: str = "") -> Field:
+    if isinstance(data, Withheld):
+        return Field(name, str(data), meaning)
     short = elide(data, 20)
     if len(data) <= 20:
         return Field(name, short, meaning)

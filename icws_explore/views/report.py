@@ -27,7 +27,7 @@ from .facts import clock_note, summary_facts
 from .fields import Group
 from .findings import NOTHING, finding_row
 from .html import detailed, judged, render, style
-from .report_contents import Contents, SessionContents, gather
+from .report_contents import Contents, Privacy, SessionContents, gather
 from .report_sequence import SessionSequence, sequence
 from .rows import FrameRow, frame_row, one_line, seconds
 from .sequence_plot import sequences
@@ -65,13 +65,18 @@ class FramePart:
 
 
 def report_html(
-    subject: Subject, *, root_key: bytes | None = None, canister_id: Principal | None = None, title: str | None = None
+    subject: Subject,
+    *,
+    root_key: bytes | None = None,
+    canister_id: Principal | None = None,
+    title: str | None = None,
+    privacy: Privacy = "shown",
 ) -> str:
-    """The page. ``root_key`` (DER) and ``canister_id`` override the capture's.
+    """The page. ``root_key`` (DER) and ``canister_id`` override the capture's; ``privacy`` as of `gather`.
 
     Without any root key nothing is verified, and the page says so.
     """
-    return page_of(gather(subject, root_key=root_key, canister_id=canister_id, title=title))
+    return page_of(gather(subject, root_key=root_key, canister_id=canister_id, title=title, privacy=privacy))
 
 
 def page_of(contents: Contents) -> str:
@@ -80,7 +85,7 @@ def page_of(contents: Contents) -> str:
     shown, left_out = _frames(contents)
     listed = {row.number for part in shown for row, _ in part.rows}
     in_detail = contents.in_detail
-    return render(
+    page = render(
         "report.html.j2",
         contents=contents,
         style=style(),
@@ -107,6 +112,7 @@ def page_of(contents: Contents) -> str:
         calls=[_call_row(call) for call in contents.calls[:MAX_LISTED]],
         calls_left_out=max(0, len(contents.calls) - MAX_LISTED),
     )
+    return contents.published(str(page))
 
 
 def write_report(
@@ -116,9 +122,11 @@ def write_report(
     root_key: bytes | None = None,
     canister_id: Principal | None = None,
     title: str | None = None,
+    privacy: Privacy = "shown",
 ) -> Path:
     """Write the page to ``path``. Raises CaptureError when that cannot be written."""
-    return write_text(path, report_html(subject, root_key=root_key, canister_id=canister_id, title=title))
+    page = report_html(subject, root_key=root_key, canister_id=canister_id, title=title, privacy=privacy)
+    return write_text(path, page)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:

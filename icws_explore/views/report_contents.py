@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from icws_explore.analysis.decode import DecodedFrame, decode_frames
 from icws_explore.analysis.doctor import Finding, Findings, diagnose
 from icws_explore.analysis.envelopes import EnvelopeVerdict, capture_canister, check_frames
 from icws_explore.analysis.network_calls import NetworkCall, network_calls
+from icws_explore.analysis.pseudonyms import Pseudonyms
+from icws_explore.analysis.public_words import public_key, public_method, without_credentials
+from icws_explore.analysis.redact import (
+    private_texts,
+    public_call,
+    public_capture,
+    public_line,
+    public_steps,
+    without_bytes,
+    without_words,
+)
+from icws_explore.analysis.scrub import Scrubber
 from icws_explore.analysis.table import Summary, summarise
 from icws_explore.analysis.timing import Timing
 from icws_explore.analysis.verify import MessageVerdict, verify_frames
@@ -25,6 +37,8 @@ from .subject import Subject, capture_of
 
 MAX_SESSIONS: Final = 3  # whose sequence and figures are shown: those that a finding is about, else the first ones
 
+# "redacted" is without payloads and other private words, "anonymous" without principals as well.
+Privacy = Literal["shown", "redacted", "anonymous"]
 Answer = tuple[str, str]  # one line, and its weight: good, note, bad
 
 
@@ -58,6 +72,23 @@ class Contents:
     pace: Sequence[Fact]
     recorded: Sequence[Fact]
     made_with: Sequence[Fact]
+    privacy: Privacy = "shown"
+    names: Pseudonyms | None = None
+
+    def published(self, text: str) -> str:
+        """A finished page or text as it may leave: with principals under other names, where that is asked."""
+        return text if self.names is None else self.names.apply(text)
+
+    @property
+    def withheld(self) -> str:
+        """What the reader does not see, in a line; "" where nothing is withheld."""
+        if self.privacy == "shown":
+            return ""
+        names = "; principals are under other names" if self.privacy == "anonymous" else ""
+        return (
+            "application messages are shown by type and size, bytes by their number; hashes, words that are not the "
+            f"protocol's own, and parts of URLs are left out{names}. All was judged before."
+        )
 
     @property
     def start(self) -> float:
@@ -83,13 +114,25 @@ class Contents:
 
 
 def gather(
-    subject: Subject, *, root_key: bytes | None = None, canister_id: Principal | None = None, title: str | None = None
+    subject: Subject,
+    *,
+    root_key: bytes | None = None,
+    canister_id: Principal | None = None,
+    title: str | None = None,
+    privacy: Privacy = "shown",
 ) -> Contents:
-    """Read, verify and diagnose a capture. ``root_key`` (DER) and ``canister_id`` override the capture's."""
+    """Read, verify and diagnose a capture. ``root_key`` (DER) and ``canister_id`` override the capture's.
+
+    ``privacy`` "redacted" withholds what `analysis.redact` says, after all is judged; "anonymous" gives
+    principals other names besides.
+    """
     given = capture_of(subject)
     capture = Capture(given.info, list(given.frames), list(given.notes))  # a live session goes on appending
+    capture = public_capture(capture) if privacy != "shown" else _without_credentials(capture)
     key = capture.info.root_key if root_key is None else root_key
-    frames = list(decode_frames(capture))
+    decoded = list(decode_frames(capture))
+    calls = network_calls(capture) if capture.http else []
+    frames = decoded if privacy == "shown" else [without_words(each) for each in decoded]
     unverified = _why_unverified(capture, key)
     verdicts: list[MessageVerdict] = []
     if key is not None and not unverified:
@@ -97,7 +140,7 @@ def gather(
     findings = diagnose(capture, root_key=key, canister_id=canister_id, frames=frames)
     summary = summarise(frames, verdicts)
     timing = Timing(capture, frames=frames)
-    return Contents(
+    contents = Contents(
         title=one_line(title or f"IC WebSocket session, {capture.info.canister_id or 'canister not known'}"),
         answer=_answer(summary, findings, unverified),
         capture=capture,
@@ -107,14 +150,49 @@ def gather(
         findings=findings,
         verdicts=verdicts,
         requests=_requests(capture, frames, key, canister_id),
-        calls=network_calls(capture) if capture.http else [],
+        calls=calls,
         timing=timing,
         unverified=unverified,
         limits=limit_rows(timing),
         pace=pace_facts(timing),
         recorded=recorded_facts(capture, key),
         made_with=made_with(),
+        privacy=privacy,
     )
+    return contents if privacy == "shown" else _redacted(contents, list(private_texts(decoded, calls)))
+
+
+def _redacted(contents: Contents, private: Sequence[str]) -> Contents:
+    """All is judged: now nothing private is needed any more."""
+    explained = Scrubber([public_line(finding.explanation) for finding in contents.findings])
+    for text in private:
+        explained.feed(text)
+    frames = [without_bytes(each) for each in contents.frames]
+    info, names = contents.capture.info, None
+    if contents.privacy == "anonymous":
+        names = Pseudonyms.of(contents.frames, info.canister_id)
+        info = replace(info, canister_id=info.canister_id and names.apply(info.canister_id))
+    findings = [replace(it, explanation=explained.line(number)) for number, it in enumerate(contents.findings)]
+    return replace(
+        contents,
+        capture=Capture(info, [each.frame for each in frames], contents.capture.notes),
+        frames=frames,
+        sessions=_sessions(frames, findings),
+        findings=Findings(findings),
+        verdicts=[replace(it, key=public_key(it.key), steps=public_steps(it.steps)) for it in contents.verdicts],
+        requests=[
+            replace(it, method=public_method(it.method), steps=public_steps(it.steps)) for it in contents.requests
+        ],
+        calls=[public_call(call) for call in contents.calls],
+        names=names,
+    )
+
+
+def _without_credentials(capture: Capture) -> Capture:
+    info = capture.info
+    gateway, network = without_credentials(info.gateway_url), without_credentials(info.network_url)
+    capture.info = replace(info, gateway_url=gateway, network_url=network)
+    return capture
 
 
 def _why_unverified(capture: Capture, root_key: bytes | None) -> str:

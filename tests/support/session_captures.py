@@ -81,6 +81,15 @@ class SessionScript:
     def client_says(self, at: float, what: ServiceMessage | str, *, sequence_num: int | None = None) -> SessionScript:
         service = not isinstance(what, str)
         content = self._value(what, at) if isinstance(what, str) else encode_service(what)
+        return self._client_says(at, content, service=service, sequence_num=sequence_num)
+
+    def client_says_bytes(self, at: float, content: bytes) -> SessionScript:
+        """An application message of any bytes, Candid or not."""
+        return self._client_says(at, content, service=False)
+
+    def _client_says(
+        self, at: float, content: bytes, *, service: bool, sequence_num: int | None = None
+    ) -> SessionScript:
         self.sent = self.sent + 1 if sequence_num is None else sequence_num
         message = WebsocketMessage(self.client_key, self.sent, self.ns(at), service, content)
         return self._call(at, "ws_message", encode_message_args(message))
