@@ -1,0 +1,192 @@
+"""Plans over real sockets: what happens there is what happens in the simulator, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from icws_explore.analysis.network_calls import network_calls
+from icws_explore.analysis.recording import Recording
+from icws_explore.lab import Faults
+from icws_explore.lab.faults import Stage
+from icws_explore.lab.scenarios import ClientPlan, Plan, scenario
+from icws_explore.lab.scenarios.lines import texts
+from icws_explore.lab.scenarios.live import play
+from icws_explore.lab.scenarios.simulated import run_simulated
+from icws_explore.lab.simulator import Script
+from icws_explore.lab.simulator.scripts import Player
+from icws_explore.protocol import cbor
+from icws_explore.protocol.errors import LabError, ValueMismatchError
+from icws_explore.protocol.principal import Principal
+from support.machine import ROOT
+
+PATIENCE_S = 30.0
+
+
+def threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("icws")}
+
+
+def kinds(recording: Recording, session: str, direction: str) -> list[str]:
+    return [d.kind for d in recording.session(session) if (d.frame.op, d.frame.direction) == ("binary", direction)]
+
+
+def opener(recording: Recording, session: str) -> tuple[Principal | None, int]:
+    """Who asked to open that session, with which nonce."""
+    opening = next(d for d in recording.session(session) if d.open_args is not None)
+    assert opening.envelope is not None
+    assert opening.open_args is not None
+    return opening.envelope.sender, opening.open_args.client_nonce
+
+
+class TestScenarios:
+    """Some of each kind; `make scenarios` plays them all."""
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "NO_HANDSHAKE",  # a gateway
+            "SEQUENCE_GAP_DOWN",
+            "REORDERED_RELAY",  # the network
+            "ON_OPEN_TRAP",  # a canister
+            "CERTIFIED_DATA_CLASH",
+            "POLLER_DEAD",
+            "INGRESS_EXPIRY",  # a clock
+            "RAW_CLIENT",  # a client
+            "PROXY_IDLE",  # between them
+            "ROOT_KEY",
+        ],
+    )
+    def test_are_named_by_their_rule(self, name):
+        recording = scenario(name).play(seed=1)
+        first, *more = recording.doctor()
+        assert first.id == name
+        assert all(finding.severity == "info" for finding in more)
+        assert (recording.info.origin, recording.info.clock.kind) == ("tap", "scaled")
+
+
+class TestRecording:
+    def test_tells_the_same_as_a_simulation(self):
+        def plan() -> Plan:
+            clients = (
+                ClientPlan(script=texts((5, "one"), (20, "two"))),
+                ClientPlan(at_s=10, gateway=1, script=texts((5, "three"))),
+                ClientPlan(at_s=15, leaves_s=30),
+            )
+            return Plan("echo", 40, clients=clients, gateways=2, recorded={"ack_interval_ms": 77})
+
+        played, run = play(plan(), seed=4, time_scale=20), run_simulated(plan(), 4)
+        assert played.raw.session_ids == run.raw.session_ids == ["1", "2", "3"]
+        for name in ("canister_id", "root_key", "app_type", "ack_interval_ms"):
+            assert getattr(played.info, name) == getattr(run.info, name), name
+        for session in ("1", "2", "3"):
+            for direction in ("in", "out"):  # a busy machine may cross what goes both ways
+                said = [kinds(each, session, direction) for each in (played, run)]
+                assert said[0] == said[1], (session, direction)
+            who = [opener(each, session) for each in (played, run)]
+            assert who[0] == who[1], session  # a seed makes keys and nonces, too
+        times = [frame.t for frame in played.raw.frames]
+        assert times == sorted(times)
+        assert played.doctor().ids == ()
+
+    def test_one_client_has_no_session_name_and_its_principal_is_known(self):
+        played = play(Plan("ticker", 5), seed=4)
+        assert played.raw.session_ids == [None]
+        assert played.info.client_principal == run_simulated(Plan("ticker", 5), 4).info.client_principal
+
+    def test_begins_with_the_network_s_status_where_that_was_asked(self):
+        played = play(Plan("ticker", 5, asks_status=True, recorded={"root_key": b"another"}))
+        (call,) = network_calls(played.raw)
+        assert (call.target, call.outcome, call.request) == ("GET /api/v2/status", "replied", 0)
+        assert cbor.loads(played.raw.http[1].data)["root_key"] != played.info.root_key == b"another"
+
+    def test_progress_goes_to_all(self):
+        seen: list[float] = []
+        play(Plan("ticker", 30), progress=seen.append)
+        assert seen == sorted(seen)
+        assert 0.8 < seen[-1] <= 1
+
+
+class TestTimeScale:
+    @pytest.mark.parametrize(
+        ("of_the_plan", "given", "scale"), [(None, None, 60), (30.0, None, 30), (30.0, 120.0, 120)]
+    )
+    def test_is_the_plan_s_unless_told_otherwise(self, of_the_plan, given, scale):
+        played = play(Plan("ticker", 5, time_scale=of_the_plan), time_scale=given)
+        assert played.info.clock.scale == scale
+
+
+class Sabotage(Faults):
+    """Plans something that fails."""
+
+    def begin(self, stage: Stage) -> None:
+        stage.at(1, lambda: {}["nothing"])
+
+
+class Blunder(Script):
+    def opened(self, client: Player) -> None:
+        client.send({"wrong": "type"})
+
+
+class TestNothingIsLeft:
+    def test_after_a_play(self):
+        play(Plan("ticker", 5, gateways=2))
+        assert threads() == set()
+
+    @pytest.mark.parametrize(
+        ("plan", "error", "why"),
+        [
+            (lambda: Plan("echo", 600, clients=(ClientPlan(script=Blunder()),)), ValueMismatchError, "text"),
+            (lambda: Plan("echo", 10, faults=Sabotage()), LabError, "a fault failed: KeyError: 'nothing'"),
+        ],
+        ids=["a script", "a fault"],
+    )
+    def test_when_something_of_the_plan_fails(self, plan: Any, error: type[Exception], why: str):
+        began = time.monotonic()
+        with pytest.raises(error, match=why):
+            play(plan())
+        assert time.monotonic() - began < 9  # a script's failure ends it at once
+        assert threads() == set()
+
+    def test_when_it_is_interrupted(self):
+        code = (
+            "from icws_explore.lab.scenarios import Plan\n"
+            "from icws_explore.lab.scenarios.live import play\n"
+            "import threading\n"
+            "try:\n"
+            "    play(Plan('ticker', 6000), progress=lambda part: print(part, flush=True))\n"
+            "except KeyboardInterrupt:\n"
+            "    left = [t.name for t in threading.enumerate() if t.name.startswith('icws')]\n"
+            "    print('interrupted', left, flush=True)\n"
+        )
+        command = [sys.executable, "-c", code]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=PATIENCE_S)
+        assert out.splitlines()[-1] == "interrupted []"
+        assert err == ""
+
+    def test_a_client_that_cannot_connect_is_part_of_the_recording(self):
+        class Vanishes(Faults):
+            """The gateways stop listening before the second client comes."""
+
+            def begin(self, stage: Stage) -> None:
+                network: Any = stage
+                stage.at(2, lambda: network._network.gateways[0]._server.close(close_connections=False))
+
+        clients = (ClientPlan(), ClientPlan(at_s=20))
+        played = play(Plan("ticker", 40, clients=clients, faults=Vanishes()))
+        assert played.raw.session_ids == ["1"]
+        assert any(note.startswith("client 2: ") for note in played.notes)
