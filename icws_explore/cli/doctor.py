@@ -13,7 +13,6 @@ from icws_explore.analysis.doctor.csp import check_csp
 from icws_explore.analysis.doctor.identity_check import ANONYMOUS_NAMES, check_identity
 from icws_explore.analysis.replay import Replay, replay_sessions
 from icws_explore.analysis.replay_text import replay_json, replay_lines
-from icws_explore.capture import load
 from icws_explore.live.http import check_http_url
 from icws_explore.live.target import check_gateway_url
 from icws_explore.protocol.errors import CaptureError
@@ -22,6 +21,7 @@ from icws_explore.protocol.principal import Principal
 from .console import json_line, note
 from .findings import print_findings
 from .options import known_root_key
+from .reading import read_capture
 
 
 @click.command(
@@ -30,6 +30,7 @@ from .options import known_root_key
 Examples:
   icws doctor session.icws
   icws doctor session.icws --root-key mainnet --json
+  icws doctor session.har --network https://icp-api.io
   icws doctor --did canister.did
   icws doctor --did canister.did --canister-ack-ms 60000 --client-ack-ms 60000
   icws doctor --identity me.pem --canister bnz7o-iuaaa-aaaaa-qaaaa-cai
@@ -38,7 +39,8 @@ Examples:
 What needs no recording is found before any socket is open: in an interface, intervals, an identity,
 a page's Content Security Policy.
 
-Exit 1 with findings of severity error. Without a root key, in the file or given, no proof is judged, and that is said.
+FILE may be a HAR or a packet capture too. Without a root key, in the file or given, no proof is judged,
+and that is said. Exit 1 with findings of severity error.
 """,
 )
 @click.argument("file", type=click.Path(), required=False)
@@ -97,9 +99,7 @@ def command(
 
 
 def _recording(file: str, root_key: bytes | None, canister_id: Principal | None) -> tuple[Findings, list[Replay]]:
-    capture = load(file)
-    for text in capture.notes:
-        note(text)
+    capture = read_capture(file)
     if capture.info.crypto != "real":
         note(f"no proof is judged: simulated with {capture.info.crypto} cryptography")
     elif capture.info.root_key is None and root_key is None:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 
-from icws_explore.capture import load
 from icws_explore.protocol.principal import Principal
 from icws_explore.views.report import write_report
 
-from .console import note
 from .options import known_root_key
+from .reading import read_capture
 
 
 @click.command(
@@ -35,9 +34,7 @@ def command(file: str, output: Path | None, root_key: str | None, network: str |
     """Write FILE as one self-contained HTML page: summary, time, sequence numbers, frames, verification."""
     key = known_root_key(root_key, network)
     canister_id = None if canister is None else Principal.from_text(canister)
-    capture = load(file)
-    for text in capture.notes:
-        note(text)
+    capture = read_capture(file)
     target = output or Path(file.removesuffix(".gz")).with_suffix(".html")
     written = write_report(capture, target, root_key=key, canister_id=canister_id)
     click.echo(f"{written} ({written.stat().st_size // 1024} KB)")

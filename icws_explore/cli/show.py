@@ -9,10 +9,11 @@ import click
 from icws_explore.analysis.decode import DecodedFrame, application_type, decode_frame, decode_frames
 from icws_explore.analysis.filter import compile_filter
 from icws_explore.analysis.table import frame_row
-from icws_explore.capture import Capture, load
+from icws_explore.capture import Capture
 from icws_explore.protocol.errors import IcwsError
 
-from .console import json_line, note, show, width
+from .console import json_line, show, width
+from .reading import read_capture
 
 
 @click.command(
@@ -40,9 +41,7 @@ def command(file: str, number: int | None, expression: str | None, every_byte: b
     if number is not None and expression:
         raise click.UsageError("--frame and --where exclude each other: name one frame, or say which to list")
     wanted = compile_filter(expression) if expression else None
-    capture = load(file)
-    for text in capture.notes:
-        note(text)
+    capture = read_capture(file)
     if number is not None:
         return _show_one(capture, number, every_byte, as_json)
     frames = decode_frames(capture)

@@ -9,13 +9,13 @@ import click
 
 from icws_explore.analysis.envelopes import EnvelopeVerdict, check_envelopes
 from icws_explore.analysis.verify import MessageVerdict, verify_capture
-from icws_explore.capture import load
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
 from .console import json_line, note, show, width
 from .options import known_root_key
+from .reading import read_capture
 
 
 @click.command(
@@ -51,9 +51,7 @@ def command(
 ) -> int:
     """Verify every canister message of FILE, step by step."""
     key = known_root_key(root_key, network)
-    capture = load(file)
-    for text in capture.notes:
-        note(text)
+    capture = read_capture(file)
     canister_id = None if canister is None else Principal.from_text(canister)
     messages = list(verify_capture(capture, root_key=key, canister_id=canister_id))
     if any(not verdict.ok and verdict.failure is None for verdict in messages):
