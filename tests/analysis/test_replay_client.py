@@ -204,6 +204,18 @@ class TestCrossing:
         script = opened().app_says(3.0, "x", sequence_num=5).client_says(3.2, "on its way")
         assert replay(script.closed(3.3, "out", 4000, "Error receiving message").capture).agrees
 
+    def test_a_keep_alive_that_was_being_signed_when_the_canister_gave_up(self):
+        """A key that is slow holds the SDK's queue up: it answers first, and only then hears of the close."""
+        script = opened().canister_says(5.0, AckMessage(0)).canister_closes(9.0, CloseReason.KEEP_ALIVE_TIMEOUT)
+        script.client_says(12.0, KeepAliveMessage(2))
+        done = replay(script.closed(12.1, "out", 4000, "Received close message from canister").capture)
+        assert done.agrees, str(done.divergence)
+
+    def test_another_keep_alive_behind_the_close_is_going_on(self):
+        script = opened().canister_says(5.0, AckMessage(0)).client_says(5.1, KeepAliveMessage(2))
+        script.canister_closes(9.0, CloseReason.KEEP_ALIVE_TIMEOUT).client_says(12.0, KeepAliveMessage(3))
+        assert replay(script.capture).divergence.kind == "close"
+
     def test_a_second_open_message_is_taken(self):
         script = opened().canister_says(4.0, OpenMessage(opened().client_key))
         assert replay(script.client_says(5.0, "x").capture).agrees
