@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 from icws_explore.capture import Capture
+from icws_explore.capture.notes import Notes
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.principal import Principal
+
+MAX_NAMED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,19 @@ def identify(capture: Capture) -> Capture:
     found = list(parties(capture))
     canisters = list(dict.fromkeys(party.canister_id for party in found if party.canister_id is not None))
     senders = {party.sender for party in found if party.sender is not None}
-    notes = list(capture.notes)
+    notes = Notes()
+    notes += capture.notes
     if len(canisters) > 1 and info.canister_id is None:
-        others = ", ".join(canister.text for canister in canisters[1:])
+        others = ", ".join(canister.text for canister in canisters[1 : 1 + MAX_NAMED])
+        others += f" and {len(canisters) - 1 - MAX_NAMED} more" if len(canisters) - 1 > MAX_NAMED else ""
         notes.append(f"the canister is that of the first session; there are others: {others}")
     speaking = {party.session for party in found}
     silent = [session for session in capture.session_ids if session not in speaking and session is not None]
-    notes += [f"session {session} sent no IC WebSocket request" for session in silent]
+    for session in silent:
+        notes.some("sessions that sent none", f"session {session} sent no IC WebSocket request")
     info = replace(
         info,
         canister_id=info.canister_id or (canisters[0].text if canisters else None),
         client_principal=info.client_principal or (senders.pop().text if len(senders) == 1 else None),
     )
-    return Capture(info, capture.frames, notes)
+    return Capture(info, capture.frames, notes.counted())

@@ -17,6 +17,7 @@ DIRECTIONS: Final[tuple[Direction, ...]] = ("in", "out")
 OPS: Final[tuple[Op, ...]] = ("binary", "text", "ping", "pong", "close", "request", "response")
 HTTP_OPS: Final[tuple[Op, ...]] = ("request", "response")
 MAX_CODE: Final = 65535  # a close code is two bytes, an HTTP status three digits
+MAX_TIME_S: Final = 1e12  # from the epoch either way; what is further off is damage
 _WITH_CODE: Final[tuple[Op, ...]] = ("close", *HTTP_OPS)
 
 
@@ -65,7 +66,7 @@ class Frame:
     def from_json(cls, line: Mapping[str, Any]) -> Frame:
         """The frame in one object of an `.icws` file. Raises CaptureError naming the bad member."""
         t, direction, op = line.get("t"), line.get("d"), line.get("op")
-        if isinstance(t, bool) or not isinstance(t, (int, float)) or not abs(t) < 1e12:
+        if isinstance(t, bool) or not isinstance(t, (int, float)) or not abs(t) < MAX_TIME_S:
             raise CaptureError('"t" must be a number of seconds')
         if direction not in DIRECTIONS:
             raise CaptureError('"d" must be "in" or "out"')

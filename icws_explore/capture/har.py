@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import merge
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import ijson
 
@@ -20,9 +20,12 @@ from icws_explore.protocol.errors import CaptureError
 
 from .capture import Capture
 from .file import MAX_FRAMES
-from .frame import Frame
+from .frame import Frame, encodable
 from .har_socket import HarMessage, HarSocket, iso_time, socket_frames, stated_time
 from .info import SessionInfo
+from .json_text import JsonText
+from .kinds import START, FileKind, kind_of, open_file, unreadable
+from .notes import Notes, shown
 
 MAX_SOCKETS: Final = 10_000
 _ENTRY: Final = "log.entries.item"
@@ -31,8 +34,15 @@ _MESSAGE: Final = f"{_MESSAGES}.item"
 _DEPTH: Final = _MESSAGE.count(".") + 2  # names from the top to a message's member
 MAX_NESTING: Final = 1000
 _KNOWN: Final = ("type", "time", "opcode", "data")
-_OTHERS: Final = {b"PK": "a ZIP archive: unpack it first", b"\x1f\x8b": "gzip: unpack it first"}
-_BOM: Final = b"\xef\xbb\xbf"
+_ADVICE: Final = {
+    FileKind.EMPTY: "",
+    FileKind.CAPTURE: " already: icws show, verify, doctor and report read it as it is",
+    FileKind.PCAP: "",
+    FileKind.GZIP: ": unpack it first",
+    FileKind.ZIP: ": unpack it first",
+    FileKind.PAGE: "",
+}
+_EXPORT: Final = "export it with the sockets' messages: network panel open before they connect"
 _FACTS: Final = {
     f"{_ENTRY}.request.url": "url",
     f"{_ENTRY}.startedDateTime": "started",
@@ -51,22 +61,28 @@ def load_har(path: str | os.PathLike[str], *, url: str = "") -> Capture:
     file is none, or holds no such WebSocket.
     """
     path = Path(path)
-    notes: list[str] = []
-    with _open(path) as stream:
-        sockets = [socket for socket in _sockets(stream, path, notes) if url in socket.url]
+    notes = Notes()
+    with open_file(path) as stream:
+        kind = kind_of(stream.peek(START)[:START])
+        if kind in _ADVICE:
+            raise CaptureError(f"{path} is no HAR file, it is {kind}{_ADVICE[kind]}")
+        text = JsonText(stream)
+        sockets = [socket for socket in _sockets(text, path, notes) if url in socket.url]
+    if text.was_damaged:
+        notes.append("not all of the file is UTF-8 text; what is not was replaced by �")
     if not sockets:
         which = f"no WebSocket whose URL holds {url!r}" if url else "no WebSocket"
-        raise CaptureError(f"{path} holds {which}{': ' + notes[-1] if notes else ''}")
+        raise CaptureError(f"{path} holds {which}: {notes[0] if notes else _EXPORT}")
     return _capture(sockets, notes)
 
 
-def _capture(sockets: list[HarSocket], notes: list[str]) -> Capture:
+def _capture(sockets: list[HarSocket], notes: Notes) -> Capture:
     several = len(sockets) > 1
     streams: list[list[Frame]] = []
     for number, socket in enumerate(sockets, 1):
         session = str(number) if several else None
         if several:
-            notes.append(f"session {session} is {socket.url or 'a socket without a URL'}")
+            notes.some("sessions", f"session {session} is {shown(socket.url) or 'a socket without a URL'}")
         streams.append(socket_frames(socket, session, notes))
     frames = list(merge(*streams, key=lambda frame: frame.t))
     if frames and not any(frame.op == "close" for frame in frames):
@@ -74,41 +90,18 @@ def _capture(sockets: list[HarSocket], notes: list[str]) -> Capture:
     urls = {socket.url for socket in sockets}
     times = [time for socket in sockets if (time := iso_time(socket.started)) is not None]
     info = SessionInfo(
-        gateway_url=(urls.pop() or None) if len(urls) == 1 else None,
+        gateway_url=encodable(urls.pop() or None) if len(urls) == 1 else None,
         origin="har",
         started_at=stated_time(min(times)) if times else None,
     )
-    return Capture(info, frames, notes)
-
-
-def _open(path: Path) -> IO[bytes]:
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise CaptureError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        start = stream.read(3)
-    except OSError as error:  # a directory opens on some systems
-        stream.close()
-        raise CaptureError(f"cannot read {path}: {error.strerror}") from error
-    what = next((name for magic, name in _OTHERS.items() if start.startswith(magic)), None)
-    if not start:
-        what = "empty"
-    elif start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        what = "UTF-16: save it as UTF-8"
-    if what is not None:
-        stream.close()
-        raise CaptureError(f"{path} is no HAR file, it is {what}")
-    stream.seek(len(_BOM) if start == _BOM else 0)
-    return stream
+    return Capture(info, frames, notes.counted())
 
 
 @dataclass(slots=True)
 class _Reader:
     """What has been read of the entry that is being read."""
 
-    notes: list[str]
-    path: Path
+    notes: Notes
     socket: HarSocket = field(default_factory=HarSocket)
     message: dict[str, Any] | None = None
     frames: int = 0
@@ -151,7 +144,8 @@ class _Reader:
             self.frames += 1
             self.message = None
         else:
-            self.notes.append(f"a WebSocket message of {self.socket.url or 'a socket'} is no object and left out")
+            where = shown(self.socket.url) or "a socket"
+            self.notes.some("that are no objects", f"a WebSocket message of {where} is no object and left out")
 
     def done(self) -> HarSocket | None:
         """The socket of the entry, if it is one."""
@@ -160,12 +154,12 @@ class _Reader:
         return socket if socket.is_socket else None
 
 
-def _sockets(stream: IO[bytes], path: Path, notes: list[str]) -> Iterator[HarSocket]:
+def _sockets(text: JsonText, path: Path, notes: Notes) -> Iterator[HarSocket]:
     """Each WebSocket of the file; the one that a torn file ends in, too."""
-    reader = _Reader(notes, path)
+    reader = _Reader(notes)
     found = 0
     try:
-        for prefix, event, value in _events(stream):
+        for prefix, event, value in _events(text):
             socket = reader.take(prefix, event, value)
             if socket is None:
                 continue
@@ -183,18 +177,18 @@ def _sockets(stream: IO[bytes], path: Path, notes: list[str]) -> Iterator[HarSoc
             yield last
         return
     except OSError as error:
-        raise CaptureError(f"cannot read {path}: {error.strerror}") from error
+        raise unreadable(path, error) from error
     if not reader.in_log:
         raise CaptureError(f"{path} is no HAR file: it has no log.entries")
 
 
-def _events(stream: IO[bytes]) -> Iterator[tuple[str, str, Any]]:
+def _events(text: JsonText) -> Iterator[tuple[str, str, Any]]:
     """The parser's events with the dotted path that leads to each, down to where messages have members.
 
     ijson makes such paths too, but of any length: deep nesting would cost their square.
     """
     path: list[str] = []
-    for event, value in ijson.basic_parse(stream, use_float=True):
+    for event, value in ijson.basic_parse(text):
         if event in ("end_map", "end_array"):
             path.pop()
         if len(path) <= _DEPTH:
@@ -208,5 +202,7 @@ def _events(stream: IO[bytes]) -> Iterator[tuple[str, str, Any]]:
 
 
 def _line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 100 else text[:99] + "…"
+    """What the parser says, without the piece of the file that it quotes behind it."""
+    said = error.args[0] if error.args else ""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return shown(text.partition("\n")[0]).rstrip(".") or type(error).__name__

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
-from .frame import Direction, Frame, Op
+from .frame import MAX_TIME_S, Direction, Frame, Op
+from .notes import Notes, shown
 from .websocket_stream import NO_CODE, close_message
 
 DAY_S: Final = 86_400.0
 _NEAR_S: Final = 7 * DAY_S  # a socket may have been open for long, and clocks are set
+_LARGEST: Final = 1e30  # of a number; ns since the epoch are 1e18
+_LEFT_OUT: Final = "messages left out"
 _EPOCH_S: Final = (1e9, 1e10)  # what a time in seconds since the epoch looks like: 2001 to 2286
 _UNITS: Final = ((1.0, "seconds"), (1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))
 _DIRECTIONS: Final[Mapping[str, Direction]] = {"send": "out", "receive": "in"}
@@ -38,11 +41,12 @@ class HarMessage:
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> HarMessage:
-        kind, time, opcode, data = (members.get(name) for name in ("type", "time", "opcode", "data"))
+        kind, data = members.get("type"), members.get("data")
+        opcode = _number(members.get("opcode"))
         return cls(
             kind if isinstance(kind, str) else None,
-            float(time) if isinstance(time, (int, float)) and abs(time) < 1e30 else None,
-            int(opcode) if isinstance(opcode, (int, float)) and math.isfinite(opcode) else None,
+            _number(members.get("time")),
+            None if opcode is None else int(opcode),
             data if isinstance(data, str) else None,
         )
 
@@ -60,21 +64,35 @@ class HarSocket:
     messages: list[HarMessage] = field(default_factory=list)
 
 
-def socket_frames(socket: HarSocket, session: str | None, notes: list[str]) -> list[Frame]:
+def _number(value: object) -> float | None:
+    """A number of the file, if it is one that anything can be."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if abs(number) < _LARGEST else None
+
+
+def socket_frames(socket: HarSocket, session: str | None, notes: Notes) -> list[Frame]:
     """The socket's frames in the file's order; what is no frame goes into ``notes``."""
     where = "the socket" if session is None else f"session {session}"
     if not socket.messages:
-        notes.append(_why_empty(socket, where))
+        notes.some("sockets without messages", _why_empty(socket, where))
         return []
     clock = _clock(socket, where, notes)
     frames = []
     previous = iso_time(socket.started) or 0.0
     for number, message in enumerate(socket.messages, 1):
-        if message.time is not None and math.isfinite(message.time):
-            previous = clock(message.time)
         what = f"{where}: message {number}"
+        t = previous if message.time is None else clock(message.time)
+        if abs(t) < MAX_TIME_S:
+            previous = t
+        else:
+            notes.some("with such times", f"{what} has an impossible time; it got that of the one before")
         if message.type == "error" or message.opcode == -1:
-            notes.append(f"{where}: the browser noted an error: {_shown(message.data or 'no text')}")
+            notes.some("errors", f"{where}: the browser noted an error: {shown(message.data or 'no text')}")
             continue
         frame = _frame(message, previous, session, what, notes)
         if frame is not None:
@@ -82,18 +100,18 @@ def socket_frames(socket: HarSocket, session: str | None, notes: list[str]) -> l
     return frames
 
 
-def _frame(message: HarMessage, t: float, session: str | None, what: str, notes: list[str]) -> Frame | None:
+def _frame(message: HarMessage, t: float, session: str | None, what: str, notes: Notes) -> Frame | None:
     direction = _DIRECTIONS.get(message.type or "")
     op = _OPS.get(-1 if message.opcode is None else message.opcode)
     if direction is None or op is None:
-        notes.append(f"{what} left out: type {_shown(str(message.type))}, opcode {message.opcode}")
+        notes.some(_LEFT_OUT, f"{what} left out: type {shown(str(message.type))}, opcode {message.opcode}")
         return None
     if message.data is None and op in ("text", "binary"):
-        notes.append(f"{what} left out: it has no data")
+        notes.some(_LEFT_OUT, f"{what} left out: it has no data")
         return None
     data = (message.data or "").encode("utf-8", "surrogatepass") if op == "text" else _binary(message.data or "")
     if data is None:
-        notes.append(f"{what} left out: its data is neither base64 nor bytes")
+        notes.some(_LEFT_OUT, f"{what} left out: its data is neither base64 nor bytes")
         return None
     if op != "close":
         return Frame(t, direction, op, data, session=session)
@@ -113,31 +131,32 @@ def _binary(text: str) -> bytes | None:
         return None
 
 
-def _clock(socket: HarSocket, where: str, notes: list[str]) -> Callable[[float], float]:
+def _clock(socket: HarSocket, where: str, notes: Notes) -> Callable[[float], float]:
     """From the file's times of one socket to seconds since the epoch."""
-    first = next((m.time for m in socket.messages if m.time is not None and math.isfinite(m.time)), None)
+    first = next((m.time for m in socket.messages if m.time is not None), None)
     started = iso_time(socket.started)
     if first is None:
-        notes.append(f"{where}: its messages have no times")
+        notes.some("sockets without times", f"{where}: its messages have no times")
         return lambda time: time
     for divisor, _ in _UNITS:
         seconds = first / divisor
         if _EPOCH_S[0] <= seconds < _EPOCH_S[1] and (started is None or abs(seconds - started) < _NEAR_S):
             return lambda time: time / divisor
     begin = 0.0 if started is None else started
-    notes.append(
+    notes.some(
+        "sockets with such times",
         f"{where}: its times are not of this clock; its first message was put at "
-        + ("0" if started is None else "the socket's start")
+        + ("0" if started is None else "the socket's start"),
     )
     return lambda time: begin + (time - first)
 
 
 def _why_empty(socket: HarSocket, where: str) -> str:
     if socket.failure:
-        return f"{where} ({socket.url}) never opened: {_shown(socket.failure)}"
+        return f"{where} ({shown(socket.url)}) never opened: {shown(socket.failure)}"
     if socket.status and socket.status != "101":
-        return f"{where} ({socket.url}) never opened: status {_shown(socket.status)}"
-    return f"{where} ({socket.url}) has no messages in the file: was it recorded with them?"
+        return f"{where} ({shown(socket.url)}) never opened: status {shown(socket.status)}"
+    return f"{where} ({shown(socket.url)}) has no messages in the file: was it recorded with them?"
 
 
 def iso_time(text: str) -> float | None:
@@ -149,12 +168,10 @@ def iso_time(text: str) -> float | None:
         return None
 
 
-def stated_time(seconds: float) -> str:
-    """Seconds since the epoch as a capture's ``started_at``."""
-    moment = datetime.fromtimestamp(seconds, UTC)
+def stated_time(seconds: float) -> str | None:
+    """Seconds since the epoch as a capture's ``started_at``; None for a time that no calendar has."""
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _shown(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 120 else line[:119] + "…"

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from icws_explore.analysis.identify import identify, parties
 from icws_explore.capture import Capture, Frame, SessionInfo
+from icws_explore.capture.notes import MAX_ALIKE
 from support.certified_canister import CANISTER_ID
 from support.session_captures import SessionScript
 
@@ -30,6 +31,13 @@ class TestIdentify:
         found = identify(capture)
         assert found.info.canister_id == CANISTER_ID.text
         assert found.notes == ["session 2 sent no IC WebSocket request"]
+
+    def test_very_many_of_them_are_counted(self):
+        capture = imported(SessionScript(session="1").opened())
+        capture.frames += [Frame(9.0, "out", "text", b"hi", session=f"other {number}") for number in range(1000)]
+        notes = identify(capture).notes
+        assert len(notes) == MAX_ALIKE + 1
+        assert notes[-1] == f"{1000 - MAX_ALIKE} more sessions that sent none"
 
     def test_nothing_to_learn_from(self):
         capture = Capture(frames=[Frame(1.0, "out", "binary", b"\xff"), Frame(1.0, "in", "binary", b"")])

@@ -92,26 +92,34 @@ class TestSockets:
         del entry["_resourceType"]
         assert len(load_har(write(log(entry)))) == 1
 
-    def test_a_byte_order_mark(self, write):
-        assert len(load_har(write(b"\xef\xbb\xbf" + json.dumps(log(chrome("ws://a/", sent(START_S)))).encode()))) == 1
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+    def test_other_encodings(self, write, encoding):
+        capture = load_har(write(json.dumps(log(chrome("ws://a/", sent(START_S)))).encode(encoding)))
+        assert len(capture) == 1
+        assert not any("UTF-8" in note for note in capture.notes)
 
 
 class TestNoHar:
     @pytest.mark.parametrize(
         ("content", "why"),
         [
-            (b"", "empty"),
-            (b"PK\x03\x04", "ZIP"),
-            (b"\x1f\x8b\x08", "gzip"),
-            ("{}".encode("utf-16"), "UTF-16"),
+            (b"", "it is empty"),
+            (b" \r\n", "it is empty"),
+            (b"PK\x03\x04", "a ZIP archive: unpack it first"),
+            (b"\x1f\x8b\x08", "gzip: unpack it first"),
+            (b'{"icws": 1}\n', "a capture already: icws show"),
+            (b"<html>", "it is a web page"),
+            ("{}".encode("utf-16"), "no log.entries"),
             (b"nonsense", "not JSON"),
+            (b"\0" * 1000, "not JSON"),
             (b"\xff\xff\xff", "not JSON"),
             (b"[]", "no log.entries"),
             (b"{}", "no log.entries"),
             (b'{"log": 1}', "no log.entries"),
             (b'{"log": {"entries": {}}}', "no log.entries"),
             (b'{"log": {"entries": []}}', "no WebSocket"),
-            (json.dumps(log(page())).encode(), "no WebSocket"),
+            (json.dumps(log(page())).encode(), "no WebSocket: export it with the sockets' messages"),
+            (json.dumps(log(page()))[:-40].encode(), "no WebSocket: the file is torn or damaged"),
             (b"[" * 100_000, "not JSON"),
         ],
     )
@@ -119,6 +127,12 @@ class TestNoHar:
         with pytest.raises(CaptureError, match=why) as raised:
             load_har(write(content))
         assert "\n" not in str(raised.value)
+        assert len(str(raised.value)) < 300
+
+    def test_the_error_quotes_nothing_of_the_file(self, write):
+        with pytest.raises(CaptureError) as raised:
+            load_har(write(b"password: hunter2"))
+        assert "hunter2" not in str(raised.value)
 
     def test_a_file_that_is_not_there(self, tmp_path):
         with pytest.raises(CaptureError, match="cannot read"):
@@ -159,6 +173,37 @@ class TestDamaged:
     def test_odd_entries(self, write, odd):
         entries = [odd, page() | {"request": odd}, chrome("ws://a/", sent(START_S), response=odd)]
         assert len(load_har(write(log(*entries)))) == 1
+
+
+class TestOddText:
+    """What a strict parser would stop at costs nothing but itself."""
+
+    @pytest.mark.parametrize(
+        "odd", [b'"\xff\xfe"', b'"\t\x00"', b"1e400", b"-1e400", b"1" + b"0" * 4000, b'"\\ud800"', b"0.1e-400"]
+    )
+    def test_in_a_page(self, write, odd):
+        content = json.dumps(log(page("ODD"), chrome("ws://a/", sent(START_S), sent(START_S + 1)))).encode()
+        capture = load_har(write(content.replace(b'"ODD"', odd)))
+        assert [frame.t for frame in capture] == [START_S, START_S + 1]
+        assert any("UTF-8" in note for note in capture.notes) == (b"\xff" in odd)
+
+    def test_in_every_member_of_a_message(self, write):
+        for name in ("type", "time", "opcode", "data"):
+            odd = sent(START_S + 1) | {name: 10**400}
+            capture = load_har(write(log(chrome("ws://a/", sent(START_S), odd, sent(START_S + 2)))))
+            assert [frame.t for frame in capture.frames if frame.t != START_S + 1][-1] == START_S + 2
+            assert len(capture.frames) >= 2
+
+
+class TestNotes:
+    def test_are_bounded_in_number_and_length(self, write):
+        bad = [{"type": "x" * 10_000, "time": 1e18, "opcode": 3, "data": "\n" * 100}] * 500
+        entries = [chrome("ws://a/\n" + "x" * 10_000, *bad, sent(START_S))] * 100
+        capture = load_har(write(log(*entries)))
+        assert len(capture) == 100
+        assert len(capture.notes) < 120
+        assert all("\n" not in note and len(note) < 400 for note in capture.notes)
+        assert any(note.endswith("more messages left out") for note in capture.notes)
 
 
 class TestMemory:

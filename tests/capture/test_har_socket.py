@@ -1,10 +1,13 @@
 """One WebSocket of a HAR file: units of time, binary data, errors; each habit that was seen."""
 
 import base64
+from decimal import Decimal
 
 import pytest
 
+from icws_explore.capture.frame import MAX_TIME_S
 from icws_explore.capture.har_socket import HarMessage, HarSocket, iso_time, socket_frames, stated_time
+from icws_explore.capture.notes import Notes
 
 STARTED = "2026-11-23T13:27:20.511Z"
 START_S = iso_time(STARTED)
@@ -15,7 +18,7 @@ def message(type_="receive", time=START_S, opcode=2, data="AQI=", **more):
 
 
 def frames(*messages, started=STARTED, session=None, **facts):
-    notes = []
+    notes = Notes()
     socket = HarSocket(url="ws://h/", started=started, messages=list(messages), **facts)
     return socket_frames(socket, session, notes), notes
 
@@ -49,6 +52,17 @@ class TestTimes:
         got, notes = frames(message(time=None))
         assert ([frame.t for frame in got], notes) == ([START_S], ["the socket: its messages have no times"])
 
+    @pytest.mark.parametrize("odd", [1e18, -1e18, 10**400, float("inf"), Decimal("1e400"), Decimal("-1e25"), True, "1"])
+    def test_no_time_is_one_that_a_capture_cannot_hold(self, odd):
+        got, notes = frames(message(time=START_S), message(time=odd), message(time=START_S + 1))
+        assert [frame.t for frame in got] == [START_S, START_S, START_S + 1]
+        assert all(abs(frame.t) < MAX_TIME_S for frame in got)
+        assert all("message 2 has an impossible time" in note for note in notes)
+
+    def test_decimals_are_numbers(self):
+        (frame,), _ = frames(message(time=Decimal("1795440440.5"), opcode=Decimal(2)))
+        assert (frame.t, frame.op) == (1795440440.5, "binary")
+
 
 class TestData:
     @pytest.mark.parametrize(
@@ -81,6 +95,10 @@ class TestData:
             {"opcode": 0},
             {"opcode": None},
             {"opcode": float("inf")},
+            {"opcode": 10**400},
+            {"opcode": Decimal("1e400")},
+            {"opcode": True},
+            {"opcode": "2"},
             {"type_": "sideways"},
             {"type_": None},
             {"data": None},
@@ -130,3 +148,8 @@ class TestIsoTime:
 
     def test_round_trip(self):
         assert stated_time(START_S) == STARTED
+
+    def test_a_year_beyond_the_calendar_is_not_stated(self):
+        for text in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
+            assert stated_time(iso_time(text)) is None
+        assert stated_time(1e12) is None
