@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -54,8 +55,8 @@ def print_matrix(matrix: Matrix, console: Console) -> None:
             line.append(*_cell(name, column, [row for row in rows.values() if row.runs]))
         console.print(line, highlight=False, no_wrap=True)
     console.print(LEGEND, style="dim", highlight=False)
-    for stage in STAGES:
-        console.print(_summary(matrix, stage), highlight=False)
+    for told in _summaries(matrix):
+        console.print(told, highlight=False)
 
 
 def _verdict(row: Row) -> tuple[str, str]:
@@ -74,21 +75,19 @@ def _cell(name: str, column: str, rows: list[Row]) -> tuple[str, str]:
     return SIGNS[severity] if found == runs else "?", "green" if found == runs else "yellow"
 
 
-def _summary(matrix: Matrix, stage: Stage) -> str:
-    rows = [matrix.rows[name, stage] for name in matrix.ids if (name, stage) in matrix.rows]
-    if not rows:
-        return f"{_STAGE_NAMES[stage]}: not played"
-    named, runs = sum(row.named for row in rows), sum(row.runs for row in rows)
-    right = sum(row.is_right for row in rows)
-    counted = f"{right} of {len(rows)} scenarios ({named} of {runs} runs)"
-    told = f"{_STAGE_NAMES[stage]}: {counted} named by their own rule alone"
-    healthy = matrix.healthy.get(stage)
-    if healthy is not None:
-        told += (
-            f"; {healthy.named} of {healthy.runs} healthy recordings ({healthy.sessions} sessions) "
-            "without a warning or an error"
-        )
-    return told
+def _summaries(matrix: Matrix) -> Iterator[str]:
+    """What it comes to, a line a stage and kind."""
+    for stage in STAGES:
+        rows = [matrix.rows[name, stage] for name in matrix.ids if (name, stage) in matrix.rows]
+        if not rows:
+            yield f"{_STAGE_NAMES[stage]}: not played"
+            continue
+        named, runs = sum(row.named for row in rows), sum(row.runs for row in rows)
+        counted = f"{sum(row.is_right for row in rows)} of {len(rows)} scenarios ({named} of {runs} runs)"
+        yield f"{_STAGE_NAMES[stage]}: {counted} named by their own rule alone"
+    for stage, row in matrix.healthy.items():
+        counted = f"{row.named} of {row.runs} healthy recordings ({row.sessions} sessions)"
+        yield f"{_STAGE_NAMES[stage]}: {counted} without a warning or an error"
 
 
 def write_page(matrix: Matrix, path: Path = PAGE) -> None:
@@ -97,8 +96,8 @@ def write_page(matrix: Matrix, path: Path = PAGE) -> None:
 
 
 def page(matrix: Matrix) -> str:
-    summaries = [_summary(matrix, stage) for stage in STAGES]
-    lines = [*INTRODUCTION, "", *(f"- {told[0].upper()}{told[1:]}." for told in summaries), "", *TABLE_HEAD]
+    told = [f"- {line[0].upper()}{line[1:]}." for line in _summaries(matrix)]
+    lines = [*INTRODUCTION, "", *told, "", *TABLE_HEAD]
     lines += [_page_line(matrix, name) for name in matrix.ids if name in SCENARIOS]
     others = [f"`{row.scenario}` ({_STAGE_NAMES[row.stage]}): {_also(row)}" for row in matrix if _also(row)]
     if others:

@@ -10,13 +10,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from math import ceil
 from multiprocessing import get_context
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from icws_explore.analysis.doctor import RULES
 from icws_explore.analysis.recording import Recording
@@ -25,15 +27,16 @@ from icws_explore.protocol.errors import IcwsError
 
 from .confusion import Matrix, Run, Stage
 from .confusion_page import DATA, PAGE, WIDTH, print_matrix, write_page
-from .healthy import WANTED, healthy
+from .healthy import WANTED, Healthy, healthy, planned, played
+from .healthy_plans import plans
 
-Task = tuple[str, Stage, int]
+T = TypeVar("T")
 PATIENCE_S: Final = 600.0  # real seconds for the next of the runs
+PART: Final = 50  # healthy sessions of one deal
 
 
-def run_of(task: Task) -> Run:
+def run_of(name: str, stage: Stage, seed: int) -> Run:
     """Play one scenario and ask the doctor."""
-    name, stage, seed = task
     try:
         recording: Recording = SCENARIOS[name].run(seed) if stage == "simulated" else SCENARIOS[name].play(seed=seed)
     except IcwsError as error:
@@ -51,75 +54,86 @@ def ends_of(recording: Recording) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ends.values()))
 
 
-def runs_of(tasks: list[Task], jobs: int) -> Iterator[Run]:
-    """Each task's run as it is done, ``jobs`` side by side in processes of their own; none is left behind."""
-    with get_context("spawn").Pool(jobs, initializer=_leave_interrupts_to_the_parent) as pool:
-        done = pool.imap_unordered(run_of, tasks)
-        for _ in tasks:
+def side_by_side(work: Sequence[Callable[[], T]], jobs: int, title: str) -> Iterator[T]:
+    """What each piece of work gives, as it is done: ``jobs`` at a time, in processes of which none is left behind."""
+    if not work:
+        return
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        get_context("spawn").Pool(jobs, initializer=_leave_interrupts_to_the_parent) as pool,
+        Progress(*columns, console=Console(stderr=True), transient=True) as progress,
+    ):
+        bar = progress.add_task("", total=len(work))
+        done = pool.imap_unordered(_do, work)
+        for _ in work:
             yield done.next(PATIENCE_S)
+            progress.advance(bar)
+
+
+def _do(work: Callable[[], T]) -> T:
+    return work()
 
 
 def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def filled(matrix: Matrix, tasks: Iterable[Task], jobs: int, title: str) -> None:
-    """Play the tasks into the matrix; what is wrong is said at once."""
-    tasks = list(tasks)
-    if not tasks:
-        return
-    errors = Console(stderr=True)
-    with Progress(*_columns(title), console=errors, transient=True) as progress:
-        bar = progress.add_task("", total=len(tasks))
-        runs: dict[Task, Run] = {}
-        for run in runs_of(tasks, jobs):
-            runs[run.scenario, run.stage, run.seed] = run
-            progress.update(bar, advance=1, description=run.scenario)
-            if not run.is_named:
-                found = ", ".join(f"{name} ({severity})" for name, severity in run.found) or "nothing"
-                errors.print(f"✗ {run.scenario}, {run.stage}, seed {run.seed}: {run.failure or found}", markup=False)
-        for task in tasks:  # in their order, whichever was done first
-            matrix.add(runs[task])
+def play_scenarios(matrix: Matrix, names: Iterable[str], stage: Stage, seeds: int, jobs: int) -> None:
+    """Each with each seed, into the matrix; what is wrong is said at once."""
+    tasks = [(name, stage, seed) for name in names for seed in range(1, seeds + 1)]
+    # The longest first, so that none is left running alone at the end.
+    longest = sorted(tasks, key=lambda task: -SCENARIOS[task[0]].plan().duration_s)
+    runs: dict[tuple[str, Stage, int], Run] = {}
+    for run in side_by_side([partial(run_of, *task) for task in longest], jobs, stage):
+        runs[run.scenario, run.stage, run.seed] = run
+        if not run.is_named:
+            found = ", ".join(f"{name} ({severity})" for name, severity in run.found) or "nothing"
+            _complain(f"{run.scenario}, {run.stage}, seed {run.seed}: {run.failure or found}")
+    for task in tasks:  # in their order, whichever was done first
+        matrix.add(runs[task])
 
 
-def judge_healthy(matrix: Matrix, wanted: int) -> None:
-    """Simulated sessions in which nothing is wrong; what the doctor finds all the same is said at once."""
-    errors, sessions = Console(stderr=True), 0
-    with Progress(*_columns("healthy sessions"), console=errors, transient=True) as progress:
-        bar = progress.add_task("", total=wanted)
-        for it in healthy(wanted):
-            matrix.add_healthy("simulated", [(each.id, each.severity) for each in it.findings], it.sessions)
-            sessions += it.sessions
-            progress.update(bar, completed=min(sessions, wanted))
+def play_healthy(matrix: Matrix, stage: Stage, wanted: int, jobs: int) -> None:
+    """Sessions in which nothing is wrong, into the matrix; what the doctor finds all the same is said at once."""
+    work: Sequence[Callable[[], list[Healthy]]]
+    if stage == "simulated":
+        parts = range(1, ceil(wanted / PART) + 1)
+        work = [*(partial(_listed, healthy, PART, seed) for seed in parts), partial(_listed, planned)]
+    else:
+        work = [partial(_listed, played, [plan.text]) for plan in plans()]
+    for found in side_by_side(work, jobs, f"{stage}, healthy"):
+        for it in found:
+            matrix.add_healthy(stage, [(each.id, each.severity) for each in it.findings], it.sessions)
             if it.alarms:
-                errors.print(f"✗ {', '.join(it.alarms)}: {it.text}", markup=False)
+                _complain(f"{', '.join(it.alarms)}: {it.text}")
 
 
-def _columns(title: str) -> tuple[ProgressColumn, ...]:
-    told = TextColumn("{task.description}")
-    return TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), told
+def _listed(make: Callable[..., Iterator[Healthy]], *given: object) -> list[Healthy]:
+    return list(make(*given))
+
+
+def _complain(text: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"✗ {text}", markup=False, highlight=False)
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAMES]", type=click.Choice(sorted(SCENARIOS)))
 @click.option("--seeds", default=10, show_default=True, help="Simulated runs of each.")
 @click.option("--plays", default=1, show_default=True, help="Runs of each over real sockets.")
-@click.option("--sessions", default=WANTED, show_default=True, help="Healthy sessions, for a whole matrix.")
+@click.option("--sessions", default=WANTED, show_default=True, help="Healthy sessions, simulated; 0: none at all.")
 @click.option("--labs", default=2 * (os.cpu_count() or 1), show_default=True, help="Labs side by side.")
 def main(names: tuple[str, ...], seeds: int, plays: int, sessions: int, labs: int) -> None:
     """The confusion matrix of all scenarios, or of NAMES. Exit code 1 if any is not named by its own rule alone."""
     wanted = names or tuple(SCENARIOS)
     matrix = Matrix(sorted(RULES))
     began = time.monotonic()
-    simulated: list[Task] = [(name, "simulated", seed) for name in wanted for seed in range(1, seeds + 1)]
-    # The longest first, so that none is left running alone at the end.
-    played: list[Task] = [(name, "sockets", seed) for name in wanted for seed in range(1, plays + 1)]
-    played.sort(key=lambda task: -SCENARIOS[task[0]].plan().duration_s)
+    cores = os.cpu_count() or 1
     try:
-        filled(matrix, simulated, os.cpu_count() or 1, "simulated")
-        filled(matrix, played, labs, "over sockets")
+        play_scenarios(matrix, wanted, "simulated", seeds, cores)
+        play_scenarios(matrix, wanted, "sockets", plays, labs)
         if not names and sessions:
-            judge_healthy(matrix, sessions)
+            play_healthy(matrix, "simulated", sessions, cores)
+            play_healthy(matrix, "sockets", sessions, labs)
     except KeyboardInterrupt:
         raise click.Abort from None
     console = Console()
