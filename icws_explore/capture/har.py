@@ -42,6 +42,9 @@ _ADVICE: Final = {
     FileKind.ZIP: ": unpack it first",
     FileKind.PAGE: "",
 }
+_QUICK: Final = ijson.get_backend(ijson.backend)
+_PATIENT: Final = ijson.get_backend("python")  # many times slower, and with numbers of any size
+_PARSE_ERRORS: Final = (ijson.JSONError, UnicodeDecodeError, ValueError, RecursionError, ArithmeticError)
 _EXPORT: Final = "export it with the sockets' messages: network panel open before they connect"
 _FACTS: Final = {
     f"{_ENTRY}.request.url": "url",
@@ -61,19 +64,28 @@ def load_har(path: str | os.PathLike[str], *, url: str = "") -> Capture:
     file is none, or holds no such WebSocket.
     """
     path = Path(path)
-    notes = Notes()
+    try:
+        found = _read(path, _QUICK)
+    except _NumberTooLargeError:
+        found = _read(path, _PATIENT)
+    sockets = [socket for socket in found.sockets if url in socket.url]
+    if not sockets:
+        which = f"no WebSocket whose URL holds {url!r}" if url else "no WebSocket"
+        raise CaptureError(f"{path} holds {which}: {found.notes[0] if found.notes else _EXPORT}")
+    return _capture(sockets, found.notes)
+
+
+def _read(path: Path, parser: Any) -> _Reader:
+    """What ``parser`` (a backend of ijson) finds. Raises CaptureError, and _NumberTooLargeError."""
     with open_file(path) as stream:
         kind = kind_of(stream.peek(START)[:START])
         if kind in _ADVICE:
             raise CaptureError(f"{path} is no HAR file, it is {kind}{_ADVICE[kind]}")
-        text = JsonText(stream)
-        sockets = [socket for socket in _sockets(text, path, notes) if url in socket.url]
+        text, reader = JsonText(stream), _Reader()
+        _read_sockets(reader, _events(text, parser), path)
     if text.was_damaged:
-        notes.append("not all of the file is UTF-8 text; what is not was replaced by �")
-    if not sockets:
-        which = f"no WebSocket whose URL holds {url!r}" if url else "no WebSocket"
-        raise CaptureError(f"{path} holds {which}: {notes[0] if notes else _EXPORT}")
-    return _capture(sockets, notes)
+        reader.notes.append("not all of the file is UTF-8 text; what is not was replaced by �")
+    return reader
 
 
 def _capture(sockets: list[HarSocket], notes: Notes) -> Capture:
@@ -99,9 +111,10 @@ def _capture(sockets: list[HarSocket], notes: Notes) -> Capture:
 
 @dataclass(slots=True)
 class _Reader:
-    """What has been read of the entry that is being read."""
+    """The sockets so far, and what has been read of the entry that is being read."""
 
-    notes: Notes
+    notes: Notes = field(default_factory=Notes)
+    sockets: list[HarSocket] = field(default_factory=list)
     socket: HarSocket = field(default_factory=HarSocket)
     message: dict[str, Any] | None = None
     frames: int = 0
@@ -154,27 +167,24 @@ class _Reader:
         return socket if socket.is_socket else None
 
 
-def _sockets(text: JsonText, path: Path, notes: Notes) -> Iterator[HarSocket]:
+def _read_sockets(reader: _Reader, events: Iterator[tuple[str, str, Any]], path: Path) -> None:
     """Each WebSocket of the file; the one that a torn file ends in, too."""
-    reader = _Reader(notes)
-    found = 0
     try:
-        for prefix, event, value in _events(text):
+        for prefix, event, value in events:
             socket = reader.take(prefix, event, value)
             if socket is None:
                 continue
-            found += 1
-            if found > MAX_SOCKETS:
-                notes.append(f"what follows WebSocket {MAX_SOCKETS} is left out")
+            if len(reader.sockets) == MAX_SOCKETS:
+                reader.notes.append(f"what follows WebSocket {MAX_SOCKETS} is left out")
                 return
-            yield socket
-    except (ijson.JSONError, UnicodeDecodeError, ValueError, RecursionError) as error:
+            reader.sockets.append(socket)
+    except _PARSE_ERRORS as error:
         if not reader.in_log:
             raise CaptureError(f"{path} is no HAR file: not JSON ({_line(error)})") from error
-        notes.append(f"the file is torn or damaged ({_line(error)}); what came before is kept")
+        reader.notes.append(f"the file is torn or damaged ({_line(error)}); what came before is kept")
         last = reader.done()
         if last is not None:
-            yield last
+            reader.sockets.append(last)
         return
     except OSError as error:
         raise unreadable(path, error) from error
@@ -182,23 +192,33 @@ def _sockets(text: JsonText, path: Path, notes: Notes) -> Iterator[HarSocket]:
         raise CaptureError(f"{path} is no HAR file: it has no log.entries")
 
 
-def _events(text: JsonText) -> Iterator[tuple[str, str, Any]]:
+class _NumberTooLargeError(Exception):
+    """JSON, but no number of C."""
+
+
+def _events(text: JsonText, parser: Any) -> Iterator[tuple[str, str, Any]]:
     """The parser's events with the dotted path that leads to each, down to where messages have members.
 
     ijson makes such paths too, but of any length: deep nesting would cost their square.
     """
     path: list[str] = []
-    for event, value in ijson.basic_parse(text):
-        if event in ("end_map", "end_array"):
-            path.pop()
-        if len(path) <= _DEPTH:
-            yield ".".join(path), event, value
-        if event == "map_key":
-            path[-1] = value
-        elif event in ("start_map", "start_array"):
-            if len(path) == MAX_NESTING:
-                raise ValueError(f"nested more than {MAX_NESTING} deep")
-            path.append("item" if event == "start_array" else "")
+    try:
+        # Without use_float, the quick one is not safe: a number of more digits than int() takes crashes it.
+        for event, value in parser.basic_parse(text, use_float=parser is _QUICK):
+            if event in ("end_map", "end_array"):
+                path.pop()
+            if len(path) <= _DEPTH:
+                yield ".".join(path), event, value
+            if event == "map_key":
+                path[-1] = value
+            elif event in ("start_map", "start_array"):
+                if len(path) == MAX_NESTING:
+                    raise ValueError(f"nested more than {MAX_NESTING} deep")
+                path.append("item" if event == "start_array" else "")
+    except ijson.JSONError as error:
+        if parser is _QUICK and "overflow" in str(error):
+            raise _NumberTooLargeError from error
+        raise
 
 
 def _line(error: Exception) -> str:

@@ -30,5 +30,5 @@ class Notes(list[str]):
 
 def shown(text: str) -> str:
     """``text`` out of a file, on one line and no longer than a line."""
-    line = " ".join(text.split())
+    line = " ".join(text[: 10 * MAX_TEXT].split())
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"

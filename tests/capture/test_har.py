@@ -179,13 +179,30 @@ class TestOddText:
     """What a strict parser would stop at costs nothing but itself."""
 
     @pytest.mark.parametrize(
-        "odd", [b'"\xff\xfe"', b'"\t\x00"', b"1e400", b"-1e400", b"1" + b"0" * 4000, b'"\\ud800"', b"0.1e-400"]
+        "odd",
+        [
+            b'"\xff\xfe"',
+            b'"\t\x00"',
+            b"1e400",
+            b"-1e400",
+            b"1" + b"0" * 4000,
+            b"-1" + b"0" * 400,
+            b'"\\ud800"',
+            b"0.1e-400",
+        ],
     )
     def test_in_a_page(self, write, odd):
         content = json.dumps(log(page("ODD"), chrome("ws://a/", sent(START_S), sent(START_S + 1)))).encode()
         capture = load_har(write(content.replace(b'"ODD"', odd)))
         assert [frame.t for frame in capture] == [START_S, START_S + 1]
         assert any("UTF-8" in note for note in capture.notes) == (b"\xff" in odd)
+
+    def test_a_number_of_more_digits_than_python_reads_tears_the_file(self, write):
+        """And does no harm: a parser that is told to keep all digits crashes here."""
+        content = json.dumps(log(chrome("ws://a/", sent(START_S)), page("ODD"), chrome("ws://b/"))).encode()
+        capture = load_har(write(content.replace(b'"ODD"', b"1" + b"0" * 5000)))
+        assert [frame.t for frame in capture] == [START_S]
+        assert any("torn or damaged" in note for note in capture.notes)
 
     def test_in_every_member_of_a_message(self, write):
         for name in ("type", "time", "opcode", "data"):
