@@ -22,9 +22,9 @@ MAX_EVENTS: Final = 100_000  # the oldest go first; an hour of a busy lab fits
 class LabEvent:
     """One thing that happened. ``t_ns`` is protocol time in nanoseconds since the epoch.
 
-    ``part`` is "replica", "canister" or "gateway"; ``kind`` names what happened ("accepted",
-    "refused", "replied", "err", "trapped", "rejected", …); ``text`` is one line for a person;
-    ``facts`` are the same things for a program (principals and ids as text).
+    ``part`` is "replica", "canister" or "gateway", and "lab" where a fault itself has failed; ``kind`` names
+    what happened ("accepted", "refused", "replied", "err", "trapped", "rejected", …); ``text`` is one line
+    for a person; ``facts`` are the same things for a program (principals and ids as text).
     """
 
     t_ns: int

@@ -19,12 +19,14 @@ from .apps import load
 from .canister import LabCanister
 from .faults import Faults
 from .gateway import GatewayServer
+from .guarded_faults import GuardedFaults
 from .keys import FIRST_CANISTER, LAST_CANISTER, LabKeys, canister_principal
 from .log import LabLog
 from .replica import Replica
 from .replica_http import make_app
 from .rounds import Rounds
 from .stage import LabStage
+from .watchdog import Watchdog
 
 SHUTDOWN_TIMEOUT_S = 1.0  # real seconds for requests that are being answered
 UPDATE_LATENCY_MS = 50.0  # a local replica takes some hundred, mainnet one to two thousand
@@ -83,9 +85,10 @@ class LabNetwork:
         self._clock = clock
         self._log = log
         self._keys = LabKeys(options.seed)
-        self._faults = options.faults or Faults()
+        self._faults = self._guarded(options.faults)
         self._sessions = itertools.count()
         self._stage: LabStage | None = None
+        self.watchdog = Watchdog()
         self.replica = Replica(
             self._keys,
             self._canister_ns,
@@ -150,15 +153,17 @@ class LabNetwork:
             await asyncio.gather(self._running, return_exceptions=True)  # what failed is in the log
         if self._runner is not None:
             await self._runner.cleanup()
+        self.watchdog.stop()
 
     def add_canister(self, app: App | str | Path, **changes: object) -> LabCanister:
         """Install ``app`` in a new canister; ``changes`` are fields of CdkConfig. Raises LabError."""
-        loaded = load(app)
+        loaded = self.watchdog.run(f"the app {app}", lambda: load(app))
         number = FIRST_CANISTER + len(self.canisters)
         if number > LAST_CANISTER:
             raise LabError("the subnet's range of canister ids is used up")
         config = replace(self._config(loaded), **changes)  # type: ignore[arg-type]  # checked by CdkConfig itself
         host = self.replica.add_canister(canister_principal(number))
+        host.run_code = self.watchdog.run
         canister = LabCanister(host, loaded, config, self._canister_ns)
         try:
             canister.install()
@@ -180,7 +185,7 @@ class LabNetwork:
             clock=self._clock,
             poll_interval_ms=options.poll_interval_ms,
             ordered=options.ordered,
-            faults=faults or self._faults,
+            faults=self._faults if faults is None else self._guarded(faults),
             log=self._log,
             number=len(self.gateways),
             sessions=self._sessions,
@@ -192,6 +197,9 @@ class LabNetwork:
     def changed(self) -> None:
         """Timers may have been set from outside: look at them anew."""
         self._rounds.wake()
+
+    def _guarded(self, faults: Faults | None) -> Faults:
+        return Faults() if faults is None else GuardedFaults(faults, self._log)
 
     def _canister_ns(self) -> int:
         """The replica's own clock, which is the canisters'."""

@@ -15,7 +15,7 @@ import pytest
 from icws_explore.analysis.network_calls import network_calls
 from icws_explore.analysis.recording import Recording
 from icws_explore.lab import Faults
-from icws_explore.lab.faults import Stage
+from icws_explore.lab.faults import Delivery, Stage
 from icws_explore.lab.scenarios import ClientPlan, Plan, scenario
 from icws_explore.lab.scenarios.lines import texts
 from icws_explore.lab.scenarios.live import play
@@ -130,6 +130,13 @@ class Sabotage(Faults):
         stage.at(1, lambda: {}["nothing"])
 
 
+class Breaks(Faults):
+    """A hook of it fails."""
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        raise KeyError("nothing")
+
+
 class Blunder(Script):
     def opened(self, client: Player) -> None:
         client.send({"wrong": "type"})
@@ -145,8 +152,9 @@ class TestNothingIsLeft:
         [
             (lambda: Plan("echo", 600, clients=(ClientPlan(script=Blunder()),)), ValueMismatchError, "text"),
             (lambda: Plan("echo", 10, faults=Sabotage()), LabError, "a fault failed: KeyError: 'nothing'"),
+            (lambda: Plan("echo", 10, faults=Breaks()), LabError, "a fault failed: KeyError: 'nothing'"),
         ],
-        ids=["a script", "a fault"],
+        ids=["a script", "what a fault plans", "what a fault answers"],
     )
     def test_when_something_of_the_plan_fails(self, plan: Any, error: type[Exception], why: str):
         began = time.monotonic()
