@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from math import ceil
 from multiprocessing import get_context
+from multiprocessing.pool import Pool
 from typing import Final, TypeVar
 
 import click
@@ -60,7 +61,7 @@ def side_by_side(work: Sequence[Callable[[], T]], jobs: int, title: str) -> Iter
         return
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
-        get_context("spawn").Pool(jobs, initializer=_leave_interrupts_to_the_parent) as pool,
+        _pool(jobs) as pool,
         Progress(*columns, console=Console(stderr=True), transient=True) as progress,
     ):
         bar = progress.add_task("", total=len(work))
@@ -74,8 +75,13 @@ def _do(work: Callable[[], T]) -> T:
     return work()
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _pool(jobs: int) -> Pool:
+    """Its processes ignore interrupts from their very start: the parent ends them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return get_context("spawn").Pool(jobs)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def play_scenarios(matrix: Matrix, names: Iterable[str], stage: Stage, seeds: int, jobs: int) -> None:
@@ -139,7 +145,7 @@ def main(names: tuple[str, ...], seeds: int, plays: int, sessions: int, labs: in
     console = Console()
     print_matrix(matrix, console if console.width >= WIDTH else Console(width=WIDTH))
     click.echo(f"{time.monotonic() - began:.0f} s")
-    if not names and seeds and plays:
+    if not names and seeds and plays and sessions:
         matrix.save(DATA)
         write_page(matrix)
         click.echo(f"stored in {DATA} and {PAGE}")

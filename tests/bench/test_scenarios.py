@@ -1,0 +1,115 @@
+"""What `make scenarios` does around the matrix: judge, store only what is whole, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bench import scenarios
+from bench.confusion import Run, load
+from bench.healthy import Healthy
+from icws_explore.analysis.doctor import RULES, Findings
+from icws_explore.lab.scenarios import SCENARIOS
+from support.machine import ROOT
+
+
+def inline(work: Sequence[Callable[[], Any]], jobs: int, title: str) -> Iterator[Any]:
+    return (each() for each in reversed(work))
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Callable[..., Result]:
+    """The command with nothing played: every scenario is found as it should be, but those in ``wrong``."""
+
+    def call(*arguments: str, wrong: str = "", alarms: Findings | None = None) -> Result:
+        def run_of(name: str, stage: Any, seed: int) -> Run:
+            found = "POLLER_DEAD" if name == wrong and stage == "sockets" else name
+            return Run(name, stage, seed, ((found, RULES[found].severity),), ("1000",), 1)
+
+        monkeypatch.setattr(scenarios, "run_of", run_of)
+        monkeypatch.setattr(scenarios, "side_by_side", inline)
+        monkeypatch.setattr(scenarios, "DATA", tmp_path / "matrix.csv")
+        monkeypatch.setattr(scenarios, "write_page", lambda matrix: (tmp_path / "page.md").touch())
+        for name in ("healthy", "planned", "played"):
+            monkeypatch.setattr(scenarios, name, lambda *_: [Healthy("all is well", alarms or Findings(), 50)])
+        return CliRunner().invoke(scenarios.main, arguments)
+
+    return call
+
+
+class TestCommand:
+    def test_all_named_is_0_and_stored(self, bench, tmp_path):
+        result = bench("--seeds", "2")
+        assert result.exit_code == 0
+        matrix = load(tmp_path / "matrix.csv")
+        assert {name for name, _ in matrix.rows} == set(SCENARIOS)
+        assert matrix.row("STALE_NONCE", "simulated").runs == 2
+        assert matrix.healthy["simulated"].sessions == 250
+        assert (tmp_path / "page.md").exists()
+
+    def test_one_that_is_not_is_1_and_said(self, bench, tmp_path):
+        result = bench("--seeds", "1", wrong="LOST_UP")
+        assert result.exit_code == 1
+        assert "✗ LOST_UP, sockets, seed 1: POLLER_DEAD (error)" in result.stderr
+        assert not load(tmp_path / "matrix.csv").is_right  # what was found is stored, right or wrong
+
+    def test_a_false_alarm_is_1_and_said(self, bench):
+        alarm = SCENARIOS["ANONYMOUS"].run(1).doctor()
+        result = bench("--seeds", "1", alarms=alarm)
+        assert result.exit_code == 1
+        assert "✗ ANONYMOUS: all is well" in result.stderr
+
+    @pytest.mark.parametrize("arguments", [("LOST_UP",), ("--plays", "0"), ("--seeds", "0"), ("--sessions", "0")])
+    def test_a_part_is_not_stored(self, bench, tmp_path, arguments):
+        assert bench(*arguments).exit_code == 0
+        assert not (tmp_path / "matrix.csv").exists()
+
+
+class TestSideBySide:
+    def test_plays_for_real_in_processes_of_their_own(self):
+        """Both stages of one scenario, as the command does it."""
+        command = [sys.executable, "-m", "bench.scenarios", "RAW_CLIENT", "--seeds", "1"]
+        done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert "over real sockets: 1 of 1 scenarios (1 of 1 runs)" in done.stdout
+
+    def test_an_interrupt_ends_it_and_leaves_nothing_running(self):
+        command = [sys.executable, "-m", "bench.scenarios", "UPGRADE_WIPE", "STALE_NONCE", "--seeds", "0"]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
+            until = time.monotonic() + 60
+            while len(workers := children(process.pid)) < 2 and time.monotonic() < until:
+                time.sleep(0.1)
+            time.sleep(2)  # real time: labs start
+            os.killpg(process.pid, signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        assert workers
+        assert process.returncode == 1
+        assert said.endswith("Aborted!\n")
+        assert "Traceback" not in said
+        until = time.monotonic() + 10  # the resource tracker of multiprocessing sees the end a moment later
+        while left := [each for each in workers if is_running(each)]:
+            assert time.monotonic() < until, left
+            time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    listed = subprocess.run(["pgrep", "-P", str(pid)], check=False, capture_output=True, text=True)
+    return [int(line) for line in listed.stdout.split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
