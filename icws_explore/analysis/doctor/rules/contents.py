@@ -9,10 +9,11 @@ from icws_explore.protocol.candid import type_text
 from icws_explore.protocol.service_messages import CloseMessage
 
 from ...decode import DecodedFrame, application_type
-from ..facts import TOLERANCE_S, SessionFacts
+from ..facts import SessionFacts
 from ..registry import Evidence, session_rule
 from ..wording import seconds
 
+PROOF_S: Final = 5.0  # what the pairings of a certificate may take a busy machine or a telephone, in JavaScript
 _CLOSE: Final = 'close(4000, "Error receiving message")'
 
 
@@ -44,7 +45,8 @@ def app_type_mismatch(session: SessionFacts) -> Iterator[Evidence]:
     "SDK_REJECTS_VALID",
     sdk='Version 0.3.4 pulls in agent 1.4.0, whose look-ups return an object: "Witness != Tree passed in '
     f'ic-certification" at the first canister message, then {_CLOSE}.',
-    fix="Upgrade ic-websocket-js to 0.4.0 or later, with @dfinity/agent 2.",
+    fix="Upgrade ic-websocket-js to 0.4.0 or later, with @dfinity/agent 2. With those: reconnect, and look at what "
+    "holds up /api/v2/status.",
     source="ic-websocket-gateway#37",
 )
 def sdk_rejects_valid(session: SessionFacts) -> Iterator[Evidence]:
@@ -56,13 +58,18 @@ def sdk_rejects_valid(session: SessionFacts) -> Iterator[Evidence]:
     if last is None or verdict is None or not verdict.ok or last.error is not None:
         return
     is_known = last.service is not None or application_type(session.whole.capture) is not None
-    within_s = max(TOLERANCE_S, session.whole.jitter_s)
+    within_s = max(PROOF_S, session.whole.jitter_s)
     if is_known and session.end.frame.t - last.frame.t <= within_s and session.bad_message is None:
         which = "the first canister message" if last is incoming[0] else f"message {last.sequence_num}"
         told = (
             f"The client closed {seconds(session.end.frame.t - last.frame.t)} after {which} (frame {last.number}), and "
             "everything about that message holds here: certificate, witness, content, order, type."
         )
+        if last is incoming[0]:
+            told += (
+                " A client of a good version does so when it has no root key yet: the SDK asks the network for it and "
+                "does not wait, so that a status that takes longer than ws_open is too late."
+            )
         yield Evidence((last.number, session.end.number), told)
 
 

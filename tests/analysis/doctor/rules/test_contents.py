@@ -35,7 +35,9 @@ class TestAppTypeMismatch:
 
 class TestSdkRejectsValid:
     def test_says_which_message(self):
-        assert "after the first canister message (frame 2)" in the_one("SDK_REJECTS_VALID").explanation
+        explanation = the_one("SDK_REJECTS_VALID").explanation
+        assert "after the first canister message (frame 2)" in explanation
+        assert "no root key yet" in explanation
 
     def test_a_close_long_after_is_another_matter(self):
         script = SessionScript(clock=ClockInfo()).opened()
@@ -48,6 +50,7 @@ class TestSdkRejectsValid:
 
     def test_of_an_unknown_type_nobody_can_tell(self):
         capture = SessionScript().opened().app_says(5, "a").closed(5.1, "out", 4000, "Error receiving message").capture
+        assert "no root key yet" not in the_one(capture).explanation
         assert ids(capture) == ("SDK_REJECTS_VALID",)
         assert ids(Capture(replace(capture.info, app_type=None), capture.frames)) == ()
 
