@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import html
 import weakref
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -27,6 +26,7 @@ from .faults import Faults
 from .gateway import GatewayServer
 from .log import LabEvent, LabLog
 from .network import UPDATE_LATENCY_MS, LabNetwork, LabOptions
+from .shown import as_html, as_text
 
 T = TypeVar("T")
 
@@ -139,7 +139,8 @@ class Lab:
         try:
             thread.submit(network.stop()).result(STOP_TIMEOUT_S)
         except TimeoutError as error:
-            raise LabError(f"the lab did not end in {STOP_TIMEOUT_S:g} s: does a handler of its app run on?") from error
+            why = network.watchdog.held_up_by or "something in it runs on"
+            raise LabError(f"the lab did not end in {STOP_TIMEOUT_S:g} s: {why}") from error
         finally:
             thread.stop()
 
@@ -267,26 +268,10 @@ class Lab:
         return self._log.listen(listener)
 
     def __repr__(self) -> str:
-        facts = ", ".join(f"{name}={value}" for name, value in self._facts())
-        return f"Lab({facts})"
+        return as_text(self)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th><td><code>{html.escape(value)}</code></td></tr>"
-            for name, value in self._facts()
-        )
-        return f"<table><caption>IC WebSocket lab</caption>{rows}</table>"
-
-    def _facts(self) -> list[tuple[str, str]]:
-        app = self.app.name if isinstance(self.app, App) else str(self.app)
-        clock = "real" if self._clock.scale == 1 else f"× {self._clock.scale:g}"
-        facts = [("app", app), ("running", "yes" if self.running else "no"), ("clock", clock)]
-        if self._network is not None:
-            facts += [("gateway", gateway.url) for gateway in self._network.gateways]
-            facts.append(("network", self._network.url))
-            facts += [("canister", f"{each.id} ({each.app.name})") for each in self._network.canisters.values()]
-        times = {"ack interval": self.ack_interval_ms, "keep-alive timeout": self.keep_alive_timeout_ms}
-        return facts + [(name, f"{ms / 1000:g} s") for name, ms in times.items()]
+        return as_html(self)
 
     # Inside
 
@@ -335,7 +320,8 @@ class Lab:
             return future.result(timeout_s)
         except TimeoutError:
             future.cancel()
-            raise LabError(f"the lab did not answer within {timeout_s:g} s") from None
+            why = "" if self._network is None else self._network.watchdog.held_up_by
+            raise LabError(f"the lab did not answer within {timeout_s:g} s{': ' if why else ''}{why}") from None
 
     def _on_own_loop(self) -> bool:
         try:

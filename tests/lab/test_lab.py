@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import threading
@@ -13,6 +14,8 @@ import pytest
 from icws_explore.lab import Lab
 from icws_explore.lab.apps import APPS
 from icws_explore.lab.gateway import GatewayServer
+from icws_explore.lab.watchdog import Watchdog
+from icws_explore.live.connect import connect
 from icws_explore.protocol.cdk import Flavour
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.identity import Ed25519Identity
@@ -292,20 +295,56 @@ class TestLookingIn:
             lab._call(lab.add_gateway)
 
 
-class TestShown:
-    def test_text_and_html_tell_the_same(self) -> None:
-        lab = Lab(app="<b>app</b>", time_scale=60)
-        shown = lab._repr_html_()
-        assert "<b>app" not in shown
-        assert "&lt;b&gt;app&lt;/b&gt;" in shown
-        for name, value in lab._facts():
-            assert f"{name}={value}" in repr(lab)
-            assert name in shown
-        assert "clock=× 60" in repr(lab)
+@pytest.fixture
+def quick_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("icws_explore.lab.network.Watchdog", lambda: Watchdog(limit_s=0.5))
 
-    def test_a_running_one_says_where_it_is(self) -> None:
-        with Lab(app="echo") as lab:
-            for text in (repr(lab), lab._repr_html_()):
-                assert lab.gateway_url in text
-                assert lab.network_url in text
-                assert str(lab.canister_id) in text
+
+@pytest.mark.usefixtures("quick_watchdog")
+class TestCodeThatRunsOn:
+    def test_is_a_trap_and_the_lab_goes_on(self, tmp_path: Path) -> None:
+        app = tmp_path / "loops.py"
+        app.write_text(APP + """
+    if message["text"] == "loop":
+        while True:
+            pass
+""", encoding="utf-8")  # fmt: skip
+        with Lab(app=app, time_scale=60) as lab:
+            asyncio.run(self.say(lab, "loop", "still there?"))
+            assert lab.canister().memory == {"heard": 1}  # what the loop had counted is rolled back
+            trapped = [event.text for event in lab.events if event.kind == "trapped"]
+        (said,) = trapped
+        assert re.search(r"Overrun: ran on for 0.5 s in on_message, line 1[01] of loops.py; on the real network", said)
+
+    async def say(self, lab: Lab, *texts: str) -> None:
+        """A client each, for a trapped message is one that the canister never had: the next is out of order."""
+        for text in texts:
+            async with connect(lab) as session:
+                await session.send({"text": text, "timestamp": 0})
+                await eventually(lambda text=text: self.is_judged(lab, text))
+
+    def is_judged(self, lab: Lab, text: str) -> bool:
+        wanted = "trapped" if text == "loop" else "accepted"
+        return any(event.kind == wanted and event.text.startswith("ws_message") for event in lab.events)
+
+    def test_in_the_file_itself_is_a_mistake_in_it(self, tmp_path: Path) -> None:
+        app = tmp_path / "loops.py"
+        app.write_text("x = 1\nwhile True: x += 1\n", encoding="utf-8")
+        with pytest.raises(LabError, match=r"loops.py, line 2: Overrun: ran on for 0.5 s in <module>, line 2 of "):
+            Lab(app=app).start()
+        assert lab_threads() == []
+
+    def test_what_cannot_be_ended_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("icws_explore.lab.lab.START_TIMEOUT_S", 1.0)
+        app = tmp_path / "sleeps.py"
+        app.write_text("import time\n" + APP + "    time.sleep(3)\n", encoding="utf-8")
+        with Lab(app=app) as lab:
+            asyncio.run(self.stuck(lab))
+
+    async def stuck(self, lab: Lab) -> None:
+        async with connect(lab) as session:
+            await session.send({"text": "x", "timestamp": 0})
+            await asyncio.sleep(1.2)  # the update's own latency, then it sleeps
+            said = r"^the lab did not answer within 1 s: a canister's update runs for \d s in on_message, line 9 of "
+            with pytest.raises(LabError, match=said):
+                await asyncio.to_thread(lab.canister)

@@ -37,7 +37,8 @@ HANDLERS: Final = MappingProxyType(
 def from_file(path: str | Path) -> App:
     """The application in a Python file. Raises LabError in one line that names the file and what to change.
 
-    The file's code runs here, so use only files you trust. What it keeps in globals is not rolled
+    The file's code runs here, so use only files you trust. In a lab it is ended when it runs on for
+    seconds (see lab/watchdog.py). What it keeps in globals is not rolled
     back by a trap; what it keeps in ``context.state`` is.
     """
     path = Path(path)

@@ -84,7 +84,8 @@ class CanisterHost:
 
     ``certify`` makes the certificate over the certified data that a query sees (None: queries see no
     certificate). ``on_print`` gets what the canister prints, with the time in ns, and the text of
-    every trap in a timer, which has no caller to hear of it.
+    every trap in a timer, which has no caller to hear of it. ``run_code`` is given what a message runs,
+    with words for it, and may end it by an exception.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class CanisterHost:
         self._certify = certify
         self._on_print = on_print
         self._installed: _Installed | None = None
+        self.run_code: Callable[[str, Callable[[], bytes]], bytes] = lambda _, body: body()
 
     @property
     def certified_data(self) -> bytes:
@@ -189,7 +191,7 @@ class CanisterHost:
         installed.system.enter(kind, caller, self.now_ns)
         installed.save()
         try:
-            data = body()
+            data = self.run_code(f"a canister's {kind}", body)
         except MethodNotFound as error:
             installed.roll_back()
             return self._reject("IC0536", str(error))

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from icws_explore.lab.watchdog import TICK_S, Overrun, Watchdog
+
+
+@pytest.fixture
+def watchdog() -> Iterator[Watchdog]:
+    dog = Watchdog(limit_s=0.3)
+    yield dog
+    dog.stop()
+
+
+def loop() -> None:
+    while True:
+        pass
+
+
+class TestOverrun:
+    def test_ends_what_runs_on_and_says_where(self, watchdog: Watchdog) -> None:
+        began = time.monotonic()
+        with pytest.raises(Overrun, match=r"ran on for 0.3 s in loop, line \d+ of test_watchdog.py; .*IC0522"):
+            watchdog.run("a loop", loop)
+        assert time.monotonic() - began < 5
+
+    def test_what_swallows_it_gets_another(self, watchdog: Watchdog) -> None:
+        swallowed = []
+
+        def stubborn() -> None:
+            while len(swallowed) < 1:
+                try:
+                    loop()
+                except Exception as error:  # noqa: BLE001 -- that is the point
+                    swallowed.append(error)
+            loop()
+
+        with pytest.raises(Overrun):
+            watchdog.run("a stubborn loop", stubborn)
+        assert len(swallowed) == 1
+
+    def test_none_comes_late(self, watchdog: Watchdog) -> None:
+        """Runs that end at the very moment at which the watchdog acts: its Overrun is theirs or nobody's."""
+        watchdog.limit_s = 0.0
+        ended = time.monotonic() + 12 * TICK_S
+        overruns = runs = 0
+        while time.monotonic() < ended:
+            try:
+                watchdog.run("a short one", lambda: sum(range(2000)))
+            except Overrun:
+                overruns += 1
+            runs += 1
+            sum(range(500))  # here one would come out of the test
+        assert overruns >= 1
+        assert runs > 100
+
+    def test_what_is_quick_is_left_alone(self, watchdog: Watchdog) -> None:
+        assert watchdog.run("a sum", lambda: watchdog.run("a part of it", lambda: 5) + 1) == 6
+        with pytest.raises(KeyError):
+            watchdog.run("a fault", lambda: {}["x"])
+        assert watchdog.held_up_by == ""
+
+
+class TestHeldUp:
+    def test_names_what_runs_and_where(self, watchdog: Watchdog) -> None:
+        told: list[str] = []
+
+        def slow() -> None:
+            deadline = time.monotonic() + 5
+            while not told and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+        thread = threading.Thread(target=lambda: told.append(_until_busy(watchdog)))
+        thread.start()
+        Watchdog.run(watchdog, "on_message of own", slow)
+        thread.join()
+        assert told[0].startswith("on_message of own runs for 0 s in slow, line ")
+
+
+def _until_busy(watchdog: Watchdog) -> str:
+    while not (said := watchdog.held_up_by):
+        time.sleep(0.001)
+    return said
+
+
+class TestLife:
+    def test_ends_when_it_is_stopped(self) -> None:
+        dog = Watchdog()
+        dog.run("nothing", lambda: None)
+        dog.stop()
+        assert not [thread for thread in threading.enumerate() if thread.name == "icws-watchdog"]
