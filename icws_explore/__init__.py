@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .views.certificate_card import certificate_card
     from .views.envelope_card import envelope_card
     from .views.inspect import inspect
+    from .views.report_file import report
 
 __all__ = [
     "AckMessage",
@@ -82,6 +83,7 @@ __all__ = [
     "inspect",
     "load",
     "plots",
+    "report",
     "simulate",
 ]
 
@@ -117,6 +119,7 @@ _HOME = {
     "envelope_card": "views.envelope_card",
     "inspect": "views.inspect",
     "load": "analysis.recording",
+    "report": "views.report_file",
     "simulate": "lab.simulator",
 }
 _MODULES = {"candid": "protocol.candid", "edit": "analysis.edit", "plots": "views.plots"}

@@ -34,7 +34,7 @@ COMMANDS: Final = {
     "show": ("show", "The frames of a capture, or one frame in full."),
     "doctor": ("doctor", "What is wrong in a capture, the evidence, and what to change."),
     "verify": ("verify", "Every canister message of a capture, proof by proof."),
-    "report": ("report", "A capture as one self-contained HTML page."),
+    "report": ("report", "A capture as a page for a bug report, or as Markdown for an issue."),
     "probe": ("probe", "Is a gateway alive, and how quickly does it answer."),
 }
 

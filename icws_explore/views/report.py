@@ -91,7 +91,7 @@ def page_of(contents: Contents) -> str:
         style=style(),
         page_style=Markup(_resource("report.css")),  # noqa: S704  # our own file
         nothing=NOTHING,
-        findings=[(finding_row(finding), _evidence(contents, finding)) for finding in contents.findings],
+        findings=[(finding_row(finding), evidence_rows(contents, finding)) for finding in contents.findings],
         scaled=clock_note(capture) if capture.info.clock.kind != "real" else None,
         summary_facts=summary_facts(contents.summary),
         in_detail=[_session_page(contents, session, number) for number, session in enumerate(in_detail)],
@@ -139,29 +139,25 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
     return target
 
 
-def _evidence(contents: Contents, finding: Finding) -> list[tuple[bool, FrameRow | None]]:
-    """The frames that a finding names and their neighbours in the same sessions; None stands for a gap."""
+def evidence_rows(
+    contents: Contents, finding: Finding, *, limit: int = MAX_EVIDENCE
+) -> list[tuple[bool, FrameRow | None]]:
+    """At most ``limit`` frames that a finding names (True) and their neighbours in its sessions; None is a gap."""
     numbers = set(finding.frames)
     near = [d for d in contents.frames if d.number in numbers or _is_of(finding, d)]
     rows = [row for row, decoded in enumerate(near) if decoded.number in numbers]
+    around = {row + step for row in rows for step in (-1, 0, 1)}
     found: list[tuple[bool, FrameRow | None]] = []
-    if not rows:
-        return found
-    for part in excerpt_around(len(near), rows):
-        if found:
+    for part in excerpt(len(near), rows, limit=limit, around=1):
+        shown = [row for row in part if row in around]
+        if shown and found:
             found.append((False, None))
-        found += [(near[i].number in numbers, frame_row(near[i], contents.start)) for i in part]
+        found += [(near[row].number in numbers, frame_row(near[row], contents.start)) for row in shown]
     return found
 
 
 def _is_of(finding: Finding, decoded: DecodedFrame) -> bool:
     return decoded.frame.session in finding.sessions and not decoded.frame.is_http
-
-
-def excerpt_around(total: int, rows: Sequence[int]) -> list[range]:
-    """The rows of the evidence with one more to either side, no more than `MAX_EVIDENCE`, and none elsewhere."""
-    chosen = excerpt(total, rows, limit=min(MAX_EVIDENCE, 3 * len(rows)), around=1)
-    return [part for part in chosen if any(row - 1 <= i <= row + 1 for row in rows for i in part)]
 
 
 def _frames(contents: Contents) -> tuple[list[FramePart], int]:

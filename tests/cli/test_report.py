@@ -23,3 +23,41 @@ class TestReport:
         assert "cannot write" in icws.fails(3, "report", recorded, "-o", tmp_path / "no" / "r.html")
         assert "cannot read" in icws.fails(3, "report", tmp_path / "none.icws")
         icws.fails(2, "report", recorded, "--root-key", "xyz")
+        assert "is the capture" in icws.fails(3, "report", recorded, "-o", recorded)
+        icws.fails(2, "report", recorded, "--format", "pdf")
+
+
+class TestMarkdown:
+    def test_by_the_outputs_name(self, icws, recorded, tmp_path):
+        assert icws("report", recorded, "-o", tmp_path / "issue.md").code == 0
+        assert (tmp_path / "issue.md").read_text("utf-8").startswith("### ")
+
+    def test_by_the_format_beside_the_capture(self, icws, recorded, tmp_path):
+        copy = tmp_path / "s.icws"
+        copy.write_bytes(recorded.read_bytes())
+        assert icws("report", copy, "--format", "md").code == 0
+        assert (tmp_path / "s.md").read_text("utf-8").startswith("### ")
+
+    def test_to_the_standard_output_and_nothing_else(self, icws, recorded):
+        assert icws("report", recorded, "--format", "md", "-o", "-").code == 0
+        assert icws.out.startswith("### ")
+        assert icws.out.endswith("</details>\n")
+        assert icws("report", recorded, "-o", "-").out.startswith("<!doctype html>")
+
+    def test_a_title_of_ones_own(self, icws, recorded):
+        assert "Bug 42" in icws("report", recorded, "--format", "md", "-o", "-", "--title", "Bug 42").out
+
+
+class TestRedacted:
+    def test_messages_are_left_out(self, icws, recorded):
+        shown = icws("report", recorded, "--format", "md", "-o", "-").out
+        redacted = icws("report", recorded, "--format", "md", "-o", "-", "--redact").out
+        said = re.findall(r"text: '([^']{4,})'", shown)
+        assert said
+        assert not any(text in redacted for text in said)
+        assert "‹record {" in redacted
+
+    def test_principals_are_left_out_if_asked(self, icws, recorded):
+        redacted = icws("report", recorded, "-o", "-", "--redact-principals").out
+        assert not re.search(r"\b[a-z0-9]{5}(-[a-z0-9]{5}){3,}-[a-z0-9]{3}\b", redacted)
+        assert "client-1" in redacted

@@ -22,6 +22,7 @@ from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import CloseReason
 from icws_explore.views.report import page_of
 from icws_explore.views.report_contents import gather
+from icws_explore.views.report_markdown import markdown_of
 from support.doctor_scenarios import SCENARIOS
 from support.session_captures import SessionScript, hostile
 
@@ -32,7 +33,7 @@ LEAST = 6  # characters or bytes in a row that may not come out
 def written(capture: Capture) -> list[str]:
     """Everything that a redacted report of ``capture`` can be."""
     contents = gather(capture, privacy="redacted")
-    return [page_of(contents)]
+    return [page_of(contents), markdown_of(contents)]
 
 
 def talk(*payloads: bytes, app_type: str | None = None) -> Capture:
@@ -224,11 +225,11 @@ class TestWhatElseIsPrivate:
             gateway_url="wss://bob:pa55word@gateway.example:444/private/lane?token=s3cr3t-token#frag",
             network_url="https://icp-api.io/?key=abcdef99",
         )
-        [page] = written(capture)
-        assert "wss://gateway.example:444/…?…" in page
-        assert "https://icp-api.io/?…" in page
-        for secret in ("pa55word", "s3cr3t", "abcdef99", "private/lane"):
-            assert secret not in page
+        for text in written(capture):
+            assert "wss://gateway.example:444/…?…" in text
+            assert "https://icp-api.io/?…" in text
+            for secret in ("pa55word", "s3cr3t", "abcdef99", "private/lane"):
+                assert secret not in text
 
     def test_credentials_never_go_into_a_report(self) -> None:
         capture = talk()
@@ -254,7 +255,7 @@ class TestWhatElseIsPrivate:
 
     def test_hashes_and_signatures_from_which_a_short_message_could_be_guessed(self) -> None:
         capture = talk(candid.encode([candid.TEXT], ["yes"]))
-        shown, [redacted] = page_of(gather(capture)), written(capture)
+        shown, (redacted, _) = page_of(gather(capture)), written(capture)
         hashes = set(re.findall(r"\b(?=[0-9]*[a-f])[0-9a-f]{8,}(?=…|\b)", visible(shown)))
         assert len(hashes) > 20
         left = {each for each in hashes if each in visible(redacted)}
@@ -264,7 +265,7 @@ class TestWhatElseIsPrivate:
 class TestWhatRemains:
     def test_is_useful(self) -> None:
         payload = candid.encode([candid.parse_type("record { id : nat64; say : text }")], [{"id": 7, "say": "secret"}])
-        [page] = written(talk(payload))
+        page, _ = written(talk(payload))
         assert "‹record { text; nat64 }," in page or "‹record { nat64; text }," in page
         assert "Redacted:" in page
         assert "WrongSequenceNumber" in page
@@ -298,15 +299,14 @@ class TestAnonymous:
         capture = talk(b"DIDL\x00\x00")
         info = capture.info
         capture.info = replace(info, gateway_url=f"wss://{info.canister_id}.gateway.example/")
-        page = page_of(gather(capture, privacy="anonymous"))
+        contents = gather(capture, privacy="anonymous")
         assert info.canister_id is not None
         assert info.client_principal is not None
-        for secret in (info.canister_id, info.client_principal, info.client_principal[:5], info.canister_id[:5]):
-            assert secret not in page
-        assert "canister-1" in page
-        assert "client-1" in page
-        assert "gateway-1" in page
-        assert "canister canister-1" in re.sub(r"<!--|-->", "", page)  # in the figures' titles
+        for text in (page_of(contents), markdown_of(contents)):
+            for secret in (info.canister_id, info.client_principal, info.client_principal[:5], info.canister_id[:5]):
+                assert secret not in text
+            assert {"canister-1", "client-1", "gateway-1"} <= set(re.findall(r"\w+-1\b", text))
+        assert "canister canister-1" in page_of(contents)  # in the figures' titles
 
     def test_of_an_unnamed_canister_too(self) -> None:
         capture = talk()
