@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol.client import ClientConfig, ClientMachine
@@ -17,12 +18,13 @@ from icws_explore.protocol.identity import Identity
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
-from icws_explore.protocol.verify import MESSAGE_STEPS
+from icws_explore.protocol.verify import MESSAGE_STEPS, check_message
 
-from .decode import DecodedFrame, application_type, decode_frame
+from .decode import DecodedFrame, application_type, shared_frames
 from .divergence import Divergence, PredictedClose, ReplayStep
 from .replay_client import ClientReplay
 from .replay_gateway import GatewayReplay
+from .verify import MessageVerdict
 
 _ACK_TIMEOUT: Final = "Ack message timeout"
 _NEVER_MS: Final = 10**12  # 30 years
@@ -98,7 +100,8 @@ def replay(
     ids = capture.session_ids
     if len(ids) > 1:
         raise IcwsError(f"the capture holds {len(ids)} sessions: replay_sessions gives a replay of each")
-    return _replay(capture, ids[0], root_key, canister_id, ack_interval_ms)
+    (it,) = replay_sessions(capture, root_key=root_key, canister_id=canister_id, ack_interval_ms=ack_interval_ms)
+    return it
 
 
 def replay_sessions(
@@ -107,22 +110,37 @@ def replay_sessions(
     root_key: bytes | None = None,
     canister_id: Principal | None = None,
     ack_interval_ms: int | None = None,
+    verdicts: Iterable[MessageVerdict] = (),
 ) -> list[Replay]:
-    """A replay of each session, in the order of their first frames. Frame numbers are the capture's."""
-    return [_replay(capture, name, root_key, canister_id, ack_interval_ms) for name in capture.session_ids]
+    """A replay of each session, in the order of their first frames. Frame numbers are the capture's.
 
-
-def _replay(
-    capture: Capture, session: str | None, root_key: bytes | None, canister: Principal | None, interval: int | None
-) -> Replay:
-    app_type = application_type(capture)
-    decoded = [
-        decode_frame(frame, number=number, app_type=app_type)
-        for number, frame in enumerate(capture.frames)
-        if frame.session == session and not frame.is_http
+    ``verdicts`` are those of the capture's messages under the same root key and canister, where there are any
+    already: proofs are then not walked again.
+    """
+    decoded: dict[str | None, list[DecodedFrame]] = {name: [] for name in capture.session_ids}
+    for frame in shared_frames(capture):
+        if not frame.frame.is_http:
+            decoded[frame.frame.session].append(frame)
+    steps = {verdict.frame: verdict.steps for verdict in verdicts}
+    return [
+        _replay(capture, name, frames, _Given(root_key, canister_id, ack_interval_ms, steps))
+        for name, frames in decoded.items()
     ]
+
+
+class _Given(NamedTuple):
+    """What overrides the capture, and the walks over its messages that were made already, by frame number."""
+
+    root_key: bytes | None
+    canister_id: Principal | None
+    interval_ms: int | None
+    steps: Mapping[int, tuple[Step, ...]]
+
+
+def _replay(capture: Capture, session: str | None, decoded: list[DecodedFrame], given: _Given) -> Replay:
+    app_type = application_type(capture)
     facts = _Facts.of(capture, decoded)
-    key = root_key or capture.info.root_key
+    key = given.root_key or capture.info.root_key
     notes = [] if key is not None else ["no root key is known: proofs were taken as good (--root-key or --network)"]
     if not facts.from_start:
         notes.append("the recording begins in mid-session: there is nothing to replay")
@@ -130,18 +148,20 @@ def _replay(
     gateway = GatewayReplay()
     for frame in decoded:
         gateway.feed(frame)
-    known_ms = interval or capture.info.ack_interval_ms
+    known_ms = given.interval_ms or capture.info.ack_interval_ms
     config = ClientConfig(
-        canister or facts.canister_id or Principal.MANAGEMENT,
+        given.canister_id or facts.canister_id or Principal.MANAGEMENT,
         key,
         known_ms or ACK_INTERVAL_MS,
         application_type=app_type,
     )
+    meant = given.canister_id or _principal(capture.info.canister_id)
+    steps = given.steps if meant in (None, config.canister_id) else {}  # else they are about another canister
     try:
-        client = _client(config, facts, decoded)
+        client = _client(config, facts, decoded, steps)
         if known_ms is None and _is_about_acks(client):
             notes.append(_OTHER_INTERVAL)
-            client = _client(replace(config, ack_interval_ms=_NEVER_MS), facts, decoded)
+            client = _client(replace(config, ack_interval_ms=_NEVER_MS), facts, decoded, steps)
             if _is_about_acks(client):
                 client.divergence = None
     except IdentityError:
@@ -158,17 +178,33 @@ def _replay(
     )
 
 
-def _client(config: ClientConfig, facts: _Facts, decoded: list[DecodedFrame]) -> ClientReplay:
+def _client(
+    config: ClientConfig, facts: _Facts, decoded: list[DecodedFrame], steps: Mapping[int, tuple[Step, ...]]
+) -> ClientReplay:
     """Raises IdentityError for a client that the SDK would not have made."""
+    at_frame = 0
+
+    def known(message: CanisterMessage, now_ns: int, expected_sequence_num: int) -> Sequence[Step]:
+        """The walk that was made over that very frame, else one."""
+        return steps.get(at_frame) or check_message(
+            message,
+            canister_id=config.canister_id,
+            root_key=config.root_key or b"",
+            now_ns=now_ns,
+            client_key=machine.client_key,
+            expected_sequence_num=expected_sequence_num,
+        )
+
     machine = ClientMachine(
         config,
         StandIn(facts.sender),
         entropy=bytes,
         client_nonce=facts.client_nonce,
-        verify=None if config.root_key is not None else _believe,
+        verify=known if config.root_key is not None else _believe,
     )
     client = ClientReplay(machine)
     for frame in decoded:
+        at_frame = frame.number
         client.feed(frame)
     return client
 

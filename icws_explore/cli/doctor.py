@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from icws_explore.analysis.doctor import Findings, diagnose
+from icws_explore.analysis.doctor import Examination, Findings, examine
 from icws_explore.analysis.doctor.configuration import check_did, check_intervals
 from icws_explore.analysis.doctor.csp import check_csp
 from icws_explore.analysis.doctor.identity_check import ANONYMOUS_NAMES, check_identity
-from icws_explore.analysis.replay import Replay, replay_sessions
+from icws_explore.analysis.replay import Replay
 from icws_explore.analysis.replay_text import replay_json, replay_lines
 from icws_explore.live.http import check_http_url
 from icws_explore.live.target import check_gateway_url
@@ -98,16 +98,13 @@ def command(
     return 1 if findings.has_errors else 0
 
 
-def _recording(file: str, root_key: bytes | None, canister_id: Principal | None) -> tuple[Findings, list[Replay]]:
+def _recording(file: str, root_key: bytes | None, canister_id: Principal | None) -> Examination:
     capture = read_capture(file)
     if capture.info.crypto != "real":
         note(f"no proof is judged: simulated with {capture.info.crypto} cryptography")
     elif capture.info.root_key is None and root_key is None:
         note("no proof is judged: the capture names no root key (give --root-key or --network)")
-    findings = diagnose(capture, root_key=root_key, canister_id=canister_id)
-    if capture.info.crypto != "real":
-        return findings, []  # the SDK would have taken none of it
-    return findings, replay_sessions(capture, root_key=root_key, canister_id=canister_id)
+    return examine(capture, root_key=root_key, canister_id=canister_id)
 
 
 def _policy(csp: str | None, gateway: str | None, network: str | None, page: str | None) -> Findings:

@@ -137,6 +137,7 @@ def _play(
     faults: tuple[Scenario, ...], record: str | None, time_scale: float | None, seed: int | None, as_json: bool
 ) -> int:
     """Exit code 1 where the doctor does not name each by its own rule."""
+    from icws_explore.analysis.doctor import examine
     from icws_explore.analysis.replay_text import replay_json, replay_lines
     from icws_explore.lab.fault_command import play_fault
 
@@ -152,7 +153,7 @@ def _play(
             click.echo("")
         recording = play_fault(fault, write=_write, as_json=as_json, time_scale=time_scale, seed=seed)
         saved = None if record is None else str(recording.save(record))
-        findings, replays = recording.doctor(), recording.replay()
+        findings, replays = examine(recording.raw)
         are_named = are_named and fault.name in findings.ids
         if as_json:
             told = {"findings": [it.to_json() for it in findings], "replay": [replay_json(it) for it in replays]}

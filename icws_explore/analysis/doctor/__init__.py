@@ -6,8 +6,8 @@ gateway 1.0.5 the results of calls are never forwarded, so that most of them det
 
 from __future__ import annotations
 
-from .diagnose import diagnose
+from .diagnose import Examination, diagnose, examine
 from .finding import Finding, Findings, Severity
 from .registry import RULES, Rule
 
-__all__ = ["RULES", "Finding", "Findings", "Rule", "Severity", "diagnose"]
+__all__ = ["RULES", "Examination", "Finding", "Findings", "Rule", "Severity", "diagnose", "examine"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from icws_explore.capture import Capture
 from icws_explore.protocol.principal import Principal
 
 from ..decode import DecodedFrame
+from ..replay import Replay, replay_sessions
 from . import rules  # noqa: F401  # registers them
 from .facts import CaptureFacts
 from .finding import SEVERITIES, Findings
@@ -29,8 +31,32 @@ def diagnose(
     forged certificate. ``frames`` are the capture's, where they are decoded already. Never raises for what
     is in the capture.
     """
-    facts = CaptureFacts(
-        capture, root_key=root_key, canister_id=canister_id, known_root_keys=known_root_keys, frames=frames
+    return _findings(
+        CaptureFacts(
+            capture, root_key=root_key, canister_id=canister_id, known_root_keys=known_root_keys, frames=frames
+        )
     )
+
+
+class Examination(NamedTuple):
+    """What is wrong, and what the real SDK would have done in each session (none where no proof can hold)."""
+
+    findings: Findings
+    replays: list[Replay]
+
+
+def examine(capture: Capture, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> Examination:
+    """`diagnose` and a replay of each session, over one decoding and one verification."""
+    facts = CaptureFacts(capture, root_key=root_key, canister_id=canister_id)
+    findings = _findings(facts)
+    if not facts.is_judged:
+        return Examination(findings, [])
+    verdicts = facts.verdicts.values()
+    return Examination(
+        findings, replay_sessions(capture, root_key=root_key, canister_id=canister_id, verdicts=verdicts)
+    )
+
+
+def _findings(facts: CaptureFacts) -> Findings:
     found = absorb(finding for rule in RULES.values() for finding in rule.findings(facts))
     return Findings(sorted(merge(found), key=lambda it: (SEVERITIES.index(it.severity), it.frames, it.id)))

@@ -19,7 +19,7 @@ from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import AckMessage, CloseMessage, OpenMessage
 from icws_explore.protocol.steps import Step
 
-from ..decode import DecodedFrame, decode_frames
+from ..decode import DecodedFrame, shared_frames
 from ..envelopes import EnvelopeVerdict, capture_canister, check_frames
 from ..network_calls import NetworkCall
 from ..verify import MessageVerdict, verify_frames
@@ -66,7 +66,7 @@ class CaptureFacts:
 
     @cached_property
     def frames(self) -> list[DecodedFrame]:
-        return list(decode_frames(self.capture) if self._frames is None else self._frames)
+        return list(shared_frames(self.capture) if self._frames is None else self._frames)
 
     @cached_property
     def sessions(self) -> tuple[SessionFacts, ...]:

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from icws_explore.analysis.doctor import RULES, Findings, diagnose
+from icws_explore.analysis import replay as replay_module
+from icws_explore.analysis.doctor import RULES, Findings, diagnose, examine
 from icws_explore.analysis.recording import Recording, load
+from icws_explore.analysis.replay import replay_sessions
 from icws_explore.capture import Capture
 from icws_explore.lab.scenarios import SCENARIOS as LAB_SCENARIOS
 from icws_explore.lab.simulator import LogNormal, Network, simulate
@@ -128,3 +130,18 @@ class TestWithoutARootKey:
             "ROOT_KEY",
         )
         assert Recording(capture).doctor(root_key=MAINNET_ROOT_KEY).ids == ("BAD_CERTIFICATE",)
+
+
+class TestExamine:
+    @pytest.mark.parametrize("rule_id", ["BODY_HASH", "WRONG_CANISTER", "SEQUENCE_GAP_DOWN", "STALE_NONCE", "ROOT_KEY"])
+    def test_is_the_diagnosis_and_the_replay_without_walking_twice(self, rule_id, monkeypatch):
+        capture = SCENARIOS[rule_id]()
+        findings, replays = diagnose(capture), replay_sessions(capture)
+        walked = []
+        monkeypatch.setattr(replay_module, "check_message", lambda *_, **__: walked.append(1))
+        found = examine(capture)
+        assert (found.findings, found.replays) == (findings, replays)
+        assert walked == []
+
+    def test_of_stand_in_cryptography_there_is_no_replay(self):
+        assert examine(simulate(duration="20s", crypto="stand-in").raw) == ([], [])
