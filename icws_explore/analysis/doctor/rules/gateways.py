@@ -77,7 +77,7 @@ def slow_client_stall(facts: CaptureFacts) -> Iterator[Evidence]:
     for group in by_gateway(facts.sessions):
         late = sorted((it for each in group for it in _late(each)), key=lambda it: it.decoded.frame.t)
         received = sorted(d.frame.t for each in group for d in each.received)
-        for burst in _bursts(late):
+        for burst in _bursts(late, max(TOLERANCE_S, facts.jitter_s)):
             sessions = tuple(dict.fromkeys(it.session.name for it in burst))
             came = burst[0].decoded.frame.t
             longest = max(it.excess_s for it in burst)
@@ -101,10 +101,10 @@ def _late(session: SessionFacts) -> Iterator[_Late]:
     return (_Late(session, d, way - quickest) for d, way in ways if way - quickest > limit_s)
 
 
-def _bursts(late: list[_Late]) -> Iterator[list[_Late]]:
+def _bursts(late: list[_Late], within_s: float) -> Iterator[list[_Late]]:
     burst: list[_Late] = []
     for it in late:
-        if burst and it.decoded.frame.t - burst[0].decoded.frame.t > TOLERANCE_S:
+        if burst and it.decoded.frame.t - burst[0].decoded.frame.t > within_s:
             yield burst
             burst = []
         burst.append(it)

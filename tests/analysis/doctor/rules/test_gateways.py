@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from icws_explore.capture import Capture
+from dataclasses import replace
+
+import pytest
+
+from icws_explore.capture import Capture, ClockInfo
 from support.doctor_findings import ids, the_one
 from support.doctor_scenarios import SCENARIOS
 from support.network_side import answered, ok, poll_rejected, polled
 from support.session_captures import START_S, SessionScript
+
+SCALED = ClockInfo("scaled", 60.0)
 
 
 def together(*scripts: SessionScript) -> Capture:
@@ -53,6 +59,16 @@ class TestStall:
         finding = the_one("SLOW_CLIENT_STALL")
         assert finding.severity == "warning"
         assert "messages of 3 sessions came at once" in finding.explanation
+
+    @pytest.mark.parametrize(("clock", "expected"), [(ClockInfo(), ()), (SCALED, ("SLOW_CLIENT_STALL",))])
+    def test_a_scaled_clock_draws_a_burst_out(self, clock, expected):
+        capture = SCENARIOS["SLOW_CLIENT_STALL"]()
+        start, stall_s = capture.frames[0].t, 109.5
+        frames = [  # each session's part of the burst comes 2.5 s behind the one before
+            replace(f, t=f.t + 2.5 * int(f.session)) if stall_s <= f.t - start < stall_s + 1 else f
+            for f in capture.frames
+        ]
+        assert ids(Capture(replace(capture.info, clock=clock), sorted(frames, key=lambda f: f.t))) == expected
 
     def test_one_session_alone_may_have_a_slow_line(self):
         capture = SCENARIOS["SLOW_CLIENT_STALL"]()
