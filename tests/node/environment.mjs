@@ -39,6 +39,16 @@ export class ObservedWebSocket extends WebSocket {
   }
 }
 
+/** Let each of those networks (their origins) take `ms` longer to tell its root key. */
+export const installSlowStatus = (networks, ms) => {
+  const { fetch } = globalThis;
+  globalThis.fetch = async (resource, init) => {
+    const { origin, pathname } = new URL(resource);
+    if (networks.has(origin) && pathname === "/api/v2/status") await new Promise((resolve) => setTimeout(resolve, ms));
+    return fetch(resource, init);
+  };
+};
+
 /**
  * Let the process's clock show `nowMs` at the machine's `atMs` (both since the epoch) and run `scale` times as fast.
  * Timers follow it.

@@ -10,9 +10,11 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
  * `delegation_ms` signs over to a session key that is good until so long from now (negative: until before now).
  * `login` is the DER public key (hex) of a canister that signs for its users, as Internet Identity does, in a
  * chain that nobody checks here. `slow` says how long (ms) it takes to sign which kind of request, as a hardware key
- * that waits for its owner does. `other_key` signs with a key that is not the one it shows.
+ * that waits for its owner does. `other_key` signs with a key that is not the one it shows. `anonymous` is nobody.
  */
-export const makeIdentity = async (sdk, { seed, delegation_ms: delegationMs, login, slow, other_key: otherKey }) => {
+export const makeIdentity = async (sdk, given) => {
+  if (given.anonymous) return new sdk.agent.AnonymousIdentity();
+  const { seed, delegation_ms: delegationMs, login, slow, other_key: otherKey } = given;
   const { DelegationChain, DelegationIdentity, Ed25519KeyIdentity } = sdk.identity;
   let identity = Ed25519KeyIdentity.generate(bytes(seed));
   if (delegationMs !== undefined || login) {

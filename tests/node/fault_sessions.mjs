@@ -4,20 +4,24 @@
 //                            "sessions": [{"name", "gateway_url", "network_url", "canister_id", "ack_interval_ms",
 //                            "start_ms", "identity", "leaves_ms", "steps": [{"at_ms", "send" | "pad" | "ping" | "close"}]}]}'
 //
-// A session starts start_ms after the process; its steps count from the SDK's onopen. All times are those of the
-// process's clock. Events are lines of JSON on stdout, each with the
-// session's name: "start" {nonce}, "open", "message", "error" {text}, "closing" {code, reason} (the SDK's own
-// decision) and "close" {code, reason} (its onclose). After leaves_ms the page is gone, without a word. Ends with the
-// last session, or after until_ms.
+// A session starts start_ms after the process; its steps count from the SDK's onopen; after leaves_ms its page is gone,
+// without a word. All times are those of the process's clock. "gives_bytes" and "slow_status" are oddities of what is
+// around it (environment.mjs). Events are lines of JSON on stdout, each with the session's name: "start" {nonce} or
+// "thrown" {text} (no IcWebSocket), "open", "message", "error" {text}, "closing" {code, reason} (the SDK's own
+// decision) and "close" {code, reason} (its onclose). Ends with the last session, or after until_ms.
 
-import { ObservedWebSocket, installClock, withSocket } from "./environment.mjs";
+import { ObservedWebSocket, installClock, installSlowStatus, withSocket } from "./environment.mjs";
 import { makeIdentity } from "./fault_identities.mjs";
 import { install, report } from "./recording.mjs";
 import { load } from "./sdks.mjs";
 
+const SLOW_STATUS_MS = 30_000;
+
 const config = JSON.parse(process.argv[2]);
 if (config.clock) installClock(config.clock);
 install(ObservedWebSocket);
+const slow = config.sessions.filter((session) => session.slow_status).map((session) => new URL(session.network_url).origin);
+installSlowStatus(new Set(slow), SLOW_STATUS_MS);
 console.log = console.debug = console.warn = console.error = () => {}; // the SDK's own; onerror says enough
 const sdk = load(config.sdk);
 
@@ -33,7 +37,13 @@ const play = async (session) => {
   const tell = (event, fields) => report(event, { name: session.name, ...fields });
   const identity = await makeIdentity(sdk, session.identity);
   const closing = (code, reason) => tell("closing", { code, reason });
-  const { made: ws, socket } = withSocket(closing, session.gives_bytes ?? false, () => sdk.connect(session, identity));
+  const make = () => sdk.connect(session, identity);
+  let ws, socket;
+  try {
+    ({ made: ws, socket } = withSocket(closing, session.gives_bytes ?? false, make));
+  } catch (error) {
+    return tell("thrown", { text: error.message });
+  }
   tell("start", { nonce: ws._clientKey?.client_nonce ?? null });
   ws.onopen = () => {
     tell("open");

@@ -58,7 +58,9 @@ class TestEachGeneration:
     ) -> None:
         it = played[generation.row.name]
         frames, info = frames_of(it), it.capture.info
-        config = ClientConfig(Principal.of(info.canister_id or ""), info.root_key)
+        config = ClientConfig(
+            Principal.of(info.canister_id or ""), info.root_key if generation.knows_root_key else None
+        )
         opened = next((d.envelope for d in frames if d.open_args is not None), None)
         sender = NOBODY if opened is None or opened.sender is None else opened.sender
         ours = machine_story(generation.machine, config, sender, it.told[0].nonce, frames)

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.analysis.doctor import Findings, diagnose
+from icws_explore.analysis.doctor import RULES, Findings, diagnose
 from icws_explore.analysis.replay import Replay, replay_sessions
+from support.node_peer import run_script
 from support.sdk_ends import ended, foretold, on_the_wire
 from support.sdk_fault_rows import ROWS
-from support.sdk_faults import Played, Row, play
+from support.sdk_faults import SCRIPT, SDK, Played, Row, play
 
 pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(240)]
 
 UNTIL_S = 150.0  # real, for a slow machine; the last sessions end some 75 s after the start
+
+QUOTES_A_DECODER = {"APP_TYPE_MISMATCH"}
+NOT_THE_SDKS_DOING = {"PING_KILLS_SESSION"}  # the socket below it pings
 
 SESSIONS = [(row, client) for row in ROWS for client in range(len(row.clients))]
 NAMES = [f"{row.name} {client}" for row, client in SESSIONS]
@@ -66,9 +70,39 @@ class TestEachSession:
         foreseen = None if predicted is None else (predicted.code, predicted.reason)
         assert foreseen == played[row.name].told[client].closing
 
+    def test_and_in_its_own_words(
+        self, row: Row, client: int, played: dict[str, Played], replayed: dict[str, list[Replay]]
+    ) -> None:
+        """What the SDK tells its user, onerror, is what the replay says that it tells."""
+        predicted, errors = replayed[row.name][client].predicted_close, played[row.name].told[client].errors
+        if predicted is None or not predicted.error:
+            return
+        words = predicted.error if row.id not in QUOTES_A_DECODER else "Error receiving message: Error: "
+        assert errors[0].startswith(words)
+
+    def test_it_is_no_divergence(self, row: Row, client: int, replayed: dict[str, list[Replay]]) -> None:
+        """The recorded client is the real SDK, so it did what the real SDK would have done."""
+        divergence = replayed[row.name][client].client
+        assert (divergence is not None) == (row.id in NOT_THE_SDKS_DOING), str(divergence)
+
     def test_on_the_wire_too(self, row: Row, client: int, played: dict[str, Played]) -> None:
         told, closes = played[row.name].told[client], on_the_wire(played[row.name], client)
         if told.closing is not None:
             assert closes[0] == ("out", *told.closing)
         elif told.onclose is not None:
             assert closes[0] == ("in", *told.onclose)
+
+
+def test_an_anonymous_client_is_refused_in_the_doctors_words() -> None:
+    """ANONYMOUS: the SDK does not come to a session with it."""
+    session = {
+        "name": "nobody",
+        "gateway_url": "ws://127.0.0.1:1",
+        "network_url": "http://127.0.0.1:1",
+        "canister_id": "bkyz2-fmaaa-aaaaa-qaaaq-cai",
+        "ack_interval_ms": 300_000,
+        "start_ms": 0,
+        "identity": {"anonymous": True},
+    }
+    run = run_script(SCRIPT, {"sdk": SDK, "clock": None, "until_ms": 30_000, "sessions": [session]}, timeout_s=60)
+    assert f'"{run.one("thrown")["text"]}"' in RULES["ANONYMOUS"].sdk_behaviour

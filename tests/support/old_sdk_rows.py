@@ -27,6 +27,7 @@ class Generation:
 
     row: Row
     machine: type[ClientMachine]
+    knows_root_key: bool = True
 
 
 GENERATIONS: Final = (
@@ -43,6 +44,17 @@ GENERATIONS: Final = (
     ),
     Generation(Row("AGENT_V3_EXPIRY", dict, (RECEIVING,), sdk=NEW_AGENT), AgentV3Unread),
     Generation(Row("SDK_REJECTS_VALID", dict, (RECEIVING,), sdk="0.3.4"), Js034),
+    Generation(
+        Row(
+            "SDK_REJECTS_VALID",
+            dict,
+            (RECEIVING,),
+            (Client(config=lambda _lab, _elsewhere: {"slow_status": True}),),
+            variant="whose root key is late",
+        ),
+        ClientMachine,
+        knows_root_key=False,
+    ),
     Generation(Row("OLD_SDK_NEW_GATEWAY", dict, (RECEIVING,), sdk=OLD), Js022),
     Generation(
         Row(

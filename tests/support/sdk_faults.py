@@ -25,6 +25,8 @@ from .node_peer import Run, run_script
 SCRIPT: Final = "fault_sessions.mjs"
 SDK: Final = "0.5.0"
 SPREAD_MS: Final = 300  # real, between the starts of rows: each opening costs the SDK some pairings
+# Real. The SDK asks for the root key and does not wait for it: an OpenMessage that comes at once could be too early.
+UPDATE_LATENCY_MS: Final = 600.0
 LOOK_S: Final = 0.2
 NODE_MARGIN_S: Final = 15.0
 
@@ -131,7 +133,7 @@ def play(rows: Sequence[Row], *, until_s: float) -> dict[str, Played]:
         elsewhere = stack.enter_context(Lab())
         stages: dict[str, Stage] = {}
         for row in rows:
-            lab = stack.enter_context(Lab(**{"app": "echo", "time_scale": row.scale, "delegated": False, **row.lab()}))
+            lab = stack.enter_context(Lab(**_options(row)))
             tap = stack.enter_context(Tap(lab, **row.tap(lab, elsewhere)))
             stages[row.name] = Stage(lab, tap, elsewhere)
         by_process = groupby(sorted(rows, key=lambda row: row.process), key=lambda row: row.process)
@@ -153,6 +155,11 @@ class Stage:
     lab: Lab
     tap: Tap
     elsewhere: Lab
+
+
+def _options(row: Row) -> dict[str, Any]:
+    usual = {"app": "echo", "time_scale": row.scale, "update_latency_ms": UPDATE_LATENCY_MS * row.scale}
+    return {**usual, "delegated": False, **row.lab()}  # one pairing less a message
 
 
 def _run(rows: Sequence[Row], stages: Mapping[str, Stage], until_s: float) -> Run:

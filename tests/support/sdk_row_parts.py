@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -184,9 +185,14 @@ def opens_to_the_first_only(context: AppContext, client: Principal) -> None:
 # -- what is seen so far -----------------------------------------------------------------------------
 
 
-def saw(kind: str, times: int = 1) -> Callable[[Capture], bool]:
-    """So many frames of that kind, as `decode_frames` names it."""
-    return lambda capture: sum(decoded.kind == kind for decoded in decode_frames(capture)) >= times
+def saw(**times: int) -> Callable[[Capture], bool]:
+    """So many frames of each of those kinds, as `decode_frames` names them."""
+
+    def seen(capture: Capture) -> bool:
+        counted = Counter(decoded.kind for decoded in decode_frames(capture))
+        return all(counted[kind] >= least for kind, least in times.items())
+
+    return seen
 
 
 def ask_for_the_root_key(_lab: Lab, tap: Tap) -> None:
