@@ -60,9 +60,12 @@ def side_by_side(work: Sequence[Callable[[], T]], jobs: int, title: str) -> Iter
     if not work:
         return
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    errors = Console(stderr=True)
+    if not errors.is_terminal:
+        errors.print(f"{title}: {len(work)} …", highlight=False)
     with (
         _pool(jobs) as pool,
-        Progress(*columns, console=Console(stderr=True), transient=True) as progress,
+        Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress,
     ):
         bar = progress.add_task("", total=len(work))
         done = pool.imap_unordered(_do, work)
