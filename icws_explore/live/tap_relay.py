@@ -186,6 +186,9 @@ class Relay:
         self._explained = True
         if self.client.messages is not None and not self.client.ended and not self.gateway.ended:
             self._recorder.note(f"session {self.session} was still open when the tap ended, and was cut")
+            if self._upgraded is not None:  # else nothing would show that there was a session, and how long it waited
+                self._tell_silence()
+                self._recorder.record(self.session, "in", "close", b"", LOST, "")
         self.client.reset()
         self.gateway.reset()
 

@@ -258,7 +258,23 @@ class TestEnds:
                 await reader.read()
             writer.close()
         assert "cut" in tap.notes[0]
-        assert seen(tap) == []
+        assert seen(tap) == [SILENT_SINCE, ("in", "close", b"", 1006)]
+
+    async def test_a_session_that_said_something_is_cut_without_a_word_about_its_end(self):
+        async def gateway(reader, writer):
+            await upgrade_as_server(reader, writer, UPGRADE + frame(Opcode.BINARY, b"hello"))
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+            writer.close()
+
+        async with raw_server(gateway) as url:
+            with Tap(url) as tap:
+                reader, writer = await upgraded(tap.url)
+                await until(lambda: seen(tap))
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+            writer.close()
+        assert seen(tap) == [("in", "binary", b"hello", None)]
 
 
 class TestBackPressure:
