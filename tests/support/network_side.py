@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import cbor, leb128
-from icws_explore.protocol.arguments import encode_poll_args, encode_result
+from icws_explore.protocol.arguments import PollMessage, PollResult, encode_poll_args, encode_poll_result, encode_result
 from icws_explore.protocol.certificate import Certificate
 from icws_explore.protocol.envelope import Envelope, query_content
 from icws_explore.protocol.hashtree import build
+from icws_explore.protocol.messages import CanisterMessage, WebsocketMessage
 from support.certified_canister import CANISTER_ID, GATEWAY
 
 CALL = f"POST /api/v3/canister/{CANISTER_ID}/call"
@@ -83,3 +84,21 @@ def _certified(request_id: bytes, leaves: dict[bytes, bytes]) -> bytes:
     tree = build({b"request_status": {request_id: leaves}, b"time": leb128.encode(10**18)})
     certificate = Certificate(tree, b"\x00" * 48).encode()
     return cbor.dumps({"status": "replied", "certificate": certificate}, tagged=True)
+
+
+def given(capture: Capture, at: float, *messages: CanisterMessage) -> Capture:
+    """The canister gave these messages to the gateway ``at`` (seconds since the epoch), each in a poll of its own."""
+    for number, it in enumerate(messages):
+        client_key = WebsocketMessage.decode(it.content).client_key
+        result = PollResult((PollMessage(client_key, it.key, it.content),), it.cert, it.tree, True)
+        capture = polled(capture, at + number / 1000, poll_replied(result))
+    return capture
+
+
+def poll_replied(result: PollResult | str) -> Answer:
+    return 200, cbor.dumps({"status": "replied", "reply": {"arg": encode_poll_result(result)}})
+
+
+def received(capture: Capture, number: int) -> CanisterMessage:
+    """The canister message in that frame."""
+    return CanisterMessage.decode(capture.frames[number].data)

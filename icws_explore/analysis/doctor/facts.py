@@ -24,6 +24,7 @@ from ..envelopes import EnvelopeVerdict, capture_canister, check_frames
 from ..network_calls import NetworkCall
 from ..verify import MessageVerdict, verify_frames
 from .network_side import NetworkSide
+from .polls import Polled
 
 OPEN_LIMIT_S: Final = OPEN_TIMEOUT_MS / 1000
 TOLERANCE_S: Final = 2.0  # what a timer and a busy machine may be late by
@@ -238,6 +239,21 @@ class SessionFacts:
     def has_network_side(self) -> bool:
         """What passed between this session's gateway and the network is in the recording."""
         return self.whole.network.is_recorded((d.number for d, _ in self.requests), self.gateway)
+
+    def polled(self, decoded: DecodedFrame) -> Polled | None:
+        """That canister message as the canister gave it to the gateway, where the poll is recorded."""
+        if decoded.canister_message is None:
+            return None
+        return self.whole.network.polls.messages.get((self.asked_canister, decoded.canister_message.key))
+
+    @cached_property
+    def given(self) -> list[Polled]:
+        """All that the canister gave for this client."""
+        return self.whole.network.polls.for_client(self.asked_canister, self.client_key)
+
+    def polls_are_recorded(self, since: float, until: float) -> bool:
+        """Whether the recording holds polls that went well between those times (seconds since the epoch)."""
+        return self.whole.network.polls.is_recorded(self.asked_canister, self.gateway, since, until)
 
     @cached_property
     def fatal_poll(self) -> NetworkCall | None:

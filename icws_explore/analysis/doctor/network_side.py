@@ -14,6 +14,7 @@ from icws_explore.capture import Capture
 from icws_explore.protocol.principal import Principal
 
 from ..network_calls import NetworkCall, network_calls, recorded_root_keys
+from .polls import Polls
 
 # Which cause the network's own words name; "other" where they name none that a rule is about.
 Cause = Literal[
@@ -62,6 +63,11 @@ class NetworkSide:
     def calls(self) -> list[NetworkCall]:
         is_recorded = any(frame.op == "request" for frame in self._capture.frames)
         return network_calls(self._capture) if is_recorded else []
+
+    @cached_property
+    def polls(self) -> Polls:
+        """The gateways' polls that went well, as far as they are recorded."""
+        return Polls(self._capture, self.calls)
 
     @cached_property
     def root_keys(self) -> list[bytes]:

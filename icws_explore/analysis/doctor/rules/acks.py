@@ -11,6 +11,7 @@ from icws_explore.protocol.service_messages import AckMessage
 
 from ...decode import DecodedFrame
 from ..facts import TOLERANCE_S, SessionFacts
+from ..polls import RECORD_POLLS
 from ..registry import Evidence, session_rule
 from ..wording import RECORD_NETWORK, numbers, seconds
 
@@ -98,9 +99,44 @@ def _of_cause(session: SessionFacts, rule: str) -> Iterator[Evidence]:
     wait = _wait(session)
     if wait is None:
         return
+    withheld = _withheld(session, wait)
+    if withheld is not None:
+        if rule == "ACKS_WITHHELD":
+            yield withheld
+        return
     cause, told = _unacked(session, wait) if not session.acks else _stopped(session, wait)
     if cause == rule:
         yield Evidence((wait.start.number, *session.end_frames), told)
+
+
+def _withheld(session: SessionFacts, wait: _Wait) -> Evidence | None:
+    """By the recorded polls: the canister spoke to the client, and the gateway passed nothing of it on."""
+    heard = max((d.sequence_num or 0 for d in session.received), default=0)
+    until = session.last - TOLERANCE_S  # what came later may have been under way
+    given = [it for it in session.given if (it.sequence_num or 0) > heard and it.t < until]
+    if not given:
+        return None
+    count = f"{len(given)} messages" if len(given) > 1 else "a message"
+    told = (
+        f"The client waited {seconds(wait.waited_s)} for an ack. Meanwhile the canister gave the gateway {count} for "
+        f"it, numbers {numbers([it.sequence_num or 0 for it in given])} (frame {given[0].frame} first), and none "
+        "arrived: the gateway withheld them."
+    )
+    return Evidence((wait.start.number, given[0].frame, *session.end_frames), told)
+
+
+def silent_canister(session: SessionFacts) -> Evidence | None:
+    """By the recorded polls: acks came, then the canister had nothing for the client any more (UPGRADE_WIPE)."""
+    wait = _wait(session)
+    if wait is None or not session.acks or wait.arrived or _withheld(session, wait) is not None:
+        return None
+    if session.end is None or not session.polls_are_recorded(wait.start.frame.t, session.end.frame.t):
+        return None
+    told = (
+        f"After {len(session.acks)} acks nothing came for {seconds(wait.waited_s)}, and in all polls of that time the "
+        "canister had nothing for this client: it forgot it, as it does when it is upgraded or installed again."
+    )
+    return Evidence((wait.start.number, *session.end_frames), told, (session.name,))
 
 
 def _wait(session: SessionFacts) -> _Wait | None:
@@ -185,7 +221,7 @@ def _stopped(session: SessionFacts, wait: _Wait) -> tuple[str, str]:
 def _next_time(session: SessionFacts) -> str:
     """What tells whether the canister said nothing or the gateway passed nothing on."""
     if session.has_network_side:
-        return " Record the polls as well to tell: icws tap … --network URL --all-queries."
+        return f" {RECORD_POLLS}"
     return f" {RECORD_NETWORK} A second session, through another gateway, tells too."
 
 

@@ -14,6 +14,7 @@ from icws_explore.protocol.steps import Step
 from ...decode import DecodedFrame
 from ..facts import SessionFacts
 from ..network_side import cause_of, frames_of, quoted
+from ..polls import RECORD_POLLS
 from ..registry import Evidence, session_rule
 from ..wording import seconds
 
@@ -93,7 +94,7 @@ def bad_certificate(session: SessionFacts) -> Iterator[Evidence]:
         return  # WRONG_CANISTER
     told = (
         f"The certificate of frame {decoded.number} fails at its {step.step}, under every known root key: "
-        f"{step.detail}."
+        f"{step.detail}.{_as_given(session, decoded)}"
     )
     is_first = decoded.number == next((d.number for d in session.frames if d.canister_message is not None), None)
     if is_first and not session.whole.network.root_keys:
@@ -125,7 +126,7 @@ def stale_certificate(session: SessionFacts) -> Iterator[Evidence]:
             f"Frame {decoded.number} came with a certificate {seconds(abs(age_s))} {which}; "
             f"{MAX_CERTIFICATE_AGE_S} s are allowed."
         )
-        told += _others_ages(session, decoded)
+        told += _held_back(session, decoded) or _others_ages(session, decoded)
     yield Evidence((decoded.number, *session.end_frames), told)
 
 
@@ -137,13 +138,16 @@ def stale_certificate(session: SessionFacts) -> Iterator[Evidence]:
 )
 def certified_data_clash(session: SessionFacts) -> Iterator[Evidence]:
     bad = _failing(session, "certified_data")
-    if bad is not None and isinstance(bad[1].expected, bytes):
+    if bad is not None and isinstance(bad[1].expected, bytes) and not _is_altered(session, bad[0]):
         decoded, step = bad
         good = sum(1 for d in session.received if d.number < decoded.number)
         told = (
             f"The certificate of frame {decoded.number} is genuine, but {step.detail}. Of all messages, the {good} "
-            "before it fitted. A witness that was altered on the way looks the same: record the polls to tell "
-            "(icws tap … --network URL --all-queries)."
+            "before it fitted."
+        )
+        told += (
+            _as_given(session, decoded)
+            or f" A witness that was altered on the way looks the same (BODY_HASH). {RECORD_POLLS}"
         )
         yield Evidence((decoded.number, *session.end_frames), told)
 
@@ -173,7 +177,37 @@ def body_hash(session: SessionFacts) -> Iterator[Evidence]:
         yield Evidence((garbled.number, *session.end_frames), told)
     elif bad is not None:
         told = f"Certificate and witness of frame {bad[0].number} are genuine, the message is not: {bad[1].detail}."
+        yield Evidence((bad[0].number, *session.end_frames), told + _as_given(session, bad[0]))
+    elif (bad := _failing(session, "certified_data")) is not None and _is_altered(session, bad[0]):
+        told = f"Frame {bad[0].number} is not as the canister gave it: {bad[1].detail}.{_as_given(session, bad[0])}"
         yield Evidence((bad[0].number, *session.end_frames), told)
+
+
+def _as_given(session: SessionFacts, decoded: DecodedFrame) -> str:
+    """Whether the canister gave it so to the gateway, where the poll is recorded."""
+    given = session.polled(decoded)
+    if given is None or decoded.canister_message is None:
+        return ""
+    altered = given.differences(decoded.canister_message)
+    if not altered:
+        return f" The canister itself gave it so to the gateway (frame {given.frame})."
+    what = " and ".join(altered)
+    return f" The canister gave the gateway another {what} (frame {given.frame}): it was altered between the two."
+
+
+def _is_altered(session: SessionFacts, decoded: DecodedFrame) -> bool:
+    given = session.polled(decoded)
+    return (
+        given is not None and decoded.canister_message is not None and bool(given.differences(decoded.canister_message))
+    )
+
+
+def _held_back(session: SessionFacts, decoded: DecodedFrame) -> str:
+    """Where the message was for how long, where the poll is recorded."""
+    given = session.polled(decoded)
+    if given is None:
+        return ""
+    return f" The gateway had it {seconds(decoded.frame.t - given.t)} before (frame {given.frame})."
 
 
 def _failing(session: SessionFacts, *steps: str) -> tuple[DecodedFrame, Step] | None:
@@ -217,5 +251,5 @@ def _others_ages(session: SessionFacts, bad: DecodedFrame) -> str:
         return " It is the first one, which points to the client's clock: compare it with another machine's."
     return (
         f" The {len(ages)} before it were {seconds(min(ages))} to {seconds(max(ages))} old: a message that was held "
-        "back, or a clock that was set in between. Record the polls to tell (icws tap … --network URL --all-queries)."
+        f"back, or a clock that was set in between. {RECORD_POLLS}"
     )

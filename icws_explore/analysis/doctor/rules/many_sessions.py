@@ -15,6 +15,7 @@ from ..facts import TOLERANCE_S, CaptureFacts, SessionFacts
 from ..network_side import Cause, cause_of, frames_of, quoted
 from ..registry import Evidence, capture_rule
 from ..wording import RECORD_NETWORK, names, seconds
+from .acks import silent_canister
 
 SILENCE_S: Final = 60.0
 _ACK_TIMEOUT: Final = "Ack message timeout"
@@ -89,6 +90,8 @@ def upgrade_wipe(facts: CaptureFacts) -> Iterator[Evidence]:
         frames = (last_received(silent).number, *(n for it in silent for n in it.end_frames))
         yield Evidence(frames, told, tuple(it.name for it in silent))
     for session in facts.sessions:
+        if (silence := silent_canister(session)) is not None:
+            yield silence
         call = _refused_as(session, "forgotten")
         if call is None or _is_otherwise_gone(session, call):
             continue

@@ -41,7 +41,10 @@ def sequence_gap_down(session: SessionFacts) -> Iterator[Evidence]:
             return
         kind = _disorder(session, decoded, number, expected, seen)
         told = f"Frame {decoded.number} is the canister's message {number} where {expected} was next: {kind}."
-        yield Evidence((decoded.number, *session.end_frames), told)
+        given = next((it for it in session.given if it.sequence_num == expected), None)
+        if given is not None:
+            told += f" The canister had given the gateway message {expected} (frame {given.frame})."
+        yield Evidence((decoded.number, *(() if given is None else (given.frame,)), *session.end_frames), told)
         return
 
 
