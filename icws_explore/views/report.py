@@ -36,7 +36,7 @@ from .subject import Subject
 from .timeline import timeline
 
 MAX_FRAMES: Final = 240  # in the frame list, each with its fields
-MAX_SEQUENCE: Final = 80  # rows of one session
+MAX_SEQUENCE: Final = 60  # rows of one session, shared where there are several
 MAX_EVIDENCE: Final = 12  # frames beside one finding
 MAX_FAILED, MAX_VALID = 25, 25  # walks over messages and requests, of each
 MAX_DRAWN: Final = 600  # frames of one session in a figure
@@ -204,7 +204,7 @@ def _session_page(contents: Contents, session: SessionContents, number: int) -> 
     frames = _drawn(session.frames, contents.evidence)
     timing = next(it for it in contents.timing.sessions if it.session == session.name)
     counts = session.summary
-    drawn = ""
+    drawn, room = "", MAX_SEQUENCE // len(contents.in_detail)
     if len(frames) < len(session.frames):
         origin = contents.start
         drawn = f"Drawn are {len(frames)} of {len(session.frames)} frames, from {frames[0].number} on."
@@ -213,7 +213,7 @@ def _session_page(contents: Contents, session: SessionContents, number: int) -> 
     numbers = sequences(contents.capture, frames=frames, session=session.name)
     return SessionPage(
         session=one_line(session.name or ""),
-        sequence=sequence(session.frames, contents.evidence, limit=MAX_SEQUENCE),
+        sequence=sequence(session.frames, contents.evidence, limit=room, start=contents.start),
         drawn=drawn,
         timeline=_inline(figure.inline_svg(f"timeline {number}")),
         timeline_label=(

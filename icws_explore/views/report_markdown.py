@@ -176,7 +176,7 @@ def _verification(contents: Contents) -> Iterator[str]:
 
 
 def _sequence(contents: Contents, session: SessionContents, limit: int) -> Iterator[str]:
-    whole = sequence(session.frames, contents.evidence, limit=limit)
+    whole = sequence(session.frames, contents.evidence, limit=limit, start=contents.start)
     rows: list[list[str]] = []
     for part in whole.parts:
         if part.left_out:

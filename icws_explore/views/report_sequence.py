@@ -14,7 +14,7 @@ from icws_explore.analysis.flow import Bracket, Step, flow
 from .excerpt import excerpt, gaps
 from .kinds import LOOKS
 from .report_limits import duration
-from .rows import one_line
+from .rows import one_line, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +60,33 @@ class SessionSequence:
     left_out: int
 
 
-def sequence(frames: Sequence[DecodedFrame], evidence: Collection[int], *, limit: int) -> SessionSequence:
-    """At most ``limit`` rows of one session's frames: its ends, and what is around the ``evidence`` (frame numbers)."""
+def sequence(
+    frames: Sequence[DecodedFrame], evidence: Collection[int], *, limit: int, start: float | None = None
+) -> SessionSequence:
+    """At most ``limit`` rows of one session's frames: its ends, and what is around the ``evidence`` (frame numbers).
+
+    Times count from ``start`` (seconds since the epoch), by default from the session's first frame.
+    """
     whole = flow(frames)
+    later = 0.0 if start is None or not frames else frames[0].frame.t - start
     row_of = {step.frame: row for row, step in enumerate(whole.steps)}
     chosen = excerpt(len(whole.steps), [row_of[number] for number in evidence if number in row_of], limit=limit)
     left = gaps(chosen, len(whole.steps))
+    named = set(evidence)
     notes = {bracket.by: _covers(bracket) for bracket in whole.brackets}
     parts = [
-        SequencePart(before, tuple(_row(whole.steps[i], notes.get(i, ""), set(evidence)) for i in part))
+        SequencePart(before, tuple(_row(whole.steps[i], notes.get(i, ""), named, later) for i in part))
         for before, part in zip(left, chosen, strict=False)
     ]
     return SessionSequence(tuple(parts), left[-1])
 
 
-def _row(step: Step, covers: str, evidence: Collection[int]) -> SequenceRow:
+def _row(step: Step, covers: str, evidence: Collection[int], later: float) -> SequenceRow:
     made = "" if step.made_s is None or step.fault_text else f"made {duration(step.made_s)} before"
     beside = ", ".join(part for part in (step.fault_text, covers, made) if part)
     return SequenceRow(
         number=step.frame,
-        at=f"{step.at_s:.3f}",
+        at=seconds(step.at_s + later),
         kind=step.kind,
         source=step.source,
         target=step.target,
@@ -92,9 +99,9 @@ def _row(step: Step, covers: str, evidence: Collection[int]) -> SequenceRow:
 
 
 def _covers(bracket: Bracket) -> str:
-    """``covers 3–5, the oldest 12.3 s old``"""
+    """``covers 3–5 (oldest 12.3 s)``"""
     if bracket.first is None:
         return "covers nothing new"
     numbers = f"{bracket.first}" if bracket.first == bracket.last else f"{bracket.first}–{bracket.last}"
-    waited = "" if bracket.oldest_s is None else f", the oldest {duration(bracket.oldest_s)} old"
+    waited = "" if bracket.oldest_s is None else f" (oldest {duration(bracket.oldest_s)})"
     return f"covers {numbers}{waited}"

@@ -33,12 +33,12 @@ SHADES: Final[Mapping[str, Shade]] = {
 
 
 def color_variables() -> str:
-    """The CSS that defines ``--icws-<role>`` and ``--icws-k-<kind>`` inside ``.icws``, for both themes."""
+    """The CSS that defines ``--icws-<role>`` and ``--icws-k-<kind>`` inside ``.icws``: for both themes, on paper light."""
     light = _block(dark=False)
     dark = _block(dark=True)
     return (
         f".icws {{{light}}}\n"
-        f"@media (prefers-color-scheme: dark) {{"
+        f"@media screen and (prefers-color-scheme: dark) {{"
         f" body:not([data-jp-theme-light]):not(.vscode-light) .icws {{{dark}}} }}\n"
         f'body[data-jp-theme-light="false"] .icws, body.vscode-dark .icws {{{dark}}}\n'
     )

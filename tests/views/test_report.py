@@ -184,6 +184,14 @@ def seen(chromium_path: str, hostile_html: str, tmp_path_factory: pytest.TempPat
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             seen["backgrounds"].append(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
+        page.emulate_media(color_scheme="dark", media="print")
+        seen["printed"] = page.evaluate(
+            "[document.documentElement, document.querySelector('h1')].map(e => getComputedStyle(e))"
+            ".map((style, i) => i ? style.color : style.backgroundColor)"
+        )
+        page.set_viewport_size({"width": 390, "height": 800})
+        page.emulate_media(media="screen")
+        seen["overflow on a phone"] = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
         browser.close()
     return seen
 
@@ -198,4 +206,8 @@ class TestInChromium:
 
     def test_fits_its_window_and_follows_the_theme(self, seen: dict[str, Any]) -> None:
         assert not seen["overflow"]
+        assert not seen["overflow on a phone"]
         assert seen["backgrounds"] == ["rgb(255, 255, 255)", "rgb(22, 25, 29)"]
+
+    def test_is_printed_dark_on_light_whatever_the_theme(self, seen: dict[str, Any]) -> None:
+        assert seen["printed"] == ["rgb(255, 255, 255)", "rgb(31, 35, 40)"]

@@ -24,7 +24,7 @@ class TestSequence:
     def test_says_what_an_ack_covers_and_how_old_that_was(self) -> None:
         script = SessionScript().opened().client_says(4.0, "one").client_says(5.0, "two").acked(10.0)
         ack, keep_alive = rows_of(script.capture)[-2:]
-        assert ack.beside.startswith("covers 1–2, the oldest 6.000 s old")
+        assert ack.beside.startswith("covers 1–2 (oldest 6.000 s)")
         assert keep_alive.beside.startswith("covers 1–2")
 
     def test_marks_evidence_and_what_is_out_of_order(self) -> None:
@@ -44,6 +44,11 @@ class TestSequence:
 
     def test_what_a_peer_sent_stays_on_its_line(self) -> None:
         assert all(row.text.isprintable() for row in rows_of(hostile()))
+
+    def test_times_count_from_where_one_says(self) -> None:
+        capture = SessionScript().opened().capture
+        whole = sequence(list(decode_frames(capture)), (), limit=5, start=capture.frames[0].t - 20)
+        assert [row.at for row in whole.parts[0].rows] == ["20.000", "20.100", "22.300"]
 
     def test_of_nothing_is_empty(self) -> None:
         assert sequence([], (), limit=5) == SessionSequence((), 0)
