@@ -7,11 +7,12 @@ stand in its way instead.
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from heapq import merge
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import dpkt
 
@@ -19,28 +20,36 @@ from icws_explore.protocol.errors import CaptureError
 
 from .capture import Capture
 from .file import MAX_FRAMES
+from .frame import encodable
 from .har_socket import stated_time
 from .info import SessionInfo
+from .kinds import PCAP_MAGICS, START, FileKind, kind_of, open_file, unreadable
+from .notes import Notes, shown
+from .packet_file import Packet, read_packets
 from .tcp_socket import Segment, TcpSocket
 
-MAGICS: Final = frozenset(
-    bytes.fromhex(magic)
-    for magic in ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1", "a1b2cd34", "34cdb2a1", "0a0d0d0a")
-)
-MAX_BLOCK: Final = 16 * 1024 * 1024  # bytes of one packet's record
 MAX_CONNECTIONS: Final = 100_000
+MAX_BYTES: Final = 1024 * 1024 * 1024  # of all messages
+MAX_HEADERS: Final = 2048  # bytes in front of a segment's payload; nested ones would cost the square of a packet
 _ETHERNET, _RAW, _COOKED, _COOKED_2, _LOOPBACK = 1, (12, 14, 101), 113, 276, (0, 108)
 _IPV4, _IPV6 = 228, 229
-_READ_ERRORS: Final = (dpkt.Error, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, EOFError)
+_FRAGMENT: Final = 44  # the extension header of an IPv6 packet that is one
+_READ_ERRORS: Final = (
+    dpkt.Error,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    struct.error,
+    RecursionError,
+)
 
 
 def is_pcap(path: str | os.PathLike[str]) -> bool:
     """Whether the file begins as a packet capture does. Raises CaptureError when it cannot be read."""
-    try:
-        with Path(path).open("rb") as stream:
-            return stream.read(4) in MAGICS
-    except OSError as error:
-        raise CaptureError(f"cannot read {path}: {error.strerror}") from error
+    with open_file(Path(path)) as stream:
+        return stream.peek(4)[:4] in PCAP_MAGICS
 
 
 def load_pcap(path: str | os.PathLike[str], *, url: str = "") -> Capture:
@@ -51,37 +60,43 @@ def load_pcap(path: str | os.PathLike[str], *, url: str = "") -> Capture:
     """
     path = Path(path)
     traffic = _Traffic()
-    try:
-        with path.open("rb") as stream:
-            _read(stream, path, traffic)
-    except OSError as error:
-        raise CaptureError(f"cannot read {path}: {error.strerror}") from error
+    with open_file(path) as stream:
+        kind = kind_of(stream.peek(START)[:START])
+        if kind is not FileKind.PCAP:
+            raise CaptureError(f"{path} is no packet capture, it is {kind}")
+        try:
+            for packet in read_packets(stream, traffic.notes):
+                traffic.packet(packet)
+        except OSError as error:
+            raise unreadable(path, error) from error
+    if not traffic.packets:
+        why = f" ({traffic.notes[0]})" if traffic.notes else ""
+        raise CaptureError(f"{path} is a packet capture without packets{why}")
     sockets = [socket for socket in traffic.sockets() if url in socket.url]
     if not sockets:
         raise CaptureError(f"{path} holds {_why_none(traffic, url)}")
     return _capture(sockets, traffic.notes)
 
 
-def _capture(sockets: list[TcpSocket], notes: list[str]) -> Capture:
+def _capture(sockets: list[TcpSocket], notes: Notes) -> Capture:
     several = len(sockets) > 1
     streams = []
     for number, socket in enumerate(sockets, 1):
         session = str(number) if several else None
         where = f"session {session}" if several else "the session"
         if several:
-            notes.append(f"session {session} is {socket.url}")
-        notes += [f"{where}: {fault}" for fault in socket.faults]
+            notes.some("sessions", f"session {session} is {shown(socket.url)}")
+        for fault in socket.faults:
+            notes.some("faults", f"{where}: {fault}")
         streams.append([replace(frame, session=session) for frame in socket.frames])
     frames = list(merge(*streams, key=lambda frame: frame.t))
-    if len(frames) > MAX_FRAMES:
-        notes.append(f"what follows frame {MAX_FRAMES} is left out")
     urls = {socket.url for socket in sockets}
     info = SessionInfo(
-        gateway_url=urls.pop() if len(urls) == 1 else None,
+        gateway_url=encodable(urls.pop()) if len(urls) == 1 else None,
         origin="pcap",
         started_at=stated_time(min(socket.started for socket in sockets)),
     )
-    return Capture(info, frames[:MAX_FRAMES], notes)
+    return Capture(info, frames, notes.counted())
 
 
 def _why_none(traffic: _Traffic, url: str) -> str:
@@ -89,17 +104,52 @@ def _why_none(traffic: _Traffic, url: str) -> str:
         return f"no WebSocket whose URL holds {url!r}"
     if any(socket.is_tls for socket in traffic.all):
         return "TLS traffic and no plain WebSocket: packets of wss:// cannot be read, record with icws tap"
-    detail = f" ({traffic.notes[-1]})" if traffic.notes else ""
-    return f"no WebSocket from its opening handshake on{detail}"
+    why = f" ({traffic.notes[0]})" if traffic.notes else ": record from before the dapp connects on"
+    return f"no WebSocket from its opening handshake on{why}"
 
 
 @dataclass(slots=True)
 class _Traffic:
     """The TCP connections of the file."""
 
-    notes: list[str] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
+    packets: int = 0
+    frames: int = 0
+    size: int = 0  # bytes of the frames, which compressed ones make many of
     all: list[TcpSocket] = field(default_factory=list)
     _open: dict[frozenset[str], TcpSocket] = field(default_factory=dict)
+
+    def packet(self, packet: Packet) -> None:
+        """The next packet of the file."""
+        self.packets += 1
+        if self.is_full:
+            return
+        if not _is_known(packet.link):
+            kind = f"a link of type {packet.link}, which is not known here: use Ethernet or any"
+            self.notes.some("unknown links", f"a packet was recorded on {kind}")
+            return
+        for sender, receiver, tcp in self._segments(packet):
+            self.take(packet.t, sender, receiver, tcp)
+
+    def _segments(self, packet: Packet) -> Iterator[tuple[str, str, dpkt.tcp.TCP]]:
+        """(sender, receiver, TCP) of a packet; nothing for any other packet, or one that is damaged."""
+        try:
+            ip = _ip(packet.link, packet.data[:MAX_HEADERS])
+            if not isinstance(ip, (dpkt.ip.IP, dpkt.ip6.IP6)):
+                return
+            if _is_fragment(ip):
+                self.notes.some("fragments", "a packet is a fragment of another one, and left out")
+                return
+            if not isinstance(ip.data, dpkt.tcp.TCP):
+                return
+            tcp = ip.data
+            tcp.data = _payload(ip, tcp, packet.data)
+            source, target = bytes(ip.src).hex(), bytes(ip.dst).hex()
+        except _READ_ERRORS:
+            return
+        if packet.was_cut:
+            self.notes.some("packets cut", "a packet was recorded in part: record whole ones (tcpdump -s 0)")
+        yield f"{source}:{tcp.sport}", f"{target}:{tcp.dport}", tcp
 
     def take(self, t: float, sender: str, receiver: str, tcp: dpkt.tcp.TCP) -> None:
         flags = tcp.flags
@@ -113,7 +163,17 @@ class _Traffic:
                 return
             socket = self._open[ends] = TcpSocket(sender)
             self.all.append(socket)
+        frames, size = len(socket.frames), socket.size
         socket.take(sender, segment)
+        self.frames += len(socket.frames) - frames
+        self.size += socket.size - size
+        if self.is_full:
+            self.notes.append(f"what follows packet {self.packets} is left out: too many messages, or too large ones")
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more is read."""
+        return self.frames >= MAX_FRAMES or self.size >= MAX_BYTES
 
     def sockets(self) -> list[TcpSocket]:
         for socket in self.all:
@@ -121,64 +181,29 @@ class _Traffic:
         return [socket for socket in self.all if socket.is_websocket]
 
 
-class _Bounded:
-    """A file that is never read by more than a packet: lengths in the file are not to be trusted."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self.name = "packets"
-
-    def read(self, size: int) -> bytes:
-        if not 0 <= size <= MAX_BLOCK:
-            raise ValueError(f"a block of {size} bytes")
-        return self._stream.read(size)
-
-    def seek(self, offset: int) -> int:
-        return self._stream.seek(offset)
-
-
-def _read(stream: IO[bytes], path: Path, traffic: _Traffic) -> None:
-    try:
-        reader: Any = dpkt.pcap.UniversalReader(_Bounded(stream))
-        link = int(reader.datalink())
-    except _READ_ERRORS as error:
-        raise CaptureError(f"{path} is no packet capture ({_line(error)})") from error
-    if not _is_known(link):
-        raise CaptureError(
-            f"{path} was recorded on a link of type {link}, which is not known here: use Ethernet or any"
-        )
-    packets = iter(reader)
-    number = 0
-    while True:
-        try:
-            stamp, raw = next(packets)
-        except StopIteration:
-            return
-        except _READ_ERRORS as error:
-            traffic.notes.append(
-                f"the file is torn or damaged after packet {number} ({_line(error)}); the rest is left out"
-            )
-            return
-        number += 1
-        for sender, receiver, tcp in _segments(link, raw):
-            traffic.take(float(stamp), sender, receiver, tcp)
-
-
 def _is_known(link: int) -> bool:
     return link in (_ETHERNET, _COOKED, _COOKED_2, _IPV4, _IPV6, *_RAW, *_LOOPBACK)
 
 
-def _segments(link: int, raw: bytes) -> Iterator[tuple[str, str, dpkt.tcp.TCP]]:
-    """(sender, receiver, TCP) of a packet; nothing for any other packet, or one that is damaged."""
-    try:
-        ip = _ip(link, raw)
-        if not isinstance(ip, (dpkt.ip.IP, dpkt.ip6.IP6)) or not isinstance(ip.data, dpkt.tcp.TCP):
-            return
-        tcp = ip.data
-        source, target = bytes(ip.src).hex(), bytes(ip.dst).hex()
-        yield f"{source}:{tcp.sport}", f"{target}:{tcp.dport}", tcp
-    except _READ_ERRORS:
-        return
+def _payload(ip: Any, tcp: dpkt.tcp.TCP, packet: bytes) -> bytes:
+    """What the segment holds, where only the first bytes of ``packet`` have been read."""
+    seen = bytes(tcp.data)
+    if len(packet) <= MAX_HEADERS:
+        return seen
+    heads = tcp.off * 4
+    if isinstance(ip, dpkt.ip6.IP6):
+        stated, heads = ip.plen, heads + sum(each.length for each in ip.all_extension_headers)
+    else:
+        stated, heads = ip.len, heads + ip.hl * 4
+    size = stated - heads if stated else len(packet)  # not stated by those that leave the cutting to the hardware
+    start = MAX_HEADERS - len(seen)
+    return seen if size <= len(seen) else packet[start : start + size]
+
+
+def _is_fragment(ip: Any) -> bool:
+    if isinstance(ip, dpkt.ip6.IP6):
+        return _FRAGMENT in ip.extension_hdrs
+    return bool(ip.mf or ip.offset)
 
 
 def _ip(link: int, raw: bytes) -> Any:
@@ -190,8 +215,3 @@ def _ip(link: int, raw: bytes) -> Any:
         return dpkt.sll2.SLL2(raw).data
     packet = raw[4:] if link in _LOOPBACK else raw
     return dpkt.ip6.IP6(packet) if packet[:1] and packet[0] >> 4 == 6 else dpkt.ip.IP(packet)
-
-
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 100 else text[:99] + "…"

@@ -37,6 +37,7 @@ class _Side:
     head: bytes | None = b""  # None: complete
     messages: StreamMessages | None = None
     fin_at: int | None = None  # the sequence number behind its last byte
+    stuck_since: float | None = None  # since when something waits for a segment that has not come
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class TcpSocket:
     is_tls: bool = False
     started: float = 0.0
     dead: bool = False  # no WebSocket, or nothing more to read of it
+    size: int = 0  # bytes of the frames
     _sides: dict[str, _Side] = field(default_factory=dict)
     _client: str | None = None
     _ended: bool = False
@@ -71,10 +73,14 @@ class TcpSocket:
             self._client = sender
         if side.stream is None:
             side.stream = TcpStream(segment.sequence + segment.syn)
+        moved = False
         for data in side.stream.feed(segment.sequence + segment.syn, segment.data):
+            moved = True
             self._read(sender, side, segment.t, data)
+        if moved or side.stuck_since is None:
+            side.stuck_since = segment.t if side.stream.has_gap or side.stream.broken else None
         if side.stream.broken:
-            self._fail("packets are missing in the file; what follows them is left out")
+            self._cut(side.stuck_since)
         if segment.fin:
             side.fin_at = segment.sequence + segment.syn + len(segment.data)
         if segment.rst or (side.fin_at is not None and side.stream.has_reached(side.fin_at)):
@@ -82,8 +88,18 @@ class TcpSocket:
 
     def finish(self) -> None:
         """The file is over."""
-        if self.is_websocket and not self.dead and any(s.stream and s.stream.has_gap for s in self._sides.values()):
-            self.faults.append("packets are missing in the file; what follows them is left out")
+        stuck = [side.stuck_since for side in self._sides.values() if side.stuck_since is not None]
+        if self.is_websocket and not self.dead and stuck:
+            self._cut(min(stuck))
+
+    def _cut(self, t: float | None) -> None:
+        """Packets are missing from ``t`` on: the recording ends there, in both directions.
+
+        With one of them alone, whoever reads it would find acks of nothing and questions without answers.
+        """
+        if t is not None:
+            self.frames = [frame for frame in self.frames if frame.t <= t]
+            self._fail(f"packets are missing in the file; what follows {t - self.started:.3f} s into it is left out")
 
     def _read(self, sender: str, side: _Side, t: float, data: bytes) -> None:
         if self.dead:
@@ -128,6 +144,7 @@ class TcpSocket:
             return
         for message in side.messages.feed(data):
             direction = self._direction(sender)
+            self.size += len(message.data)
             self.frames.append(Frame(t, direction, message.op, message.data, message.code, message.reason))
         if side.messages.fault is not None:
             self._fail(f"{'the client' if sender == self._client else 'the gateway'} sent {side.messages.fault}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import heappop, heappush
 from typing import Final
 
 MAX_PENDING: Final = 16 * 1024 * 1024  # bytes that wait for an earlier segment
@@ -19,8 +20,10 @@ class TcpStream:
     def __init__(self, first: int) -> None:
         """``first`` is the sequence number of the first byte."""
         self.broken = False
-        self._next = first % _SPACE
-        self._waiting: dict[int, bytes] = {}
+        self._first = first
+        self._given = 0  # bytes from the first on, beyond what sequence numbers can count
+        self._waiting: list[tuple[int, int, bytes]] = []  # a heap: where it begins, how many came before, what it holds
+        self._longest: dict[int, int] = {}  # by where it begins, the size of what waits: packets are captured twice
         self._held = 0
 
     @property
@@ -38,30 +41,32 @@ class TcpStream:
             return
         ahead = self._ahead(sequence)
         if ahead > 0:
-            self._wait(sequence, data)
+            self._wait(self._given + ahead, data)
             return
         yield from self._deliver(data[-ahead:] if ahead else data)
-        while (ready := next((start for start in self._waiting if self._ahead(start) <= 0), None)) is not None:
-            waited = self._waiting.pop(ready)
+        while self._waiting and self._waiting[0][0] <= self._given:
+            start, _, waited = heappop(self._waiting)
             self._held -= len(waited)
-            yield from self._deliver(waited[-self._ahead(ready) :] if self._ahead(ready) else waited)
+            self._longest.pop(start, None)
+            yield from self._deliver(waited[self._given - start :])
 
     def _deliver(self, data: bytes) -> Iterator[bytes]:
         if data:
-            self._next = (self._next + len(data)) % _SPACE
+            self._given += len(data)
             yield data
 
     def _ahead(self, sequence: int) -> int:
         """How far ``sequence`` is from the next byte; negative for what has been seen."""
-        distance = (sequence - self._next) % _SPACE
+        distance = (sequence - self._first - self._given) % _SPACE
         return distance if distance < _SPACE // 2 else distance - _SPACE
 
-    def _wait(self, sequence: int, data: bytes) -> None:
-        before = self._waiting.get(sequence, b"")
-        if len(data) <= len(before):
+    def _wait(self, start: int, data: bytes) -> None:
+        if len(data) <= self._longest.get(start, 0):
             return
-        self._waiting[sequence] = data
-        self._held += len(data) - len(before)
+        self._longest[start] = len(data)
+        heappush(self._waiting, (start, len(self._waiting), data))
+        self._held += len(data)
         if self._held > MAX_PENDING or len(self._waiting) > MAX_WAITING:
             self.broken = True
             self._waiting.clear()
+            self._longest.clear()

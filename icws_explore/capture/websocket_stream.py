@@ -23,6 +23,7 @@ from icws_explore.protocol.errors import CaptureError
 from .frame import Op
 
 MAX_MESSAGE: Final = 32 * 1024 * 1024  # bytes; fits a line of an .icws file, and no gateway lets more through
+MAX_PARTS: Final = 1_000_000  # frames of a message; empty ones have no size to be bounded by
 NO_CODE: Final = 1005
 _OPS: Final[dict[Opcode, Op]] = {
     Opcode.TEXT: "text",
@@ -58,6 +59,7 @@ class StreamMessages:
         self._stream = StreamReader()
         self._done: list[StreamMessage] = []
         self._parts: list[bytes] = []
+        self._size = 0  # bytes of them
         self._op: Op | None = None
         self._parser = self._parse()
         next(self._parser)
@@ -78,9 +80,11 @@ class StreamMessages:
     def _parse(self) -> Generator[None, None, None]:
         try:
             while not self.closed:
-                room = MAX_MESSAGE - sum(map(len, self._parts))
                 frame = yield from Frame.parse(
-                    self._stream.read_exact, mask=self._masked, max_size=room, extensions=self._extensions
+                    self._stream.read_exact,
+                    mask=self._masked,
+                    max_size=MAX_MESSAGE - self._size,
+                    extensions=self._extensions,
                 )
                 self._take(frame)
         except ProtocolError as error:
@@ -108,9 +112,12 @@ class StreamMessages:
             )
         self._op = self._op or _OPS[frame.opcode]
         self._parts.append(data)
+        self._size += len(data)
+        if len(self._parts) > MAX_PARTS:
+            raise ProtocolError(f"a message in more than {MAX_PARTS} frames")
         if frame.fin:
             self._done.append(StreamMessage(self._op, b"".join(self._parts)))
-            self._op, self._parts = None, []
+            self._op, self._parts, self._size = None, [], 0
 
 
 def close_message(payload: bytes) -> StreamMessage:

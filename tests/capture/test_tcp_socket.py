@@ -105,6 +105,17 @@ class TestFaults:
         assert "missing" in played.socket.faults[0]
         assert played.frames == []
 
+    @pytest.mark.parametrize("is_filled", [True, False])
+    def test_from_a_gap_on_neither_direction_is_kept(self, is_filled):
+        played = Played().say("s", DATA).say("c", MASKED)
+        gap, played.at["s"] = played.at["s"], played.at["s"] + len(DATA)
+        played.say("s", PING).say("c", MASKED).say("c", MASKED)
+        if is_filled:
+            played.socket.take("s", Segment(20.0, gap, DATA))
+        played.socket.finish()
+        assert len(played.frames) == (6 if is_filled else 2)
+        assert len(played.socket.faults) == (not is_filled)
+
     def test_what_is_no_frame_ends_the_reading(self):
         played = Played().say("s", b"\xff\xff").say("s", DATA).say("s", fin=True)
         assert played.frames == []

@@ -39,6 +39,21 @@ class TestReassembly:
             assert list(stream.feed(5, piece)) == []
         assert b"".join(stream.feed(0, b"01234")) == b"01234xyz"
 
+    def test_more_than_sequence_numbers_can_count(self):
+        stream, at = TcpStream(2**32 - 3), 2**32 - 3
+        for _ in range(5):
+            assert b"".join(stream.feed(at % 2**32, b"0123456789")) == b"0123456789"
+            at += 10
+        assert stream.has_reached(at % 2**32)
+
+    def test_what_is_captured_twice_waits_once(self, monkeypatch):
+        monkeypatch.setattr(tcp_stream, "MAX_PENDING", 12)
+        stream = TcpStream(0)
+        for _ in range(10):
+            assert list(stream.feed(5, b"56789")) == []
+        assert not stream.broken
+        assert b"".join(stream.feed(0, b"01234")) == b"0123456789"
+
 
 class TestBounds:
     @pytest.mark.parametrize(("limit", "value"), [("MAX_PENDING", 100), ("MAX_WAITING", 5)])

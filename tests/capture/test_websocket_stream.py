@@ -139,3 +139,23 @@ class TestCompression:
 
     def test_none_is_none(self):
         assert stream_extensions(" ", masked=True) == []
+
+
+class TestFragmentsWithoutEnd:
+    def test_a_message_has_so_many_frames_at_most(self, monkeypatch):
+        monkeypatch.setattr(websocket_stream, "MAX_PARTS", 10)
+        start = wire(Frame(Opcode.BINARY, b"", fin=False))
+        more = wire(Frame(Opcode.CONT, b"", fin=False))
+        _, stream = read(start + more * 9)
+        assert stream.fault is None
+        stream.feed(more)
+        assert "more than 10 frames" in stream.fault
+
+    def test_the_size_counts_anew_for_every_message(self, monkeypatch):
+        monkeypatch.setattr(websocket_stream, "MAX_MESSAGE", 10)
+        parts = wire(Frame(Opcode.BINARY, b"12345", fin=False), Frame(Opcode.CONT, b"67890"))
+        assert read(parts * 3)[0] == [("binary", b"1234567890")] * 3
+        assert (
+            "more than 10 bytes"
+            in read(wire(Frame(Opcode.BINARY, b"12345", fin=False), Frame(Opcode.CONT, b"678901")))[1].fault
+        )
