@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from icws_explore.analysis.doctor import diagnose
 from icws_explore.analysis.doctor.facts import CaptureFacts
 from icws_explore.analysis.doctor.network_side import MAX_QUOTE, NetworkSide, cause_of, frames_of, quoted
 from icws_explore.analysis.network_calls import NetworkCall
@@ -21,6 +23,7 @@ from icws_explore.protocol.errors import IcwsError
 from support.certified_canister import CANISTER_ID, GATEWAY
 from support.doctor_findings import the_one
 from support.network_side import answered, err, ok, poll_rejected, polled, refused, rejected, trapped, with_status
+from support.raw_tcp import until
 from support.servers import free_port
 from support.session_captures import START_S, SessionScript, healthy
 from support.timing_captures import never_opened
@@ -145,6 +148,42 @@ class TestFacts:
 
 class TestOverRealSockets:
     """A gateway between both faces of a tap, and a canister that traps: from the recording to its words."""
+
+    @pytest.mark.parametrize("every_query", [False, True])
+    async def test_healthy_sessions_stay_healthy(self, every_query):
+        """With acks, keep-alives and the gateway's own calls in the recording."""
+        port = free_port()
+        with (
+            Lab("pingpong", seed=4, time_scale=60, ack_interval_ms=90_000) as lab,
+            Tap(
+                f"ws://127.0.0.1:{port}",
+                network=lab.network_url,
+                clock=lab.clock,
+                canister=lab.canister_id,
+                ack_interval_ms=90_000,
+                every_query=every_query,
+            ) as tap,
+        ):
+            gateway = GatewayServer(tap.network_url, port=port, clock=lab.clock, ordered=False)
+            await gateway.start()
+
+            async def talk():
+                known = {"canister": lab.canister_id, "root_key": lab.root_key, "clock": lab.clock}
+                async with connect(tap.url, app_type=lab.app_did, ack_interval_ms=90_000, **known) as session:
+                    for _ in range(12):
+                        await session.receive(30)
+                        await session.send({"text": "pong", "timestamp": 0})
+                        await asyncio.sleep(0.2)
+
+            await asyncio.gather(talk(), talk())
+            await until(lambda: tap.open_connections == 0)
+            await gateway.stop()
+            capture = tap.capture.raw
+        facts = CaptureFacts(capture)
+        assert len(facts.sessions) == 2
+        assert all(session.has_network_side and session.acks for session in facts.sessions)
+        assert bool(facts.network.polls.messages) is every_query
+        assert diagnose(capture) == []
 
     async def test_a_trap_in_on_open_is_quoted(self):
         app = App("closed", candid.parse_type("text"), on_open=lambda context, _client: context.trap("closed today"))
