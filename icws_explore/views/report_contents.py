@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -28,6 +28,7 @@ from icws_explore.analysis.timing import Timing
 from icws_explore.analysis.verify import MessageVerdict, verify_frames
 from icws_explore.capture import Capture
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.steps import Step
 
 from .facts import Fact
 from .report_environment import made_with, recorded_facts
@@ -167,25 +168,34 @@ def _redacted(contents: Contents, private: Sequence[str]) -> Contents:
     explained = Scrubber([public_line(finding.explanation) for finding in contents.findings])
     for text in private:
         explained.feed(text)
-    frames = [without_bytes(each) for each in contents.frames]
-    info, names = contents.capture.info, None
-    if contents.privacy == "anonymous":
-        names = Pseudonyms.of(contents.frames, info.canister_id)
-        info = replace(info, canister_id=info.canister_id and names.apply(info.canister_id))
-    findings = [replace(it, explanation=explained.line(number)) for number, it in enumerate(contents.findings)]
+    names = Pseudonyms.of(contents.frames, contents.capture.info.canister_id)
+    name = names.apply if contents.privacy == "anonymous" else str  # before a view cuts a principal in two
+    frames = [without_bytes(replace(each, summary=name(each.summary))) for each in contents.frames]
+    canister = contents.capture.info.canister_id
+    info = replace(contents.capture.info, canister_id=canister and name(canister))
+    findings = [replace(it, explanation=name(explained.line(number))) for number, it in enumerate(contents.findings)]
     return replace(
         contents,
         capture=Capture(info, [each.frame for each in frames], contents.capture.notes),
         frames=frames,
         sessions=_sessions(frames, findings),
         findings=Findings(findings),
-        verdicts=[replace(it, key=public_key(it.key), steps=public_steps(it.steps)) for it in contents.verdicts],
-        requests=[
-            replace(it, method=public_method(it.method), steps=public_steps(it.steps)) for it in contents.requests
-        ],
-        calls=[public_call(call) for call in contents.calls],
-        names=names,
+        verdicts=[replace(it, key=name(public_key(it.key)), steps=_steps(it, name)) for it in contents.verdicts],
+        requests=[replace(it, method=public_method(it.method), steps=_steps(it, name)) for it in contents.requests],
+        calls=[replace(call, text=name(call.text)) for call in map(public_call, contents.calls)],
+        names=names if contents.privacy == "anonymous" else None,
     )
+
+
+def _steps(verdict: MessageVerdict | EnvelopeVerdict, name: Callable[[str], str]) -> tuple[Step, ...]:
+    return tuple(
+        replace(step, detail=name(step.detail), expected=_named(step.expected, name), actual=_named(step.actual, name))
+        for step in public_steps(verdict.steps)
+    )
+
+
+def _named(side: bytes | str | None, name: Callable[[str], str]) -> str | None:
+    return name(side) if isinstance(side, str) else None
 
 
 def _without_credentials(capture: Capture) -> Capture:

@@ -33,7 +33,7 @@ SHADES: Final[Mapping[str, Shade]] = {
 
 
 def color_variables() -> str:
-    """The CSS that defines ``--icws-<role>`` and ``--icws-k-<kind>`` inside ``.icws``: for both themes, on paper light."""
+    """CSS that defines ``--icws-<role>`` and ``--icws-k-<kind>`` inside ``.icws``, for both themes; paper is light."""
     light = _block(dark=False)
     dark = _block(dark=True)
     return (

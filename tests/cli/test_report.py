@@ -59,5 +59,5 @@ class TestRedacted:
 
     def test_principals_are_left_out_if_asked(self, icws, recorded):
         redacted = icws("report", recorded, "-o", "-", "--redact-principals").out
-        assert not re.search(r"\b[a-z0-9]{5}(-[a-z0-9]{5}){3,}-[a-z0-9]{3}\b", redacted)
+        assert not re.search(r"\b[a-z0-9]{5}(-[a-z0-9]{5}){3,}", redacted)
         assert "client-1" in redacted

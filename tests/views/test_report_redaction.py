@@ -305,6 +305,7 @@ class TestAnonymous:
         for text in (page_of(contents), markdown_of(contents)):
             for secret in (info.canister_id, info.client_principal, info.client_principal[:5], info.canister_id[:5]):
                 assert secret not in text
+            assert not re.search(r"\b[a-z0-9]{5}(-[a-z0-9]{5}){3,}", visible(text))
             assert {"canister-1", "client-1", "gateway-1"} <= set(re.findall(r"\w+-1\b", text))
         assert "canister canister-1" in page_of(contents)  # in the figures' titles
 
