@@ -184,8 +184,11 @@ def _unacked(session: SessionFacts, wait: _Wait) -> tuple[str, str]:
         )
     if not wait.arrived and session.received and len(wait.unacked) > 1:
         told += " Nothing else came either, so that UPGRADE_WIPE and ACKS_WITHHELD are possible too."
-        told += _next_time(session)
-    return "NO_ACKS", told
+        return "NO_ACKS", told + _next_time(session)
+    return "NO_ACKS", (
+        f"{told} A canister whose interval is longer than {seconds(wait.waited_s)} (ACK_INTERVAL_MISMATCH) looks the "
+        "same until then: look at its configuration."
+    )
 
 
 def _stopped(session: SessionFacts, wait: _Wait) -> tuple[str, str]:
@@ -200,7 +203,7 @@ def _stopped(session: SessionFacts, wait: _Wait) -> tuple[str, str]:
             f"{told} The canister sends one every {seconds(spacing)}, the client expects one every "
             f"{seconds(configured)} and waits for {seconds(BOUND_S)} more."
         )
-    if wait.arrived and wait.arrived[-1].frame.t - wait.start.frame.t > configured:
+    if wait.arrived and _made_apart_s(wait.start, wait.arrived[-1]) > configured + TOLERANCE_S:
         return "ACK_INTERVAL_MISMATCH", (
             f"{told} Meanwhile {len(wait.arrived)} other messages came without a gap, so that none was withheld: the "
             f"canister's interval is longer than the client's {seconds(configured)}."
@@ -225,13 +228,19 @@ def _next_time(session: SessionFacts) -> str:
     return f" {RECORD_NETWORK} A second session, through another gateway, tells too."
 
 
+def _made_apart_s(one: DecodedFrame, other: DecodedFrame) -> float:
+    """Between two canister messages by the canister's own clock, whatever their ways took."""
+    if one.message is None or other.message is None:
+        return 0.0
+    return (other.message.timestamp_ns - one.message.timestamp_ns) / NS_PER_S
+
+
 def _spacing_s(session: SessionFacts) -> float | None:
     """The canister's ack interval as its own timestamps show it, in this session or in another one."""
     gaps = [
-        (other.message.timestamp_ns - one.message.timestamp_ns) / NS_PER_S
+        _made_apart_s(one, other)
         for each in session.whole.sessions
         if each.asked_canister == session.asked_canister
         for one, other in pairwise(each.acks)
-        if one.message is not None and other.message is not None
     ]
     return min(gaps) if gaps else None

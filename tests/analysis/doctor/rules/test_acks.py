@@ -73,6 +73,12 @@ class TestThenNoMore:
         assert finding.id == "ACK_INTERVAL_MISMATCH"
         assert "none was withheld" in finding.explanation
 
+    def test_a_message_that_was_long_on_its_way_does_not(self):
+        """It was made before the ack that is missing, and arrived behind its time."""
+        script = SessionScript().opened().client_says(5, "a").acked(290).acked(590).client_says(885, "b")
+        script.app_says(894, "b", delay=8)
+        assert ids(gave_up(script, 920.1)) == ("ACKS_WITHHELD",)
+
     def test_silence_is_the_gateways_or_an_upgrade(self):
         script = SessionScript().opened().client_says(5, "a").acked(290).acked(590).client_says(600, "b")
         finding = the_one(gave_up(script, 920.1))
