@@ -68,7 +68,9 @@ def sdk_rejects_valid(session: SessionFacts) -> Iterator[Evidence]:
         if last is incoming[0]:
             told += (
                 " A client of a good version does so when it has no root key yet: the SDK asks the network for it and "
-                "does not wait, so that a status that takes longer than ws_open is too late."
+                "does not wait, so that a status that takes longer than ws_open is too late. So does one that trusts "
+                "another network's key (ROOT_KEY) or whose clock is off (STALE_CERTIFICATE). The error's text in the "
+                "client's console tells, or its root key, given with --root-key."
             )
         yield Evidence((last.number, session.end.number), told)
 

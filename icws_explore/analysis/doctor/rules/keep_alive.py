@@ -64,7 +64,8 @@ def keepalive_late(session: SessionFacts) -> Iterator[Evidence]:
     if window.held_s > 1:
         told += f" The AckMessage itself had been {seconds(window.held_s)} longer on its way than the quickest message."
     if left > 0:
-        told += f" It had {seconds(left)} left, and the way to the canister took longer than that."
+        told += f" It had {seconds(left)} left, and the way to the canister took longer than that"
+        told += "." if has_arrived else f", or it was lost (LOST_UP). {RECORD_NETWORK}"
     if call is not None and has_arrived:
         told += f" It did arrive: {quoted(call)}."
     yield Evidence((window.ack.number, answer.number, *frames_of(call), window.close.number, *session.end_frames), told)
