@@ -28,7 +28,13 @@ STALL_S: Final = 10.0  # longer than a poll's time-out of 5 s and a poll behind 
 )
 def poller_dead(facts: CaptureFacts) -> Iterator[Evidence]:
     """Of a session that is not open yet it is only known where the network's answer to the poll is."""
-    dropped = [it for it in facts.sessions if _is_dropped(it) and (it.opened is not None or it.fatal_poll is not None)]
+    dropped = [
+        it
+        for it in facts.sessions
+        if _is_dropped(it)
+        and (it.opened is not None or it.fatal_poll is not None)
+        and it.canister_close is None  # the canister had ended it before
+    ]
     for group in _at_once(dropped):
         first = group[0]
         assert first.end is not None

@@ -18,6 +18,7 @@ from ..wording import RECORD_NETWORK, names, seconds
 from .acks import silent_canister
 
 SILENCE_S: Final = 60.0
+LOST: Final = 1006
 _ACK_TIMEOUT: Final = "Ack message timeout"
 
 
@@ -34,8 +35,7 @@ def principal_takeover(facts: CaptureFacts) -> Iterator[Evidence]:
             if first is second or first.opened is None or second.opened is None or not is_same_client(first, second):
                 continue
             taken = second.opened.frame.t
-            is_over = first.last <= taken + TOLERANCE_S and first.end is not None
-            if first.opened.frame.t >= taken or is_over:
+            if first.opened.frame.t >= taken or not _is_in_use(first, taken + TOLERANCE_S):
                 continue
             after = [d for d in first.received if d.frame.t > taken + TOLERANCE_S]
             if after:
@@ -140,6 +140,11 @@ def stale_nonce(facts: CaptureFacts) -> Iterator[Evidence]:
         frames = (last_received(old).number, new.open_request.number, *frames_of(call), *new.end_frames)
         unanswered = [it.name for it in along if it.is_unanswered]
         yield Evidence(frames, told, (new.name, *(it.name for it in old), *unanswered))
+
+
+def _is_in_use(session: SessionFacts, since: float) -> bool:
+    """Whether its client still did something then: a HAR has no ends, and a line that is cut ends minutes later."""
+    return any(d.frame.t > since and d.frame.direction == "out" and d.frame.code != LOST for d in session.frames)
 
 
 def _refused_as(session: SessionFacts, cause: Cause) -> NetworkCall | None:
