@@ -77,7 +77,8 @@ def _head(scenario: Scenario, lab: Lab, *, as_json: bool) -> Iterator[str]:
 
 
 def _put_event(waiting: queue.SimpleQueue[_Told], event: LabEvent) -> None:
-    if not event.text.startswith(_SLOW_POLL):
+    is_usual = event.kind in ("received", "accepted") and event.text.startswith("ws_message")
+    if not is_usual and not event.text.startswith(_SLOW_POLL):
         waiting.put(_Told(event.t_ns, str(event), event.as_json()))
 
 

@@ -34,7 +34,7 @@ class TestLines:
 
     def test_leave_application_messages_and_a_busy_machine_out(self, told):
         lines, _ = told
-        assert not any("ping" in line or "took too long" in line for line in lines)
+        assert not any("ping" in line or "ws_message" in line or "took too long" in line for line in lines)
 
     def test_the_recording_has_all(self, told):
         _, recording = told
