@@ -94,11 +94,13 @@ def check_named(subject: Subject, answer: Any) -> Check:
     """What is the first finding of the doctor (its id)?"""
     if answer is ...:
         return Check(None, f"{_DOTS}an id of the catalogue, as text")
-    ids = diagnose(capture_of(subject)).ids
-    if not ids:
+    findings = diagnose(capture_of(subject))
+    if not findings:
         return Check(False, "the doctor finds nothing in this recording")
-    if answer == ids[0]:
+    if answer == findings[0].id:
         return Check(True, "by its symptoms alone; the doctor would have said the same")
+    if isinstance(answer, str) and answer and answer in findings[0].explanation:
+        return Check(False, "it looks the same from here, yes; what does not fit is what else is known of this session")
     return Check(False, "which step fails, or what is missing? when did which timer run out, and what was configured?")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -71,6 +72,25 @@ class TestRuns:
         assert any("icws-view" in o.data.get("text/html", "") for o in outputs)
         # Every picture has a twin for where it cannot be shown.
         assert all("text/plain" in o.data for o in outputs)
+
+
+@pytest.mark.notebook
+class TestClaims:
+    def test_every_lie_of_notebook_07_ends_as_its_text_says(self) -> None:
+        """Its sessions are made by the package's faults and scenarios, and its sentences are not made by them."""
+        notebook = read(ROOT / "notebooks" / "07_a_gateway_that_lies.ipynb")
+        asked = "import json; print(json.dumps({name: ending(recording) for name, recording in told.items()}))"
+        notebook.cells.append(nbformat.v4.new_code_cell(asked))
+        (output,) = run(notebook).cells[-1].outputs
+        told = json.loads(output.text)
+        unnoticed = {name for name, ending in told.items() if ending["code"] == 1000}
+        assert unnoticed == {"all but the first", "sent twice", "foreign"}  # "In three of them the code is 1000"
+        caught = {name: ending["failing_step"] for name, ending in told.items() if ending["failing_step"] != "-"}
+        assert caught == {
+            "altered": "body", "forged": "signature", "older proof": "certified_data", "dropped": "sequence",
+            "repeated": "sequence", "swapped": "sequence", "no acks": "sequence", "310 s late": "time",
+            "foreign": "client_key",
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

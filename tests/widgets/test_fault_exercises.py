@@ -65,6 +65,10 @@ class TestDoesNotTell:
         assert "Error receiving" not in exercises.check_closed_with(altered(), (4000, "Ack message timeout")).text
         assert "MISMATCH" not in exercises.check_named(mismatch(), "NO_ACKS").text
 
+    def test_what_looks_the_same_is_told_from_what_does_not(self) -> None:
+        assert "it looks the same from here" in exercises.check_named(mismatch(), "NO_ACKS").text
+        assert "it looks the same from here" not in exercises.check_named(mismatch(), "BODY_HASH").text
+
 
 class TestNothingToAsk:
     def test_says_so(self) -> None:
