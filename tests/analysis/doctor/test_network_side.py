@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import replace
 
 import pytest
 
-from icws_explore.analysis.doctor import diagnose
+from icws_explore.analysis.doctor import diagnose, examine
 from icws_explore.analysis.doctor.facts import CaptureFacts
 from icws_explore.analysis.doctor.network_side import MAX_QUOTE, NetworkSide, cause_of, frames_of, quoted
 from icws_explore.analysis.network_calls import NetworkCall
@@ -22,7 +23,19 @@ from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import IcwsError
 from support.certified_canister import CANISTER_ID, GATEWAY
 from support.doctor_findings import the_one
-from support.network_side import answered, err, ok, poll_rejected, polled, refused, rejected, trapped, with_status
+from support.network_side import (
+    answered,
+    err,
+    given,
+    ok,
+    poll_rejected,
+    polled,
+    received,
+    refused,
+    rejected,
+    trapped,
+    with_status,
+)
 from support.raw_tcp import until
 from support.servers import free_port
 from support.session_captures import START_S, SessionScript, healthy
@@ -206,3 +219,34 @@ class TestOverRealSockets:
         assert finding.id == "ON_OPEN_TRAP", finding.explanation
         assert "Canister called `ic0.trap` with message: 'closed today'" in finding.explanation
         assert "To tell" not in finding.explanation
+
+
+def damaged(capture: Capture, dice: random.Random) -> Capture:
+    """Some of the network's frames altered, cut, answered otherwise, or called something else."""
+    frames = list(capture.frames)
+    for _ in range(dice.randint(1, 4)):
+        number = dice.choice([n for n, frame in enumerate(frames) if frame.is_http])
+        frame = frames[number]
+        data = bytearray(frame.data or b"\x00")
+        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        change = dice.choice(
+            [
+                {"data": bytes(data)},
+                {"data": bytes(data[: dice.randrange(len(data))])},
+                {"code": dice.choice([None, 0, 200, 202, 404, 65535])},
+                {"session": dice.choice([None, "http-1", "1"])},
+                {"reason": dice.choice([None, "", "GET /api/v2/status"])},
+                {"t": dice.choice([0.0, -1e11, frame.t + 1e6])},
+            ]
+        )
+        frames[number] = replace(frame, **change)
+    return Capture(capture.info, frames)
+
+
+class TestHostile:
+    @pytest.mark.parametrize("seed", range(40))
+    def test_what_the_network_sent_never_raises(self, seed):
+        capture = answered(healthy(), {1: ok(), 3: err("x"), 5: trapped("y"), 9: refused("z")})
+        capture = polled(given(capture, START_S + 3, received(healthy(), 2)), START_S + 4, poll_rejected("no"))
+        found = examine(damaged(with_status(capture, MAINNET_ROOT_KEY), random.Random(seed)))
+        assert all(finding.explanation for finding in found.findings)
