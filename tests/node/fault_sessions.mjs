@@ -2,9 +2,10 @@
 //
 //   node fault_sessions.mjs '{"sdk": "0.5.0", "clock": null | {"nowMs", "atMs", "scale"}, "until_ms": …,
 //                            "sessions": [{"name", "gateway_url", "network_url", "canister_id", "ack_interval_ms",
-//                            "start_ms", "identity", "leaves_ms", "steps": [{"at_ms", "send" | "pad" | "ping" | "close"}]}]}'
+//                            "start_ms", "follows", "identity", "leaves_ms", "steps": [{"at_ms", "send" | "pad" | "ping" | "close"}]}]}'
 //
-// A session starts start_ms after the process; its steps count from the SDK's onopen; after leaves_ms its page is gone,
+// A session starts start_ms after the process, or "follows" another one ({name, silent_ms}): it starts when that one
+// has heard something, and then nothing for so long. Its steps count from the SDK's onopen; after leaves_ms its page is gone,
 // without a word. All times are those of the process's clock. "gives_bytes" and "slow_status" are oddities of what is
 // around it (environment.mjs). Events are lines of JSON on stdout, each with the session's name: "start" {nonce} or
 // "thrown" {text} (no IcWebSocket), "open", "message", "error" {text}, "closing" {code, reason} (the SDK's own
@@ -16,6 +17,8 @@ import { install, report } from "./recording.mjs";
 import { load } from "./sdks.mjs";
 
 const SLOW_STATUS_MS = 30_000;
+const LOOKS = 10;
+const heard = new Map(); // by session, when it last heard something
 
 const config = JSON.parse(process.argv[2]);
 if (config.clock) installClock(config.clock);
@@ -44,6 +47,7 @@ const play = async (session) => {
   } catch (error) {
     return tell("thrown", { text: error.message });
   }
+  socket.on("message", () => heard.set(session.name, performance.now()));
   tell("start", { nonce: ws._clientKey?.client_nonce ?? null });
   ws.onopen = () => {
     tell("open");
@@ -64,8 +68,20 @@ const play = async (session) => {
   });
 };
 
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Until that session has fallen silent. Looks many times: a process that was held up hears late what came in time. */
+const silence = async ({ name, silent_ms: silentMs }) => {
+  let [last, looks] = [undefined, 0];
+  while (last === undefined || looks < LOOKS) {
+    await pause(silentMs / LOOKS);
+    looks = heard.get(name) === last ? looks + 1 : 0;
+    last = heard.get(name);
+  }
+};
+
 const startLater = async (session) => {
-  await new Promise((resolve) => setTimeout(resolve, session.start_ms));
+  await (session.follows ? silence(session.follows) : pause(session.start_ms));
   return play(session);
 };
 

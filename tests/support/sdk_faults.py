@@ -41,12 +41,13 @@ def _nothing(_lab: Lab, _elsewhere: Lab) -> Mapping[str, Any]:
 class Client:
     """One session of the SDK. Times are ms of protocol time; steps count from its onopen (fault_sessions.mjs).
 
+    It starts with the row, or where the row's client before it has opened and been silent for ``follows_ms``.
     ``identity`` goes to fault_identities.mjs; ``config`` is what the SDK is told other than what is so.
     ``leaves_ms``: it is gone by then, without a word (None: something has to end it).
     """
 
     steps: tuple[Mapping[str, Any], ...] = ()
-    start_ms: int = 0
+    follows_ms: int | None = None
     identity: Mapping[str, Any] = field(default_factory=dict)
     config: Facts = _nothing
     leaves_ms: int | None = None
@@ -186,7 +187,8 @@ def _session(row: Row, number: int, stage: Stage, start_ms: int) -> dict[str, An
         "network_url": lab.network_url,
         "canister_id": str(lab.canister_id),
         "ack_interval_ms": row.ack_interval_ms or lab.ack_interval_ms,
-        "start_ms": start_ms + client.start_ms,
+        "start_ms": start_ms,
+        "follows": client.follows_ms and {"name": f"{row.name} {number - 1}", "silent_ms": client.follows_ms},
         "identity": client.identity,
         "steps": client.steps,
         "leaves_ms": client.leaves_ms,
