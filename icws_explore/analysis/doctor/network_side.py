@@ -91,11 +91,14 @@ class NetworkSide:
 
     def fatal_polls(self, canister_id: Principal | None, gateway: Principal | None) -> list[NetworkCall]:
         """Polls at whose answers the gateway gives a canister up. Source: gateway 1.4.6 canister_poller.rs."""
+        return [call for call in self._failed_polls if (call.canister_id, call.sender) == (canister_id, gateway)]
+
+    @cached_property
+    def _failed_polls(self) -> list[NetworkCall]:
         return [
             call
             for call in self.calls
             if call.method_name == _POLL
-            and (call.canister_id, call.sender) == (canister_id, gateway)
             and call.outcome in ("err", "unreadable", "rejected")
             and call.reject_code != _SYS_TRANSIENT
         ]

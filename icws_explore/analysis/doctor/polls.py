@@ -6,6 +6,7 @@ held back. A tap records such polls when it is asked to (icws tap … --network 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,11 +60,16 @@ class Polls:
 
     def is_recorded(self, canister_id: Principal | None, gateway: Principal | None, since: float, until: float) -> bool:
         """Whether there are any in that time of that gateway to that canister."""
-        frames = self._capture.frames
-        return any(
-            (call.canister_id, call.sender) == (canister_id, gateway) and since < frames[call.request].t < until
-            for call in self._calls
-        )
+        times = self._times.get((canister_id, gateway), [])
+        return bisect_left(times, until) > bisect_right(times, since)
+
+    @cached_property
+    def _times(self) -> dict[tuple[Principal | None, Principal | None], list[float]]:
+        """By canister and gateway, when polls were made."""
+        found: dict[tuple[Principal | None, Principal | None], list[float]] = {}
+        for call in self._calls:
+            found.setdefault((call.canister_id, call.sender), []).append(self._capture.frames[call.request].t)
+        return {who: sorted(times) for who, times in found.items()}
 
     @cached_property
     def messages(self) -> Mapping[tuple[Principal | None, str], Polled]:
@@ -76,11 +82,14 @@ class Polls:
 
     def for_client(self, canister_id: Principal | None, client_key: ClientKey | None) -> list[Polled]:
         """What the canister gave for that client, in the order of its polls."""
-        return [
-            it
-            for (canister, _), it in self.messages.items()
-            if canister == canister_id and it.message.client_key == client_key
-        ]
+        return [] if client_key is None else self._by_client.get((canister_id, client_key), [])
+
+    @cached_property
+    def _by_client(self) -> dict[tuple[Principal | None, ClientKey], list[Polled]]:
+        found: dict[tuple[Principal | None, ClientKey], list[Polled]] = {}
+        for (canister_id, _), it in self.messages.items():
+            found.setdefault((canister_id, it.message.client_key), []).append(it)
+        return found
 
     def _read(self, call: NetworkCall) -> list[Polled]:
         assert call.response is not None  # it was replied
