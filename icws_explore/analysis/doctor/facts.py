@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 from icws_explore.capture import Capture
@@ -296,6 +297,13 @@ class SessionFacts:
             if failure is not None:
                 return decoded, failure
         return None
+
+    def is_heeded(self, decoded: DecodedFrame) -> bool:
+        """Neither that message nor one before it is bad: the SDK gets as far as to act on it."""
+        if self.bad_message is not None and self.bad_message[0].number <= decoded.number:
+            return False
+        numbers = [d.sequence_num or 0 for d in self.received if d.number <= decoded.number]
+        return all(later == earlier + 1 for earlier, later in pairwise(numbers))
 
     def is_authentic(self, decoded: DecodedFrame) -> bool:
         """No step of the proof fails; so far as proofs are judged at all."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.capture import Capture
 from icws_explore.protocol.service_messages import CloseReason
-from support.hand_written import Place
+from support.hand_written import Place, flipped
 
 RECORDERS = ("live", "tap", "har", "pcap")
 
@@ -61,3 +63,61 @@ class TestEndBehindACloseMessage:
         visit = Place().visit().starts().wait(280).is_acked().wait(61.2)
         visit.is_closed(CloseReason.KEEP_ALIVE_TIMEOUT).is_cut(1005)
         assert loud(visit.place.capture()) == ("NO_KEEPALIVE",)
+
+
+class TestIntervalThatTheWaitShows:
+    """Where nobody says what the client was configured with, its wait does: it gives up 30 s behind the interval."""
+
+    @pytest.mark.parametrize("recorder", ["tap", "pcap"])
+    def test_no_ack_yet(self, recorder):
+        visit = Place().visit().starts().wait(3).says().wait(2).hears().wait(148).gives_up("Ack message timeout")
+        (finding,) = diagnose(visit.place.capture(recorder))
+        assert finding.id == "ACK_INTERVAL_MISMATCH"
+        assert "in 150 s from the first message on" in finding.explanation
+        assert "expects one every 120 s" in finding.explanation
+        assert "NO_ACKS" in finding.explanation
+
+    @pytest.mark.parametrize("recorder", ["tap", "pcap"])
+    def test_one_ack(self, recorder):
+        """No acks are missed: other messages came, and three times as long would still be in time."""
+        visit = Place().visit().starts().wait(3).says().wait(2).hears().wait(5).ack_round().chats(3)
+        visit.wait(66.3).gives_up("Ack message timeout")
+        (finding,) = diagnose(visit.place.capture(recorder))
+        assert finding.id == "ACK_INTERVAL_MISMATCH"
+        assert "After an ack in frame 5, none came for 90.0 s" in finding.explanation
+        assert "expects one every 60.0 s" in finding.explanation
+
+    def test_what_came_is_not_called_nothing(self):
+        visit = Place().visit().starts().chats(2).wait(100).ack_round().wait(300).ack_round().chats(2)
+        visit.wait(330.1 - 15.8).gives_up("Ack message timeout")
+        (finding,) = diagnose(visit.place.capture())
+        assert finding.id == "ACKS_WITHHELD"
+        assert "Only 2 other messages came, the last 15.8 s after the ack." in finding.explanation
+
+    def test_a_withheld_ack_may_look_like_none(self):
+        visit = Place().visit().starts().wait(4).says().wait(2).hears().wait(200).is_acked(dropped=True)
+        visit.wait(128).gives_up("Ack message timeout")
+        (finding,) = diagnose(visit.place.capture())
+        assert finding.id == "NO_ACKS"
+        assert "(ACKS_WITHHELD): the last message came 2.0 s after" in finding.explanation
+
+
+class TestFirstError:
+    """What comes behind a message that the SDK refuses, or is that message, is no evidence of anything else."""
+
+    def test_an_altered_ack(self):
+        visit = Place().visit().starts().chats(3).wait(270)
+        visit.is_acked(altered=lambda m: replace(m, content=flipped(m.content))).gives_up("Error receiving message")
+        assert loud(visit.place.capture()) == ("BODY_HASH",)
+
+    @pytest.mark.parametrize("recorder", RECORDERS)
+    def test_an_ack_behind_a_gap(self, recorder):
+        """Of a client that stays."""
+        visit = Place().visit().starts().chats(2).wait(2).hears(dropped=True).hears().wait(0.1).is_acked(9)
+        assert loud(visit.place.capture(recorder)) == ("SEQUENCE_GAP_DOWN",)
+
+    def test_a_close_behind_an_altered_message(self):
+        visit = Place().visit().starts().chats().wait(2)
+        visit.hears(altered=lambda m: replace(m, content=flipped(m.content))).gives_up("Error receiving message")
+        visit.wait(0.1).is_closed().is_cut(4000)
+        assert loud(visit.place.capture()) == ("BODY_HASH",)

@@ -76,6 +76,8 @@ def ack_too_high(session: SessionFacts) -> Iterator[Evidence]:
         return  # it may have sent more before the recording began
     for ack in session.acks:
         assert isinstance(ack.service, AckMessage)
+        if not session.is_heeded(ack):
+            return
         sent = [d.sequence_num or 0 for d in session.sent if d.number < ack.number]
         if ack.service.last_incoming_sequence_num > max(sent, default=0):
             told = (
@@ -176,49 +178,75 @@ def _unacked(session: SessionFacts, wait: _Wait) -> tuple[str, str]:
     if spacing is not None and spacing > wait.waited_s:
         return "ACK_INTERVAL_MISMATCH", f"{told} Other sessions got one every {seconds(spacing)}."
     open_s = 0.0 if session.opened is None else session.last - session.opened.frame.t
-    if session.ack_interval_s < DEFAULT_S and open_s < DEFAULT_S + BOUND_S:
+    expected_s = _expected_s(session, wait)
+    if expected_s < DEFAULT_S and open_s < DEFAULT_S + BOUND_S:
         return "ACK_INTERVAL_MISMATCH", (
-            f"{told} The client expects one every {seconds(session.ack_interval_s)}; CDKs send them every "
-            f"{seconds(DEFAULT_S)} unless told otherwise. A canister that never sends any (NO_ACKS) looks the same "
-            "until then: record for longer, or look at its configuration."
+            f"{told} So the client expects one every {seconds(expected_s)} (it waits {seconds(BOUND_S)} more); CDKs "
+            f"send them every {seconds(DEFAULT_S)} unless told otherwise. A canister that never sends any (NO_ACKS) "
+            "looks the same until then: record for longer, or look at its configuration."
         )
     if not wait.arrived and session.received and len(wait.unacked) > 1:
         told += " Nothing else came either, so that UPGRADE_WIPE and ACKS_WITHHELD are possible too."
         return "NO_ACKS", told + _next_time(session)
-    return "NO_ACKS", (
-        f"{told} A canister whose interval is longer than {seconds(wait.waited_s)} (ACK_INTERVAL_MISMATCH) looks the "
-        "same until then: look at its configuration."
+    told += (
+        f" A canister whose interval is longer than {seconds(wait.waited_s)} (ACK_INTERVAL_MISMATCH) looks the same "
+        "until then: look at its configuration."
     )
+    last_s = wait.arrived[-1].frame.t - wait.start.frame.t if wait.arrived else 0.0
+    if last_s < DEFAULT_S:
+        told += (
+            f" So does a gateway that withholds an ack (ACKS_WITHHELD): the last message came {seconds(last_s)} after "
+            f"the first was sent, and only one behind the ack would show the gap.{_next_time(session)}"
+        )
+    return "NO_ACKS", told
 
 
 def _stopped(session: SessionFacts, wait: _Wait) -> tuple[str, str]:
     """Acks came, and then no more."""
-    configured, spacing = session.ack_interval_s, _spacing_s(session)
+    expected_s, spacing = _expected_s(session, wait), _spacing_s(session)
+    acks = f"{len(session.acks)} acks, the last" if len(session.acks) > 1 else "an ack"
     told = (
-        f"After {len(session.acks)} acks, the last in frame {wait.start.number}, none came for "
-        f"{seconds(wait.waited_s)}; {numbers(wait.unacked) or 'nothing'} waited for one."
+        f"After {acks} in frame {wait.start.number}, none came for {seconds(wait.waited_s)}; "
+        f"{numbers(wait.unacked) or 'nothing'} waited for one."
     )
     if spacing is not None and spacing > wait.waited_s:
         return "ACK_INTERVAL_MISMATCH", (
             f"{told} The canister sends one every {seconds(spacing)}, the client expects one every "
-            f"{seconds(configured)} and waits for {seconds(BOUND_S)} more."
+            f"{seconds(expected_s)} and waits for {seconds(BOUND_S)} more."
         )
-    if wait.arrived and _made_apart_s(wait.start, wait.arrived[-1]) > configured + TOLERANCE_S:
+    if wait.arrived and _made_apart_s(wait.start, wait.arrived[-1]) > expected_s + TOLERANCE_S:
         return "ACK_INTERVAL_MISMATCH", (
             f"{told} Meanwhile {len(wait.arrived)} other messages came without a gap, so that none was withheld: the "
-            f"canister's interval is longer than the client's {seconds(configured)}."
+            f"canister's interval is longer than the client's {seconds(expected_s)}."
         )
-    if spacing is None and configured < DEFAULT_S:
+    if spacing is None and expected_s < DEFAULT_S:
         return "ACK_INTERVAL_MISMATCH", (
-            f"{told} The client expects one every {seconds(configured)}; CDKs send them every {seconds(DEFAULT_S)} "
-            "unless told otherwise. Acks that the gateway withholds (ACKS_WITHHELD) would look the same: look at the "
-            "canister's configuration."
+            f"{told} So the client expects one every {seconds(expected_s)} (it waits {seconds(BOUND_S)} more); CDKs "
+            f"send them every {seconds(DEFAULT_S)} unless told otherwise. Acks that the gateway withholds "
+            "(ACKS_WITHHELD) would look the same: look at the canister's configuration."
         )
     regular = "" if spacing is None else f" Before, they came every {seconds(spacing)}."
-    return "ACKS_WITHHELD", (
-        f"{told}{regular} Nothing else came either. A canister that was upgraded and forgot its clients (UPGRADE_WIPE) "
-        f"looks the same to one client.{_next_time(session)}"
-    )
+    regular += f" {_last_words(wait)} A canister that was upgraded and forgot its clients (UPGRADE_WIPE)"
+    return "ACKS_WITHHELD", f"{told}{regular} looks the same to one client.{_next_time(session)}"
+
+
+def _expected_s(session: SessionFacts, wait: _Wait) -> float:
+    """How often the client expects an ack: as configured, or less if it gave up before that was over.
+
+    Its timer may be late and is never early. A wait that is shorter than the bound was ended by an ack
+    that came too late for what it left open, and tells nothing.
+    """
+    shown_s = wait.waited_s - BOUND_S
+    if shown_s <= TOLERANCE_S or shown_s > session.ack_interval_s - TOLERANCE_S:
+        return session.ack_interval_s
+    return shown_s
+
+
+def _last_words(wait: _Wait) -> str:
+    if not wait.arrived:
+        return "Nothing else came either."
+    count = f"{len(wait.arrived)} other messages" if len(wait.arrived) > 1 else "one other message"
+    return f"Only {count} came, the last {seconds(wait.arrived[-1].frame.t - wait.start.frame.t)} after the ack."
 
 
 def _next_time(session: SessionFacts) -> str:
