@@ -1,6 +1,9 @@
 """Findings on a terminal: each with its mark and frames, one line a fact, whatever a peer sent."""
 
+import pytest
+
 from icws_explore.analysis.doctor import Finding, Findings
+from icws_explore.cli import findings
 from icws_explore.cli.findings import print_findings
 
 
@@ -34,6 +37,22 @@ class TestFinding:
         lines = printed(capsys, finding(explanation="a\nb\x1b[31m"), replayed=["c\nd"])
         assert lines[1] == "    a b·[31m"
         assert lines[-2] == "replay: c d"
+
+
+class TestWidth:
+    LONG = "it broke because the gateway altered " + "what the canister sent " * 8
+
+    @pytest.mark.parametrize(("columns", "longest"), [(80, 80), (60, 60), (300, 110), (10, 40)])
+    def test_of_a_terminal(self, capsys, monkeypatch, columns, longest):
+        monkeypatch.setattr(findings.sys.stdout, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr(findings, "width", lambda: columns)
+        lines = printed(capsys, finding(explanation=self.LONG), replayed=[self.LONG])
+        assert longest - 12 < max(map(len, lines[1:])) <= longest
+        assert all(line.startswith("    ") for line in lines[1 : lines.index("")])
+        assert " ".join(" ".join(lines).split()).count(self.LONG.strip()) == 2
+
+    def test_in_a_pipe_a_fact_is_a_line(self, capsys):
+        assert f"    {self.LONG}" in printed(capsys, finding(explanation=self.LONG))
 
 
 class TestCount:
