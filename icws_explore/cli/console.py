@@ -50,7 +50,7 @@ def show(line: Text) -> None:
 
 def width() -> int:
     """Cells of a line: the terminal's, or 120 where the output goes into a file or a pipe."""
-    return _console().width if sys.stdout.isatty() else 120
+    return _console().width if not sys.stdout.closed and sys.stdout.isatty() else 120
 
 
 def _console() -> Console:

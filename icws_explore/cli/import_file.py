@@ -14,7 +14,7 @@ from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
 from .console import json_line, note, show
-from .options import known_root_key
+from .options import force, keep_recording, known_root_key
 
 
 @click.command(
@@ -32,6 +32,7 @@ canister lives on: give its root key, or the network to ask, so that the message
 )
 @click.argument("file", type=click.Path())
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the .icws (or .icws.gz) file.")
+@force
 @click.option("--url", default="", metavar="TEXT", help="Only WebSockets whose URL holds TEXT.")
 @click.option("--root-key", metavar="HEX|mainnet", help="The network's root key (DER).")
 @click.option("--network", metavar="URL", help="Ask this network for its root key and the message type.")
@@ -42,6 +43,7 @@ canister lives on: give its root key, or the network to ask, so that the message
 def command(
     file: str,
     output: str,
+    force: bool,
     url: str,
     root_key: str | None,
     network: str | None,
@@ -51,6 +53,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Turn FILE, a HAR or a packet capture, into an .icws file."""
+    keep_recording(output, forced=force)
     canister_id = None if canister is None else Principal.from_text(canister).text
     declared = None if app_type is None else _type_text(app_type)
     key = known_root_key(root_key, network)

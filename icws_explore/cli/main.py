@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import click
@@ -80,10 +81,21 @@ def icws() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `icws` and leave with its exit code."""
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no arrows gets a ? and no traceback
     sys.exit(run(arguments))
+
+
+def _open_missing_streams() -> None:
+    """Give a process that was started without a stdout (``>&-``) one that swallows everything.
+
+    Else the first file that is opened gets the number of the stream, and what is printed goes into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # as long as the process
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ from icws_explore.live.session import Session
 from icws_explore.protocol.errors import IcwsError, SessionClosedError, StateError
 
 from .console import json_line, note, show, width
-from .options import parse_root_key
+from .options import force, keep_recording, parse_root_key
 from .values import value_from_text
 
 
@@ -54,6 +54,7 @@ Each line typed is sent as a message. Ctrl-C closes the session.
 @click.option("--send", "send", metavar="TEXT", multiple=True, help="Send this once open: JSON, or plain words.")
 @click.option("--duration", type=click.FloatRange(0), metavar="S", help="Close after S seconds.")
 @click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="Write the session to FILE.icws.")
+@force
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a frame.")
 def command(
     gateway: str,
@@ -66,9 +67,11 @@ def command(
     send: tuple[str, ...],
     duration: float | None,
     record: str | None,
+    force: bool,
     as_json: bool,
 ) -> int:
     """Open a live session with a canister through GATEWAY; frames appear as they pass."""
+    keep_recording(record, forced=force)
     connecting = connect(
         gateway,
         network=network,

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import click
 
 from icws_explore.protocol.bls import key_from_der
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
-from icws_explore.protocol.errors import DecodeError
+from icws_explore.protocol.errors import CaptureError, DecodeError
+
+force = click.option("--force", is_flag=True, help="Overwrite a recording that is there.")
+
+
+def keep_recording(path: str | None, *, forced: bool) -> None:
+    """Raise CaptureError where a recording would be overwritten unasked: what it holds happened only once."""
+    if path is not None and not forced and Path(path).is_file() and Path(path).stat().st_size:
+        raise CaptureError(f"{path} is there already: name another file, or overwrite it with --force")
 
 
 def parse_hex(text: str, option: str) -> bytes:

@@ -14,7 +14,7 @@ from icws_explore.capture import Frame
 from icws_explore.live.tap import LOOPBACK, Tap
 
 from .console import json_line, note, show, width
-from .options import parse_root_key
+from .options import force, keep_recording, parse_root_key
 
 MAX_WAITING: Final = 10_000  # frames that a slow terminal may be behind
 
@@ -34,6 +34,7 @@ gateway at the second address to record what it never forwards. Ctrl-C ends it.
 @click.argument("gateway")
 @click.option("--listen", default=LOOPBACK, show_default=True, metavar="HOST:PORT", help="Port 0: a free one.")
 @click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="Write every session to FILE.icws.")
+@force
 @click.option("--network", metavar="URL", help="Note this network's root key, and stand in front of it as well.")
 @click.option("--network-listen", default=LOOPBACK, show_default=True, metavar="HOST:PORT")
 @click.option("--all-queries", is_flag=True, help="Record the polls that went well, too (ten a second).")
@@ -46,6 +47,7 @@ def command(
     gateway: str,
     listen: str,
     record: str | None,
+    force: bool,
     network: str | None,
     network_listen: str,
     all_queries: bool,
@@ -56,6 +58,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Stand between any client and GATEWAY; every frame is shown, and recorded with --record."""
+    keep_recording(record, forced=force)
     tap = Tap(
         gateway,
         listen=listen,

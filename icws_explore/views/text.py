@@ -23,6 +23,7 @@ from .subject import Subject, capture_of
 from .window import MAX_FRAMES, FrameWindow, frame_window
 
 WIDTH: Final = 80
+_MAX_SIDE: Final = 200  # characters: hashes, keys and signatures, but no certificate
 _FLAG_STYLE: Final = {"": "", "closed": "bold", "malformed": "bold red"}
 _FACT_STYLE: Final = {"": "default", "note": "yellow", "bad": "bold red"}
 _MARK_STYLE: Final = {"✓": "green", "✗": "bold red", "–": "bright_black"}
@@ -142,9 +143,10 @@ def verdicts_text(verdicts: Iterable[Verdict], *, width: int = WIDTH) -> str:
 
 
 def _side_lines(row: StepRow, width: int) -> Iterator[Text]:
-    """What was compared; of a step that fails, all of it."""
+    """What was compared; of a step that fails, all of it unless that fills the screen, as a certificate does."""
     for name, side in row.sides:
-        shown = side.full or side.short if row.mark == "✗" else side.short
+        full = side.full or side.short
+        shown = full if row.mark == "✗" and len(full) <= _MAX_SIDE else side.short
         yield from _hanging(Text(f"{'':19}{name:<9}"), shown, width, style="bright_black")
 
 

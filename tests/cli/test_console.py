@@ -1,11 +1,13 @@
 """What commands print cannot play tricks on a terminal."""
 
+import io
 import json
+import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.cli.console import error_line, json_line, printable
+from icws_explore.cli.console import error_line, json_line, printable, width
 from icws_explore.protocol.principal import Principal
 
 
@@ -25,3 +27,12 @@ class TestJson:
     def test_bytes_are_hex_and_principals_text(self, capsys):
         json_line({"b": b"\x01", "p": Principal.MANAGEMENT, "n": 2**70})
         assert json.loads(capsys.readouterr().out) == {"b": "01", "p": "aaaaa-aa", "n": 2**70}
+
+
+class TestWidth:
+    def test_of_what_is_no_terminal_is_wide(self, monkeypatch):
+        stream = io.StringIO()
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert width() == 120
+        stream.close()
+        assert width() == 120

@@ -54,6 +54,20 @@ class TestErrors:
         assert done.stderr == ""
 
 
+class TestWithoutStreams:
+    @pytest.mark.parametrize("arguments", ["show FILE", "show FILE --json", "verify FILE", "report FILE -o -"])
+    def test_a_process_without_a_stdout_does_its_work(self, recorded, arguments):
+        command = f"{sys.executable} -m icws_explore.cli {arguments.replace('FILE', str(recorded))} >&-"
+        done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_and_does_not_print_into_the_file_that_it_writes(self, recorded, tmp_path):
+        command = f"{sys.executable} -m icws_explore.cli report {recorded} -o {tmp_path / 'r.md'} >&- 2>&- <&-"
+        done = subprocess.run(command, shell=True, timeout=60, check=False)
+        assert done.returncode == 0
+        assert (tmp_path / "r.md").read_text("utf-8").startswith("### ")
+
+
 class TestOutput:
     """In a process of its own: whose stdout it is matters."""
 

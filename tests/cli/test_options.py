@@ -3,8 +3,9 @@
 import click
 import pytest
 
-from icws_explore.cli.options import known_root_key, parse_hex
+from icws_explore.cli.options import keep_recording, known_root_key, parse_hex
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
+from icws_explore.protocol.errors import CaptureError
 
 
 class TestHex:
@@ -37,3 +38,36 @@ class TestKnownRootKey:
 
     def test_mainnet_is_pinned_not_asked(self):
         assert known_root_key(None, "https://icp-api.io") == MAINNET_ROOT_KEY
+
+
+class TestKeepRecording:
+    """What a recording holds happened only once."""
+
+    def test_one_that_is_there_is_not_overwritten_unasked(self, tmp_path):
+        path = tmp_path / "s.icws"
+        path.write_bytes(b"something")
+        with pytest.raises(CaptureError, match="is there already: name another file, or overwrite it with --force"):
+            keep_recording(str(path), forced=False)
+        keep_recording(str(path), forced=True)
+
+    def test_what_is_not_there_or_empty_may_be_written(self, tmp_path):
+        (tmp_path / "empty.icws").touch()
+        for path in (None, str(tmp_path / "none.icws"), str(tmp_path / "empty.icws"), "/dev/null"):
+            keep_recording(path, forced=False)
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["tap", "nonsense", "--record"],
+            ["open", "ws://127.0.0.1:1", "--canister", "aaaaa-aa", "--record"],
+            ["import", "x.har", "-o"],
+        ],
+    )
+    def test_by_no_command(self, icws, tmp_path, arguments):
+        path = tmp_path / "s.icws"
+        path.write_bytes(b"something")
+        assert "--force" in icws.fails(3, *arguments, path)
+        assert path.read_bytes() == b"something"
+        assert "is there already" not in icws.fails(
+            3, *arguments, path, "--force"
+        )  # on to the next thing that is wrong

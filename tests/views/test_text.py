@@ -7,7 +7,8 @@ from rich.cells import cell_len
 
 from icws_explore.analysis.decode import decode_frames
 from icws_explore.analysis.verify import verify_capture
-from icws_explore.capture import Capture
+from icws_explore.capture import Capture, load
+from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.views.rows import frame_rows
 from icws_explore.views.text import (
     capture_text,
@@ -19,6 +20,7 @@ from icws_explore.views.text import (
     verdicts_text,
     wrap_cells,
 )
+from support.machine import ROOT
 from support.session_captures import SessionScript, healthy, hostile
 
 CAPTURES = [healthy, hostile]
@@ -91,6 +93,17 @@ class TestSteps:
         assert bad.failure.step == "body"
         assert f"0x{bad.failure.expected.hex()}" in text  # type: ignore[union-attr]
         assert f"0x{bad.failure.actual.hex()}" in text  # type: ignore[union-attr]
+
+    def test_a_whole_certificate_is_elided_and_its_length_said(self) -> None:
+        capture = load(ROOT / "data/sessions/healthy.icws")  # its certificates have a delegation
+        bad = next(iter(verify_capture(capture, root_key=MAINNET_ROOT_KEY)))
+        assert bad.failure is not None
+        assert isinstance(bad.failure.actual, bytes)
+        lines = steps_text(bad).splitlines()
+        assert any(
+            f"… ({len(bad.failure.actual)} bytes)" in line.replace(bad.failure.actual[-4:].hex(), "") for line in lines
+        )
+        assert len(lines) < 25
 
     def test_of_many_messages_only_the_bad_are_walked(self) -> None:
         text = verdicts_text(verify_capture(hostile()))
