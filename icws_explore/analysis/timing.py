@@ -99,7 +99,8 @@ class Timing:
 
     def __repr__(self) -> str:
         messages = sum(len(session.numbered) + len(session.received) for session in self.sessions)
-        return f"<Timing of {len(self.sessions)} sessions: {messages} messages, {len(self.acks)} acks>"
+        sessions = "1 session" if len(self.sessions) == 1 else f"{len(self.sessions)} sessions"
+        return f"<Timing of {sessions}: {messages} messages, {len(self.acks)} acks>"
 
 
 def timing(capture: Capture, *, session: str | None = None) -> Timing:

@@ -4,6 +4,9 @@ A busy lab remembers tens of thousands of requests and certifies several times a
 the tree anew each time would be too slow. This is a binary radix tree over the bits of the labels:
 a witness shows what was asked for, and a label that is not there is proved absent by the two
 neighbours between which it would stand.
+
+protocol/certified_map.py is another: of hashes under keys that may begin each other, and persistent.
+Here are whole subtrees, of which a witness may show a part; one for both would be longer than the two.
 """
 
 from __future__ import annotations

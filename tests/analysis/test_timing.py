@@ -48,7 +48,7 @@ class TestSessions:
 class TestFacade:
     def test_a_recording_has_its_timing(self) -> None:
         found = Recording(healthy()).timing()
-        assert repr(found) == "<Timing of 1 sessions: 26 messages, 3 acks>"
+        assert repr(found) == "<Timing of 1 session: 26 messages, 3 acks>"
         assert found.ack_interval().estimate_s == pytest.approx(300.35)
         assert list(found.countdown(500)["name"]) == ["next_ack", "ack"]
 

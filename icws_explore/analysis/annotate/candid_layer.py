@@ -76,7 +76,7 @@ def candid_nodes(layers: Layers, path: str, start: int, end: int, reading: Readi
 class _Message:
     """One message on its way into the frame's tree."""
 
-    def __init__(self, layers: Layers, path: str, start: int, reading: Reading, root: candid.Node) -> None:
+    def __init__(self, layers: Layers, path: str, start: int, reading: Reading, root: candid.CandidNode) -> None:
         self.layers = layers
         self.path = path
         self.start = start
@@ -86,7 +86,7 @@ class _Message:
     def nodes(self) -> list[Node]:
         return [self.node(part, self.root) for part in self.root.children]
 
-    def node(self, part: candid.Node, parent: candid.Node) -> Node:
+    def node(self, part: candid.CandidNode, parent: candid.CandidNode) -> Node:
         is_part = _is_part(part, parent)
         path = self._path(part.path, is_part)
         start, end = self.start + part.start, self.start + part.end
@@ -102,7 +102,7 @@ class _Message:
             node.value = part.value
         return node
 
-    def _content(self, part: candid.Node, path: str) -> list[Node]:
+    def _content(self, part: candid.CandidNode, path: str) -> list[Node]:
         """A blob that is a message: its length, then the message."""
         length, content = part.children
         service = self.root.find("0.msg.is_service_message")
@@ -125,7 +125,7 @@ class _Message:
             return f"{self.path}.{path}"
         return f"{self.path}.{rest}" if rest else f"{self.path}:value"
 
-    def _meaning(self, part: candid.Node, is_part: bool) -> str:
+    def _meaning(self, part: candid.CandidNode, is_part: bool) -> str:
         first, _, rest = part.path.partition(".")
         if first in _HEAD or is_part:
             return part_meaning(part)
@@ -135,20 +135,20 @@ class _Message:
         return explain(rest.rpartition(".")[2], part, self.layers.context) or part.meaning
 
 
-def _is_part(part: candid.Node, parent: candid.Node) -> bool:
+def _is_part(part: candid.CandidNode, parent: candid.CandidNode) -> bool:
     """Whether it belongs to how a value is written, and is no value itself."""
     return part.type in _PARTS or " × " in part.type or (parent.type == "text" and part.type == "text")
 
 
-def _is_blob(part: candid.Node) -> bool:
+def _is_blob(part: candid.CandidNode) -> bool:
     return part.type in ("blob", "vec nat8")
 
 
-def _type(part: candid.Node) -> str:
+def _type(part: candid.CandidNode) -> str:
     return f"blob({len(part.value)})" if _is_blob(part) and isinstance(part.value, bytes) else part.type
 
 
-def _value(part: candid.Node) -> Any:
+def _value(part: candid.CandidNode) -> Any:
     value = part.value
     if isinstance(value, (list, dict, tuple)):  # below the deepest level that is taken apart
         return None

@@ -54,13 +54,13 @@ _PARTS: Final[Mapping[str, str]] = {
 _LAST: Final[Mapping[str, str]] = {"length": "how many follow", "count": "how many follow", "of": "what is inside"}
 
 
-def protocol_meaning(name: str, part: candid.Node, context: Context) -> str:
+def protocol_meaning(name: str, part: candid.CandidNode, context: Context) -> str:
     """A value of the protocol's own messages; ``name`` is the last step of its path."""
     explain = _FIELDS.get(name)
     return _CASES.get(name, "") if explain is None else explain(part.value, context)
 
 
-def app_meaning(name: str, part: candid.Node, context: Context) -> str:
+def app_meaning(name: str, part: candid.CandidNode, context: Context) -> str:
     """A value of an application, of which nothing is known but its name."""
     value = part.value
     if name == "timestamp" and isinstance(value, int) and _SINCE_NS <= value <= _UNTIL_NS:
@@ -70,7 +70,7 @@ def app_meaning(name: str, part: candid.Node, context: Context) -> str:
     return ""
 
 
-def part_meaning(part: candid.Node) -> str:
+def part_meaning(part: candid.CandidNode) -> str:
     """A length, an opcode, a field id …: how the message is written."""
     last = part.path.rpartition(".")[2]
     match part.type:

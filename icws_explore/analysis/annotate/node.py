@@ -14,6 +14,8 @@ MAX_SHOWN: Final = 64  # bytes of a value in JSON; the byte range tells where th
 class Node:
     """``start`` and ``end`` are byte offsets within the frame; the leaves of a tree tile it.
 
+    What lies in a frame's Candid comes from `candid.CandidNode`, which knows its message only.
+
     ``path`` leads from the frame to the field, in the protocol's names, dots between. ``type`` is
     that of the encoding ("bytes(32)", "nat64"), ``value`` Python data (None for structure),
     ``meaning`` one line for a person. ``fault`` says what is wrong at this place, and ``fault_at``

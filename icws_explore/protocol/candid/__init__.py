@@ -8,7 +8,7 @@ from .did import DidFile, parse_did, parse_type
 from .encode import encode
 from .expand import expand
 from .names import known_names, names_of
-from .node import Node
+from .node import CandidNode
 from .subtyping import is_subtype, same_type
 from .text import type_text
 from .types import (
@@ -67,12 +67,12 @@ __all__ = [
     "PRINCIPAL",
     "RESERVED",
     "TEXT",
+    "CandidNode",
     "DidFile",
     "Field",
     "Func",
     "FuncRef",
     "Future",
-    "Node",
     "Opt",
     "Prim",
     "Record",

@@ -14,7 +14,7 @@ from .annotate_head import HeadWalk
 from .annotate_values import ValueWalk
 from .decode import STACK_USED_UP, refusal
 from .names import names_of
-from .node import Node
+from .node import CandidNode
 from .plan import Plan
 from .reader import Fault, Reader
 from .types import Type
@@ -28,7 +28,7 @@ def annotate(
     *,
     names: Mapping[int, str] | None = None,
     max_nodes: int = MAX_NODES,
-) -> Node:
+) -> CandidNode:
     """The parts of the message ``data`` as a tree whose leaves tile it. Nothing is raised for what ``data`` holds.
 
     ``types`` gives names to fields (so does ``names``: field id → name), and where a well-formed
@@ -36,7 +36,7 @@ def annotate(
     bounded as decoding's are, and the tree by ``max_nodes`` (a little more, for what sums up the rest).
     """
     labels = names_of(types or ()) if names is None else names
-    root = Node("", "Candid", 0, len(data))
+    root = CandidNode("", "Candid", 0, len(data))
     reader = Reader(bytes(data))
     head = HeadWalk(reader, labels, max_nodes)
     at = "magic"
@@ -64,16 +64,16 @@ def annotate(
     return root
 
 
-def _close(root: Node, path: str, reason: str, offset: int) -> None:
+def _close(root: CandidNode, path: str, reason: str, offset: int) -> None:
     """A leaf over what was not read, with the reason."""
     for node in reversed(list(root.walk())):  # those that were open end with what they have
         if node.children and node is not root:
             node.end = node.children[-1].end
     start = root.children[-1].end if root.children else 0
-    root.children.append(Node(f"{path}.unread", "unread", start, root.end, fault=reason, fault_at=offset))
+    root.children.append(CandidNode(f"{path}.unread", "unread", start, root.end, fault=reason, fault_at=offset))
 
 
-def _judge(root: Node, data: bytes, types: Sequence[Type]) -> None:
+def _judge(root: CandidNode, data: bytes, types: Sequence[Type]) -> None:
     """Marks the value that does not fit its expected type, if one does not."""
     fault = refusal(data, types)
     if fault is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .composites import label_of
-from .node import Node
+from .node import CandidNode
 from .reader import Fault, Reader
 from .table import MAGIC, MAX_ARGS, MAX_TABLE, Entry, Table, check_methods, read_entry, read_ref
 from .types import (
@@ -36,7 +36,7 @@ class HeadWalk:
         self._reader = reader
         self._names = names
 
-    def walk(self, into: list[Node]) -> Table:
+    def walk(self, into: list[CandidNode]) -> Table:
         """Adds the nodes of the head to ``into``; what cannot be read is raised as Fault, after what can."""
         reader = self._reader
         if reader.data[:4] != MAGIC:
@@ -51,7 +51,7 @@ class HeadWalk:
         table.end = reader.pos
         return table
 
-    def _types(self, into: list[Node], table: Table) -> None:
+    def _types(self, into: list[CandidNode], table: Table) -> None:
         reader = self._reader
         node = self._open(into, "types", "type table")
         size = self._count(node, "types.count", "the type table's length", 2)
@@ -70,10 +70,10 @@ class HeadWalk:
             elif rest is None:
                 rest = start
         if rest is not None:
-            node.children.append(Node("types.rest", "types", rest, reader.pos, None, "and more"))
+            node.children.append(CandidNode("types.rest", "types", rest, reader.pos, None, "and more"))
         node.end = reader.pos
 
-    def _arguments(self, into: list[Node], table: Table) -> None:
+    def _arguments(self, into: list[CandidNode], table: Table) -> None:
         reader = self._reader
         node = self._open(into, "args", "types of the values")
         count = self._count(node, "args.count", "the number of values", 1)
@@ -89,13 +89,13 @@ class HeadWalk:
         table.args = tuple(args)
         node.end = reader.pos
 
-    def _open(self, into: list[Node], path: str, kind: str, start: int | None = None) -> Node:
+    def _open(self, into: list[CandidNode], path: str, kind: str, start: int | None = None) -> CandidNode:
         begin = self._reader.pos if start is None else start
-        into.append(Node(path, kind, begin, begin))
+        into.append(CandidNode(path, kind, begin, begin))
         self.left -= 1
         return into[-1]
 
-    def _count(self, node: Node, path: str, what: str, least_size: int) -> int:
+    def _count(self, node: CandidNode, path: str, what: str, least_size: int) -> int:
         self.at = path
         start = self._reader.pos
         count = self._reader.items(what, least_size)
@@ -103,8 +103,8 @@ class HeadWalk:
         node.end = self._reader.pos
         return count
 
-    def _leaf(self, into: list[Node], path: str, kind: str, start: int, value: Any) -> None:
-        into.append(Node(path, kind, start, self._reader.pos, value))
+    def _leaf(self, into: list[CandidNode], path: str, kind: str, start: int, value: Any) -> None:
+        into.append(CandidNode(path, kind, start, self._reader.pos, value))
         self.left -= 1
 
     def label(self, number: int) -> str:
@@ -120,7 +120,7 @@ class _EntryWalk:
         self._reader = Reader(data)
         self._size = size
 
-    def walk(self, node: Node, entry: Entry) -> None:
+    def walk(self, node: CandidNode, entry: Entry) -> None:
         reader = self._reader
         reader.pos = entry.start
         reader.type_code("opcode")
@@ -140,7 +140,7 @@ class _EntryWalk:
             start, reader.pos = reader.pos, entry.end
             self._leaf(node, "rest", "types", start, None, "and more")
 
-    def _fields(self, node: Node, entry: Entry) -> None:
+    def _fields(self, node: CandidNode, entry: Entry) -> None:
         for number, _ in entry.fields:
             if self._head.left <= 0:
                 return
@@ -150,7 +150,7 @@ class _EntryWalk:
             self._type(field, "type")
             field.end = self._reader.pos
 
-    def _methods(self, node: Node, entry: Entry) -> None:
+    def _methods(self, node: CandidNode, entry: Entry) -> None:
         for name, _ in entry.methods:
             if self._head.left <= 0:
                 return
@@ -160,7 +160,7 @@ class _EntryWalk:
             self._type(method, "type")
             method.end = self._reader.pos
 
-    def _func(self, node: Node, entry: Entry) -> None:
+    def _func(self, node: CandidNode, entry: Entry) -> None:
         for word, types in (("args", entry.args), ("results", entry.results)):
             self._count(node, f"{word}.count")
             for index in range(len(types)):
@@ -173,22 +173,22 @@ class _EntryWalk:
             code = self._reader.byte("annotation")
             self._leaf(node, f"annotations.{index}", "annotation", start, code, _ANNOTATION[code])
 
-    def _part(self, node: Node, name: str, kind: str) -> Node:
+    def _part(self, node: CandidNode, name: str, kind: str) -> CandidNode:
         start = self._reader.pos
-        node.children.append(Node(f"{node.path}.{name}", kind, start, start))
+        node.children.append(CandidNode(f"{node.path}.{name}", kind, start, start))
         self._head.left -= 1
         return node.children[-1]
 
-    def _count(self, node: Node, name: str) -> None:
+    def _count(self, node: CandidNode, name: str) -> None:
         start = self._reader.pos
         self._leaf(node, name, "count", start, self._reader.count(name))
 
-    def _type(self, node: Node, name: str) -> None:
+    def _type(self, node: CandidNode, name: str) -> None:
         start = self._reader.pos
         self._leaf(node, name, "type", start, _type_name(read_ref(self._reader, self._size)))
 
-    def _leaf(self, node: Node, name: str, kind: str, start: int, value: Any, meaning: str = "") -> None:
-        node.children.append(Node(f"{node.path}.{name}", kind, start, self._reader.pos, value, meaning))
+    def _leaf(self, node: CandidNode, name: str, kind: str, start: int, value: Any, meaning: str = "") -> None:
+        node.children.append(CandidNode(f"{node.path}.{name}", kind, start, self._reader.pos, value, meaning))
         self._head.left -= 1
 
 

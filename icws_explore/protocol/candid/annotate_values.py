@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import repeat
 from typing import Any, Final
 
-from .node import Node
+from .node import CandidNode
 from .plan import Plan
 from .reader import Fault, Reader
 from .scalars import FIXED, Read, read_func, read_principal, read_service
@@ -38,7 +38,7 @@ class ValueWalk:
         self._reader = reader
         self._plan = plan
         self._texts: dict[int, str] = {}
-        self._inside: Mapping[int, Callable[[Node, int, int], None]] = {
+        self._inside: Mapping[int, Callable[[CandidNode, int, int], None]] = {
             OPT_CODE: self._opt,
             VEC_CODE: self._vec,
             RECORD_CODE: self._record,
@@ -49,11 +49,11 @@ class ValueWalk:
             TEXT.opcode: self._text,
         }
 
-    def value(self, into: list[Node], ref: int, path: str, depth: int) -> None:
+    def value(self, into: list[CandidNode], ref: int, path: str, depth: int) -> None:
         """Adds the node of the value of wire type ``ref`` that comes next. Raises Fault, after what can be read."""
         self.at = path
         start = self._reader.pos
-        node = Node(path, self._type_text(ref), start, start)
+        node = CandidNode(path, self._type_text(ref), start, start)
         into.append(node)
         self.left -= 1
         inside = self._inside.get(self._plan.table.code(ref)) if depth < MAX_LEVELS else None
@@ -68,7 +68,7 @@ class ValueWalk:
             raise
         node.end = self._reader.pos
 
-    def _opt(self, node: Node, ref: int, depth: int) -> None:
+    def _opt(self, node: CandidNode, ref: int, depth: int) -> None:
         start = self._reader.pos
         tag = self._reader.byte("opt")
         if tag > 1:
@@ -78,7 +78,7 @@ class ValueWalk:
             self._reader.charge(1)
             self.value(node.children, self._entry(ref).inner, f"{node.path}.some", depth + 1)
 
-    def _vec(self, node: Node, ref: int, depth: int) -> None:
+    def _vec(self, node: CandidNode, ref: int, depth: int) -> None:
         inner = self._entry(ref).inner
         start = self._reader.pos
         count = self._count(node, "length", "the length of a vec")
@@ -94,7 +94,7 @@ class ValueWalk:
                 return
             self.value(node.children, inner, f"{node.path}.{index}", depth + 1)
 
-    def _record(self, node: Node, ref: int, depth: int) -> None:
+    def _record(self, node: CandidNode, ref: int, depth: int) -> None:
         parts = self._plan.parts(self._entry(ref))
         self._reader.charge(len(parts))
         for index, (key, inner, _) in enumerate(parts):
@@ -103,7 +103,7 @@ class ValueWalk:
                 return
             self.value(node.children, inner, f"{node.path}.{key}", depth + 1)
 
-    def _variant(self, node: Node, ref: int, depth: int) -> None:
+    def _variant(self, node: CandidNode, ref: int, depth: int) -> None:
         parts = self._plan.parts(self._entry(ref))
         self._reader.charge(1)
         start = self._reader.pos
@@ -114,26 +114,26 @@ class ValueWalk:
         self._leaf(node, "case", "index", start, index, str(key))
         self.value(node.children, inner, f"{node.path}.{key}", depth + 1)
 
-    def _text(self, node: Node, ref: int, _depth: int) -> None:
+    def _text(self, node: CandidNode, ref: int, _depth: int) -> None:
         start = self._reader.pos
         self._count(node, "length", "text")
         self._content(node, "text", start, self._plan.reader(ref, None))
 
-    def _func(self, node: Node, _ref: int, _depth: int) -> None:
+    def _func(self, node: CandidNode, _ref: int, _depth: int) -> None:
         start = self._reader.pos
         node.value = read_func(self._reader, 0)  # refuses what is wrong, before it is told apart
         self._reader.pos = start + 1
         self._leaf(node, "tag", "byte", start, 1, "a public method")
-        service = Node(f"{node.path}.service", "principal", start + 1, start + 1)
+        service = CandidNode(f"{node.path}.service", "principal", start + 1, start + 1)
         node.children.append(service)
         self._identifier(service, read_principal)
         service.end = self._reader.pos
-        name = Node(f"{node.path}.method", "text", service.end, service.end)
+        name = CandidNode(f"{node.path}.method", "text", service.end, service.end)
         node.children.append(name)
         self._text(name, TEXT.opcode, 0)
         name.end = self._reader.pos
 
-    def _identifier(self, node: Node, read: Read) -> None:
+    def _identifier(self, node: CandidNode, read: Read) -> None:
         start = self._reader.pos
         node.value = read(self._reader, 0)  # refuses what is wrong, before it is told apart
         end = self._reader.pos
@@ -143,7 +143,7 @@ class ValueWalk:
         start, self._reader.pos = self._reader.pos, end
         self._leaf(node, "bytes", "bytes", start, self._reader.data[start:end])
 
-    def _rest(self, node: Node, inner: Iterable[int], depth: int) -> None:
+    def _rest(self, node: CandidNode, inner: Iterable[int], depth: int) -> None:
         """What there are no more nodes for: read and checked, and one leaf."""
         start = self._reader.pos
         number = 0
@@ -152,20 +152,20 @@ class ValueWalk:
             number += 1
         self._leaf(node, "rest", "values", start, None, f"and {number} more")
 
-    def _content(self, node: Node, kind: str, start: int, read: Read) -> None:
+    def _content(self, node: CandidNode, kind: str, start: int, read: Read) -> None:
         """What follows a length that was read already: ``read`` reads both again, from ``start``."""
         begin, self._reader.pos = self._reader.pos, start
         node.value = read(self._reader, 0)
         self._leaf(node, "content", kind, begin, node.value)
 
-    def _count(self, node: Node, name: str, what: str) -> int:
+    def _count(self, node: CandidNode, name: str, what: str) -> int:
         start = self._reader.pos
         count = self._reader.count(what)
         self._leaf(node, name, "count", start, count)
         return count
 
-    def _leaf(self, node: Node, name: str, kind: str, start: int, value: Any, meaning: str = "") -> None:
-        node.children.append(Node(f"{node.path}.{name}", kind, start, self._reader.pos, value, meaning))
+    def _leaf(self, node: CandidNode, name: str, kind: str, start: int, value: Any, meaning: str = "") -> None:
+        node.children.append(CandidNode(f"{node.path}.{name}", kind, start, self._reader.pos, value, meaning))
         self.left -= 1
 
     def _entry(self, ref: int) -> Entry:

@@ -8,8 +8,8 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class Node:
-    """``start`` and ``end`` are byte offsets in the message; the leaves of a whole tree tile it.
+class CandidNode:
+    """What `annotate` makes of a message. ``start`` and ``end`` are byte offsets in it; the leaves of a whole tree tile it.
 
     ``path`` leads to the part: ``types.t0.client_key`` in the type table, ``args.0`` among the
     types of the arguments, ``0.client_key.client_nonce`` among the values. ``value`` is Python data,
@@ -23,11 +23,11 @@ class Node:
     end: int
     value: Any = None
     meaning: str = ""
-    children: list[Node] = field(default_factory=list)
+    children: list[CandidNode] = field(default_factory=list)
     fault: str | None = None
     fault_at: int | None = None
 
-    def walk(self) -> Iterator[Node]:
+    def walk(self) -> Iterator[CandidNode]:
         """This node and all below it, in the order of their bytes."""
         stack = [self]
         while stack:
@@ -35,14 +35,14 @@ class Node:
             yield node
             stack.extend(reversed(node.children))
 
-    def leaves(self) -> Iterator[Node]:
+    def leaves(self) -> Iterator[CandidNode]:
         """The nodes without children; a null has no bytes, so its leaf is empty."""
         return (node for node in self.walk() if not node.children)
 
-    def find(self, path: str) -> Node | None:
+    def find(self, path: str) -> CandidNode | None:
         """The first node with this very path."""
         return next((node for node in self.walk() if node.path == path), None)
 
-    def first_fault(self) -> Node | None:
+    def first_fault(self) -> CandidNode | None:
         """Where something is wrong."""
         return next((node for node in self.walk() if node.fault is not None), None)

@@ -4,14 +4,14 @@ import pytest
 
 from icws_explore.analysis.annotate.candid_meanings import app_meaning, part_meaning, protocol_meaning
 from icws_explore.analysis.annotate.meanings import Context
-from icws_explore.protocol.candid import Node
+from icws_explore.protocol.candid import CandidNode
 from icws_explore.protocol.constants import NS_PER_S
 
 AT = Context(1_741_106_549 * NS_PER_S, sent=True)
 
 
 def part(path, kind, value=None, meaning="", size=1):
-    return Node(path, kind, 0, size, value, meaning)
+    return CandidNode(path, kind, 0, size, value, meaning)
 
 
 class TestApplicationValues:

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.protocol import candid
-from icws_explore.protocol.candid import Node, annotate, parse_type
+from icws_explore.protocol.candid import CandidNode, annotate, parse_type
 from icws_explore.protocol.candid.reader import VALUES_FREE
 from icws_explore.protocol.errors import CandidError
 from support.candid_cases import didl, typed_values, work_of
 
 
-def tiles(root: Node) -> bool:
+def tiles(root: CandidNode) -> bool:
     """Whether the leaves cover every byte once, in order, and every node spans its children."""
     at = root.start
     for leaf in root.leaves():

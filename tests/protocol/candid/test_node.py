@@ -1,11 +1,17 @@
 from __future__ import annotations
 
-from icws_explore.protocol.candid import Node
+from icws_explore.protocol.candid import CandidNode
 
 
-def tree() -> Node:
-    left = Node("a", "record", 0, 3, children=[Node("a.x", "nat", 0, 1, 5), Node("a.y", "nat", 1, 3, 6, fault="odd")])
-    return Node("", "Candid", 0, 4, children=[left, Node("b", "bool", 3, 4, True)])
+def tree() -> CandidNode:
+    left = CandidNode(
+        "a",
+        "record",
+        0,
+        3,
+        children=[CandidNode("a.x", "nat", 0, 1, 5), CandidNode("a.y", "nat", 1, 3, 6, fault="odd")],
+    )
+    return CandidNode("", "Candid", 0, 4, children=[left, CandidNode("b", "bool", 3, 4, True)])
 
 
 class TestNode:
@@ -23,4 +29,4 @@ class TestNode:
         found = tree().first_fault()
         assert found is not None
         assert found.path == "a.y"
-        assert Node("", "Candid", 0, 0).first_fault() is None
+        assert CandidNode("", "Candid", 0, 0).first_fault() is None
