@@ -9,8 +9,9 @@ from typing import Any
 
 @dataclass(slots=True)
 class CandidNode:
-    """What `annotate` makes of a message. ``start`` and ``end`` are byte offsets in it; the leaves of a whole tree tile it.
+    """What `annotate` makes of a message; the leaves of a whole tree tile it.
 
+    ``start`` and ``end`` are byte offsets in the message.
     ``path`` leads to the part: ``types.t0.client_key`` in the type table, ``args.0`` among the
     types of the arguments, ``0.client_key.client_nonce`` among the values. ``value`` is Python data,
     None for what has children; ``meaning`` a word for a person. Where reading stopped, the leaf over
