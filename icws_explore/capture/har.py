@@ -178,16 +178,17 @@ def _read_sockets(reader: _Reader, events: Iterator[tuple[str, str, Any]], path:
                 reader.notes.append(f"what follows WebSocket {MAX_SOCKETS} is left out")
                 return
             reader.sockets.append(socket)
-    except _PARSE_ERRORS as error:
+    except (*_PARSE_ERRORS, OSError) as error:
+        if isinstance(error, OSError) and not reader.in_log:
+            raise unreadable(path, error) from error
         if not reader.in_log:
             raise CaptureError(f"{path} is no HAR file: not JSON ({_line(error)})") from error
-        reader.notes.append(f"the file is torn or damaged ({_line(error)}); what came before is kept")
+        what = f"could not be read to its end ({error.strerror})" if isinstance(error, OSError) else _torn(error)
+        reader.notes.append(f"the file {what}; what came before is kept")
         last = reader.done()
         if last is not None:
             reader.sockets.append(last)
         return
-    except OSError as error:
-        raise unreadable(path, error) from error
     if not reader.in_log:
         raise CaptureError(f"{path} is no HAR file: it has no log.entries")
 
@@ -219,6 +220,10 @@ def _events(text: JsonText, parser: Any) -> Iterator[tuple[str, str, Any]]:
         if parser is _QUICK and "overflow" in str(error):
             raise _NumberTooLargeError from error
         raise
+
+
+def _torn(error: Exception) -> str:
+    return f"is torn or damaged ({_line(error)})"
 
 
 def _line(error: Exception) -> str:

@@ -68,7 +68,9 @@ def load_pcap(path: str | os.PathLike[str], *, url: str = "") -> Capture:
             for packet in read_packets(stream, traffic.notes):
                 traffic.packet(packet)
         except OSError as error:
-            raise unreadable(path, error) from error
+            if not traffic.packets:
+                raise unreadable(path, error) from error
+            traffic.notes.append(f"the file could not be read to its end ({error.strerror}); what came before is kept")
     if not traffic.packets:
         why = f" ({traffic.notes[0]})" if traffic.notes else ""
         raise CaptureError(f"{path} is a packet capture without packets{why}")

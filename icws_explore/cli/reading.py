@@ -15,8 +15,10 @@ def read_capture(file: str) -> Capture:
 
     Of a HAR or a packet capture the canister is that of the first request; nobody is asked for anything.
     """
-    with open_file(Path(file)) as stream:
-        kind = kind_of(stream.read(START))
+    kind = FileKind.OTHER
+    if not Path(file).is_fifo():  # what is looked at in a pipe is gone: it can only be read as a capture
+        with open_file(Path(file)) as stream:
+            kind = kind_of(stream.read(START))
     if kind in (FileKind.HAR, FileKind.PCAP):
         capture = _imported(file, kind)
         note(f"{file} is {kind}: read as icws import does")

@@ -7,14 +7,13 @@ from typing import Final
 
 import click
 
-from icws_explore.capture import load
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 from icws_explore.views.report import write_text
 from icws_explore.views.report_file import is_markdown, report
 
-from .console import note
 from .options import known_root_key
+from .reading import read_capture
 
 STDOUT: Final = "-"
 
@@ -62,9 +61,7 @@ def command(
     canister_id = None if canister is None else Principal.from_text(canister)
     as_markdown = wanted == "md" or (wanted is None and output is not None and is_markdown(output))
     target = None if output == STDOUT else _target(file, output, as_markdown=as_markdown)
-    capture = load(file)
-    for text in capture.notes:
-        note(text)
+    capture = read_capture(file)
     made = report(
         capture,
         root_key=key,

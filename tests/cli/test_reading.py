@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -75,6 +77,15 @@ class TestOthers:
     def test_an_icws_file_as_it_is(self, recorded, capsys):
         assert read_capture(str(recorded)) == load(recorded)
         assert capsys.readouterr().err == ""
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="only POSIX has pipes with names")
+    def test_a_capture_out_of_a_pipe(self, recorded, tmp_path):
+        """As a shell's <(ssh host cat session.icws) is one."""
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(pipe.write_bytes, recorded.read_bytes())
+            assert read_capture(str(pipe)) == load(recorded)
 
     def test_its_notes_are_said(self, tmp_path, capsys):
         capture = healthy()
