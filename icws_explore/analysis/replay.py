@@ -202,7 +202,7 @@ def _client(
         client_nonce=facts.client_nonce,
         verify=known if config.root_key is not None else _believe,
     )
-    client = ClientReplay(machine)
+    client = ClientReplay(machine, clock_scale=facts.clock_scale)
     for frame in decoded:
         at_frame = frame.number
         client.feed(frame)
@@ -219,13 +219,14 @@ def _is_about_acks(client: ClientReplay) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the frames themselves say of the session."""
+    """What the frames themselves say of the session, and the clock that timed them."""
 
     canister_id: Principal | None
     sender: Principal
     client_nonce: int
     first_envelope: int
     from_start: bool
+    clock_scale: float  # protocol seconds for each real one
 
     @classmethod
     def of(cls, capture: Capture, decoded: list[DecodedFrame]) -> _Facts:
@@ -241,6 +242,7 @@ class _Facts:
             0 if opened is None else opened.client_nonce,
             0 if asked is None else asked.number,
             opened is not None or first_in is None or first_in.canister_message is None,
+            clock.scale if (clock := capture.info.clock).kind == "scaled" else 1.0,
         )
 
 

@@ -32,6 +32,7 @@ from .divergence import Divergence, Kind, PredictedClose, ReplayStep
 from .send_order import RACE_REASON, Numbering, SendOrder
 
 SLACK_NS: Final = NS_PER_S  # two clocks looked at one timer, or a frame was under way
+BUSY_NS: Final = NS_PER_S // 10  # likewise, of real time: a scaled clock draws a machine's busy moment out
 PATIENCE_NS: Final = 30 * NS_PER_S  # an answer that takes longer than the protocol's latency bound is none
 _DAY_NS: Final = 86_400 * NS_PER_S
 _SDK_CODES: Final = (CLOSE_BY_SDK, CLOSE_BY_APPLICATION)
@@ -48,9 +49,12 @@ class _Due:
 
 
 class ClientReplay:
-    """Feed it the decoded frames of one session in their order, then `finish`."""
+    """Feed it the decoded frames of one session in their order.
 
-    def __init__(self, machine: ClientMachine) -> None:
+    ``clock_scale`` is protocol seconds for each real second of the clock under which they were recorded.
+    """
+
+    def __init__(self, machine: ClientMachine, *, clock_scale: float = 1.0) -> None:
         self.steps: list[ReplayStep] = []
         self.divergence: Divergence | None = None
         self.predicted: PredictedClose | None = None
@@ -60,6 +64,7 @@ class ClientReplay:
         self._order = SendOrder(machine.config.ack_interval_ms + LATENCY_BOUND_MS)
         self._numbering = Numbering()
         self._now_ns = 0
+        self._timer_slack_ns = max(SLACK_NS, round(BUSY_NS * clock_scale))
 
     def feed(self, decoded: DecodedFrame) -> None:
         """The next frame. Behind a divergence only the end is looked for, behind the end nothing."""
@@ -90,9 +95,9 @@ class ClientReplay:
     def _fire_timers(self, decoded: DecodedFrame) -> None:
         ends_by_sdk = decoded.frame.op == "close" and decoded.frame.direction == "out"
         while (deadline := self._machine.deadline_ns) is not None:
-            if ends_by_sdk and deadline <= self._now_ns + SLACK_NS:
+            if ends_by_sdk and deadline <= self._now_ns + self._timer_slack_ns:
                 self._now_ns = max(self._now_ns, deadline)
-            elif self._now_ns - SLACK_NS < deadline <= self._now_ns:
+            elif self._now_ns - self._timer_slack_ns < deadline <= self._now_ns:
                 # The recorded client's own timer may not have run out yet when this frame came.
                 self._now_ns = deadline - 1
             if deadline > self._now_ns:

@@ -148,11 +148,12 @@ class Relay:
         if leg is self.client and self._connecting is None:
             self._read_request(data)
             return
+        t = self._recorder.clock.now_s()  # before it goes on: what answers it cannot be earlier
         self.other(leg).write(data)  # first: nobody waits for the recording
         if leg is self.gateway and self._answer is not None:
-            self._read_answer(data)
+            self._read_answer(data, t)
         else:
-            self._look(leg, data)
+            self._look(leg, data, t)
 
     def half_closed(self, leg: Leg) -> None:
         leg.ended = True
@@ -233,8 +234,8 @@ class Relay:
         self.client.write(refusal(status, text))
         self.client.close()
 
-    def _read_answer(self, data: bytes) -> None:
-        """From a copy: what came goes on to the client whatever it is."""
+    def _read_answer(self, data: bytes, t: float) -> None:
+        """From a copy: what came at ``t`` goes on to the client whatever it is."""
         assert self._answer is not None
         self._answer += data
         end = self._answer.find(HEAD_END)
@@ -258,13 +259,14 @@ class Relay:
         except CaptureError as error:
             self._recorder.note(f"session {self.session} is relayed, but not recorded: {error}")
             return
-        self._upgraded = self._recorder.clock.now_s(), self._target
+        self._upgraded = t, self._target
         if rest:
-            self._look(self.gateway, rest)
+            self._look(self.gateway, rest, t)
 
     # -- what is seen ----------------------------------------------------------------------------
 
-    def _look(self, leg: Leg, data: bytes) -> None:
+    def _look(self, leg: Leg, data: bytes, t: float) -> None:
+        """Record what ``data``, received at ``t`` (seconds since the epoch), completes."""
         if leg.messages is None:
             return
         for message in leg.messages.feed(data):
@@ -272,7 +274,8 @@ class Relay:
                 self._upgraded = None
             elif message.op == "close":
                 self._tell_silence()
-            self._recorder.record(self.session, leg.direction, message.op, message.data, message.code, message.reason)
+            what = message.op, message.data, message.code, message.reason
+            self._recorder.record(self.session, leg.direction, *what, t=t)
         if leg.messages.fault is not None and leg.direction not in self._told:
             self._told.add(leg.direction)
             who = "the client" if leg is self.client else "the gateway"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from icws_explore.analysis.replay import replay
-from icws_explore.capture import Capture, Frame
+from icws_explore.capture import Capture, ClockInfo, Frame
 from icws_explore.protocol.arguments import encode_open_args
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake
@@ -108,6 +108,11 @@ class TestTimers:
         done = replay(opened().client_says(3.0, "x").closed(at, "out", 4000, "Ack message timeout").capture)
         assert done.agrees, str(done.client)
         assert done.predicted_close.reason == "Ack message timeout"
+
+    @pytest.mark.parametrize(("scale", "agrees"), [(1.0, False), (60.0, True)])
+    def test_a_busy_moment_is_drawn_out_by_a_scaled_clock(self, scale, agrees):
+        script = SessionScript(clock=ClockInfo("scaled", scale)).opened().client_says(3.0, "x")
+        assert replay(script.closed(329.0, "out", 4000, "Ack message timeout").capture).agrees == agrees
 
     def test_an_ack_that_came_just_in_time(self):
         script = opened().client_says(3.0, "x").canister_says(333.4, AckMessage(1))

@@ -6,11 +6,21 @@ import random
 import pytest
 from websockets.frames import Close, Opcode
 
+from icws_explore.live.clock import RealClock
 from icws_explore.live.tap import Tap
+from icws_explore.live.tap_relay import Leg
+from icws_explore.protocol.constants import NS_PER_S
 from support.raw_tcp import ASK, UPGRADE, frame, raw_server, reset, until, upgrade_as_server, upgraded
 from support.servers import free_port
 
 SILENT_SINCE = ("in", "response", b"", 101)
+
+
+class SteppedClock(RealClock):
+    ahead_s = 0
+
+    def now_ns(self):
+        return super().now_ns() + self.ahead_s * NS_PER_S
 
 
 def seen(tap):
@@ -62,6 +72,35 @@ class TestBytes:
             "out": [("pong", None), ("binary", None), ("close", 4001)],
         }
         assert [len(data) for direction, op, data, _ in seen(tap) if op == "binary" and direction == "in"] == [70_300]
+
+    async def test_are_recorded_at_the_time_of_their_receipt(self, monkeypatch):
+        """Not when they have gone on: what answers them would seem to come too early."""
+        clock = SteppedClock()
+        write = Leg.write
+
+        def slow_write(leg, data):
+            write(leg, data)
+            clock.ahead_s += 100
+
+        monkeypatch.setattr(Leg, "write", slow_write)
+
+        async def gateway(reader, writer):
+            await upgrade_as_server(reader, writer)
+            await reader.readexactly(7)
+            writer.write(frame(Opcode.BINARY, b"answer"))
+            await reader.read()
+            writer.close()
+
+        async with raw_server(gateway) as url:
+            start_s = clock.now_s()
+            with Tap(url, clock=clock) as tap:
+                reader, writer = await upgraded(tap.url)
+                writer.write(frame(Opcode.BINARY, b"x", masked=True))
+                assert await reader.readexactly(8) == frame(Opcode.BINARY, b"answer")
+                writer.close()
+                await until(lambda: tap.open_connections == 0)
+        hundreds = [round((f.t - start_s) / 100) for f in tap.capture.raw.frames if f.op == "binary"]
+        assert hundreds == [2, 3]  # behind both heads, and behind the question
 
     async def test_the_answers_head_is_the_gateways(self):
         async def gateway(reader, writer):
