@@ -33,13 +33,18 @@ from .healthy_plans import plans
 
 T = TypeVar("T")
 PATIENCE_S: Final = 600.0  # real seconds for the next of the runs
+TIME_SCALE: Final = 30.0  # over real sockets: a client then has two real seconds for its keep-alive, however busy
 PART: Final = 50  # healthy sessions of one deal
 
 
 def run_of(name: str, stage: Stage, seed: int) -> Run:
     """Play one scenario and ask the doctor."""
     try:
-        recording: Recording = SCENARIOS[name].run(seed) if stage == "simulated" else SCENARIOS[name].play(seed=seed)
+        recording: Recording = (
+            SCENARIOS[name].run(seed)
+            if stage == "simulated"
+            else SCENARIOS[name].play(seed=seed, time_scale=TIME_SCALE)
+        )
     except IcwsError as error:
         return Run(name, stage, seed, failure=f"{type(error).__name__}: {error}")
     found = tuple((finding.id, finding.severity) for finding in recording.doctor())
@@ -128,7 +133,7 @@ def _complain(text: str) -> None:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAMES]", type=click.Choice(sorted(SCENARIOS)))
 @click.option("--seeds", default=10, show_default=True, help="Simulated runs of each.")
-@click.option("--plays", default=1, show_default=True, help="Runs of each over real sockets.")
+@click.option("--plays", default=2, show_default=True, help="Runs of each over real sockets.")
 @click.option("--sessions", default=WANTED, show_default=True, help="Healthy sessions, simulated; 0: none at all.")
 @click.option("--labs", default=2 * (os.cpu_count() or 1), show_default=True, help="Labs side by side.")
 def main(names: tuple[str, ...], seeds: int, plays: int, sessions: int, labs: int) -> None:
