@@ -2,12 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from icws_explore.views.ack_age_plot import ack_age
-from support.overlaps import beyond_the_paper, overlapping, words
+from support.overlaps import words
+from support.plots import OfAnyCapture, texts_of
 from support.session_captures import SessionScript, healthy
-from support.timing_captures import ALL, only, two_hours, unacked
+from support.timing_captures import only, two_hours, unacked
 
 
 def draw(make: Any) -> Any:
@@ -15,15 +14,11 @@ def draw(make: Any) -> Any:
     return ack_age(capture, only(capture))
 
 
-@pytest.mark.parametrize("make", ALL)
-class TestAnyCapture:
-    def test_no_words_lie_on_each_other_or_leave_the_paper(self, make: Any) -> None:
-        figure = draw(make)
-        assert overlapping(figure) == []
-        assert beyond_the_paper(figure) == []
+class TestAnyCapture(OfAnyCapture):
+    draw = staticmethod(draw)
 
     def test_each_limit_is_written_in_seconds(self, make: Any) -> None:
-        texts = [text for text, _ in words(draw(make))]
+        texts = texts_of(draw(make))
         assert texts.count("300 s: the ack is due") == 2
         assert texts.count("330 s: the client gives up") == 2
 

@@ -2,12 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from icws_explore.views.keep_alive_plot import MAX_ROWS, keep_alive_windows
-from support.overlaps import beyond_the_paper, overlapping, words
+from support.plots import OfAnyCapture, texts_of
 from support.session_captures import healthy
-from support.timing_captures import ALL, only, slow_answer, two_hours
+from support.timing_captures import only, slow_answer, two_hours
 
 
 def draw(make: Any, limit_s: float = 60) -> Any:
@@ -16,15 +14,11 @@ def draw(make: Any, limit_s: float = 60) -> Any:
 
 
 def texts(make: Any, limit_s: float = 60) -> list[str]:
-    return [text for text, _ in words(draw(make, limit_s))]
+    return texts_of(draw(make, limit_s))
 
 
-@pytest.mark.parametrize("make", ALL)
-class TestAnyCapture:
-    def test_no_words_lie_on_each_other_or_leave_the_paper(self, make: Any) -> None:
-        figure = draw(make)
-        assert overlapping(figure) == []
-        assert beyond_the_paper(figure) == []
+class TestAnyCapture(OfAnyCapture):
+    draw = staticmethod(draw)
 
     def test_the_limit_is_written_in_seconds(self, make: Any) -> None:
         assert "60 s: the canister closes" in texts(make)

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from icws_explore.views.lanes_plot import lanes
-from support.overlaps import beyond_the_paper, overlapping, words
+from support.overlaps import overlapping, words
+from support.plots import OfAnyCapture, texts_of
 from support.session_captures import healthy
-from support.timing_captures import ALL, only, still_open, two_hours
+from support.timing_captures import only, still_open, two_hours
 
 
 def draw(make: Any, **window: float) -> Any:
@@ -17,15 +18,11 @@ def draw(make: Any, **window: float) -> Any:
 
 
 def texts(make: Any, **window: float) -> list[str]:
-    return [text for text, _ in words(draw(make, **window))]
+    return texts_of(draw(make, **window))
 
 
-@pytest.mark.parametrize("make", ALL)
-class TestAnyCapture:
-    def test_no_words_lie_on_each_other_or_leave_the_paper(self, make: Any) -> None:
-        figure = draw(make)
-        assert overlapping(figure) == []
-        assert beyond_the_paper(figure) == []
+class TestAnyCapture(OfAnyCapture):
+    draw = staticmethod(draw)
 
 
 def ways(line: Any) -> list[list[tuple[float, float]]]:

@@ -2,14 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from icws_explore.analysis.timing import Timing
 from icws_explore.capture import Capture
 from icws_explore.views.latency_plot import latencies
-from support.overlaps import beyond_the_paper, overlapping, words
+from support.plots import OfAnyCapture, texts_of
 from support.session_captures import SessionScript, healthy
-from support.timing_captures import ALL
 
 
 def draw(make: Any) -> Any:
@@ -18,15 +15,11 @@ def draw(make: Any) -> Any:
 
 
 def texts(make: Any) -> list[str]:
-    return [text for text, _ in words(draw(make))]
+    return texts_of(draw(make))
 
 
-@pytest.mark.parametrize("make", ALL)
-class TestAnyCapture:
-    def test_no_words_lie_on_each_other_or_leave_the_paper(self, make: Any) -> None:
-        figure = draw(make)
-        assert overlapping(figure) == []
-        assert beyond_the_paper(figure) == []
+class TestAnyCapture(OfAnyCapture):
+    draw = staticmethod(draw)
 
 
 def spread() -> Capture:
