@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from icws_explore.capture import Capture
+from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.constants import FIRST_SEQUENCE_NUM, MAX_CERTIFICATE_AGE_S, NS_PER_S
 from icws_explore.protocol.errors import IcwsError, PrincipalError
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step, first_failure
-from icws_explore.protocol.verify import check_message
+from icws_explore.protocol.verify import CertificateCheck, check_message
 
 from .decode import DecodedFrame, shared_frames
 
@@ -66,9 +67,14 @@ def verify_capture(
 
 
 def verify_frames(
-    frames: Iterable[DecodedFrame], capture: Capture, *, root_key: bytes, canister_id: Principal | None = None
+    frames: Iterable[DecodedFrame],
+    capture: Capture,
+    *,
+    root_key: bytes,
+    canister_id: Principal | None = None,
+    check_certificate: CertificateCheck = check_certificate,
 ) -> Iterator[MessageVerdict]:
-    """As `verify_capture`, over frames that are decoded already."""
+    """As `verify_capture`, over frames that are decoded already; ``check_certificate`` as `check_message` has it."""
     if capture.info.crypto != "real":
         raise IcwsError(
             f"there is nothing to verify: the capture was simulated with {capture.info.crypto} cryptography, so its "
@@ -90,6 +96,7 @@ def verify_frames(
             max_age_s=MAX_CERTIFICATE_AGE_S,
             client_key=facts.client_key,
             expected_sequence_num=expected,
+            check_certificate=check_certificate,
         )
         if decoded.sequence_num is not None:
             facts.expected = decoded.sequence_num + 1  # go on from here: one gap is one finding

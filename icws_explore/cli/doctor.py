@@ -39,8 +39,8 @@ Examples:
 What needs no recording is found before any socket is open: in an interface, intervals, an identity,
 a page's Content Security Policy.
 
-FILE may be a HAR or a packet capture too. Without a root key, in the file or given, no proof is judged,
-and that is said. Exit 1 with findings of severity error.
+FILE may be a HAR or a packet capture too. Without a root key, in the file or given, it is not judged
+who signed a certificate, and that is said. Exit 1 with findings of severity error.
 """,
 )
 @click.argument("file", type=click.Path(), required=False)
@@ -103,7 +103,10 @@ def _recording(file: str, root_key: bytes | None, canister_id: Principal | None)
     if capture.info.crypto != "real":
         note(f"no proof is judged: simulated with {capture.info.crypto} cryptography")
     elif capture.info.root_key is None and root_key is None:
-        note("no proof is judged: the capture names no root key (give --root-key or --network)")
+        note(
+            "the capture names no root key (give --root-key or --network): unless they are mainnet's, it is not judged "
+            "who signed its certificates"
+        )
     return examine(capture, root_key=root_key, canister_id=canister_id)
 
 

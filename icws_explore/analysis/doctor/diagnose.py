@@ -26,10 +26,10 @@ def diagnose(
 ) -> Findings:
     """What is wrong, the worst first and in the order of the frames; empty for a healthy capture.
 
-    ``root_key`` (DER) and ``canister_id`` override what the capture says; without any root key no proof
-    is judged. ``known_root_keys`` (DER; mainnet's is always among them) tell a wrong root key from a
-    forged certificate. ``frames`` are the capture's, where they are decoded already. Never raises for what
-    is in the capture.
+    ``root_key`` (DER) and ``canister_id`` override what the capture says; without any root key that fits no
+    signature of a certificate is judged, and the rest of the proofs is. ``known_root_keys`` (DER; mainnet's
+    is always among them) tell a wrong root key from a forged certificate. ``frames`` are the capture's,
+    where they are decoded already. Never raises for what is in the capture.
     """
     return _findings(
         CaptureFacts(
@@ -51,10 +51,9 @@ def examine(capture: Capture, *, root_key: bytes | None = None, canister_id: Pri
     findings = _findings(facts)
     if not facts.is_judged:
         return Examination(findings, [])
-    verdicts = facts.verdicts.values()
-    return Examination(
-        findings, replay_sessions(capture, root_key=root_key, canister_id=canister_id, verdicts=verdicts)
-    )
+    key = facts.root_key
+    verdicts = () if key is None else facts.verdicts.values()
+    return Examination(findings, replay_sessions(capture, root_key=key, canister_id=canister_id, verdicts=verdicts))
 
 
 def _findings(facts: CaptureFacts) -> Findings:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 from icws_explore.capture import Capture
+from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, CLOSE_BY_SDK, MAINNET_ROOT_KEY, OPEN_TIMEOUT_MS
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.messages import ClientKey
@@ -24,6 +25,7 @@ from ..decode import DecodedFrame, shared_frames
 from ..envelopes import EnvelopeVerdict, capture_canister, check_frames
 from ..network_calls import NetworkCall
 from ..verify import MessageVerdict, verify_frames
+from .keyless import check_but_signature, fitting_root_key
 from .network_side import NetworkSide
 from .polls import Polled
 
@@ -54,7 +56,7 @@ class CaptureFacts:
     ) -> None:
         self.capture = capture
         self._frames = frames
-        self.root_key = capture.info.root_key if root_key is None else root_key
+        self._named_key = capture.info.root_key if root_key is None else root_key
         self.canister_id = canister_id or capture_canister(capture)
         self.network = NetworkSide(capture)
         self.known_root_keys = tuple(dict.fromkeys((*known_root_keys, *self.network.root_keys, MAINNET_ROOT_KEY)))
@@ -71,6 +73,13 @@ class CaptureFacts:
         return list(shared_frames(self.capture) if self._frames is None else self._frames)
 
     @cached_property
+    def root_key(self) -> bytes | None:
+        """As given or recorded, DER; else that of the known ones under which the first messages were certified."""
+        if self._named_key is not None or not self.is_judged:
+            return self._named_key
+        return fitting_root_key(self.frames, self.known_root_keys)
+
+    @cached_property
     def sessions(self) -> tuple[SessionFacts, ...]:
         by_name: dict[str | None, list[DecodedFrame]] = {}
         for decoded in self.frames:
@@ -85,10 +94,16 @@ class CaptureFacts:
 
     @cached_property
     def verdicts(self) -> Mapping[int, MessageVerdict]:
-        """By frame number, the walk over each canister message; none where no root key is known."""
-        if not self.is_judged or self.root_key is None:
+        """By frame number, the walk over each canister message; without the signatures where no root key is known."""
+        if not self.is_judged:
             return {}
-        walked = verify_frames(self.frames, self.capture, root_key=self.root_key, canister_id=self.canister_id)
+        walked = verify_frames(
+            self.frames,
+            self.capture,
+            root_key=self.root_key or b"",
+            canister_id=self.canister_id,
+            check_certificate=check_but_signature if self.root_key is None else check_certificate,
+        )
         return {verdict.frame: verdict for verdict in walked}
 
     @cached_property
@@ -297,6 +312,11 @@ class SessionFacts:
             if failure is not None:
                 return decoded, failure
         return None
+
+    @property
+    def genuine(self) -> str:
+        """What a proof is in which no step fails."""
+        return "genuine" if self.whole.root_key is not None else "whole (who signed it is not judged: no root key)"
 
     def is_heeded(self, decoded: DecodedFrame) -> bool:
         """Neither that message nor one before it is bad: the SDK gets as far as to act on it."""

@@ -8,8 +8,9 @@ import pytest
 
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.capture import Capture
+from icws_explore.protocol import candid
 from icws_explore.protocol.service_messages import CloseReason
-from support.hand_written import Place, flipped
+from support.hand_written import Place, canister, flipped
 
 RECORDERS = ("live", "tap", "har", "pcap")
 
@@ -121,3 +122,55 @@ class TestFirstError:
         visit.hears(altered=lambda m: replace(m, content=flipped(m.content))).gives_up("Error receiving message")
         visit.wait(0.1).is_closed().is_cut(4000)
         assert loud(visit.place.capture()) == ("BODY_HASH",)
+
+
+class TestNoRootKeyInAHar:
+    """All of a proof but the signature can be judged without one: and mainnet's is tried."""
+
+    @pytest.mark.parametrize("recorder", ["har", "pcap", "tap"])
+    def test_a_content_that_was_encoded_again(self, recorder):
+        visit = Place().visit().starts().chats(2).wait(2)
+        visit.hears(altered=lambda m: replace(m, content=m.content[3:])).gives_up("Error receiving message")
+        (finding,) = diagnose(visit.place.capture(recorder))
+        assert finding.id == "BODY_HASH"
+        assert ("no root key" in finding.explanation) == (recorder != "tap")
+
+    def test_other_certified_data(self):
+        visit = Place().visit().starts().chats().wait(2).hears(certified_data=b"assets".ljust(32))
+        assert loud(visit.place.capture("har")) == ("CERTIFIED_DATA_CLASH",)
+
+    def test_a_laptop_that_slept(self):
+        visit = Place().visit().starts().chats(2)
+        visit.wait(1900).hears(cert_time=visit.place.now - 1899)
+        assert loud(visit.place.capture("har")) == ("STALE_CERTIFICATE",)
+
+    def test_another_canister(self):
+        visit = Place().visit().handshake().asks().wait(2).opens(of=canister(8))
+        assert loud(visit.place.capture("har")) == ("WRONG_CANISTER",)
+
+    def test_no_certificate_at_all(self):
+        visit = Place().visit().starts().chats().hears(altered=lambda m: replace(m, cert=b"\xa1\x00"))
+        assert loud(visit.place.capture("har")) == ("BAD_CERTIFICATE",)
+
+    def test_a_key_that_is_known_and_fits(self):
+        place, forger = Place(), Place(root="forger")
+        capture = place.visit().starts().chats().hears(signed_by=forger.issuer).place.capture("har")
+        assert loud(capture) == ()
+        assert diagnose(capture, known_root_keys=[place.root_key]).ids == ("BAD_CERTIFICATE",)
+
+
+class TestTypeThatNobodyNames:
+    """A tap does not know the application's type, but the first message of another one ends the session."""
+
+    def refused(self, content):
+        visit = Place().visit().starts().chats(2).wait(4).hears(content).gives_up("Error receiving message")
+        return visit.place.capture()
+
+    def test_a_number_among_records(self):
+        (finding,) = diagnose(self.refused(candid.encode([candid.NAT32], [7])))
+        assert finding.id == "APP_TYPE_MISMATCH"
+        assert "took 3 of the canister's messages and closed at 4 (frame 7)" in finding.explanation
+        assert "of the type nat32" in finding.explanation
+
+    def test_the_same_type_is_another_matter(self):
+        assert loud(self.refused("as ever")) == ()

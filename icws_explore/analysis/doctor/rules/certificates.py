@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from icws_explore.protocol.certificate import check_certificate, decode_cached
+from icws_explore.protocol.certificate import decode_cached
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY, MAX_CERTIFICATE_AGE_S, NS_PER_S
 from icws_explore.protocol.errors import DecodeError
-from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
 from ...decode import DecodedFrame
 from ..facts import SessionFacts
+from ..keyless import OF_THE_CERTIFICATE, certifies
 from ..network_side import cause_of, frames_of, quoted
 from ..polls import RECORD_POLLS
 from ..registry import Evidence, session_rule
 from ..wording import seconds
 
 _CLOSE: Final = 'close(4000, "Error receiving message")'
-_OF_THE_CERTIFICATE: Final = ("parse", "delegation", "signature")
 
 
 @session_rule(
@@ -29,7 +28,7 @@ _OF_THE_CERTIFICATE: Final = ("parse", "delegation", "signature")
     source="ic-websocket-js 0.5.0 ic-websocket.ts; @dfinity/agent certificate.ts",
 )
 def root_key(session: SessionFacts) -> Iterator[Evidence]:
-    bad = _failing(session, *_OF_THE_CERTIFICATE)
+    bad = _failing(session, *OF_THE_CERTIFICATE)
     if bad is not None and (key := _other_root_key(session, bad[0])) is not None:
         name = "mainnet's" if key == MAINNET_ROOT_KEY else f"another known network's (…{key.hex()[-16:]})"
         if key in session.whole.network.root_keys:
@@ -71,7 +70,7 @@ def wrong_canister(session: SessionFacts) -> Iterator[Evidence]:
     if step.step == "certified_data" and not isinstance(step.expected, bytes):
         told = f"Frame {decoded.number} is certified by another canister than {session.canister_id}: {step.detail}."
         yield Evidence((decoded.number, *session.end_frames), told)
-    elif step.step == "delegation" and _certifies(decoded, session.whole.root_key, canister_id=None):
+    elif step.step == "delegation" and certifies(decoded, session.whole.root_key):
         told = (
             f"The certificate of frame {decoded.number} is genuine, but comes from a subnet that does not hold "
             f"{session.canister_id}: {step.detail}."
@@ -86,11 +85,11 @@ def wrong_canister(session: SessionFacts) -> Iterator[Evidence]:
     source="ic-websocket-js 0.5.0 utils.ts; interface specification, Certificate",
 )
 def bad_certificate(session: SessionFacts) -> Iterator[Evidence]:
-    bad = _failing(session, *_OF_THE_CERTIFICATE)
+    bad = _failing(session, *OF_THE_CERTIFICATE)
     if bad is None or _other_root_key(session, bad[0]) is not None:
         return
     decoded, step = bad
-    if step.step == "delegation" and _certifies(decoded, session.whole.root_key, canister_id=None):
+    if step.step == "delegation" and certifies(decoded, session.whole.root_key):
         return  # WRONG_CANISTER
     told = (
         f"The certificate of frame {decoded.number} fails at its {step.step}, under every known root key: "
@@ -142,8 +141,8 @@ def certified_data_clash(session: SessionFacts) -> Iterator[Evidence]:
         decoded, step = bad
         good = sum(1 for d in session.received if d.number < decoded.number)
         told = (
-            f"The certificate of frame {decoded.number} is genuine, but {step.detail}. Of all messages, the {good} "
-            "before it fitted."
+            f"The certificate of frame {decoded.number} is {session.genuine}, but {step.detail}. Of all messages, "
+            f"the {good} before it fitted."
         )
         told += (
             _as_given(session, decoded)
@@ -176,7 +175,10 @@ def body_hash(session: SessionFacts) -> Iterator[Evidence]:
         told = f"Frame {garbled.number}, {garbled.size} bytes, is no canister message any more: {garbled.summary}."
         yield Evidence((garbled.number, *session.end_frames), told)
     elif bad is not None:
-        told = f"Certificate and witness of frame {bad[0].number} are genuine, the message is not: {bad[1].detail}."
+        told = (
+            f"The proof of frame {bad[0].number}, certificate and witness, is {session.genuine}, but the message is "
+            f"not the one that was certified: {bad[1].detail}."
+        )
         yield Evidence((bad[0].number, *session.end_frames), told + _as_given(session, bad[0]))
     elif (bad := _failing(session, "certified_data")) is not None and _is_altered(session, bad[0]):
         told = f"Frame {bad[0].number} is not as the canister gave it: {bad[1].detail}.{_as_given(session, bad[0])}"
@@ -219,18 +221,9 @@ def _failing(session: SessionFacts, *steps: str) -> tuple[DecodedFrame, Step] | 
 def _other_root_key(session: SessionFacts, decoded: DecodedFrame) -> bytes | None:
     """A known root key, not the configured one, under which the certificate is good."""
     for key in session.whole.known_root_keys:
-        if key != session.whole.root_key and _certifies(decoded, key, canister_id=None):
+        if key != session.whole.root_key and certifies(decoded, key):
             return key
     return None
-
-
-def _certifies(decoded: DecodedFrame, key: bytes | None, *, canister_id: Principal | None) -> bool:
-    """Whether the certificate is signed under that root key, whatever its age."""
-    if key is None or decoded.canister_message is None:
-        return False
-    now_ns = round(decoded.frame.t * NS_PER_S)
-    _, steps = check_certificate(decoded.canister_message.cert, canister_id=canister_id, root_key=key, now_ns=now_ns)
-    return all(step.ok for step in steps if step.step in _OF_THE_CERTIFICATE)
 
 
 def _age_s(decoded: DecodedFrame) -> float | None:

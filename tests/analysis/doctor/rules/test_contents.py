@@ -19,9 +19,14 @@ class TestAppTypeMismatch:
         assert "message 2 (frame 3" in finding.explanation
         assert 'record { "text" : text; timestamp : nat64 }' in finding.explanation
 
-    def test_without_a_declared_type_only_candid_is_asked_for(self):
+    def test_without_a_declared_type_the_client_tells(self):
         capture = SCENARIOS["APP_TYPE_MISMATCH"]()
-        assert ids(Capture(replace(capture.info, app_type=None), capture.frames)) == ()
+        finding = the_one(Capture(replace(capture.info, app_type=None), capture.frames))
+        assert finding.id == "APP_TYPE_MISMATCH"
+        assert "which this recording does not name" in finding.explanation
+        assert ids(Capture(replace(capture.info, app_type=None), capture.frames[:-1])) == ()
+
+    def test_without_a_declared_type_it_has_to_be_candid(self):
         script = SessionScript().opened().canister_says(5, b"hello")
         finding = the_one(Capture(replace(script.capture.info, app_type=None), script.capture.frames))
         assert "not Candid" in finding.explanation
@@ -49,7 +54,8 @@ class TestSdkRejectsValid:
         assert ids(script.closed(9, "out", 4000, "Error receiving message")) == ("SDK_REJECTS_VALID",)
 
     def test_of_an_unknown_type_nobody_can_tell(self):
-        capture = SessionScript().opened().app_says(5, "a").closed(5.1, "out", 4000, "Error receiving message").capture
+        script = SessionScript().opened().client_says(3, "a").app_says(5, "a")
+        capture = script.closed(5.1, "out", 4000, "Error receiving message").capture
         assert "no root key yet" not in the_one(capture).explanation
         assert ids(capture) == ("SDK_REJECTS_VALID",)
         assert ids(Capture(replace(capture.info, app_type=None), capture.frames)) == ()
