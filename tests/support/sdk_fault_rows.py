@@ -29,6 +29,7 @@ from .sdk_row_parts import (
     lost,
     only,
     opens_to_the_first_only,
+    repeated,
     saw,
     says,
     says_a_number,
@@ -50,6 +51,13 @@ AT_ONCE: Final = (
     Row("BAD_CERTIFICATE", lambda: {"faults": Relay(down=from_(2, forged))}, (RECEIVING,), (Client(says(100)),)),
     Row("CERTIFIED_DATA_CLASH", lambda: {"app": app("clash", clashes)}, (RECEIVING,), (Client(says(100)),)),
     Row("SEQUENCE_GAP_DOWN", lambda: {"faults": Relay(down=only(2, lost))}, (RECEIVING,), (Client(says(100, 1000)),)),
+    Row(
+        "SEQUENCE_GAP_DOWN",
+        lambda: {"faults": Relay(down=only(2, lambda data: [data, data]))},
+        (RECEIVING,),
+        (Client(says(100)),),
+        variant="by a frame sent twice",
+    ),
     Row(
         "ROOT_KEY",
         dict,
@@ -108,6 +116,17 @@ AT_ONCE: Final = (
         (NO_CODE,),
         (Client(config=lambda _lab, _elsewhere: {"canister_id": str(canister_principal(LAST_CANISTER))}),),
         variant="that is not there",
+    ),
+    Row(
+        "WRONG_CANISTER",
+        lambda: {"faults": Relay(down=repeated(2, of=1))},
+        (None, RECEIVING),
+        (
+            Client(leaves_ms=20_000),
+            Client(follows_ms=1_000, config=lambda lab, _elsewhere: {"canister_id": str(lab.add_canister("echo"))}),
+        ),
+        tap=lambda lab, _elsewhere: {"gateway": lab.gateway_url, "root_key": lab.root_key, "app_type": lab.app_did},
+        variant="that another one speaks for",
     ),
     Row(
         "KEEPALIVE_LATE",

@@ -135,7 +135,7 @@ def play(rows: Sequence[Row], *, until_s: float) -> dict[str, Played]:
         stages: dict[str, Stage] = {}
         for row in rows:
             lab = stack.enter_context(Lab(**_options(row)))
-            tap = stack.enter_context(Tap(lab, **row.tap(lab, elsewhere)))
+            tap = stack.enter_context(Tap(**{"gateway": lab, **row.tap(lab, elsewhere)}))
             stages[row.name] = Stage(lab, tap, elsewhere)
         by_process = groupby(sorted(rows, key=lambda row: row.process), key=lambda row: row.process)
         groups = [list(group) for _, group in by_process]

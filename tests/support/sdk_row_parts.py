@@ -104,6 +104,17 @@ def damaged(data: bytes) -> list[bytes]:
     return [tampered(data)]
 
 
+def repeated(which: int, of: int) -> Change:
+    """In place of the frame ``which`` goes the earlier one ``of`` once more."""
+    kept: dict[int, bytes] = {}
+
+    def change(number: int, data: bytes) -> list[Delivery]:
+        kept[number] = data
+        return [Delivery(kept[of] if number == which else data)]
+
+    return change
+
+
 def held_from(first: int, ms: float) -> Change:
     """Each frame from that number on is so much late (ms)."""
     return lambda number, data: [Delivery(data, ms if number >= first else 0)]
