@@ -1,8 +1,13 @@
-"""A live session on the lab, its clock × 60, and a simulated one with the same parameters agree."""
+"""A live session on the lab, its clock scaled, and a simulated one with the same parameters agree.
+
+At × 60 a machine that is busy for 100 ms is 6 s late; at × 5 it is half a second, and the limits are as much sharper.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
@@ -15,40 +20,53 @@ from icws_explore.live.connect import connect
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.errors import SessionClosedError
 
-SCALE = 60.0
-INTERVAL_MS, TIMEOUT_MS = 70_000, 60_000
-THINK_S, DURATION_S = 15.0, 330.0
-# Protocol seconds. A stall of the machine of 100 ms is 6 s at × 60.
-TOLERANCE_S = 6.0
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """``late_s`` is how late a moment in which the machine was busy may make what reaches a client, ``usually_s``
+    how late most of it may be; protocol seconds, as all times. ``counted`` is the share of messages that may differ."""
+
+    scale: float
+    interval_ms: int
+    timeout_ms: int
+    think_s: float
+    duration_s: float
+    poll_ms: int  # the lab's has a floor of 5 ms of real time
+    late_s: float
+    usually_s: float
+    counted: float
 
 
-async def live() -> Recording:
+FAST = Setting(60, 70_000, 60_000, 15.0, 330.0, 300, late_s=6.0, usually_s=2.0, counted=0.15)
+SHARP = Setting(5, 12_000, 8_000, 3.0, 62.0, 100, late_s=2.0, usually_s=0.25, counted=0.1)
+
+
+async def live(setting: Setting) -> Recording:
     """Ping-pong with a client that thinks, until the time is up."""
-    options = {"ack_interval_ms": INTERVAL_MS, "keep_alive_timeout_ms": TIMEOUT_MS}
-    with Lab("pingpong", time_scale=SCALE, seed=1, **options) as lab:
+    options = {"ack_interval_ms": setting.interval_ms, "keep_alive_timeout_ms": setting.timeout_ms}
+    with Lab("pingpong", time_scale=setting.scale, seed=1, **options) as lab:
         async with connect(lab) as session:
-            end_ns = session.clock.now_ns() + round(DURATION_S * 1e9)
+            end_ns = session.clock.now_ns() + round(setting.duration_s * 1e9)
             while session.clock.now_ns() < end_ns:
                 try:
                     ping = await session.receive(timeout=10)
                 except SessionClosedError:
                     break
-                await session.clock.sleep(THINK_S)
+                await session.clock.sleep(setting.think_s)
                 await session.send({"text": "pong", "timestamp": ping["timestamp"]})
     return session.capture
 
 
-def simulated(like: Recording) -> Recording:
-    """With what the machine took for a message and its answer; polls have a floor of 5 ms of real time there."""
-    poll_ms = 300
+def simulated(like: Recording, setting: Setting) -> Recording:
+    """With what the machine took for a message and its answer."""
     answer_ms = median(answers_after(like, "message", "app")) * 1000
     network = Network(
-        client_latency_ms=20, replica_latency_ms=10, poll_interval_ms=poll_ms,
-        update_latency_ms=max(answer_ms - 60 - poll_ms / 2, 50),
+        client_latency_ms=20, replica_latency_ms=10, poll_interval_ms=setting.poll_ms,
+        update_latency_ms=max(answer_ms - 60 - setting.poll_ms / 2, 50),
     )  # fmt: skip
     return simulate(
-        duration=like.raw.duration_s, network=network, think_ms=THINK_S * 1000,
-        ack_interval_ms=INTERVAL_MS, keep_alive_timeout_ms=TIMEOUT_MS,
+        duration=like.raw.duration_s, network=network, think_ms=setting.think_s * 1000,
+        ack_interval_ms=setting.interval_ms, keep_alive_timeout_ms=setting.timeout_ms,
     )  # fmt: skip
 
 
@@ -76,10 +94,17 @@ def ack_timestamps_ns(recording: Recording) -> list[int]:
     return [d.message.timestamp_ns for d in recording if d.kind == "ack" and d.message is not None]
 
 
+def all_near(gaps_s: Sequence[float], wanted_s: float, usually_s: float, late_s: float) -> bool:
+    """Half of them nearly so, and none so far off as only a stalled machine could make it."""
+    off = [abs(gap - wanted_s) for gap in gaps_s]
+    return median(off) <= usually_s and max(off) <= late_s
+
+
+@pytest.mark.parametrize("setting", [FAST, SHARP], ids=lambda setting: f"x{setting.scale:g}")
 class TestAgreement:
-    async def test_of_kinds_counts_and_spacing(self):
-        real = await live()
-        virtual = simulated(real)
+    async def test_of_kinds_counts_and_spacing(self, setting: Setting):
+        real = await live(setting)
+        virtual = simulated(real, setting)
         seen, expected = (Counter(d.kind for d in recording) for recording in (real, virtual))
         for kind in ("handshake", "open_request", "open", "malformed", "control", "close"):
             assert seen[kind] == expected[kind], kind
@@ -87,16 +112,16 @@ class TestAgreement:
             assert seen[kind] == pytest.approx(expected[kind], abs=1), kind
             assert expected[kind] >= 3
         for kind in ("app", "message"):
-            assert seen[kind] == pytest.approx(expected[kind], rel=0.15), kind
+            assert seen[kind] == pytest.approx(expected[kind], rel=setting.counted), kind
         assert [d.kind for d in real][:4] == [d.kind for d in virtual][:4]
 
         # What the canisters' timers did agrees to the nanosecond, what reached the clients as well as machines do.
-        for recording, tolerance_s in ((real, TOLERANCE_S), (virtual, 0.4)):
+        for recording, usually_s, late_s in ((real, setting.usually_s, setting.late_s), (virtual, 0.2, 0.4)):
             stamps = ack_timestamps_ns(recording)
-            assert {after - before for before, after in pairwise(stamps)} == {INTERVAL_MS * NS_PER_MS}
-            assert all(gap == pytest.approx(INTERVAL_MS / 1000, abs=tolerance_s) for gap in gaps(recording, "ack"))
+            assert {after - before for before, after in pairwise(stamps)} == {setting.interval_ms * NS_PER_MS}
+            assert all_near(gaps(recording, "ack"), setting.interval_ms / 1000, usually_s, late_s)
         for asked, answered in (("message", "app"), ("app", "message"), ("ack", "keep_alive")):
             mine, theirs = (median(answers_after(each, asked, answered)) for each in (virtual, real))
-            assert mine == pytest.approx(theirs, abs=2.0), (asked, answered)
+            assert mine == pytest.approx(theirs, abs=setting.usually_s), (asked, answered)
         assert all(v.ok for v in virtual.verify())
         assert all(v.ok for v in real.verify())
