@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from icws_explore.capture import Capture, Frame, SessionInfo
 from icws_explore.protocol.candid import parse_type
+from icws_explore.protocol.candid.text import KEYWORDS
 from icws_explore.protocol.delegation import SignedDelegation
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError, DidError, PrincipalError
@@ -201,7 +202,9 @@ def public_line(text: str) -> str:
 
 def _unquoted(found: re.Match[str]) -> str:
     said = found[1] if found[1] is not None else found[2]
-    return found[0] if said in (public_reason(said), public_saying(said), public_method(said)) else withheld_text(said)
+    # A keyword stands in quotes where it is a label of a declared type.
+    is_public = said in KEYWORDS or said in (public_reason(said), public_saying(said), public_method(said))
+    return found[0] if is_public else withheld_text(said)
 
 
 def private_texts(frames: Sequence[DecodedFrame], calls: Iterable[NetworkCall]) -> Iterable[str]:

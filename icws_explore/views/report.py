@@ -27,7 +27,8 @@ from .facts import clock_note, summary_facts
 from .fields import Group
 from .findings import NOTHING, finding_row
 from .html import detailed, judged, render, style
-from .report_contents import Contents, Privacy, SessionContents, gather
+from .report_contents import Contents, Privacy, SessionContents
+from .report_gather import gather
 from .report_sequence import SessionSequence, sequence
 from .rows import FrameRow, frame_row, one_line, seconds
 from .sequence_plot import sequences

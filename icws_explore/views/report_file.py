@@ -10,7 +10,8 @@ from typing import Final
 from icws_explore.protocol.principal import Principal
 
 from .report import page_of, write_text
-from .report_contents import Contents, Privacy, gather
+from .report_contents import Contents, Privacy
+from .report_gather import gather
 from .report_markdown import markdown_of
 from .subject import Subject
 

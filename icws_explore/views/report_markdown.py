@@ -16,7 +16,8 @@ from .facts import Fact, clock_note, summary_facts
 from .findings import NOTHING, finding_row
 from .markdown import code, html_code, prose, table
 from .report import evidence_rows
-from .report_contents import Contents, Privacy, SessionContents, gather
+from .report_contents import Contents, Privacy, SessionContents
+from .report_gather import gather
 from .report_sequence import SequenceRow, sequence
 from .rows import FrameRow
 from .steps import Verdict, verdict_line

@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from icws_explore.capture import Capture, Frame, SessionInfo
 from icws_explore.protocol.service_messages import CloseReason
-from icws_explore.views.report_contents import gather
+from icws_explore.views.report_gather import gather
 from icws_explore.views.report_markdown import MAX_CHARACTERS, markdown_of, report_markdown
 from support.doctor_scenarios import SCENARIOS
 from support.session_captures import SessionScript, healthy, hostile

@@ -21,9 +21,10 @@ from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import CloseReason
 from icws_explore.views.report import page_of
-from icws_explore.views.report_contents import gather
+from icws_explore.views.report_gather import gather
 from icws_explore.views.report_markdown import markdown_of
 from support.doctor_scenarios import SCENARIOS
+from support.network_side import answered, err, ok, poll_replied, polled, trapped
 from support.session_captures import SessionScript, hostile
 
 FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -243,6 +244,34 @@ class TestWhatElseIsPrivate:
         end = capture.frames.pop()
         capture.frames.append(replace(end, reason="user 4711 logged out"))
         assert_absent(capture, ["user 4711 logged out"])
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "the order of Mrs. Smith is unknown",
+            'no "Smith" among "the clients" of today',
+            "4711-0815",
+            "it's 'Smith' again, isn't it",
+        ],
+    )
+    def test_what_the_network_answered_in_the_canisters_words(self, said: str) -> None:
+        capture = SessionScript().opened().client_says(4.0, "ping").client_says(20.0, "ping again").capture
+        capture = answered(capture, {1: ok(), 3: err(said), 4: trapped(said)})
+        capture = polled(capture, capture.frames[-1].t + 1, poll_replied(said))
+        shown = gather(capture)
+        assert any(said in call.text for call in shown.calls)
+        assert any("Smith" in finding.explanation or said in finding.explanation for finding in shown.findings)
+        assert_absent(capture, [said, "Mrs. Smith", '"Smith"', "'Smith'"])
+        redacted = gather(capture, privacy="redacted")
+        assert redacted.findings.ids == shown.findings.ids
+        assert [call.outcome for call in redacted.calls] == [call.outcome for call in shown.calls]
+
+    def test_but_not_what_the_cdk_says(self) -> None:
+        capture = SessionScript().opened().client_says(4.0, "ping").capture
+        said = "Expected incoming sequence number 3 but got 5"
+        [page, text] = written(answered(capture, {3: err(said)}))
+        assert said in page
+        assert said in text
 
     def test_names_of_sessions_and_what_a_file_says_of_itself(self) -> None:
         script = SessionScript(session="alice@example.org").opened()

@@ -1,0 +1,56 @@
+"""A report without what is private: what was judged stays, what it was judged from goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from icws_explore.analysis.doctor import Findings
+from icws_explore.analysis.envelopes import EnvelopeVerdict
+from icws_explore.analysis.pseudonyms import Pseudonyms
+from icws_explore.analysis.public_words import public_key, public_method
+from icws_explore.analysis.redact import public_call, public_line, public_steps, without_bytes
+from icws_explore.analysis.scrub import Scrubber
+from icws_explore.analysis.verify import MessageVerdict
+from icws_explore.capture import Capture
+from icws_explore.protocol.steps import Step
+
+from .report_contents import Contents, session_contents
+
+
+def redacted(contents: Contents, private: Iterable[str]) -> Contents:
+    """All is judged, so that nothing private is needed any more. ``private`` are texts that a finding may quote."""
+    explained = Scrubber([finding.explanation for finding in contents.findings])
+    for text in private:
+        explained.feed(text)
+    names = Pseudonyms.of(contents.frames, contents.capture.info.canister_id)
+    name = names.apply if contents.privacy == "anonymous" else str  # before a view cuts a principal in two
+    frames = [without_bytes(replace(each, summary=name(each.summary))) for each in contents.frames]
+    canister = contents.capture.info.canister_id
+    info = replace(contents.capture.info, canister_id=canister and name(canister))
+    findings = [
+        replace(it, explanation=name(public_line(explained.line(number))))
+        for number, it in enumerate(contents.findings)
+    ]
+    return replace(
+        contents,
+        capture=Capture(info, [each.frame for each in frames], contents.capture.notes),
+        frames=frames,
+        sessions=session_contents(frames, findings),
+        findings=Findings(findings),
+        verdicts=[replace(it, key=name(public_key(it.key)), steps=_steps(it, name)) for it in contents.verdicts],
+        requests=[replace(it, method=public_method(it.method), steps=_steps(it, name)) for it in contents.requests],
+        calls=[replace(call, text=name(call.text)) for call in map(public_call, contents.calls)],
+        names=names if contents.privacy == "anonymous" else None,
+    )
+
+
+def _steps(verdict: MessageVerdict | EnvelopeVerdict, name: Callable[[str], str]) -> tuple[Step, ...]:
+    return tuple(
+        replace(step, detail=name(step.detail), expected=_named(step.expected, name), actual=_named(step.actual, name))
+        for step in public_steps(verdict.steps)
+    )
+
+
+def _named(side: bytes | str | None, name: Callable[[str], str]) -> str | None:
+    return name(side) if isinstance(side, str) else None

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from icws_explore.capture import Capture, Frame
+from icws_explore.views.report_gather import gather
+from support.doctor_scenarios import SCENARIOS
+from support.session_captures import healthy
+
+
+class TestAnswer:
+    def test_names_the_errors(self) -> None:
+        assert gather(SCENARIOS["NO_KEEPALIVE"]()).answer == ("✗ NO_KEEPALIVE", "bad")
+
+    def test_of_a_healthy_capture_is_good(self) -> None:
+        text, weight = gather(healthy()).answer
+        assert (text[0], weight) == ("✓", "good")
+
+    def test_what_no_rule_explains_is_not_called_healthy(self) -> None:
+        capture = healthy()
+        last = capture.frames.pop()
+        junk = Frame(last.t, "in", "binary", b"\xff" * 9)
+        capture.frames += [replace(last), junk]  # behind the close, where the doctor no longer looks
+        text, weight = gather(capture).answer
+        assert weight == "bad"
+        assert "1 frames do not decode" in text
+
+    def test_without_a_root_key_nothing_is_verified(self) -> None:
+        capture = healthy()
+        capture.info = replace(capture.info, root_key=None)
+        assert gather(capture).answer[1] == "note"
+        assert gather(capture).verdicts == []
+
+
+class TestContents:
+    def test_a_live_session_that_goes_on_does_not_change_it(self) -> None:
+        capture = healthy()
+        contents = gather(capture)
+        capture.frames.append(capture.frames[-1])
+        assert len(contents.frames) == len(contents.capture) == 29
+
+    def test_of_an_empty_capture_there_is_nothing_to_say(self) -> None:
+        contents = gather(Capture())
+        assert (contents.start, contents.sessions, contents.limits, contents.calls) == (0.0, [], [], [])
+
+    def test_a_title_is_on_one_line(self) -> None:
+        assert gather(Capture(), title="a\nb").title == "a\\nb"
