@@ -7,20 +7,24 @@ says which others it ``explains``, and their findings on the same sessions are a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from .facts import CaptureFacts, SessionFacts
-from .finding import Finding, Severity
+from .finding import SEVERITIES, Finding, Severity
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a rule saw: frame numbers, and what happened in words. ``sessions``: whom it is about."""
+    """What a rule saw: frame numbers, and what happened in words. ``sessions``: whom it is about.
+
+    ``severity`` is that of the rule, unless this one case is less certain.
+    """
 
     frames: tuple[int, ...]
     explanation: str
     sessions: tuple[str | None, ...] = ()
+    severity: Severity | None = None
 
 
 SessionCheck = Callable[[SessionFacts], Iterable[Evidence]]
@@ -42,8 +46,9 @@ class Rule:
     def findings(self, facts: CaptureFacts) -> Iterator[Finding]:
         for it in self.check(facts):
             frames = tuple(sorted(set(it.frames)))
+            severity = it.severity or self.severity
             yield Finding(
-                self.id, self.severity, frames, it.explanation, self.sdk_behaviour, self.fix, self.source, it.sessions
+                self.id, severity, frames, it.explanation, self.sdk_behaviour, self.fix, self.source, it.sessions
             )
 
 
@@ -73,7 +78,7 @@ def session_rule(
         def each(facts: CaptureFacts) -> Iterator[Evidence]:
             for session in facts.sessions:
                 for it in check(session):
-                    yield Evidence(it.frames, it.explanation, (session.name,))
+                    yield replace(it, sessions=(session.name,))
 
         capture_rule(rule_id, severity=severity, sdk=sdk, fix=fix, source=source, explains=explains)(each)
         return check
@@ -100,7 +105,7 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _merged(group: list[Finding]) -> Finding:
-    first = group[0]
+    first = min(group, key=lambda it: SEVERITIES.index(it.severity))
     if len(group) == 1:
         return first
     frames = tuple(sorted({frame for it in group for frame in it.frames}))

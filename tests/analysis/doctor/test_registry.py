@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from icws_explore.analysis.doctor import RULES, Finding
@@ -45,6 +47,11 @@ class TestMerging:
 
     def test_leaves_one_as_it_is(self):
         assert merge([finding("NO_ACKS", None)]) == [finding("NO_ACKS", None)]
+
+    def test_of_several_the_worst_is_told(self):
+        weak = replace(finding("NO_ACKS", "1", told="Perhaps."), severity="warning")
+        (merged,) = merge([weak, finding("NO_ACKS", "2", told="Surely.")])
+        assert (merged.severity, merged.explanation) == ("error", "Surely. The same in session 1.")
 
     def test_of_two_in_one_session_the_first_is_told(self):
         assert merge([finding("A", "1", told="First."), finding("A", "1", told="Second.")])[0].explanation == "First."

@@ -126,11 +126,11 @@ def stale_nonce(facts: CaptureFacts) -> Iterator[Evidence]:
         if not nonces:
             continue
         told = (
-            f"Before, the gateway relayed messages up to nonce {max(nonces)}. Then session "
-            f"{names([it.name for it in old])} fell silent, and the ws_open of session {new.name} "
-            f"(frame {new.open_request.number}) had no answer in {seconds(new.last - asked)}: an "
-            f"upgraded canister counts from 0 again, and the gateway "
-            f"still asks for {max(nonces) + 1} and later."
+            f"Before, the gateway relayed messages up to nonce {max(nonces)}. Then "
+            f"{'sessions' if len(old) > 1 else 'session'} {names([it.name for it in old])} fell silent, and the "
+            f"ws_open of session {new.name} (frame {new.open_request.number}) had no answer in "
+            f"{seconds(new.last - asked)}: an upgraded canister counts from 0 again, and the gateway still asks for "
+            f"{max(nonces) + 1} and later."
         )
         call = new.answer(new.open_request)
         if call is not None and call.outcome == "replied":

@@ -30,6 +30,12 @@ _GUESSES = (
 def open_timeout(session: SessionFacts) -> Iterator[Evidence]:
     call = session.answer(session.open_request)
     if not session.is_unanswered and not _has_failed(session, call):
+        if _may_have_waited(session):
+            told = (
+                f"ws_open (frame {session.frames[-1].number}) has no OpenMessage in this file, which does not say how "
+                f"long the page waited for it. {_why(session, call)}"
+            )
+            yield Evidence(_frames(session), told, severity="warning")
         return
     told = f"{_waited(session)} {_why(session, call)}"
     yield Evidence((*_frames(session), *frames_of(call)), told)
@@ -135,6 +141,12 @@ def gateway_not_registered(session: SessionFacts) -> Iterator[Evidence]:
 def _has_failed(session: SessionFacts, call: NetworkCall | None) -> bool:
     """The network is known to have refused ws_open, however long the client waited."""
     return call is not None and call.failed and session.opened is None
+
+
+def _may_have_waited(session: SessionFacts) -> bool:
+    """Nothing came behind ws_open, in a HAR: browsers write down neither how long nothing came nor the end."""
+    is_last = session.open_request is not None and session.frames[-1].number == session.open_request.number
+    return is_last and session.whole.capture.info.origin == "har"
 
 
 def _waited(session: SessionFacts) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.capture import Capture
 from support.certified_canister import GATEWAY
@@ -24,6 +26,15 @@ class TestOpenTimeout:
     def test_a_user_who_left_before(self):
         capture = never_opened()
         assert ids(Capture(capture.info, capture.frames[:2])) == ()
+
+    def test_a_har_that_does_not_say_how_long_the_page_waited(self):
+        capture = never_opened()
+        har = Capture(replace(capture.info, origin="har"), capture.frames[:2])
+        (finding,) = diagnose(har)
+        assert (finding.id, finding.severity, finding.frames) == ("OPEN_TIMEOUT", "warning", (0, 1))
+        assert "does not say how long the page waited" in finding.explanation
+        assert "STALE_NONCE" in finding.explanation
+        assert ids(Capture(har.info, SessionScript().opened().capture.frames)) == ()
 
 
 class TestGatewayNotRegistered:
