@@ -21,7 +21,7 @@ from .report_contents import Contents, session_contents
 def redacted(contents: Contents, private: Iterable[str]) -> Contents:
     """All is judged, so that nothing private is needed any more. ``private`` are texts that a finding may quote."""
     explained = Scrubber([finding.explanation for finding in contents.findings])
-    for text in private:
+    for text in private if contents.findings else ():
         explained.feed(text)
     names = Pseudonyms.of(contents.frames, contents.capture.info.canister_id)
     name = names.apply if contents.privacy == "anonymous" else str  # before a view cuts a principal in two

@@ -20,6 +20,7 @@ from icws_explore.protocol import candid
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import CloseReason
+from icws_explore.views import report_contents
 from icws_explore.views.report import page_of
 from icws_explore.views.report_gather import gather
 from icws_explore.views.report_markdown import markdown_of
@@ -27,8 +28,14 @@ from support.doctor_scenarios import SCENARIOS
 from support.network_side import answered, err, ok, poll_replied, polled, trapped
 from support.session_captures import SessionScript, hostile
 
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LEAST = 6  # characters or bytes in a row that may not come out
+
+
+@pytest.fixture(autouse=True)
+def one_session_in_detail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are written by the same code, and figures take their time."""
+    monkeypatch.setattr(report_contents, "MAX_SESSIONS", 1)
 
 
 def written(capture: Capture) -> list[str]:
