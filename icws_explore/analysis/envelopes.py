@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from icws_explore.capture import Capture
 from icws_explore.protocol.constants import NS_PER_S
@@ -14,7 +14,9 @@ from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.request_id import request_id_fields
 from icws_explore.protocol.steps import Step, first_failure, passed
 
-from .decode import DecodedFrame, decode_frames
+from .decode import DecodedFrame, decode_frames, shared_frames
+
+_IMPORTED: Final = ("har", "pcap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,22 @@ def check_frames(
 
 
 def capture_canister(capture: Capture) -> Principal | None:
-    """The canister that the capture names, where it names one that can be."""
+    """The canister that the capture names, where it names one that can be.
+
+    An import names that of its first request. None where its sessions are with several: each with its own then.
+    """
     try:
-        return Principal.from_text(capture.info.canister_id) if capture.info.canister_id else None
+        named = Principal.from_text(capture.info.canister_id) if capture.info.canister_id else None
     except IcwsError:
         return None
+    if named is None or capture.info.origin not in _IMPORTED:
+        return named
+    asked = {
+        decoded.envelope.canister_id
+        for decoded in shared_frames(capture)
+        if decoded.open_args is not None and decoded.envelope is not None
+    }
+    return None if len(asked) > 1 and named in asked else named
 
 
 @dataclass(frozen=True, slots=True)

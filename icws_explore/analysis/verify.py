@@ -15,6 +15,7 @@ from icws_explore.protocol.steps import Step, first_failure
 from icws_explore.protocol.verify import CertificateCheck, check_message
 
 from .decode import DecodedFrame, shared_frames
+from .envelopes import capture_canister
 
 # A capture may begin in mid-session or hold no ws_open: these two then cannot be judged, and that
 # alone does not make a message bad.
@@ -80,7 +81,7 @@ def verify_frames(
             f"there is nothing to verify: the capture was simulated with {capture.info.crypto} cryptography, so its "
             "signatures are none; simulate with real cryptography"
         )
-    configured = canister_id or _configured_canister(capture)
+    configured = canister_id or capture_canister(capture)
     sessions: dict[str | None, _SessionFacts] = {}
     for decoded in frames:
         facts = sessions.setdefault(decoded.frame.session, _SessionFacts(canister_id=configured))
@@ -101,13 +102,6 @@ def verify_frames(
         if decoded.sequence_num is not None:
             facts.expected = decoded.sequence_num + 1  # go on from here: one gap is one finding
         yield MessageVerdict(decoded.number, decoded.canister_message.key, tuple(steps))
-
-
-def _configured_canister(capture: Capture) -> Principal | None:
-    try:
-        return Principal.from_text(capture.info.canister_id) if capture.info.canister_id else None
-    except PrincipalError:
-        return None
 
 
 def _learn(facts: _SessionFacts, decoded: DecodedFrame) -> None:

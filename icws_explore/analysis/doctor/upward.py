@@ -71,6 +71,8 @@ def _unrelayed(session: SessionFacts, decoded: DecodedFrame, answered: Sequence[
     behind = bisect_right(answered, decoded.number, key=lambda d: d.number)
     later = answered[behind] if behind < len(answered) else None
     sender = None if decoded.envelope is None else decoded.envelope.sender
+    if answered[0].number > decoded.number and session.answer(session.open_request) is None:
+        return None  # nothing before it is recorded either: the recording of the network began behind it
     if later is None or any(call.frame is None and call.sender == sender for call in session.whole.network.calls):
         return None  # where a call belongs to no frame, it may be this one, altered on its way
     told = (

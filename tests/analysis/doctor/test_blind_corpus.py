@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from icws_explore.analysis.doctor import diagnose
+from icws_explore.analysis.identify import identify
 from icws_explore.capture import Capture
 from icws_explore.protocol import candid
 from icws_explore.protocol.service_messages import CloseReason
@@ -174,3 +175,47 @@ class TestTypeThatNobodyNames:
 
     def test_the_same_type_is_another_matter(self):
         assert loud(self.refused("as ever")) == ()
+
+
+class TestSeveralCanisters:
+    """A page may talk to two of them; one session may not."""
+
+    @pytest.mark.parametrize("recorder", ["har", "pcap", "tap"])
+    def test_a_session_each(self, recorder):
+        one, other = Place(), Place(canister_number=8)
+        visits = [one.visit().starts().chats(2).leaves(), other.visit(client_nonce=9).starts().chats().leaves()]
+        capture = one.capture(recorder, visits=visits)
+        assert loud(capture) == ()
+        assert loud(identify(Capture(replace(capture.info, origin="har"), capture.frames))) == ()
+
+    @pytest.mark.parametrize("recorder", RECORDERS)
+    def test_two_in_one(self, recorder):
+        visit = (
+            Place().visit().starts().wait(3).says(to=canister(8), lost=True).wait(20).says(to=canister(8), lost=True)
+        )
+        visit.wait(2).is_closed().gives_up("Received close message from canister")
+        (finding,) = diagnose(visit.place.capture(recorder))
+        assert finding.id == "WRONG_CANISTER"
+        assert f"frame 3 goes to {canister(8)}" in finding.explanation
+
+
+class TestLeavingInInit:
+    """A gateway up to 1.4.6 panics at it. An SDK has sent ws_open by then."""
+
+    @pytest.mark.parametrize("waited", [0.7, 2.2, 30.0])
+    def test_is_a_raw_clients(self, waited):
+        visit = Place().visit().handshake().wait(waited).leaves(1001)
+        assert loud(visit.place.capture()) == ("RAW_CLIENT",)
+
+    def test_unless_the_line_was_cut(self):
+        assert loud(Place().visit().handshake().wait(0.2).is_cut(1006).place.capture()) == ()
+
+
+class TestNetworkSideThatBeginsLate:
+    def test_what_passed_before_was_not_lost(self):
+        visit = Place().visit().starts().chats(2).wait(6).says("boom", lost=True)
+        visit.answered((5, "Error from Canister: Canister called `ic0.trap` with message: panicked at src/lib.rs:12"))
+        visit.wait(14).says(lost=True).wait(2).is_closed().gives_up("Received close message from canister")
+        (finding,) = diagnose(visit.place.capture())
+        assert finding.id == "ON_MESSAGE_TRAP"
+        assert "panicked at src/lib.rs:12" in finding.explanation

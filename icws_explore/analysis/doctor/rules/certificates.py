@@ -11,6 +11,7 @@ from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.steps import Step
 
 from ...decode import DecodedFrame
+from ..consequences import ACKS, UPWARD
 from ..facts import SessionFacts
 from ..keyless import OF_THE_CERTIFICATE, certifies
 from ..network_side import cause_of, frames_of, quoted
@@ -47,15 +48,15 @@ def root_key(session: SessionFacts) -> Iterator[Evidence]:
     'requests to one that answers nothing, close(4000, "Open connection timeout").',
     fix="Use one canister id: the configured one, the envelope's and the one that certifies have to be the same.",
     source="ic-websocket-js 0.5.0 utils.ts; interface specification, Certification",
-    explains=("OPEN_TIMEOUT", "ON_OPEN_TRAP", "LOST_UP"),
+    explains=("OPEN_TIMEOUT", "ON_OPEN_TRAP", *UPWARD, *ACKS),
 )
 def wrong_canister(session: SessionFacts) -> Iterator[Evidence]:
-    configured = session.whole.canister_id
+    meant = session.canister_id
     for decoded, envelope in session.requests:
-        if configured is not None and envelope.canister_id not in (None, configured):
-            told = (
-                f"The configured canister is {configured}, but frame {decoded.number} goes to {envelope.canister_id}."
-            )
+        if meant is not None and envelope.canister_id not in (None, meant):
+            which = "The session began" if session.whole.canister_id is None else "The configured canister is"
+            with_it = f"with canister {meant}" if session.whole.canister_id is None else f"{meant}"
+            told = f"{which} {with_it}, but frame {decoded.number} goes to {envelope.canister_id}."
             yield Evidence((decoded.number,), told)
             return
         call = session.answer(decoded)

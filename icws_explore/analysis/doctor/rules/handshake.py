@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from icws_explore.protocol.constants import CLOSE_BY_SDK
+
 from ..consequences import OPENING
 from ..facts import SessionFacts
 from ..registry import Evidence, session_rule
 from ..wording import seconds
 
 PATIENCE_S: Final = 5.0  # a gateway's handshake comes within a round trip
+SIGNING_S: Final = 0.5  # within which an SDK has sent ws_open
 PING_EFFECT_S: Final = 2.0
+LOST: Final = 1006
 
 
 @session_rule(
@@ -103,8 +107,12 @@ def raw_client(session: SessionFacts) -> Iterator[Evidence]:
         yield Evidence((first.number, *session.end_frames), told)
     elif first is None and session.handshake is not None and session.end is not None:
         waited = session.end.frame.t - session.handshake.frame.t
-        if waited >= max(PATIENCE_S, session.whole.jitter_s):
-            told = f"The client had the gateway's handshake, sent no ws_open in {seconds(waited)}, and left."
+        left = session.end.frame.direction == "out" and session.end.frame.code not in (CLOSE_BY_SDK, LOST)
+        if waited >= max(SIGNING_S if left else PATIENCE_S, session.whole.jitter_s):
+            told = (
+                f"The client had the gateway's handshake, sent no ws_open in {seconds(waited)}, and "
+                f"{'left' if left else 'was gone'}. An SDK sends it at once."
+            )
             yield Evidence((session.handshake.number, session.end.number), told)
 
 

@@ -66,7 +66,7 @@ class TestRawClient:
         script = SessionScript().frame(0, "in", Handshake(GATEWAY).encode()).client_says(1, "a").closed(1.1, "in", 1005)
         assert "not ws_open" in the_one(script).explanation
 
-    @pytest.mark.parametrize(("left_after_s", "expected"), [(4.0, ()), (20.0, ("RAW_CLIENT",))])
+    @pytest.mark.parametrize(("left_after_s", "expected"), [(0.3, ()), (0.7, ("RAW_CLIENT",)), (20.0, ("RAW_CLIENT",))])
     def test_leaving_without_a_word(self, left_after_s, expected):
         script = (
             SessionScript(clock=ClockInfo())
