@@ -100,6 +100,8 @@ def command(
 
 def _recording(file: str, root_key: bytes | None, canister_id: Principal | None) -> Examination:
     capture = read_capture(file)
+    if not capture.frames:
+        raise CaptureError(f"{file} holds no frame: there is nothing to judge")
     if capture.info.crypto != "real":
         note(f"no proof is judged: simulated with {capture.info.crypto} cryptography")
     elif capture.info.root_key is None and root_key is None:

@@ -50,6 +50,10 @@ class TestRecording:
         (replayed,) = json.loads(icws("doctor", recorded, "--json").out)["replay"]
         assert (replayed["agrees"], replayed["predicted_close"]) == (True, None)
 
+    def test_without_a_frame_nothing_is_called_fine(self, icws, recorded, tmp_path):
+        path = save(Capture(load(recorded).info, []), tmp_path / "nobody_came.icws")
+        assert "nobody_came.icws holds no frame: there is nothing to judge" in icws.fails(3, "doctor", path)
+
     def test_says_when_no_proof_is_judged(self, icws, recorded, tmp_path):
         capture = load(recorded)
         path = save(Capture(replace(capture.info, root_key=None), capture.frames), tmp_path / "k.icws")
