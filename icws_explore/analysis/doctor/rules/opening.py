@@ -56,7 +56,8 @@ def _why(session: SessionFacts, call: NetworkCall | None) -> str:
     if session.has_network_side:
         return "It is not among the calls that the network got: the gateway did not relay it."
     checked = "Its signature, delegation, expiry and gateway are right, so it" if _is_sound(session) else "It"
-    return f"{checked} was lost on the way, refused by the canister, or rolled back; {_GUESSES}. {RECORD_NETWORK}"
+    clock = ", INGRESS_EXPIRY (the clock is wrong by which the page and this file go)" if _is_har(session) else ""
+    return f"{checked} was lost on the way, refused, or rolled back; {_GUESSES}{clock}. {RECORD_NETWORK}"
 
 
 @session_rule(
@@ -146,7 +147,11 @@ def _has_failed(session: SessionFacts, call: NetworkCall | None) -> bool:
 def _may_have_waited(session: SessionFacts) -> bool:
     """Nothing came behind ws_open, in a HAR: browsers write down neither how long nothing came nor the end."""
     is_last = session.open_request is not None and session.frames[-1].number == session.open_request.number
-    return is_last and session.whole.capture.info.origin == "har"
+    return is_last and _is_har(session)
+
+
+def _is_har(session: SessionFacts) -> bool:
+    return session.whole.capture.info.origin == "har"
 
 
 def _waited(session: SessionFacts) -> str:

@@ -34,6 +34,7 @@ class TestOpenTimeout:
         assert (finding.id, finding.severity, finding.frames) == ("OPEN_TIMEOUT", "warning", (0, 1))
         assert "does not say how long the page waited" in finding.explanation
         assert "STALE_NONCE" in finding.explanation
+        assert "INGRESS_EXPIRY (the clock is wrong" in finding.explanation
         assert ids(Capture(har.info, SessionScript().opened().capture.frames)) == ()
 
 
