@@ -132,6 +132,8 @@ class Instants:
             self._take(decoded)
 
     def _take(self, decoded: DecodedFrame) -> None:
+        if decoded.frame.is_http:
+            return  # behind the gateway: of no WebSocket session
         name = decoded.frame.session
         session = self.sessions.get(name)
         if session is None:

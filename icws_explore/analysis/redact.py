@@ -45,6 +45,7 @@ from .public_words import (
     public_url,
     withheld_text,
 )
+from .scrub import MASK
 from .withheld import Withheld, WithheldValue
 
 _NAME: Final = re.compile(r"[a-z]{0,8}[ -]?\d{1,7}")  # as our own recorders name sessions
@@ -69,11 +70,14 @@ def public_capture(capture: Capture) -> Capture:
     return Capture(_public_info(capture.info), frames, [public_note(note) for note in capture.notes])
 
 
-def _public_names(frames: Iterable[Frame]) -> Mapping[str | None, str]:
-    names = dict.fromkeys(frame.session for frame in frames if frame.session is not None)
-    if all(_NAME.fullmatch(name) for name in names):
-        return {name: name for name in names}
-    return {name: f"session {number}" for number, name in enumerate(names, 1)}
+def _public_names(frames: Sequence[Frame]) -> Mapping[str | None, str]:
+    """Session names as our own recorders give them stay; of others, all become numbers."""
+    found: dict[str | None, str] = {}
+    for is_http, word in ((False, "session "), (True, "http-")):
+        names = dict.fromkeys(f.session for f in frames if f.session is not None and f.is_http == is_http)
+        are_plain = all(_NAME.fullmatch(name) for name in names)
+        found |= {name: name if are_plain else f"{word}{number}" for number, name in enumerate(names, 1)}
+    return found
 
 
 def _reason(frame: Frame) -> str | None:
@@ -202,6 +206,8 @@ def public_line(text: str) -> str:
 
 def _unquoted(found: re.Match[str]) -> str:
     said = found[1] if found[1] is not None else found[2]
+    if not said.replace(MASK, "").strip(" …"):
+        return found[0]  # nothing is left to hide
     # A keyword stands in quotes where it is a label of a declared type.
     is_public = said in KEYWORDS or said in (public_reason(said), public_saying(said), public_method(said))
     return found[0] if is_public else withheld_text(said)

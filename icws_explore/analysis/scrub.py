@@ -11,7 +11,7 @@ from typing import Final
 
 _GRAM: Final = 6
 LEAST: Final = 2 * _GRAM  # characters in a row; shorter whole texts count too, unless they are a mere word
-_MASK: Final = "‹withheld›"
+MASK: Final = "‹withheld›"
 
 
 class Scrubber:
@@ -72,6 +72,6 @@ class Scrubber:
             if not private:
                 parts.append(character)
             elif not hidden:
-                parts.append(_MASK)
+                parts.append(MASK)
             hidden = bool(private)
         return "".join(parts)

@@ -133,8 +133,8 @@ _QUANTILES: Final = (("median", "p50_s"), ("95 %", "p95_s"), ("longest", "max_s"
 
 def _interval(seen: AckInterval) -> str:
     if seen.estimate_s is None:
-        ticks = "one ack" if seen.ticks == 1 else "no ack"
-        return f"not known from {ticks}" + (f"; longer than {duration(seen.min_s)}" if seen.min_s > 0 else "")
+        known = "not known from one ack" if seen.ticks == 1 else "not known: no ack came"
+        return known + (f"; longer than {duration(seen.min_s)}" if seen.min_s > 0 else "")
     missing = f", {seen.missing} missing between them" if seen.missing else ""
     return f"{duration(seen.estimate_s)} by {seen.ticks} acks{missing}"
 

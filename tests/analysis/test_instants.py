@@ -6,6 +6,7 @@ import pytest
 
 from icws_explore.analysis.instants import Origin, instants
 from icws_explore.protocol.messages import CanisterMessage
+from support.network_side import answered, ok
 from support.session_captures import SessionScript, healthy, hostile
 from support.timing_captures import empty, never_opened, only
 
@@ -45,6 +46,10 @@ class TestInstants:
         capture.frames += SessionScript(session="b").opened(at=5).capture.frames
         found = instants(capture).sessions
         assert [(name, session.first) for name, session in found.items()] == [("a", 0.0), ("b", 5.0)]
+
+    def test_what_passed_behind_the_gateway_is_no_session(self) -> None:
+        capture = answered(healthy(), {1: ok()})
+        assert list(instants(capture).sessions) == [None]
 
     def test_an_empty_capture_has_none_and_one_that_never_opened_says_so(self) -> None:
         assert instants(empty()).sessions == {}

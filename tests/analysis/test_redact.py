@@ -37,6 +37,8 @@ class TestPublicCapture:
         capture = SessionScript(session="alice").opened().capture
         capture.frames += SessionScript(session="bob").opened().capture.frames
         assert public_capture(capture).session_ids == ["session 1", "session 2"]
+        capture.frames.append(Frame(0.0, "out", "request", b"", reason="POST /", session="alice's"))
+        assert public_capture(capture).frames[-1].session == "http-1"
         plain = SessionScript(session="3").opened().capture
         assert public_capture(plain).session_ids == ["3"]
 
@@ -103,6 +105,11 @@ class TestLines:
     def test_keep_numbers_principals_and_the_protocols_own_words(self) -> None:
         line = "client nonce 11304207175212693034 of bnz7o-iuaaa-aaaaa-qaaaa-cai: the client's 'Ack message timeout'"
         assert public_line(line) == line
+
+    def test_keep_what_is_taken_out_already_and_a_keyword_in_a_type(self) -> None:
+        line = 'the network said "‹withheld›…", not of type record { "text" : text }'
+        assert public_line(line) == line
+        assert "hunter2" not in public_line('"‹withheld› hunter2"')
 
     def test_of_a_walk_compare_no_bytes_any_more(self) -> None:
         [step] = public_steps([Step("body", False, "the SHA-256 is 0123abcd…ef", b"\x01" * 32, "0123abcdef")])
