@@ -239,12 +239,7 @@ class Lab:
     def upgrade(self, canister_id: Principal | str | None = None, app: App | None = None) -> None:
         """Upgrade a canister (the first one): its sessions are forgotten, as on the real heap. Raises LabError."""
         network, canister = self._need, self._canister(canister_id)
-
-        def work() -> None:
-            canister.upgrade(app)
-            network.changed()
-
-        self._call(work)
+        self._call(lambda: network.upgrade(canister, app))
 
     def begin(self) -> int:
         """Let the faults' time begin anew, now: for who has set up more first. Returns when, ns since the epoch."""

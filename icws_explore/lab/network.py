@@ -26,6 +26,7 @@ from .replica import Replica
 from .replica_http import make_app
 from .rounds import Rounds
 from .stage import LabStage
+from .testimony import Testimony
 from .watchdog import Watchdog
 
 SHUTDOWN_TIMEOUT_S = 1.0  # real seconds for requests that are being answered
@@ -193,6 +194,12 @@ class LabNetwork:
         await gateway.start()
         self.gateways.append(gateway)
         return gateway
+
+    def upgrade(self, canister: LabCanister, app: App | None = None) -> None:
+        """Replace a canister's code by another app's or its own; the CDK's state is lost. Raises LabError."""
+        canister.upgrade(app)
+        Testimony(self._log).upgraded(canister.id)
+        self.changed()
 
     def changed(self) -> None:
         """Timers may have been set from outside: look at them anew."""

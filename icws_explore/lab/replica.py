@@ -115,10 +115,12 @@ class Replica:
     def stop_canister(self, canister_id: Principal) -> None:
         """It stays, with its memory, and takes no calls until it is started."""
         self._stopped.add(canister_id)
+        self._testimony.stopped(canister_id)
 
     def start_canister(self, canister_id: Principal) -> None:
         """Calls are taken again."""
         self._stopped.discard(canister_id)
+        self._testimony.started(canister_id)
 
     # Requests, as HTTP bodies
 

@@ -41,8 +41,7 @@ class LabStage:
 
     def upgrade_canister(self, app: App | None = None) -> None:
         """Replace the first canister's code by another app's or its own; the CDK's state is lost. Raises LabError."""
-        self._network.first.upgrade(app)
-        self._network.changed()
+        self._network.upgrade(self._network.first, app)
 
     def stop_canister(self) -> None:
         """The first canister takes no calls and no queries any more."""

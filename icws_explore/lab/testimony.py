@@ -70,6 +70,17 @@ class Testimony:
                 text = f"in a timer: {run.reject.text}"
                 self._log.write("canister", "trapped", text, canister_id=str(canister_id))
 
+    def upgraded(self, canister_id: Principal) -> None:
+        """What no client is told, and every one of them will miss."""
+        self._log.write("canister", "upgraded", "its sessions are forgotten", canister_id=str(canister_id))
+
+    def stopped(self, canister_id: Principal) -> None:
+        text = "it takes no calls, and its timers rest"
+        self._log.write("canister", "stopped", text, canister_id=str(canister_id))
+
+    def started(self, canister_id: Principal) -> None:
+        self._log.write("canister", "started", "it takes calls again", canister_id=str(canister_id))
+
     def printed(self, canister_id: Principal, at_ns: int, text: str) -> None:
         del at_ns  # the log has the protocol's now, which differs only when timers are caught up with
         self._log.write("canister", "printed", text, canister_id=str(canister_id))

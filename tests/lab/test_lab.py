@@ -276,6 +276,7 @@ class TestLookingIn:
                 await client.open()
                 await asyncio.to_thread(lab.upgrade)
                 assert lab.canister().clients == ()
+                assert [event.kind for event in lab.events][-1] == "upgraded"
 
     def test_events_reach_a_listener_in_the_labs_thread(self) -> None:
         heard: list[tuple[str, str]] = []

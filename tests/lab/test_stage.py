@@ -12,7 +12,7 @@ from icws_explore.lab.faults import Delivery, Stage, tampered
 from icws_explore.live.session import Session
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.gateway_events import PollOutcome
-from support.lab_requests import PATIENCE_S
+from support.lab_requests import PATIENCE_S, eventually
 
 SCALE = 60.0
 
@@ -168,9 +168,12 @@ class TestFromOutside:
         assert ends == [(1005, "")] * 2
 
     async def test_a_dropped_connection(self) -> None:
-        ends, lab = await ended(From(lambda stage: stage.drop(0)))
-        assert ends == [(1006, "")]
-        assert any(event.text.startswith("ws_close") for event in lab.events)  # its gateway has found out
+        with Lab("ticker", time_scale=SCALE, seed=3, faults=From(lambda stage: stage.drop(0))) as lab:
+            session = await icws.connect(lab, wait_open=False)
+            async with asyncio.timeout(PATIENCE_S):
+                await session.wait_closed()
+            await eventually(lambda: any(event.text.startswith("ws_close") for event in lab.events))  # its gateway
+        assert (session.close_code, session.close_reason) == (1006, "")
 
     async def test_an_upgrade_forgets_the_clients(self) -> None:
         async def use(session: Session, lab: Lab) -> int:

@@ -87,3 +87,11 @@ class TestRefusals:
         with scene.testimony.refusals("call", CANISTER):
             pass
         assert scene.log.events == []
+
+
+class TestFromOutside:
+    @pytest.mark.parametrize("what", ["upgraded", "stopped", "started"])
+    def test_what_is_done_to_a_canister(self, scene: Scene, what: str) -> None:
+        getattr(scene.testimony, what)(CANISTER)
+        assert (scene.last.part, scene.last.kind) == ("canister", what)
+        assert scene.last.facts == {"canister_id": str(CANISTER)}

@@ -81,10 +81,12 @@ class SimReplica:
         """Replace the code by another app's or its own; the CDK's state is lost, as on a real heap. Raises LabError."""
         self.app = app or self.app
         self._check(self._host.upgrade(self._factory, now_ns=self.now_ns()))
+        self._testimony.upgraded(self.canister_id)
 
     def stop(self) -> None:
         """It takes no calls and no queries any more, and its timers rest."""
         self._is_stopped = True
+        self._testimony.stopped(self.canister_id)
         self._world.changed()
 
     def call(self, session: int, envelope: bytes, relayed_ns: int) -> None:
