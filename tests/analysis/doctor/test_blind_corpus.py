@@ -10,6 +10,7 @@ from icws_explore.analysis.doctor import diagnose
 from icws_explore.analysis.identify import identify
 from icws_explore.capture import Capture
 from icws_explore.protocol import candid
+from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import CloseReason
 from support.hand_written import Place, canister, flipped
 
@@ -219,3 +220,28 @@ class TestNetworkSideThatBeginsLate:
         (finding,) = diagnose(visit.place.capture())
         assert finding.id == "ON_MESSAGE_TRAP"
         assert "panicked at src/lib.rs:12" in finding.explanation
+
+
+class TestStaleNonce:
+    def upgraded(self, *, old_asks: bool, newcomers_gateway: Principal | None = None):
+        place = Place(nonce=912)
+        old = place.visit("old").starts().chats(2)
+        place.wait(20)
+        place.upgraded()
+        if old_asks:
+            old.says("anybody?", lost=True)
+        place.wait(5)
+        new = place.visit("new").handshake().wait(0.03).asks(gateway=newcomers_gateway or place.gateway)
+        new.wait(60).gives_up("Open connection timeout")
+        return place.capture()
+
+    def test_shows_before_the_old_clients_give_up(self):
+        (finding,) = diagnose(self.upgraded(old_asks=True))
+        assert finding.id == "STALE_NONCE"
+        assert "up to nonce 914" in finding.explanation
+
+    def test_is_a_guess_where_the_old_ones_had_nothing_to_ask(self):
+        assert loud(self.upgraded(old_asks=False)) == ("OPEN_TIMEOUT",)
+
+    def test_is_not_where_the_newcomer_could_not_have_opened(self):
+        assert loud(self.upgraded(old_asks=True, newcomers_gateway=canister(3))) == ("GATEWAY_PRINCIPAL_MISMATCH",)

@@ -111,12 +111,12 @@ def upgrade_wipe(facts: CaptureFacts) -> Iterator[Evidence]:
 )
 def stale_nonce(facts: CaptureFacts) -> Iterator[Evidence]:
     for new in facts.sessions:
-        if not new.is_unanswered or new.open_request is None:
+        if not new.is_unanswered or new.open_request is None or not _could_open(new):
             continue
         asked = new.open_request.frame.t
         along = [it for it in facts.sessions if it is not new and is_along(it, new)]
-        old = [it for it in along if it.opened is not None and it.opened.frame.t < asked < it.last and it.received]
-        if not any(it.closed_by_client(_ACK_TIMEOUT) for it in old):
+        old = [it for it in along if it.opened is not None and it.opened.frame.t < asked and _was_there(it, asked)]
+        if not any(it.closed_by_client(_ACK_TIMEOUT) or _lost_its_partner(it, new.last) for it in old):
             continue
         if any(d.frame.t > asked for it in along for d in it.received if d.frame.t < new.last):
             continue
@@ -140,6 +140,30 @@ def stale_nonce(facts: CaptureFacts) -> Iterator[Evidence]:
         frames = (last_received(old).number, new.open_request.number, *frames_of(call), *new.end_frames)
         unanswered = [it.name for it in along if it.is_unanswered]
         yield Evidence(frames, told, (new.name, *(it.name for it in old), *unanswered))
+
+
+def _could_open(session: SessionFacts) -> bool:
+    """Nothing is wrong with its ws_open."""
+    opening = session.open_request
+    if opening is None or opening.open_args is None or opening.envelope is None or opening.envelope.sender is None:
+        return False
+    is_theirs = opening.open_args.gateway_principal == session.gateway
+    return is_theirs and not opening.envelope.sender.is_anonymous and session.bad_request is None
+
+
+def _was_there(session: SessionFacts, then: float) -> bool:
+    """Whether it was connected then: a HAR does not tell, of all others what has no end goes on."""
+    return session.last > then or (session.end is None and session.whole.capture.info.origin != "har")
+
+
+def _lost_its_partner(session: SessionFacts, until: float) -> bool:
+    """The canister answered its messages, and then, for a minute at least, no more."""
+    talk = [d for d in (*session.sent, *session.received) if d.kind in ("message", "app")]
+    talk.sort(key=lambda d: d.number)
+    heard = max((d.frame.t for d in session.received), default=0.0)
+    was_answered = any(one.kind == "message" and other.kind == "app" for one, other in pairwise(talk))
+    asked = [d.frame.t for d in talk if d.kind == "message" and d.frame.t > heard]
+    return was_answered and bool(asked) and until - asked[0] >= SILENCE_S
 
 
 def _is_in_use(session: SessionFacts, since: float) -> bool:
