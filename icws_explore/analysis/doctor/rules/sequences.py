@@ -53,9 +53,8 @@ def _disorder(
 ) -> str:
     if number in seen:
         return f"a duplicate of frame {seen[number].number}"
-    later = {
-        d.sequence_num: d.number for d in session.all_frames if d.message is not None and d.number > decoded.number
-    }
+    behind = (d for d in session.all_frames if d.canister_message is not None and d.number > decoded.number)
+    later = {d.sequence_num: d.number for d in behind if d.message is not None}
     if expected in later:
         return f"a swap, {expected} follows in frame {later[expected]}"
     missing = list(range(expected, min(number, expected + 100)))

@@ -24,6 +24,12 @@ class TestDown:
     def test_a_gap(self):
         assert "message 5 where 3 was next: a gap, 3 and 4 never came" in self.told(2, 5)
 
+    def test_a_gap_though_the_client_sends_that_number(self):
+        script = SessionScript().opened().app_says(4, "x").app_says(5, "x", sequence_num=5)
+        for at in (6, 7, 8, 9):
+            script.client_says(at, "y")
+        assert "a gap, 3 and 4 never came" in the_one(script).explanation
+
     def test_a_duplicate(self):
         assert "message 2 where 3 was next: a duplicate of frame 3" in self.told(2, 2, 3)
 
