@@ -177,8 +177,8 @@ def body_hash(session: SessionFacts) -> Iterator[Evidence]:
         yield Evidence((garbled.number, *session.end_frames), told)
     elif bad is not None:
         told = (
-            f"The proof of frame {bad[0].number}, certificate and witness, is {session.genuine}, but the message is "
-            f"not the one that was certified: {bad[1].detail}."
+            f"The proof of frame {bad[0].number}, certificate and witness, is {session.genuine}, but it is none of "
+            f"this message: {bad[1].detail}."
         )
         yield Evidence((bad[0].number, *session.end_frames), told + _as_given(session, bad[0]))
     elif (bad := _failing(session, "certified_data")) is not None and _is_altered(session, bad[0]):
