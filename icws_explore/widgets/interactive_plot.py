@@ -61,8 +61,7 @@ class InteractivePlot(anywidget.AnyWidget):
 
 def marked(figure: SessionFigure) -> Iterator[list[Any]]:
     """Every marker of a drawn figure: where it is, and what stands there, in words."""
-    canvas: Any = figure.canvas
-    canvas.draw()
+    figure.draw_without_rendering()  # puts everything in its place; the picture itself is the SVG
     for axes in figure.axes:
         for line in axes.lines:
             if line.get_marker() not in _SILENT and line.get_visible():
