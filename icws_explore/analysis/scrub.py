@@ -25,6 +25,9 @@ class Scrubber:
             for at in range(len(line) - _GRAM + 1):
                 self._places.setdefault(line[at : at + _GRAM], []).append((number, at))
 
+    def __len__(self) -> int:
+        return len(self._lines)
+
     def feed(self, text: str) -> None:
         """Mark what the lines share with a private text."""
         if len(text) < LEAST:

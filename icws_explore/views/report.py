@@ -23,7 +23,7 @@ from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
 from .excerpt import excerpt, gaps
-from .facts import clock_note, summary_facts
+from .facts import clock_note
 from .fields import Group
 from .findings import NOTHING, finding_row
 from .html import detailed, judged, render, style
@@ -94,7 +94,7 @@ def page_of(contents: Contents) -> str:
         nothing=NOTHING,
         findings=[(finding_row(finding), evidence_rows(contents, finding)) for finding in contents.findings],
         scaled=clock_note(capture) if capture.info.clock.kind != "real" else None,
-        summary_facts=summary_facts(contents.summary),
+        summary_facts=contents.in_short,
         in_detail=[_session_page(contents, session, number) for number, session in enumerate(in_detail)],
         sessions=[_session_row(session) for session in contents.sessions[:MAX_LISTED]],
         sessions_left_out=max(0, len(contents.sessions) - MAX_LISTED),

@@ -17,8 +17,9 @@ from icws_explore.analysis.timing import Timing
 from icws_explore.analysis.verify import MessageVerdict
 from icws_explore.capture import Capture
 
-from .facts import Fact
+from .facts import Fact, summary_facts
 from .report_limits import LimitRow
+from .rows import one_line
 
 MAX_SESSIONS: Final = 3  # whose sequence and figures are shown: those that a finding is about, else the first ones
 
@@ -53,6 +54,7 @@ class Contents:
     calls: Sequence[NetworkCall]
     timing: Timing
     unverified: str
+    replay: Sequence[str]
     limits: Sequence[LimitRow]
     pace: Sequence[Fact]
     recorded: Sequence[Fact]
@@ -89,6 +91,12 @@ class Contents:
     def in_detail(self) -> list[SessionContents]:
         """The sessions to show in full."""
         return sorted(self.sessions, key=lambda session: not session.findings)[:MAX_SESSIONS]
+
+    @property
+    def in_short(self) -> list[Fact]:
+        """What happened in numbers, and whether the real client and gateway would have done the same."""
+        replay = [Fact("replay", one_line(line), "note" if "not as " in line else "") for line in self.replay]
+        return [*summary_facts(self.summary), *replay]
 
     @property
     def checks(self) -> list[Fact]:

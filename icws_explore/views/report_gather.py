@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from icws_explore.analysis.decode import DecodedFrame, decode_frames
+from icws_explore.analysis.decode import DecodedFrame, shared_frames
 from icws_explore.analysis.doctor import Findings, diagnose
 from icws_explore.analysis.envelopes import EnvelopeVerdict, capture_canister, check_frames
 from icws_explore.analysis.network_calls import network_calls
 from icws_explore.analysis.public_words import without_credentials
 from icws_explore.analysis.redact import private_texts, public_capture, without_words
+from icws_explore.analysis.replay import replay_sessions
+from icws_explore.analysis.replay_text import replay_lines
 from icws_explore.analysis.table import Summary, summarise
 from icws_explore.analysis.timing import Timing
 from icws_explore.analysis.verify import MessageVerdict, verify_frames
@@ -42,7 +44,7 @@ def gather(
     capture = Capture(given.info, list(given.frames), list(given.notes))  # a live session goes on appending
     capture = public_capture(capture) if privacy != "shown" else _without_credentials(capture)
     key = capture.info.root_key if root_key is None else root_key
-    decoded = list(decode_frames(capture))
+    decoded = list(shared_frames(capture))
     calls = network_calls(capture) if capture.http else []
     frames = decoded if privacy == "shown" else [without_words(each) for each in decoded]
     unverified = _why_unverified(capture, key)
@@ -65,6 +67,7 @@ def gather(
         calls=calls,
         timing=timing,
         unverified=unverified,
+        replay=_replay(capture, key, canister_id, verdicts),
         limits=limit_rows(timing),
         pace=pace_facts(timing),
         recorded=recorded_facts(capture, key),
@@ -79,6 +82,15 @@ def _without_credentials(capture: Capture) -> Capture:
     gateway, network = without_credentials(info.gateway_url), without_credentials(info.network_url)
     capture.info = replace(info, gateway_url=gateway, network_url=network)
     return capture
+
+
+def _replay(
+    capture: Capture, key: bytes | None, canister_id: Principal | None, verdicts: Sequence[MessageVerdict]
+) -> list[str]:
+    """What the real client and gateway would have done; nothing where no proof was ever meant to hold."""
+    if capture.info.crypto != "real":
+        return []
+    return replay_lines(replay_sessions(capture, root_key=key, canister_id=canister_id, verdicts=verdicts))
 
 
 def _why_unverified(capture: Capture, root_key: bytes | None) -> str:

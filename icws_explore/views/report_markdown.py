@@ -12,7 +12,7 @@ from typing import Final
 from icws_explore.analysis.doctor import Finding
 from icws_explore.protocol.principal import Principal
 
-from .facts import Fact, clock_note, summary_facts
+from .facts import Fact, clock_note
 from .findings import NOTHING, finding_row
 from .markdown import code, html_code, prose, table
 from .report import evidence_rows
@@ -85,7 +85,7 @@ def _lines(contents: Contents, detail: _Detail) -> Iterator[str]:
         yield ""
     yield "#### Summary"
     yield ""
-    yield from _facts(summary_facts(contents.summary))
+    yield from _facts(contents.in_short)
     yield from _sessions(contents)
     yield from _timing(contents)
     yield from _verification(contents)

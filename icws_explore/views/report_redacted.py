@@ -20,24 +20,23 @@ from .report_contents import Contents, session_contents
 
 def redacted(contents: Contents, private: Iterable[str]) -> Contents:
     """All is judged, so that nothing private is needed any more. ``private`` are texts that a finding may quote."""
-    explained = Scrubber([finding.explanation for finding in contents.findings])
-    for text in private if contents.findings else ():
-        explained.feed(text)
+    lines = Scrubber([*(finding.explanation for finding in contents.findings), *contents.replay])
+    for text in private if contents.findings or contents.replay else ():
+        lines.feed(text)
     names = Pseudonyms.of(contents.frames, contents.capture.info.canister_id)
     name = names.apply if contents.privacy == "anonymous" else str  # before a view cuts a principal in two
     frames = [without_bytes(replace(each, summary=name(each.summary))) for each in contents.frames]
     canister = contents.capture.info.canister_id
     info = replace(contents.capture.info, canister_id=canister and name(canister))
-    findings = [
-        replace(it, explanation=name(public_line(explained.line(number))))
-        for number, it in enumerate(contents.findings)
-    ]
+    spared = [name(public_line(lines.line(number))) for number in range(len(lines))]
+    findings = [replace(it, explanation=line) for it, line in zip(contents.findings, spared, strict=False)]
     return replace(
         contents,
         capture=Capture(info, [each.frame for each in frames], contents.capture.notes),
         frames=frames,
         sessions=session_contents(frames, findings),
         findings=Findings(findings),
+        replay=spared[len(findings) :],
         verdicts=[replace(it, key=name(public_key(it.key)), steps=_steps(it, name)) for it in contents.verdicts],
         requests=[replace(it, method=public_method(it.method), steps=_steps(it, name)) for it in contents.requests],
         calls=[replace(call, text=name(call.text)) for call in map(public_call, contents.calls)],

@@ -31,6 +31,7 @@ class TestScrubber:
 
     def test_every_line_has_its_own(self) -> None:
         scrubber = Scrubber(["one 123456789", "two"])
+        assert len(scrubber) == 2
         scrubber.feed("123456789")
         assert (scrubber.line(0), scrubber.line(1)) == ("one ‹withheld›", "two")
 

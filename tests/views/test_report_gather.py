@@ -45,3 +45,23 @@ class TestContents:
 
     def test_a_title_is_on_one_line(self) -> None:
         assert gather(Capture(), title="a\nb").title == "a\\nb"
+
+
+class TestReplay:
+    def test_says_how_the_real_sdk_would_have_ended_it(self) -> None:
+        contents = gather(SCENARIOS["SEQUENCE_GAP_DOWN"]())
+        assert any(line.startswith("ic-websocket-js 0.5.0 makes close(4000, ") for line in contents.replay)
+        assert [fact.value for fact in contents.in_short if fact.name == "replay"] == contents.replay
+
+    def test_of_a_healthy_session_there_is_nothing_to_tell(self) -> None:
+        assert gather(healthy()).replay == []
+
+    def test_is_redacted_too(self) -> None:
+        capture = SCENARIOS["SEQUENCE_GAP_DOWN"]()
+        shown, redacted = gather(capture).replay, gather(capture, privacy="anonymous").replay
+        assert redacted == shown  # which is in the protocol's own words
+
+    def test_of_a_simulation_without_signatures_there_is_none(self) -> None:
+        capture = healthy()
+        capture.info = replace(capture.info, crypto="stand-in")
+        assert gather(capture).replay == []
