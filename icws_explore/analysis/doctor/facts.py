@@ -42,7 +42,7 @@ class CaptureFacts:
     """A capture and its sessions. ``root_key`` (DER) and ``canister_id`` override the capture's own.
 
     ``known_root_keys`` are those under which a certificate may verify instead; mainnet's is one always,
-    and so are those that a network named in the recording.
+    and so are the capture's and those that a network named in the recording.
     """
 
     def __init__(
@@ -59,7 +59,9 @@ class CaptureFacts:
         self._named_key = capture.info.root_key if root_key is None else root_key
         self.canister_id = canister_id or capture_canister(capture)
         self.network = NetworkSide(capture)
-        self.known_root_keys = tuple(dict.fromkeys((*known_root_keys, *self.network.root_keys, MAINNET_ROOT_KEY)))
+        recorded = () if capture.info.root_key is None else (capture.info.root_key,)
+        known = (*known_root_keys, *self.network.root_keys, *recorded, MAINNET_ROOT_KEY)
+        self.known_root_keys = tuple(dict.fromkeys(known))
         self.is_judged = capture.info.crypto == "real"  # else no signature was ever meant to hold
 
     @property

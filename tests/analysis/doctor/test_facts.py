@@ -97,9 +97,10 @@ class TestProofs:
         assert not facts.is_judged
         assert facts.verdicts == facts.envelope_verdicts == {}
 
-    def test_mainnets_key_is_always_known(self):
-        facts = CaptureFacts(healthy(), known_root_keys=[b"other", MAINNET_ROOT_KEY])
-        assert facts.known_root_keys == (b"other", MAINNET_ROOT_KEY)
+    def test_mainnets_key_and_the_recordings_are_always_known(self):
+        capture = healthy()
+        facts = CaptureFacts(capture, known_root_keys=[b"other", MAINNET_ROOT_KEY])
+        assert facts.known_root_keys == (b"other", MAINNET_ROOT_KEY, capture.info.root_key)
 
     def test_reasons_of_the_canister(self):
         script = SessionScript().opened().canister_closes(5, CloseReason.KEEP_ALIVE_TIMEOUT)

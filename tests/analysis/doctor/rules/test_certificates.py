@@ -40,6 +40,10 @@ class TestRootKey:
         assert finding.id == "ROOT_KEY"
         assert own.hex()[-16:] in finding.explanation
 
+    def test_a_wrong_one_that_is_given_though_the_recording_has_the_right_one(self):
+        (finding,) = diagnose(SessionScript().opened().capture, root_key=MAINNET_ROOT_KEY)
+        assert finding.id == "ROOT_KEY"
+
     def test_of_an_unknown_one_is_not_told_from_a_forgery(self):
         capture = healthy()
         finding = the_one(Capture(replace(capture.info, root_key=MAINNET_ROOT_KEY), capture.frames))
