@@ -56,7 +56,7 @@ def report(
     redact: bool = False,
     redact_principals: bool = False,
 ) -> Report:
-    """What is wrong in a capture, a recording or a session, with the evidence, the timing and the proofs.
+    """What is wrong in a capture or a recording, with the evidence, the timing and the proofs.
 
     ``root_key`` (DER) and ``canister_id`` override the capture's. ``redact`` shows application messages by
     type and size only, and leaves out every other word and byte that may be private (`analysis.redact` says

@@ -79,8 +79,9 @@ def gather(
 
 def _without_credentials(capture: Capture) -> Capture:
     info = capture.info
-    gateway, network = without_credentials(info.gateway_url), without_credentials(info.network_url)
+    gateway, network = (url and without_credentials(url) for url in (info.gateway_url, info.network_url))
     capture.info = replace(info, gateway_url=gateway, network_url=network)
+    capture.notes[:] = map(without_credentials, capture.notes)
     return capture
 
 

@@ -242,8 +242,10 @@ class TestWhatElseIsPrivate:
     def test_credentials_never_go_into_a_report(self) -> None:
         capture = talk()
         capture.info = replace(capture.info, gateway_url="wss://bob:pa55word@gateway.example/?token=abc")
+        capture.notes.append("session 1 is wss://bob:pa55word@gateway.example/")
         page = page_of(gather(capture))
         assert "pa55word" not in page
+        assert "pa55word" in capture.notes[0]
         assert "wss://…@gateway.example/?token=abc" in page
 
     def test_what_a_canister_or_a_client_says_in_its_own_words(self) -> None:
