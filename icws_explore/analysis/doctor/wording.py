@@ -13,8 +13,10 @@ RECORD_NETWORK: Final = (
 
 
 def seconds(value: float) -> str:
-    """A duration in seconds, as precise as one reads it: 0.31 s, 4.2 s, 330 s."""
+    """A duration, as precise as one reads it: 4 ms, 0.31 s, 4.2 s, 330 s."""
     size = abs(value)
+    if size < 0.0995:
+        return f"{value * 1000:.2g} ms"
     if size >= 100:
         return f"{value:.0f} s"
     return f"{value:.1f} s" if size >= 1 else f"{value:.2f} s"

@@ -245,3 +245,42 @@ class TestStaleNonce:
 
     def test_is_not_where_the_newcomer_could_not_have_opened(self):
         assert loud(self.upgraded(old_asks=True, newcomers_gateway=canister(3))) == ("GATEWAY_PRINCIPAL_MISMATCH",)
+
+
+class TestOpeningThatFails:
+    def test_for_one_who_came_back(self):
+        """The catalogue's other variant: on_close traps, so that the first connect worked."""
+        place = Place()
+        place.visit().starts().chats(2).is_cut()
+        for nonce in (2, 3):
+            place.wait(3)
+            place.visit(client_nonce=nonce).handshake().wait(0.03).asks().wait(60).gives_up("Open connection timeout")
+        (finding,) = diagnose(place.capture())
+        assert (finding.id, finding.sessions) == ("ON_OPEN_TRAP", ("2", "3"))
+        assert "did open before (session 1), so it may be on_close that traps" in finding.explanation
+        assert "answers nobody any more looks the same" in finding.explanation
+
+    @pytest.mark.parametrize(("after_s", "expected"), [(3.0, ()), (15.0, ()), (40.0, ("OPEN_TIMEOUT",))])
+    def test_somebody_leaves_before_the_sdk_gives_up(self, after_s, expected):
+        visit = Place().visit().handshake().wait(0.03).asks().wait(after_s).leaves(1001)
+        findings = diagnose(visit.place.capture())
+        assert findings.ids == expected
+        assert all(it.severity == "warning" and "before the SDK gives up" in it.explanation for it in findings)
+
+
+class TestAcksOfOthers:
+    def test_say_that_the_canister_was_not_upgraded(self):
+        place = Place()
+        one, other = place.visit("one").starts().chats(), place.visit("other").starts().chats()
+        place.wait(60)
+        one.ack_round()
+        other.ack_round()
+        one.wait(10).says()
+        place.wait(290)
+        other.ack_round()
+        one.wait(30).gives_up("Ack message timeout")
+        other.leaves()
+        (finding,) = diagnose(place.capture())
+        assert finding.id == "ACKS_WITHHELD"
+        assert "Meanwhile session 2 of the same canister got its own" in finding.explanation
+        assert "UPGRADE_WIPE" not in finding.explanation

@@ -8,7 +8,16 @@ from icws_explore.analysis.doctor.wording import names, numbers, seconds
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.004, "0.00 s"), (0.31, "0.31 s"), (4.25, "4.2 s"), (330.4, "330 s"), (-310.2, "-310 s")]
+    ("value", "text"),
+    [
+        (0.0, "0 ms"),
+        (0.00021, "0.21 ms"),
+        (0.0504, "50 ms"),
+        (0.31, "0.31 s"),
+        (4.25, "4.2 s"),
+        (330.4, "330 s"),
+        (-310.2, "-310 s"),
+    ],
 )
 def test_seconds(value, text):
     assert seconds(value) == text

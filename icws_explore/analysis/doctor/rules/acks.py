@@ -226,8 +226,23 @@ def _stopped(session: SessionFacts, wait: _Wait) -> tuple[str, str]:
             "(ACKS_WITHHELD) would look the same: look at the canister's configuration."
         )
     regular = "" if spacing is None else f" Before, they came every {seconds(spacing)}."
-    regular += f" {_last_words(wait)} A canister that was upgraded and forgot its clients (UPGRADE_WIPE)"
+    if (other := _acked_meanwhile(session, wait)) is not None:
+        regular += (
+            f" {_last_words(wait)} Meanwhile session {other.frame.session} of the same canister got its own (frame "
+            f"{other.number}). Where the same principal opened another session that is not recorded "
+            "(PRINCIPAL_TAKEOVER), it"
+        )
+    else:
+        regular += f" {_last_words(wait)} A canister that was upgraded and forgot its clients (UPGRADE_WIPE)"
     return "ACKS_WITHHELD", f"{told}{regular} looks the same to one client.{_next_time(session)}"
+
+
+def _acked_meanwhile(session: SessionFacts, wait: _Wait) -> DecodedFrame | None:
+    """An ack that another session of the canister got during the wait: the canister has not forgotten everybody."""
+    end = wait.start.frame.t + wait.waited_s
+    others = [it for it in session.whole.sessions if it is not session and it.asked_canister == session.asked_canister]
+    acks = (ack for it in others for ack in it.acks)
+    return next((ack for ack in acks if wait.start.frame.t + TOLERANCE_S < ack.frame.t < end), None)
 
 
 def _expected_s(session: SessionFacts, wait: _Wait) -> float:

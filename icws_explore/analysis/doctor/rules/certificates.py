@@ -142,8 +142,8 @@ def certified_data_clash(session: SessionFacts) -> Iterator[Evidence]:
         decoded, step = bad
         good = sum(1 for d in session.received if d.number < decoded.number)
         told = (
-            f"The certificate of frame {decoded.number} is {session.genuine}, but {step.detail}. Of all messages, "
-            f"the {good} before it fitted."
+            f"The certificate of frame {decoded.number} is {session.genuine}. But {step.detail}. "
+            f"{f'The {good} before it fitted.' if good else 'It is the first message of the session.'}"
         )
         told += (
             _as_given(session, decoded)
@@ -243,7 +243,9 @@ def _others_ages(session: SessionFacts, bad: DecodedFrame) -> str:
     ages = [age for d in session.received if d.number < bad.number and (age := _age_s(d)) is not None]
     if not ages:
         return " It is the first one, which points to the client's clock: compare it with another machine's."
+    youngest, oldest = seconds(min(ages)), seconds(max(ages))
+    usual = f"{youngest} to {oldest}" if youngest != oldest else youngest
     return (
-        f" The {len(ages)} before it were {seconds(min(ages))} to {seconds(max(ages))} old: a message that was held "
-        f"back, or a clock that was set in between. {RECORD_POLLS}"
+        f" Before it, {len(ages)} came {usual} old: a message that was held back, a machine that slept, or a clock "
+        f"that was set in between. {RECORD_POLLS}"
     )

@@ -7,6 +7,7 @@ from typing import Final
 
 from icws_explore.protocol.constants import CLOSE_BY_SDK
 
+from ...decode import DecodedFrame
 from ..consequences import OPENING
 from ..facts import SessionFacts
 from ..registry import Evidence, session_rule
@@ -38,8 +39,8 @@ def no_handshake(session: SessionFacts) -> Iterator[Evidence]:
     waited = session.last - session.connected
     if waited >= max(PATIENCE_S, session.whole.jitter_s):
         told = (
-            f"The connection was open for {seconds(waited)} and no handshake came, nor anything else: an old gateway, "
-            "or none at all. icws probe with the gateway's URL tells."
+            f"The connection was open for {seconds(waited)} and no handshake came, nor any other message: an old "
+            "gateway, or none at all. icws probe with the gateway's URL tells."
         )
         yield Evidence(tuple(d.number for d in session.frames), told)
 
@@ -97,13 +98,12 @@ def raw_client(session: SessionFacts) -> Iterator[Evidence]:
     for decoded in outgoing:
         if decoded.envelope is None:
             what = "a text frame" if decoded.frame.op == "text" else f"no request: {decoded.summary}"
-            yield Evidence(
-                (decoded.number, *session.end_frames), f"Frame {decoded.number}, {decoded.size} bytes, is {what}."
-            )
+            told = f"Frame {decoded.number}, {decoded.size} bytes, is {what}.{_ended(session, decoded)}"
+            yield Evidence((decoded.number, *session.end_frames), told)
             return
     first = outgoing[0] if outgoing else None
     if first is not None and session.handshake is not None and first.kind != "open_request":
-        told = f"The first request is not ws_open, as the gateway requires: {first.summary}."
+        told = f"The first request is not ws_open, as the gateway requires: {first.summary}.{_ended(session, first)}"
         yield Evidence((first.number, *session.end_frames), told)
     elif first is None and session.handshake is not None and session.end is not None:
         waited = session.end.frame.t - session.handshake.frame.t
@@ -114,6 +114,13 @@ def raw_client(session: SessionFacts) -> Iterator[Evidence]:
                 f"{'left' if left else 'was gone'}. An SDK sends it at once."
             )
             yield Evidence((session.handshake.number, session.end.number), told)
+
+
+def _ended(session: SessionFacts, decoded: DecodedFrame) -> str:
+    """Whether the gateway took it for the end of the session."""
+    if session.end is None or session.end.frame.direction == "out":
+        return ""
+    return f" The gateway ended the session {seconds(session.end.frame.t - decoded.frame.t)} later."
 
 
 @session_rule(

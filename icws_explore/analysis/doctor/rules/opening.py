@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from icws_explore.protocol.constants import OPEN_TIMEOUT_MS
 
@@ -14,6 +15,7 @@ from ..registry import Evidence, session_rule
 from ..wording import RECORD_NETWORK, seconds
 
 _SDK = '"Open timeout expired before receiving the open message", then close(4000, "Open connection timeout").'
+IMPATIENCE_S: Final = 20.0  # a way of 5 s in each direction, and a canister that takes its time
 _GUESSES = (
     "from this recording these cannot be told apart: ON_OPEN_TRAP (a trap in on_open), WRONG_CANISTER (no such "
     "canister), GATEWAY_NOT_REGISTERED (CDK up to 0.3.0), STALE_NONCE (the canister was upgraded while the gateway ran)"
@@ -36,9 +38,19 @@ def open_timeout(session: SessionFacts) -> Iterator[Evidence]:
                 f"long the page waited for it. {_why(session, call)}"
             )
             yield Evidence(_frames(session), told, severity="warning")
+        elif _has_left(session):
+            told = f"{_waited(session)} Then it ended, before the SDK gives up (60 s). {_why(session, call)}"
+            yield Evidence((*_frames(session), *frames_of(call)), told, severity="warning")
         return
     told = f"{_waited(session)} {_why(session, call)}"
     yield Evidence((*_frames(session), *frames_of(call)), told)
+
+
+def _has_left(session: SessionFacts) -> bool:
+    """Somebody gave up before the SDK did, long after any latency explains it."""
+    if session.open_request is None or session.opened is not None or session.end is None:
+        return False
+    return session.last - session.open_request.frame.t >= max(IMPATIENCE_S, session.whole.jitter_s)
 
 
 def _why(session: SessionFacts, call: NetworkCall | None) -> str:
@@ -56,7 +68,8 @@ def _why(session: SessionFacts, call: NetworkCall | None) -> str:
     if session.has_network_side:
         return "It is not among the calls that the network got: the gateway did not relay it."
     checked = "Its signature, delegation, expiry and gateway are right, so it" if _is_sound(session) else "It"
-    clock = ", INGRESS_EXPIRY (the clock is wrong by which the page and this file go)" if _is_har(session) else ""
+    is_dated = any(it.received for it in session.whole.sessions)  # certificates tell what time it was
+    clock = "" if is_dated else ", INGRESS_EXPIRY (the clock is wrong by which both client and recording go)"
     return f"{checked} was lost on the way, refused, or rolled back; {_GUESSES}{clock}. {RECORD_NETWORK}"
 
 
@@ -81,6 +94,7 @@ def on_open_trap(session: SessionFacts) -> Iterator[Evidence]:
     others = [it for it in session.whole.sessions if it is not session and is_along(it, session)]
     alive = [d for it in others for d in it.received if asked + 1 < d.frame.t < asked + OPEN_TIMEOUT_MS / 1000]
     if not alive:
+        yield from _at_the_reconnect(session)
         return
     told = (
         f"{_waited(session)} The request is valid, and meanwhile the canister spoke to other sessions through the same "
@@ -90,13 +104,31 @@ def on_open_trap(session: SessionFacts) -> Iterator[Evidence]:
     yield Evidence((*_frames(session), alive[0].number), told)
 
 
-def _opened_before(session: SessionFacts) -> str:
-    """Where the same client was connected before, its on_close may be what traps."""
-    before = [
+def _at_the_reconnect(session: SessionFacts) -> Iterator[Evidence]:
+    """The first connect worked, and nobody else is known to fail."""
+    before = _earlier(session)
+    failing = [it for it in session.whole.sessions if it.is_unanswered and not is_same_client(it, session)]
+    if not before or before[-1].opened is None or not is_along(before[-1], session) or failing:
+        return
+    told = (
+        f"{_waited(session)} The request is valid.{_opened_before(session)} A canister or a gateway that answers "
+        f"nobody any more looks the same. {RECORD_NETWORK}"
+    )
+    yield Evidence((before[-1].opened.number, *_frames(session)), told)
+
+
+def _earlier(session: SessionFacts) -> list[SessionFacts]:
+    """The same client's sessions that opened before."""
+    return [
         it
         for it in session.whole.sessions
         if it.opened is not None and is_same_client(it, session) and it.began < session.began
     ]
+
+
+def _opened_before(session: SessionFacts) -> str:
+    """Where the same client was connected before, its on_close may be what traps."""
+    before = _earlier(session)
     if not before:
         return ""
     return (

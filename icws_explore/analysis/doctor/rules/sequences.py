@@ -75,10 +75,17 @@ def keepalive_race(session: SessionFacts) -> Iterator[Evidence]:
             told = (
                 f"The client sent number {one.sequence_num} ({one.kind.replace('_', '-')}, frame {one.number}) before "
                 f"{other.sequence_num} ({other.kind.replace('_', '-')}, frame {other.number}), "
-                f"{seconds(other.frame.t - one.frame.t)} apart."
+                f"{seconds(other.frame.t - one.frame.t)} apart.{_effect(session, other)}"
             )
             yield Evidence((one.number, other.number, *session.end_frames), told)
             return
+
+
+def _effect(session: SessionFacts, second: DecodedFrame) -> str:
+    closing = session.canister_close
+    if closing is None or closing.number < second.number:
+        return ""
+    return f" The canister closed {seconds(closing.frame.t - second.frame.t)} later (frame {closing.number})."
 
 
 @session_rule(

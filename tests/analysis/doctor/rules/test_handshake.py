@@ -80,7 +80,7 @@ class TestPing:
     def test_says_when(self):
         finding = the_one("PING_KILLS_SESSION")
         assert "ping 20.0 s into the session" in finding.explanation
-        assert "0.05 s later" in finding.explanation
+        assert "50 ms later" in finding.explanation
 
     def test_a_gateway_that_bears_it(self):
         script = SessionScript().opened().client_says(5, "a")

@@ -48,7 +48,7 @@ class TestDown:
 class TestUp:
     def test_a_race(self):
         finding = the_one("KEEPALIVE_RACE")
-        assert "number 3 (keep-alive, frame 5) before 2 (message, frame 6), 0.01 s apart" in finding.explanation
+        assert "number 3 (keep-alive, frame 5) before 2 (message, frame 6), 10 ms apart" in finding.explanation
 
     def test_too_large(self):
         finding = the_one("LOST_UP")
