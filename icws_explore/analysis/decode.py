@@ -56,6 +56,11 @@ class DecodedFrame:
     has_value: bool = False
     error: DecodeError | None = None
 
+    def __post_init__(self) -> None:
+        # A raised error holds on to the stack it came through, and to every local in it: three times the frame.
+        if self.error is not None:
+            self.error.__traceback__ = self.error.__cause__ = self.error.__context__ = None
+
     @property
     def size(self) -> int:
         """Bytes of the frame's payload."""

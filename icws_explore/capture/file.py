@@ -25,7 +25,7 @@ from .info import SessionInfo
 from .kinds import START, FileKind, kind_of
 from .lines import Line, read_lines
 
-MAX_FRAMES: Final = 2_000_000
+MAX_FRAMES: Final = 1_000_000
 MAX_NOTES: Final = 20  # a file that is no capture after its first line must not fill the screen
 MAX_SAID: Final = 200  # notes that the file itself holds
 _IMPORT: Final = ": turn it into a capture with icws import"

@@ -29,7 +29,7 @@ from .packet_file import Packet, read_packets
 from .tcp_socket import Segment, TcpSocket
 
 MAX_CONNECTIONS: Final = 100_000
-MAX_BYTES: Final = 1024 * 1024 * 1024  # of all messages
+MAX_BYTES: Final = 512 * 1024 * 1024  # of all messages
 MAX_HEADERS: Final = 2048  # bytes in front of a segment's payload; nested ones would cost the square of a packet
 _ETHERNET, _RAW, _COOKED, _COOKED_2, _LOOPBACK = 1, (12, 14, 101), 113, 276, (0, 108)
 _IPV4, _IPV6 = 228, 229

@@ -121,6 +121,16 @@ class TestAnything:
         assert [d.number for d in decode_frames(capture, start=3)] == list(range(3, len(capture)))
 
 
+class TestErrors:
+    @pytest.mark.parametrize("direction", ["in", "out"])
+    @pytest.mark.parametrize("data", [b"", b"\xff", b"\xd9\xd9\xf7\xa0"])
+    def test_keep_no_stack_alive(self, direction, data):
+        """A recording of a million malformed frames would hold a million of them."""
+        error = decode_frame(Frame(0.0, direction, "binary", data)).error
+        assert error is not None
+        assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
+
+
 class TestApplicationType:
     @pytest.mark.parametrize(("text", "known"), [(None, False), ("record {", False), ("text", True)])
     def test_an_unusable_one_is_none(self, text, known):
