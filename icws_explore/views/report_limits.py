@@ -16,6 +16,7 @@ from icws_explore.protocol.constants import MAX_CERTIFICATE_AGE_S
 
 from .deadline_bars import Bar, BarName, Outcome, bars_of
 from .facts import Fact
+from .rows import one_line
 
 _NAMES: Final[dict[BarName, str]] = {
     "open": "OpenMessage after ws_open",
@@ -92,13 +93,12 @@ def _limits(limits_s: list[float]) -> str:
 
 
 def _certificates(timing: Timing, *, several: bool) -> Iterator[LimitRow]:
-    table = timing.certificates
-    known = table[table["age_s"].notna()] if len(table) else table
-    if not len(known):
+    known = [row for row in timing.certificates.to_dict("records") if not math.isnan(row["age_s"])]
+    if not known:
         return
-    worst = known.loc[known["age_s"].abs().idxmax()]
+    worst = max(known, key=lambda row: abs(row["age_s"]))
     age = float(worst["age_s"])
-    outside = int((known["age_s"].abs() > MAX_CERTIFICATE_AGE_S).sum())
+    outside = sum(abs(row["age_s"]) > MAX_CERTIFICATE_AGE_S for row in known)
     session = f", session {worst['session']}" if several else ""
     yield LimitRow(
         "age of a certificate on receipt",
@@ -106,7 +106,7 @@ def _certificates(timing: Timing, *, several: bool) -> Iterator[LimitRow]:
         f"{outside} of {len(known)} outside" if outside else f"{len(known)} within",
         duration(age),
         duration(MAX_CERTIFICATE_AGE_S - abs(age)),
-        f"frame {worst['frame']}{session}",
+        one_line(f"frame {worst['frame']}{session}"),
         "bad" if outside else "",
     )
 
@@ -119,11 +119,11 @@ def pace_facts(timing: Timing) -> list[Fact]:
         bounds = f"this side is between {signed(skew.min_s)} and {signed(skew.max_s)} ahead of the network"
         wrong = "" if skew.is_consistent else "the bounds contradict each other: a clock was set, or drifts"
         facts.append(Fact("clocks", wrong or bounds, "note" if wrong else ""))
-    table = timing.latencies
+    parts = timing.latencies.to_dict("index")
     for part, words in _PARTS:
-        row = table.loc[part]
+        row = parts[part]
         if row["count"]:
-            times = ", ".join(f"{name} {duration(row[key])}" for name, key in _QUANTILES)
+            times = ", ".join(f"{name} {duration(float(row[key]))}" for name, key in _QUANTILES)
             facts.append(Fact(words, f"{times}{' (inferred)' if row['inferred'] else ''}"))
     return facts
 
@@ -141,7 +141,7 @@ def _interval(seen: AckInterval) -> str:
 
 def _at(start_s: float, session: str | None) -> str:
     named = "" if session is None else f", session {session}"
-    return f"from {start_s:.1f} s on{named}"
+    return one_line(f"from {start_s:.1f} s on{named}")
 
 
 def duration(value: float) -> str:

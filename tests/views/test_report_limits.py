@@ -45,6 +45,11 @@ class TestLimitRows:
         assert (row.outcome, row.longest) == ("2 met", "8.900 s")
         assert row.where.endswith("session b")
 
+    def test_a_sessions_name_stays_on_its_line(self) -> None:
+        capture = SessionScript(session="a\n\u202e").opened().capture
+        capture.frames += SessionScript(session="b\x1b[2J").opened(latency=9).capture.frames
+        assert all(row.where.isprintable() for row in limit_rows(Timing(capture)))
+
     def test_of_nothing_there_is_none(self) -> None:
         script = SessionScript()
         script.frame(0.0, "in", b"\x00")
