@@ -116,7 +116,8 @@ def _report(capture: Capture, output: str, *, as_json: bool) -> None:
 
     for line in facts_lines(capture_facts(capture)):
         show(line)
+    click.echo(f"written {output}; next: icws doctor {output}")
     if info.canister_id is None:
         note("no request of the IC WebSocket protocol is in it: is it the right socket?")
     elif info.root_key is None:
-        note("without a root key nothing can be verified: give --root-key or --network")
+        note("without a root key it cannot be verified who signed the messages: give --root-key or --network")

@@ -40,7 +40,6 @@ Examples:
 An app of your own is a Python file with MESSAGE_TYPE (Candid), on_open, on_message and on_close.
 Real clients want the real clock: shorten the intervals for them, and scale time for `icws` only.
 
-\b
 --fault plays a scenario over real sockets, with its own clients and time × 60: what happens is told
 as it happens, then what the doctor makes of the recording. Exit 1 if the doctor does not name it.
 With --no-clients only the faulty lab is there, at the real clock, for a client of your own.
@@ -151,7 +150,12 @@ def _play(
     for number, fault in enumerate(faults):
         if number and not as_json:
             click.echo("")
-        recording = play_fault(fault, write=_write, as_json=as_json, time_scale=time_scale, seed=seed)
+        try:
+            recording = play_fault(fault, write=_write, as_json=as_json, time_scale=time_scale, seed=seed)
+        except KeyboardInterrupt:
+            if record is not None:
+                note(f"interrupted before its end: {record} is not written")
+            raise
         saved = None if record is None else str(recording.save(record))
         findings, replays = examine(recording.raw)
         are_named = are_named and fault.name in findings.ids
@@ -164,7 +168,7 @@ def _play(
             note(text)
         print_findings(findings, replay_lines(replays))
         if saved is not None:
-            click.echo(f"recorded in {saved}, {len(recording)} frames")
+            click.echo(f"recorded in {saved}, {len(recording)} frames; next: icws report {saved}")
     return 0 if are_named else 1
 
 

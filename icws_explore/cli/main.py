@@ -65,9 +65,14 @@ class Commands(click.Group):
 Examples:
   icws demo --out out
   icws lab --app chat
-  icws open wss://gateway.example --network https://icp-api.io --canister ID --record s.icws
+  icws open wss://gateway.example --network https://icp-api.io --canister ID
   icws show s.icws --where 'kind == "ack"'
-  icws verify s.icws
+
+\b
+A dapp that misbehaves:
+  icws tap wss://gateway.example --record s.icws   # the dapp goes to it
+  icws doctor s.icws                               # or a HAR, or packets
+  icws report s.icws --redact                      # to attach to an issue
 
 \b
 Tab completion (bash; zsh and fish alike):

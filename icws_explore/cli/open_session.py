@@ -37,7 +37,8 @@ Examples:
   icws open wss://gateway.example --network https://icp-api.io --canister ID \\
       --app-type service.did --identity me.pem --record session.icws
 
-Each line typed is sent as a message. Ctrl-C closes the session.
+At a terminal, each line typed is sent as a message, unless --duration is given; a script uses --send.
+Ctrl-C closes the session.
 """,
 )
 @click.argument("gateway")

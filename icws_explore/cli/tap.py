@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from typing import Any, Final
 
 import click
@@ -74,18 +75,21 @@ def command(
     )
     if tap.is_public:
         note("warning: other machines can connect to this tap and reach the gateway through it")
-    return asyncio.run(_run(tap, gateway, as_json=as_json))
+    return asyncio.run(_run(tap, gateway, record, as_json=as_json))
 
 
-async def _run(tap: Tap, gateway: str, *, as_json: bool) -> int:
+async def _run(tap: Tap, gateway: str, record: str | None, *, as_json: bool) -> int:
     loop = asyncio.get_running_loop()
     passed: asyncio.Queue[Frame | str | None] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, passed.put_nowait, None)
     left_out = 0
+    seen: Counter[str | None] = Counter()
 
     def put(item: Frame | str) -> None:
         nonlocal left_out
+        if isinstance(item, Frame):
+            seen[item.session] += 1
         if passed.qsize() < MAX_WAITING:
             passed.put_nowait(item)
         else:
@@ -106,7 +110,14 @@ async def _run(tap: Tap, gateway: str, *, as_json: bool) -> int:
             note(item)
     if left_out:
         note(f"{left_out} frames were not shown, because the output was too slow (a recording has them)")
+    if record is not None and not as_json:
+        told = _counted(seen.total(), "frame"), _counted(len(seen.keys() - {None}), "session")
+        click.echo(f"recorded in {record}: {' of '.join(told)}; next: icws doctor {record}")
     return 0
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _say_ready(tap: Tap, gateway: str, *, as_json: bool) -> None:

@@ -51,6 +51,7 @@ class TestHar:
         icws("import", har, "-o", tmp_path / "o.icws")
         assert icws.code == 0
         assert "--root-key or --network" in icws.err
+        assert icws.out.splitlines()[-1] == f"written {tmp_path / 'o.icws'}; next: icws doctor {tmp_path / 'o.icws'}"
 
     def test_the_network_gives_key_and_message_type(self, icws, har, tmp_path):
         with Lab(app="pingpong", seed=3) as lab:  # as `recorded` was made: the same keys and ids

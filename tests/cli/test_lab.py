@@ -104,6 +104,7 @@ class TestFaults:
         assert any(line.startswith("✗ SEQUENCE_GAP_DOWN  error") for line in lines)
         assert any(line.startswith("replay: ") for line in lines)
         assert lines[-1].startswith(f"recorded in {record}")
+        assert lines[-1].endswith(f"next: icws report {record}")
         assert icws("doctor", record).code == 1
 
     def test_several_in_turn_as_json(self, icws):
@@ -133,13 +134,14 @@ class TestFaults:
         assert "one fault" in icws.fails(2, "lab", *both, "--no-clients")
         icws.fails(3, "lab", "--fault", "BODY_HASH", "--record", tmp_path / "none" / "f.icws")
 
-    def test_ctrl_c_while_one_is_played(self):
-        with start("lab", "--fault", "NO_ACKS") as process:
+    def test_ctrl_c_while_one_is_played(self, tmp_path):
+        with start("lab", "--fault", "NO_ACKS", "--record", str(tmp_path / "f.icws")) as process:
             while "ws_open" not in process.stdout.readline():
                 assert process.poll() is None
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=30)
         assert process.returncode == 130
+        assert "f.icws is not written" in err
         assert "Traceback" not in err
 
     def test_a_lab_for_a_client_of_ones_own(self, tmp_path, icws):

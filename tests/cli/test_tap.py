@@ -47,8 +47,9 @@ class TestProcess:
         assert icws("verify", path).code == 0
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_for_people(self, lab, number):
-        with start(lab.gateway_url, "--network", lab.network_url) as process:
+    def test_for_people(self, lab, number, tmp_path):
+        path = tmp_path / "s.icws"
+        with start(lab.gateway_url, "--network", lab.network_url, "--record", path) as process:
             first = process.stdout.readline()
             assert first.startswith("tap ")
             assert process.stdout.readline().startswith("network ")
@@ -57,6 +58,8 @@ class TestProcess:
             out, err = process.communicate(timeout=20)
             assert process.returncode == 0
         assert "open_request" in out
+        frames = len(load(path).frames)
+        assert out.splitlines()[-1] == f"recorded in {path}: {frames} frames of 1 session; next: icws doctor {path}"
         assert "Traceback" not in err
 
     def test_other_machines_are_warned_of(self, lab):
