@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .doctor import Findings
-    from .replay import Replay
+    from .replay_text import Replays
 
 
 class Recording:
@@ -71,11 +71,14 @@ class Recording:
         root_key: bytes | None = None,
         canister_id: Principal | None = None,
         ack_interval_ms: int | None = None,
-    ) -> list[Replay]:
+    ) -> Replays:
         """Each session once more through the real SDK's state machine: how it would have ended, and whether it did."""
         from .replay import replay_sessions
+        from .replay_text import Replays
 
-        return replay_sessions(self.raw, root_key=root_key, canister_id=canister_id, ack_interval_ms=ack_interval_ms)
+        return Replays(
+            replay_sessions(self.raw, root_key=root_key, canister_id=canister_id, ack_interval_ms=ack_interval_ms)
+        )
 
     def as_python(self) -> str:
         """An expression that rebuilds the recording, with the names of `from icws_explore import *`."""

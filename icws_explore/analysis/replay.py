@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from icws_explore.capture import Capture, Frame
@@ -45,7 +45,7 @@ class Replay:
     """
 
     session: str | None
-    steps: tuple[ReplayStep, ...]
+    steps: tuple[ReplayStep, ...] = field(repr=False)  # pages, with all bytes
     client: Divergence | None
     gateway: Divergence | None
     predicted_close: PredictedClose | None

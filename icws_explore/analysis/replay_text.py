@@ -33,6 +33,14 @@ def replay_lines(replays: Sequence[Replay]) -> list[str]:
     return lines
 
 
+class Replays(list[Replay]):
+    """One of each session; printed, they are those lines."""
+
+    def __repr__(self) -> str:
+        sessions = f"{len(self)} session{'' if len(self) == 1 else 's'}"
+        return "\n".join(replay_lines(self)) or f"{sessions}, as {SDK} and {GATEWAY} would have gone on"
+
+
 def _foretold(group: Sequence[Replay], *, several: bool) -> str:
     first = group[0].predicted_close
     assert first is not None  # what the group has in common

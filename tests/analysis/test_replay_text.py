@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from icws_explore.analysis.recording import Recording
 from icws_explore.analysis.replay import replay_sessions
 from icws_explore.analysis.replay_text import MAX_LINES, replay_json, replay_lines
 from icws_explore.capture import Capture
@@ -89,3 +90,13 @@ class TestJson:
     def test_the_close_that_never_came(self) -> None:
         (it,) = replay_sessions(never_opened())
         assert replay_json(it)["agrees"] is True
+
+
+class TestReplays:
+    def test_print_as_lines(self):
+        capture = never_opened()
+        assert repr(Recording(capture).replay()) == "\n".join(replay_lines(replay_sessions(capture)))
+
+    def test_that_went_on_say_so(self):
+        shown = repr(Recording(SessionScript().opened().capture).replay())
+        assert shown == "1 session, as ic-websocket-js 0.5.0 and gateway 1.4.6 would have gone on"

@@ -28,6 +28,12 @@ class Finding:
     source: str
     sessions: tuple[str | None, ...] = ()
 
+    def __str__(self) -> str:
+        where = (
+            f", frame{'s' if len(self.frames) > 1 else ''} {', '.join(map(str, self.frames))}" if self.frames else ""
+        )
+        return f"{self.id} ({self.severity}{where}): {self.explanation} Fix: {self.fix}"
+
     def to_json(self) -> dict[str, Any]:
         """As `icws doctor --json` prints it."""
         return {
@@ -48,6 +54,10 @@ class Findings(list[Finding]):
     def ids(self) -> tuple[str, ...]:
         """Each id once, in order."""
         return tuple(dict.fromkeys(finding.id for finding in self))
+
+    def __str__(self) -> str:
+        """What happened and what to change, in lines; all of it is in the members."""
+        return "\n".join(map(str, self)) or "nothing is wrong as far as the recording tells"
 
     @property
     def has_errors(self) -> bool:

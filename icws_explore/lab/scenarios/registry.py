@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final
 
 from icws_explore.analysis.recording import Recording
@@ -55,7 +56,10 @@ def register(name: str, about: str) -> Callable[[Callable[[], Plan]], Callable[[
 
 
 def scenario(name: str) -> Scenario:
-    """The scenario of that name. Raises LabError that lists them."""
-    if name not in SCENARIOS:
-        raise LabError(f"there is no fault {name!r}; there are {', '.join(sorted(SCENARIOS))}")
-    return SCENARIOS[name]
+    """The scenario of that name, in capitals or not. Raises LabError that names the nearest one, or all."""
+    asked = name.strip().upper().replace("-", "_")
+    if asked not in SCENARIOS:
+        near = get_close_matches(asked, SCENARIOS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(SCENARIOS))}"
+        raise LabError(f"there is no fault {name!r}: {hint}")
+    return SCENARIOS[asked]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from icws_explore.analysis.doctor import Finding, Findings
 
@@ -21,8 +22,16 @@ class TestFinding:
             "source": "from",
         }
 
+    def test_prints_in_a_line(self):
+        assert str(ONE) == "BODY_HASH (error, frames 4, 7): told Fix: do"
+        assert str(replace(ONE, frames=())) == "BODY_HASH (error): told Fix: do"
+
 
 class TestFindings:
+    def test_print_a_line_each(self):
+        assert str(Findings([ONE, ONE])) == f"{ONE}\n{ONE}"
+        assert "nothing is wrong" in str(Findings())
+
     def test_ids_come_once(self):
         assert Findings([ONE, ONE]).ids == ("BODY_HASH",)
 

@@ -27,3 +27,6 @@ class TestScenarios:
     def test_an_unknown_name(self):
         with pytest.raises(LabError, match="STALE_NONCE"):
             scenario("NONSENSE")
+        with pytest.raises(LabError, match=r"no fault 'poller-ded': did you mean POLLER_DEAD\?"):
+            scenario("poller-ded")
+        assert scenario("poller-dead") is scenario("POLLER_DEAD")
