@@ -52,11 +52,15 @@ class InteractivePlot(anywidget.AnyWidget):
             self.svg = figure.inline_svg(secrets.token_hex(8))
 
     def _repr_mimebundle_(self, **more: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**more)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        png, size = self.figure._repr_png_()
-        twin = {"image/png": base64.b64encode(png).decode(), "text/plain": self.description}
-        return {**twin, **(data or {}), "text/plain": self.description}, {**metadata, "image/png": size}
+        return with_twin(super()._repr_mimebundle_(**more), self.figure, self.description)
+
+
+def with_twin(bundle: Any, figure: SessionFigure, words: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a widget gives a notebook, and with it a picture and its words for where no widget can be shown."""
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    png, size = figure._repr_png_()
+    twin = {"image/png": base64.b64encode(png).decode()}
+    return {**twin, **(data or {}), "text/plain": words}, {**metadata, "image/png": size}
 
 
 def marked(figure: SessionFigure) -> Iterator[list[Any]]:

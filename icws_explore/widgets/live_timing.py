@@ -35,7 +35,7 @@ from icws_explore.views.theme import SHADES
 from icws_explore.views.timeline import timeline
 
 from .cell import CellRun, current_cell
-from .interactive_plot import InteractivePlot
+from .interactive_plot import InteractivePlot, with_twin
 
 MAX_REDRAWS_PER_S: Final = 5
 _SHARE: Final = 4  # a plot that took d seconds to draw is not drawn again for 4 d
@@ -166,7 +166,8 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         """Shown in a cell, it begins to follow."""
         with contextlib.suppress(RuntimeError):  # no loop runs: what is shown stays as it is
             self.start()
-        return super()._repr_mimebundle_(**more)
+        figure = self.picture.figure
+        return with_twin(super()._repr_mimebundle_(**more), figure, figure.description)
 
 
 def _nothing_yet() -> SessionFigure:

@@ -12,7 +12,7 @@ from icws_explore.views import plots
 from icws_explore.views.figure import SessionFigure
 from icws_explore.views.html import note_view
 
-from .interactive_plot import InteractivePlot
+from .interactive_plot import InteractivePlot, with_twin
 
 Plot: TypeAlias = Callable[[Simulation], SessionFigure]
 
@@ -88,6 +88,10 @@ class SimulationSliders(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ha
 
     def _say(self) -> None:
         self.outcome.value = note_view(self.words, "note").html
+
+    def _repr_mimebundle_(self, **more: Any) -> Any:
+        figure = self.picture.figure
+        return with_twin(super()._repr_mimebundle_(**more), figure, f"{self.words}. {figure.description}")
 
     @property
     def words(self) -> str:

@@ -167,9 +167,12 @@ class TestLive:
         assert (timing.keep_alives["delay_seen_s"] < 30).all()  # half a second on the wall
 
     async def test_shown_in_a_cell_it_follows_and_without_a_loop_it_stands(self) -> None:
-        widget = live_timing(Replayed(still_open()))
+        session = Replayed(still_open())
+        session.until(10)
+        widget = live_timing(session)
         shown = await asyncio.to_thread(widget._repr_mimebundle_)
-        assert "text/plain" in (shown[0] if isinstance(shown, tuple) else shown)
+        assert shown[0]["text/plain"].startswith("Age at ack, and the client's ack timer")
+        assert shown[0]["image/png"]
         assert widget._task is None
         widget._repr_mimebundle_()
         assert widget._task is not None

@@ -35,3 +35,13 @@ class TestSliders:
         expected = PLOTS[plot](widget.simulation).description
         assert widget.picture.description == SimulationSliders(plot, duration="70s").picture.description == expected
         assert "<svg" in widget.picture.svg
+
+
+class TestTwin:
+    def test_is_the_picture_and_how_it_went_in_words(self) -> None:
+        sliders = SimulationSliders(client_ack_interval_s=200)
+        data, metadata = sliders._repr_mimebundle_()
+        assert data["application/vnd.jupyter.widget-view+json"]
+        assert data["image/png"]
+        assert data["text/plain"].startswith(f"{sliders.words}. Age at ack, and the client's ack timer")
+        assert metadata["image/png"]["width"] == 1000
