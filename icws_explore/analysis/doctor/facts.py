@@ -61,7 +61,7 @@ class CaptureFacts:
         self.network = NetworkSide(capture)
         recorded = () if capture.info.root_key is None else (capture.info.root_key,)
         known = (*known_root_keys, *self.network.root_keys, *recorded, MAINNET_ROOT_KEY)
-        self.known_root_keys = tuple(dict.fromkeys(known))
+        self.known_root_keys: tuple[bytes, ...] = tuple(dict.fromkeys(known))
         self.is_judged = capture.info.crypto == "real"  # else no signature was ever meant to hold
 
     @property
