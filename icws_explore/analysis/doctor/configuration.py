@@ -11,6 +11,8 @@ from icws_explore.protocol.errors import DidError
 from .finding import Finding, Findings, Severity
 
 _WS_METHODS: Final = ("ws_open", "ws_message", "ws_close", "ws_get_messages")
+_METHODS_FIX: Final = "Export the CDK's four methods: ws_open, ws_message, ws_close and the query ws_get_messages."
+_METHODS_SOURCE: Final = "ic-websocket-js 0.5.0 ic-websocket.ts; gateway 1.4.6 canister_poller.rs"
 
 
 def check_did(text: str) -> Findings:
@@ -20,6 +22,10 @@ def check_did(text: str) -> Findings:
     missing = [name for name in _WS_METHODS if name not in did.methods]
     if missing:
         found.append(_missing(missing))
+    poll = did.methods.get("ws_get_messages")
+    if poll is not None and not {"query", "composite_query"} & set(poll.annotations):
+        told = "By this .did ws_get_messages is no query; the gateway polls it as one, which a canister then refuses."
+        found.append(_poller(told, "warning"))  # the code may have it right: nothing but the gateway calls it
     method = did.methods.get("ws_message")
     if method is not None and (len(method.args) != 2 or not isinstance(resolve(method.args[1]), Opt)):
         try:
@@ -48,21 +54,22 @@ def _arity(reason: str, *, is_arity: bool) -> Finding:
 
 
 def _missing(names: list[str]) -> Finding:
-    is_open = "ws_open" in names or "ws_message" in names
+    told = f"The service has no {' and no '.join(names)}."
+    if names == ["ws_get_messages"]:
+        return _poller(told)
+    if names == ["ws_close"]:
+        behaviour = "It does not notice. That a client has gone the canister learns a minute after its next ack only."
+    else:
+        behaviour = "Its constructor throws where ws_message is missing; "
+        behaviour += 'without ws_open: close(4000, "Open connection timeout").'
+    return Finding("WS_MESSAGE_ARITY", "error", (), told, behaviour, _METHODS_FIX, _METHODS_SOURCE)
+
+
+def _poller(told: str, severity: Severity = "error") -> Finding:
     behaviour = (
-        'Its constructor throws where ws_message is missing; without ws_open: close(4000, "Open connection timeout").'
-        if is_open
-        else "It cannot tell. Without ws_get_messages the gateway's poller dies and drops every session, with no code."
+        "It cannot tell. Without ws_get_messages the gateway's poller dies and drops every session, with no code."
     )
-    return Finding(
-        "POLLER_DEAD" if names == ["ws_get_messages"] else "WS_MESSAGE_ARITY",
-        "error",
-        (),
-        f"The service has no {' and no '.join(names)}.",
-        behaviour,
-        "Export the CDK's four methods: ws_open, ws_message, ws_close and the query ws_get_messages.",
-        "ic-websocket-js 0.5.0 ic-websocket.ts; gateway 1.4.6 canister_poller.rs",
-    )
+    return Finding("POLLER_DEAD", severity, (), told, behaviour, _METHODS_FIX, _METHODS_SOURCE)
 
 
 def check_intervals(

@@ -44,6 +44,16 @@ class TestDid:
         assert finding.id == "WS_MESSAGE_ARITY"
         assert "ws_open and no ws_message" in finding.explanation
 
+    def test_a_poll_that_is_no_query(self):
+        """The network's answer to a query of an update method is a reject, at which the poller dies."""
+        (finding,) = check_did(SERVICE.format(arguments=f"{MSG}, opt Msg").replace(" query;", ";"))
+        assert (finding.id, finding.severity) == ("POLLER_DEAD", "warning")
+        assert "ws_get_messages is no query" in finding.explanation
+
+    def test_without_ws_close_only_the_canister_suffers(self):
+        (finding,) = check_did(SERVICE.format(arguments=f"{MSG}, opt Msg").replace("ws_close", "close"))
+        assert "It does not notice" in finding.sdk_behaviour
+
     def test_what_the_gateway_polls(self):
         text = SERVICE.format(arguments=f"{MSG}, opt Msg").replace("ws_get_messages", "get_messages")
         (finding,) = check_did(text)
