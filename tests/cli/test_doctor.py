@@ -8,7 +8,8 @@ from icws_explore.protocol.identity import Ed25519Identity
 from support.doctor_scenarios import SCENARIOS
 
 DID = (
-    "service : { ws_open : (nat) -> (); ws_message : (nat) -> (); ws_close : (nat) -> (); ws_get_messages : () -> () query }"
+    "service : { ws_open : (nat) -> (); ws_message : (nat) -> (); ws_close : (nat) -> (); "
+    "ws_get_messages : () -> () query }"
 )
 
 
