@@ -234,9 +234,9 @@ class SessionFacts:
         return decoded.frame.t - self.began
 
     def closed_by_client(self, reason: str) -> bool:
-        """Whether the SDK ended it with code 4000 and that reason."""
+        """Whether the SDK ended it with code 4000 and that reason, be it the answer to its close that was recorded."""
         end = None if self.end is None else self.end.frame
-        return end is not None and end.direction == "out" and end.code == CLOSE_BY_SDK and end.reason == reason
+        return end is not None and end.code == CLOSE_BY_SDK and end.reason == reason
 
     @property
     def end_frames(self) -> tuple[int, ...]:

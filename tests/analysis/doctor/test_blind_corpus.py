@@ -284,3 +284,28 @@ class TestAcksOfOthers:
         assert finding.id == "ACKS_WITHHELD"
         assert "Meanwhile session 2 of the same canister got its own" in finding.explanation
         assert "UPGRADE_WIPE" not in finding.explanation
+
+
+class TestUpgradeThatOneDidNotWaitFor:
+    def test_is_one_all_the_same(self):
+        """The last acks of all came in one poll, that of the one who left a moment later."""
+        place = Place()
+        visits = [place.visit(name).starts().chats() for name in ("one", "two", "three")]
+        place.wait(60)
+        for visit in visits:
+            visit.ack_round()
+        place.wait(50)
+        visits[0].says(lost=True)
+        visits[2].leaves(1001)
+        place.wait(280)
+        for visit in visits[:2]:
+            visit.gives_up("Ack message timeout")
+        (finding,) = diagnose(place.capture())
+        assert (finding.id, finding.sessions) == ("UPGRADE_WIPE", ("1", "2"))
+
+
+class TestAnswerToTheClientsClose:
+    def test_is_enough_to_know_it_by(self):
+        visit = Place().visit().starts().wait(3).says().wait(2).hears().wait(148)
+        visit.frame("in", "close", b"", 4000, "Ack message timeout")
+        assert loud(visit.place.capture()) == ("ACK_INTERVAL_MISMATCH",)

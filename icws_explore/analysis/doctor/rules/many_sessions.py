@@ -72,7 +72,8 @@ def upgrade_wipe(facts: CaptureFacts) -> Iterator[Evidence]:
             continue
         last = max(d.frame.t for it in silent for d in it.received)
         ends = [it.end.frame.t for it in silent if it.end is not None]
-        heard_later = [d for it in group if it not in silent for d in it.received if last < d.frame.t < min(ends)]
+        since = last + TOLERANCE_S  # one poll brings the messages of many
+        heard_later = [d for it in group if it not in silent for d in it.received if since < d.frame.t < min(ends)]
         if heard_later or min(ends) - last < SILENCE_S or any(_is_shorter_than_acks(it) for it in silent):
             continue
         gateways = {it.gateway for it in silent}
