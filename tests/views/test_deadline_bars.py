@@ -91,6 +91,7 @@ class TestWords:
             (ack(100, None, "running"), "due at 430.0 s"),
             (keep_alive(0, None, "missed"), "missed: nothing within 60 s"),
             (keep_alive(0, 0.14), "sent after 0.1 s of 60 s"),
+            (keep_alive(0, None, "met"), "in time for 60 s"),
         ],
     )
     def test_say_the_outcome_in_seconds(self, timer: Bar, words: str) -> None:

@@ -1,11 +1,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from icws_explore.capture import Capture, Frame
+from icws_explore.capture.frame import OPS
+from icws_explore.views.report import page_of
+from icws_explore.views.report_contents import Privacy
 from icws_explore.views.report_gather import gather
+from icws_explore.views.report_markdown import MAX_CHARACTERS, markdown_of
 from support.doctor_scenarios import SCENARIOS
-from support.session_captures import healthy
+from support.network_side import answered, err, ok, trapped
+from support.session_captures import SessionScript, healthy, hostile
 
 
 class TestAnswer:
@@ -65,3 +74,46 @@ class TestReplay:
         capture = healthy()
         capture.info = replace(capture.info, crypto="stand-in")
         assert gather(capture).replay == []
+
+
+@st.composite
+def broken(draw: st.DrawFn) -> Capture:
+    """A capture of which anything may be missing, changed or in another place."""
+    base = draw(st.sampled_from([healthy, hostile, on_either_side]))()
+    frames = []
+    for frame in base.frames:
+        what = draw(st.sampled_from(("keep",) * 12 + ("drop", "cut", "byte", "time", "op", "session", "way", "code")))
+        at = draw(st.integers(0, max(0, len(frame.data) - 1)))
+        changes: dict[str, dict[str, Any]] = {
+            "keep": {},
+            "cut": {"data": frame.data[:at]},
+            "byte": {"data": frame.data[:at] + b"\x9f" + frame.data[at + 1 :]},
+            "time": {"t": draw(st.sampled_from((0.0, -1e11, 9e11, frame.t + 400, frame.t - 400)))},
+            "op": {"op": draw(st.sampled_from(OPS))},
+            "session": {"session": draw(st.sampled_from((None, "1", "\n|`<", "http-3")))},
+            "way": {"direction": "in" if frame.direction == "out" else "out"},
+            "code": {
+                "code": draw(st.sampled_from((None, 0, 200, 4000))),
+                "reason": draw(st.sampled_from((None, "\0`"))),
+            },
+        }
+        if what != "drop":
+            frames.append(replace(frame, **changes[what]))
+    info = draw(st.sampled_from((base.info, replace(base.info, canister_id="x", app_type="{", started_at="x"))))
+    return Capture(replace(info, root_key=draw(st.sampled_from((None, b"x", base.info.root_key)))), frames)
+
+
+def on_either_side() -> Capture:
+    script = SessionScript().opened().client_says(4.0, "one").client_says(5.0, "two").closed(9.0)
+    return answered(script.capture, {1: ok(), 3: err("no"), 4: trapped("why")})
+
+
+class TestHostileCaptures:
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(broken(), st.sampled_from(("shown", "redacted", "anonymous")))
+    def test_are_reported_whatever_is_in_them(self, capture: Capture, privacy: Privacy) -> None:
+        contents = gather(capture, privacy=privacy)
+        assert len(markdown_of(contents)) < MAX_CHARACTERS
+        page = page_of(contents)
+        assert page.endswith("</html>")
+        assert "<script" not in page
