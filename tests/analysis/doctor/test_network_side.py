@@ -134,11 +134,13 @@ class TestSide:
 class TestFacts:
     def test_a_root_key_that_the_network_named_is_known(self):
         other = MAINNET_ROOT_KEY[:-1] + b"\x00"
-        assert CaptureFacts(with_status(healthy(), other)).known_root_keys == (other, MAINNET_ROOT_KEY)
+        capture = with_status(healthy(), other)
+        assert CaptureFacts(capture).known_root_keys == (other, capture.info.root_key, MAINNET_ROOT_KEY)
 
     @pytest.mark.parametrize("named", [b"short", "text", 7, None, [1]])
     def test_one_that_is_none_is_not(self, named):
-        assert CaptureFacts(with_status(healthy(), named)).known_root_keys == (MAINNET_ROOT_KEY,)
+        capture = with_status(healthy(), named)
+        assert CaptureFacts(capture).known_root_keys == (capture.info.root_key, MAINNET_ROOT_KEY)
 
     def test_what_the_network_took_up_has_no_bad_envelope(self):
         capture = never_opened()
