@@ -105,10 +105,10 @@ def decode_poll_args(data: bytes) -> int:
     return nonce
 
 
-def encode_poll_result(result: PollResult | str) -> bytes:
-    """The reply of ws_get_messages; a str is the text of Err."""
+def encode_poll_result(result: PollResult | str, *, inner_first: bool = True) -> bytes:
+    """The reply of ws_get_messages; a str is the text of Err. Without ``inner_first`` in the bytes of the Rust CDK."""
     if isinstance(result, str):
-        return _encode((idl.POLL_RESULT,), ({"Err": result},))
+        return encode((idl.POLL_RESULT,), ({"Err": result},), inner_first=inner_first)
     value: dict[str, Any] = {
         "messages": [
             {"client_key": _key_to_candid(each.client_key), "key": each.key, "content": each.content}
@@ -118,8 +118,9 @@ def encode_poll_result(result: PollResult | str) -> bytes:
         "tree": result.tree,
     }
     if result.is_end_of_queue is None:
-        return _encode((idl.POLL_RESULT_BEFORE_0_3_1,), ({"Ok": value},))
-    return _encode((idl.POLL_RESULT,), ({"Ok": value | {"is_end_of_queue": result.is_end_of_queue}},))
+        return encode((idl.POLL_RESULT_BEFORE_0_3_1,), ({"Ok": value},), inner_first=inner_first)
+    value["is_end_of_queue"] = result.is_end_of_queue
+    return encode((idl.POLL_RESULT,), ({"Ok": value},), inner_first=inner_first)
 
 
 def decode_poll_result(data: bytes) -> PollResult | str:

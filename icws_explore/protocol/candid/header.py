@@ -34,7 +34,7 @@ from .types import (
 def header(types: Sequence[Type], *, inner_first: bool = False) -> bytes:
     """Magic number, type table and argument types. Raises DidError for undefined names.
 
-    Entries stand in first-met order, as the Rust crate writes them, or with ``inner_first`` behind
+    Entries stand in first-met order (fields by id), as the Rust crate writes them, or with ``inner_first`` behind
     everything that they hold, as @dfinity/candid does.
     """
     nodes = _inner_first(types) if inner_first else _reachable(types)
@@ -72,7 +72,7 @@ def _reachable(types: Sequence[Type]) -> list[Type]:
         if isinstance(at, Future):
             raise DidError("a future type cannot be encoded")
         found[at] = None
-        todo.extend(resolve(inner) for inner in reversed(inner_types(at)))
+        todo.extend(resolve(inner) for inner in reversed(_wire_order(at)))
     return list(found)
 
 

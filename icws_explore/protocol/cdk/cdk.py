@@ -29,6 +29,7 @@ from ..service_messages import CloseReason, KeepAliveMessage, OpenMessage, decod
 from . import error_texts as texts
 from .clients import Client
 from .config import CdkConfig, Handlers
+from .decode_words import why_no_service_message
 from .sessions import Sessions
 from .state import CdkState
 from .system_api import SystemApi, Trap
@@ -85,15 +86,15 @@ class WebSocketCdk:
         nonce = _argument(decode_poll_args, arg)
         gateway = self._sessions.state.gateways.get(self._sessions.system.caller())
         if gateway is None:
-            return encode_poll_result(PollResult((), b"", b"", True))
+            return self._polled(PollResult((), b"", b"", True))
         messages, is_end_of_queue = gateway.poll(nonce, self._sessions.config.max_messages)
         if not messages:
-            return encode_poll_result(PollResult((), b"", b"", True))
+            return self._polled(PollResult((), b"", b"", True))
         certificate = self._sessions.system.data_certificate()
         if certificate is None:
             raise Trap("no data certificate: ws_get_messages was not called as a query")
         witness = self._sessions.state.certified.witness([message.key.encode() for message in messages])
-        return encode_poll_result(PollResult(tuple(messages), certificate, encode_tree(witness), is_end_of_queue))
+        return self._polled(PollResult(tuple(messages), certificate, encode_tree(witness), is_end_of_queue))
 
     def send(self, client: Principal, content: bytes) -> str | None:
         """Queue an application message, which must be Candid already. None, or the text of the Err."""
@@ -144,6 +145,9 @@ class WebSocketCdk:
     def restore(self, state: CdkState) -> None:
         self._sessions.state = state.copy()
 
+    def _polled(self, result: PollResult) -> bytes:
+        return encode_poll_result(result, inner_first=self._sessions.is_motoko)
+
     def _open(self, key: ClientKey, gateway: Principal) -> str | None:
         sessions = self._sessions
         if key.client_principal.is_anonymous:
@@ -192,17 +196,17 @@ class WebSocketCdk:
         sessions.awaits()
         try:
             message = decode_service(content)
-        except DecodeError as error:
-            return texts.undecodable_service_message(self._reason(content, error))
+        except DecodeError:
+            return texts.undecodable_service_message(self._reason(content))
         if not isinstance(message, KeepAliveMessage):
             return texts.INVALID_SERVICE_MESSAGE
         sessions.state.clients.change(client, last_keep_alive_ns=sessions.system.time_ns())
         return None
 
-    def _reason(self, content: bytes, error: DecodeError) -> str:
+    def _reason(self, content: bytes) -> str:
         """Why a service message cannot be read; Motoko's from_candid traps unless it is Candid of another type."""
         if not self._sessions.is_motoko:
-            return str(error)
+            return why_no_service_message(content)
         try:
             decode_typed(content)
         except DecodeError as fault:

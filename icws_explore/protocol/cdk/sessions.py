@@ -48,7 +48,7 @@ class Sessions:
         self._certify()
 
     def send_service(self, client: Client, message: ServiceMessage) -> None:
-        self.send(client, encode_service(message), is_service_message=True)
+        self.send(client, encode_service(message, inner_first=self.is_motoko), is_service_message=True)
 
     def remove(self, client: Client, reason: CloseReason | None) -> None:
         """Forget a client and call on_close; with a reason it is sent a CloseMessage first."""

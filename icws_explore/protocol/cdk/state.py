@@ -12,6 +12,7 @@ from ..arguments import PollMessage
 from ..certified_map import CertifiedMap
 from ..constants import NS_PER_MS
 from ..messages import WebsocketMessage, message_key
+from ..red_black_map import RedBlackMap
 from .clients import Client, Clients
 from .config import CdkConfig
 from .gateways import Gateways
@@ -26,7 +27,8 @@ class CdkState:
         self.config = config
         self.clients = Clients(order_of_motoko=config.flavour == "motoko")
         self.gateways = Gateways()
-        self.certified = CertifiedMap()
+        # Either CDK certifies in the tree of its own library: the same keys and values, other root hashes.
+        self.certified: CertifiedMap | RedBlackMap = CertifiedMap() if config.flavour == "motoko" else RedBlackMap()
         self.ack_timer: int | None = None
         self.keep_alive_timer: int | None = None
 

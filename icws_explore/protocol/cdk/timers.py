@@ -54,10 +54,12 @@ class Timers:
         for client in sessions.state.clients.waiting():
             # An on_close before this one may have closed this client too, or it may have opened anew.
             current = sessions.state.clients.get(client.key)
-            if current is None or self._system.time_ns() - current.last_keep_alive_ns <= timeout_ms * NS_PER_MS:
+            late = client if current is None and not sessions.is_motoko else current
+            if late is None or self._system.time_ns() - late.last_keep_alive_ns <= timeout_ms * NS_PER_MS:
                 continue
             sessions.awaits()
-            sessions.remove(current, CloseReason.KEEP_ALIVE_TIMEOUT)
+            if current is not None:  # the Rust CDK says so of a client that has gone meanwhile too
+                sessions.remove(current, CloseReason.KEEP_ALIVE_TIMEOUT)
             shown = f"{timeout_ms:_} ms" if sessions.is_motoko else f"{timeout_ms}ms"
             sessions.print(
                 f"[check-keep-alive-timer-cb]: Client {client.key} has not sent a keep alive message "

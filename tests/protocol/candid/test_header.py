@@ -65,6 +65,21 @@ class TestTable:
         assert header(types) == didl("03 6e 01 6c 01 00 02 6d 7d 01 00")
         assert header([parse_type("nat")], inner_first=True) == didl("00 01 7d")
 
+    def test_outer_first_meets_fields_in_the_order_of_their_ids(self) -> None:
+        # The empty reply of ws_get_messages, as a canister on the Rust CDK 0.4.1 sent it.
+        key = "record { client_principal : principal; client_nonce : nat64 }"
+        message = f"record {{ client_key : {key}; key : text; content : blob }}"
+        polled = f"record {{ messages : vec {message}; cert : blob; tree : blob; is_end_of_queue : bool }}"
+        assert header([parse_type(f"variant {{ Ok : {polled}; Err : text }}")]) == didl(
+            "06 6b 02 bc8a01 01 c5fed201 71"
+            " 6c 04 ccb1f7a703 02 e4cdf48d04 04 deb28ee804 04 829c8df40d 7e"
+            " 6d 03"
+            " 6c 03 9f93c602 71 b99adecb01 04 ebb49ce903 05"
+            " 6d 7b"
+            " 6c 02 fa80a29405 68 bbd1eacd0e 78"
+            " 01 00"
+        )
+
     @given(types, st.booleans())
     def test_is_read_back_as_the_same_type(self, type_: candid.Type, inner_first: bool) -> None:
         table = read_table(Reader(header([type_], inner_first=inner_first)))

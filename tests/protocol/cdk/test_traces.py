@@ -132,7 +132,7 @@ class TestMotoko:
 
     def test_every_byte(self, trace: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         """With service messages under Motoko's type table, contents, trees and certified data are the same bytes."""
-        monkeypatch.setattr(sessions, "encode_service", encode_as_motoko)
+        monkeypatch.setattr(sessions, "encode_service", lambda message, inner_first: encode_as_motoko(message))
         replay = Replay(trace, "motoko")
         for step, outcome in replay:
             assert replay.host.certified_data.hex() == step["certified_data_hex"]
