@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icws_explore.capture import Capture, SessionInfo
-from icws_explore.capture import load as load_capture
 from icws_explore.capture import save as save_capture
 from icws_explore.protocol.principal import Principal
 
+from .any_file import load_any
 from .decode import DecodedFrame, application_type, decode_frame, decode_frames, shared_frames
 from .envelopes import EnvelopeVerdicts, check_envelopes
 from .table import Summary, frame_table, summarise
@@ -125,5 +125,5 @@ class Recording:
 
 
 def load(path: str | os.PathLike[str]) -> Recording:
-    """Read an ``.icws`` or ``.icws.gz`` file. Raises CaptureError when it holds no capture."""
-    return Recording(load_capture(path))
+    """Read an ``.icws`` file (``.gz`` or not), a HAR or a packet capture. Raises CaptureError when it holds none."""
+    return Recording(load_any(path))
