@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,15 @@ class TestExamples:
             known = inspect.signature(icws.connect.__init__).parameters
             assert ast.unparse(call.func) == "icws.connect"
             assert {keyword.arg for keyword in call.keywords} <= set(known)
+
+    def test_the_doctors_runs_too(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        import icws_explore as icws
+
+        (source,) = python_in("A dapp that misbehaves")
+        shutil.copy(ROOT / "data" / "sessions" / "tampered_body.icws", tmp_path / "session.har")
+        monkeypatch.chdir(tmp_path)
+        exec(compile(source, "README.md", "exec"), {"icws": icws})
+        assert "BODY_HASH" in (tmp_path / "issue.md").read_text(encoding="utf-8")
 
 
 class TestCommands:
