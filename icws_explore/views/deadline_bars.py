@@ -115,9 +115,12 @@ def _draw_bar(axes: Axes, timer: Bar, start: float, top: float, bottom: float) -
 
 
 def _end(axes: Axes, timer: Bar, start: float) -> float:
-    """Until when the timer ran; one that still runs, to the last frame (the axis goes 4 % beyond it)."""
-    if timer.end is not None:
-        return timer.end - start
+    """Until when the timer ran; one that still runs, to the last frame (the axis goes 4 % beyond it).
+
+    What was met by something that is not in the recording is shaded nowhere: nobody knows when.
+    """
+    if timer.end is not None or timer.outcome == "met":
+        return (timer.start if timer.end is None else timer.end) - start
     return float(axes.get_xlim()[1]) / 1.04
 
 

@@ -112,6 +112,14 @@ class TestWords:
 
 
 class TestBars:
+    def test_what_was_met_nobody_saw_when_is_shaded_nowhere(self) -> None:
+        """The canister went on for more than a minute after its ack, and the recording has no keep-alive."""
+        script = SessionScript().opened().acked(100, answered_after=None).app_says(170, "x")
+        assert runs(script.capture, "keep_alive") == [(99.2, None, "met")]
+        axes = drawn(keep_alive(100, None))
+        areas = [area.get_datalim(axes.transData) for area in axes.collections]
+        assert [(round(area.x0), round(area.x1)) for area in areas] == [(100, 160), (100, 160), (100, 100)]
+
     def test_one_of_a_clock_that_is_far_off_is_left_out(self) -> None:
         for far in (keep_alive(4000, None, "running"), keep_alive(-4000, None, "running")):
             axes = drawn(far)
