@@ -29,7 +29,8 @@ Every row of the doctor's catalogue that a recording can show can be made to hap
 `CSP_BLOCK`, `IDENTITY_TYPE` and `WS_MESSAGE_ARITY` never come to a session: `icws doctor` finds them in a \
 configuration, a page's policy, an identity, a `.did`. `make scenarios` plays all scenarios in both, asks the doctor \
 what is wrong, and writes this page and [the confusion matrix](../data/scenarios/confusion_matrix.csv) anew. The \
-matrix has a line for each scenario and stage and a column for each finding, with the number of runs in which it was found.
+matrix has a line for each scenario and stage and a column for each finding, with the number of runs in which it was \
+found.
 
 A scenario counts as named when its own rule speaks, and no other rule does so as an error or a warning.
 """.splitlines()
