@@ -12,6 +12,8 @@ from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.principal import Principal
 
+from .retime import retimed
+
 MAX_NAMED: Final = 10
 
 
@@ -39,8 +41,10 @@ def parties(capture: Capture) -> Iterator[Party]:
 def identify(capture: Capture) -> Capture:
     """The capture with the canister of its first envelope, and the client where there is only one.
 
-    What the capture says already stays. Sessions that hold no envelope at all are named in the notes.
+    What the capture says already stays. Sessions that hold no envelope at all are named in the notes. A HAR
+    without usable times gets those that its messages hold.
     """
+    capture = retimed(capture)
     info = capture.info
     found = list(parties(capture))
     canisters = list(dict.fromkeys(party.canister_id for party in found if party.canister_id is not None))
