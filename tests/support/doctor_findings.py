@@ -18,3 +18,8 @@ def the_one(it: Capture | SessionScript | str) -> Finding:
         return next(each for each in diagnose(SCENARIOS[it]()) if each.id == it)
     (finding,) = diagnose(it.capture if isinstance(it, SessionScript) else it)
     return finding
+
+
+def loud(capture: Capture) -> tuple[str, ...]:
+    """The ids of what is wrong, each once; what is only told does not count."""
+    return tuple(dict.fromkeys(it.id for it in diagnose(capture) if it.severity != "info"))

@@ -18,7 +18,7 @@ from icws_explore.protocol.certificate import CertificateIssuer
 from icws_explore.protocol.certified_map import CertifiedMap
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope, call_content, ingress_expiry_ns, sign_envelope
-from icws_explore.protocol.identity import Ed25519Identity, Identity
+from icws_explore.protocol.identity import DelegatedIdentity, Ed25519Identity, Identity, delegate
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake, WebsocketMessage, message_key
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import (
@@ -42,6 +42,14 @@ def secret(name: str) -> bytes:
 
 def key_of(name: str) -> Ed25519Identity:
     return Ed25519Identity.from_secret(secret(name))
+
+
+def delegated(expires_s: float, targets: Sequence[Principal] | None = None) -> DelegatedIdentity:
+    """A session key whose delegation ends that many seconds after `BEGIN_S`."""
+    root, session = key_of("root of carol"), key_of("session of carol")
+    expiration_ns = round((BEGIN_S + expires_s) * NS_PER_S)
+    link = delegate(root, session.public_key_der, expiration_ns=expiration_ns, targets=targets)
+    return DelegatedIdentity(session, root.public_key_der, [link])
 
 
 def canister(number: int) -> Principal:

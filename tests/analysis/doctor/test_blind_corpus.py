@@ -12,14 +12,10 @@ from icws_explore.capture import Capture
 from icws_explore.protocol import candid
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import CloseReason
+from support.doctor_findings import loud
 from support.hand_written import Place, canister, flipped
 
 RECORDERS = ("live", "tap", "har", "pcap")
-
-
-def loud(capture: Capture) -> tuple[str, ...]:
-    """What is wrong; what is only told does not count."""
-    return tuple(dict.fromkeys(it.id for it in diagnose(capture) if it.severity != "info"))
 
 
 class TestSomebodyComesBack:
