@@ -26,6 +26,11 @@ def is_along(one: SessionFacts, other: SessionFacts) -> bool:
     return one.gateway == other.gateway and one.asked_canister == other.asked_canister
 
 
+def is_served(session: SessionFacts) -> bool:
+    """Whether a session of that canister opened through that gateway, so that each knows the other."""
+    return any(it.opened is not None and is_along(it, session) for it in session.whole.sessions)
+
+
 def is_same_client(one: SessionFacts, other: SessionFacts) -> bool:
     keys = one.client_key, other.client_key
     if keys[0] is None or keys[1] is None or one.asked_canister != other.asked_canister:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from icws_explore.protocol.constants import NS_PER_S
 
 from ...decode import DecodedFrame
-from ..alike import by_gateway, is_along
+from ..alike import by_gateway, is_along, is_served
 from ..facts import NO_CODE, TOLERANCE_S, CaptureFacts, SessionFacts
 from ..network_side import frames_of, quoted
 from ..registry import Evidence, capture_rule
@@ -27,12 +27,12 @@ STALL_S: Final = 10.0  # longer than a poll's time-out of 5 s and a poll behind 
     explains=("OPEN_TIMEOUT",),
 )
 def poller_dead(facts: CaptureFacts) -> Iterator[Evidence]:
-    """Of a session that is not open yet it is only known where the network's answer to the poll is."""
+    """Of a session that is not open yet it is known by the network's answer to the poll, or by others that opened."""
     dropped = [
         it
         for it in facts.sessions
         if _is_dropped(it)
-        and (it.opened is not None or it.fatal_poll is not None)
+        and (it.opened is not None or it.fatal_poll is not None or _was_asked_well(it))
         and it.canister_close is None  # the canister had ended it before
     ]
     for group in _at_once(dropped):
@@ -57,6 +57,7 @@ def poller_dead(facts: CaptureFacts) -> Iterator[Evidence]:
                 "gateway's own end."
             )
         elif len(group) == 1:
+            told += "" if state else " Other sessions of that canister did open through it."
             told += (
                 " The client had sent nothing that makes it do so. Other clients of the canister have to be gone at "
                 f"the same moment; none is in this recording. {RECORD_NETWORK}"
@@ -64,6 +65,11 @@ def poller_dead(facts: CaptureFacts) -> Iterator[Evidence]:
         else:
             told += f" What the canister answered to the last poll is not recorded. {RECORD_NETWORK}"
         yield Evidence(frames, told, tuple(it.name for it in group))
+
+
+def _was_asked_well(session: SessionFacts) -> bool:
+    """It asked for what others got."""
+    return session.open_request is not None and session.bad_request is None and is_served(session)
 
 
 class _Late(NamedTuple):

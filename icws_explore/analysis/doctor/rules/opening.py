@@ -8,8 +8,8 @@ from typing import Final
 from icws_explore.protocol.constants import OPEN_TIMEOUT_MS
 
 from ...network_calls import NetworkCall
-from ..alike import is_along, is_same_client
-from ..facts import NO_CODE, TOLERANCE_S, SessionFacts
+from ..alike import is_along, is_same_client, is_served
+from ..facts import NO_CODE, SessionFacts
 from ..network_side import cause_of, frames_of, quoted
 from ..registry import Evidence, session_rule
 from ..wording import RECORD_NETWORK, seconds
@@ -158,12 +158,11 @@ def gateway_not_registered(session: SessionFacts) -> Iterator[Evidence]:
         return
     if session.bad_request is not None or session.fatal_poll is not None:
         return
-    at = end.frame.t
-    others = [it for it in session.whole.sessions if it is not session and is_along(it, session)]
-    if any(it.opened is not None and it.end is not None and abs(it.end.frame.t - at) < TOLERANCE_S for it in others):
-        return  # the whole poller died
+    if is_served(session):
+        return  # it is registered, so its poller died
+    waited = seconds(end.frame.t - opening.frame.t)
     told = (
-        f"{seconds(at - opening.frame.t)} after a valid ws_open (frame {opening.number}) the gateway ended the session "
+        f"{waited} after a valid ws_open (frame {opening.number}) the gateway ended the session "
         "without a code. So it does when the canister answers its first poll with an Err, as a CDK up to 0.3.0 does "
         f"whose list lacks {session.gateway}. A poller that fails at its first poll for another reason (POLLER_DEAD) "
         f"looks the same. {RECORD_NETWORK}"

@@ -36,6 +36,15 @@ class TestPollerDead:
         alive = SessionScript(session="2").opened().app_says(120, "b").closed(130, "out", 1000)
         assert "POLLER_DEAD" not in ids(together(dropped, alive))
 
+    def test_before_the_open_message_where_others_opened(self):
+        """As when somebody comes back and the queue of the canister was cut in between: a gap in the nonces."""
+        before = SessionScript(session="1").opened().app_says(5, "a").closed(10, "out", 1000)
+        waiting = SessionScript(session="2").opened(20)
+        del waiting.capture.frames[2:]
+        finding = the_one(together(before, waiting.closed(21, "in", 1005)))
+        assert (finding.id, finding.sessions) == ("POLLER_DEAD", ("2",))
+        assert "Other sessions of that canister did open through it" in finding.explanation
+
     def test_a_close_with_a_code_is_none(self):
         assert ids(SessionScript().opened().closed(90, "in", 1001)) == ()
 
