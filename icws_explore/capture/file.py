@@ -64,6 +64,10 @@ class CaptureWriter:
         """Append one frame; it is with the operating system when this returns. Raises CaptureError."""
         self._put(frame.to_json())
 
+    def note(self, text: str) -> None:
+        """Append something worth knowing that no frame says. Raises CaptureError."""
+        self._put({"note": encodable(text)})
+
     def _put(self, line: dict[str, Any]) -> None:
         encoded = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         try:
@@ -113,13 +117,18 @@ def load(path: str | os.PathLike[str]) -> Capture:
         raise CaptureError(f"{path} is empty{': ' + notes[0] if notes else ''}; it holds no capture")
     head, fault = _head(path, first, notes)
     capture = Capture(head, notes=notes)
-    unreadable = 0
+    unreadable = said = 0
     for line in lines if fault is None else chain([first], lines):
         if len(capture.frames) >= MAX_FRAMES:
             notes.append(f"line {line.number} and what follows left out: more than {MAX_FRAMES} frames")
             break
         try:
-            capture.frames.append(Frame.from_json(_object(line.text)))
+            members = _object(line.text)
+            if isinstance(note := members.get("note"), str):
+                said += 1
+                notes += [note.encode("utf-8", "replace").decode("utf-8")] if said <= MAX_SAID else []
+                continue
+            capture.frames.append(Frame.from_json(members))
         except CaptureError as error:
             unreadable += 1
             if fault is not None and unreadable > MAX_NOTES and not capture.frames:

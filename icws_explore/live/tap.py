@@ -240,7 +240,7 @@ class _Running:
     ) -> _Running:
         info, notes = await _informed(plan)
         capture = Capture(info, notes=notes)
-        writer = None if plan.record is None else CaptureWriter(plan.record, info)
+        writer = None if plan.record is None else CaptureWriter(plan.record, info, notes)
         recorder = Recorder(capture, plan.clock, writer, keep=plan.keep)
         recorder.observers, recorder.note_observers = frame_observers, note_observers
         running = cls(plan, recorder)

@@ -52,8 +52,17 @@ class Recorder:
         """Something worth knowing that no frame says; at most some thousand are kept."""
         if len(self.capture.notes) < MAX_NOTES:
             self.capture.notes.append(text)
+            self._write_note(text)
         for observe in self.note_observers:
             observe(text)
+
+    def _write_note(self, text: str) -> None:
+        if self._writer is not None:
+            try:
+                self._writer.note(text)
+            except CaptureError as error:
+                self._writer = None
+                self.note(f"recording stopped: {error}")
 
     def close(self) -> None:
         if self._writer is not None:

@@ -165,6 +165,23 @@ class TestNotes:
         assert load(save(again, path)).notes == again.notes
         assert again.frames == FRAMES
 
+    def test_are_appended_as_frames_are(self, path):
+        with CaptureWriter(path, INFO, ["at first"]) as writer:
+            writer.note("lone \ud800 surrogate")
+            for frame in FRAMES:
+                writer.write(frame)
+            for _ in range(MAX_SAID + 5):
+                writer.note("more")
+        again = load(path)
+        assert again.frames == FRAMES
+        assert again.notes[:3] == ["at first", "lone ? surrogate", "more"]
+        assert len(again.notes) == 1 + MAX_SAID
+
+    def test_of_any_text_can_be_written_again(self, tmp_path):
+        path = save(Capture(INFO, list(FRAMES)), tmp_path / "a.icws")
+        path.write_bytes(path.read_bytes() + b'{"note":"\\ud800"}\n')
+        assert load(save(load(path), path)).notes == ["?"]
+
     def test_come_before_what_was_found_on_loading(self, tmp_path):
         path = save(Capture(INFO, list(FRAMES), ["said"]), tmp_path / "a.icws")
         path.write_bytes(path.read_bytes() + b"x\n")

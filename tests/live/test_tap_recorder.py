@@ -34,6 +34,22 @@ class TestRecord:
 
 
 class TestNotes:
+    def test_are_in_the_file(self, tmp_path):
+        recorder = Recorder(Capture(), RealClock(), CaptureWriter(tmp_path / "s.icws", SessionInfo()), keep=True)
+        recorder.note("session 1: no connection")
+        recorder.record("2", "in", "binary", b"x")
+        recorder.close()
+        again = load(tmp_path / "s.icws")
+        assert (again.notes, again.frames) == (["session 1: no connection"], recorder.capture.frames)
+
+    def test_on_a_full_disk_are_kept_all_the_same(self, tmp_path):
+        writer = CaptureWriter(tmp_path / "s.icws", SessionInfo())
+        recorder = Recorder(Capture(), RealClock(), writer, keep=True)
+        writer.close()
+        recorder.note("one")
+        recorder.note("two")
+        assert [note.partition(":")[0] for note in recorder.capture.notes] == ["one", "recording stopped", "two"]
+
     def test_are_bounded(self, monkeypatch):
         monkeypatch.setattr(tap_recorder, "MAX_NOTES", 3)
         told = []
