@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from .kinds import open_file, unreadable
 
 MAX_LINE: Final = 48 * 1024 * 1024  # bytes: base64 of the largest message that any gateway lets through, and room
-MAX_LINES: Final = 4_000_000  # blank and unreadable ones too
+MAX_LINES: Final = 2_000_000  # blank and unreadable ones too
 MAX_UNPACKED: Final = 512 * 1024 * 1024  # bytes; gzip makes a thousand of one, so a small file could fill any memory
 
 
