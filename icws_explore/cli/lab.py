@@ -128,7 +128,10 @@ def _faulty_lab(faults: tuple[Scenario, ...], record: str | None, as_json: bool,
     (fault,) = faults
     note(f"{fault.name}: {fault.about}")
     note("of this, what canister, gateways and network do happens here; what its clients do is your client's part")
-    run_lab(fault.plan().lab(**options), as_json=as_json)
+    plan = fault.plan()
+    within_s = plan.duration_s / (options["time_scale"] or 1.0)
+    note(f"what has its time happens within {within_s:.3g} s from now: stay connected")
+    run_lab(plan.lab(**options), as_json=as_json)
     return 0
 
 

@@ -157,6 +157,7 @@ class TestFaults:
             out, err = process.communicate(timeout=30)
         assert process.returncode == 0, err
         assert "what its clients do is your client's part" in err
+        assert "happens within 90 s from now" in err
         assert '"event": "connected"' in out
         assert icws("doctor", record).code == 1
         assert "✗ GATEWAY_NOT_REGISTERED" in icws.out
