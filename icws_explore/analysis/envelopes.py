@@ -88,12 +88,12 @@ def capture_canister(capture: Capture) -> Principal | None:
         return None
     if named is None or capture.info.origin not in _IMPORTED:
         return named
-    asked = {
-        decoded.envelope.canister_id
-        for decoded in shared_frames(capture)
-        if decoded.open_args is not None and decoded.envelope is not None
-    }
-    return None if len(asked) > 1 and named in asked else named
+    asked: dict[str | None, Principal] = {}
+    for decoded in shared_frames(capture):
+        if decoded.envelope is not None and decoded.envelope.canister_id is not None:
+            asked.setdefault(decoded.frame.session, decoded.envelope.canister_id)
+    canisters = set(asked.values())
+    return None if len(canisters) > 1 and named in canisters else named
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,13 @@ class TestSeveralCanisters:
         assert loud(capture) == ()
         assert loud(identify(Capture(replace(capture.info, origin="har"), capture.frames))) == ()
 
+    def test_one_of_which_was_open_before_the_recording(self):
+        one, other = Place(), Place(canister_number=8)
+        late = other.visit().starts().chats(3).leaves()
+        del late.frames[:3]
+        capture = one.capture("har", visits=[one.visit().starts().chats().leaves(), late])
+        assert loud(identify(capture)) == ()
+
     @pytest.mark.parametrize("recorder", RECORDERS)
     def test_two_in_one(self, recorder):
         visit = (
