@@ -37,7 +37,12 @@ class _Side:
     head: bytes | None = b""  # None: complete
     messages: StreamMessages | None = None
     fin_at: int | None = None  # the sequence number behind its last byte
-    stuck_since: float | None = None  # since when something waits for a segment that has not come
+    known: int = 0  # bytes that it is known to have sent
+    complete_at: float = 0.0  # when all of those were there for the last time
+
+    @property
+    def is_missing_some(self) -> bool:
+        return self.stream is not None and self.known > self.stream.given
 
 
 @dataclass(slots=True)
@@ -73,14 +78,11 @@ class TcpSocket:
             self._client = sender
         if side.stream is None:
             side.stream = TcpStream(segment.sequence + segment.syn)
-        moved = False
         for data in side.stream.feed(segment.sequence + segment.syn, segment.data):
-            moved = True
             self._read(sender, side, segment.t, data)
-        if moved or side.stuck_since is None:
-            side.stuck_since = segment.t if side.stream.has_gap or side.stream.broken else None
+        self._note_gaps(side, segment)
         if side.stream.broken:
-            self._cut(side.stuck_since)
+            self._cut(side.complete_at)
         if segment.fin:
             side.fin_at = segment.sequence + segment.syn + len(segment.data)
         if segment.rst or (side.fin_at is not None and side.stream.has_reached(side.fin_at)):
@@ -88,18 +90,29 @@ class TcpSocket:
 
     def finish(self) -> None:
         """The file is over."""
-        stuck = [side.stuck_since for side in self._sides.values() if side.stuck_since is not None]
+        stuck = [side.complete_at for side in self._sides.values() if side.is_missing_some]
         if self.is_websocket and not self.dead and stuck:
             self._cut(min(stuck))
 
-    def _cut(self, t: float | None) -> None:
+    @staticmethod
+    def _note_gaps(side: _Side, segment: Segment) -> None:
+        """Acknowledgements without data tell by their sequence numbers, too, what should have come before them."""
+        if side.stream is None or segment.rst:
+            return
+        end = side.stream.place(segment.sequence + segment.syn + len(segment.data))
+        if side.fin_at is not None:  # the end itself has a number, and is no byte
+            end = min(end, side.stream.place(side.fin_at))
+        side.known = max(side.known, end)
+        if not side.is_missing_some:
+            side.complete_at = segment.t
+
+    def _cut(self, t: float) -> None:
         """Packets are missing from ``t`` on: the recording ends there, in both directions.
 
         With one of them alone, whoever reads it would find acks of nothing and questions without answers.
         """
-        if t is not None:
-            self.frames = [frame for frame in self.frames if frame.t <= t]
-            self._fail(f"packets are missing in the file; what follows {t - self.started:.3f} s into it is left out")
+        self.frames = [frame for frame in self.frames if frame.t <= t]
+        self._fail(f"packets are missing in the file; what follows {t - self.started:.3f} s into it is left out")
 
     def _read(self, sender: str, side: _Side, t: float, data: bytes) -> None:
         if self.dead:

@@ -31,6 +31,15 @@ class TcpStream:
         """Whether something waits for an earlier segment."""
         return bool(self._waiting)
 
+    @property
+    def given(self) -> int:
+        """How many bytes have been given."""
+        return self._given
+
+    def place(self, sequence: int) -> int:
+        """How many bytes come before ``sequence``, as near to what has been given as it can be."""
+        return self._given + self._ahead(sequence)
+
     def has_reached(self, sequence: int) -> bool:
         """Whether everything before ``sequence`` has been given."""
         return self._ahead(sequence) <= 0

@@ -195,10 +195,10 @@ class TestDamaged:
         lost = talk.packets[6]  # the second message of the gateway
         talk.packets.remove(lost)
         capture = load_pcap(write(packets.pcap(talk.packets)))
-        # Only what comes next from the gateway shows the gap; what the client sent before that is sure.
-        assert seen(capture) == seen(whole)[:2] + seen(whole)[3:4]
+        # When it was lost is not known; what the client sent since the gateway's last one may be its answer.
+        assert seen(capture) == seen(whole)[:1]
         assert capture.notes == [
-            "the session: packets are missing in the file; what follows 6.000 s into it is left out"
+            "the session: packets are missing in the file; what follows 2.000 s into it is left out"
         ]
 
     def test_packets_recorded_in_part_are_said(self, write):

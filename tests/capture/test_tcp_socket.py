@@ -113,8 +113,24 @@ class TestFaults:
         if is_filled:
             played.socket.take("s", Segment(20.0, gap, DATA))
         played.socket.finish()
-        assert len(played.frames) == (6 if is_filled else 2)
+        assert len(played.frames) == (6 if is_filled else 1)
         assert len(played.socket.faults) == (not is_filled)
+
+    def test_an_acknowledgement_tells_until_when_nothing_was_missing_and_that_something_is(self):
+        played = Played().say("s", DATA).say("c", MASKED).say("s", ack=True).say("c", MASKED)
+        played.at["s"] += len(DATA)
+        played.say("s", ack=True).say("c", MASKED).say("s", fin=True)
+        played.socket.finish()
+        assert [f.t for f in played.socket.frames] == [5.0, 6.0]
+        assert "what follows 4.000 s into it" in played.socket.faults[0]
+
+    @pytest.mark.parametrize("who", ["c", "s"])
+    def test_the_last_acknowledgements_are_no_gap(self, who):
+        other = "c" if who == "s" else "s"
+        played = Played().say("s", DATA).say(who, fin=True).say(other, ack=True).say(other, fin=True).say(who, ack=True)
+        played.socket.take("c", Segment(99.0, 12345, b"", rst=True))
+        played.socket.finish()
+        assert (len(played.frames), played.socket.faults) == (2, [])
 
     def test_what_is_no_frame_ends_the_reading(self):
         played = Played().say("s", b"\xff\xff").say("s", DATA).say("s", fin=True)

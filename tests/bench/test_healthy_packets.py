@@ -1,0 +1,89 @@
+"""Healthy sessions as packets: nothing is found, whatever the recorder of the packets has lost or shuffled."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+
+from bench.healthy_settings import settings
+from icws_explore.analysis.doctor import diagnose
+from icws_explore.analysis.identify import identify
+from icws_explore.capture import Capture
+from icws_explore.capture.pcap import load_pcap
+from icws_explore.lab.simulator import simulate
+from support import packets
+from support.packets import Talk
+from support.raw_tcp import frame
+
+SEGMENT = 1_400
+OPCODES = {"text": 1, "binary": 2, "close": 8}
+
+
+def talk_of(capture: Capture) -> list[tuple[float, bytes]]:
+    """Each session a connection, each packet at its frame's time."""
+    together = []
+    for number, name in enumerate(capture.session_ids):
+        talk = Talk(client=(bytes([10, 0, 1, number]), 40_000 + number)).opened()
+        frames = [it for it in capture.frames if it.session == name and it.op in OPCODES]
+        times = [frames[0].t - 0.01] * len(talk.packets)
+        for it in frames:
+            is_up = it.direction == "out"
+            payload = it.code.to_bytes(2) + it.reason.encode() if it.op == "close" and it.code < 5000 else it.data
+            data = frame(OPCODES[it.op], payload, masked=is_up)
+            for at in range(0, len(data), SEGMENT):
+                (talk.up if is_up else talk.down)(data[at : at + SEGMENT])
+            times += [it.t] * (len(talk.packets) - len(times))
+        together += [(t, packet) for t, (_, packet) in zip(times, talk.packets, strict=True)]
+    return sorted(together, key=lambda it: it[0])
+
+
+def imported(capture: Capture, conversation: list[tuple[float, bytes]], path) -> Capture:
+    path.write_bytes(packets.pcap(conversation))
+    read = load_pcap(path)
+    known = replace(read.info, root_key=capture.info.root_key, ack_interval_ms=capture.info.ack_interval_ms)
+    return identify(Capture(known, read.frames, read.notes))
+
+
+@pytest.fixture(scope="module")
+def recordings() -> list[Capture]:
+    small = (it for it in settings(31) if it.sessions <= 3 and it.options["duration"] < 1_000)
+    return [it.run().raw for it in islice(small, 6)]
+
+
+def alarms(capture: Capture) -> list[str]:
+    return [it.id for it in diagnose(capture) if it.severity != "info"]
+
+
+def test_whole_and_shuffled(recordings, tmp_path):
+    dice = random.Random(1)
+    for capture in recordings:
+        conversation = talk_of(capture)
+        whole = imported(capture, conversation, tmp_path / "a.pcap")
+        assert len(whole) == sum(it.op in OPCODES for it in capture.frames)
+        assert alarms(whole) == []
+        repeated = [it for it in conversation for _ in range(dice.choice([1, 1, 1, 2]))]
+        assert [it.data for it in imported(capture, repeated, tmp_path / "b.pcap")] == [it.data for it in whole]
+
+
+def test_with_packets_lost(recordings, tmp_path):
+    """What is missing ends the recording of that session, and is no fault of the dapp's."""
+    dice = random.Random(2)
+    shorter = 0
+    for capture in recordings:
+        conversation = talk_of(capture)
+        for _ in range(8):
+            lost = dice.randrange(len(conversation))
+            if b"HTTP/1.1" in conversation[lost][1]:
+                continue  # without its handshake it is no session
+            kept = imported(capture, conversation[:lost] + conversation[lost + 1 :], tmp_path / "a.pcap")
+            shorter += any("packets are missing" in note for note in kept.notes)
+            assert alarms(kept) == [], kept.notes
+    assert shorter > 10
+
+
+def test_an_ill_one_is_still_found(tmp_path):
+    ill = simulate("echo", duration="10m", ack_interval_ms=200_000, client_ack_interval_ms=90_000).raw
+    assert alarms(imported(ill, talk_of(ill), tmp_path / "a.pcap")) == ["ACK_INTERVAL_MISMATCH"]
