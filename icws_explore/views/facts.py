@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from icws_explore.analysis.table import Summary
 from icws_explore.capture import Capture
@@ -12,6 +12,8 @@ from .rows import one_line, seconds
 
 if TYPE_CHECKING:
     from icws_explore.lab import Lab
+
+NO_END: Final = "open, as far as recorded"  # a HAR does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def summary_facts(summary: Summary) -> list[Fact]:
         Fact("keep-alives", f"{summary.keep_alives} sent"),
         _certificates(summary),
         *([malformed] if summary.malformed else []),
-        Fact("ended", "still open at the end" if summary.ended is None else one_line(summary.ended)),
+        Fact("ended", NO_END if summary.ended is None else one_line(summary.ended)),
         Fact("duration", f"{seconds(summary.duration_s)} s"),
     ]
 
@@ -89,7 +91,7 @@ def summary_facts(summary: Summary) -> list[Fact]:
 def _certificates(summary: Summary) -> Fact:
     total, valid = summary.certificates, summary.certificates_valid
     if not total:
-        return Fact("certificates", "none verified")
+        return Fact("certificates", "none judged: no message, or no root key")
     if valid == total:
         return Fact("certificates", f"all {total} canister messages verify")
     return Fact("certificates", f"only {valid} of {total} canister messages verify", "bad")

@@ -23,7 +23,7 @@ from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
 from .excerpt import excerpt, gaps
-from .facts import clock_note
+from .facts import NO_END, clock_note
 from .fields import Group
 from .findings import NOTHING, finding_row
 from .html import detailed, judged, render, style
@@ -188,7 +188,7 @@ def _session_row(session: SessionContents) -> tuple[str, ...]:
         "yes" if summary.opened else "no",
         f"{summary.sent} / {summary.received}",
         f"{summary.acks} / {summary.keep_alives}",
-        one_line(summary.ended or "still open at the end"),
+        one_line(summary.ended or NO_END),
         ", ".join(dict.fromkeys(session.findings)) or "none",
     )
 

@@ -12,7 +12,7 @@ from typing import Final
 from icws_explore.analysis.doctor import Finding
 from icws_explore.protocol.principal import Principal
 
-from .facts import Fact, clock_note
+from .facts import NO_END, Fact, clock_note
 from .findings import NOTHING, finding_row
 from .markdown import code, html_code, prose, table
 from .report import evidence_rows
@@ -138,7 +138,7 @@ def _session(session: SessionContents) -> list[str]:
         str(summary.frames),
         "yes" if summary.opened else "no",
         f"{summary.sent} / {summary.received}",
-        code(summary.ended or "still open at the end", 100),
+        code(summary.ended or NO_END, 100),
         ", ".join(code(each) for each in dict.fromkeys(session.findings)) or "none",
     ]
 

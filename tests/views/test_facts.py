@@ -63,5 +63,5 @@ class TestSummaryFacts:
     def test_of_nothing(self) -> None:
         facts = {fact.name: fact for fact in summary_facts(summarise([]))}
         assert facts["opened"] == Fact("opened", "no", "bad")
-        assert facts["certificates"].value == "none verified"
-        assert facts["ended"].value == "still open at the end"
+        assert facts["certificates"].value == "none judged: no message, or no root key"
+        assert facts["ended"].value == "open, as far as recorded"

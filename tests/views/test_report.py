@@ -91,7 +91,7 @@ class TestContents:
         page = Markup(report_html(capture))
         assert [name for name, _ in page.elements].count("svg") == 4
         assert "Sequence, session tab 2" in page.text
-        assert "tab 2 3 2.300 s yes 0 / 0 0 / 0 still open at the end none" in page.text
+        assert "tab 2 3 2.300 s yes 0 / 0 0 / 0 open, as far as recorded none" in page.text
 
     def test_of_sessions_simulated_without_signatures_says_so(self) -> None:
         capture = healthy()
