@@ -36,6 +36,9 @@ def talk_of(capture: Capture) -> list[tuple[float, bytes]]:
             for at in range(0, len(data), SEGMENT):
                 (talk.up if is_up else talk.down)(data[at : at + SEGMENT])
             times += [it.t] * (len(talk.packets) - len(times))
+        if any(it.op == "close" for it in frames):
+            talk.fin("client").fin("server")
+            times += [frames[-1].t] * 2
         together += [(t, packet) for t, (_, packet) in zip(times, talk.packets, strict=True)]
     return sorted(together, key=lambda it: it[0])
 
