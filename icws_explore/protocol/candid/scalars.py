@@ -112,9 +112,12 @@ def vector_of(prim: Prim) -> Callable[[Reader, int], Any] | None:
     if letter == "B":
         return lambda reader, count: reader.take(count, "blob")
     size = struct.calcsize("<" + letter)
-    what = f"vec {prim.name}"
 
     def read(reader: Reader, count: int) -> list[Any]:
-        return list(struct.unpack(f"<{count}{letter}", reader.take(count * size, what)))
+        whole = min(count, (reader.end - reader.pos) // size)
+        data = reader.take(whole * size, prim.name)
+        if whole < count:  # the fault is the first value's that is not whole, as it is for who reads one by one
+            reader.take(size, prim.name)
+        return list(struct.unpack(f"<{count}{letter}", data))
 
     return read
