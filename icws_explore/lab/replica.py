@@ -118,8 +118,10 @@ class Replica:
         self._testimony.stopped(canister_id)
 
     def start_canister(self, canister_id: Principal) -> None:
-        """Calls are taken again."""
-        self._stopped.discard(canister_id)
+        """Calls are taken again; timers that fell due meanwhile go off now."""
+        if canister_id in self._stopped:
+            self._hosts[canister_id].resume(self._now_ns())
+            self._stopped.discard(canister_id)
         self._testimony.started(canister_id)
 
     # Requests, as HTTP bodies

@@ -1,8 +1,8 @@
 """The timers that a canister has set, as the replica keeps them. Times are nanoseconds since the epoch.
 
-An interval's next due time is counted from the last due time, not from when it was served, as the
-Motoko runtime does and as the traces of its CDK show. Timers due at the same time go in the order in
-which they were set.
+An interval's next due time is counted from when it was served, as ic-cdk-timers 0.10 does: what fell
+due several times while the canister was stopped goes off once. That is the last due time unless the
+canister was stopped. Timers due at the same time go in the order in which they were set.
 """
 
 from __future__ import annotations
@@ -57,13 +57,16 @@ class Alarms:
     def next_ns(self) -> int | None:
         return min((alarm.due_ns for alarm in self._by_id.values()), default=None)
 
-    def take(self, until_ns: int) -> Alarm | None:
-        """The next alarm due by ``until_ns``, put forward by its interval or removed; None if there is none."""
+    def take(self, until_ns: int, *, served_ns: int = 0) -> Alarm | None:
+        """The next alarm due by ``until_ns``, put forward by its interval or removed; None if there is none.
+
+        It is served when it is due, or at ``served_ns`` if that is later.
+        """
         alarm = min(self._by_id.values(), key=lambda alarm: (alarm.due_ns, alarm.timer_id), default=None)
         if alarm is None or alarm.due_ns > until_ns:
             return None
         if alarm.interval_ns is None:
             del self._by_id[alarm.timer_id]
         else:
-            self._by_id[alarm.timer_id] = replace(alarm, due_ns=alarm.due_ns + alarm.interval_ns)
+            self._by_id[alarm.timer_id] = replace(alarm, due_ns=max(alarm.due_ns, served_ns) + alarm.interval_ns)
         return alarm

@@ -45,7 +45,7 @@ Outcome: TypeAlias = Reply | Reject
 
 @dataclass(frozen=True, slots=True)
 class TimerRun:
-    """One timer that went off: when it was due (ns), and the reject that its callback ended in, if it trapped."""
+    """One timer that went off: at what time (ns), and the reject that its callback ended in, if it trapped."""
 
     at_ns: int
     reject: Reject | None
@@ -145,12 +145,19 @@ class CanisterHost:
         """Move time on: every timer due by ``now_ns`` goes off, at its due time and in due order."""
         runs = []
         installed = self._installed
-        while installed is not None and (alarm := installed.system.alarms.take(now_ns)) is not None:
+        while installed is not None:
+            alarm = installed.system.alarms.take(now_ns, served_ns=self.now_ns)
+            if alarm is None:
+                break
             self.now_ns = max(self.now_ns, alarm.due_ns)
             reject = self._run_timer(installed, alarm.callback)
-            runs.append(TimerRun(alarm.due_ns, reject))
+            runs.append(TimerRun(self.now_ns, reject))
         self.now_ns = max(self.now_ns, now_ns)
         return runs
+
+    def resume(self, now_ns: int) -> None:
+        """Time went by in which nothing of the canister ran: timers that fell due go off late, at ``now_ns``."""
+        self.now_ns = max(self.now_ns, now_ns)
 
     def _run_timer(self, installed: _Installed, callback: Callable[[], None]) -> Reject | None:
         def body() -> bytes:

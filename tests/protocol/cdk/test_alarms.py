@@ -35,6 +35,15 @@ class TestIntervals:
         assert [alarm and alarm.due_ns for alarm in taken] == [S + 5, 2 * S + 5, 3 * S + 5, None]
         assert alarms.next_ns == 4 * S + 5
 
+    def test_what_was_missed_goes_off_once(self) -> None:
+        alarms = Alarms()
+        alarms.set(0, S, nothing, repeats=True)
+        late = alarms.take(10 * S + 3, served_ns=10 * S + 3)
+        assert late is not None
+        assert late.due_ns == S
+        assert alarms.next_ns == 11 * S + 3
+        assert alarms.take(10 * S + 3, served_ns=10 * S + 3) is None
+
     def test_a_delay_of_nothing_waits_a_round(self) -> None:
         alarms = Alarms()
         alarms.set(0, 0, nothing, repeats=True)

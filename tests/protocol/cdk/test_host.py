@@ -243,6 +243,15 @@ class TestTimers:
         assert "in a timer" in bench.prints[0][1]
         assert "no further" in bench.prints[0][1]
 
+    def test_after_a_stop_an_interval_goes_off_once_and_late(self) -> None:
+        """A canister on ic-cdk-timers 0.10.1 whose global timer came late: one run, the next an interval after it."""
+        times: list[int] = []
+        bench = Bench(init=lambda _, system: system.set_timer_interval(S, lambda: times.append(system.time_ns())))
+        bench.host.resume(START_NS + 5 * S + 7)
+        runs = bench.host.advance(START_NS + 5 * S + 7)
+        assert times == [run.at_ns for run in runs] == [START_NS + 5 * S + 7]
+        assert bench.host.next_timer_ns == START_NS + 6 * S + 7
+
     def test_the_caller_is_the_canister(self) -> None:
         seen = []
         bench = Bench(init=lambda _, system: system.set_timer(S, lambda: seen.append(system.caller())))
