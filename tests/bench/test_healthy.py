@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from bench.healthy import RECORDINGS, Healthy, healthy, main, planned, played, recorded
+from bench.healthy import RECORDINGS, Healthy, healthy, lost_a_poller, main, planned, played, recorded
 from bench.healthy_apps import DAPPS
 from bench.healthy_settings import CLIENT_MS, INTERVALS_MS, KINDS, MAX_MESSAGES, settings
 from icws_explore.analysis.doctor import diagnose
@@ -40,6 +40,13 @@ class TestHealthySessions:
     def test_recordings_in_the_repository(self):
         found = list(recorded())
         assert [(it.text, it.alarms, it.sessions) for it in found] == [(name, [], 1) for name in RECORDINGS]
+
+    def test_a_poller_that_died_of_what_a_client_left_unread_is_not_healthy(self):
+        found = next(setting for setting in settings(7) if str(setting).startswith("#7000004 "))
+        simulation = found.run()
+        assert lost_a_poller(simulation)
+        assert simulation.doctor().ids == ("POLLER_DEAD",)
+        assert not lost_a_poller(simulate(duration="20s"))
 
     def test_what_is_found_is_an_alarm(self):
         """The corpus could not fail otherwise."""
