@@ -112,7 +112,7 @@ def _merged(group: list[Finding]) -> Finding:
     sessions = tuple(dict.fromkeys(name for it in group for name in it.sessions))
     others = [str(name) for name in sessions if name not in first.sessions]
     named = ", ".join(others[:10]) + (f" and {len(others) - 10} more" if len(others) > 10 else "")
-    told = f"{first.explanation} The same in session{'s' if len(others) > 1 else ''} {named}." if others else ""
+    told = f"{first.explanation} The same finding in session{'s' if len(others) > 1 else ''} {named}." if others else ""
     return Finding(
         first.id,
         first.severity,

@@ -40,7 +40,7 @@ class TestMerging:
     def test_names_the_other_sessions(self):
         merged = merge([finding("NO_ACKS", str(n), frames=(n, 99)) for n in range(1, 15)])
         assert len(merged) == 1
-        assert merged[0].explanation.startswith("It did. The same in sessions 2, 3,")
+        assert merged[0].explanation.startswith("It did. The same finding in sessions 2, 3,")
         assert merged[0].explanation.endswith("and 3 more.")
         assert merged[0].frames == (*range(1, 15), 99)
         assert merged[0].sessions == tuple(str(n) for n in range(1, 15))
@@ -51,7 +51,7 @@ class TestMerging:
     def test_of_several_the_worst_is_told(self):
         weak = replace(finding("NO_ACKS", "1", told="Perhaps."), severity="warning")
         (merged,) = merge([weak, finding("NO_ACKS", "2", told="Surely.")])
-        assert (merged.severity, merged.explanation) == ("error", "Surely. The same in session 1.")
+        assert (merged.severity, merged.explanation) == ("error", "Surely. The same finding in session 1.")
 
     def test_of_two_in_one_session_the_first_is_told(self):
         assert merge([finding("A", "1", told="First."), finding("A", "1", told="Second.")])[0].explanation == "First."
