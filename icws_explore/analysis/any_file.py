@@ -8,10 +8,13 @@ from typing import Final
 
 from icws_explore.capture import Capture, load
 from icws_explore.capture.kinds import START, FileKind, kind_of, open_file
+from icws_explore.protocol.argument_types import checked
+from icws_explore.protocol.errors import CaptureError
 
 FOREIGN: Final = (FileKind.HAR, FileKind.PCAP)
 
 
+@checked(CaptureError, path="the file's path")
 def file_kind(path: str | os.PathLike[str]) -> FileKind:
     """By its first bytes. Raises CaptureError.
 
@@ -23,6 +26,7 @@ def file_kind(path: str | os.PathLike[str]) -> FileKind:
         return kind_of(stream.read(START))
 
 
+@checked(CaptureError, path="the file's path")
 def load_any(path: str | os.PathLike[str]) -> Capture:
     """The capture in a file; of a HAR or packets the canister is that of the first request. Raises CaptureError."""
     kind = file_kind(path)
