@@ -142,8 +142,8 @@ def certified_data_clash(session: SessionFacts) -> Iterator[Evidence]:
         decoded, step = bad
         good = sum(1 for d in session.received if d.number < decoded.number)
         told = (
-            f"The certificate of frame {decoded.number} is {session.genuine}. But {step.detail}. "
-            f"{f'The {good} before it fitted.' if good else 'It is the first message of the session.'}"
+            f"The certificate of frame {decoded.number} is {session.genuine}, and the witness another one: "
+            f"{step.detail}. {f'The {good} before it fitted.' if good else 'It is the first message of the session.'}"
         )
         told += (
             _as_given(session, decoded)
