@@ -6,6 +6,9 @@
         ...                      # point the dapp at tap.url instead of the gateway
         tap.capture              # what has passed so far, as any other recording
 
+In front of a lab whose time runs faster, connect with the lab's clock: ``icws.connect(tap.url,
+network=lab.network_url, canister=lab.canister_id, clock=lab.clock)``.
+
 It runs in a thread of its own, so that a busy notebook cell does not hold up the dapp.
 """
 
