@@ -38,7 +38,8 @@ Examples:
   icws lab --fault POLLER_DEAD --no-clients
 
 An app of your own is a Python file with MESSAGE_TYPE (Candid), on_open, on_message and on_close.
-Real clients want the real clock: shorten the intervals for them, and scale time for `icws` only.
+Clients want the real clock, `icws open` too: rather than scaling time, shorten the intervals for
+them. In Python, icws.connect(lab) goes by the lab's clock.
 
 --fault plays a scenario over real sockets, with its own clients and time × 60: what happens is told
 as it happens, then what the doctor makes of the recording. Exit 1 if the doctor does not name it.

@@ -58,7 +58,7 @@ def summary(lab: Lab) -> Iterator[str]:
     interval_s, timeout_s = lab.ack_interval_ms / 1000, lab.keep_alive_timeout_ms / 1000
     yield f"acks           every {interval_s:g} s, to be answered within {timeout_s:g} s"
     if lab.clock.scale != 1:
-        yield f"clock          × {lab.clock.scale:g}: only clients that follow it can stay"
+        yield f"clock          × {lab.clock.scale:g}: a client on the real clock, as `icws open` is, cannot stay"
     yield ""
     yield f"icws open {facts['gateway_url']} --network {facts['network_url']} --canister {facts['canister_id']}"
     yield "Ctrl-C ends it."
