@@ -43,6 +43,7 @@ class _Run:
         self.thread = threading.get_ident()
         self.began = time.monotonic()
         self.turn = [True]  # a list's pop is one step, also between threads; a lock could be left held by an Overrun
+        self.was_raised = False  # an Overrun was sent, or is about to be
         self.is_raised = True  # nothing is about to be raised
 
 
@@ -75,16 +76,19 @@ class Watchdog:
 
     def _over(self, run: _Run) -> None:
         """No Overrun comes of ``run`` after this: one that is on its way is awaited and taken back."""
-        try:
-            self._current = None
+        while True:
             try:
-                run.turn.pop()
-            except IndexError:  # the watchdog has it: it raises just now, or has
-                while not run.is_raised:
-                    time.sleep(0)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(run.thread), None)
-        except Overrun:
-            self._current = None
+                self._current = None
+                try:
+                    run.turn.pop()
+                except IndexError:  # the watchdog has it: it raises just now, or has
+                    while not run.is_raised:
+                        time.sleep(0)
+                if run.was_raised:
+                    _take_back()
+                return
+            except Overrun:
+                continue
 
     @property
     def held_up_by(self) -> str:
@@ -114,12 +118,37 @@ class Watchdog:
         try:
             run.turn.pop()
         except IndexError:
+            run.is_raised = True
             return False  # it has ended just now
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(run.thread), ctypes.py_object(kind))
+        run.was_raised = True
+        _send(run.thread, kind)
         run.is_raised = True
         if self._current is run:
             run.turn.append(True)
         return True
+
+
+class _TakenBack(Exception):  # noqa: N818 -- no error, and nobody sees it
+    """Takes the place of an Overrun that is on its way."""
+
+
+def _take_back() -> None:
+    """Nothing is on its way to this thread after this.
+
+    Clearing it with NULL would leave the interpreter looking for it at every step, and CPython 3.11 with a
+    profiler or a debugger would never get any further; what arrives is done with.
+    """
+    try:
+        _send(threading.get_ident(), _TakenBack)
+        while True:
+            time.sleep(0)
+    except _TakenBack:
+        return
+
+
+def _send(thread: int, kind: type[BaseException]) -> None:
+    """Raise ``kind`` in that thread, as soon as it executes Python; it replaces what is on its way."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
 
 
 def _where(thread: int) -> str:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -93,3 +96,32 @@ class TestLife:
         dog.run("nothing", lambda: None)
         dog.stop()
         assert not [thread for thread in threading.enumerate() if thread.name == "icws-watchdog"]
+
+
+class TestTheInterpreterAfterwards:
+    """CPython 3.11 hangs at the next function under a profiler or debugger if an exception was cleared with NULL."""
+
+    @pytest.mark.parametrize("body", ["lambda: 1", "loop"])
+    def test_can_be_profiled(self, body: str) -> None:
+        program = f"""
+            import sys
+            from icws_explore.lab.watchdog import Overrun, Watchdog
+
+            def loop():
+                while True:
+                    pass
+
+            dog = Watchdog(limit_s=0.3)
+            try:
+                dog.run("it", {body})
+            except Overrun:
+                print("ended")
+            dog.stop()
+            sys.setprofile(lambda *_: None)
+            print((lambda: "well")())
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=30, check=True
+        )
+        assert done.stdout.split()[-1] == "well"
+        assert ("ended" in done.stdout) == (body == "loop")
