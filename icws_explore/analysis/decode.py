@@ -25,6 +25,8 @@ from icws_explore.protocol.service_messages import (
     decode_service,
 )
 
+from .control_text import OwnCloses, control_text
+
 MAX_KEPT: Final = 128 * 1024 * 1024  # bytes of payload whose decoded frames are kept; they take three times that
 
 Kind = Literal[
@@ -86,8 +88,18 @@ def application_type(capture: Capture) -> candid.Type | None:
 def decode_frames(capture: Capture, *, start: int = 0) -> Iterator[DecodedFrame]:
     """The capture's frames from number ``start`` on, decoded one by one; the caller's own, to do with as he likes."""
     app_type = application_type(capture)
+    closes = OwnCloses(capture.frames[:start])
     for number in range(start, len(capture.frames)):
-        yield decode_frame(capture.frames[number], number=number, app_type=app_type)
+        frame = capture.frames[number]
+        yield decode_frame(frame, number=number, app_type=app_type, is_after_own_close=closes.see(frame))
+
+
+def decode_at(capture: Capture, number: int) -> DecodedFrame:
+    """Frame ``number`` of a capture as `decode_frames` gives it; negative: from the end. Raises IndexError."""
+    frame = capture.frames[number]
+    index = number if number >= 0 else len(capture.frames) + number
+    is_after = frame.op == "close" and OwnCloses(capture.frames[:index]).see(frame)
+    return decode_frame(frame, number=index, app_type=application_type(capture), is_after_own_close=is_after)
 
 
 @dataclass(slots=True)
@@ -109,27 +121,29 @@ def shared_frames(capture: Capture, *, start: int = 0) -> Iterator[DecodedFrame]
     kept = capture.kept
     if not isinstance(kept, _Kept) or kept.app_type != capture.info.app_type:
         kept = capture.kept = _Kept(capture.info.app_type, application_type(capture))
+    closes = OwnCloses(capture.frames[:start])
     for number in range(start, len(capture.frames)):
         frame = capture.frames[number]
         known = kept.frames.get(number)
-        if known is None or known.frame is not frame:
+        is_after = closes.see(frame)
+        told = control_text(frame, is_after_own_close=is_after) if frame.op == "close" else None
+        if known is None or known.frame is not frame or (told is not None and told != known.summary):
             dropped = 0 if known is None else known.size
-            known = decode_frame(frame, number=number, app_type=kept.parsed)
+            known = decode_frame(frame, number=number, app_type=kept.parsed, is_after_own_close=is_after)
             if kept.size - dropped + known.size <= MAX_KEPT:
                 kept.frames[number] = known
                 kept.size += known.size - dropped
         yield known
 
 
-def decode_frame(frame: Frame, *, number: int = 0, app_type: candid.Type | None = None) -> DecodedFrame:
-    """One frame through every layer. Never raises for what the frame holds."""
+def decode_frame(
+    frame: Frame, *, number: int = 0, app_type: candid.Type | None = None, is_after_own_close: bool = False
+) -> DecodedFrame:
+    """One frame through every layer. Never raises for what the frame holds. ``is_after_own_close``: see `OwnCloses`."""
     blank = DecodedFrame(number, frame, "malformed", "")
-    if frame.op == "close":
-        return replace(blank, kind="control", summary=_close_summary(frame))
-    if frame.is_http:
-        return replace(blank, kind="control", summary=_http_summary(frame))
-    if frame.op in ("ping", "pong"):
-        return replace(blank, kind="control", summary=f"WebSocket {frame.op}, {len(frame.data)} bytes")
+    if frame.op not in ("binary", "text"):
+        text = control_text(frame, is_after_own_close=is_after_own_close)
+        return replace(blank, kind="control", summary=text)
     if frame.op == "text":
         shown = frame.data[:60].decode("utf-8", "replace")
         return replace(blank, summary=f"text frame {shown!r}: the protocol has binary frames only")
@@ -207,21 +221,6 @@ def _service_summary(service: ServiceMessage) -> tuple[Kind, str]:
             return "keep_alive", f"the client has received up to {last}"
         case CloseMessage(reason=reason):
             return "close", f"the canister closed: {reason}"
-
-
-def _http_summary(frame: Frame) -> str:
-    """What passed between the gateway and its network; `network_calls` reads the bodies."""
-    if frame.op == "request":
-        return f"the gateway asks the network: {frame.reason}"
-    return f"the network answers HTTP {frame.code}: {frame.reason}"
-
-
-def _close_summary(frame: Frame) -> str:
-    by = "the gateway's side" if frame.direction == "in" else "the client"
-    if frame.code == 1006:
-        return "the connection was lost (1006)"
-    code = "no code" if frame.code in (None, 1005) else str(frame.code)
-    return f"closed by {by}: {code}" + (f" {frame.reason!r}" if frame.reason else "")
 
 
 def value_text(value: Any, limit: int = 100) -> str:

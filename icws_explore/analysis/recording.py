@@ -16,7 +16,7 @@ from icws_explore.capture import save as save_capture
 from icws_explore.protocol.principal import Principal
 
 from .any_file import load_any
-from .decode import DecodedFrame, application_type, decode_frame, decode_frames, shared_frames
+from .decode import DecodedFrame, decode_at, decode_frames, shared_frames
 from .envelopes import EnvelopeVerdicts, check_envelopes
 from .table import Summary, frame_table, summarise
 from .timing import Timing
@@ -114,9 +114,7 @@ class Recording:
 
     def __getitem__(self, number: int) -> DecodedFrame:
         """Frame ``number``, decoded; negative numbers count from the end. Raises IndexError."""
-        frame = self.raw.frames[number]
-        index = number if number >= 0 else len(self.raw) + number
-        return decode_frame(frame, number=index, app_type=application_type(self.raw))
+        return decode_at(self.raw, number)
 
     def __repr__(self) -> str:
         info = self.raw.info

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import click
 
-from icws_explore.analysis.decode import DecodedFrame, application_type, decode_frame, decode_frames
+from icws_explore.analysis.decode import DecodedFrame, application_type, decode_at, decode_frames
 from icws_explore.analysis.filter import compile_filter
 from icws_explore.analysis.table import frame_row
 from icws_explore.capture import Capture
@@ -77,7 +77,7 @@ def _show_one(capture: Capture, number: int, every_byte: bool, as_json: bool) ->
     if number >= len(capture):
         raise IcwsError(f"there is no frame {number}: the capture holds {_range(capture)}")
     app_type = application_type(capture)
-    decoded = decode_frame(capture[number], number=number, app_type=app_type)
+    decoded = decode_at(capture, number)
     root = annotate_frame(decoded.frame, app_type=app_type)
     if as_json:
         fields = [node.to_json() for node in one_a_range(root)]

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from icws_explore.analysis.control_text import OwnCloses
 from icws_explore.analysis.decode import application_type, decode_frame
 from icws_explore.analysis.table import frame_row
 from icws_explore.capture import Frame
@@ -138,13 +139,14 @@ async def _show(tap: Tap, passed: asyncio.Queue[Frame | str | None], *, as_json:
     app_type = application_type(tap.capture.raw)
     number = 0
     start: float | None = None
+    closes = OwnCloses()
     if not as_json:
         show(frame_header(width()))
     while (item := await passed.get()) is not None:
         if isinstance(item, str):
             note(item)
             continue
-        decoded = decode_frame(item, number=number, app_type=app_type)
+        decoded = decode_frame(item, number=number, app_type=app_type, is_after_own_close=closes.see(item))
         start = item.t if start is None else start
         if as_json:
             row: dict[str, Any] = frame_row(decoded) | {"session": item.session}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from icws_explore.analysis.decode import application_type, decode_frame
+from icws_explore.analysis.decode import application_type, decode_at
 
 from .hex_pane import hex_view
 from .html import View
@@ -18,5 +18,4 @@ def inspect(subject: Subject, number: int) -> View:
     index = number if number >= 0 else len(capture) + number
     if not 0 <= index < len(capture):
         raise IndexError(f"there is no frame {number}: the capture holds {len(capture)}")
-    app_type = application_type(capture)
-    return hex_view(decode_frame(capture[index], number=index, app_type=app_type), app_type=app_type)
+    return hex_view(decode_at(capture, index), app_type=application_type(capture))

@@ -181,9 +181,9 @@ class TestShared:
         """The numbers of the frames that are decoded, in order."""
         numbers = []
 
-        def counting(frame, *, number=0, app_type=None):
+        def counting(frame, *, number=0, **options):
             numbers.append(number)
-            return decode_frame(frame, number=number, app_type=app_type)
+            return decode_frame(frame, number=number, **options)
 
         monkeypatch.setattr("icws_explore.analysis.decode.decode_frame", counting)
         return numbers

@@ -58,6 +58,8 @@ class TestProcess:
             out, err = process.communicate(timeout=20)
             assert process.returncode == 0
         assert "open_request" in out
+        assert "the connection ended after the client's close (1006)" in out  # the gateway answers no close frame
+        assert "lost" not in out
         frames = len(load(path).frames)
         assert out.splitlines()[-1] == f"recorded in {path}: {frames} frames of 1 session; next: icws doctor {path}"
         assert "Traceback" not in err
