@@ -9,6 +9,7 @@ ended so; while it waits in a library it is said who holds the lab up.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import threading
 import time
@@ -22,7 +23,7 @@ T = TypeVar("T")
 LIMIT_S: Final = 5.0  # real seconds; a canister has about one for its 40 billion instructions
 AGAIN_S: Final = 1.0  # code that swallows the Overrun gets another
 TICK_S: Final = 0.25
-_PACKAGE: Final = str(Path(__file__).resolve().parent.parent)
+_PACKAGE: Final = f"{Path(__file__).resolve().parent.parent}{os.sep}"  # not what only begins with its name
 
 
 class Overrun(Exception):  # noqa: N818 -- what happened; it becomes a trap
@@ -43,8 +44,8 @@ class _Run:
         self.thread = threading.get_ident()
         self.began = time.monotonic()
         self.turn = [True]  # a list's pop is one step, also between threads; a lock could be left held by an Overrun
-        self.was_raised = False  # an Overrun was sent, or is about to be
-        self.is_raised = True  # nothing is about to be raised
+        self.is_sending = False  # an Overrun may be on the point of being sent
+        self.was_sent = False  # one was, at least
 
 
 class Watchdog:
@@ -81,10 +82,10 @@ class Watchdog:
                 self._current = None
                 try:
                     run.turn.pop()
-                except IndexError:  # the watchdog has it: it raises just now, or has
-                    while not run.is_raised:
+                except IndexError:  # the watchdog has it: it sends just now, or has
+                    while run.is_sending:
                         time.sleep(0)
-                if run.was_raised:
+                if run.was_sent:
                     _take_back()
                 return
             except Overrun:
@@ -113,16 +114,17 @@ class Watchdog:
                 raised += self._raise(run)
 
     def _raise(self, run: _Run) -> bool:
+        # What is sent is a class, which the interpreter calls: what it is to say must be in the class.
         kind = type("Overrun", (Overrun,), {"limit_s": self.limit_s, "where": _where(run.thread)})
-        run.is_raised = False
+        run.is_sending = True  # before the turn is taken: who finds it taken waits for this
         try:
             run.turn.pop()
         except IndexError:
-            run.is_raised = True
+            run.is_sending = False
             return False  # it has ended just now
-        run.was_raised = True
+        run.was_sent = True
         _send(run.thread, kind)
-        run.is_raised = True
+        run.is_sending = False
         if self._current is run:
             run.turn.append(True)
         return True
@@ -136,12 +138,12 @@ def _take_back() -> None:
     """Nothing is on its way to this thread after this.
 
     Clearing it with NULL would leave the interpreter looking for it at every step, and CPython 3.11 with a
-    profiler or a debugger would never get any further; what arrives is done with.
+    profiler or a debugger would never get any further; what arrives is done with. It is sent until it
+    arrives here: in a finalizer that the interpreter runs just then it would be swallowed.
     """
     try:
-        _send(threading.get_ident(), _TakenBack)
         while True:
-            time.sleep(0)
+            _send(threading.get_ident(), _TakenBack)
     except _TakenBack:
         return
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from icws_explore.lab.watchdog import TICK_S, Overrun, Watchdog
+from icws_explore.lab.watchdog import Overrun, Watchdog
 
 
 @pytest.fixture
@@ -26,10 +27,8 @@ def loop() -> None:
 
 class TestOverrun:
     def test_ends_what_runs_on_and_says_where(self, watchdog: Watchdog) -> None:
-        began = time.monotonic()
         with pytest.raises(Overrun, match=r"ran on for 0.3 s in loop, line \d+ of test_watchdog.py; .*IC0522"):
             watchdog.run("a loop", loop)
-        assert time.monotonic() - began < 5
 
     def test_what_swallows_it_gets_another(self, watchdog: Watchdog) -> None:
         swallowed = []
@@ -49,17 +48,17 @@ class TestOverrun:
     def test_none_comes_late(self, watchdog: Watchdog) -> None:
         """Runs that end at the very moment at which the watchdog acts: its Overrun is theirs or nobody's."""
         watchdog.limit_s = 0.0
-        ended = time.monotonic() + 12 * TICK_S
+        deadline = time.monotonic() + 30
         overruns = runs = 0
-        while time.monotonic() < ended:
+        while overruns < 8 and time.monotonic() < deadline:
             try:
                 watchdog.run("a short one", lambda: sum(range(2000)))
             except Overrun:
                 overruns += 1
             runs += 1
             sum(range(500))  # here one would come out of the test
-        assert overruns >= 1
-        assert runs > 100
+        assert overruns == 8
+        assert runs > overruns
 
     def test_what_is_quick_is_left_alone(self, watchdog: Watchdog) -> None:
         assert watchdog.run("a sum", lambda: watchdog.run("a part of it", lambda: 5) + 1) == 6
@@ -70,24 +69,19 @@ class TestOverrun:
 
 class TestHeldUp:
     def test_names_what_runs_and_where(self, watchdog: Watchdog) -> None:
-        told: list[str] = []
+        is_in, told = threading.Event(), threading.Event()
 
         def slow() -> None:
-            deadline = time.monotonic() + 5
-            while not told and time.monotonic() < deadline:
-                time.sleep(0.01)
+            is_in.set()
+            told.wait()
 
-        thread = threading.Thread(target=lambda: told.append(_until_busy(watchdog)))
+        thread = threading.Thread(target=watchdog.run, args=("on_message of own", slow))
         thread.start()
-        Watchdog.run(watchdog, "on_message of own", slow)
+        is_in.wait()
+        said = watchdog.held_up_by
+        told.set()
         thread.join()
-        assert told[0].startswith("on_message of own runs for 0 s in slow, line ")
-
-
-def _until_busy(watchdog: Watchdog) -> str:
-    while not (said := watchdog.held_up_by):
-        time.sleep(0.001)
-    return said
+        assert re.match(r"on_message of own runs for \d+ s in slow, line \d+ of test_watchdog.py$", said)
 
 
 class TestLife:
