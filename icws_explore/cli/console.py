@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
 from rich.text import Text
 
 from icws_explore.protocol.principal import Principal
+
+SUBJECT_BAD: Final = 1  # the exit code where the command ran, and what it looked at is not well
 
 
 def error_line(text: str) -> None:

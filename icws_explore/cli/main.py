@@ -18,7 +18,6 @@ from icws_explore.protocol.errors import IcwsError
 
 from .console import error_line
 
-SUBJECT_BAD: Final = 1
 USAGE: Final = 2
 COULD_NOT_RUN: Final = 3
 INTERRUPTED: Final = 128 + signal.SIGINT

@@ -13,9 +13,10 @@ from icws_explore.analysis.decode import decode_frame
 from icws_explore.analysis.table import frame_row
 from icws_explore.live.connect import connect
 from icws_explore.live.session import Session
+from icws_explore.protocol.constants import CLOSE_BY_APPLICATION, CLOSE_NORMAL
 from icws_explore.protocol.errors import IcwsError, SessionClosedError, StateError
 
-from .console import json_line, note, show, width
+from .console import SUBJECT_BAD, json_line, note, show, width
 from .options import force, keep_recording, parse_root_key
 from .values import value_from_text
 
@@ -39,6 +40,9 @@ Examples:
 
 At a terminal, each line typed is sent as a message, unless --duration is given; a script uses --send.
 Ctrl-C closes the session.
+
+Exit 0 where the session was closed here or by the canister's application; 1 where anything else ended
+it (the connection was lost, a time-out, a proof that does not hold); 3 where it never opened.
 """,
 )
 @click.argument("gateway")
@@ -90,19 +94,31 @@ async def _talk(connecting: connect, talk: Talk) -> int:
     note("connecting …")
     async with connecting as session:
         shown = asyncio.create_task(_show(session, talk.as_json))
+        unsent = ""
         try:
             async with asyncio.timeout(talk.duration_s):
                 await _send_all(session, talk)
                 await asyncio.wait({shown})  # unlike `await shown`, this leaves it alone when time is up
         except TimeoutError:
             pass  # the duration is over
+        except SessionClosedError as error:
+            unsent = f"not everything was sent: {error}"
         except asyncio.CancelledError:
             note("closing …")
         await session.close()
         await shown
-    for failure in session.failures:
-        note(failure)
-    return 1 if session.failures else 0
+    told = [*session.failures, *([unsent] if unsent else [])]
+    if not told and not _ended_as_meant(session):
+        told.append(f"the session was ended by neither side's will: {session.capture[-1].summary}")
+    for line in told:
+        note(line)
+    return SUBJECT_BAD if told else 0
+
+
+def _ended_as_meant(session: Session) -> bool:
+    """Whether it was closed here, as a user does, or because the canister's application closed it."""
+    end = session.capture.raw.frames[-1]
+    return end.op == "close" and end.direction == "out" and end.code in (CLOSE_NORMAL, CLOSE_BY_APPLICATION)
 
 
 async def _send_all(session: Session, talk: Talk) -> None:

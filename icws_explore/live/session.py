@@ -20,6 +20,7 @@ from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError, StateError
 from icws_explore.protocol.messages import ClientKey, WebsocketMessage
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.service_messages import CloseReason
 
 from .clock import Clock
 from .connection import LOST, Connection, Observer
@@ -241,7 +242,7 @@ class Session:
                 self._messages.append(message)
             case Failed(text=text) | Logged(text=text):
                 self.failures.append(text)
-            case CanisterClosed(reason=reason):
+            case CanisterClosed(reason=reason) if reason is not CloseReason.CLOSED_BY_APPLICATION:
                 self.failures.append(f"the canister closed the session: {reason}")
         for observer in list(self._observers):
             try:

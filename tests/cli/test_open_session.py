@@ -1,11 +1,22 @@
 """`icws open`: wrong input is a line that says what to do."""
 
+import subprocess
+import sys
+
 import pytest
 
 from icws_explore.lab import Lab
+from icws_explore.live.tap import Tap
 from support.servers import free_port
 
 CANISTER = "bkyz2-fmaaa-aaaaa-qaaaq-cai"
+BRIEF_APP = """
+MESSAGE_TYPE = "text"
+
+
+def on_message(context, client, message):
+    context.close(client)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +69,41 @@ class TestWrongInput:
             "record { a : nat; b : nat }",
         ]
         assert "JSON of type" in icws.fails(3, "open", lab.gateway_url, *known, "--send", "hello")
+
+
+class Relayed:
+    """A lab's gateway behind a tap whose sessions can be cut, and `icws open` as a process before it."""
+
+    def __init__(self, lab):
+        self.lab = lab
+
+    def run(self, then, *more):
+        """Open, wait for the OpenMessage, do ``then`` with the tap; exit code and stderr."""
+        with Tap(self.lab.gateway_url) as tap:
+            known = ["--network", self.lab.network_url, "--canister", self.lab.canister_id]
+            command = [sys.executable, "-m", "icws_explore.cli", "open", tap.url, *map(str, known), *more]
+            pipe = subprocess.PIPE
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True) as process:
+                while "◁ open" not in process.stdout.readline():
+                    assert process.poll() is None
+                then(tap)
+                _, err = process.communicate(timeout=30)
+            return process.returncode, err
+
+
+class TestExitCode:
+    def test_closed_here(self, lab):
+        code, err = Relayed(lab).run(lambda _: None, "--duration", "1")
+        assert (code, err) == (0, "connecting …\n")
+
+    def test_a_lost_connection(self, lab):
+        code, err = Relayed(lab).run(lambda tap: tap.stop(), "--duration", "20")
+        assert code == 1
+        assert "ended by neither side's will: the connection was lost (1006)" in err
+
+    def test_the_canisters_application_closes(self, tmp_path):
+        app = tmp_path / "brief.py"
+        app.write_text(BRIEF_APP)
+        with Lab(app=app, seed=7) as lab:
+            code, err = Relayed(lab).run(lambda _: None, "--send", "hello", "--duration", "20")
+        assert (code, err) == (0, "connecting …\n")
