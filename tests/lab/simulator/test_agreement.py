@@ -15,7 +15,7 @@ import pytest
 
 from icws_explore.analysis.recording import Recording
 from icws_explore.lab import Lab
-from icws_explore.lab.simulator import Network, simulate
+from icws_explore.lab.simulator import Network, Sampled, simulate
 from icws_explore.live.connect import connect
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.errors import SessionClosedError
@@ -58,11 +58,12 @@ async def live(setting: Setting) -> Recording:
 
 
 def simulated(like: Recording, setting: Setting) -> Recording:
-    """With what the machine took for a message and its answer."""
-    answer_ms = median(answers_after(like, "message", "app")) * 1000
+    """With what the machine took for each message and its answer, a busy moment's among them."""
+    besides_ms = 60 + setting.poll_ms / 2  # the hops, and half a poll's wait
+    answers_ms = [1000 * answer_s for answer_s in answers_after(like, "message", "app")]
     network = Network(
         client_latency_ms=20, replica_latency_ms=10, poll_interval_ms=setting.poll_ms,
-        update_latency_ms=max(answer_ms - 60 - setting.poll_ms / 2, 50),
+        update_latency_ms=Sampled(tuple(max(answer_ms - besides_ms, 50) for answer_ms in answers_ms)),
     )  # fmt: skip
     return simulate(
         duration=like.raw.duration_s, network=network, think_ms=setting.think_s * 1000,
