@@ -177,10 +177,11 @@ class LabNetwork:
 
     async def add_gateway(self, *, port: int = 0, faults: Faults | None = None) -> GatewayServer:
         """One more gateway, listening. Raises LabError."""
-        options = self.options
+        options, taken = self.options, {gateway.number for gateway in self.gateways}
+        number = next(number for number in itertools.count() if number not in taken)  # some may have been removed
         gateway = GatewayServer(
             self.url,
-            identity=self._keys.identity(f"gateway {len(self.gateways)}"),
+            identity=self._keys.identity(f"gateway {number}"),
             host=options.host,
             port=port,
             clock=self._clock,
@@ -188,7 +189,7 @@ class LabNetwork:
             ordered=options.ordered,
             faults=self._faults if faults is None else self._guarded(faults),
             log=self._log,
-            number=len(self.gateways),
+            number=number,
             sessions=self._sessions,
         )
         await gateway.start()
