@@ -125,6 +125,7 @@ class _Director:
                 self.clients.append(client)
                 await client.connect()  # one after the other: sessions are numbered in their order
                 sessions.add(asyncio.create_task(client.run(), name=f"icws-client-{number + 1}"))
+                await asyncio.sleep(0)  # it has begun: so it closes its socket even if it is cancelled at once
                 if plan.leaves_s is not None:
                     agenda.at(start_ns + round(plan.leaves_s * NS_PER_S), client.close)
             await self._until(start_ns, self._plan.duration_s)
@@ -165,6 +166,8 @@ def _wait(running: Future[None], director: _Director, progress: Progress | None)
         if progress is not None:
             progress(min(director.done, 1.0))
     running.result()
+    if progress is not None:
+        progress(1.0)
 
 
 def _let_end(taps: list[Tap]) -> None:
