@@ -17,11 +17,12 @@ from support.lab_requests import PATIENCE_S, eventually
 SCALE = 60.0
 
 
-async def ended(faults: Faults, *, app: str = "ticker", sessions: int = 1, **options: Any) -> tuple[list[Any], Lab]:
+async def ended(faults: Faults, *, sessions: int = 1, wait_open: bool = False) -> tuple[list[Any], Lab]:
     """How each session ended, in the order of connecting: (code, reason)."""
-    lab = Lab(app, time_scale=SCALE, seed=3, faults=faults, **options)
+    lab = Lab("ticker", time_scale=SCALE, seed=3, faults=faults)
     with lab:
-        opened = [await icws.connect(lab, wait_open=False) for _ in range(sessions)]
+        opened = [await icws.connect(lab, wait_open=wait_open) for _ in range(sessions)]
+        lab.begin()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 for session in opened:
@@ -32,9 +33,10 @@ async def ended(faults: Faults, *, app: str = "ticker", sessions: int = 1, **opt
         return [(session.close_code, session.close_reason) for session in opened], lab
 
 
-async def opened(faults: Faults, use: Callable[[Session, Lab], Any], **options: Any) -> Any:
-    with Lab("echo", time_scale=SCALE, seed=3, faults=faults, **options) as lab:
+async def opened(faults: Faults, use: Callable[[Session, Lab], Any]) -> Any:
+    with Lab("echo", time_scale=SCALE, seed=3, faults=faults) as lab:
         async with asyncio.timeout(PATIENCE_S), icws.connect(lab) as session:
+            lab.begin()
             return await use(session, lab)
 
 
@@ -104,17 +106,15 @@ class TestHooks:
                 return outcome, 3_000.0
 
         async def use(session: Session, lab: Lab) -> list[float]:
-            (verdict,) = session.verify()
-            certified_ns = next(row for row in session.capture.timing().certificates.itertuples())
-            del lab, verdict
-            return [certified_ns.age_s]
+            return list(session.capture.timing().certificates["age_s"])
 
-        (age_s,) = await opened(Late(), use)
-        assert age_s >= 3.0
+        ages_s = await opened(Late(), use)
+        assert ages_s
+        assert min(ages_s) >= 3.0
 
 
 class Held(Faults):
-    """The frame behind ws_open is held up for 20 s."""
+    """The frame behind ws_open is held up; for ten real seconds, so that a busy machine has time, if nobody waits."""
 
     def __init__(self, *, overtakable: bool) -> None:
         self.arrived: list[bytes] = []
@@ -123,7 +123,8 @@ class Held(Faults):
 
     def client_frame(self, session: int, data: bytes) -> list[Delivery]:
         self._count += 1
-        delay_ms = 20_000.0 if self._count == 2 else 0.0  # ws_open passes
+        held_ms = 600_000.0 if self._overtakable else 20_000.0
+        delay_ms = held_ms if self._count == 2 else 0.0  # ws_open passes
         return [Delivery(data, delay_ms, self._overtakable)]
 
     def call(self, session: int, envelope: bytes) -> list[Delivery]:
@@ -139,8 +140,7 @@ class TestOrder:
         async def use(session: Session, lab: Lab) -> None:
             for text in ("one", "two", "three"):
                 await session.send({"text": text})
-            while len(faults.arrived) < 2:
-                await lab.clock.sleep(1)
+            await eventually(lambda: len(faults.arrived) >= 2)
 
         await opened(faults, use)
         return next(word for word in (b"one", b"two", b"three") if word in faults.arrived[1])
@@ -153,35 +153,38 @@ class TestOrder:
 
 
 class From(Faults):
-    """Does something from outside ten seconds after the start."""
+    """Does something from outside once time has begun anew: at the lab's start nobody is there yet."""
 
-    def __init__(self, act: Callable[[Stage], object], *, seconds: float = 10.0) -> None:
-        self._act, self._seconds = act, seconds
+    def __init__(self, act: Callable[[Stage], object]) -> None:
+        self._act = act
+        self._is_set_up = False
 
     def begin(self, stage: Stage) -> None:
-        stage.at(self._seconds, lambda: self._act(stage))
+        if self._is_set_up:
+            stage.at(10, lambda: self._act(stage))
+        self._is_set_up = True
 
 
 class TestFromOutside:
     async def test_a_stopped_canister_drops_everybody(self) -> None:
-        ends, _ = await ended(From(lambda stage: stage.stop_canister()), sessions=2)
+        ends, _ = await ended(From(lambda stage: stage.stop_canister()), sessions=2, wait_open=True)
         assert ends == [(1005, "")] * 2
 
     async def test_a_dropped_connection(self) -> None:
         with Lab("ticker", time_scale=SCALE, seed=3, faults=From(lambda stage: stage.drop(0))) as lab:
-            session = await icws.connect(lab, wait_open=False)
+            session = await icws.connect(lab)
+            lab.begin()
             async with asyncio.timeout(PATIENCE_S):
                 await session.wait_closed()
             await eventually(lambda: any(event.text.startswith("ws_close") for event in lab.events))  # its gateway
         assert (session.close_code, session.close_reason) == (1006, "")
 
     async def test_an_upgrade_forgets_the_clients(self) -> None:
-        async def use(session: Session, lab: Lab) -> int:
-            assert len(lab.canister().clients) == 1
-            await lab.clock.sleep(25)
-            return len(lab.canister().clients)
+        async def use(session: Session, lab: Lab) -> None:
+            await eventually(lambda: not lab.canister().clients)
+            assert any(event.kind == "upgraded" for event in lab.events)
 
-        assert await opened(From(lambda stage: stage.upgrade_canister(), seconds=20), use) == 0
+        await opened(From(lambda stage: stage.upgrade_canister()), use)
 
     async def test_a_frame_of_somebody_s_own(self) -> None:
         assert (await ended(From(lambda stage: stage.send(0, b"nonsense"))))[0] == [(4000, "Error receiving message")]
@@ -194,8 +197,7 @@ class TestFromOutside:
             stage.after(5, lambda: happened.append(stage.now_ns - began_ns))
 
         async def use(session: Session, lab: Lab) -> None:
-            while not happened:
-                await lab.clock.sleep(1)
+            await eventually(lambda: happened)
 
         await opened(From(begin_again), use)
         assert happened[0] >= 5 * NS_PER_S
@@ -205,8 +207,7 @@ class TestFromOutside:
             raise ValueError("a fault of its own")
 
         async def use(session: Session, lab: Lab) -> list[str]:
-            await lab.clock.sleep(30)
-            return [event.text for event in lab.events if event.kind == "error"]
+            return await eventually(lambda: [event.text for event in lab.events if event.kind == "error"])
 
         assert await opened(From(fail), use) == ["a fault failed: ValueError: a fault of its own"]
 
@@ -214,36 +215,35 @@ class TestFromOutside:
         class Counting(Faults):
             def __init__(self) -> None:
                 self.done: list[int] = []
+                self.done_before: list[int] = []
                 self._begun = 0
 
             def begin(self, stage: Stage) -> None:
                 self._begun += 1
+                self.done_before = list(self.done)
                 stage.at(20, lambda number=self._begun: self.done.append(number))
 
         faults = Counting()
         with Lab("echo", time_scale=SCALE, faults=faults) as lab:
-            start_ns = lab.begin()
-            assert abs(start_ns - lab.clock.now_ns()) < 30 * NS_PER_S
-            await lab.clock.sleep(60)
-        assert faults.done == [2]
+            before_ns = lab.clock.now_ns()
+            assert before_ns <= lab.begin() <= lab.clock.now_ns()
+            await eventually(lambda: 2 in faults.done)
+        assert faults.done == [*faults.done_before, 2]
 
 
 class TestClocks:
     async def test_a_replica_s_clock_that_jumps_takes_nobody_s_requests_any_more(self) -> None:
         class Jump(Faults):
-            def __init__(self) -> None:
-                self._from_ns = 0
-
-            def begin(self, stage: Stage) -> None:
-                self._from_ns = stage.now_ns + 30 * NS_PER_S
+            has_jumped = False
 
             def clock_error_ns(self, clock: Any, number: int, now_ns: int) -> int:
-                return 360 * NS_PER_S if clock == "canister" and 0 < self._from_ns <= now_ns else 0
+                return 360 * NS_PER_S if clock == "canister" and self.has_jumped else 0
+
+        faults = Jump()
 
         async def use(session: Session, lab: Lab) -> list[str]:
-            await lab.clock.sleep(45)
-            return [event.text for event in lab.events if event.kind == "refused"]
+            faults.has_jumped = True
+            return await eventually(lambda: [event.text for event in lab.events if event.kind == "refused"])
 
-        refused = await opened(Jump(), use)
-        assert refused
+        refused = await opened(faults, use)
         assert all("Invalid request expiry" in text for text in refused)
