@@ -15,7 +15,7 @@ from icws_explore.analysis.replay import Replay
 from icws_explore.analysis.replay_text import replay_json, replay_lines
 from icws_explore.live.http import check_http_url
 from icws_explore.live.target import check_gateway_url
-from icws_explore.protocol.errors import CaptureError
+from icws_explore.protocol.errors import CaptureError, DidError
 from icws_explore.protocol.principal import Principal
 
 from .console import json_line, note
@@ -80,7 +80,7 @@ def command(
     canister_id = None if canister is None else Principal.from_text(canister)
     findings, replays = Findings(), list[Replay]()
     if did is not None:
-        findings += check_did(_read(did))
+        findings += _interface(did)
     if has_intervals:
         findings += check_intervals(send_ack_interval_ms=canister_ack_ms, client_ack_interval_ms=client_ack_ms)
     if identity is not None:
@@ -96,6 +96,13 @@ def command(
     else:
         print_findings(findings, replay_lines(replays))
     return 1 if findings.has_errors else 0
+
+
+def _interface(path: Path) -> Findings:
+    try:
+        return check_did(_read(path))
+    except DidError as error:
+        raise DidError(f"{error.reason} (in {path})", error.line, error.column) from error
 
 
 def _recording(file: str, root_key: bytes | None, canister_id: Principal | None) -> Examination:

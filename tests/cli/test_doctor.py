@@ -39,7 +39,10 @@ class TestRecording:
         assert icws("doctor", written("BODY_HASH", tmp_path), "--json").code == 1
         (finding,) = json.loads(icws.out)["findings"]
         assert finding["id"] == "BODY_HASH"
-        assert set(finding) == {"id", "severity", "frames", "explanation", "sdk_behaviour", "fix", "source"}
+        assert set(finding) == {
+            "id", "severity", "frames", "sessions", "explanation", "sdk_behaviour", "fix", "source"
+        }  # fmt: skip
+        assert set(finding["sessions"]) <= {frame.session for frame in load(tmp_path / "s.icws").frames}
 
     def test_what_the_real_sdk_would_have_done(self, icws, tmp_path, recorded):
         path = written("BODY_HASH", tmp_path)
@@ -90,7 +93,7 @@ class TestConfiguration:
         path.write_bytes(b"\xff\xfe")
         assert "UTF-8" in icws.fails(3, "doctor", "--did", path)
         path.write_text("service : {")
-        icws.fails(3, "doctor", "--did", path)
+        assert f"(in {path})" in icws.fails(3, "doctor", "--did", path)
         icws.fails(3, "doctor", "--did", tmp_path / "none.did")
 
     def test_intervals(self, icws):

@@ -40,6 +40,7 @@ class Finding:
             "id": self.id,
             "severity": self.severity,
             "frames": list(self.frames),
+            "sessions": list(self.sessions),
             "explanation": self.explanation,
             "sdk_behaviour": self.sdk_behaviour,
             "fix": self.fix,

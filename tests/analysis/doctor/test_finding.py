@@ -16,6 +16,7 @@ class TestFinding:
             "id": "BODY_HASH",
             "severity": "error",
             "frames": [4, 7],
+            "sessions": ["1"],
             "explanation": "told",
             "sdk_behaviour": "does",
             "fix": "do",
