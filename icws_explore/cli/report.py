@@ -10,7 +10,7 @@ import click
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 from icws_explore.views.report import write_text
-from icws_explore.views.report_file import is_markdown, report
+from icws_explore.views.report_file import check_ending, is_markdown, report
 
 from .options import known_root_key
 from .reading import read_capture
@@ -35,7 +35,9 @@ Err and trap texts), queries and paths of URLs are left out. Principals stay unl
 """,
 )
 @click.argument("file", type=click.Path())
-@click.option("-o", "--output", metavar="FILE", help="Default: FILE's name. - is the standard output.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Ends in .html or .md; default: FILE's name. - is the standard output."
+)
 @click.option(
     "--format", "wanted", type=click.Choice(["html", "md"]), help="Default: as the output's name ends, else html."
 )
@@ -60,7 +62,7 @@ def command(
     key = known_root_key(root_key, network)
     canister_id = None if canister is None else Principal.from_text(canister)
     as_markdown = wanted == "md" or (wanted is None and output is not None and is_markdown(output))
-    target = None if output == STDOUT else _target(file, output, as_markdown=as_markdown)
+    target = None if output == STDOUT else _target(file, output, wanted, as_markdown=as_markdown)
     capture = read_capture(file)
     made = report(
         capture,
@@ -79,10 +81,12 @@ def command(
     return 0
 
 
-def _target(file: str, output: str | None, *, as_markdown: bool) -> Path:
-    """Where to write. Raises CaptureError for the capture itself."""
+def _target(file: str, output: str | None, wanted: str | None, *, as_markdown: bool) -> Path:
+    """Where to write. Raises CaptureError for the capture itself, and for a name that tells no format."""
     suffix = ".md" if as_markdown else ".html"
     target = Path(file.removesuffix(".gz")).with_suffix(suffix) if output is None else Path(output)
     if target.resolve() == Path(file).resolve():
         raise CaptureError(f"{target} is the capture: write the report to another file")
+    if wanted is None:
+        check_ending(target)
     return target

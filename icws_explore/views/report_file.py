@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
+from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
 from .report import page_of, write_text
@@ -16,6 +17,7 @@ from .report_markdown import markdown_of
 from .subject import Subject
 
 MARKDOWN_SUFFIXES: Final = (".md", ".markdown")
+PAGE_SUFFIXES: Final = (".html", ".htm")
 
 
 class Report:
@@ -34,10 +36,19 @@ class Report:
         """The short form, for an issue; fewer than 60,000 characters."""
         return markdown_of(self.contents)
 
-    def save(self, *paths: str | os.PathLike[str]) -> None:
-        """Write it to each path: Markdown to names that end in .md, else the page. Raises CaptureError."""
+    @overload
+    def save(self, path: str | os.PathLike[str], /) -> Path: ...
+    @overload
+    def save(self, *paths: str | os.PathLike[str]) -> tuple[Path, ...]: ...
+    def save(self, *paths: str | os.PathLike[str]) -> Path | tuple[Path, ...]:
+        """Write the page to names that end in .html, Markdown to those in .md; gives the path, or each of several.
+
+        Raises CaptureError for any other name, before anything is written, and where a file cannot be written.
+        """
         for path in paths:
-            write_text(path, self.markdown if is_markdown(path) else self.html)
+            check_ending(path)
+        written = tuple(write_text(path, self.markdown if is_markdown(path) else self.html) for path in paths)
+        return written[0] if len(written) == 1 else written
 
     def _repr_markdown_(self) -> str:
         return self.markdown
@@ -69,6 +80,12 @@ def report(
 def privacy_of(*, redact: bool, redact_principals: bool) -> Privacy:
     """Without principals means without payloads as well: those may name them."""
     return "anonymous" if redact_principals else "redacted" if redact else "shown"
+
+
+def check_ending(path: str | os.PathLike[str]) -> None:
+    """Raise CaptureError for a name that ends as neither form of a report does."""
+    if Path(path).suffix.lower() not in (*PAGE_SUFFIXES, *MARKDOWN_SUFFIXES):
+        raise CaptureError(f"a report is a page (.html) or Markdown (.md): give {path} a name that ends so")
 
 
 def is_markdown(path: str | os.PathLike[str]) -> bool:

@@ -26,6 +26,14 @@ class TestReport:
         assert "is the capture" in icws.fails(3, "report", recorded, "-o", recorded)
         icws.fails(2, "report", recorded, "--format", "pdf")
 
+    def test_a_name_of_another_format_is_not_written(self, icws, recorded, tmp_path):
+        for name in ("x.pdf", "x"):
+            line = icws.fails(3, "report", recorded, "-o", tmp_path / name)
+            assert "a page (.html) or Markdown (.md)" in line
+            assert not (tmp_path / name).exists()
+        assert icws("report", recorded, "-o", tmp_path / "x.txt", "--format", "md").code == 0
+        assert (tmp_path / "x.txt").read_text("utf-8").startswith("### ")
+
 
 class TestMarkdown:
     def test_by_the_outputs_name(self, icws, recorded, tmp_path):

@@ -22,9 +22,18 @@ class TestReport:
         assert made.markdown == report_markdown(healthy(), title="Bug 42")
 
     def test_is_written_by_the_names_ending(self, tmp_path: Path) -> None:
-        report(healthy()).save(tmp_path / "a.html", tmp_path / "b.MD")
+        both = report(healthy()).save(tmp_path / "a.html", tmp_path / "b.MD")
+        assert both == (tmp_path / "a.html", tmp_path / "b.MD")
         assert (tmp_path / "a.html").read_text("utf-8").startswith("<!doctype html>")
         assert (tmp_path / "b.MD").read_text("utf-8").startswith("### ✓")
+
+    def test_gives_the_path_written(self, tmp_path: Path) -> None:
+        assert report(healthy()).save(str(tmp_path / "a.htm")) == tmp_path / "a.htm"
+
+    def test_another_ending_writes_nothing(self, tmp_path: Path) -> None:
+        with pytest.raises(CaptureError, match=r"\(\.html\) or Markdown \(\.md\)"):
+            report(healthy()).save(tmp_path / "a.html", tmp_path / "b.pdf")
+        assert list(tmp_path.iterdir()) == []
 
     def test_says_why_it_cannot_be_written(self, tmp_path: Path) -> None:
         with pytest.raises(CaptureError, match="cannot write"):
