@@ -16,9 +16,10 @@ from icws_explore.protocol.errors import CaptureError
 
 from .console import json_line, note, printable
 from .faults import as_faults, fault_names, list_faults, only_with
+from .options import force, keep_recording
 
 # What goes with --fault; of the lab itself everything else is the scenario's.
-_WITH_FAULT = ("seed", "time_scale", "record", "no_clients", "gateway_port", "replica_port", "as_json")
+_WITH_FAULT = ("seed", "time_scale", "record", "force", "no_clients", "gateway_port", "replica_port", "as_json")
 
 
 def _app_names(_context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -75,6 +76,7 @@ With --no-clients only the faulty lab is there, at the real clock, for a client 
 )
 @click.option("--list-faults", "listed", is_flag=True, help="Say what each fault is and how it ends.")
 @click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="Keep the recording of a --fault.")
+@force
 @click.option("--no-clients", is_flag=True, help="Only start the lab of a --fault, for a client of your own.")
 @click.option("--seed", type=int, metavar="N", help="The same keys and ids every time.")
 @click.option("--json", "as_json", is_flag=True, help="A first line that says where it is, then a line an event.")
@@ -91,6 +93,7 @@ def command(
     faults: tuple[Scenario, ...],
     listed: bool,
     record: str | None,
+    force: bool,
     no_clients: bool,
     seed: int | None,
     as_json: bool,
@@ -101,6 +104,7 @@ def command(
         return 0
     if faults:
         only_with("--fault", *_WITH_FAULT)
+        keep_recording(record, forced=force)
         if no_clients:
             ports = {"gateway_port": gateway_port, "replica_port": replica_port}
             return _faulty_lab(faults, record, as_json, time_scale=time_scale or 1.0, seed=seed, **ports)

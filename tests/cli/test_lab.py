@@ -98,7 +98,11 @@ class TestErrors:
 class TestFaults:
     def test_one_is_played_recorded_and_named(self, icws, tmp_path):
         record = tmp_path / "f.icws"
-        assert icws("lab", "--fault", "sequence-gap-down", "--seed", 2, "--record", record).code == 0
+        record.write_bytes(b"something that happened only once")
+        played = ("lab", "--fault", "sequence-gap-down", "--seed", 2, "--record", record)
+        assert "is there already: name another file, or overwrite it with --force" in icws.fails(3, *played)
+        assert record.read_bytes() == b"something that happened only once"
+        assert icws(*played, "--force").code == 0
         lines = icws.out.splitlines()
         assert lines[0].startswith("SEQUENCE_GAP_DOWN: ")
         assert any(line.startswith("✗ SEQUENCE_GAP_DOWN  error") for line in lines)
