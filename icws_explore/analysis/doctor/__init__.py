@@ -1,7 +1,8 @@
 """The doctor: from a recording alone, what is wrong with a dapp, the evidence, and what to change.
 
-The ids are those of the catalogue of misbehaviours. Rules see only what passed on the WebSocket: since
-gateway 1.0.5 the results of calls are never forwarded, so that most of them detect an absence.
+The ids are those of the catalogue of misbehaviours. Most recordings hold only what passed on the WebSocket,
+and since gateway 1.0.5 the results of calls are never forwarded, so that most rules detect an absence.
+Where a tap has recorded what the network answered, too, its own words decide.
 """
 
 from __future__ import annotations

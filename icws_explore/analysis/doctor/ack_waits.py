@@ -72,11 +72,20 @@ def made_apart_s(one: DecodedFrame, other: DecodedFrame) -> float:
 
 
 def acked_meanwhile(session: SessionFacts, wait: Wait) -> DecodedFrame | None:
-    """An ack that another session of the canister got during the wait: the canister has not forgotten everybody."""
-    end = wait.start.frame.t + wait.waited_s
-    others = [it for it in session.whole.sessions if it is not session and it.asked_canister == session.asked_canister]
+    """An ack that another session got during the wait: the canister has not forgotten everybody.
+
+    One that opened only then tells nothing: after an upgrade new clients are served as any others.
+    """
+    start = wait.start.frame.t
+    others = [
+        it
+        for it in session.whole.sessions
+        if it is not session
+        and it.asked_canister == session.asked_canister
+        and (it.opened or it.frames[0]).frame.t < start
+    ]
     acks = (ack for it in others for ack in it.acks)
-    return next((ack for ack in acks if wait.start.frame.t + TOLERANCE_S < ack.frame.t < end), None)
+    return next((ack for ack in acks if start + TOLERANCE_S < ack.frame.t < start + wait.waited_s), None)
 
 
 def withheld(session: SessionFacts, wait: Wait) -> Evidence | None:
@@ -86,24 +95,38 @@ def withheld(session: SessionFacts, wait: Wait) -> Evidence | None:
     given = [it for it in session.given if (it.sequence_num or 0) > heard and it.t < until]
     if not given:
         return None
-    count = f"{len(given)} messages" if len(given) > 1 else "a message"
+    count = f"{len(given)} messages for it, numbers" if len(given) > 1 else "a message for it, number"
     told = (
-        f"The client waited {seconds(wait.waited_s)} for an ack. Meanwhile the canister gave the gateway {count} for "
-        f"it, numbers {numbers([it.sequence_num or 0 for it in given])} (frame {given[0].frame} first), and none "
-        "arrived: the gateway withheld them."
+        f"The client waited {seconds(wait.waited_s)} for an ack. Meanwhile the canister gave the gateway {count} "
+        f"{numbers([it.sequence_num or 0 for it in given])} (frame {given[0].frame}), and the client got nothing of "
+        "it: the gateway withheld it."
     )
     return Evidence((wait.start.number, given[0].frame, *session.end_frames), told)
 
 
-def silent_canister(session: SessionFacts) -> Evidence | None:
-    """By the recorded polls: acks came, then the canister had nothing for the client any more (UPGRADE_WIPE)."""
+def silent_canister(session: SessionFacts) -> tuple[str, Evidence] | None:
+    """By the recorded polls: acks came, then the canister had nothing for the client any more; of which rule that is.
+
+    It forgot everybody (UPGRADE_WIPE), or, where a session beside it goes on, this client alone: for
+    another session of its principal (PRINCIPAL_TAKEOVER).
+    """
     wait = wait_of(session)
     if wait is None or not session.acks or wait.arrived or withheld(session, wait) is not None:
         return None
     if session.end is None or not session.polls_are_recorded(wait.start.frame.t, session.end.frame.t):
         return None
+    acks = f"{len(session.acks)} acks" if len(session.acks) > 1 else "one ack"
     told = (
-        f"After {len(session.acks)} acks nothing came for {seconds(wait.waited_s)}, and in all polls of that time the "
-        "canister had nothing for this client: it forgot it, as it does when it is upgraded or installed again."
+        f"After {acks} nothing came for {seconds(wait.waited_s)}, and in all polls of that time the canister had "
+        "nothing for this client: it forgot it, as it does when "
     )
-    return Evidence((wait.start.number, *session.end_frames), told, (session.name,))
+    other = acked_meanwhile(session, wait)
+    if other is None:
+        told += "it is upgraded or installed again."
+        return "UPGRADE_WIPE", Evidence((wait.start.number, *session.end_frames), told, (session.name,))
+    told += (
+        "the same principal opens another session, which is not in this recording: it was not upgraded, for session "
+        f"{other.frame.session} got its own ack meanwhile (frame {other.number})."
+    )
+    frames = (wait.start.number, other.number, *session.end_frames)
+    return "PRINCIPAL_TAKEOVER", Evidence(frames, told, (session.name,))

@@ -17,7 +17,8 @@ from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
 from icws_explore.protocol.arguments import PollResult
 from icws_explore.protocol.errors import IcwsError
-from icws_explore.protocol.messages import CanisterMessage
+from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.messages import CanisterMessage, ClientKey
 from icws_explore.protocol.service_messages import AckMessage
 from support.certified_canister import CANISTER_ID, GATEWAY
 from support.doctor_findings import the_one
@@ -124,14 +125,26 @@ class TestSilence:
         assert "ACKS_WITHHELD" in diagnose(capture).ids
         finding = the_one(given(capture, START_S + 600, message))
         assert finding.id == "ACKS_WITHHELD"
-        assert "the canister gave the gateway a message for it, numbers 3" in finding.explanation
-        assert "the gateway withheld them" in finding.explanation
+        assert "the canister gave the gateway a message for it, number 3 (frame" in finding.explanation
+        assert "the gateway withheld it" in finding.explanation
 
     def test_the_canister(self):
         capture = self.silent().closed(630, "out", 4000, "Ack message timeout").capture
         finding = the_one(polled(capture, START_S + 500, poll_replied(EMPTY)))
         assert finding.id == "UPGRADE_WIPE"
         assert "in all polls of that time the canister had nothing for this client" in finding.explanation
+
+    @pytest.mark.parametrize(("opened", "rule"), [(10, "PRINCIPAL_TAKEOVER"), (450, "UPGRADE_WIPE")])
+    def test_the_canister_that_goes_on_with_a_client_that_was_there_before(self, opened, rule):
+        silent = self.silent().closed(630, "out", 4000, "Ack message timeout").capture
+        other = SessionScript(session="other")
+        other.identity = Ed25519Identity.from_secret(b"\x08" * 32)
+        other.client_key = other.canister.client_key = ClientKey(other.identity.principal, 9)
+        other.opened(opened).client_says(opened + 5, "c").acked(600)
+        both = Capture(silent.info, sorted(silent.frames + other.capture.frames, key=lambda frame: frame.t))
+        finding = next(it for it in diagnose(polled(both, START_S + 500, poll_replied(EMPTY))) if None in it.sessions)
+        assert finding.id == rule
+        assert ("session other got its own ack meanwhile" in finding.explanation) == (rule == "PRINCIPAL_TAKEOVER")
 
     def test_one_that_was_under_way_is_not_withheld(self):
         script = self.silent()

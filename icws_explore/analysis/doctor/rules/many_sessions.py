@@ -48,8 +48,11 @@ def principal_takeover(facts: CaptureFacts) -> Iterator[Evidence]:
             frames = (first.received[-1].number, second.opened.number, *first.end_frames)
             yield Evidence(frames, told, (first.name, second.name))
     for session in facts.sessions:
+        if any(is_same_client(it, session) for it in facts.sessions if it is not session):
+            continue
+        yield from _silenced(session, "PRINCIPAL_TAKEOVER")
         call = _refused_as(session, "replaced")
-        if call is not None and not any(is_same_client(it, session) for it in facts.sessions if it is not session):
+        if call is not None:
             told = (
                 f"To the client's frame {call.frame} {quoted(call)}: the same principal has opened another session "
                 "since, which is not in this recording, and the canister forgot this one."
@@ -91,8 +94,7 @@ def upgrade_wipe(facts: CaptureFacts) -> Iterator[Evidence]:
         frames = (last_received(silent).number, *(n for it in silent for n in it.end_frames))
         yield Evidence(frames, told, tuple(it.name for it in silent))
     for session in facts.sessions:
-        if (silence := silent_canister(session)) is not None:
-            yield silence
+        yield from _silenced(session, "UPGRADE_WIPE")
         call = _refused_as(session, "forgotten")
         if call is None or _is_otherwise_gone(session, call):
             continue
@@ -170,6 +172,12 @@ def _lost_its_partner(session: SessionFacts, until: float) -> bool:
 def _is_in_use(session: SessionFacts, since: float) -> bool:
     """Whether its client still did something then: a HAR has no ends, and a line that is cut ends minutes later."""
     return any(d.frame.t > since and d.frame.direction == "out" and d.frame.code != LOST for d in session.frames)
+
+
+def _silenced(session: SessionFacts, rule: str) -> Iterator[Evidence]:
+    silence = silent_canister(session)
+    if silence is not None and silence[0] == rule:
+        yield silence[1]
 
 
 def _refused_as(session: SessionFacts, cause: Cause) -> NetworkCall | None:
