@@ -51,8 +51,8 @@ def _bare_chain(data: bytes) -> DelegationChain | None:
 def _of_chain(chain: DelegationChain, now_ns: int, canister_id: Principal | None) -> list[Finding]:
     expiration_ns, targets = chain.expiration_ns, chain.targets
     if expiration_ns is not None and expiration_ns < now_ns:
-        left_s = (now_ns - expiration_ns) / NS_PER_S
-        return [_like("DELEGATION_EXPIRED", f"The delegation of {chain.principal} expired {seconds(left_s)} ago.")]
+        ago_s = (now_ns - expiration_ns) / NS_PER_S
+        return [_like("DELEGATION_EXPIRED", f"The delegation of {chain.principal} expired {seconds(ago_s)} ago.")]
     if targets is not None and canister_id is not None and canister_id not in targets:
         named = ", ".join(sorted(str(target) for target in targets)[:3]) or "no canister"
         return [_like("DELEGATION_EXPIRED", f"The delegation of {chain.principal} is for {named}, not {canister_id}.")]

@@ -160,18 +160,7 @@ def certified_data_clash(session: SessionFacts) -> Iterator[Evidence]:
 )
 def body_hash(session: SessionFacts) -> Iterator[Evidence]:
     bad = _failing(session, "lookup", "body")
-    garbled = (
-        None
-        if session.handshake is None
-        else next(
-            (
-                d
-                for d in session.frames
-                if d.kind == "malformed" and d.frame.direction == "in" and d.canister_message is None
-            ),
-            None,
-        )
-    )
+    garbled = _garbled(session)
     if garbled is not None and (bad is None or garbled.number < bad[0].number):
         told = f"Frame {garbled.number}, {garbled.size} bytes, is no canister message any more: {garbled.summary}."
         yield Evidence((garbled.number, *session.end_frames), told)
@@ -184,6 +173,14 @@ def body_hash(session: SessionFacts) -> Iterator[Evidence]:
     elif (bad := _failing(session, "certified_data")) is not None and _is_altered(session, bad[0]):
         told = f"Frame {bad[0].number} is not as the canister gave it: {bad[1].detail}.{_as_given(session, bad[0])}"
         yield Evidence((bad[0].number, *session.end_frames), told)
+
+
+def _garbled(session: SessionFacts) -> DecodedFrame | None:
+    """The first frame from a gateway, which says that it is one, in which there is no canister message."""
+    if session.handshake is None:
+        return None
+    incoming = (d for d in session.frames if d.frame.direction == "in" and d.kind == "malformed")
+    return next((d for d in incoming if d.canister_message is None), None)
 
 
 def _as_given(session: SessionFacts, decoded: DecodedFrame) -> str:

@@ -26,7 +26,7 @@ _CLOSE: Final = 'close(4000, "Error receiving message")'
 )
 def app_type_mismatch(session: SessionFacts) -> Iterator[Evidence]:
     for decoded in session.frames:
-        if decoded.kind != "app" or decoded.error is None:
+        if decoded.kind != "app" or decoded.error is None or decoded.message is None:
             continue
         if not session.is_authentic(decoded) or _is_behind_a_bad_one(session, decoded):
             return
@@ -35,8 +35,6 @@ def app_type_mismatch(session: SessionFacts) -> Iterator[Evidence]:
         told = (
             f"The canister's message {decoded.sequence_num} (frame {decoded.number}, {len(decoded.message.content)} "
             f"bytes) is {session.genuine} but not {wanted}: {decoded.error}."
-            if decoded.message is not None
-            else ""
         )
         yield Evidence((decoded.number, *session.end_frames), told)
         return
