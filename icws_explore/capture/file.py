@@ -126,7 +126,8 @@ def load(path: str | os.PathLike[str]) -> Capture:
             members = _object(line.text)
             if isinstance(note := members.get("note"), str):
                 said += 1
-                notes += [note.encode("utf-8", "replace").decode("utf-8")] if said <= MAX_SAID else []
+                if said <= MAX_SAID:
+                    notes.append(encodable(note))
                 continue
             capture.frames.append(Frame.from_json(members))
         except CaptureError as error:
@@ -157,7 +158,7 @@ def _head(path: Path, first: Line, notes: list[str]) -> tuple[SessionInfo, str |
         return SessionInfo(), f"{path} is not a capture: {error}"
     said = line.get("notes")
     if isinstance(said, list):
-        notes.extend(note for text in said[:MAX_SAID] if (note := encodable(text if isinstance(text, str) else None)))
+        notes.extend(encodable(note) for note in said[:MAX_SAID] if isinstance(note, str) and note)
     notes.extend(f"line 1: {fault}; that is left out" for fault in faults)
     return info, f"{path} is not a capture: {faults[0]}" if faults else None
 

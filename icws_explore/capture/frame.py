@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, cast, overload
 
 from icws_explore.protocol.errors import CaptureError
 
@@ -85,6 +85,10 @@ class Frame:
         )
 
 
+@overload
+def encodable(text: str) -> str: ...
+@overload
+def encodable(text: None) -> None: ...
 def encodable(text: str | None) -> str | None:
     """``text`` without lone surrogates, which JSON can spell (\\ud800) and nothing can write."""
     return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
