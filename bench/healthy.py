@@ -103,7 +103,7 @@ def _opened(capture: Capture) -> int:
 
 
 def main() -> int:
-    """Print the false alarms, and how many recordings had none; their number is the exit code's."""
+    """Print the false alarms, and how many recordings have one; the exit code is 1 where there is any."""
     parser = argparse.ArgumentParser(description="Healthy sessions, and false alarms of the doctor.")
     parser.add_argument("--sweep", type=int, default=WANTED, metavar="N", help="sessions (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="S")
