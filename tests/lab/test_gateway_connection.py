@@ -85,7 +85,7 @@ class TestHearing:
         listener.listens.clear()
         async with connect(url(server), proxy=None, ping_interval=None) as socket:
             await socket.send(b"early")
-            await asyncio.sleep(0.05)
+            await eventually(lambda: listener.connection is not None and listener.connection._early)
             listener.listens.set()
             await eventually(lambda: listener.heard == [("binary", b"early")])
 

@@ -36,7 +36,7 @@ class TestDeadlines:
             await asyncio.wait_for(session.wait_closed(), 10)
         assert (session.close_code, session.close_reason) == (4000, "Open connection timeout")
         sent = next(frame.frame.t for frame in session.capture if frame.kind == "open_request")
-        assert 60 <= session.capture[-1].frame.t - sent < 75
+        assert session.capture[-1].frame.t - sent >= 60
         assert session.failures == ["Open timeout expired before receiving the open message"]
 
 
