@@ -26,8 +26,8 @@ class Delivery:
     """``data`` is to be passed on, ``delay_ms`` (protocol time) from now.
 
     On a connection order is kept, for it is TCP: what is delayed holds up what comes behind it. What is
-    ``overtakable`` holds nothing up. A relayed call is a request of its own; there the network's
-    ``ordered`` says whether order is kept.
+    ``overtakable`` holds nothing up. When the gateway ends the connection, what is held up is lost. A
+    relayed call is a request of its own; there the network's ``ordered`` says whether order is kept.
     """
 
     data: bytes

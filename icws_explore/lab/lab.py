@@ -147,7 +147,11 @@ class Lab:
     async def _started(self) -> LabNetwork:
         network = LabNetwork(self.options, self._clock, self._log)
         await network.start(self.app)
-        network.begin()
+        try:
+            network.begin()
+        except BaseException:  # what a fault of somebody's own raises
+            await network.stop()
+            raise
         return network
 
     @property
