@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from icws_explore.capture import Capture, CaptureWriter, Direction, Frame, Op
 from icws_explore.protocol.errors import CaptureError
@@ -39,12 +40,7 @@ class Recorder:
         frame = Frame(self.clock.now_s() if t is None else t, direction, op, data, code, reason, session)
         if self._keep:
             self.capture.frames.append(frame)
-        if self._writer is not None:
-            try:
-                self._writer.write(frame)
-            except CaptureError as error:  # a full disk must not end anybody's session
-                self._writer = None
-                self.note(f"recording stopped: {error}")
+        self._write(lambda writer: writer.write(frame))
         for observe in self.observers:
             observe(frame)
 
@@ -52,16 +48,18 @@ class Recorder:
         """Something worth knowing that no frame says; at most some thousand are kept."""
         if len(self.capture.notes) < MAX_NOTES:
             self.capture.notes.append(text)
-            self._write_note(text)
+            self._write(lambda writer: writer.note(text))
         for observe in self.note_observers:
             observe(text)
 
-    def _write_note(self, text: str) -> None:
+    def _write(self, write: Callable[[CaptureWriter], None]) -> None:
         if self._writer is not None:
             try:
-                self._writer.note(text)
-            except CaptureError as error:
-                self._writer = None
+                write(self._writer)
+            except CaptureError as error:  # a full disk must not end anybody's session
+                writer, self._writer = self._writer, None
+                with suppress(OSError):  # the end of a gzip file on that disk
+                    writer.close()
                 self.note(f"recording stopped: {error}")
 
     def close(self) -> None:
