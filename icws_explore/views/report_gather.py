@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from icws_explore.analysis.decode import DecodedFrame, shared_frames
 from icws_explore.analysis.doctor import Findings, diagnose
+from icws_explore.analysis.doctor.facts import CaptureFacts
 from icws_explore.analysis.envelopes import EnvelopeVerdict, capture_canister, check_frames
 from icws_explore.analysis.network_calls import network_calls
 from icws_explore.analysis.public_words import without_credentials
@@ -37,14 +38,15 @@ def gather(
 ) -> Contents:
     """Read, verify and diagnose a capture. ``root_key`` (DER) and ``canister_id`` override the capture's.
 
+    Where neither names a root key, one that the doctor knows is taken if the first messages are certified under it.
     ``privacy`` "redacted" withholds what `analysis.redact` says, after all is judged; "anonymous" gives
     principals other names besides.
     """
     given = capture_of(subject)
     capture = Capture(given.info, list(given.frames), list(given.notes))  # a live session goes on appending
     capture = public_capture(capture) if privacy != "shown" else _without_credentials(capture)
-    key = capture.info.root_key if root_key is None else root_key
     decoded = list(shared_frames(capture))
+    key = CaptureFacts(capture, root_key=root_key, frames=decoded).root_key  # as the doctor has it
     calls = network_calls(capture) if capture.http else []
     frames = decoded if privacy == "shown" else [without_words(each) for each in decoded]
     unverified = _why_unverified(capture, key)
@@ -98,7 +100,7 @@ def _why_unverified(capture: Capture, root_key: bytes | None) -> str:
     if capture.info.crypto != "real":
         return f"nothing was verified: simulated with {capture.info.crypto} cryptography, so that no signature is one"
     if root_key is None:
-        return "nothing was verified: the capture names no root key, and none was given"
+        return "nothing was verified: the capture names no root key, none was given, and none that is known fits"
     return ""
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,17 @@ class TestAnswer:
         capture.info = replace(capture.info, root_key=None)
         assert gather(capture).answer[1] == "note"
         assert gather(capture).verdicts == []
+
+    @pytest.mark.parametrize("privacy", ["shown", "redacted"])
+    def test_a_root_key_that_fits_is_taken_as_the_doctor_takes_it(
+        self, monkeypatch: pytest.MonkeyPatch, privacy: Privacy
+    ) -> None:
+        capture = healthy()
+        monkeypatch.setattr("icws_explore.analysis.doctor.facts.MAINNET_ROOT_KEY", capture.info.root_key)
+        capture.info = replace(capture.info, root_key=None)
+        contents = gather(capture, privacy=privacy)
+        assert contents.answer[1] == "good"
+        assert len(contents.verdicts) == 13
 
 
 class TestContents:
