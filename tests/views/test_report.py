@@ -211,3 +211,26 @@ class TestInChromium:
 
     def test_is_printed_dark_on_light_whatever_the_theme(self, seen: dict[str, Any]) -> None:
         assert seen["printed"] == ["rgb(255, 255, 255)", "rgb(31, 35, 40)"]
+
+    def test_no_table_scrolls_sideways_on_a_phone(self, chromium_path: str, tmp_path: Path) -> None:
+        from playwright.sync_api import sync_playwright
+
+        capture = SessionScript(session="a tab with a name that is rather long").opened().capture
+        capture.frames += SessionScript(session="tab 2").opened().capture.frames
+        path = write_report(capture, tmp_path / "report.html")
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium_path, chromium_sandbox=False)
+            page = browser.new_page(viewport={"width": 390, "height": 844})
+            page.goto(path.as_uri())
+            tables = page.evaluate(
+                "[...document.querySelectorAll('.icws-wide')]"
+                ".map(e => [e.firstElementChild.className, e.scrollWidth > e.clientWidth])"
+            )
+            labels = page.evaluate(
+                "[...document.querySelectorAll('table.icws-listed tr:last-child td')]"
+                ".map(e => getComputedStyle(e, '::before').content)"
+            )
+            browser.close()
+        assert [name for name, _ in tables].count("icws-listed") == 2  # sessions and limits
+        assert not any(scrolls for _, scrolls in tables), tables
+        assert {'"ended"', '"findings"', '"limit"', '"when"'} <= set(labels)
