@@ -1,4 +1,4 @@
-"""What can be found before any socket is open: in a canister's .did, in intervals, in an identity."""
+"""What can be found before any socket is open: in a canister's .did, in intervals."""
 
 from __future__ import annotations
 
