@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from icws_explore.protocol.candid import parse_type
-from icws_explore.protocol.cdk import AppContext
 from icws_explore.protocol.constants import LATENCY_BOUND_MS
-from icws_explore.protocol.principal import Principal
 
+from .answers import TEXT, echo
 from .lines import texts
 from .odd_canisters import AcksAhead, WithoutTimers
 from .odd_timing import FrozenTab, NeverAnswersAcks
@@ -17,16 +15,11 @@ from .plan import ClientPlan, Plan
 from .registry import register
 
 OLD_ACK_TIMEOUT_MS: Final = 90_000  # ic-websocket-js up to 0.3.0
-MESSAGE_TYPE: Final = parse_type("record { text : text }")
-
-
-def _echo(context: AppContext, client: Principal, message: Any) -> None:
-    context.send(client, message)
 
 
 @register("NO_ACKS", "a Motoko canister without ws.init<system>(): messages come and go, acks never do")
 def no_acks() -> Plan:
-    app = WithoutTimers("without timers", MESSAGE_TYPE, on_message=_echo)
+    app = WithoutTimers("without timers", TEXT, on_message=echo)
     return Plan(app, duration_s=480, clients=(ClientPlan(script=texts((5, "one"), (40, "two"), (290, "three"))),))
 
 
@@ -41,7 +34,7 @@ def ack_defaults_skew() -> Plan:
 
 @register("ACK_TOO_HIGH", "the canister acks six messages more than the client has sent")
 def ack_too_high() -> Plan:
-    app = AcksAhead("acks ahead", MESSAGE_TYPE, on_message=_echo)
+    app = AcksAhead("acks ahead", TEXT, on_message=echo)
     return Plan(app, duration_s=360, clients=(ClientPlan(script=texts((5, "one"), (290, "two"))),))
 
 

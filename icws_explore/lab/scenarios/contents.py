@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from icws_explore.lab.faults import Delivery, Faults, Stage
-from icws_explore.protocol.candid import NAT, encode, parse_type
+from icws_explore.protocol.candid import NAT, encode
 from icws_explore.protocol.cdk import App, AppContext
 from icws_explore.protocol.constants import LATENCY_BOUND_MS, MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
 
+from .answers import TEXT, goodbye
 from .lines import texts
 from .odd_clients import Js031, Js034
 from .plan import ClientPlan, Plan
@@ -81,7 +82,7 @@ def app_type_mismatch() -> Plan:
         else:
             context.send(client, message)
 
-    app = App("counts", parse_type("record { text : text }"), on_message=on_message)
+    app = App("counts", TEXT, on_message=on_message)
     return Plan(app, duration_s=60, clients=(ClientPlan(script=texts((5, "hello"), (20, "how many"))),))
 
 
@@ -95,15 +96,9 @@ def client_key_foreign() -> Plan:
     "UNKNOWN_CLOSE_VARIANT", "the canister closes the session of an ic-websocket-js 0.3.1, which knows no CloseMessage"
 )
 def unknown_close_variant() -> Plan:
-    def on_message(context: AppContext, client: Principal, message: dict[str, str]) -> None:
-        context.send(client, message)
-        if message["text"] == "bye":
-            context.close(client)
-
-    app = App("goodbye", parse_type("record { text : text }"), on_message=on_message)
     old = ClientPlan(
         machine=Js031,
         ack_interval_ms=ACK_TIMEOUT_0_3_1_MS - LATENCY_BOUND_MS,
         script=texts((5, "hello"), (20, "bye")),
     )
-    return Plan(app, duration_s=60, clients=(old,))
+    return Plan(goodbye(), duration_s=60, clients=(old,))

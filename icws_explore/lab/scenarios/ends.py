@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 from icws_explore.lab.faults import Delivery, Faults, Stage
-from icws_explore.protocol.candid import parse_type
-from icws_explore.protocol.cdk import App, AppContext
-from icws_explore.protocol.principal import Principal
 
+from .answers import goodbye
 from .lines import texts
 from .plan import ClientPlan, Plan
 from .registry import register
@@ -47,16 +45,9 @@ class IdleProxy(Faults):
             self._stage.drop(session, 1006)
 
 
-def _goodbye(context: AppContext, client: Principal, message: Any) -> None:
-    context.send(client, message)
-    if message["text"] == "bye":
-        context.close(client)
-
-
 @register("CLOSED_BY_APPLICATION", "the canister's code closes the session when the client says bye")
 def closed_by_application() -> Plan:
-    app = App("goodbye", parse_type("record { text : text }"), on_message=_goodbye)
-    return Plan(app, duration_s=60, clients=(ClientPlan(script=texts((5, "hello"), (20, "bye"))),))
+    return Plan(goodbye(), duration_s=60, clients=(ClientPlan(script=texts((5, "hello"), (20, "bye"))),))
 
 
 @register("PROXY_IDLE", "a proxy in front of the gateway cuts connections that are silent for 60 s")

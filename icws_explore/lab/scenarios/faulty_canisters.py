@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.cdk import App, AppContext
 from icws_explore.protocol.principal import Principal
 
+from .answers import echo
 from .gateway_faults import Stopped, Upgrade
 from .plan import ClientPlan, Plan
 from .registry import register
@@ -17,17 +17,13 @@ from .talker import Talker
 HELLO = {"text": "hello"}
 
 
-def _echo(context: AppContext, client: Principal, message: Any) -> None:
-    context.send(client, message)
-
-
 @register("ON_OPEN_TRAP", "on_open traps for every client but the first")
 def on_open_trap() -> Plan:
     def on_open(context: AppContext, client: Principal) -> None:
         if context.state.setdefault("first", client) != client:
             context.trap("not today")
 
-    app = App("choosy", candid.parse_type("text"), on_open=on_open, on_message=_echo)
+    app = App("choosy", candid.parse_type("text"), on_open=on_open, on_message=echo)
     clients = tuple(ClientPlan(at_s=at_s, script=Talker("hello")) for at_s in (0, 30))
     return Plan(app, duration_s=180, clients=clients)
 

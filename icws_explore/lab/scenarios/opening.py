@@ -5,8 +5,6 @@ from __future__ import annotations
 from icws_explore.lab.faults import Delivery, Faults, Stage
 from icws_explore.lab.identities import identity_of_kind
 from icws_explore.lab.keys import LAST_CANISTER, LabKeys, canister_principal
-from icws_explore.protocol.candid import parse_type
-from icws_explore.protocol.cdk import AppContext
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope, check_envelope
 from icws_explore.protocol.errors import DecodeError
@@ -15,6 +13,7 @@ from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import first_failure
 
+from .answers import TEXT, echo
 from .lines import texts
 from .odd_canisters import ListsGateways
 from .odd_clients import (
@@ -125,11 +124,8 @@ def gateway_principal_mismatch() -> Plan:
 
 @register("GATEWAY_NOT_REGISTERED", "a canister on CDK 0.3.0 whose list of gateways lacks this one")
 def gateway_not_registered() -> Plan:
-    def echo(context: AppContext, client: Principal, message: dict[str, str]) -> None:
-        context.send(client, message)
-
     listed = (Principal.self_authenticating(b"the gateway that the canister was made for"),)
-    app = ListsGateways("lists gateways", parse_type("record { text : text }"), on_message=echo, listed=listed)
+    app = ListsGateways("lists gateways", TEXT, on_message=echo, listed=listed)
     return Plan(app, duration_s=UNTIL_S, clients=(ClientPlan(),))
 
 
