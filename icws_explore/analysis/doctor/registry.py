@@ -6,12 +6,14 @@ says which others it ``explains``, and their findings on the same sessions are a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from .facts import CaptureFacts, SessionFacts
 from .finding import SEVERITIES, Finding, Severity
+from .stories import other_stories
+from .wording import names
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,10 @@ def _explains(one: Finding, other: Finding) -> bool:
 
 
 def merge(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding for each id: what happened in several sessions is told of the first, and the others are named."""
+    """One finding for each id: what happened in several sessions is told of the first, and the others are named.
+
+    Where another session tells another story, that is told as well; at most three in all.
+    """
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(finding.id, []).append(finding)
@@ -110,16 +115,24 @@ def _merged(group: list[Finding]) -> Finding:
         return first
     frames = tuple(sorted({frame for it in group for frame in it.frames}))
     sessions = tuple(dict.fromkeys(name for it in group for name in it.sessions))
-    others = [str(name) for name in sessions if name not in first.sessions]
-    named = ", ".join(others[:10]) + (f" and {len(others) - 10} more" if len(others) > 10 else "")
-    told = f"{first.explanation} The same finding in session{'s' if len(others) > 1 else ''} {named}." if others else ""
+    elsewhere = [it for it in group if not set(it.sessions) & set(first.sessions)]
+    different = [elsewhere[at] for at in other_stories(first.explanation, (it.explanation for it in elsewhere))]
+    told_of = {name for it in (first, *different) for name in it.sessions}
+    others = [name for name in sessions if name not in told_of]
+    told = [first.explanation]
+    told += [f"The same finding in {_sessions(others)}."] if others else []
+    told += [f"In {_sessions(it.sessions)} it shows otherwise: {it.explanation}" for it in different]
     return Finding(
         first.id,
         first.severity,
         frames,
-        told or first.explanation,
+        " ".join(told),
         first.sdk_behaviour,
         first.fix,
         first.source,
         sessions,
     )
+
+
+def _sessions(found: Sequence[str | None]) -> str:
+    return f"session{'s' if len(found) > 1 else ''} {names(found, 10)}"
