@@ -50,13 +50,13 @@ def plans() -> Iterator[HealthyPlan]:
     """All of them."""
     minutes = 60.0
     slow = Network(update_latency_ms=1_500, poll_interval_ms=200)
-    yield HealthyPlan("pingpong, everybody's identity", _plan("pingpong", 12 * minutes, *_several(6)), 100)
-    yield HealthyPlan("echo, a slow network", _plan("echo", 12 * minutes, *_several(3), network=slow), 100)
+    yield HealthyPlan("pingpong, everybody's identity", _plan("pingpong", 12 * minutes, *_several(6)), 40)
+    yield HealthyPlan("echo, a slow network", _plan("echo", 12 * minutes, *_several(3), network=slow), 40)
     yield HealthyPlan("chat, three gateways, Motoko", _plan("chat", 12 * minutes, *(
         each | {"gateway": number % 3} for number, each in enumerate(_several(5))
-    ), gateways=3, flavour="motoko"), 150)  # fmt: skip
-    yield HealthyPlan("ticker, Rust", _plan("ticker", 12 * minutes, *_several(2), flavour="rust"), 200)
-    yield HealthyPlan("silence, over three acks", _plan("silence", 16 * minutes, *_several(2)), 250)
+    ), gateways=3, flavour="motoko"), 40)  # fmt: skip
+    yield HealthyPlan("ticker, Rust", _plan("ticker", 12 * minutes, *_several(2), flavour="rust"), 50)
+    yield HealthyPlan("silence, over three acks", _plan("silence", 16 * minutes, *_several(2)), 60)
     yield HealthyPlan("tally", _plan("tally", 8 * minutes, *_several(2)), 60)
     yield HealthyPlan("greetings at once, polled rarely", _plan(
         "greeter", 90, *_several(3), network=Network(poll_interval_ms=1_000)), 20)  # fmt: skip
