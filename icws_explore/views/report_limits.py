@@ -81,11 +81,8 @@ def _row(name: BarName, bars: list[tuple[str | None, Bar]]) -> LimitRow:
 
 def _counts(bars: list[tuple[str | None, Bar]]) -> str:
     """``3 met``, ``1 missed, 3 met, 1 cut short by the end``."""
-    counts = {
-        outcome: sum(bar.outcome == outcome for _, bar in bars) for outcome in ("missed", "met", "ended", "running")
-    }
-    words = {"missed": "missed", "met": "met", "ended": "cut short by the end", "running": "still running at the end"}
-    return ", ".join(f"{count} {words[outcome]}" for outcome, count in counts.items() if count)
+    counts = {outcome: sum(bar.outcome == outcome for _, bar in bars) for outcome in _OUTCOMES}
+    return ", ".join(f"{count} {_OUTCOMES[outcome]}" for outcome, count in counts.items() if count)
 
 
 def _limits(limits_s: list[float]) -> str:

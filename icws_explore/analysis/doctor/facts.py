@@ -16,12 +16,12 @@ from ..envelopes import EnvelopeVerdict, capture_canister, check_frames
 from ..verify import MessageVerdict, verify_frames
 from .keyless import check_but_signature, fitting_root_key
 from .network_side import NetworkSide
-from .session_facts import NO_CODE, TOLERANCE_S, SessionFacts
+from .session_facts import LOST, NO_CODE, TOLERANCE_S, SessionFacts
 
 BUSY_S: Final = 0.5  # real seconds
 SWITCHING_PROTOCOLS: Final = 101  # an HTTP status
 
-__all__ = ["NO_CODE", "TOLERANCE_S", "CaptureFacts", "SessionFacts"]
+__all__ = ["LOST", "NO_CODE", "TOLERANCE_S", "CaptureFacts", "SessionFacts"]
 
 
 class CaptureFacts:

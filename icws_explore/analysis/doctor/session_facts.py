@@ -30,6 +30,7 @@ TOLERANCE_S: Final = 2.0  # what a timer and a busy machine may be late by
 
 POLL_WINDOW_S: Final = 5.0  # a gateway ends its sessions as soon as it has the answer to a fatal poll
 NO_CODE: Final = (None, 1005)  # of a close frame that carries none
+LOST: Final = 1006  # of a connection that ended without a close frame
 
 
 class SessionFacts:

@@ -7,11 +7,10 @@ from typing import Final
 
 from icws_explore.protocol.service_messages import CloseMessage, CloseReason
 
-from ..facts import SessionFacts
+from ..facts import LOST, SessionFacts
 from ..registry import Evidence, session_rule
 from ..wording import seconds
 
-LOST: Final = 1006
 IDLE_LIMITS_S: Final = (60.0, 100.0)  # nginx and most load balancers; Cloudflare
 IDLE_TOLERANCE_S: Final = 5.0
 

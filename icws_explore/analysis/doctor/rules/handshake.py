@@ -9,14 +9,13 @@ from icws_explore.protocol.constants import CLOSE_BY_SDK
 
 from ...decode import DecodedFrame
 from ..consequences import OPENING
-from ..facts import SessionFacts
+from ..facts import LOST, SessionFacts
 from ..registry import Evidence, session_rule
 from ..wording import seconds
 
 PATIENCE_S: Final = 5.0  # a gateway's handshake comes within a round trip
 SIGNING_S: Final = 0.5  # within which an SDK has sent ws_open
 PING_EFFECT_S: Final = 2.0
-LOST: Final = 1006
 
 
 @session_rule(

@@ -12,13 +12,12 @@ from ...network_calls import NetworkCall
 from ..ack_waits import silent_canister
 from ..alike import by_canister, gateway_nonce, is_along, is_same_client, last_received
 from ..consequences import ACKS, OPENING
-from ..facts import TOLERANCE_S, CaptureFacts, SessionFacts
+from ..facts import LOST, TOLERANCE_S, CaptureFacts, SessionFacts
 from ..network_side import Cause, cause_of, frames_of, quoted
 from ..registry import Evidence, capture_rule
 from ..wording import RECORD_NETWORK, names, seconds
 
 SILENCE_S: Final = 60.0
-LOST: Final = 1006
 _ACK_TIMEOUT: Final = "Ack message timeout"
 
 
