@@ -19,7 +19,7 @@ _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _SECURE: Final = {"http": "https", "ws": "wss"}  # a source for the one covers the other, too
 _SOURCE: Final = re.compile(
     r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?P<host>\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)"
-    r"(?::(?P<port>[0-9]+|\*))?(?P<path>/.*)?",
+    r"(?::(?P<port>[0-9]{1,5}|\*))?(?P<path>/.*)?",
     re.IGNORECASE,
 )
 

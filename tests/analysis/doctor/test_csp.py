@@ -103,6 +103,9 @@ class TestTheNetwork:
         assert f"does not allow {GATEWAY} and {NETWORK}" in finding.explanation
         assert finding.fix.endswith(f"{GATEWAY} {NETWORK}")
 
+    def test_what_is_no_port_allows_nothing(self):
+        assert said(f"connect-src {GATEWAY}:{'1' * 5000}").ids == ("CSP_BLOCK",)
+
 
 class TestWords:
     def test_a_host_without_a_websockets_scheme(self):
