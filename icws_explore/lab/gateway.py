@@ -242,11 +242,15 @@ class GatewayServer:
             self._relays[call.session] = self._hold(self._relay_one(call, delivery, before))
 
     async def _relay_one(self, call: RelayCall, delivery: Delivery, before: asyncio.Task[None] | None) -> None:
-        if delivery.delay_ms > 0:
-            await self._clock.sleep(delivery.delay_ms / 1000)
-        if before is not None:
-            await asyncio.wait([before])
-        error = await self._agent.relay(call.canister_id, delivery.data, asynchronous=self.ordered)
+        try:
+            if delivery.delay_ms > 0:
+                await self._clock.sleep(delivery.delay_ms / 1000)
+            if before is not None:
+                await asyncio.wait([before])
+            error = await self._agent.relay(call.canister_id, delivery.data, asynchronous=self.ordered)
+        finally:  # also what was held up until its session had left
+            if self._relays.get(call.session) is asyncio.current_task():
+                del self._relays[call.session]
         self._carry_out(self._machine.call_result(call, error, self._clock.now_ns()))
 
     async def _call_close(self, call: CallClose, before: list[asyncio.Task[None]]) -> None:

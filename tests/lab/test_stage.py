@@ -8,7 +8,7 @@ from typing import Any
 
 import icws_explore as icws
 from icws_explore.lab import Faults, Lab
-from icws_explore.lab.faults import Delivery, Stage, tampered
+from icws_explore.lab.faults import Delivery, Direction, Stage, tampered
 from icws_explore.live.session import Session
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.gateway_events import PollOutcome
@@ -150,6 +150,31 @@ class TestOrder:
 
     async def test_unless_it_is_overtakable(self) -> None:
         assert await self.first(overtakable=True) == b"two"
+
+
+class HeldByTheGateway(Faults):
+    """Of a session's calls, the second leaves the gateway 20 s late."""
+
+    def __init__(self) -> None:
+        self.relayed = self.called = 0
+
+    def relay(self, direction: Direction, data: bytes) -> list[Delivery]:
+        self.relayed += direction == "up"
+        return [Delivery(data, 20_000.0 if (direction, self.relayed) == ("up", 2) else 0.0)]
+
+    def call(self, session: int, envelope: bytes) -> list[Delivery]:
+        self.called += 1
+        return super().call(session, envelope)
+
+
+class TestLateCall:
+    async def test_is_made_though_its_session_has_left_and_leaves_nothing_behind(self) -> None:
+        faults = HeldByTheGateway()
+        with Lab("echo", time_scale=SCALE, seed=3, faults=faults) as lab:
+            async with asyncio.timeout(PATIENCE_S), icws.connect(lab) as session:
+                await session.send({"text": "late"})
+            await eventually(lambda: faults.called == 2)
+            await eventually(lambda: not lab.gateways[0]._relays)
 
 
 class From(Faults):
