@@ -22,6 +22,15 @@ def by_gateway(sessions: Iterable[SessionFacts]) -> Iterator[list[SessionFacts]]
     return (list(group) for _, group in groupby(ordered, key=lambda it: it.gateway))
 
 
+def by_client(sessions: Iterable[SessionFacts]) -> list[list[SessionFacts]]:
+    """Those of one principal at one canister; one whose client is not known is alone. As `is_same_client` has it."""
+    groups: dict[object, list[SessionFacts]] = {}
+    for it in sessions:
+        client = it if it.client_key is None else (it.asked_canister, it.client_key.client_principal)
+        groups.setdefault(client, []).append(it)
+    return list(groups.values())
+
+
 def is_along(one: SessionFacts, other: SessionFacts) -> bool:
     return one.gateway == other.gateway and one.asked_canister == other.asked_canister
 

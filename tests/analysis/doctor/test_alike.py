@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from icws_explore.analysis.doctor.alike import (
     by_canister,
+    by_client,
     by_gateway,
     gateway_nonce,
     is_along,
@@ -13,6 +14,7 @@ from icws_explore.analysis.doctor.alike import (
     last_received,
 )
 from icws_explore.analysis.doctor.facts import CaptureFacts
+from icws_explore.capture import Capture
 from icws_explore.lab.simulator import simulate
 from support.doctor_scenarios import principal_takeover
 
@@ -29,6 +31,13 @@ class TestGroups:
 
     def test_two_tabs_are_one_client(self):
         assert is_same_client(*CaptureFacts(principal_takeover()).sessions)
+        assert [len(group) for group in by_client(CaptureFacts(principal_takeover()).sessions)] == [2]
+
+    def test_clients_that_are_not_known_are_not_one(self):
+        capture = simulate(duration="20s", sessions=3).raw
+        assert [len(group) for group in by_client(CaptureFacts(capture).sessions)] == [1, 1, 1]
+        bare = Capture(capture.info, [frame for frame in capture.frames if frame.direction == "in"])
+        assert [len(group) for group in by_client(CaptureFacts(bare).sessions)] == [1, 1, 1]
 
 
 class TestMessages:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import Final
 
 from icws_explore.protocol.constants import KEEP_ALIVE_TIMEOUT_MS
 
 from ...network_calls import NetworkCall
 from ..ack_waits import silent_canister
-from ..alike import by_canister, gateway_nonce, is_along, is_same_client, last_received
+from ..alike import by_canister, by_client, gateway_nonce, is_along, is_same_client, last_received
 from ..consequences import ACKS, OPENING
 from ..facts import LOST, TOLERANCE_S, CaptureFacts, SessionFacts
 from ..network_side import Cause, cause_of, frames_of, quoted
@@ -29,26 +29,24 @@ _ACK_TIMEOUT: Final = "Ack message timeout"
     explains=(*ACKS, "UPGRADE_WIPE"),
 )
 def principal_takeover(facts: CaptureFacts) -> Iterator[Evidence]:
-    for second in facts.sessions:
-        for first in facts.sessions:
-            if first is second or first.opened is None or second.opened is None or not is_same_client(first, second):
-                continue
-            taken = second.opened.frame.t
-            if first.opened.frame.t >= taken or not _is_in_use(first, taken + TOLERANCE_S):
-                continue
-            after = [d for d in first.received if d.frame.t > taken + TOLERANCE_S]
-            if after:
-                continue
-            told = (
-                f"Session {second.name} opened with the principal of session {first.name} while that was open (frame "
-                f"{second.opened.number}): the canister forgot the first one. It received nothing any more"
-            )
-            told += f", until it ended {seconds(first.last - taken)} later." if first.end is not None else "."
-            frames = (first.received[-1].number, second.opened.number, *first.end_frames)
-            yield Evidence(frames, told, (first.name, second.name))
-    for session in facts.sessions:
-        if any(is_same_client(it, session) for it in facts.sessions if it is not session):
+    clients = by_client(facts.sessions)
+    for second, first in (pair for sessions in clients for pair in permutations(sessions, 2)):
+        if first.opened is None or second.opened is None:
             continue
+        taken = second.opened.frame.t
+        if first.opened.frame.t >= taken or not _is_in_use(first, taken + TOLERANCE_S):
+            continue
+        after = [d for d in first.received if d.frame.t > taken + TOLERANCE_S]
+        if after:
+            continue
+        told = (
+            f"Session {second.name} opened with the principal of session {first.name} while that was open (frame "
+            f"{second.opened.number}): the canister forgot the first one. It received nothing any more"
+        )
+        told += f", until it ended {seconds(first.last - taken)} later." if first.end is not None else "."
+        frames = (first.received[-1].number, second.opened.number, *first.end_frames)
+        yield Evidence(frames, told, (first.name, second.name))
+    for session in (sessions[0] for sessions in clients if len(sessions) == 1):
         yield from _silenced(session, "PRINCIPAL_TAKEOVER")
         call = _refused_as(session, "replaced")
         if call is not None:
