@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from icws_explore.analysis.decode import decode_frames
-from icws_explore.analysis.replay import Replay, replay
+from icws_explore.analysis.replay.replay import Replay, replay
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.capture import Capture, load
 from icws_explore.lab import Lab

@@ -15,18 +15,18 @@ from icws_explore.capture import Capture, SessionInfo
 from icws_explore.capture import save as save_capture
 from icws_explore.protocol.principal import Principal
 
-from .any_file import load_any
 from .decode import DecodedFrame, decode_at, decode_frames, shared_frames
 from .envelopes import EnvelopeVerdicts, check_envelopes
+from .imports import load_any
 from .table import Summary, frame_table, summarise
-from .timing import Timing
+from .timing.timing import Timing
 from .verify import Verdicts, verify_capture
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .doctor import Findings
-    from .replay_text import Replays
+    from .replay.text import Replays
 
 
 class Recording:
@@ -73,8 +73,8 @@ class Recording:
         ack_interval_ms: int | None = None,
     ) -> Replays:
         """Each session once more through the real SDK's state machine: how it would have ended, and whether it did."""
-        from .replay import replay_sessions
-        from .replay_text import Replays
+        from .replay.replay import replay_sessions
+        from .replay.text import Replays
 
         return Replays(
             replay_sessions(self.raw, root_key=root_key, canister_id=canister_id, ack_interval_ms=ack_interval_ms)

@@ -1,8 +1,8 @@
 """What moved over a socket: frames, what was configured, and the `.icws` file that holds both."""
 
 from .capture import Capture
-from .file import CaptureWriter, load, save
 from .frame import HTTP_OPS, Direction, Frame, Op
+from .icws_file import CaptureWriter, load, save
 from .info import ClockInfo, Origin, SessionInfo
 
 __all__ = [

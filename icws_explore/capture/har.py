@@ -19,12 +19,12 @@ import ijson
 from icws_explore.protocol.errors import CaptureError
 
 from .capture import Capture
-from .file import MAX_FRAMES
+from .files import START, FileKind, kind_of, open_file, unreadable
 from .frame import Frame, encodable
 from .har_socket import HarMessage, HarSocket, iso_time, socket_frames, stated_time
+from .icws_file import MAX_FRAMES
 from .info import SessionInfo
 from .json_text import JsonText
-from .kinds import START, FileKind, kind_of, open_file, unreadable
 from .notes import Notes, shown
 
 MAX_SOCKETS: Final = 10_000

@@ -10,7 +10,7 @@ import codecs
 import io
 from typing import Final
 
-from .kinds import UTF8_BOM, UTF16_BOMS
+from .files import UTF8_BOM, UTF16_BOMS
 
 _SPACES: Final = bytes.maketrans(bytes(range(0x20)), b" " * 0x20)
 _SNIFFED: Final = 4  # bytes

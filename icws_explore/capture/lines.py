@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from .kinds import open_file, unreadable
+from .files import open_file, unreadable
 
 MAX_LINE: Final = 48 * 1024 * 1024  # bytes: base64 of the largest message that any gateway lets through, and room
 MAX_LINES: Final = 2_000_000  # blank and unreadable ones too

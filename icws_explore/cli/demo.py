@@ -112,7 +112,7 @@ async def _show(session: Session, quiet: bool) -> None:
 
 def _write_views(capture: Capture, out: Path) -> list[Path]:
     from icws_explore.views import plots
-    from icws_explore.views.report import write_report
+    from icws_explore.views.report.html import write_report
 
     files = [write_report(capture, out / "report.html")]
     for name, figure in (("timing", plots.timing(capture)), ("sequences", plots.sequences(capture))):

@@ -11,8 +11,8 @@ from icws_explore.analysis.doctor import Examination, Findings, examine
 from icws_explore.analysis.doctor.configuration import check_did, check_intervals
 from icws_explore.analysis.doctor.csp import check_csp
 from icws_explore.analysis.doctor.identity_check import ANONYMOUS_NAMES, check_identity
-from icws_explore.analysis.replay import Replay
-from icws_explore.analysis.replay_text import replay_json, replay_lines
+from icws_explore.analysis.replay.replay import Replay
+from icws_explore.analysis.replay.text import replay_json, replay_lines
 from icws_explore.live.http import check_http_url
 from icws_explore.live.target import check_gateway_url
 from icws_explore.protocol.errors import CaptureError, DidError

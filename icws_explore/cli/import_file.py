@@ -74,7 +74,7 @@ def command(
 
 def _load(file: str, url: str) -> Capture:
     from icws_explore.capture.har import load_har
-    from icws_explore.capture.pcap import is_pcap, load_pcap
+    from icws_explore.capture.packets import is_pcap, load_pcap
 
     return load_pcap(file, url=url) if is_pcap(file) else load_har(file, url=url)
 

@@ -10,10 +10,10 @@ from click.shell_completion import CompletionItem
 
 from icws_explore.lab import Lab
 from icws_explore.lab.apps import APPS
-from icws_explore.lab.command import run_lab
 from icws_explore.lab.scenarios import Scenario
 from icws_explore.protocol.errors import CaptureError
 
+from .command import run_lab
 from .console import json_line, note, printable
 from .faults import as_faults, fault_names, list_faults, only_with
 from .options import force, keep_recording
@@ -145,9 +145,9 @@ def _play(
 ) -> int:
     """Exit code 1 where the doctor does not name each by its own rule."""
     from icws_explore.analysis.doctor import examine
-    from icws_explore.analysis.replay_text import replay_json, replay_lines
-    from icws_explore.lab.fault_command import play_fault
+    from icws_explore.analysis.replay.text import replay_json, replay_lines
 
+    from .fault_command import play_fault
     from .findings import print_findings
 
     if record is not None and len(faults) > 1:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from icws_explore.protocol.bls import key_from_der
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import CaptureError, DecodeError
+from icws_explore.protocol.keys.bls import key_from_der
 
 force = click.option("--force", is_flag=True, help="Overwrite a recording that is there.")
 

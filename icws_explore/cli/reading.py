@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from icws_explore.analysis.any_file import FOREIGN, file_kind, load_any
+from icws_explore.analysis.imports import FOREIGN, file_kind, load_any
 from icws_explore.capture import Capture
 
 from .console import note

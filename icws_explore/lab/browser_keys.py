@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from icws_explore.protocol import cbor
-from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.keys import Identity
 
 ORIGIN: Final = "https://identity.lab.example"
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256: SP 800-186, 3.2.1.3

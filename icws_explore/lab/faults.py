@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from icws_explore.protocol.cdk import App
+from icws_explore.protocol.canister import App
 from icws_explore.protocol.errors import DecodeError, LabError
-from icws_explore.protocol.gateway_events import PollOutcome
+from icws_explore.protocol.gateway.events import PollOutcome
 from icws_explore.protocol.messages import CanisterMessage
 
 Direction = Literal["up", "down"]

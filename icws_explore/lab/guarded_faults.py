@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from icws_explore.protocol.gateway_events import PollOutcome
+from icws_explore.protocol.gateway.events import PollOutcome
 
 from .faults import Delivery, Direction, Faults, FaultyClock, Stage
 from .log import LabLog

@@ -11,16 +11,16 @@ from typing import Final, Literal, get_args
 
 from icws_explore.protocol import cbor, hashtree
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.delegation import Delegation, SignedDelegation
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.hashtree import to_cbor
-from icws_explore.protocol.identity import DelegatedIdentity, Ed25519Identity, Identity, Secp256k1Identity, delegate_to
+from icws_explore.protocol.keys import DelegatedIdentity, Ed25519Identity, Identity, Secp256k1Identity, delegate_to
+from icws_explore.protocol.keys.delegation import Delegation, SignedDelegation
 from icws_explore.protocol.principal import Principal
 
 from .browser_keys import P256Identity, PasskeyIdentity
-from .keys import LAST_CANISTER, LabKeys, canister_principal
-from .state_tree import CANISTER
-from .subnet import Subnet
+from .replica.keys import LAST_CANISTER, LabKeys, canister_principal
+from .replica.state_tree import CANISTER
+from .replica.subnet import Subnet
 
 IdentityKind = Literal["ed25519", "secp256k1", "p256", "passkey", "delegation", "internet-identity"]
 KINDS: Final[tuple[IdentityKind, ...]] = get_args(IdentityKind)

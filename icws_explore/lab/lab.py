@@ -15,15 +15,15 @@ from typing import Any, Final, Self, TypeVar
 
 from icws_explore.live.clock import Clock, clock_of_scale
 from icws_explore.live.loop import LoopThread
-from icws_explore.protocol.argument_types import checked
-from icws_explore.protocol.cdk import App, Flavour
+from icws_explore.protocol.canister import App, Flavour
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAX_MESSAGES_PER_POLL, POLL_INTERVAL_MS
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.type_checks import checked
 
 from .canister import CanisterView, LabCanister
 from .faults import Faults
-from .gateway import GatewayServer
+from .gateway.gateway import GatewayServer
 from .log import LabEvent, LabLog
 from .network import UPDATE_LATENCY_MS, LabNetwork, LabOptions
 from .shown import as_html, as_text
@@ -53,7 +53,7 @@ class Lab:
     ``keep_alive_timeout_ms`` is twice ``latency_bound_ms`` unless given. The CDK's rule that the ack
     interval be longer than it holds only with ``enforce_minimum``. ``seed`` makes keys and ids
     reproducible; ``flavour`` is the CDK's ("rust" or "motoko", None: the app's own); ``ordered``
-    False relays calls side by side (see lab/gateway.py); ``delegated`` False
+    False relays calls side by side (see lab/gateway/gateway.py); ``delegated`` False
     certifies with the root key itself. Ports 0 are free ones. ``faults`` make it misbehave (see `Faults`);
     their time begins with the lab's start.
     """

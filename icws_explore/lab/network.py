@@ -10,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from icws_explore.live.clock import Clock
-from icws_explore.protocol.cdk import App, CdkConfig, Flavour
+from icws_explore.protocol.canister import App, CdkConfig, Flavour
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAX_MESSAGES_PER_POLL, POLL_INTERVAL_MS
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.principal import Principal
@@ -18,13 +18,13 @@ from icws_explore.protocol.principal import Principal
 from .apps import load
 from .canister import LabCanister
 from .faults import Faults
-from .gateway import GatewayServer
+from .gateway.gateway import GatewayServer
 from .guarded_faults import GuardedFaults
-from .keys import FIRST_CANISTER, LAST_CANISTER, LabKeys, canister_principal
 from .log import LabLog
-from .replica import Replica
-from .replica_http import make_app
-from .rounds import Rounds
+from .replica.http import make_app
+from .replica.keys import FIRST_CANISTER, LAST_CANISTER, LabKeys, canister_principal
+from .replica.replica import Replica
+from .replica.rounds import Rounds
 from .stage import LabStage
 from .testimony import Testimony
 from .watchdog import Watchdog

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from icws_explore.protocol.cdk import App
+from icws_explore.protocol.canister import App
 
 if TYPE_CHECKING:
     from .lab import Lab

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from icws_explore.live.clock import Clock
-from icws_explore.protocol.cdk import App
+from icws_explore.protocol.canister import App
 from icws_explore.protocol.constants import NS_PER_S
 
 from .agenda import Agenda

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from icws_explore.protocol.arguments import decode_result
-from icws_explore.protocol.cdk import Outcome, Reject, TimerRun
+from icws_explore.protocol.canister import Outcome, Reject, TimerRun
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.principal import Principal
 
-from .admission import Request
 from .log import LabLog
-from .refusal import Refused
+from .replica.admission import Request
+from .replica.refusal import Refused
 
 _TRAPPED = "IC0503"
 _ANSWERS_RESULT = ("ws_open", "ws_message", "ws_close")

@@ -18,12 +18,12 @@ from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus,
 
 from icws_explore.capture import Capture, CaptureWriter
 from icws_explore.protocol import candid, cbor
-from icws_explore.protocol.argument_types import checked
-from icws_explore.protocol.client import ClientConfig, ClientMachine
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAX_CERTIFICATE_AGE_S
 from icws_explore.protocol.errors import CaptureError, ConnectError, SessionClosedError
-from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.type_checks import checked
 
 from .clock import Clock, RealClock
 from .connection import Connection, Observer

@@ -12,7 +12,8 @@ from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import encode_poll_args
 from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.errors import ConnectError, DidError, IcwsError
-from icws_explore.protocol.hashtree import Found, lookup
+from icws_explore.protocol.hashtree import Found
+from icws_explore.protocol.hashtree import paths as lookup
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import passed
 

@@ -13,9 +13,9 @@ from icws_explore.analysis.recording import Recording
 from icws_explore.analysis.verify import MessageVerdict
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
-from icws_explore.protocol.client import ClientMachine
-from icws_explore.protocol.client_events import CanisterClosed, Event, Failed, Logged, MessageReceived, Opened
-from icws_explore.protocol.client_table import ClientState
+from icws_explore.protocol.client.events import CanisterClosed, Event, Failed, Logged, MessageReceived, Opened
+from icws_explore.protocol.client.machine import ClientMachine
+from icws_explore.protocol.client.table import ClientState
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError, StateError
 from icws_explore.protocol.messages import ClientKey, WebsocketMessage

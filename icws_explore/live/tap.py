@@ -28,9 +28,9 @@ from typing import Final, Self
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture, CaptureWriter, SessionInfo
 from icws_explore.protocol import candid
-from icws_explore.protocol.argument_types import checked
 from icws_explore.protocol.errors import ConnectError
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.type_checks import checked
 
 from .clock import Clock, RealClock
 from .http import Network, check_http_url

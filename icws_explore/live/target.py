@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from icws_explore.capture import SessionInfo
-from icws_explore.protocol import bls, candid
+from icws_explore.protocol import candid
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import ConnectError, DecodeError, IdentityError
-from icws_explore.protocol.identity import Ed25519Identity, Identity
-from icws_explore.protocol.keyfiles import identity_of, load_identity
+from icws_explore.protocol.keys import Ed25519Identity, Identity, bls
+from icws_explore.protocol.keys.files import identity_of, load_identity
 from icws_explore.protocol.principal import Principal
 
 from .clock import Clock

@@ -14,7 +14,7 @@ from icws_explore.protocol.arguments import encode_open_args, encode_poll_args
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import ConnectError
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from support.fake_clock import FakeClock
 
 

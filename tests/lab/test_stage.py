@@ -11,7 +11,7 @@ from icws_explore.lab import Faults, Lab
 from icws_explore.lab.faults import Delivery, Direction, Stage, tampered
 from icws_explore.live.session import Session
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.gateway_events import PollOutcome
+from icws_explore.protocol.gateway.events import PollOutcome
 from support.lab_requests import PATIENCE_S, eventually
 
 SCALE = 60.0

@@ -10,9 +10,9 @@ from icws_explore.capture import Capture, SessionInfo
 from icws_explore.live.clock import RealClock, ScaledClock
 from icws_explore.live.connect import connect
 from icws_explore.live.connection import Connection
-from icws_explore.protocol.client import ClientConfig, ClientMachine
-from icws_explore.protocol.client_events import SendFrame
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.client.events import SendFrame
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
+from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
 from support.servers import websocket_server

@@ -79,7 +79,7 @@ class TestCapture:
         assert await followed == session.capture.raw.frames
 
     async def test_no_secret_is_in_the_file(self, lab, tmp_path):
-        from icws_explore.protocol.identity import Ed25519Identity
+        from icws_explore.protocol.keys import Ed25519Identity
 
         secret = bytes(range(32))
         path = tmp_path / "session.icws"

@@ -8,9 +8,9 @@ import pytest
 from websockets.asyncio.client import connect as open_websocket
 
 from icws_explore.analysis.network_calls import network_calls
-from icws_explore.analysis.replay import replay
+from icws_explore.analysis.replay.replay import replay
 from icws_explore.capture import load
-from icws_explore.lab.gateway import GatewayServer
+from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
 from icws_explore.protocol.errors import CaptureError, ConnectError

@@ -16,7 +16,7 @@ from icws_explore.lab.scenarios.gateway_faults import is_ack
 from icws_explore.live.http import Network
 from icws_explore.live.tap import Tap
 from icws_explore.protocol import candid
-from icws_explore.protocol.cdk import App, AppContext
+from icws_explore.protocol.canister import App, AppContext
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.messages import CanisterMessage

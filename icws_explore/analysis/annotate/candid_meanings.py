@@ -44,7 +44,7 @@ _FIELDS: Final[Mapping[str, Callable[[Any, Context], str]]] = {
     "content": lambda _value, _context: "the message itself",
     "reason": lambda _value, _context: "why the canister closed",
 }
-_PARTS: Final[Mapping[str, str]] = {
+_PART_WORDS: Final[Mapping[str, str]] = {
     "magic": "what every Candid message begins with",
     "types": "the types that the values are written in",
     "args": "how many values follow, and of which types",
@@ -89,4 +89,4 @@ def part_meaning(part: candid.CandidNode) -> str:
             return f"case {part.value}: {part.meaning}"
         case "unread":
             return f"not read: {part.end - part.start} bytes"
-    return part.meaning or _PARTS.get(part.path) or _LAST.get(last, "")
+    return part.meaning or _PART_WORDS.get(part.path) or _LAST.get(last, "")

@@ -10,11 +10,11 @@ from typing import Final
 
 from icws_explore.protocol.arguments import encode_open_args
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.delegation import DelegationChain
 from icws_explore.protocol.envelope import call_content, check_envelope, ingress_expiry_ns, sign_envelope
 from icws_explore.protocol.errors import IdentityError, MessageError
-from icws_explore.protocol.identity import Identity
-from icws_explore.protocol.keyfiles import load_identity
+from icws_explore.protocol.keys import Identity
+from icws_explore.protocol.keys.delegation import DelegationChain
+from icws_explore.protocol.keys.files import load_identity
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import first_failure
 

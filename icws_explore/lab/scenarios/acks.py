@@ -8,11 +8,11 @@ from typing import Final
 from icws_explore.protocol.constants import LATENCY_BOUND_MS
 
 from .answers import TEXT, echo
-from .lines import texts
-from .odd_canisters import AcksAhead, WithoutTimers
+from .nonconforming_canisters import AcksAhead, WithoutTimers
 from .odd_timing import FrozenTab, NeverAnswersAcks
 from .plan import ClientPlan, Plan
 from .registry import register
+from .scripts import texts
 
 OLD_ACK_TIMEOUT_MS: Final = 90_000  # ic-websocket-js up to 0.3.0
 

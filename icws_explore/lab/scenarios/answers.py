@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from icws_explore.protocol.candid import parse_type
-from icws_explore.protocol.cdk import App, AppContext
+from icws_explore.protocol.canister import App, AppContext
 from icws_explore.protocol.principal import Principal
 
 TEXT: Final = parse_type("record { text : text }")  # the message type of the lab's echo, and of `lines.texts`

@@ -6,11 +6,12 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from icws_explore.lab.faults import Delivery, Faults, Stage
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.service_messages import AckMessage, decode_service
+
+from ..faults import Delivery, Faults, Stage
 
 
 class Muted(Faults):

@@ -14,10 +14,6 @@ from typing import Final
 
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture, Frame
-from icws_explore.lab.agenda import Agenda
-from icws_explore.lab.apps import load
-from icws_explore.lab.keys import LabKeys
-from icws_explore.lab.lab import Lab
 from icws_explore.live.clock import Clock
 from icws_explore.live.http import Network
 from icws_explore.live.loop import LoopThread
@@ -25,6 +21,10 @@ from icws_explore.live.tap import Tap
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import LabError
 
+from ..agenda import Agenda
+from ..apps import load
+from ..lab import Lab
+from ..replica.keys import LabKeys
 from .live_client import ClientClock, LiveClient, LiveSetup
 from .plan import ClientPlan, Plan
 

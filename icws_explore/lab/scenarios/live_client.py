@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from icws_explore.capture import Capture, ClockInfo, Frame
-from icws_explore.lab.agenda import Agenda
-from icws_explore.lab.faults import Faults
-from icws_explore.lab.simulator.delays import DelayLike, delay
-from icws_explore.lab.simulator.scripts import Script
 from icws_explore.live.clock import Clock
 from icws_explore.live.connect import open_socket
 from icws_explore.live.connection import Connection
 from icws_explore.protocol import candid
-from icws_explore.protocol.client import ClientMachine
-from icws_explore.protocol.client_events import CanisterClosed, Event, Failed, MessageReceived, Opened
+from icws_explore.protocol.client.events import CanisterClosed, Event, Failed, MessageReceived, Opened
+from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.errors import ConnectError
 from icws_explore.protocol.principal import Principal
+
+from ..agenda import Agenda
+from ..faults import Faults
+from ..simulator.delays import DelayLike, delay
+from ..simulator.scripts import Script
 
 
 class ClientClock(Clock):

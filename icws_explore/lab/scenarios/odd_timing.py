@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from icws_explore.protocol.client import ClientConfig, ClientMachine
-from icws_explore.protocol.client_events import Event, SendFrame
-from icws_explore.protocol.client_inbox import Happening
-from icws_explore.protocol.client_session import ClientSession
-from icws_explore.protocol.client_table import ClientTrigger
+from icws_explore.protocol.client.client_session import ClientSession
+from icws_explore.protocol.client.events import Event, SendFrame
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
+from icws_explore.protocol.client.table import ClientTrigger
+from icws_explore.protocol.client.wire import Happening
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import StateError
-from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.messages import WebsocketMessage
 
 PING_INTERVAL_S: Final = 20  # ping_interval of Python's websockets, unless told otherwise

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from icws_explore.lab.simulator.network import Network
 from icws_explore.protocol.constants import MAX_INGRESS_BYTES
 
-from .lines import texts
+from ..simulator.conditions import Network
 from .odd_timing import SlowSigner
 from .plan import ClientPlan, Plan
 from .registry import register
+from .scripts import texts
 
 TOO_LONG: Final = "x" * (MAX_INGRESS_BYTES + 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from icws_explore.lab.simulator.scripts import Player, Script
+from ..simulator.scripts import Player, Script
 
 
 class Talker(Script):

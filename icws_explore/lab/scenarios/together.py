@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from icws_explore.lab.keys import LabKeys
-from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.keys import Identity
 
-from .lines import texts
+from ..replica.keys import LabKeys
 from .plan import ClientPlan, Plan
 from .registry import register
+from .scripts import texts
 
 
 def _same_person(keys: LabKeys, start_ns: int) -> Identity:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .conditions import Network
 from .delays import Constant, Delay, Exponential, LogNormal, Sampled, Uniform
-from .network import Network
 from .run import Simulation
 from .scripts import Chat, Echo, Pong, Script
 from .simulation import simulate

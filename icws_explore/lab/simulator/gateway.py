@@ -5,12 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
-from icws_explore.lab.faults import Delivery
-from icws_explore.lab.passage import Hops
-from icws_explore.lab.refusal import canister_not_found
 from icws_explore.protocol.constants import NS_PER_MS
-from icws_explore.protocol.gateway import GatewayConfig, GatewayMachine
-from icws_explore.protocol.gateway_events import (
+from icws_explore.protocol.gateway.events import (
     CallClose,
     DropClient,
     FrameKind,
@@ -22,9 +18,13 @@ from icws_explore.protocol.gateway_events import (
     RelayCall,
     SendToClient,
 )
+from icws_explore.protocol.gateway.machine import GatewayConfig, GatewayMachine
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 
+from ..faults import Delivery
+from ..gateway.passage import Hops
+from ..replica.refusal import canister_not_found
 from .polling import POLLS, Polling
 
 if TYPE_CHECKING:

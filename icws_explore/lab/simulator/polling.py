@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from icws_explore.protocol.arguments import PollResult, encode_poll_result
 from icws_explore.protocol.constants import NS_PER_MS
-from icws_explore.protocol.gateway_events import AgentFailed, Poll, PollOutcome, Replied
+from icws_explore.protocol.gateway.events import AgentFailed, Poll, PollOutcome, Replied
 
 if TYPE_CHECKING:
+    from .conditions import Legs
     from .gateway import SimGateway
-    from .network import Legs
     from .replica import SimReplica
-    from .timeline import Timeline
+    from .scheduler import Timeline
 
 # Polls come behind everything else of their instant, whether they are parked or not.
 POLLS: Final = 1

@@ -10,18 +10,18 @@ from typing import Final
 
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture, SessionInfo
-from icws_explore.lab.faults import Faults
-from icws_explore.lab.keys import LabKeys
-from icws_explore.lab.log import LabEvent
 from icws_explore.protocol import candid
-from icws_explore.protocol.cdk import App, CdkConfig
+from icws_explore.protocol.canister import App, CdkConfig
 from icws_explore.protocol.constants import NS_PER_S
 
+from ..faults import Faults
+from ..log import LabEvent
+from ..replica.keys import LabKeys
 from .client import ClientSetup
+from .conditions import Network
 from .crypto import Cryptography
-from .network import Network
+from .scheduler import VIRTUAL
 from .summary import SimulationSummary, summary_of
-from .timeline import VIRTUAL
 from .truth import Truth, tell
 from .world import World
 

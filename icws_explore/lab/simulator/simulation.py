@@ -7,12 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
-from icws_explore.lab.apps import load
-from icws_explore.lab.faults import Faults
-from icws_explore.lab.keys import LabKeys
-from icws_explore.protocol.argument_types import checked
-from icws_explore.protocol.cdk import App, CdkConfig, Flavour
-from icws_explore.protocol.client import ClientConfig
+from icws_explore.protocol.canister import App, CdkConfig, Flavour
+from icws_explore.protocol.client.machine import ClientConfig
 from icws_explore.protocol.constants import (
     ACK_INTERVAL_MS,
     KEEP_ALIVE_TIMEOUT_MS,
@@ -22,12 +18,16 @@ from icws_explore.protocol.constants import (
     NS_PER_S,
 )
 from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.type_checks import checked
 
+from ..apps import load
+from ..faults import Faults
+from ..replica.keys import LabKeys
 from .client import ClientSetup
+from .conditions import Network
 from .crypto import cryptography
 from .delays import DelayLike, delay
 from .durations import duration_ns
-from .network import Network
 from .run import START, Setting, Simulation, run
 from .scripts import Script, script_for
 from .world import World

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from icws_explore.protocol.client_events import AckReceived, KeepAliveSent, MessageReceived, SendFrame
+from icws_explore.protocol.client.events import AckReceived, KeepAliveSent, MessageReceived, SendFrame
 
 if TYPE_CHECKING:
     from .world import World

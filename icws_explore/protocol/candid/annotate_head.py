@@ -8,17 +8,8 @@ from typing import Any, Final
 from .composites import label_of
 from .node import CandidNode
 from .reader import Fault, Reader
-from .table import MAGIC, MAX_ARGS, MAX_TABLE, Entry, Table, check_methods, read_entry, read_ref
-from .types import (
-    ANNOTATIONS,
-    FUNC_CODE,
-    OPT_CODE,
-    PRIM_BY_OPCODE,
-    RECORD_CODE,
-    SERVICE_CODE,
-    VARIANT_CODE,
-    VEC_CODE,
-)
+from .types import ANNOTATIONS, FUNC_CODE, OPT_CODE, PRIM_BY_OPCODE, RECORD_CODE, SERVICE_CODE, VARIANT_CODE, VEC_CODE
+from .wire import MAGIC, MAX_ARGS, MAX_TABLE, Entry, Table, check_methods, read_entry, read_ref
 
 _WORDS: Final = {
     OPT_CODE: "opt", VEC_CODE: "vec", RECORD_CODE: "record", VARIANT_CODE: "variant",

@@ -9,8 +9,7 @@ from typing import Any, Final
 from .node import CandidNode
 from .plan import Plan
 from .reader import Fault, Reader
-from .scalars import FIXED, Read, read_func, read_principal, read_service
-from .table import Entry
+from .readers import FIXED, Read, read_func, read_principal, read_service
 from .text import brief_text
 from .types import (
     FUNC_CODE,
@@ -24,6 +23,7 @@ from .types import (
     VARIANT_CODE,
     VEC_CODE,
 )
+from .wire import Entry
 
 MAX_LEVELS: Final = 64  # nested nodes; a value below is one leaf
 MAX_NUMBERS: Final = 64  # elements of a vector of numbers; a longer one is one leaf

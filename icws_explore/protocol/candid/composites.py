@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .reader import MAX_DEPTH, Fault, Mismatch, Reader
-from .scalars import Read
+from .readers import Read
 from .types import Type
 from .values import Some
 

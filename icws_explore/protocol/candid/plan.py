@@ -13,9 +13,8 @@ from . import composites, types
 from .composites import Part, label_of
 from .names import names_of
 from .reader import Mismatch, Reader
-from .scalars import SCALARS, Read, read_func, read_future, read_principal, read_service, vector_of
+from .readers import SCALARS, Read, read_func, read_future, read_principal, read_service, vector_of
 from .subtyping import is_subtype
-from .table import Entry, Table, WireTypes
 from .text import brief_text
 from .types import (
     EMPTY,
@@ -45,6 +44,7 @@ from .types import (
     resolve,
     takes_null,
 )
+from .wire import Entry, Table, WireTypes
 
 _NULL_CODES: Final = (NULL.opcode, RESERVED.opcode)
 

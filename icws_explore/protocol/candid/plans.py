@@ -13,7 +13,7 @@ from typing import Final
 from .names import known_names
 from .plan import Plan
 from .reader import Reader
-from .table import read_table
+from .wire import read_table
 
 MAX_HEAD: Final = 2048  # bytes
 MAX_KEPT: Final = 64  # heads

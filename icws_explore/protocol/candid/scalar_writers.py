@@ -11,7 +11,7 @@ from ..errors import PrincipalError
 from ..principal import Principal
 from .header import signed, unsigned
 from .reader import MAX_NUMBER_BYTES
-from .scalars import FIXED
+from .readers import FIXED
 from .types import Prim
 from .values import FuncRef, ServiceRef
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from .. import bls, hashtree
+from .. import hashtree
 from ..errors import DecodeError
+from ..keys import bls
 from ..principal import Principal
 from ..steps import Step
 from .format import Certificate, Delegation

@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from .. import hashtree, leb128
-from ..bls import SecretKey
 from ..constants import NS_PER_S
 from ..errors import StateError
 from ..hashtree import HashTree, Nested
+from ..keys.bls import SecretKey
 from ..principal import Principal
 from .format import STATE_ROOT, TIME_PATH, Certificate, Delegation
 from .ranges import Layout, Range, encode_ranges

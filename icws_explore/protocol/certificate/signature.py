@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from .. import bls
 from ..errors import DecodeError
+from ..keys import bls
 from .format import Certificate
 
 _CACHED: Final = 64  # each entry is some 300 bytes, whatever the size of the certificate

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from .. import bls
 from ..constants import MAINNET_ROOT_KEY, NS_PER_S
+from ..keys import bls
 
 _LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that datetime can write
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 from ..constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, NS_PER_S
 from ..errors import MessageError, ValueMismatchError
 from ..fields import as_principal, field, u64_field
+from ..keys.public_keys import verify_signature
 from ..principal import Principal
-from ..public_keys import verify_signature
 from ..steps import Step
 from .durations import duration_text
+from .envelope import Envelope
 from .links import check_links
-from .shape import Envelope
 
 MAX_NONCE: Final = 32  # bytes; ingress_validation.rs, MAXIMUM_NUMBER_OF_BYTES_IN_NONCE
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from ..constants import NS_PER_MS, NS_PER_S
 from ..fields import check, check_u64
-from ..identity import Identity
+from ..keys import Identity
 from ..principal import Principal
 from ..request_id import request_id
-from .shape import REQUEST_DOMAIN, Envelope
+from .envelope import REQUEST_DOMAIN, Envelope
 
 _EXPIRY_DELTA_MS: Final = 300_000  # DEFAULT_INGRESS_EXPIRY_DELTA_IN_MSECS
 _EXPIRY_MARGIN_MS: Final = 60_000  # REPLICA_PERMITTED_DRIFT_MILLISECONDS

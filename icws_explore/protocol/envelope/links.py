@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..delegation import MAX_LINKS, MAX_TARGETS, SignedDelegation
+from ..keys.delegation import MAX_LINKS, MAX_TARGETS, SignedDelegation
+from ..keys.public_keys import verify_signature
 from ..principal import Principal
-from ..public_keys import verify_signature
 from ..steps import Step
 from .durations import duration_text
-from .shape import Envelope
+from .envelope import Envelope
 
 _STEP = "delegation"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from .build import Nested, Path, build, prune
 from .codec import MAX_DEPTH, MAX_NODES, MAX_SIZE, decode, encode, from_cbor, to_cbor
-from .lookup import Absent, Found, FoundSubtree, LookupResult, Unknown, leaves, lookup, lookup_value
 from .nodes import Empty, Forest, Fork, HashTree, Labeled, Leaf, Pruned, disorder, flatten, forest_of, walk
+from .paths import Absent, Found, FoundSubtree, LookupResult, Unknown, leaves, lookup, lookup_value
 
 __all__ = [
     "MAX_DEPTH",

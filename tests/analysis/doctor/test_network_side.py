@@ -14,11 +14,11 @@ from icws_explore.analysis.doctor.network_side import MAX_QUOTE, NetworkSide, ca
 from icws_explore.analysis.network_calls import NetworkCall
 from icws_explore.capture import Capture
 from icws_explore.lab import Lab
-from icws_explore.lab.gateway import GatewayServer
+from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
 from icws_explore.protocol import candid
-from icws_explore.protocol.cdk import App, error_texts
+from icws_explore.protocol.canister import App, error_texts
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import IcwsError
 from support.certified_canister import CANISTER_ID, GATEWAY

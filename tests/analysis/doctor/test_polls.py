@@ -12,12 +12,12 @@ from icws_explore.analysis.doctor.polls import Polls
 from icws_explore.capture import Capture
 from icws_explore.lab import Lab
 from icws_explore.lab.faults import RelayFaults
-from icws_explore.lab.gateway import GatewayServer
+from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
 from icws_explore.protocol.arguments import PollResult
 from icws_explore.protocol.errors import IcwsError
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import CanisterMessage, ClientKey
 from icws_explore.protocol.service_messages import AckMessage
 from support.certified_canister import CANISTER_ID, GATEWAY

@@ -16,9 +16,9 @@ from icws_explore.lab.simulator.client import SimClient
 from icws_explore.lab.simulator.scripts import Player
 from icws_explore.live.clock import ScaledClock
 from icws_explore.protocol.candid import parse_type
-from icws_explore.protocol.client import ClientConfig, ClientMachine
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from support.lab_requests import eventually
 from support.servers import free_port
 

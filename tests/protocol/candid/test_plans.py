@@ -8,7 +8,7 @@ from icws_explore.protocol import candid
 from icws_explore.protocol.candid import plans
 from icws_explore.protocol.candid.header import unsigned
 from icws_explore.protocol.candid.reader import Reader
-from icws_explore.protocol.candid.table import read_table
+from icws_explore.protocol.candid.wire import read_table
 from icws_explore.protocol.errors import CandidError
 from support.candid_cases import work_of
 

@@ -13,7 +13,7 @@ from typing import Final
 from icws_explore.protocol.constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, NS_PER_S
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError
-from icws_explore.protocol.public_keys import KeyKind, parse_public_key
+from icws_explore.protocol.keys.public_keys import KeyKind, parse_public_key
 
 from ...decode import DecodedFrame
 from ..consequences import REFUSED

@@ -1,0 +1,132 @@
+"""From a capture to what a report says of it: read once, verified, diagnosed, and only then redacted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from icws_explore.analysis.decode import DecodedFrame, shared_frames
+from icws_explore.analysis.doctor import Findings, diagnose
+from icws_explore.analysis.doctor.facts import CaptureFacts
+from icws_explore.analysis.envelopes import EnvelopeVerdict, capture_canister, check_frames
+from icws_explore.analysis.network_calls import network_calls
+from icws_explore.analysis.redaction.redact import private_texts, public_capture, without_words
+from icws_explore.analysis.redaction.words import without_credentials
+from icws_explore.analysis.replay.replay import replay_sessions
+from icws_explore.analysis.replay.text import replay_lines
+from icws_explore.analysis.table import Summary, summarise
+from icws_explore.analysis.timing.timing import Timing
+from icws_explore.analysis.verify import MessageVerdict, verify_frames
+from icws_explore.capture import Capture
+from icws_explore.protocol.principal import Principal
+
+from ..rows import one_line
+from ..subject import Subject, capture_of
+from .contents import Answer, Contents, Privacy, session_contents
+from .environment import made_with, recorded_facts
+from .limits import limit_rows, pace_facts
+from .report_redacted import redacted
+
+
+def gather(
+    subject: Subject,
+    *,
+    root_key: bytes | None = None,
+    canister_id: Principal | None = None,
+    title: str | None = None,
+    privacy: Privacy = "shown",
+) -> Contents:
+    """Read, verify and diagnose a capture. ``root_key`` (DER) and ``canister_id`` override the capture's.
+
+    Where neither names a root key, one that the doctor knows is taken if the first messages are certified under it.
+    ``privacy`` "redacted" withholds what `analysis.redact` says, after all is judged; "anonymous" gives
+    principals other names besides.
+    """
+    given = capture_of(subject)
+    capture = Capture(given.info, list(given.frames), list(given.notes))  # a live session goes on appending
+    capture = public_capture(capture) if privacy != "shown" else _without_credentials(capture)
+    decoded = list(shared_frames(capture))
+    key = CaptureFacts(capture, root_key=root_key, frames=decoded).root_key  # as the doctor has it
+    calls = network_calls(capture) if capture.http else []
+    frames = decoded if privacy == "shown" else [without_words(each) for each in decoded]
+    unverified = _why_unverified(capture, key)
+    verdicts: list[MessageVerdict] = []
+    if key is not None and not unverified:
+        verdicts = list(verify_frames(frames, capture, root_key=key, canister_id=canister_id))
+    findings = diagnose(capture, root_key=key, canister_id=canister_id, frames=frames)
+    summary = summarise(frames, verdicts)
+    timing = Timing(capture, frames=frames)
+    contents = Contents(
+        title=one_line(title or f"IC WebSocket session, {capture.info.canister_id or 'canister not known'}"),
+        answer=_answer(summary, findings, unverified),
+        capture=capture,
+        frames=frames,
+        sessions=session_contents(frames, findings),
+        summary=summary,
+        findings=findings,
+        verdicts=verdicts,
+        requests=_requests(capture, frames, key, canister_id),
+        calls=calls,
+        timing=timing,
+        unverified=unverified,
+        replay=_replay(capture, key, canister_id, verdicts),
+        limits=limit_rows(timing),
+        pace=pace_facts(timing),
+        recorded=recorded_facts(capture, key),
+        made_with=made_with(),
+        privacy=privacy,
+    )
+    return contents if privacy == "shown" else redacted(contents, private_texts(decoded, calls))
+
+
+def _without_credentials(capture: Capture) -> Capture:
+    info = capture.info
+    gateway, network = (url and without_credentials(url) for url in (info.gateway_url, info.network_url))
+    capture.info = replace(info, gateway_url=gateway, network_url=network)
+    capture.notes[:] = map(without_credentials, capture.notes)
+    return capture
+
+
+def _replay(
+    capture: Capture, key: bytes | None, canister_id: Principal | None, verdicts: Sequence[MessageVerdict]
+) -> list[str]:
+    """What the real client and gateway would have done; nothing where no proof was ever meant to hold."""
+    if capture.info.crypto != "real":
+        return []
+    return replay_lines(replay_sessions(capture, root_key=key, canister_id=canister_id, verdicts=verdicts))
+
+
+def _why_unverified(capture: Capture, root_key: bytes | None) -> str:
+    if capture.info.crypto != "real":
+        return f"nothing was verified: simulated with {capture.info.crypto} cryptography, so that no signature is one"
+    if root_key is None:
+        return "nothing was verified: the capture names no root key, none was given, and none that is known fits"
+    return ""
+
+
+def _requests(
+    capture: Capture, frames: Sequence[DecodedFrame], key: bytes | None, canister_id: Principal | None
+) -> list[EnvelopeVerdict]:
+    if capture.info.crypto != "real":
+        return []
+    return list(check_frames(frames, root_key=key, canister_id=canister_id or capture_canister(capture)))
+
+
+def _answer(summary: Summary, findings: Findings, unverified: str) -> Answer:
+    """The report in a line."""
+    errors = list(dict.fromkeys(finding.id for finding in findings if finding.severity == "error"))
+    warnings = list(dict.fromkeys(finding.id for finding in findings if finding.severity == "warning"))
+    if errors:
+        return f"✗ {', '.join(errors)}", "bad"
+    bad = summary.certificates - summary.certificates_valid
+    if summary.malformed or bad:
+        wrong = [f"{summary.malformed} frames do not decode"] if summary.malformed else []
+        wrong += [f"{bad} of {summary.certificates} canister messages do not verify"] if bad else []
+        return f"✗ {', '.join(wrong)}; no rule of the doctor names a cause", "bad"
+    if warnings:
+        return f"! {', '.join(warnings)}", "note"
+    if unverified:
+        return f"– {unverified}", "note"
+    if not summary.certificates:
+        return "– the canister sent nothing that could be verified", "note"
+    return f"✓ nothing is wrong: every frame decodes, and all {summary.certificates} canister messages verify", "good"
