@@ -28,13 +28,14 @@ from icws_explore.protocol.type_checks import checked
 from .clock import Clock, RealClock
 from .connection import Connection, Observer
 from .http import Network, is_loopback, without_password
-from .preflight import find_application_type, require_websocket_canister
 from .session import Session
 from .target import (
     Endpoint,
     Target,
     check_gateway_url,
     check_root_key,
+    find_application_type,
+    require_websocket_canister,
     resolve_app_type,
     resolve_identity,
     session_info,
