@@ -126,10 +126,10 @@ def picture() -> str:
 
 def _box(room: Room, x: float, y: float, width: float) -> list[str]:
     folders = ", ".join(f"{name}/" for name in room.folders)
+    purpose = f'<tspan class="purpose" dx="8">{escape(PURPOSE[room.name])}</tspan>'
     return [
         f'<rect class="room" x="{x:g}" y="{y}" width="{width:g}" height="{HEIGHT}" rx="6"/>',
-        f'<text class="name" x="{x + 12:g}" y="{y + 24}">{escape(room.name)}/'
-        f'<tspan class="purpose" dx="8">{escape(PURPOSE[room.name])}</tspan></text>',
+        f'<text class="name" x="{x + 12:g}" y="{y + 24}">{escape(room.name)}/{purpose}</text>',
         f'<text class="purpose" x="{x + width - 12:g}" y="{y + 24}" text-anchor="end">{room.modules}</text>',
         f'<text class="folders" x="{x + 12:g}" y="{y + 46}">{escape(folders)}</text>',
     ]
