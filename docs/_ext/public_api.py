@@ -1,0 +1,222 @@
+"""What is public in icws_explore, found from the front door: names, modules, and the types that they return.
+
+Nothing here knows where a module lives. `icws_explore.__all__` names what is public, a public module's own
+``__all__`` names what it exports, and return annotations lead to the classes that a user gets without naming them.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any, Final
+
+PACKAGE: Final = "icws_explore"
+# Special methods that hand out an object of the package: `recording[3]`, `await connect(…)`.
+_SPECIAL: Final = ("__getitem__", "__iter__", "__aiter__", "__await__", "__aenter__", "__enter__")
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """A public name: ``path`` is where a user finds it, as icws_explore.plots.timing."""
+
+    path: str
+    value: Any
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+    @property
+    def module(self) -> str:
+        return self.path.rpartition(".")[0]
+
+    @property
+    def is_module(self) -> bool:
+        return isinstance(self.value, ModuleType)
+
+    @property
+    def room(self) -> str:
+        """The folder of the package that it comes from: protocol, live, …"""
+        home = self.value.__name__ if self.is_module else getattr(self.value, "__module__", self.module)
+        return (home.split(".") + [""])[1]
+
+
+def exports(module: ModuleType) -> list[Public]:
+    """What ``module`` exports: its ``__all__``, or the functions and classes that it defines."""
+    names = getattr(module, "__all__", None)
+    if names is None:
+        names = [name for name, value in vars(module).items() if not name.startswith("_") and _defines(module, value)]
+    return [Public(f"{module.__name__}.{name}", getattr(module, name)) for name in sorted(names)]
+
+
+def _defines(module: ModuleType, value: object) -> bool:
+    return getattr(value, "__module__", None) == module.__name__ and (
+        inspect.isclass(value) or inspect.isfunction(value)
+    )
+
+
+def front_door() -> list[Public]:
+    """The names of `icws_explore.__all__`."""
+    return exports(importlib.import_module(PACKAGE))
+
+
+def public_modules() -> dict[str, ModuleType]:
+    """Every public module with an API of its own, by the name that a user imports it under.
+
+    These are the front door, the modules that it exports, the modules that those export, and
+    icws_explore.protocol when it exports something.
+    """
+    found = {PACKAGE: importlib.import_module(PACKAGE)}
+    protocol = importlib.import_module(f"{PACKAGE}.protocol")
+    if getattr(protocol, "__all__", None):
+        found[protocol.__name__] = protocol
+    queue = list(found.items())
+    while queue:
+        path, module = queue.pop()
+        for public in exports(module):
+            if public.is_module and public.value not in found.values():
+                name = f"{path}.{public.name}"
+                found[name] = public.value
+                queue.append((name, public.value))
+    return dict(sorted(found.items()))
+
+
+def public_names() -> list[Public]:
+    """Every public name, those of `icws_explore` itself first; an object may have several names."""
+    return [
+        Public(f"{path}.{public.name}", public.value)
+        for path, module in public_modules().items()
+        for public in exports(module)
+    ]
+
+
+def home_of() -> dict[int, Public]:
+    """For each public object (by its id) the name under which it is described: the shortest, the front door first."""
+    homes: dict[int, Public] = {}
+    for public in sorted(public_names(), key=lambda public: public.path.count(".")):
+        if not _is_constant(public.value):
+            homes.setdefault(id(public.value), public)
+    return homes
+
+
+def _is_constant(value: object) -> bool:
+    return not (inspect.isclass(value) or inspect.isroutine(value) or isinstance(value, ModuleType))
+
+
+# -- types that public names take and return ----------------------------------------------------------
+
+
+def neighbours(publics: list[Public]) -> list[type]:
+    """The package's classes that are not public but that a user of ``publics`` meets.
+
+    These are what they take, what they return, and what that returns in turn.
+    """
+    homes = home_of()
+    found: dict[int, type] = {}
+    queue = [(public.value, True) for public in publics]
+    while queue:
+        value, is_public = queue.pop(0)
+        module = sys.modules.get(getattr(value, "__module__", "") or "")
+        annotations = [*_returns(value), *(_takes(value) if is_public else ())]
+        for kind in _classes(module, annotations) if module else ():
+            if id(kind) not in found and id(kind) not in homes:
+                found[id(kind)] = kind
+                queue.append((kind, False))
+    return list(found.values())
+
+
+def _classes(module: ModuleType, annotations: list[str]) -> Iterator[type]:
+    for annotation in annotations:
+        for word in re.findall(r"[A-Za-z_][\w.]*", annotation):
+            kind = name_in(module, word)
+            if inspect.isclass(kind) and kind.__module__.startswith(PACKAGE) and not kind.__name__.startswith("_"):
+                yield kind
+
+
+def _takes(value: Any) -> Iterator[str]:
+    """The annotations of the arguments of a function, or of a class's constructor."""
+    function = inspect.unwrap(vars(value).get("__init__", value) if inspect.isclass(value) else value)
+    if inspect.isfunction(function):
+        yield from (str(annotation) for name, annotation in function.__annotations__.items() if name != "return")
+
+
+def _returns(value: Any) -> Iterator[str]:
+    """The annotations of what comes out of ``value``: returns, fields, what a collection holds."""
+    if inspect.isfunction(value):
+        yield str(value.__annotations__.get("return", ""))
+    elif inspect.isclass(value):
+        for name, member in vars(value).items():
+            function = function_of(member)
+            if function is not None and (not name.startswith("_") or name in _SPECIAL):
+                yield str(function.__annotations__.get("return", ""))
+        if dataclasses.is_dataclass(value):
+            yield from (str(field.type) for field in dataclasses.fields(value) if not field.name.startswith("_"))
+        yield from (str(base) for base in getattr(value, "__orig_bases__", ()))
+
+
+def function_of(member: Any) -> Any:
+    """The function behind a method, a property or a class method; None for anything else."""
+    for attribute in ("fget", "__func__", "func"):
+        member = getattr(member, attribute, member)
+    return member if inspect.isfunction(member) else None
+
+
+# -- names as a module's author wrote them -------------------------------------------------------------
+
+
+def name_in(module: ModuleType, dotted: str) -> Any:
+    """What ``dotted`` means inside ``module``, imports for types included; None when it means nothing there."""
+    head, *rest = dotted.split(".")
+    if hasattr(module, head):
+        value = getattr(module, head)
+    elif head in _typing_imports(module):
+        value = imported(_typing_imports(module)[head])
+    else:
+        value = getattr(sys.modules["builtins"], head, None)
+    for part in rest:
+        value = getattr(value, part, None)
+    return value if head and value is not None else imported(dotted)
+
+
+@cache
+def _typing_imports(module: ModuleType) -> dict[str, str]:
+    """Names that ``module`` imports only for type checkers, or inside functions, and what they stand for."""
+    try:
+        tree = ast.parse(inspect.getsource(module))
+    except (OSError, TypeError):
+        return {}
+    names: dict[str, str] = {}
+    package = (module.__package__ or "").split(".")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.asname or alias.name.partition(".")[0]: alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            names |= {alias.asname or alias.name: f"{source}.{alias.name}" for alias in node.names}
+    return names
+
+
+@cache
+def imported(path: str) -> Any:
+    """The module or the object at a dotted path; None when there is none."""
+    module, rest = path, []
+    while module:
+        try:
+            value: Any = importlib.import_module(module)
+        except ImportError:
+            module, _, tail = module.rpartition(".")
+            rest.insert(0, tail)
+            continue
+        for part in rest:
+            value = getattr(value, part, None)
+        return value
+    return None
