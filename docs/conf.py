@@ -36,7 +36,6 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autodoc_default_options = {"show-inheritance": False}
 add_module_names = False
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
@@ -51,4 +50,5 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["theme.js"]
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False

@@ -24,9 +24,11 @@ from typing import Any, Final
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.inspect import TypeAliasForwardRef
 from sphinx.util.nodes import make_refnode
 
 from . import public_api
@@ -71,7 +73,8 @@ class Overview(_Api):
 
 class Names(_Api):
     def lines(self) -> Iterator[str]:
-        for public in public_api.front_door():
+        # Functions come first, as `connect` and `load` are what a reader looks for.
+        for public in sorted(public_api.front_door(), key=lambda public: (public.name[0].isupper(), public.name)):
             if public.room in self.words and not public.is_module and not _is_error(public.value):
                 yield from _described(public)
 
@@ -100,9 +103,15 @@ class Module(_Api):
 
 class Types(_Api):
     def lines(self) -> Iterator[str]:
-        for kind in sorted(public_api.neighbours(public_api.public_names()), key=lambda kind: kind.__name__):
+        types, aliases = public_api.neighbours(public_api.public_names())
+        for kind in sorted(types, key=lambda kind: kind.__name__):
             if kind.__module__.split(".")[1] in self.words and not _is_error(kind):
                 yield from _described(Public(f"{kind.__module__}.{kind.__qualname__}", kind))
+        for alias in sorted(aliases, key=lambda alias: alias.name):
+            if alias.room in self.words:
+                yield from (f".. py:currentmodule:: {alias.module}", "")
+                yield from (f".. py:type:: {alias.name}", f"   :canonical: {alias.text}", "")
+        yield from (f".. py:currentmodule:: {PACKAGE}", "")
 
 
 class Errors(_Api):
@@ -187,6 +196,12 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nod
     if " " in target or target == "icws":
         return content  # a command or an expression
     domain = env.domains.python_domain
+    if target in public_api.aliases():
+        target = public_api.aliases()[target].path
+        if target in domain.objects:
+            entry = domain.objects[target]
+            return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, [content], target)
+        return content
     name = _NAME.match(target)
     value = None if name is None else _meant(node, name[0]) or _only(domain.objects, name[0])
     if value is None:
@@ -228,6 +243,7 @@ def _attribute(scope: Any, dotted: str) -> Any:
 
 
 def _names(value: Any) -> Iterator[str]:
+    """The names under which the reference may describe ``value``."""
     home = public_api.home_of().get(id(value))
     if home is not None:
         yield home.path
@@ -261,7 +277,15 @@ def check_complete(_app: Sphinx, env: BuildEnvironment) -> None:
             logger.warning("%s is a public module: give it an {api-module} in docs/api", path)
 
 
+def keep_aliases(_app: Sphinx, config: Config) -> None:
+    """Let signatures name a type alias, where they would else spell it out."""
+    config.autodoc_type_aliases = {name: name for name in public_api.aliases()}
+    # In a union Sphinx 9.0 writes what stands for an alias by its repr.
+    TypeAliasForwardRef.__repr__ = lambda self: self.name  # type: ignore[method-assign]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("config-inited", keep_aliases)
     for name, directive in (
         ("api-overview", Overview),
         ("api-names", Names),

@@ -2,7 +2,8 @@
 
 ``command-help``      a section for each command of `icws`, with its own help
 ``run``               commands, a line each, and what they print; ``:exit:`` is the code that the last one ends with
-                      (default 0), ``:lines:`` how many lines of the output are shown, ``:hide-output:`` shows none
+                      (default 0), ``:lines:`` how many lines of the output are shown;
+                      ``:wrap:`` breaks lines that are wider than the page
 
 Commands run in a folder of their own in which data/ is the project's. A command that ends otherwise than expected
 fails the build.
@@ -61,24 +62,30 @@ class Run(SphinxDirective):
     option_spec = {
         "exit": directives.nonnegative_int,
         "lines": directives.positive_int,
-        "hide-output": directives.flag,
+        "wrap": directives.flag,
     }
 
     def run(self) -> list[nodes.Node]:
-        shown: list[str] = []
         expected = self.options.get("exit", 0)
+        blocks: list[nodes.Node] = []
         for command in self.content:
             code, output = run(command)
             if code != (expected if command == self.content[-1] else 0):
                 raise self.error(f"{command} ended with {code}: {output}")
-            shown += [f"$ {command}", *([] if "hide-output" in self.options else self._cut(output.splitlines())), ""]
-        block = nodes.literal_block("\n".join(shown).rstrip(), "\n".join(shown).rstrip(), language="console")
-        self.set_source_info(block)
-        return [block]
+            blocks.append(self._block(command, "sh", "command"))
+            if output.strip():
+                blocks.append(self._block(self._cut(output.rstrip()), "text", "output", *(["wrap"] if "wrap" in self.options else [])))
+        return blocks
 
-    def _cut(self, lines: list[str]) -> list[str]:
+    def _block(self, text: str, language: str, *kinds: str) -> nodes.literal_block:
+        block = nodes.literal_block(text, text, language=language, classes=list(kinds))
+        self.set_source_info(block)
+        return block
+
+    def _cut(self, output: str) -> str:
+        lines = output.splitlines()
         limit = self.options.get("lines", len(lines))
-        return lines if len(lines) <= limit else [*lines[:limit], "…"]
+        return output if len(lines) <= limit else "\n".join([*lines[:limit], "…"])
 
 
 def run(command: str) -> tuple[int, str]:

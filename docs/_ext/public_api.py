@@ -10,11 +10,14 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import pkgutil
 import re
 import sys
+import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -114,37 +117,86 @@ def _is_constant(value: object) -> bool:
 # -- types that public names take and return ----------------------------------------------------------
 
 
-def neighbours(publics: list[Public]) -> list[type]:
-    """The package's classes that are not public but that a user of ``publics`` meets.
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name for a type expression: ``text`` is the expression as its module writes it."""
+
+    module: str
+    name: str
+    text: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.module}.{self.name}"
+
+    @property
+    def room(self) -> str:
+        return self.module.split(".")[1]
+
+
+def neighbours(publics: list[Public]) -> tuple[list[type], list[Alias]]:
+    """The package's classes and type aliases that are not public but that a user of ``publics`` meets.
 
     These are what they take, what they return, and what that returns in turn.
     """
     homes = home_of()
-    found: dict[int, type] = {}
-    queue = [(public.value, True) for public in publics]
+    types: dict[int, type] = {}
+    met: dict[str, Alias] = {}
+    queue = [(_module_of(public.value), [*_returns(public.value), *_takes(public.value)]) for public in publics]
     while queue:
-        value, is_public = queue.pop(0)
-        module = sys.modules.get(getattr(value, "__module__", "") or "")
-        annotations = [*_returns(value), *(_takes(value) if is_public else ())]
-        for kind in _classes(module, annotations) if module else ():
-            if id(kind) not in found and id(kind) not in homes:
-                found[id(kind)] = kind
-                queue.append((kind, False))
-    return list(found.values())
+        module, annotations = queue.pop(0)
+        for word in re.findall(r"[A-Za-z_][\w.]*", " ".join(annotations)) if module else ():
+            alias, kind = aliases().get(word), name_in(module, word)
+            if alias is not None and word not in met:
+                met[word] = alias
+                queue.append((modules()[alias.module], [alias.text]))
+            elif inspect.isclass(kind) and kind.__module__.startswith(PACKAGE) and not kind.__name__.startswith("_"):
+                if id(kind) not in types and id(kind) not in homes:
+                    types[id(kind)] = kind
+                    queue.append((_module_of(kind), list(_returns(kind))))
+    return list(types.values()), list(met.values())
 
 
-def _classes(module: ModuleType, annotations: list[str]) -> Iterator[type]:
-    for annotation in annotations:
-        for word in re.findall(r"[A-Za-z_][\w.]*", annotation):
-            kind = name_in(module, word)
-            if inspect.isclass(kind) and kind.__module__.startswith(PACKAGE) and not kind.__name__.startswith("_"):
-                yield kind
+def _module_of(value: Any) -> ModuleType | None:
+    return sys.modules.get(getattr(value, "__module__", None) or "")
+
+
+@cache
+def aliases() -> dict[str, Alias]:
+    """Every public type alias of the package by its name; none that two modules define differently."""
+    found: dict[str, Alias] = {}
+    ambiguous: set[str] = set()
+    for path, module in modules().items():
+        for node in _tree_of(module).body:
+            target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+            if not isinstance(target, ast.Name) or not re.match(r"[A-Z]+[a-z]", target.id) or node.value is None:
+                continue
+            if not _is_type_expression(getattr(module, target.id, None)):
+                continue
+            alias = Alias(path, target.id, ast.unparse(node.value))
+            if found.setdefault(target.id, alias).text != alias.text:
+                ambiguous.add(target.id)
+    return {name: alias for name, alias in found.items() if name not in ambiguous}
+
+
+def _is_type_expression(value: object) -> bool:
+    return not inspect.isclass(value) and typing.get_origin(value) is not None
+
+
+@cache
+def modules() -> dict[str, ModuleType]:
+    """Every module of the package, by its dotted path."""
+    root = importlib.import_module(PACKAGE)
+    paths = [info.name for info in pkgutil.walk_packages(root.__path__, f"{PACKAGE}.")]
+    return {path: importlib.import_module(path) for path in paths if not path.endswith(".__main__")}
 
 
 def _takes(value: Any) -> Iterator[str]:
-    """The annotations of the arguments of a function, or of a class's constructor."""
-    function = inspect.unwrap(vars(value).get("__init__", value) if inspect.isclass(value) else value)
-    if inspect.isfunction(function):
+    """The annotations of the arguments of a function, or of a class's constructor and public methods."""
+    functions = [value]
+    if inspect.isclass(value):
+        functions = [member for name, member in vars(value).items() if name == "__init__" or not name.startswith("_")]
+    for function in filter(None, map(function_of, functions)):
         yield from (str(annotation) for name, annotation in function.__annotations__.items() if name != "return")
 
 
@@ -166,7 +218,7 @@ def function_of(member: Any) -> Any:
     """The function behind a method, a property or a class method; None for anything else."""
     for attribute in ("fget", "__func__", "func"):
         member = getattr(member, attribute, member)
-    return member if inspect.isfunction(member) else None
+    return inspect.unwrap(member) if inspect.isfunction(member) else None
 
 
 # -- names as a module's author wrote them -------------------------------------------------------------
@@ -189,13 +241,9 @@ def name_in(module: ModuleType, dotted: str) -> Any:
 @cache
 def _typing_imports(module: ModuleType) -> dict[str, str]:
     """Names that ``module`` imports only for type checkers, or inside functions, and what they stand for."""
-    try:
-        tree = ast.parse(inspect.getsource(module))
-    except (OSError, TypeError):
-        return {}
     names: dict[str, str] = {}
     package = (module.__package__ or "").split(".")
-    for node in ast.walk(tree):
+    for node in ast.walk(_tree_of(module)):
         if isinstance(node, ast.Import):
             names |= {alias.asname or alias.name.partition(".")[0]: alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -203,6 +251,12 @@ def _typing_imports(module: ModuleType) -> dict[str, str]:
             source = ".".join([*base, *([node.module] if node.module else [])])
             names |= {alias.asname or alias.name: f"{source}.{alias.name}" for alias in node.names}
     return names
+
+
+@cache
+def _tree_of(module: ModuleType) -> ast.Module:
+    file = getattr(module, "__file__", None)
+    return ast.parse(Path(file).read_text(encoding="utf-8") if file and file.endswith(".py") else "")
 
 
 @cache
