@@ -43,7 +43,7 @@ def group() -> click.Group:
 def helps() -> Iterator[tuple[str, str]]:
     """Each command with its help, first `icws` itself."""
     icws = group()
-    context = click.Context(icws, info_name="icws", terminal_width=WIDTH)
+    context = click.Context(icws, info_name="icws", terminal_width=WIDTH, **icws.context_settings)
     yield "icws", icws.get_help(context)
     for name in icws.list_commands(context):
         command = icws.get_command(context, name)
