@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import click
 from docutils import nodes
@@ -59,7 +59,7 @@ class CommandHelp(SphinxDirective):
 
 class Run(SphinxDirective):
     has_content = True
-    option_spec = {
+    option_spec: ClassVar = {
         "exit": directives.nonnegative_int,
         "lines": directives.positive_int,
         "wrap": directives.flag,
@@ -74,7 +74,11 @@ class Run(SphinxDirective):
                 raise self.error(f"{command} ended with {code}: {output}")
             blocks.append(self._block(command, "sh", "command"))
             if output.strip():
-                blocks.append(self._block(self._cut(output.rstrip()), "text", "output", *(["wrap"] if "wrap" in self.options else [])))
+                blocks.append(
+                    self._block(
+                        self._cut(output.rstrip()), "text", "output", *(["wrap"] if "wrap" in self.options else [])
+                    )
+                )
         return blocks
 
     def _block(self, text: str, language: str, *kinds: str) -> nodes.literal_block:
@@ -92,10 +96,10 @@ def run(command: str) -> tuple[int, str]:
     """The exit code of a command, and what it printed, as a plain terminal of 100 columns shows it."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S602  # our own pages' commands
         command, shell=True, cwd=FOLDER, env=environment, text=True, timeout=TIMEOUT_S, check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip  # noqa: S602  # our own pages' commands
+    )  # fmt: skip
     return done.returncode, done.stdout
 
 

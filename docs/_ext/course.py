@@ -30,7 +30,9 @@ def lessons() -> Iterator[Lesson]:
         if path.name.startswith("00"):
             continue
         head = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
-        found = re.match(r"# (?:\d+ · )?(?P<title>.+)\n\n(?P<about>.+)\n[\s\S]*\*Time:\* (?P<minutes>\d+) minutes", head)
+        found = re.match(
+            r"# (?:\d+ · )?(?P<title>.+)\n\n(?P<about>.+)\n[\s\S]*\*Time:\* (?P<minutes>\d+) minutes", head
+        )
         if found is None:
             raise ValueError(f"{path.name}: the first cell has no title, description and time")
         yield Lesson(path.name, found["title"], found["about"], int(found["minutes"]))

@@ -1,4 +1,4 @@
-"""Draws the parties of the protocol and what each trusts: `python -m docs._ext.parties` writes docs/images/parties-*.svg.
+"""Draws the parties of the protocol and what each trusts: `python -m docs._ext.parties` writes docs/images/parties-*.
 
 The picture exists in a light and a dark version, because GitHub shows docs/protocol.md too. On the site the
 version of the page's theme shows (`pair_images`); a test keeps the files in step with this module.
@@ -55,7 +55,9 @@ def svg(theme: str) -> str:
         _facts(client, ["checks the certificate", "from the root key down"], color, y=254),
         _facts(network, ["the subnet certifies", "the canister's messages"], color, y=254),
         _trust(client, "Trusts", ["the root key", "and its own clock"], color["good"], color),
-        _trust(gateway, "Trusted by nobody", ["It can delay or withhold,", "not alter or invent."], color["bad"], color),
+        _trust(
+            gateway, "Trusted by nobody", ["It can delay or withhold,", "not alter or invent."], color["bad"], color
+        ),
         _trust(network, "Trusts", ["valid signatures,", "nothing else"], color["good"], color),
     ]
     return (
@@ -69,9 +71,9 @@ def svg(theme: str) -> str:
 def _party(x: int, name: str, edge: str, about: str, color: dict[str, str], *, dashed: bool = False) -> str:
     """One party's column: who it is."""
     dash = ' stroke-dasharray="6 5"' if dashed else ""
+    size = f'width="{COLUMN}" height="{HEIGHT - 32}"'
     return "\n".join([
-        f'<rect x="{x}" y="16" width="{COLUMN}" height="{HEIGHT - 32}" rx="8" fill="{color["box"]}" stroke="{edge}" '
-        f'stroke-width="2"{dash}/>',
+        f'<rect x="{x}" y="16" {size} rx="8" fill="{color["box"]}" stroke="{edge}" stroke-width="2"{dash}/>',
         _text(x + 14, 46, name, edge, 18, bold=True),
         _text(x + 14, 70, about, color["soft"], 13),
     ])  # fmt: skip
@@ -111,16 +113,13 @@ def _trust(x: int, head: str, lines: list[str], fill: str, color: dict[str, str]
     return "\n".join([rule, _text(x + 14, 332, head, fill, 14, bold=True), *words])
 
 
-def _text(
-    x: float, y: float, words: str, fill: str, size: int, *, anchor: str = "start", bold: bool = False
-) -> str:
+def _text(x: float, y: float, words: str, fill: str, size: int, *, anchor: str = "start", bold: bool = False) -> str:
     weight = ' font-weight="600"' if bold else ""
-    return (
-        f'<text x="{x:g}" y="{y}" font-size="{size}" fill="{fill}" text-anchor="{anchor}"{weight}>{escape(words)}</text>'
-    )
+    place = f'x="{x:g}" y="{y}" text-anchor="{anchor}"'
+    return f'<text {place} font-size="{size}" fill="{fill}"{weight}>{escape(words)}</text>'
 
 
-def pair_images(app: Sphinx, document: nodes.document) -> None:
+def pair_images(_app: Sphinx, document: nodes.document) -> None:
     """Show ``name-light.svg`` in the light theme, and ``name-dark.svg`` beside it in the dark one."""
     for image in list(document.findall(nodes.image)):
         if image["uri"].endswith("-light.svg") and "only-light" not in image["classes"]:

@@ -49,7 +49,7 @@ class Public:
     def room(self) -> str:
         """The folder of the package that it comes from: protocol, live, …"""
         home = self.value.__name__ if self.is_module else getattr(self.value, "__module__", self.module)
-        return (home.split(".") + [""])[1]
+        return [*home.split("."), ""][1]
 
 
 def exports(module: ModuleType) -> list[Public]:
@@ -150,11 +150,14 @@ def neighbours(publics: list[Public]) -> tuple[list[type], list[Alias]]:
             if alias is not None and word not in met:
                 met[word] = alias
                 queue.append((modules()[alias.module], [alias.text]))
-            elif inspect.isclass(kind) and kind.__module__.startswith(PACKAGE) and not kind.__name__.startswith("_"):
-                if id(kind) not in types and id(kind) not in homes:
-                    types[id(kind)] = kind
-                    queue.append((_module_of(kind), list(_returns(kind))))
+            elif _is_ours(kind) and id(kind) not in types and id(kind) not in homes:
+                types[id(kind)] = kind
+                queue.append((_module_of(kind), list(_returns(kind))))
     return list(types.values()), list(met.values())
+
+
+def _is_ours(value: Any) -> bool:
+    return inspect.isclass(value) and value.__module__.startswith(PACKAGE) and not value.__name__.startswith("_")
 
 
 def _module_of(value: Any) -> ModuleType | None:

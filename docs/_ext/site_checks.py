@@ -52,7 +52,7 @@ def well_formed(url: str) -> bool:
 
 
 def unlink_examples(_app: Sphinx, document: nodes.document) -> None:
-    """Bare addresses that docutils has made links of, as ``http://127.0.0.1:4943``, lead nowhere: leave them as text."""
+    """Make text of examples such as ``http://127.0.0.1:4943``, which docutils has turned into links."""
     for link in list(document.findall(nodes.reference)):
         if link.get("refuri") == link.astext() and not well_formed(link.astext()):
             link.replace_self(nodes.Text(link.astext()))
@@ -66,7 +66,9 @@ def faults(site: Path) -> Iterator[str]:
         yield from (f"{name} loads {url}" for url in page.loads if re.match(r"(https?:)?//", url))
         yield from (f"{name}: {problem}" for link in page.links if (problem := _link_fault(path, link, pages)))
     for path in sorted(site.rglob("*.css")):
-        for url in re.findall(r"(?:@import|url\()\s*[\"']?((?:https?:)?//[^\"')\s]+)", path.read_text(encoding="utf-8")):
+        for url in re.findall(
+            r"(?:@import|url\()\s*[\"']?((?:https?:)?//[^\"')\s]+)", path.read_text(encoding="utf-8")
+        ):
             yield f"{path.relative_to(site)} loads {url}"
 
 
