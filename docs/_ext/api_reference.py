@@ -124,7 +124,7 @@ class Errors(_Api):
             yield from _described(_home(Public(path, error), homes))
 
 
-def _tree(error: type, prefix: str = "", branch: str = "") -> Iterator[str]:
+def _tree(error: type[BaseException], prefix: str = "", branch: str = "") -> Iterator[str]:
     bases = [base.__name__ for base in error.__bases__ if not _is_error(base) and base is not Exception]
     yield prefix + branch + error.__name__ + (f" (also a {', '.join(bases)})" if bases else "")
     children = _subclasses(error)
@@ -133,13 +133,13 @@ def _tree(error: type, prefix: str = "", branch: str = "") -> Iterator[str]:
         yield from _tree(child, indent, "└── " if child is children[-1] else "├── ")
 
 
-def _errors(base: type) -> Iterator[type]:
+def _errors(base: type[BaseException]) -> Iterator[type[BaseException]]:
     yield base
     for child in _subclasses(base):
         yield from _errors(child)
 
 
-def _subclasses(error: type) -> list[type]:
+def _subclasses(error: type[BaseException]) -> list[type[BaseException]]:
     """Those that stand in the module of the errors; a class that a module keeps to itself is no API."""
     return [kind for kind in error.__subclasses__() if kind.__module__ == error.__module__]
 
@@ -202,8 +202,8 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nod
             entry = domain.objects[target]
             return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, [content], target)
         return content
-    name = _NAME.match(target)
-    value = None if name is None else _meant(node, name[0]) or _only(domain.objects, name[0])
+    dotted = _NAME.match(target)
+    value = None if dotted is None else _meant(node, dotted[0]) or _only(domain.objects, dotted[0])
     if value is None:
         return None
     for name in _names(value):

@@ -7,6 +7,7 @@ Nothing here knows where a module lives. `icws_explore.__all__` names what is pu
 from __future__ import annotations
 
 import ast
+import builtins
 import dataclasses
 import importlib
 import inspect
@@ -49,7 +50,12 @@ class Public:
     def room(self) -> str:
         """The folder of the package that it comes from: protocol, live, …"""
         home = self.value.__name__ if self.is_module else getattr(self.value, "__module__", self.module)
-        return [*home.split("."), ""][1]
+        return room_of(str(home))
+
+
+def room_of(module: str) -> str:
+    """The folder of the package that holds a module: live for icws_explore.live.tap."""
+    return module.split(".")[1] if "." in module else ""
 
 
 def exports(module: ModuleType) -> list[Public]:
@@ -131,7 +137,7 @@ class Alias:
 
     @property
     def room(self) -> str:
-        return self.module.split(".")[1]
+        return room_of(self.module)
 
 
 def neighbours(publics: list[Public]) -> tuple[list[type], list[Alias]]:
@@ -145,7 +151,7 @@ def neighbours(publics: list[Public]) -> tuple[list[type], list[Alias]]:
     queue = [(_module_of(public.value), [*_returns(public.value), *_takes(public.value)]) for public in publics]
     while queue:
         module, annotations = queue.pop(0)
-        for word in re.findall(r"[A-Za-z_][\w.]*", " ".join(annotations)) if module else ():
+        for word in re.findall(r"[A-Za-z_][\w.]*", " ".join(annotations)):
             alias, kind = aliases().get(word), name_in(module, word)
             if alias is not None and word not in met:
                 met[word] = alias
@@ -160,8 +166,8 @@ def _is_ours(value: Any) -> bool:
     return inspect.isclass(value) and value.__module__.startswith(PACKAGE) and not value.__name__.startswith("_")
 
 
-def _module_of(value: Any) -> ModuleType | None:
-    return sys.modules.get(getattr(value, "__module__", None) or "")
+def _module_of(value: Any) -> ModuleType:
+    return sys.modules.get(getattr(value, "__module__", None) or "", builtins)
 
 
 @cache
@@ -171,19 +177,18 @@ def aliases() -> dict[str, Alias]:
     ambiguous: set[str] = set()
     for path, module in modules().items():
         for node in _tree_of(module).body:
-            target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-            if not isinstance(target, ast.Name) or not re.match(r"[A-Z]+[a-z]", target.id) or node.value is None:
+            if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
                 continue
-            if not _is_type_expression(getattr(module, target.id, None)):
-                continue
-            alias = Alias(path, target.id, ast.unparse(node.value))
-            if found.setdefault(target.id, alias).text != alias.text:
-                ambiguous.add(target.id)
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if isinstance(target, ast.Name) and _is_type_expression(target.id, getattr(module, target.id, None)):
+                alias = Alias(path, target.id, ast.unparse(node.value))
+                if found.setdefault(target.id, alias).text != alias.text:
+                    ambiguous.add(target.id)
     return {name: alias for name, alias in found.items() if name not in ambiguous}
 
 
-def _is_type_expression(value: object) -> bool:
-    return not inspect.isclass(value) and typing.get_origin(value) is not None
+def _is_type_expression(name: str, value: object) -> bool:
+    return bool(re.match(r"[A-Z]+[a-z]", name)) and not inspect.isclass(value) and typing.get_origin(value) is not None
 
 
 @cache
@@ -235,7 +240,7 @@ def name_in(module: ModuleType, dotted: str) -> Any:
     elif head in _typing_imports(module):
         value = imported(_typing_imports(module)[head])
     else:
-        value = getattr(sys.modules["builtins"], head, None)
+        value = getattr(builtins, head, None)
     for part in rest:
         value = getattr(value, part, None)
     return value if head and value is not None else imported(dotted)
@@ -265,7 +270,7 @@ def _tree_of(module: ModuleType) -> ast.Module:
 @cache
 def imported(path: str) -> Any:
     """The module or the object at a dotted path; None when there is none."""
-    module, rest = path, []
+    module, rest = path, list[str]()
     while module:
         try:
             value: Any = importlib.import_module(module)

@@ -77,7 +77,7 @@ def svg(chart: Chart, name: str) -> str:
     """The chart as an <svg> element; its colours are the page's. ``name`` is its own in the page."""
     states = chart.states
     x = {state: LEFT + COLUMN * number for number, state in enumerate(states)}
-    width = x[states[-1]] + LEFT
+    width: float = x[states[-1]] + LEFT
     body: list[str] = []
     y = HEAD + 14
     for state in states:
