@@ -12,11 +12,11 @@ from typing import Any, Final, Literal
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import cbor, leb128
 from icws_explore.protocol.arguments import decode_poll_result, decode_result
-from icws_explore.protocol.bls import key_from_der
 from icws_explore.protocol.certificate import Certificate
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError, ValueMismatchError
 from icws_explore.protocol.hashtree import Found, lookup
+from icws_explore.protocol.keys.bls import key_from_der
 from icws_explore.protocol.principal import Principal
 
 # accepted: 202, the outcome comes later; err: the canister answered Err; rejected: by the replica or by a

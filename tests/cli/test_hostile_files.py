@@ -14,7 +14,7 @@ import pytest
 
 from icws_explore.capture import Frame, load, save
 from icws_explore.capture.har import load_har
-from icws_explore.capture.pcap import load_pcap
+from icws_explore.capture.packets import load_pcap
 from icws_explore.protocol.errors import CaptureError
 from support import hostile_files as hostile
 

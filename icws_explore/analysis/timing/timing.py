@@ -1,0 +1,108 @@
+"""The timing of a capture, live or recorded, of one session or many: every table in one place.
+
+All times are seconds since the capture's first frame, all durations seconds, of the capture's own clock
+(real, scaled or virtual). What one side cannot know is called inferred and comes with its bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from icws_explore.capture import Capture
+
+from ..decode import DecodedFrame
+from .acks import TIMER_LATENESS_S, AckInterval, ack_interval, ack_table
+from .certificates import certificate_table, latency_table
+from .countdown import countdown
+from .instants import Instants, SessionInstants, instants
+from .keep_alives import KEEP_ALIVE_LIMIT_S, keep_alive_table
+from .messages import message_table
+from .opens import open_table
+from .skew import Skew, skew_of, skew_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Timing:
+    """The tables of a capture as it is now; of a live one make a new one for what came since.
+
+    ``session`` names one of several, else the tables are of all of them. ``keep_alive_timeout_s``
+    (seconds) is the canister's, which no frame tells.
+    """
+
+    def __init__(
+        self,
+        capture: Capture,
+        *,
+        frames: Iterable[DecodedFrame] | None = None,
+        session: str | None = None,
+        keep_alive_timeout_s: float = KEEP_ALIVE_LIMIT_S,
+    ) -> None:
+        self.capture = capture
+        self.keep_alive_timeout_s = keep_alive_timeout_s
+        self._instants: Instants = instants(capture, frames)
+        named = self._instants.sessions
+        self.sessions: list[SessionInstants] = (
+            list(named.values()) if session is None else [named[session]] if session in named else []
+        )
+
+    @cached_property
+    def messages(self) -> pd.DataFrame:
+        """A row a numbered message: sent, certified, received, acked. See `message_times.message_table`."""
+        return message_table(self.sessions)
+
+    @cached_property
+    def acks(self) -> pd.DataFrame:
+        """A row an ack: what it covers, how old that was, spacing. See `acks.ack_table`."""
+        return ack_table(self.sessions)
+
+    @cached_property
+    def keep_alives(self) -> pd.DataFrame:
+        """A row an ack: the keep-alive's delay on either side. See `keep_alives.keep_alive_table`."""
+        return keep_alive_table(self.sessions, limit_s=self.keep_alive_timeout_s)
+
+    @cached_property
+    def opens(self) -> pd.DataFrame:
+        """A row a session: how long it took to open. See `opens.open_table`."""
+        return open_table(self.sessions)
+
+    @cached_property
+    def certificates(self) -> pd.DataFrame:
+        """A row a certified message: age and gateway delay. See `certificates.certificate_table`."""
+        return certificate_table(self.sessions)
+
+    @cached_property
+    def latencies(self) -> pd.DataFrame:
+        """Percentiles of each part of the way. See `certificates.latency_table`."""
+        return latency_table(self.sessions)
+
+    @cached_property
+    def skews(self) -> pd.DataFrame:
+        """A row a session: this side's clock against the network's. See `skew.skew_table`."""
+        return skew_table(self.sessions)
+
+    def skew(self, session: str | None = None) -> Skew:
+        """The skew of one session, by default the first."""
+        chosen = next((one for one in self.sessions if session is None or one.session == session), None)
+        return Skew(float("-inf"), float("inf")) if chosen is None else skew_of(chosen)
+
+    def ack_interval(self, *, lateness_s: float = TIMER_LATENESS_S) -> AckInterval:
+        """The canister's ack interval as its acks show it, by its own timestamps. See `acks.ack_interval`."""
+        return ack_interval(self.sessions, lateness_s=lateness_s)
+
+    def countdown(self, now_s: float | None = None) -> pd.DataFrame:
+        """What was left at ``now_s`` to each time-out. See `countdown.countdown`."""
+        return countdown(self.capture, now_s)
+
+    def __repr__(self) -> str:
+        messages = sum(len(session.numbered) + len(session.received) for session in self.sessions)
+        sessions = "1 session" if len(self.sessions) == 1 else f"{len(self.sessions)} sessions"
+        return f"<Timing of {sessions}: {messages} messages, {len(self.acks)} acks>"
+
+
+def timing(capture: Capture, *, session: str | None = None) -> Timing:
+    """The timing tables of ``capture``, of all its sessions or of the named one."""
+    return Timing(capture, session=session)
