@@ -22,7 +22,6 @@ extensions = [
     "docs._ext.api_reference",
     "docs._ext.commands",
     "docs._ext.course",
-    "docs._ext.parties",
     "docs._ext.site_checks",
     "docs._ext.state_chart",
 ]
