@@ -5,7 +5,7 @@
 ``api-names ROOM …``   the front door's functions and classes that come from these rooms
 ``api-module MODULE``  what a public module exports
 ``api-types ROOM …``   classes from these rooms that public names take or return
-``api-errors``         the tree of errors, and each of them
+``api-errors``         the tree of errors, and each of them; describes the public module that holds only errors
 =====================  ==========================================================================
 
 Docstrings are reStructuredText. A name in single backticks is a reference; it must mean something in the
@@ -118,6 +118,9 @@ class Errors(_Api):
     def lines(self) -> Iterator[str]:
         homes = public_api.home_of()
         base = public_api.imported(PACKAGE).IcwsError
+        for public in public_api.front_door():
+            if public.is_module and all(_is_error(export.value) for export in public_api.exports(public.value)):
+                yield from (f".. py:module:: {public.path}", "")
         yield from ("::", "", *(f"   {line}" for line in _tree(base)), "")
         for error in _errors(base):
             path = f"{error.__module__}.{error.__qualname__}"

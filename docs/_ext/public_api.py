@@ -89,7 +89,7 @@ def public_modules() -> dict[str, ModuleType]:
         found[protocol.__name__] = protocol
     queue = list(found.items())
     while queue:
-        path, module = queue.pop()
+        path, module = queue.pop(0)  # the front door first: its names are the shortest
         for public in exports(module):
             if public.is_module and public.value not in found.values():
                 name = f"{path}.{public.name}"
