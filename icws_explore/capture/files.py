@@ -89,24 +89,61 @@ def kind_of(start: bytes) -> FileKind:
 
 _SPACES: Final = bytes.maketrans(bytes(range(0x20)), b" " * 0x20)
 _SNIFFED: Final = 4  # bytes
+CHUNK: Final = 64 * 1024  # bytes given to a JSON parser at a time
 
 
 class JsonText:
-    """A file to give to a parser, which reads UTF-8 from it. ``was_damaged``: not all of it was text."""
+    """A file as UTF-8 JSON text for a parser that pulls bytes from it and gives events.
 
-    def __init__(self, stream: io.BufferedReader) -> None:
+    The parser scans an unfinished string again with every chunk, so chunks of one size would make a long
+    string cost the square of its length. The caller sets ``progressed`` on every event. While none comes,
+    each chunk is twice as long as the one before, and ends with the string that it closes, so that what
+    follows the string comes in short chunks again.
+
+    ``was_damaged`` says that some bytes were not text and were replaced.
+    """
+
+    def __init__(self, stream: io.BufferedReader, chunk: int = CHUNK) -> None:
+        """``chunk`` is the size of the first chunks, in bytes."""
         self.was_damaged = False
+        self.progressed = True
+        self._chunk = chunk
         self._stream = stream
         start = stream.peek(_SNIFFED)[:_SNIFFED]
         self._encoding = _encoding(start)
         self._decoder = codecs.getincrementaldecoder(self._encoding)()
+        self._size = chunk
+        self._text = b""
+        self._at = 0  # bytes of the text that have been given
+        self._escapes = False  # whether the byte before them is a backslash that escapes the next one
 
     def read(self, size: int = -1) -> bytes:
-        """About ``size`` bytes; nothing only at the end."""
+        """The next chunk, of a size of its own; empty for ``size`` 0 and at the end of the file."""
+        if size == 0:
+            return b""
+        self._size = self._chunk if self.progressed else 2 * self._size
+        self.progressed = False
+        if self._at == len(self._text):
+            self._text, self._at = self._next(self._size), 0
+        chunk = self._text[self._at : self._at + self._size]
+        if self._size > self._chunk:
+            chunk = chunk[: self._closing(chunk)]
+        self._at += len(chunk)
+        backslashes = len(chunk) - len(chunk.rstrip(b"\\"))
+        self._escapes = bool((backslashes + (self._escapes and backslashes == len(chunk))) % 2)
+        return chunk
+
+    def _closing(self, chunk: bytes) -> int:
+        """The number of bytes up to the quote that ends a string; all where there is none."""
+        skipped = int(self._escapes)
+        quote = chunk[skipped:].replace(b"\\\\", b"__").replace(b'\\"', b"__").find(b'"')
+        return len(chunk) if quote < 0 else skipped + quote + 1
+
+    def _next(self, size: int) -> bytes:
         while True:
-            chunk = self._stream.read(size)
-            text = self._decoded(chunk)
-            if text or not chunk or size == 0:
+            raw = self._stream.read(size)
+            text = self._decoded(raw)
+            if text or not raw:
                 return text.encode("utf-8", "replace").translate(_SPACES)
 
     def _decoded(self, chunk: bytes) -> str:

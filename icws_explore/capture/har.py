@@ -198,6 +198,7 @@ _MESSAGES: Final = f"{_ENTRY}._webSocketMessages"
 _MESSAGE: Final = f"{_MESSAGES}.item"
 _DEPTH: Final = _MESSAGE.count(".") + 2  # names from the top to a message's member
 MAX_NESTING: Final = 1000
+MAX_NAME: Final = 100  # characters of a member's name; longer ones are unknown here, and would make every path long
 _KNOWN: Final = ("type", "time", "opcode", "data")
 _ADVICE: Final = {
     FileKind.EMPTY: "",
@@ -371,12 +372,13 @@ def _events(text: JsonText, parser: Any) -> Iterator[tuple[str, str, Any]]:
     try:
         # Without use_float, the quick one is not safe: a number of more digits than int() takes crashes it.
         for event, value in parser.basic_parse(text, use_float=parser is _QUICK):
+            text.progressed = True
             if event in ("end_map", "end_array"):
                 path.pop()
             if len(path) <= _DEPTH:
                 yield ".".join(path), event, value
             if event == "map_key":
-                path[-1] = value
+                path[-1] = value if len(value) <= MAX_NAME else ""
             elif event in ("start_map", "start_array"):
                 if len(path) == MAX_NESTING:
                     raise ValueError(f"nested more than {MAX_NESTING} deep")

@@ -29,6 +29,7 @@ from .frame import Frame, encodable
 
 MAX_LINE: Final = 48 * 1024 * 1024  # bytes: base64 of the largest message that any gateway lets through, and room
 MAX_LINES: Final = 2_000_000  # blank and unreadable ones too
+MAX_PARTS: Final = 100_000  # separators in a line; a line of `{}` would take thirty times its size in memory
 MAX_UNPACKED: Final = 512 * 1024 * 1024  # bytes; gzip makes a thousand of one, so a small file could fill any memory
 
 
@@ -222,6 +223,8 @@ def _is_whole(text: bytes) -> bool:
 
 
 def _object(text: bytes) -> dict[str, Any]:
+    if sum(map(text.count, (b",", b"{", b"["))) > MAX_PARTS:
+        raise CaptureError(f"more than {MAX_PARTS} parts")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -165,6 +165,8 @@ def _torn(number: int, why: str) -> str:
 
 MAX_CONNECTIONS: Final = 100_000
 MAX_BYTES: Final = 512 * 1024 * 1024  # of all messages
+FREE_BYTES: Final = 64 * 1024 * 1024  # of messages that compressed packets may unpack to, …
+MAX_RATIO: Final = 16  # … and for each byte of the packets so far
 MAX_HEADERS: Final = 2048  # bytes in front of a segment's payload; nested ones would cost the square of a packet
 _ETHERNET, _RAW, _COOKED, _COOKED_2, _LOOPBACK = 1, (12, 14, 101), 113, 276, (0, 108)
 _IPV4, _IPV6 = 228, 229
@@ -252,13 +254,15 @@ class _Traffic:
     notes: Notes = field(default_factory=Notes)
     packets: int = 0
     frames: int = 0
-    size: int = 0  # bytes of the frames, which compressed ones make many of
+    read: int = 0  # bytes of the packets
+    size: int = 0  # bytes of the frames; compressed packets unpack to many
     all: list[TcpSocket] = field(default_factory=list)
     _open: dict[frozenset[str], TcpSocket] = field(default_factory=dict)
 
     def packet(self, packet: Packet) -> None:
         """The next packet of the file."""
         self.packets += 1
+        self.read += len(packet.data)
         if self.is_full:
             return
         if not _is_known(packet.link):
@@ -310,7 +314,7 @@ class _Traffic:
     @property
     def is_full(self) -> bool:
         """Whether no more is read."""
-        return self.frames >= MAX_FRAMES or self.size >= MAX_BYTES
+        return self.frames >= MAX_FRAMES or self.size >= min(MAX_BYTES, FREE_BYTES + MAX_RATIO * self.read)
 
     def sockets(self) -> list[TcpSocket]:
         for socket in self.all:

@@ -5,6 +5,7 @@ import gzip
 import json
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -236,3 +237,21 @@ class TestUnreadable:
             load("a\0b.icws")
         with pytest.raises(CaptureError, match="null"):
             save(Capture(), "a\0b.icws")
+
+
+class TestLinesOfManyParts:
+    """JSON takes up to sixty bytes of memory for a byte of `{}`; no frame has that many parts."""
+
+    @pytest.mark.parametrize("part", ["{}", "[]", '{"a":1}', "[[1]]"])
+    def test_are_left_out_before_they_are_parsed(self, tmp_path, part):
+        path = tmp_path / "a.icws"
+        save(Capture(frames=[Frame(1.0, "in", "binary", b"x")]), path)
+        with path.open("a") as file:
+            file.write("[" + ",".join([part] * 200_000) + "]\n")
+        tracemalloc.start()
+        capture = load(path)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(capture.frames) == 1
+        assert capture.notes == ["line 3 left out: more than 100000 parts"]
+        assert peak < 3 * path.stat().st_size

@@ -280,6 +280,18 @@ class TestMemory:
         assert [len(frame.data) for frame in capture] == [1_000_000] * 5
         assert "too large ones" in capture.notes[-1]
 
+    def test_compressed_messages_count_against_the_size_of_their_packets(self, write, monkeypatch):
+        answer = SWITCHED[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+        talk = Talk().opened(answer)
+        compressor = zlib.compressobj(wbits=-15)
+        bomb = compressor.compress(bytes(1_000_000)) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        for _ in range(20):
+            talk.down(bytes([0xC2, 126]) + len(bomb[:-4]).to_bytes(2) + bomb[:-4])
+        monkeypatch.setattr(pcap_module, "FREE_BYTES", 3_000_000)
+        capture = load_pcap(write(packets.pcap(talk.packets)))
+        assert sum(len(frame.data) for frame in capture) <= 4_000_000
+        assert "too large ones" in capture.notes[-1]
+
 
 class TestTime:
     """Small files that ask for much work: each takes well under the limit, where a square of it took minutes."""
