@@ -93,9 +93,9 @@ class Run(SphinxDirective):
 
 
 def run(command: str) -> tuple[int, str]:
-    """The exit code of a command, and what it printed, as a plain terminal of 100 columns shows it."""
+    """The exit code of a command, and what it printed, as a plain terminal of 88 columns shows it."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    environment |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "LC_ALL": "C.UTF-8"}
+    environment |= {"COLUMNS": "88", "NO_COLOR": "1", "TERM": "dumb", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(  # noqa: S602  # our own pages' commands
         command, shell=True, cwd=FOLDER, env=environment, text=True, timeout=TIMEOUT_S, check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
