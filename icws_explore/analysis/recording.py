@@ -150,7 +150,7 @@ class Recording:
         return self.raw.notes
 
     def frames(self) -> pd.DataFrame:
-        """A row a frame; `table.frame_table` says which columns, in which units."""
+        """A row a frame; `frame_table` says which columns, in which units."""
         return frame_table(self.raw)
 
     def verify(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> Verdicts:

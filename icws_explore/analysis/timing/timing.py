@@ -51,12 +51,12 @@ class Timing:
 
     @cached_property
     def messages(self) -> pd.DataFrame:
-        """A row a numbered message: sent, certified, received, acked. See `message_times.message_table`."""
+        """A row a numbered message: sent, certified, received, acked. See `message_table`."""
         return message_table(self.sessions)
 
     @cached_property
     def acks(self) -> pd.DataFrame:
-        """A row an ack: what it covers, how old that was, spacing. See `acks.ack_table`."""
+        """A row an ack: what it covers, how old that was, spacing. See `ack_table`."""
         return ack_table(self.sessions)
 
     @cached_property
