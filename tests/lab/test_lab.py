@@ -28,6 +28,7 @@ from icws_explore.protocol.service_messages import (
     OpenMessage,
     decode_service,
 )
+from support.cost import lines_of
 from support.lab_requests import PATIENCE_S, BareClient, eventually
 
 APP = """
@@ -59,13 +60,12 @@ def listening_ports() -> set[int]:
 
 
 class TestLife:
-    def test_is_ready_in_under_a_second_and_a_half(self) -> None:
-        took_s = []
-        for _ in range(3):  # other processes may have made one of them slow
-            began = time.monotonic()
-            with Lab(app="pingpong"):
-                took_s.append(time.monotonic() - began)
-        assert min(took_s) < 1.5
+    def test_it_takes_little_to_be_ready(self) -> None:
+        """Some milliseconds (`make bench`), once its modules are loaded."""
+        Lab(app="pingpong").start().stop()
+        lab = Lab(app="pingpong")
+        lines_of(lab.start, most=100_000)
+        lab.stop()
 
     def test_leaves_no_thread_and_no_socket(self) -> None:
         before = listening_ports()

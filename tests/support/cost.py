@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -12,27 +13,31 @@ import pytest
 
 
 def lines_of(call: Callable[[], Any], *, most: int) -> int:
-    """How many lines of Python ``call`` executes in this thread, its libraries' included.
+    """How many lines of Python ``call`` executes, its libraries' and those of threads that it starts included.
 
     Each round of a loop and each function that is entered counts. The test fails as soon as there are more than
     ``most``, so a loop without end fails it too. What is done inside one function of C counts as its line.
     """
     count = 0
+    here = threading.get_ident()
 
     def count_one(_frame: FrameType, event: str, _argument: Any) -> Any:
         nonlocal count
         if event == "line":
             count += 1
-            if count > most:
+            if count > most and threading.get_ident() == here:
                 pytest.fail(f"executes more than {most:,} lines")
         return count_one
 
-    before = sys.gettrace()
+    before, before_in_threads = sys.gettrace(), threading.gettrace()
+    threading.settrace(count_one)
     sys.settrace(count_one)
     try:
         call()
     finally:
         sys.settrace(before)
+        threading.settrace(before_in_threads)  # type: ignore[arg-type]  # None ends it
+    assert count <= most, f"executes {count:,} lines"
     return count
 
 

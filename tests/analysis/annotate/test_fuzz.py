@@ -1,7 +1,9 @@
 """Hostile frames: only documented errors come out of reading and verifying them, after little work, in little memory.
 
-Work is counted in lines of Python, which a busy machine does not change; `make bench` says what the worst of these
-frames cost in milliseconds. The inputs are real frames changed by a seeded generator: golden prefix with a random tail, bit flips,
+Work is counted in lines of Python, which a busy machine does not change; `make bench` says what the worst of the
+specials cost in milliseconds.
+
+The inputs are real frames changed by a seeded generator: golden prefix with a random tail, bit flips,
 truncations, splices of two captures, lengths blown up; and the specials of support.hostile_frames.
 ICWS_FUZZ_INPUTS asks for more of them, ICWS_FUZZ_SEED for others: `make fuzz`.
 """
