@@ -49,7 +49,7 @@ async def live(setting: Setting) -> Recording:
             end_ns = session.clock.now_ns() + round(setting.duration_s * 1e9)
             while session.clock.now_ns() < end_ns:
                 try:
-                    ping = await session.receive(timeout=10)
+                    ping = await session.receive(timeout=60)
                 except SessionClosedError:
                     break
                 await session.clock.sleep(setting.think_s)
