@@ -37,7 +37,7 @@ class UnhurriedClock(ScaledClock):
     async def sleep(self, seconds: float) -> None:
         end_ns = self.now_ns() + round(seconds * NS_PER_S)
         await asyncio.sleep(0)
-        while (left_ns := end_ns - self.now_ns()) > 0:
+        while (left_ns := end_ns - self.now_ns()) > 0:  # noqa: ASYNC110 -- nothing tells that the clock has moved
             await asyncio.sleep(self.real_seconds(left_ns / NS_PER_S))
 
     def real_seconds(self, protocol_s: float) -> float:

@@ -155,7 +155,7 @@ class TestPace:
             session.until(step * 15.0)
             widget.tick()
             machine.now += 0.05
-        assert 5 <= widget.redraws <= 1 + MAX_REDRAWS_PER_S * 3
+        assert 2 <= widget.redraws <= 1 + MAX_REDRAWS_PER_S * 3
 
 
 class TestLive:
