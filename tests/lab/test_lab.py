@@ -377,4 +377,4 @@ class TestCodeThatRunsOn:
             with monkeypatch.context() as patched, pytest.raises(LabError, match=said):
                 patched.setattr("icws_explore.lab.lab.START_TIMEOUT_S", 0.5)
                 await asyncio.to_thread(lab.canister)
-            pipe.write_text("", encoding="utf-8")
+            await asyncio.to_thread(pipe.write_text, "")

@@ -52,7 +52,7 @@ class JumpingLab(Lab):
     """
 
     def start(self) -> Self:
-        with mock.patch.object(lab_module, "clock_of_scale", lambda _scale: JumpingClock()):
+        with mock.patch.object(lab_module, "clock_of_scale", return_value=JumpingClock()):
             return super().start()
 
     def send_acks(self) -> int:
