@@ -78,7 +78,7 @@ class TestSideBySide:
     def test_plays_for_real_in_processes_of_their_own(self):
         """Both stages of one scenario, as the command does it."""
         command = [sys.executable, "-m", "bench.scenarios", "RAW_CLIENT", "--seeds", "1", "--plays", "1"]
-        done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         assert "over real sockets: 1 of 1 scenarios (1 of 1 runs)" in done.stdout
 

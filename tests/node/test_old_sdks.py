@@ -16,7 +16,7 @@ from support.old_sdk_rows import GENERATIONS, Generation
 from support.sdk_ends import ended, foretold, on_the_wire
 from support.sdk_faults import Played, play
 
-pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(600)]
 
 UNTIL_S = 150.0  # real, for a slow machine; one of them waits for the open time-out
 NOBODY = Principal.self_authenticating(b"sent nothing")

@@ -16,7 +16,7 @@ from support.sdk_ends import ended, foretold, on_the_wire
 from support.sdk_fault_rows import ROWS
 from support.sdk_faults import SCRIPT, SDK, Played, Row, play
 
-pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(600)]
 
 UNTIL_S = 150.0  # real, for a slow machine; the last sessions end some 45 s after the start
 

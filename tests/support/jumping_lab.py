@@ -16,7 +16,7 @@ from icws_explore.protocol.constants import NS_PER_S
 T = TypeVar("T")
 
 LOOK_S = 0.01
-PATIENCE_S = 60.0  # real seconds, for what takes milliseconds
+PATIENCE_S = 120.0  # real seconds, for what takes milliseconds, or the start of a process
 ACKS_SENT = "Sent ack messages to all clients"
 KEEP_ALIVES_CHECKED = "Checked keep alive messages for all clients"
 

@@ -9,10 +9,19 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from pathlib import Path
 
 from icws_explore.live.clock import Clock, RealClock, ScaledClock
 from icws_explore.protocol.constants import NS_PER_S
 
+# What a kernel runs first, so that the labs in its notebook have this clock.
+IN_A_KERNEL = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from icws_explore.lab import lab as lab_module
+from support.unhurried_clock import unhurried_clock_of_scale
+lab_module.clock_of_scale = unhurried_clock_of_scale
+"""
 MOST_NS = 20_000_000  # of real time, that count between two looks at the clock
 LOOK_S = 0.01  # real; who waits for it looks at it so often
 

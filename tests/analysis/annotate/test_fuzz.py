@@ -140,7 +140,7 @@ def inputs(batch: int) -> Iterator[Frame]:
         yield changed(dice, dice.choice(frames))
 
 
-@pytest.mark.timeout(max(240, INPUTS // 50))
+@pytest.mark.timeout(max(600, INPUTS // 50))
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_changed_frames(batch: int) -> None:
     for number, frame in enumerate(inputs(batch)):
