@@ -7,14 +7,16 @@ import pytest
 import websockets
 
 from icws_explore.capture import Capture, SessionInfo
-from icws_explore.live.clock import RealClock, ScaledClock
+from icws_explore.live.clock import RealClock
 from icws_explore.live.connect import connect
 from icws_explore.live.connection import Connection
 from icws_explore.protocol.client.events import SendFrame
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
+from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
+from support.jumping_lab import JumpingClock
 from support.servers import websocket_server
 
 GATEWAY = Handshake(Principal.ANONYMOUS).encode()
@@ -32,8 +34,14 @@ class TestDeadlines:
             await connection.wait_closed()
 
         async with websocket_server(deaf) as url:
-            session = await to(url, lab, clock=ScaledClock(200))
-            await asyncio.wait_for(session.wait_closed(), 10)
+            clock = JumpingClock()
+            session = await to(url, lab, clock=clock)
+            async for frame in session.follow():
+                if frame.direction == "out":
+                    break
+            assert session.is_open is False
+            clock.jump(60 * NS_PER_S)
+            await asyncio.wait_for(session.wait_closed(), 60)
         assert (session.close_code, session.close_reason) == (4000, "Open connection timeout")
         sent = next(frame.frame.t for frame in session.recording if frame.kind == "open_request")
         assert session.recording[-1].frame.t - sent >= 60
@@ -50,7 +58,7 @@ class TestTheEnd:
 
         async with websocket_server(brief) as url:
             session = await to(url, lab)
-            await asyncio.wait_for(session.wait_closed(), 10)
+            await asyncio.wait_for(session.wait_closed(), 60)
         last = session.recording[-1].frame
         assert (last.direction, last.op, last.code, last.reason) == ("in", "close", code, reason)
 
@@ -62,7 +70,7 @@ class TestTheEnd:
 
         async with websocket_server(dropping) as url:
             session = await to(url, lab)
-            await asyncio.wait_for(session.wait_closed(), 10)
+            await asyncio.wait_for(session.wait_closed(), 60)
         assert session.recording[-1].frame.code == 1006
         assert "lost" in session.recording[-1].summary
 
@@ -74,7 +82,7 @@ class TestTheEnd:
 
         async with websocket_server(chatty) as url:
             session = await to(url, lab)
-            await asyncio.wait_for(session.wait_closed(), 10)
+            await asyncio.wait_for(session.wait_closed(), 60)
         assert [frame.frame.op for frame in session.recording if frame.frame.direction == "in"] == ["binary", "text"]
         assert (session.close_code, session.close_reason) == (4000, "Error receiving message")
         assert session.recording[-1].frame.direction == "out"
@@ -124,9 +132,9 @@ class TestFramesThatTheSdkNeverSends:
                 socket, machine, clock=RealClock(), capture=capture, writer=None, observe=lambda _event: heard.set()
             )
             running = asyncio.create_task(connection.run())
-            await asyncio.wait_for(heard.wait(), 10)
+            await asyncio.wait_for(heard.wait(), 60)
             connection.close()  # goes out behind the rest
-            await asyncio.wait_for(running, 10)
+            await asyncio.wait_for(running, 60)
         return [frame for frame in capture.frames if frame.direction == "out" and frame.op != "close"]
 
 
@@ -135,7 +143,7 @@ class TestRecording:
         async with connect(lab, record=tmp_path / "s.icws") as session:
             session._connection._writer.close()
             await session.send({"text": "pong", "timestamp": 0})
-            await session.receive(10)
-            await session.receive(10)
+            await session.receive(60)
+            await session.receive(60)
             assert session.is_open
         assert any("recording stopped" in note for note in session.recording.notes)

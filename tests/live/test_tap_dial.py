@@ -47,7 +47,7 @@ async def dialled(url, context=None):
     protocol = Greeter()
     await dial(Upstream.parse(url), lambda: protocol, context)
     try:
-        return await asyncio.wait_for(protocol.greeted, 5)
+        return await asyncio.wait_for(protocol.greeted, 60)
     finally:
         protocol.transport.close()
 
