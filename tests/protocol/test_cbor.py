@@ -70,10 +70,17 @@ class TestStrictness:
             "1c",
             "ff",
             "61ff",
-            "5f4101ff",
-            "7f6161ff",
-            "9f00ff",
-            "bf616100ff",
+            "5f4101",
+            "5f6161ff",
+            "5f5f4101ffff",
+            "7f4161ff",
+            "7f61c361a9ff",
+            "9f00",
+            "9fff00",
+            "bf6161ff",
+            "bf616101616102ff",
+            "bf01ff",
+            "81ff",
             "a2616100616101",
             "a10000",
             "a1800000",
@@ -112,7 +119,7 @@ class TestStrictness:
             ("f7", "undefined is not used by the protocol"),
             ("8161ff", "utf-8"),
             ("a2616100616101", "duplicate"),
-            ("9f00ff", "indefinite"),
+            ("81ff", "break"),
         ],
     )
     def test_says_why(self, data: str, reason: str) -> None:
@@ -121,7 +128,7 @@ class TestStrictness:
         assert reason in str(caught.value).lower()
 
     def test_says_where(self) -> None:
-        with pytest.raises(CborError, match="3 bytes too many behind the value at byte 4") as caught:
+        with pytest.raises(CborError, match="3 bytes too many after the value at byte 4") as caught:
             loads(SELF_DESCRIBE + b"\x00\x01\x02\x03")
         assert caught.value.offset == 4
         assert caught.value.what == "CBOR"

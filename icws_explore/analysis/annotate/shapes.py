@@ -1,4 +1,4 @@
-"""The protocol's CBOR shapes by name: what each field is, and which byte strings hold another layer."""
+"""The shapes of the protocol's CBOR: what each field means, and which byte strings hold another layer."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ Inner = Literal["canister_message_content", "certificate", "hash_tree", "argumen
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How to read an item: ``fields`` of a map, ``element`` of an array, and what ``inner`` bytes hold.
+    """The shape of an item.
 
-    ``is_tree``: the item itself is a hash tree.
+    ``fields`` are the shapes of a map's values, ``element`` is that of an array's elements. ``explain`` gives the
+    meaning of a value. ``inner`` is the layer that a byte string holds. ``is_tree``: the item is a hash tree.
     """
 
     fields: Mapping[str, Shape] = field(default_factory=dict)
@@ -47,12 +48,12 @@ HANDSHAKE: Final = Shape({"gateway_principal": PRINCIPAL})
 _DELEGATION: Final = Shape(
     {
         "delegation": Shape({"pubkey": PUBLIC_KEY, "expiration": TIME, "targets": Shape(element=PRINCIPAL)}),
-        "signature": Shape(explain=said("by the key one link up")),
+        "signature": Shape(explain=said("signature by the previous key of the chain")),
     }
 )
 _CONTENT: Final = Shape(
     {
-        "request_type": Shape(explain=said("an update call, for whatever method")),
+        "request_type": Shape(explain=said("an update call, whatever the method is")),
         "canister_id": PRINCIPAL,
         "method_name": Shape(explain=method_meaning),
         "arg": Shape(inner="arguments"),
@@ -94,7 +95,7 @@ HASH_TREE: Final = Shape(is_tree=True)
 CERTIFICATE: Final = Shape(
     {
         "tree": Shape(is_tree=True),
-        "signature": Shape(explain=said("BLS, over the root hash of tree")),
+        "signature": Shape(explain=said("BLS signature over the root hash of tree")),
         "delegation": Shape({"subnet_id": PRINCIPAL, "certificate": Shape(inner="certificate")}),
     }
 )

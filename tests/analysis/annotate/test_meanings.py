@@ -31,7 +31,7 @@ class TestTimes:
         [
             (238 * NS_PER_S, SENT, "2025-11-23 11:20:00 UTC, 3 min 58 s after it was sent"),
             (-250 * NS_PER_MS, RECEIVED, "2025-11-23 11:16:01.750 UTC, 250 ms before it was received"),
-            (0, SENT, "2025-11-23 11:16:02 UTC, as it was sent"),
+            (0, SENT, "2025-11-23 11:16:02 UTC, when it was sent"),
             (50 * 3600 * NS_PER_S, SENT, "2025-11-25 13:16:02 UTC, 2 d 2 h after it was sent"),
         ],
     )
@@ -40,7 +40,7 @@ class TestTimes:
 
     def test_beyond_the_calendar(self):
         assert meanings.instant(2**64 - 1).startswith("2554-")
-        assert meanings.instant(2**70) == "no date: out of range"
+        assert meanings.instant(2**70) == "not a date: out of range"
 
     @pytest.mark.parametrize(
         ("ns", "text"),
@@ -61,7 +61,7 @@ class TestNumbers:
     def test_say_whose_message_it_is(self):
         assert meanings.sequence_meaning(3, SENT) == "the client's 3rd message"
         assert meanings.sequence_meaning(1, RECEIVED) == "the canister's 1st message"
-        assert "first is 1" in meanings.sequence_meaning(0, RECEIVED)
+        assert "first message has 1" in meanings.sequence_meaning(0, RECEIVED)
 
     def test_say_what_was_received(self):
         assert meanings.last_incoming_meaning(4, RECEIVED) == (
@@ -72,7 +72,7 @@ class TestNumbers:
 class TestNames:
     def test_principals(self):
         assert meanings.principal_meaning(Principal.ANONYMOUS.raw, SENT) == "2vxsx-fae (anonymous)"
-        assert "no principal" in meanings.principal_meaning(bytes(40), SENT)
+        assert "not a principal" in meanings.principal_meaning(bytes(40), SENT)
 
     def test_message_keys(self):
         gateway = Principal.self_authenticating(b"key")
@@ -86,7 +86,7 @@ class TestNames:
 
     def test_methods(self):
         assert meanings.method_meaning("ws_open", SENT) == "opens the session"
-        assert meanings.method_meaning("transfer", SENT).startswith("none of")
+        assert meanings.method_meaning("transfer", SENT).startswith("not a method")
 
 
 @given(anything)
@@ -120,7 +120,7 @@ class TestInstant:
 
     @given(st.integers())
     def test_any_number_is_a_date_or_none(self, ns):
-        assert instant(ns).endswith("UTC") or instant(ns) == "no date: out of range"
+        assert instant(ns).endswith("UTC") or instant(ns) == "not a date: out of range"
 
 
 class TestSpan:
@@ -156,7 +156,7 @@ class TestTime:
 class TestPrincipals:
     def test_in_their_text(self):
         assert principal_meaning(b"\x04", SENT) == "2vxsx-fae (anonymous)"
-        assert principal_meaning(b"x" * 30, SENT).startswith("no principal")
+        assert principal_meaning(b"x" * 30, SENT).startswith("not a principal")
 
 
 class TestKeys:

@@ -27,7 +27,7 @@ class TestLeaves:
         ("path", "value", "meaning"),
         [
             ("time", leb128.encode(round(AT_S) * NS_PER_S), "certified at 2025-03-04 16:42:29 UTC"),
-            ("time", b"\x80", "no time"),
+            ("time", b"\x80", "not a time"),
             ("status", b"replied", "'replied'"),
             ("public_key", b"\x30", "unknown key"),
         ],
@@ -50,8 +50,8 @@ class TestLeaves:
 
     def test_pruned_and_empty(self):
         _, nodes = tree_nodes(dumps([1, [4, bytes(32)], [0]]))
-        assert nodes["tree.left.pruned"].meaning == "hash of what is not shown"
-        assert nodes["tree.right:empty"].meaning == "nothing here"
+        assert nodes["tree.left.pruned"].meaning == "hash of the pruned subtree"
+        assert nodes["tree.right:empty"].meaning == "empty subtree"
 
 
 class TestOdd:
@@ -62,11 +62,11 @@ class TestOdd:
         root, _ = tree_nodes(dumps(tree))
         assert root.find("tree") is not None
 
-    def test_what_is_no_node_says_so(self):
+    def test_what_is_not_a_node_is_a_fault(self):
         root, _ = tree_nodes(dumps([1, [0], 3]))
-        assert root.first_fault().fault == "no node of a hash tree"
+        assert root.first_fault().fault == "not a node of a hash tree"
         root, _ = tree_nodes(dumps([3, 7]))
-        assert root.first_fault().fault == "should be bytes"
+        assert root.first_fault().fault == "a byte string is expected here"
 
 
 class TestLabels:
@@ -95,7 +95,7 @@ class TestEveryKind:
         root = with_witness(Fork(Labeled(b"a", Leaf(b"value")), Fork(Pruned(b"h" * 32), Empty())))
         assert {node.type for node in root.walk()} >= {"fork", "labeled", "leaf", "pruned", "empty"}
         assert next(node for node in root.walk() if node.path.endswith("a.leaf")).value == b"value"
-        assert next(node for node in root.walk() if node.path.endswith(":pruned")).meaning.endswith("not shown")
+        assert next(node for node in root.walk() if node.path.endswith(":pruned")).meaning == "hash of a pruned subtree"
         assert root.first_fault() is None
 
     def test_time_and_certified_data_have_their_meaning(self):

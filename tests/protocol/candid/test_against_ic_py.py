@@ -121,5 +121,5 @@ class TestWhereOursIsBetter:
     def test_trailing_bytes(self) -> None:
         data = candid.encode([candid.NAT], [5]) + b"\x00"
         assert peer_decode(data)[0]["value"] == 5
-        with pytest.raises(CandidError, match="1 bytes too many"):
+        with pytest.raises(CandidError, match="1 byte too many"):
             candid.decode(data)

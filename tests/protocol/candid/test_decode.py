@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import BLOB, BOOL, NAT, TEXT, Field, Opt, Record, Vec, annotate, parse_type
 from icws_explore.protocol.candid.decode import refusal
-from icws_explore.protocol.candid.names import inner_types
-from icws_explore.protocol.candid.reader import VALUES_FREE
-from icws_explore.protocol.candid.wire import signed, unsigned
+from icws_explore.protocol.candid.limits import VALUES_FREE
+from icws_explore.protocol.candid.types import inner_types
 from icws_explore.protocol.errors import CandidError
+from icws_explore.protocol.leb128 import encode_signed, encode_unsigned
 from icws_explore.protocol.principal import Principal
 from support.candid_cases import didl, finite_types, typed_values, types, with_little_stack, work_of
 
@@ -158,7 +158,7 @@ class TestArguments:
         assert candid.decode(data, [Record((Field("msg", TEXT),)), app]) == [{"msg": "x"}, None]
 
     def test_nothing_may_follow(self) -> None:
-        with pytest.raises(CandidError, match="2 bytes too many behind the values") as caught:
+        with pytest.raises(CandidError, match="2 bytes too many after the last value") as caught:
             candid.decode(didl("00 01 7d 05 00 00"))
         assert caught.value.offset == 8
 
@@ -241,10 +241,10 @@ class TestHostileInput:
     def test_work_is_linear_in_the_type_table(self, entries: int) -> None:
         # Each entry twice in the one before: written out, the text of entry 0 would have 2^n words.
         table = b"".join(
-            b"\x6c\x02\x00" + signed(min(i + 1, entries - 1)) + b"\x01" + signed(min(i + 1, entries - 1))
+            b"\x6c\x02\x00" + encode_signed(min(i + 1, entries - 1)) + b"\x01" + encode_signed(min(i + 1, entries - 1))
             for i in range(entries)
         )
-        data = b"DIDL" + unsigned(entries) + table + b"\x01\x00"
+        data = b"DIDL" + encode_unsigned(entries) + table + b"\x01\x00"
         for expected in ([NAT], [Opt(NAT)], None):
 
             def attempt(expected: list[candid.Type] | None = expected) -> None:
@@ -257,7 +257,7 @@ class TestHostileInput:
         # Each level fails only after the levels inside it were read.
         levels = 100
         one = b"\x01" * levels + b"\x00" + b"\x00" * (levels + 1)
-        data = didl("03 6c 02 00 01 01 7e 6e 00 6d 00 01 02") + unsigned(500) + one * 500
+        data = didl("03 6c 02 00 01 01 7e 6e 00 6d 00 01 02") + encode_unsigned(500) + one * 500
         expected = [Vec(Opt(parse_type("type R = record { 0 : opt R; 1 : text }")))]
 
         def attempt() -> None:
@@ -268,8 +268,8 @@ class TestHostileInput:
 
     def test_a_refusal_is_no_dearer_for_a_large_type(self) -> None:
         entries = 2000
-        table = b"\x6d\x01" + b"".join(b"\x6e" + signed(i + 2) for i in range(entries - 2)) + b"\x6e\x7f"
-        data = b"DIDL" + unsigned(entries) + table + b"\x01\x00" + unsigned(5000) + b"\x00" * 5000
+        table = b"\x6d\x01" + b"".join(b"\x6e" + encode_signed(i + 2) for i in range(entries - 2)) + b"\x6e\x7f"
+        data = b"DIDL" + encode_unsigned(entries) + table + b"\x01\x00" + encode_unsigned(5000) + b"\x00" * 5000
 
         def attempt() -> None:
             assert candid.decode(data, [Vec(Opt(TEXT))]) == [[None] * 5000]
@@ -279,11 +279,11 @@ class TestHostileInput:
     def test_a_stack_that_is_nearly_used_up(self) -> None:
         data = didl("02 6e 01 6c 01 00 00 01 00" + "01" * 120 + "00")
         assert candid.decode(data)
-        with pytest.raises(CandidError, match="nested too deep for the stack that is left"):
+        with pytest.raises(CandidError, match="nested too deep for the rest of the stack"):
             with_little_stack(lambda: candid.decode(data))
         expected = [candid.parse_type("type L = opt record { L }")]
         fault = with_little_stack(lambda: annotate(data, expected)).first_fault()
-        assert fault.fault == "is nested too deep for the stack that is left"
+        assert fault.fault == "is nested too deep for the rest of the stack"
         assert with_little_stack(lambda: refusal(data, expected)).reason == fault.fault
 
     def test_a_blob_costs_nothing_for_its_bytes(self) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import known_names, names_of, parse_did, parse_type
-from icws_explore.protocol.candid.names import PROTOCOL_NAMES, inner_types
+from icws_explore.protocol.candid.names import PROTOCOL_NAMES
+from icws_explore.protocol.candid.types import inner_types
 from support.candid_cases import LIST_DID
 
 

@@ -1,9 +1,24 @@
 from __future__ import annotations
 
 import pytest
+from lark import Lark
 
-from icws_explore.protocol.candid.did import unquoted
+from icws_explore.protocol.candid.did import _Builder
+from icws_explore.protocol.candid.did_syntax import GRAMMAR, TERMINAL_NAMES, unquoted
 from icws_explore.protocol.errors import DidError
+
+PARSER = Lark(GRAMMAR, parser="lalr", start=["did", "did_or_type"])
+
+
+class TestGrammar:
+    def test_every_terminal_has_a_word_for_people(self) -> None:
+        ignored = set(PARSER.ignore_tokens)
+        assert {terminal.name for terminal in PARSER.terminals} - ignored <= TERMINAL_NAMES.keys()
+
+    def test_every_rule_is_built(self) -> None:
+        rules = {rule.alias or rule.options.template_source or rule.origin.name for rule in PARSER.rules}
+        made = {str(rule) for rule in rules if not str(rule).startswith("_")} - {"did", "did_or_type", "datatype"}
+        assert {name for name in made if not hasattr(_Builder, f"_{name}")} == set()
 
 
 class TestUnquoted:

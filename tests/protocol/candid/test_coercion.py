@@ -8,7 +8,7 @@ import pytest
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import FuncRef, ServiceRef, Some
-from icws_explore.protocol.candid.reader import MAX_DEPTH
+from icws_explore.protocol.candid.limits import MAX_DEPTH
 from icws_explore.protocol.errors import CandidError
 from icws_explore.protocol.principal import Principal
 from support.candid_cases import didl
@@ -154,8 +154,8 @@ class TestVariants:
         assert sent_as("variant { a : nat; b }", {"a": 1}, "variant { b; a : int; c }") == {"a": 1}
 
     def test_another_case(self) -> None:
-        refused("variant { a; b }", {"b": None}, "variant { a }", "the case _98_ is not an expected one")
-        refused("variant { Ok; Err }", {"Ok": None}, "variant { Err }", "the case Ok is not an expected one")
+        refused("variant { a; b }", {"b": None}, "variant { a }", "the case _98_ is not expected")
+        refused("variant { Ok; Err }", {"Ok": None}, "variant { Err }", "the case Ok is not expected")
 
     def test_another_case_in_an_option(self) -> None:
         assert sent_as("opt variant { a; b : text }", {"b": "x"}, "opt variant { a }") is None
@@ -167,9 +167,9 @@ class TestVariants:
         assert sent_as("variant { a : nat; b }", {"b": None}, "variant { a : text; b }") == {"b": None}
 
     def test_index_beyond_the_cases(self) -> None:
-        with pytest.raises(CandidError, match="case 2 of a variant that has 2"):
+        with pytest.raises(CandidError, match="case 2 of a variant with 2 cases"):
             at("variant { 0; 1 }", "01 6b 02 00 7f 01 7f 01 00 02")
-        with pytest.raises(CandidError, match="case 0 of a variant that has 0"):
+        with pytest.raises(CandidError, match="case 0 of a variant with 0 cases"):
             at("reserved", "01 6b 00 01 00 00")
 
 
