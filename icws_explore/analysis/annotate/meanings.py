@@ -111,7 +111,7 @@ def service_meaning(flag: Any, context: Context) -> str:
 
 
 def client_nonce_meaning(number: Any, _context: Context) -> str:
-    return "a random number that the client chose for this session" if _is_number(number) else ""
+    return "chosen at random by the client, for this session" if _is_number(number) else ""
 
 
 def method_meaning(name: Any, _context: Context) -> str:

@@ -221,7 +221,7 @@ class _Loader:
             circle = " → ".join([*self._importing[self._importing.index(name) :], name])
             raise DidError(f"{name} imports itself: {circle}", *wanted.place)
         if name not in self._loaded:
-            if len(self._loaded) >= MAX_DID_IMPORTS:
+            if len(self._loaded) + len(self._importing) > MAX_DID_IMPORTS:
                 raise DidError(f"more than the {MAX_DID_IMPORTS} imported files allowed", *wanted.place)
             self._importing.append(name)
             loaded = _Loaded()

@@ -147,7 +147,7 @@ def read_table(reader: Reader) -> Table:
 def no_magic(reader: Reader) -> Fault:
     """The fault of a message without the magic number."""
     if not reader.data:
-        return Fault("the message is empty; Candid begins with DIDL", 0)
+        return Fault("the message is empty", 0)
     return Fault(f"the message begins with {bytes(reader.data[:4]).hex(' ')}, not with DIDL", 0)
 
 

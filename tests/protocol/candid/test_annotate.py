@@ -10,10 +10,19 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import annotate, parse_type
-from icws_explore.protocol.candid.limits import MAX_ARGS, MAX_LEVELS, MAX_NUMBERS, MAX_TABLE, VALUES_FREE
+from icws_explore.protocol.candid.limits import (
+    MAX_ARGS,
+    MAX_LEVELS,
+    MAX_NUMBERS,
+    MAX_TABLE,
+    NODES_FREE,
+    NODES_PER_BYTE,
+    VALUES_FREE,
+)
 from icws_explore.protocol.errors import CandidError
 from icws_explore.protocol.leb128 import encode_unsigned
 from icws_explore.protocol.node import Node
+from icws_explore.protocol.principal import Principal
 from support.candid_cases import didl, typed_values, work_of
 
 
@@ -106,7 +115,7 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("message", "path", "start", "at", "reason"),
         [
-            (b"", "magic.unread", 0, 0, "the message is empty; Candid begins with DIDL"),
+            (b"", "magic.unread", 0, 0, "the message is empty"),
             (b"DADL\0\0", "magic.unread", 0, 0, "the message begins with 44 41 44 4c, not with DIDL"),
             (
                 didl("02 6e 7d 6e 05 00"),
@@ -174,6 +183,15 @@ class TestBounds:
         assert peak < (4 << 20) + 100 * len(message)
         assert work_of(lambda: annotate(message, max_nodes=200)) < 20 * VALUES_FREE + 20 * len(message)
 
+    def test_a_short_message_has_few_nodes(self) -> None:
+        # A type table that doubles at each entry: 2^30 records without bytes, from 190 bytes.
+        table = b"".join(bytes([0x6C, 2, 0, n + 1, 1, n + 1]) for n in range(30)) + b"\x6c\x00"
+        message = b"DIDL\x1f" + table + b"\x01\x00"
+        root = annotate(message)
+        assert tiles(root)
+        assert sum(1 for _ in root.walk()) <= NODES_FREE + NODES_PER_BYTE * len(message) + 2 * MAX_LEVELS
+        assert work_of(lambda: annotate(message)) < 15 * VALUES_FREE
+
 
 class TestDefinitions:
     def test_of_every_kind_of_definition(self) -> None:
@@ -235,6 +253,12 @@ class TestParts:
             ("nat", 300, {"0": 300}),
             ("opt nat", None, {"0.tag": 0}),
             ("text", "é", {"0.length": 2, "0.content": "é"}),
+            ("text", "", {"0.length": 0}),
+            ("blob", b"", {"0.length": 0}),
+            ("vec nat64", [], {"0.length": 0}),
+            ("principal", Principal(b""), {"0.tag": 1, "0.length": 0}),
+            ("func () -> ()", candid.FuncRef(Principal(b""), ""),
+             {"0.tag": 1, "0.service.tag": 1, "0.service.length": 0, "0.method.length": 0}),
             ("blob", b"ab", {"0.length": 2, "0.content": b"ab"}),
             ("vec nat16", [1, 2], {"0.length": 2, "0.0": 1, "0.1": 2}),
             ("vec nat16", LONG, {"0.length": len(LONG), "0.content": LONG}),
@@ -250,6 +274,13 @@ class TestParts:
     def test_of_values(self, text: str, value: Any, leaves: dict[str, Any]) -> None:
         root = annotate(candid.encode([parse_type(text)], [value]), [parse_type(text)])
         assert {leaf.path: leaf.value for leaf in root.leaves() if leaf.path[0].isdigit()} == leaves
+        assert tiles(root)
+
+    @pytest.mark.parametrize(("text", "value"), [("text", ""), ("blob", b""), ("principal", Principal(b""))])
+    def test_a_value_without_content_is_still_there(self, text: str, value: Any) -> None:
+        node = annotate(candid.encode([parse_type(text)], [value])).at_path("0")
+        assert node is not None
+        assert node.value == value
 
 
 class TestValueFaults:

@@ -111,6 +111,19 @@ class TestVectors:
         assert sent_as("blob", b"\x01\x02", "vec reserved") == [None, None]
         assert sent_as("vec empty", [], "vec nat") == []
 
+    @pytest.mark.parametrize(
+        "wire", ["vec text", "vec nat16", "vec empty", "vec record { nat8 }", "vec vec nat8", "blob"]
+    )
+    def test_an_empty_one_of_any_elements_is_an_empty_blob(self, wire: str) -> None:
+        empty = b"" if wire == "blob" else []
+        assert sent_as(wire, empty, "blob") == b""
+        assert sent_as(wire, empty, "type Byte = nat8; type Bytes = vec Byte") == b""
+        assert sent_as(f"opt {wire}", empty, "opt blob") == b""
+        assert sent_as(f"record {{ a : {wire} }}", {"a": empty}, "record { a : blob }") == {"a": b""}
+
+    def test_other_elements_are_no_bytes(self) -> None:
+        refused("vec text", ["a"], "blob", r"value 0\.0: text where nat8 is expected")
+
     def test_the_path_names_the_element(self) -> None:
         value = [{"b": None}, {"a": "x"}]
         refused(

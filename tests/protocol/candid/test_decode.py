@@ -128,7 +128,8 @@ class TestRoundTrips:
         except CandidError:
             assert not candid.is_subtype(type_, expected)
         else:
-            candid.encode([expected], [coerced])  # what comes out is of the expected type
+            again = candid.encode([expected], [coerced])  # the result is of the expected type,
+            assert candid.decode(again, [expected]) == [coerced]  # and as Python has values of that type
 
     @given(typed_values(finite_types))
     def test_field_names_by_hash(self, case: tuple[candid.Type, Any]) -> None:

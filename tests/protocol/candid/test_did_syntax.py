@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lark import Lark
 
 from icws_explore.protocol.candid.did import _Builder
-from icws_explore.protocol.candid.did_syntax import GRAMMAR, TERMINAL_NAMES, unquoted
+from icws_explore.protocol.candid.did_syntax import GRAMMAR, TERMINAL_NAMES, blank_comments, unquoted
 from icws_explore.protocol.errors import DidError
 
 PARSER = Lark(GRAMMAR, parser="lalr", start=["did", "did_or_type"])
@@ -43,3 +45,32 @@ class TestUnquoted:
     def test_wrong(self, literal: str) -> None:
         with pytest.raises(DidError):
             unquoted(literal)
+
+
+class TestComments:
+    @pytest.mark.parametrize(
+        ("text", "blanked"),
+        [
+            ("a // b\nc", "a     \nc"),
+            ("a /* b\n */ c", "a     \n    c"),
+            ("a /* b /* c */ d */ e", "a                   e"),
+            ('"// no" /* "*/ x', '"// no"        x'),
+            ("// /* not opened\na", "                \na"),
+            ("/* // */ a", "         a"),
+            ('/* " */ a /* " */', "        a        "),
+            ("/*/ a */ b", "         b"),
+            ("a // b", "a     "),
+        ],
+    )
+    def test_become_spaces(self, text: str, blanked: str) -> None:
+        assert blank_comments(text) == blanked
+
+    @given(st.text(alphabet='/*"\\\n a'))
+    def test_places_stay(self, text: str) -> None:
+        try:
+            blanked = blank_comments(text)
+        except DidError as error:
+            assert "has no end" in error.reason
+        else:
+            assert len(blanked) == len(text)
+            assert [i for i, c in enumerate(blanked) if c == "\n"] == [i for i, c in enumerate(text) if c == "\n"]

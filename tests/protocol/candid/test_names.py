@@ -7,8 +7,7 @@ import pytest
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import known_names, names_of, parse_did, parse_type
-from icws_explore.protocol.candid.names import PROTOCOL_NAMES
-from icws_explore.protocol.candid.types import inner_types
+from icws_explore.protocol.candid.names import PROTOCOL_NAMES, label_of
 from support.candid_cases import LIST_DID
 
 
@@ -49,12 +48,7 @@ class TestNamesOf:
         assert {"head", "tail"} <= set(names_of(parse_did(LIST_DID).types.values()).values())
 
 
-class TestInnerTypes:
-    @pytest.mark.parametrize(
-        ("text", "inner"),
-        [("nat", []), ("opt nat", ["nat"]), ("vec text", ["text"]), ("record { a : nat; b : bool }", ["nat", "bool"]),
-         ("variant { a; b : bool }", ["null", "bool"]), ("func (nat) -> (text)", ["nat", "text"]),
-         ("service { m : () -> () }", ["func () -> ()"])],
-    )  # fmt: skip
-    def test_in_order(self, text: str, inner: list[str]) -> None:
-        assert [str(type_) for type_ in inner_types(parse_type(text))] == inner
+class TestLabelOf:
+    def test_known_or_numbered(self) -> None:
+        assert label_of(5, {5: "five"}) == "five"
+        assert label_of(6, {5: "five"}) == "_6_"

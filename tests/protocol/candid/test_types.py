@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -26,7 +30,7 @@ from icws_explore.protocol.candid import (
     same_type,
 )
 from icws_explore.protocol.candid.limits import MAX_ALIASES, MAX_EXPANDED, MAX_EXPANDED_NAMES, MAX_TYPE_DEPTH
-from icws_explore.protocol.candid.types import field_keys, is_blob, takes_null
+from icws_explore.protocol.candid.types import PRIMS, field_keys, inner_types, is_blob, takes_null
 from icws_explore.protocol.errors import DidError
 from support.candid_cases import LIST_DID, types
 
@@ -98,6 +102,46 @@ class TestImmutability:
             one.inner = TEXT  # type: ignore[misc]  # that it is refused is the test
 
 
+class TestCopies:
+    """A type and its copy mean the same, whichever of them is compared with which."""
+
+    @given(types)
+    def test_mean_the_same(self, type_: candid.Type) -> None:
+        for again in (copy.deepcopy(type_), copy.copy(type_), pickle.loads(pickle.dumps(type_))):
+            assert candid.same_type(again, type_)
+            assert candid.is_subtype(again, type_)
+            assert candid.is_subtype(type_, again)
+            assert takes_null(again) is takes_null(type_)
+            assert hash(again) == hash(type_) or again != type_
+
+    @pytest.mark.parametrize("prim", PRIMS)
+    def test_of_primitive_types(self, prim: candid.Prim) -> None:
+        again = copy.deepcopy(prim)
+        assert again == prim
+        assert candid.is_subtype(again, candid.RESERVED)
+        assert candid.is_subtype(candid.NAT, candid.INT) is candid.is_subtype(
+            copy.deepcopy(NAT), copy.deepcopy(candid.INT)
+        )
+        assert candid.is_subtype(copy.deepcopy(candid.EMPTY), prim)
+        assert candid.decode(candid.encode([Opt(again)], [None]), [Opt(prim)]) == [None]
+
+    def test_in_another_process(self) -> None:
+        # The hashes of strings differ there, and a hash that came along would find nothing.
+        type_ = Record((Field("a", Vec(Opt(TEXT))),))
+        code = (
+            "import pickle, sys; from icws_explore.protocol.candid import *; "
+            "type_ = pickle.loads(sys.stdin.buffer.read()); "
+            "sys.exit(0 if {type_: 1}.get(Record((Field('a', Vec(Opt(TEXT))),))) == 1 else 5)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(type_), check=False)
+        assert done.returncode == 0
+
+    def test_of_types_of_a_message(self) -> None:
+        ((type_, _),) = candid.decode_typed(candid.encode([candid.parse_type(LIST_DID)], [None]))
+        for again in (copy.deepcopy(type_), pickle.loads(pickle.dumps(type_))):
+            assert candid.same_type(again, type_)
+
+
 class TestFunc:
     def test_annotations_are_a_set(self) -> None:
         assert Func((), (), ("query", "oneway")) == Func((), (), ("oneway", "query", "query"))
@@ -153,6 +197,17 @@ class TestRef:
         env: dict[str, candid.Type] = {"A": NAT}
         assert Ref("A", env) == Ref("A", env)
         assert Ref("A", env) != Ref("A", {"A": NAT})
+
+
+class TestInnerTypes:
+    @pytest.mark.parametrize(
+        ("text", "inner"),
+        [("nat", []), ("opt nat", ["nat"]), ("vec text", ["text"]), ("record { a : nat; b : bool }", ["nat", "bool"]),
+         ("variant { a; b : bool }", ["null", "bool"]), ("func (nat) -> (text)", ["nat", "text"]),
+         ("service { m : () -> () }", ["func () -> ()"])],
+    )  # fmt: skip
+    def test_in_order(self, text: str, inner: list[str]) -> None:
+        assert [str(type_) for type_ in inner_types(parse_type(text))] == inner
 
 
 class TestPredicates:

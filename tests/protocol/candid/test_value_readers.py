@@ -10,7 +10,6 @@ import pytest
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import Field, FuncRef, Record, ServiceRef, Variant, Vec
 from icws_explore.protocol.candid.limits import MAX_DEPTH
-from icws_explore.protocol.candid.names import label_of
 from icws_explore.protocol.candid.reader import Fault, Mismatch, Reader
 from icws_explore.protocol.candid.types import PRIM_BY_NAME
 from icws_explore.protocol.candid.value_readers import SCALARS, Read, opt, present, record, variant, vec
@@ -171,9 +170,3 @@ class TestEmptyName:
         assert candid.decode(data, [Record((Field("", candid.NAT),))]) == [{"": 1}]
         case = Variant((Field("", candid.NAT),))
         assert candid.decode(candid.encode([case], [{"": 1}]), [case]) == [{"": 1}]
-
-
-class TestLabelOf:
-    def test_known_or_numbered(self) -> None:
-        assert label_of(5, {5: "five"}) == "five"
-        assert label_of(6, {5: "five"}) == "_6_"

@@ -11,7 +11,7 @@ from icws_explore.protocol.candid.reader import Fault, Reader
 from icws_explore.protocol.candid.wire import Table, WireTypes, header, read_table
 from icws_explore.protocol.errors import CandidError, DidError
 from icws_explore.protocol.leb128 import encode_signed, encode_unsigned
-from support.candid_cases import LIST_DID, didl, types
+from support.candid_cases import LIST_DID, didl, types, work_of
 
 
 def table_of(data: bytes) -> Table:
@@ -21,7 +21,7 @@ def table_of(data: bytes) -> Table:
 class TestMagic:
     @pytest.mark.parametrize("data", [b"", b"\x00\x00", b"DID", b"DADL\x00\x00", b"didl\x00\x00"])
     def test_must_be_there(self, data: bytes) -> None:
-        with pytest.raises(Fault, match="DIDL") as caught:
+        with pytest.raises(Fault, match="not with DIDL" if data else "the message is empty") as caught:
             table_of(data)
         assert caught.value.offset == 0
 
@@ -197,11 +197,32 @@ class TestHeader:
         assert header([parse_type(text)])[4] == entries
 
     def test_inner_first_is_the_order_of_the_javascript_library(self) -> None:
-        # @dfinity/candid gives a type its index after those inside it; a recursive one when it is left.
+        # @dfinity/candid gives a type its index after the types in it.
         types = [parse_type("opt record { vec nat }")]
         assert header(types, inner_first=True) == didl("03 6d 7d 6c 01 00 00 6e 01 01 02")
         assert header(types) == didl("03 6e 01 6c 01 00 02 6d 7d 01 00")
         assert header([parse_type("nat")], inner_first=True) == didl("00 01 7d")
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("type L = opt record { head : nat; tail : L }", "02 6e 01 6c 02 a0d2aca804 7d 90eddae704 00 01 00"),
+            ("type L = opt record { head : nat; tail : L }; type V = vec L",
+             "03 6e 01 6c 02 a0d2aca804 7d 90eddae704 00 6d 00 01 02"),
+            ("type T = variant { leaf : nat; branch : record { left : T; right : T } }",
+             "02 6b 02 a2fde39801 01 9e87c0bd04 7d 6c 02 8790c0bd04 00 dc9790cb0e 00 01 00"),
+            ("type B = record { a : opt A }; type A = record { b : opt B }",
+             "04 6c 01 62 03 6e 00 6c 01 61 01 6e 02 01 00"),
+            ("type C = record { c : opt C }; type A = record { a : opt A; c : C }",
+             "04 6c 02 61 01 63 02 6e 00 6c 01 63 03 6e 02 01 00"),
+            ("type E = variant { num : nat; add : record { E; E }; list : vec E; opt : opt text }",
+             "04 6b 04 a1e4a702 01 c6bccf02 7d b3b8d202 02 deb8ccbd04 03 6c 02 00 00 01 00 6e 71 6d 00 01 00"),
+            ("type V = vec V", "01 6d 00 01 00"),
+        ],
+    )  # fmt: skip
+    def test_inner_first_puts_a_recursive_type_before_the_types_in_it(self, text: str, message: str) -> None:
+        # Written by @dfinity/candid 2.4.1, with an IDL.Rec for each name that is used before it is defined.
+        assert header([parse_type(text)], inner_first=True) == didl(message)
 
     def test_outer_first_meets_fields_in_the_order_of_their_ids(self) -> None:
         # The empty reply of ws_get_messages, as a canister on the Rust CDK 0.4.1 sent it.
@@ -234,3 +255,20 @@ class TestHeaderRefusals:
             header([Opt(Future(-25))])
         with pytest.raises(DidError, match="a future type cannot be encoded"):
             header([Opt(Future(-25))], inner_first=True)
+
+
+class TestCost:
+    """Work is counted, not timed."""
+
+    def test_equal_types_are_found_in_nearly_linear_time(self) -> None:
+        # In a chain of names each type differs from the next only by the length of what follows.
+        def chain(length: int) -> candid.Type:
+            env: dict[str, candid.Type] = {}
+            for i in range(length):
+                env[f"A{i}"] = Opt(Ref(f"A{i + 1}", env))
+            env[f"A{length}"] = candid.NAT
+            return env["A0"]
+
+        works = [work_of(lambda length=length: header([chain(length)])) for length in (500, 2000)]  # type: ignore[misc]  # bound now
+        assert works[1] < 6 * works[0]
+        assert header([chain(2000)]).count(b"\x6e") >= 2000
