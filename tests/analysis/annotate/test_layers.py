@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import cbor2
@@ -17,7 +18,8 @@ from icws_explore.capture import Frame
 from icws_explore.protocol.cbor import dumps
 from icws_explore.protocol.messages import CanisterMessage, Handshake
 from icws_explore.protocol.principal import Principal
-from support.annotated import AT_S, annotated, app_content, canister_frame, message, vector_frames
+from support.annotated import APP_TYPE, AT_S, annotated, app_content, canister_frame, message, vector_frames
+from support.indefinite import reencoded
 from support.machine import ROOT
 
 
@@ -219,3 +221,64 @@ class TestControl:
     def test_text_is_one_leaf(self):
         root = annotate_frame(Frame(AT, "in", "text", b"hello"))
         assert [(leaf.start, leaf.end, leaf.value) for leaf in root.leaves()] == [(0, 5, "hello")]
+
+
+class TestIndefiniteLengths:
+    """As IC4J writes CBOR, and with strings in chunks as well: in every layer of every frame."""
+
+    @pytest.mark.parametrize("chunks", [False, True])
+    @pytest.mark.parametrize("number", range(len(vector_frames())))
+    def test_real_frames_keep_their_fields(self, number, chunks):
+        original = vector_frames()[number]
+        inside = ("content", "cert", "tree") if original.direction == "in" else ()
+        data = reencoded(original.data, chunks=chunks, inside=inside)
+        root = annotated(dataclasses.replace(original, data=data))
+        assert root.first_fault() is None
+        wanted = {node.path: node.value for node in annotated(original).walk() if ":" not in node.path}
+        found = {node.path: node.value for node in root.walk()}
+        taken_apart = {path for path in wanted if path in found}
+        assert chunks or taken_apart == set(wanted)
+        assert all(
+            found[path] == wanted[path] for path in taken_apart if isinstance(wanted[path], (int, str, Principal))
+        )
+
+    @pytest.mark.parametrize("chunks", [False, True])
+    def test_head_and_break_are_leaves(self, chunks):
+        data = reencoded(canister_frame(message(app_content()).encode()).data, chunks=chunks, inside=("tree",))
+        root = annotated(frame(data))
+        leaves = list(root.leaves())
+        breaks = [leaf for leaf in leaves if leaf.type == "break"]
+        assert all(data[leaf.start : leaf.end] == b"\xff" for leaf in breaks)
+        heads = [leaf for leaf in leaves if leaf.type == "head" and data[leaf.start] & 31 == 31]
+        assert all(leaf.end == leaf.start + 1 for leaf in heads)
+        assert len(heads) == len(breaks) == (9 if chunks else 2)
+        assert heads[0].meaning == "indefinite length: 4 fields until the break byte"
+        assert breaks[-1].meaning == "break byte: the end of the item"
+
+    def test_a_layer_in_one_chunk_is_taken_apart(self):
+        inner = message(app_content("hi")).encode()
+        data = b"\xa1\x67content\x5f" + dumps(inner) + b"\xff"
+        root = annotated(frame(data), app_type=APP_TYPE)
+        assert root.first_fault() is None
+        assert root.find("content.content.text").value == "hi"
+        assert [leaf.path for leaf in root.leaves() if leaf.start > len(data) - 2] == ["content:end"]
+
+    def test_a_layer_in_two_chunks_says_that_it_is_not(self):
+        root = annotated(frame(b"\xa1\x67content\x5f\x41\xa1\x41\xa0\xff"))
+        assert root.find("content").meaning == "in 2 chunks, so the layer in it is not taken apart"
+        assert root.find("content").value == b"\xa1\xa0"
+
+    def test_a_fault_in_a_chunk_is_at_its_byte(self):
+        fault = annotated(frame(b"\xbf\x63key\x7f\x61a\x41b\xff\xff")).first_fault()
+        assert (fault.fault_offset, fault.fault) == (8, "a chunk of a text string is no text string")
+
+    def test_a_missing_break_is_a_fault(self):
+        root = annotated(frame(b"\xbf\x63key\x9f\x01"))
+        assert root.first_fault().fault == "ends 1 byte too early"
+
+
+class TestWithIndefiniteLengthsAndRandomEnds:
+    @given(st.sampled_from(vector_frames()), st.booleans(), st.integers(0, 10**6), st.binary(max_size=20))
+    def test_every_byte_has_its_leaf(self, original, chunks, cut, tail):
+        data = reencoded(original.data, chunks=chunks)
+        annotated(dataclasses.replace(original, data=data[: cut % len(data)] + tail))
