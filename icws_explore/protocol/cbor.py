@@ -124,15 +124,16 @@ def _walk_heads(data: bytes) -> tuple[int, bool]:
         initial = data[at]
         major, info = initial >> 5, initial & 31
         at += 1
-        if 24 <= info < 28:
+        if info < 24:
+            argument = info
+        elif info < 28:
             size = 1 << (info - 24)
             argument = int.from_bytes(data[at : at + size], "big")
             at += size
         else:
-            argument = info
-        if info == 31:
-            is_indefinite = is_indefinite or 2 <= major <= 5
-        elif major in (2, 3) and info < 28:
+            argument = 0
+            is_indefinite = is_indefinite or (info == 31 and 2 <= major <= 5)
+        if major in (2, 3):
             at += argument
     return at, is_indefinite
 

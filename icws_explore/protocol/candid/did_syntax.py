@@ -140,6 +140,7 @@ def _scalar(digits: bytes) -> bytes:
 _COMMENT_OR_STRING: Final = re.compile(r'"(?:\\.|[^"\\])*"?|//[^\n]*|/\*', re.DOTALL)
 _COMMENT_MARK: Final = re.compile(r"/\*|\*/")
 _TOKEN: Final = re.compile(r'"(?:\\.|[^"\\])*"|\w+|->|[^\s]', re.DOTALL | re.ASCII)
+_NESTING: Final = re.compile(r'"(?:\\.|[^"\\])*"|(?:\b(?:opt|vec)\s+)+|[{}()]', re.DOTALL | re.ASCII)
 
 
 def parse_tree(text: str, start: str, max_tokens: int = MAX_DID_TOKENS) -> tuple[Tree[Any], int]:
@@ -150,6 +151,7 @@ def parse_tree(text: str, start: str, max_tokens: int = MAX_DID_TOKENS) -> tuple
     from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
     blanked = blank_comments(text)
+    _check_nesting(blanked)
     tokens = _count_tokens(blanked, max_tokens)
     try:
         return _parser().parse(blanked, start=start), tokens
@@ -185,27 +187,28 @@ def _blank(comment: str) -> str:
 
 
 def _count_tokens(text: str, most: int) -> int:
-    """The number of tokens. Raises DidError for more than ``most``, and for nesting that no type may have.
+    """The number of tokens in a text without comments. Raises DidError for more than ``most``."""
+    count = len(_TOKEN.findall(text))
+    if count > most:
+        raise DidError(f"the text has {count} words and signs, more than the {MAX_DID_TOKENS} allowed")
+    return count
+
+
+def _check_nesting(text: str) -> None:
+    """Raises DidError for a text whose brackets and prefixes nest deeper than any type may.
 
     Building the types finds the other faults of nesting; here a text that only nests is refused at once.
     """
-    count = brackets = prefixes = 0
-    for match in _TOKEN.finditer(text):
-        count += 1
-        if count > most:
-            raise DidError(f"the text has more than {MAX_DID_TOKENS} words and signs", *_place(text, match.start()))
-        word = match.group()
-        if word in ("opt", "vec"):
-            prefixes += 1
-        else:
-            prefixes = 0
-            if word in "{(":
-                brackets += 1
-            elif word in "})":
-                brackets -= 1
-        if brackets + prefixes > MAX_TYPE_DEPTH + 1:  # one more: the brackets around a constructor's arguments
+    depth = 0
+    for match in _NESTING.finditer(text):
+        found = match.group()
+        if found in "{(":
+            depth += 1
+        elif found in "})":
+            depth -= 1
+        prefixes = len(found.split()) if found[0] in "ov" else 0
+        if depth + prefixes > MAX_TYPE_DEPTH + 1:  # one more: the brackets around a constructor's arguments
             raise DidError(too_deep(), *_place(text, match.start()))
-    return count
 
 
 def _place(text: str, offset: int) -> tuple[int, int]:
