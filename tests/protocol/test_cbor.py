@@ -50,13 +50,13 @@ class TestRoundTrip:
 
         check(loads(dumps(value)))
 
-    def test_integers_are_as_short_as_can_be(self) -> None:
+    def test_integers_are_as_short_as_possible(self) -> None:
         assert dumps(23) == b"\x17"
         assert dumps(2**64 - 1) == b"\x1b" + b"\xff" * 8
 
 
 class TestStrictness:
-    """What other readers take, and what no party of the protocol sends."""
+    """CBOR that other readers accept and no party of the protocol sends."""
 
     @pytest.mark.parametrize(
         "data",

@@ -165,6 +165,6 @@ _KEY_KINDS: Final[Mapping[bytes, str]] = {
 }
 
 
-def said(text: str) -> Explain:
+def always(text: str) -> Explain:
     """The same meaning for every value."""
     return lambda _value, _context: text

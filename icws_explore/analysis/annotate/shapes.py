@@ -8,12 +8,12 @@ from typing import Final, Literal
 
 from .meanings import (
     Explain,
+    always,
     client_nonce_meaning,
     key_meaning,
     method_meaning,
     principal_meaning,
     public_key_meaning,
-    said,
     sequence_meaning,
     service_meaning,
     time_meaning,
@@ -41,25 +41,25 @@ PLAIN: Final = Shape()
 PRINCIPAL: Final = Shape(explain=principal_meaning)
 TIME: Final = Shape(explain=time_meaning)
 PUBLIC_KEY: Final = Shape(explain=public_key_meaning)
-SIGNATURE: Final = Shape(explain=said("signature by the sender's key"))
+SIGNATURE: Final = Shape(explain=always("signature by the sender's key"))
 
 HANDSHAKE: Final = Shape({"gateway_principal": PRINCIPAL})
 
 _DELEGATION: Final = Shape(
     {
         "delegation": Shape({"pubkey": PUBLIC_KEY, "expiration": TIME, "targets": Shape(element=PRINCIPAL)}),
-        "signature": Shape(explain=said("signature by the previous key of the chain")),
+        "signature": Shape(explain=always("signature by the previous key of the chain")),
     }
 )
 _CONTENT: Final = Shape(
     {
-        "request_type": Shape(explain=said("an update call, whatever the method is")),
+        "request_type": Shape(explain=always("an update call, whatever the method is")),
         "canister_id": PRINCIPAL,
         "method_name": Shape(explain=method_meaning),
         "arg": Shape(inner="arguments"),
         "sender": PRINCIPAL,
         "ingress_expiry": TIME,
-        "nonce": Shape(explain=said("makes the request unique")),
+        "nonce": Shape(explain=always("makes the request unique")),
     }
 )
 ENVELOPE_FRAME: Final = Shape(
@@ -95,7 +95,7 @@ HASH_TREE: Final = Shape(is_tree=True)
 CERTIFICATE: Final = Shape(
     {
         "tree": Shape(is_tree=True),
-        "signature": Shape(explain=said("BLS signature over the root hash of tree")),
+        "signature": Shape(explain=always("BLS signature over the root hash of tree")),
         "delegation": Shape({"subnet_id": PRINCIPAL, "certificate": Shape(inner="certificate")}),
     }
 )

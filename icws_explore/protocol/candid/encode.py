@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import operator
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -358,8 +358,10 @@ def _from_sequence(type_: Record, value: Any) -> Mapping[Any, Any]:
     return dict(zip(type_.keys, value, strict=False))
 
 
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(map(printable, names)) or "none"
+def _names(names: Sequence[str]) -> str:
+    """Up to twenty names, for error texts."""
+    more = [] if len(names) <= 20 else [f"{len(names) - 20} more"]
+    return ", ".join([*map(printable, names[:20]), *more]) or "none"
 
 
 def _refuse_unknown(value: Mapping[Any, Any], keys: frozenset[str], steps: list[Any]) -> None:

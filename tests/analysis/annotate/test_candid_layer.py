@@ -70,12 +70,12 @@ class TestArguments:
         root = annotated(call_frame("ws_get_messages", encode_poll_args(7)))
         assert root.find(f"{ARG}.nonce").value == 7
 
-    def test_of_another_method_are_read_as_they_come(self):
+    def test_of_another_method_are_read_without_types(self):
         root = annotated(call_frame("greet", candid.encode([candid.TEXT], ["hello"])))
         assert root.first_fault() is None
         assert root.find(f"{ARG}:value").value == "hello"
 
-    def test_that_do_not_fit_say_so(self):
+    def test_that_do_not_fit_have_a_fault(self):
         root = annotated(call_frame("ws_open", encode_poll_args(7)))
         assert "is missing" in root.first_fault().fault
 
@@ -111,7 +111,7 @@ class TestContentWithinContent:
         assert root.first_fault() is None
         assert meaning in root.find(path).meaning
 
-    def test_whatever_the_order_of_the_fields(self):
+    def test_in_any_order_of_the_fields(self):
         fields = message(encode_service(AckMessage(2)), service=True)
 
         turned = dumps(dict(reversed(loads(fields.encode()).items())))
@@ -129,7 +129,7 @@ class TestNames:
     SECRET = candid.parse_type("record { colour : text; text : text }")
     DATA = candid.encode([SECRET], [{"colour": "red", "text": "x"}])
 
-    def test_unknown_ones_stay_hashes(self):
+    def test_unknown_names_stay_hashes(self):
         root = annotated(canister_frame(message(self.DATA).encode()))
         number = candid.label_hash("colour")
         assert root.find(f"content.content._{number}_").type == "text"
@@ -137,7 +137,7 @@ class TestNames:
         assert (field.value, field.meaning) == (number, "hash of an unknown name")
         assert root.find("content.content.text").value == "x"
 
-    def test_declared_ones_are_told(self):
+    def test_declared_names_are_shown(self):
         root = annotated(canister_frame(message(self.DATA).encode()), app_type=self.SECRET)
         assert root.find("content.content.colour").value == "red"
         assert root.find("content.content:types.t0.colour.id").meaning == "hash of the name colour"
@@ -166,7 +166,7 @@ class TestFaults:
         assert fault.fault_offset == at
         assert "UTF-8" in fault.fault
 
-    def test_leave_what_comes_before(self):
+    def test_keep_the_parts_before_them(self):
         content = app_content("hello")[:-3]
         root = annotated(canister_frame(message(content).encode()))
         assert root.find("content.content.text").value == "hello"
@@ -174,7 +174,7 @@ class TestFaults:
         assert unread.meaning == "not read: 5 bytes"
         assert unread.fault
 
-    def test_no_candid_at_all(self):
+    def test_bytes_that_are_not_candid(self):
         fault = annotated(canister_frame(message(b"<html>").encode())).first_fault()
         assert "DIDL" in fault.fault
 
@@ -196,7 +196,7 @@ class TestEveryMessage:
         for frame in (canister_frame(message(bytes(content)).encode()), message_call(bytes(content))):
             annotated(frame, app_type=type_)
 
-    def test_values_that_hold_principals_say_them(self):
+    def test_a_principal_has_its_text(self):
         content = candid.encode([candid.PRINCIPAL], [Principal.ANONYMOUS])
         root = annotated(canister_frame(message(content).encode()))
         assert root.find("content.content:value").to_json()["value"] == "2vxsx-fae"

@@ -1,4 +1,4 @@
-"""Scanning for the eye: agrees with the strict reader, and survives everything else."""
+"""Scanning: agrees with cbor2 on valid CBOR, and reads broken CBOR up to the fault."""
 
 import cbor2
 import pytest

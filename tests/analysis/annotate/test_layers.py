@@ -53,15 +53,15 @@ class TestOdd:
             "a2676b6579",
         ],
     )
-    def test_cbor_is_read_for_the_eye(self, data):
+    def test_any_cbor_is_read(self, data):
         annotated(frame(bytes.fromhex(data)))
 
-    def test_what_lies_behind_the_value_is_a_leaf(self):
+    def test_bytes_after_the_value_are_a_leaf(self):
         root = annotated(frame(Handshake(Principal.ANONYMOUS).encode() + b"more"))
         rest = root.find(":rest") or next(node for node in root.walk() if node.path == ":rest")
         assert (rest.value, rest.fault) == (b"more", "4 bytes too many after the value")
 
-    def test_layers_do_not_nest_for_ever(self):
+    def test_layers_do_not_nest_without_end(self):
         certificate = dumps({"tree": [0]})
         for _ in range(30):
             certificate = dumps({"tree": [0], "delegation": {"subnet_id": b"", "certificate": certificate}})
@@ -89,7 +89,7 @@ class TestByteStrings:
         assert "cert.signature" in paths
         assert "other.0" not in paths
 
-    def test_certificates_in_certificates_end_somewhere(self):
+    def test_nested_certificates_are_limited(self):
         nested = b"\xa0"
         for _ in range(3 * MAX_LAYERS):
             nested = cbor2.dumps({"delegation": {"certificate": nested}})
@@ -111,7 +111,7 @@ class TestByteStrings:
         assert [node.type for node in root.walk()] == types
         assert sum(leaf.end - leaf.start for leaf in root.leaves()) == len(data)
 
-    def test_keys_that_are_not_text_still_have_a_place(self):
+    def test_keys_that_are_not_text_have_a_name(self):
         (root,) = read(cbor2.dumps({1: 2}))
         assert "key 0" in [node.path for node in root.walk()]
 
@@ -263,7 +263,7 @@ class TestIndefiniteLengths:
         assert root.find("content.content.text").value == "hi"
         assert [leaf.path for leaf in root.leaves() if leaf.start > len(data) - 2] == ["content:end"]
 
-    def test_a_layer_in_two_chunks_says_that_it_is_not(self):
+    def test_a_layer_in_two_chunks_is_not_taken_apart(self):
         root = annotated(frame(b"\xa1\x67content\x5f\x41\xa1\x41\xa0\xff"))
         assert root.find("content").meaning == "in 2 chunks, so the layer in it is not taken apart"
         assert root.find("content").value == b"\xa1\xa0"

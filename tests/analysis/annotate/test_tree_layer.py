@@ -1,4 +1,4 @@
-"""Hash trees in frames: labels as people read them, known leaves explained, odd nodes named."""
+"""Hash trees in frames: readable labels, explained leaves, faults for invalid nodes."""
 
 import pytest
 
@@ -54,11 +54,11 @@ class TestLeaves:
         assert nodes["tree.right:empty"].meaning == "empty subtree"
 
 
-class TestOdd:
+class TestInvalid:
     @pytest.mark.parametrize(
         "tree", [[], [5], [1, [0]], ["a"], [3, 7], [2, 5, [0]], [1, [0], 3], [2, b"x"], 5, [[[[]]]]]
     )
-    def test_nodes_are_faults_not_crashes(self, tree):
+    def test_invalid_nodes_raise_nothing(self, tree):
         root, _ = tree_nodes(dumps(tree))
         assert root.find("tree") is not None
 
@@ -91,7 +91,7 @@ def with_witness(tree):
 
 
 class TestEveryKind:
-    def test_each_kind_says_what_it_is(self):
+    def test_each_kind_has_its_type_and_meaning(self):
         root = with_witness(Fork(Labeled(b"a", Leaf(b"value")), Fork(Pruned(b"h" * 32), Empty())))
         assert {node.type for node in root.walk()} >= {"fork", "labeled", "leaf", "pruned", "empty"}
         assert next(node for node in root.walk() if node.path.endswith("a.leaf")).value == b"value"
@@ -109,7 +109,7 @@ class TestEveryKind:
     @pytest.mark.parametrize(
         "raw", [b"\x81\x05", b"\x80", b"\x01", b"\x83\x01\x81\x00", b"\x82\x03\x01", b"\x83\x02\x01\x81\x00"]
     )
-    def test_what_is_none_is_a_fault_at_its_place(self, raw):
+    def test_an_invalid_node_keeps_the_leaves_complete(self, raw):
         data = CanisterMessage("key", b"\xa0", b"\xa0", raw).encode()
         root = annotate_frame(Frame(1.0, "in", "binary", data))
         assert sum(leaf.end - leaf.start for leaf in root.leaves()) == len(data)

@@ -72,7 +72,7 @@ class TestTiling:
 
     @staticmethod
     def check(message: bytes, types: list[candid.Type] | None) -> None:
-        """The tree tiles, and finds a fault exactly when decoding does; the same where no type is expected."""
+        """The leaves cover the message, and the tree has a fault exactly when decoding has one."""
         root = annotate(message, types)
         assert tiles(root)
         fault = root.first_fault()
@@ -131,7 +131,7 @@ class TestFaults:
             (didl("00 01 7d 05 00"), "rest.unread", 8, 8, "1 byte too many after the last value"),
         ],
     )
-    def test_leave_what_could_be_read(self, message: bytes, path: str, start: int, at: int, reason: str) -> None:
+    def test_keep_the_parts_before_them(self, message: bytes, path: str, start: int, at: int, reason: str) -> None:
         root = annotate(message)
         fault = root.first_fault()
         assert fault is not None
@@ -284,14 +284,14 @@ class TestParts:
 
 
 class TestValueFaults:
-    def test_a_case_that_is_not_there(self) -> None:
+    def test_a_case_that_does_not_exist(self) -> None:
         fault = annotate(didl("01 6b 01 61 7f 01 00 01")).first_fault()
         assert fault is not None
         assert (fault.path, fault.fault) == ("0.unread", "case 1 of a variant with 1 case")
 
 
 class TestLargeValues:
-    """What there is no room for is still read and checked."""
+    """Parts beyond the number of nodes are still read and checked."""
 
     def test_long_vectors(self) -> None:
         type_ = parse_type("vec record { bool }")

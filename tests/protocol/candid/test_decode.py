@@ -85,7 +85,7 @@ class TestVectors:
             assert as_json_says(candid.decode(again)) == expected, case["id"]
             assert len(again) <= len(data), case["id"]
 
-    def test_rust_bytes_are_ours(self, vectors: Callable[[str], Any]) -> None:
+    def test_we_write_the_bytes_of_the_rust_crate(self, vectors: Callable[[str], Any]) -> None:
         for case in vectors("candid")["rust_cdk_service_messages"]["vectors"]:
             data = bytes.fromhex(case["encoded_hex"])
             assert candid.encode([SERVICE_MESSAGE], candid.decode(data, [SERVICE_MESSAGE])) == data, case["id"]
@@ -140,13 +140,13 @@ class TestRoundTrips:
 
 
 class TestArguments:
-    def test_further_ones_are_checked_and_dropped(self) -> None:
+    def test_further_arguments_are_checked_and_dropped(self) -> None:
         assert candid.decode(didl("00 02 7d 7e 05 01"), [NAT]) == [5]
         assert candid.decode(didl("00 01 7f"), []) == []
         with pytest.raises(CandidError, match="Candid value 1: bool is 2"):
             candid.decode(didl("00 02 7d 7e 05 02"), [NAT])
 
-    def test_missing_ones_are_null(self) -> None:
+    def test_missing_arguments_are_null(self) -> None:
         expected = [NAT, Opt(TEXT), candid.NULL, candid.RESERVED]
         assert candid.decode(didl("00 01 7d 05"), expected) == [5, None, None, None]
         with pytest.raises(CandidError, match="Candid value 1: the value is missing, and text is not optional"):
@@ -158,7 +158,7 @@ class TestArguments:
         app = Opt(parse_type("record { text : text; timestamp : nat64 }"))
         assert candid.decode(data, [Record((Field("msg", TEXT),)), app]) == [{"msg": "x"}, None]
 
-    def test_nothing_may_follow(self) -> None:
+    def test_bytes_after_the_last_value_are_refused(self) -> None:
         with pytest.raises(CandidError, match="2 bytes too many after the last value") as caught:
             candid.decode(didl("00 01 7d 05 00 00"))
         assert caught.value.offset == 8
@@ -211,7 +211,7 @@ BOMBS = {
 
 
 class TestHostileInput:
-    """What a stranger may send costs no more than its own size. Work is counted, not timed."""
+    """The cost of any message is at most linear in its size. Work is counted, not timed."""
 
     EXPECTED = (None, [], [Opt(NAT)], [Vec(Opt(NAT))], [Opt(Vec(Opt(NAT)))], [candid.RESERVED])
 
@@ -227,7 +227,7 @@ class TestHostileInput:
             attempt()  # once uncounted: caches fill
             assert work_of(attempt) < 20 * VALUES_FREE, expected
 
-    def test_space_bombs_take_no_space(self) -> None:
+    def test_bombs_take_little_memory(self) -> None:
         tracemalloc.start()
         try:
             for bomb in BOMBS.values():
@@ -254,7 +254,7 @@ class TestHostileInput:
 
             assert work_of(attempt) < 50 * len(data) + 20 * VALUES_FREE
 
-    def test_failing_options_in_each_other_are_paid_for(self) -> None:
+    def test_nested_options_that_fail_are_charged(self) -> None:
         # Each level fails only after the levels inside it were read.
         levels = 100
         one = b"\x01" * levels + b"\x00" + b"\x00" * (levels + 1)
@@ -267,7 +267,7 @@ class TestHostileInput:
 
         assert work_of(attempt) < 40 * len(data)
 
-    def test_a_refusal_is_no_dearer_for_a_large_type(self) -> None:
+    def test_a_refusal_costs_no_more_for_a_large_type(self) -> None:
         entries = 2000
         table = b"\x6d\x01" + b"".join(b"\x6e" + encode_signed(i + 2) for i in range(entries - 2)) + b"\x6e\x7f"
         data = b"DIDL" + encode_unsigned(entries) + table + b"\x01\x00" + encode_unsigned(5000) + b"\x00" * 5000
@@ -311,7 +311,7 @@ EXPECTED = [
 
 
 class TestFuzz:
-    """A golden beginning and a random end: nothing but CandidError comes out."""
+    """A valid beginning and a random end: decoding raises nothing but CandidError."""
 
     @given(st.sampled_from(GOLDEN), st.binary(max_size=200), st.sampled_from([None, *EXPECTED]))
     @example(GOLDEN[4], b"", None)

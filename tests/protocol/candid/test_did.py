@@ -21,7 +21,7 @@ from icws_explore.protocol.candid.limits import (
 from icws_explore.protocol.errors import DidError
 from support.candid_cases import work_of
 
-# A canister as the public examples write them: own words, same shapes.
+# A canister like the public examples.
 PING_PONG = """
 // A canister that answers every message.
 type ClientKey = record { client_principal : principal; client_nonce : nat64 };
@@ -108,7 +108,7 @@ class TestServiceFiles:
     @pytest.mark.parametrize(
         "types", ["", "type S = service {}", "type S = service {};", "type N = nat; type S = service {}\n"]
     )
-    def test_a_semicolon_before_and_behind_the_service_is_optional(self, types: str, actor: str) -> None:
+    def test_a_semicolon_before_and_after_the_service_is_optional(self, types: str, actor: str) -> None:
         if "S" in actor and "S" not in types:
             types = f"type S = service {{}} {types}"
         did = parse_did(f"{types} {actor}")
@@ -185,12 +185,12 @@ class TestParseType:
     def test_no_type(self, text: str) -> None:
         assert "no type is defined here" in fault(text, parse=parse_type).reason
 
-    def test_a_type_is_no_did(self) -> None:
+    def test_a_bare_type_is_not_a_did(self) -> None:
         assert "cannot stand here" in fault("record {}").reason
 
 
 class TestFaults:
-    """Each with its place; one line that says what to do."""
+    """Each fault has its place and one line of text."""
 
     @pytest.mark.parametrize(
         ("text", "line", "column", "reason"),
@@ -253,7 +253,7 @@ class TestFaults:
 
 
 class TestLimits:
-    """What a text may cost; work is counted, not timed."""
+    """The cost of a text is bounded. Work is counted, not timed."""
 
     def test_of_its_length(self) -> None:
         assert "more than the" in fault(" " * (MAX_DID_SIZE + 1)).reason
@@ -279,13 +279,13 @@ class TestLimits:
         assert parse_did(f"service : ({deepest}) -> {{ m : ({deepest}) -> () }}").has_service
         assert "nested more than" in fault("type A = " + "opt " * MAX_TYPE_DEPTH + "nat").reason
 
-    def test_of_names_for_names(self) -> None:
+    def test_of_chains_of_names(self) -> None:
         chain = "".join(f"type A{i} = A{i + 1};" for i in range(MAX_ALIASES - 1)) + f"type A{MAX_ALIASES - 1} = nat;"
         did = parse_did(chain)
         assert candid.resolve(candid.Ref("A0", did.types)) == candid.NAT
         assert "or through more than 100 names" in fault(f"{chain} type B = A0;").reason
 
-    def test_names_for_names_are_followed_once(self) -> None:
+    def test_chains_of_names_are_followed_once(self) -> None:
         def text(names: int) -> str:
             links = "".join(f"type A{i} = A{i + 1 if i % 90 else names};" for i in range(names))
             return f"{links} type A{names} = nat;"

@@ -13,7 +13,7 @@ PARSER = Lark(GRAMMAR, parser="lalr", start=["did", "did_or_type"])
 
 
 class TestGrammar:
-    def test_every_terminal_has_a_word_for_people(self) -> None:
+    def test_every_terminal_has_a_name_for_error_texts(self) -> None:
         ignored = set(PARSER.ignore_tokens)
         assert {terminal.name for terminal in PARSER.terminals} - ignored <= TERMINAL_NAMES.keys()
 

@@ -41,7 +41,7 @@ class TestMessages:
 
 
 class TestPaths:
-    """The text says where the value is that does not fit."""
+    """The path in the error leads to the value that does not fit."""
 
     TYPE = parse_type("record { key : record { nonce : nat64 }; items : vec opt variant { a : text; b } }")
 
@@ -67,7 +67,7 @@ class TestPaths:
 
 
 class TestStack:
-    def test_that_is_nearly_used_up(self) -> None:
+    def test_nearly_used_up(self) -> None:
         value: Any = None
         for _ in range(120):
             value = {"head": 1, "tail": value}
@@ -113,8 +113,8 @@ def refused(type_text: str, value: Any, reason: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-class TestWhatIsTaken:
-    """More than decode gives, where a person's meaning is plain."""
+class TestAccepted:
+    """More kinds of values than decode returns, if their meaning is clear."""
 
     @pytest.mark.parametrize(
         ("type_text", "value", "decoded"),
@@ -150,7 +150,7 @@ class TestWhatIsTaken:
         assert there_and_back(type_text, value) == decoded
 
 
-class TestWhatIsRefused:
+class TestRefused:
     @pytest.mark.parametrize(
         ("type_text", "value", "reason"),
         [
@@ -220,7 +220,7 @@ class TestNumbers:
         refused("nat", -(10**5000), "nat cannot be negative, and this is a number of 16610 bits")
 
     @pytest.mark.parametrize("type_text", ["nat", "int"])
-    def test_as_large_as_decode_takes(self, type_text: str) -> None:
+    def test_the_largest_that_decode_reads(self, type_text: str) -> None:
         largest = (1 << 7 * (MAX_NUMBER_BYTES - 1) - 1) - 1
         assert there_and_back(type_text, largest) == largest
         refused(type_text, 1 << 7 * MAX_NUMBER_BYTES, "the number has more than")
@@ -229,7 +229,7 @@ class TestNumbers:
         smallest = -(1 << 7 * (MAX_NUMBER_BYTES - 1) - 1)
         assert there_and_back("int", smallest + 1) == smallest + 1
 
-    def test_floats_that_are_no_numbers(self) -> None:
+    def test_nan_and_infinity(self) -> None:
         assert math.isnan(there_and_back("float32", math.nan))
         assert there_and_back("float64", -math.inf) == -math.inf
 
@@ -267,7 +267,7 @@ class TestScalarBytes:
 
 
 class TestScalarRefusals:
-    def test_leave_nothing_half_written(self) -> None:
+    def test_write_nothing(self) -> None:
         for name, value in [("nat8", 300), ("text", "\ud800"), ("principal", "x"), ("float32", 1e39), ("nat", -1)]:
             out = bytearray()
             with pytest.raises(Refusal):
@@ -277,5 +277,5 @@ class TestScalarRefusals:
     @pytest.mark.parametrize(
         ("value", "word"), [(None, "None"), ({"a": 1}, "a dict with 1 entry"), ([], "list"), (1.5, "float")]
     )
-    def test_name_what_was_given(self, value: Any, word: str) -> None:
+    def test_name_the_kind_of_value(self, value: Any, word: str) -> None:
         assert kind_of(value) == word

@@ -41,7 +41,7 @@ class TestKeptHeads:
         read_table(fresh)
         assert budgets == [(fresh.left, fresh.pos)] * 2
 
-    def test_do_not_excuse_what_follows(self) -> None:
+    def test_the_bytes_after_them_are_checked(self) -> None:
         whole = message(5)
         assert candid.decode(whole)
         for cut in range(len(whole)):
@@ -57,7 +57,7 @@ class TestKeptHeads:
         ]:
             assert candid.decode(data, [candid.parse_type(text)]) == [value]
 
-    def test_know_only_the_names_of_the_protocol(self) -> None:
+    def test_have_only_the_names_of_the_protocol(self) -> None:
         data = candid.encode([candid.parse_type("record { zzz : nat }")], [{"zzz": 1}])
         unnamed = {f"_{candid.label_hash('zzz')}_": 1}
         assert candid.decode(data) == [unnamed]
@@ -75,7 +75,7 @@ class TestBounds:
         candid.decode(b"DIDL" + encode_unsigned(MAX_HEAD) + b"\x6e\x7f" * MAX_HEAD + b"\x00")
         assert plans._HEADS.by_length == {}
 
-    def test_plans_do_not_grow_for_ever(self) -> None:
+    def test_plans_stay_small(self) -> None:
         data = message(1)
         for _ in range(MAX_READERS + 10):
             env: dict[str, candid.Type] = {"N": candid.NAT}

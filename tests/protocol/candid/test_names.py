@@ -16,7 +16,7 @@ class TestKnownNames:
         assert set(known_names().values()) == set(PROTOCOL_NAMES)
         assert all(candid.label_hash(name) == number for number, name in known_names().items())
 
-    def test_are_enough_for_every_message_of_the_real_parties(self, vectors: Callable[[str], Any]) -> None:
+    def test_name_every_field_of_real_messages(self, vectors: Callable[[str], Any]) -> None:
         book = vectors("candid")
         for case in [*book["service_messages"], *book["arguments_and_results"]]:
             assert not [key for key in _keys(candid.decode(bytes.fromhex(case["encoded_hex"]))) if key.startswith("_")]

@@ -34,12 +34,12 @@ class TestLeb128:
         ("raw", "nat", "whole"),
         [("00", 0, 0), ("7f", 127, -1), ("8000", 0, 0), ("ff00", 127, 127), ("ff7f", 16383, -1), ("80808000", 0, 0)],
     )
-    def test_longer_than_needed_is_accepted(self, raw: str, nat: int, whole: int) -> None:
+    def test_longer_than_necessary_is_accepted(self, raw: str, nat: int, whole: int) -> None:
         # The specification's own tests (prim.test.did, "overlong") want it so.
         assert Reader(bytes.fromhex(raw)).nat() == nat
         assert Reader(bytes.fromhex(raw)).int_() == whole
 
-    def test_longer_than_64_bits_is_no_count(self) -> None:
+    def test_a_count_has_at_most_64_bits(self) -> None:
         with pytest.raises(Fault, match="n is more than 64 bits"):
             Reader(encode_unsigned(2**64)).count("n")
 
@@ -73,7 +73,7 @@ class TestBytes:
             reader.take(5, "x")
         assert caught.value.offset == 2
 
-    def test_items_never_promises_more_than_can_follow(self) -> None:
+    def test_items_is_no_more_than_the_bytes_left_can_hold(self) -> None:
         assert Reader(b"\x02abcd").items("pairs", 2) == 2
         with pytest.raises(Fault, match="pairs is 3, too many for the 4 bytes left"):
             Reader(b"\x03abcd").items("pairs", 2)

@@ -67,7 +67,7 @@ class TestRules:
 
 
 class TestSoundness:
-    """Specification, "Properties": of a subtype, every value decodes at the supertype."""
+    """Specification, "Properties": every value of a subtype decodes at the supertype."""
 
     @given(finite_types, finite_types, st.data())
     def test_values_of_random_pairs(self, narrow: candid.Type, wide: candid.Type, data: st.DataObject) -> None:
@@ -104,13 +104,13 @@ class TestSameType:
          ("func (nat) -> ()", "func () -> ()"),
          ("service { a : () -> () }", "service { b : () -> () }"), ("opt opt nat", VEC)],
     )  # fmt: skip
-    def test_meaning_does(self, one: str, other: str) -> None:
+    def test_meaning_matters(self, one: str, other: str) -> None:
         assert not same_type(parse_type(one), parse_type(other))
         assert not same_type(parse_type(other), parse_type(one))
 
 
 class TestBounds:
-    def test_work_on_wire_types_is_paid_for(self) -> None:
+    def test_work_on_wire_types_is_charged(self) -> None:
         # Two circles of coprime lengths: as many pairs as their product, from a few bytes each.
         def message(length: int) -> bytes:
             circle = b"".join(b"\x6d" + encode_signed((i + 1) % length) for i in range(length))

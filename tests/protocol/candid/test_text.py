@@ -80,7 +80,7 @@ class TestLabels:
 
 
 class TestNames:
-    def test_of_two_texts_are_kept_apart(self) -> None:
+    def test_of_two_texts_stay_distinct(self) -> None:
         one, other = (
             candid.parse_did("type A = opt record { A; nat }"),
             candid.parse_did("type A = opt record { A; text }"),
@@ -89,7 +89,7 @@ class TestNames:
         assert "A_2" in type_text(both)
         assert same_type(parse_type(type_text(both)), both)
 
-    def test_that_are_none_in_candid(self) -> None:
+    def test_that_are_keywords(self) -> None:
         env: dict[str, candid.Type] = {}
         env["opt"] = Opt(Ref("opt", env))
         assert same_type(parse_type(type_text(Ref("opt", env))), env["opt"])

@@ -74,7 +74,7 @@ class TestFieldKeys:
 
 
 class TestFields:
-    def test_keep_the_declared_order_and_know_the_wire_order(self) -> None:
+    def test_have_the_declared_order_and_the_wire_order(self) -> None:
         record = Record((Field("text", TEXT), Field("a", NAT)))
         assert record.keys == ("text", "a")
         assert [key for key, _ in record.by_id] == ["a", "text"]
@@ -103,7 +103,7 @@ class TestImmutability:
 
 
 class TestCopies:
-    """A type and its copy mean the same, whichever of them is compared with which."""
+    """A type and its copy mean the same, in both directions of a comparison."""
 
     @given(types)
     def test_mean_the_same(self, type_: candid.Type) -> None:
@@ -126,7 +126,7 @@ class TestCopies:
         assert candid.decode(candid.encode([Opt(again)], [None]), [Opt(prim)]) == [None]
 
     def test_in_another_process(self) -> None:
-        # The hashes of strings differ there, and a hash that came along would find nothing.
+        # The hashes of strings differ there, so a cached hash would not be found.
         type_ = Record((Field("a", Vec(Opt(TEXT))),))
         code = (
             "import pickle, sys; from icws_explore.protocol.candid import *; "
@@ -187,7 +187,7 @@ class TestRef:
         with pytest.raises(DidError, match="the type A is not defined"):
             candid.resolve(Ref("A", {}))
 
-    def test_circle(self) -> None:
+    def test_cycle(self) -> None:
         env: dict[str, candid.Type] = {}
         env["A"] = Ref("A", env)
         with pytest.raises(DidError, match=f"only defined as itself, or through more than {MAX_ALIASES} names"):
@@ -260,7 +260,7 @@ class TestExpandBounds:
         did = parse_did(text)
         assert expand(did.types["A0"]) is did.types["A0"]
 
-    def test_so_do_long_chains_and_many_names(self) -> None:
+    def test_long_chains_and_many_names_keep_their_names(self) -> None:
         chain = parse_did(" ".join(f"type A{i} = opt A{i + 1};" for i in range(200)) + " type A200 = nat;")
         assert expand(chain.types["A0"]) is chain.types["A0"]
         names = MAX_EXPANDED_NAMES + 1
@@ -268,6 +268,6 @@ class TestExpandBounds:
         record = Record(tuple(candid.Field(i, Ref(f"A{i}", many.types)) for i in range(names)))
         assert expand(record) is record
 
-    def test_and_wide_types(self) -> None:
+    def test_wide_types_are_not_copied(self) -> None:
         wide = Record(tuple(candid.Field(i, candid.NAT) for i in range(MAX_EXPANDED)))
         assert expand(wide) is wide

@@ -115,7 +115,7 @@ def always(read: Read) -> Callable[[int, candid.Type | None], Read]:
 
 
 class TestPath:
-    def test_grows_on_the_way_out(self) -> None:
+    def test_has_a_step_of_each_reader(self) -> None:
         inner = record([("a", 0, None), ("b", 0, None)], ["a", "b"], always(BOOL))
         with pytest.raises(Fault) as caught:
             vec(0, None, always(inner), is_blob=False)(Reader(b"\x02\x01\x01\x01\x05"), 0)
@@ -126,7 +126,7 @@ class TestPath:
 
 
 class TestPresent:
-    def test_reads_to_the_end_of_what_does_not_fit(self) -> None:
+    def test_reads_content_that_does_not_fit_to_its_end(self) -> None:
         reader = Reader(b"\x01\x01\x00")
         content = present(refuses, lambda: BOOL, wraps=False)
         assert opt(lambda: content)(reader, 0) is None
@@ -143,18 +143,18 @@ class TestDepth:
             present(BOOL, lambda: BOOL, wraps=False),
         ],
     )
-    def test_each_knows_its_own(self, read: Read) -> None:
+    def test_is_limited_for_each_kind(self, read: Read) -> None:
         with pytest.raises(Fault, match=f"nested more than {MAX_DEPTH} deep"):
             read(Reader(b"\x00\x00"), MAX_DEPTH)
 
 
 class TestBudget:
-    def test_is_paid_before_anything_is_read(self) -> None:
+    def test_is_charged_before_anything_is_read(self) -> None:
         reader = Reader(b"\xff\xff\xff\xff\x0f")
         with pytest.raises(Fault, match="asks for too many values"):
             vec(0, None, always(refuses), is_blob=False)(reader, 0)
 
-    def test_a_record_pays_for_the_keys_it_fills(self) -> None:
+    def test_a_record_is_charged_for_its_keys(self) -> None:
         reader = Reader(b"")
         left = reader.left
         record([], [str(i) for i in range(100)], always(BOOL))(reader, 0)
@@ -162,7 +162,7 @@ class TestBudget:
 
 
 class TestEmptyName:
-    def test_is_a_name_like_any_other(self) -> None:
+    def test_is_a_valid_name(self) -> None:
         type_ = Record((Field("", candid.NAT), Field("a", candid.NAT)))
         value = {"": 1, "a": 2}
         data = candid.encode([type_], [value])

@@ -20,14 +20,14 @@ def table_of(data: bytes) -> Table:
 
 class TestMagic:
     @pytest.mark.parametrize("data", [b"", b"\x00\x00", b"DID", b"DADL\x00\x00", b"didl\x00\x00"])
-    def test_must_be_there(self, data: bytes) -> None:
+    def test_is_required(self, data: bytes) -> None:
         with pytest.raises(Fault, match="not with DIDL" if data else "the message is empty") as caught:
             table_of(data)
         assert caught.value.offset == 0
 
 
 class TestEntries:
-    def test_know_their_bytes(self) -> None:
+    def test_have_their_byte_range(self) -> None:
         data = didl("03 6e 01 6d 7d 6c 02 00 00 05 71 02 00 7f")
         table = table_of(data)
         assert [data[entry.start : entry.end].hex() for entry in table.entries] == ["6e01", "6d7d", "6c0200000571"]
@@ -95,7 +95,7 @@ class TestWireTypes:
 
 
 class TestCounts:
-    """What does not fit into the bytes that follow is refused before anything is made."""
+    """A count that the following bytes cannot hold is refused before anything is made."""
 
     @pytest.mark.parametrize(
         "data",
