@@ -105,7 +105,7 @@ def record(page_url: str, chromium_path: str, tmp_path_factory: pytest.TempPathF
             command = [sys.executable, "-m", "icws_explore.cli", "import", str(har), "-o", str(imported)]
             facts = ["--network", lab.network_url, "--ack-interval-ms", str(ACK_INTERVAL_MS)]
             subprocess.run([*command, *facts], check=True, timeout=60)
-            return Both(ended, tap.capture.raw, load(imported), lab.root_key)
+            return Both(ended, tap.recording.raw, load(imported), lab.root_key)
 
     return record
 

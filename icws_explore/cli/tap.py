@@ -126,7 +126,7 @@ def _say_ready(tap: Tap, gateway: str, *, as_json: bool) -> None:
         return
     click.echo(f"{'tap':<9} {tap.url}  →  {gateway}")
     if tap.network_url is not None:
-        click.echo(f"{'network':<9} {tap.network_url}  →  {tap.capture.info.network_url}")
+        click.echo(f"{'network':<9} {tap.network_url}  →  {tap.recording.info.network_url}")
     click.echo("Ctrl-C ends it.\n")
 
 
@@ -135,7 +135,7 @@ async def _show(tap: Tap, passed: asyncio.Queue[Frame | str | None], *, as_json:
     from icws_explore.views.rows import frame_row as view_row
     from icws_explore.views.text import frame_header, frame_line
 
-    app_type = application_type(tap.capture.raw)
+    app_type = application_type(tap.recording.raw)
     number = 0
     start: float | None = None
     closes = OwnCloses()

@@ -109,7 +109,7 @@ class TestNetwork:
         async with connect(
             lab.gateway_url, network=lab.network_url, canister=str(lab.canister_id), clock=lab.clock
         ) as s:
-            assert s.capture.info.root_key == lab.root_key
+            assert s.recording.info.root_key == lab.root_key
             assert (await s.receive(10))["text"] == "ping"  # the type came from the canister's metadata
 
 

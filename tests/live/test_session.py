@@ -15,7 +15,7 @@ PATIENCE = 20
 
 
 def kinds(session):
-    return [frame.kind for frame in session.capture]
+    return [frame.kind for frame in session.recording]
 
 
 async def until(session, kind, count=1):
@@ -62,21 +62,21 @@ class TestCapture:
         path = tmp_path / "session.icws"
         async with connect(lab, record=path) as session:
             await session.receive(PATIENCE)
-            assert load(path).frames == session.capture.raw.frames[: len(load(path).frames)]
+            assert load(path).frames == session.recording.raw.frames[: len(load(path).frames)]
         assert kinds(session)[:3] == ["handshake", "open_request", "open"]
         verdicts = session.verify()
         assert len(verdicts) >= 2
         assert all(verdict.ok for verdict in verdicts)
         written = load(path)
-        assert written.frames == session.capture.raw.frames
-        assert written.info == session.capture.info
+        assert written.frames == session.recording.raw.frames
+        assert written.info == session.recording.info
         assert (written.info.clock.kind, written.info.clock.scale) == ("scaled", 60)
 
     async def test_follow_gives_each_frame_once_and_ends(self, lab):
         async with connect(lab) as session:
             followed = asyncio.create_task(_collect(session))
             await session.receive(PATIENCE)
-        assert await followed == session.capture.raw.frames
+        assert await followed == session.recording.raw.frames
 
     async def test_no_secret_is_in_the_file(self, lab, tmp_path):
         from icws_explore.protocol.keys import Ed25519Identity
@@ -100,7 +100,7 @@ class TestAcks:
             await until(session, "keep_alive", 2)
             assert session.is_open
             assert 0 < session.deadlines["ack"] <= 330
-        acks = [frame.frame.t for frame in session.capture if frame.kind == "ack"]
+        acks = [frame.frame.t for frame in session.recording if frame.kind == "ack"]
         assert acks[1] - acks[0] == pytest.approx(300, abs=40)
 
     async def test_a_busy_loop_on_this_side_delays_no_keep_alive(self, lab):
@@ -110,7 +110,7 @@ class TestAcks:
             time.sleep(2)  # noqa: ASYNC251  # the point: this loop is blocked
             await until(session, "ack", 2)
             assert session.is_open
-        frames = list(session.capture)
+        frames = list(session.recording)
         for ack, answer in zip(
             (f for f in frames if f.kind == "ack"), (f for f in frames if f.kind == "keep_alive"), strict=False
         ):
@@ -147,7 +147,7 @@ class TestTheEnd:
             mortal.stop()
             await asyncio.wait_for(session.wait_closed(), PATIENCE)
         assert session.close_code in (1001, 1005, 1006)
-        assert session.capture[-1].frame.direction == "in"
+        assert session.recording[-1].frame.direction == "in"
 
     async def test_without_a_known_type_sending_says_what_to_do(self, echo):
         async with connect(echo) as session:

@@ -28,13 +28,13 @@ class Replayed:
 
     def __init__(self, whole: Capture) -> None:
         self.whole = whole
-        self.capture = Recording(Capture(whole.info))
+        self.recording = Recording(Capture(whole.info))
         self.clock = Clock()
         self.close_code: int | None = None
 
     def until(self, elapsed_s: float) -> None:
         self.clock.now = START_S + elapsed_s
-        self.capture.raw.frames[:] = [frame for frame in self.whole.frames if frame.t <= self.clock.now]
+        self.recording.raw.frames[:] = [frame for frame in self.whole.frames if frame.t <= self.clock.now]
 
 
 class TestCountdowns:
@@ -154,13 +154,13 @@ class TestLive:
             async with icws.connect(lab) as session:
                 widget = live_timing(session).start()
                 async with asyncio.timeout(30):
-                    while widget.redraws < 4 or not len(session.capture.timing().keep_alives):
+                    while widget.redraws < 4 or not len(session.recording.timing().keep_alives):
                         await session.send({"text": "x"})
                         await session.receive(timeout=10)
                         await asyncio.sleep(0.3)
                 await widget.stop()
                 drawn = widget.redraws
-                timing = session.capture.timing()
+                timing = session.recording.timing()
         assert drawn >= 4
         assert widget.picture.svg.startswith("<svg")
         assert (timing.keep_alives["delay_seen_s"] < 30).all()  # half a second on the wall

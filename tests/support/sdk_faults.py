@@ -143,7 +143,7 @@ def play(rows: Sequence[Row], *, until_s: float) -> dict[str, Played]:
             runs = [pool.submit(_run, group, stages, until_s) for group in groups]
             _act(rows, stages, runs)
         return {
-            row.name: Played(row, stages[row.name].tap.capture.raw, tuple(_told(run.result(), row)))
+            row.name: Played(row, stages[row.name].tap.recording.raw, tuple(_told(run.result(), row)))
             for group, run in zip(groups, runs, strict=True)
             for row in group
         }
@@ -202,7 +202,7 @@ def _act(rows: Sequence[Row], stages: Mapping[str, Stage], runs: Sequence[Future
     while not all(run.done() for run in runs):
         for row, action in tuple(pending):
             stage = stages[row.name]
-            if action.when(stage.tap.capture.raw):
+            if action.when(stage.tap.recording.raw):
                 action.do(stage.lab, stage.tap)
                 pending.remove((row, action))
         time.sleep(LOOK_S)

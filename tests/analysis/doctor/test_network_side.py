@@ -193,7 +193,7 @@ class TestOverRealSockets:
             await asyncio.gather(talk(), talk())
             await until(lambda: tap.open_connections == 0)
             await gateway.stop()
-            capture = tap.capture.raw
+            capture = tap.recording.raw
         facts = CaptureFacts(capture)
         assert len(facts.sessions) == 2
         assert all(session.has_network_side and session.acks for session in facts.sessions)
@@ -214,7 +214,7 @@ class TestOverRealSockets:
                     tap.url, canister=lab.canister_id, root_key=lab.root_key, clock=lab.clock, app_type=lab.app_did
                 )
             await gateway.stop()
-            capture = tap.capture.raw
+            capture = tap.recording.raw
             root_key = lab.root_key
         assert CaptureFacts(capture).network.root_keys == [root_key]
         finding = the_one(capture)
