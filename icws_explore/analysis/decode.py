@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import OpenArgs, decode_message_args, decode_open_args
+from icws_explore.protocol.cbor import has_indefinite_lengths
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError, DidError
 from icws_explore.protocol.messages import CanisterMessage, Handshake, WebsocketMessage
@@ -116,6 +117,20 @@ class DecodedFrame:
     def size(self) -> int:
         """The size of the frame's payload in bytes."""
         return len(self.frame.data)
+
+    @property
+    def indefinite_layers(self) -> tuple[str, ...]:
+        """The CBOR layers of the frame that use indefinite lengths: "frame", "content", "cert" and "tree".
+
+        IC4J writes such CBOR. Agents and the gateway read it, but some of them refuse strings in chunks: see
+        protocol/cbor.py.
+        """
+        if self.frame.op != "binary":
+            return ()
+        layers = {"frame": self.frame.data}
+        if self.canister_message is not None:
+            layers |= {name: getattr(self.canister_message, name) for name in ("content", "cert", "tree")}
+        return tuple(name for name, data in layers.items() if has_indefinite_lengths(data))
 
     def as_python(self) -> str:
         """An expression that rebuilds the frame byte for byte, with the names of `from icws_explore import *`."""

@@ -27,6 +27,13 @@ from __future__ import annotations
 from typing import Any
 
 
+def count_of(number: int, noun: str) -> str:
+    """A count for a text: ``1 byte``, ``2 bytes``, ``3 entries``."""
+    if number != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{number} {noun}"
+
+
 class IcwsError(Exception):
     """Base of every documented error of the package."""
 

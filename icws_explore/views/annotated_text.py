@@ -54,6 +54,8 @@ def _facts(decoded: DecodedFrame) -> list[Fact]:
     ]
     if decoded.sequence_num is not None:
         facts.insert(1, Fact("sequence", str(decoded.sequence_num)))
+    if decoded.indefinite_layers:
+        facts.append(Fact("encoding", f"CBOR with indefinite lengths in: {', '.join(decoded.indefinite_layers)}"))
     if frame.session is not None:
         facts.append(Fact("session", one_line(frame.session)))
     if decoded.envelope is not None:
@@ -118,8 +120,8 @@ def _is_inner(node: Node, above: str) -> bool:
 
 
 def _is_blob_of_bytes(node: Node) -> bool:
-    """A blob with nothing in it that is told apart."""
-    return node.type.startswith("blob") and [child.type for child in node.children] == ["count", "bytes"]
+    """Whether the node is a blob whose bytes have no parts of their own."""
+    return node.type.startswith("blob") and [child.type for child in node.children] in (["count"], ["count", "bytes"])
 
 
 def _lines(node: Node, depth: int, data: bytes, width: int) -> Iterator[Text]:

@@ -1,4 +1,4 @@
-"""Coercion: what a value on the wire becomes at the expected type (specification, "Coercion")."""
+"""Coercion: the value that a value on the wire becomes at the expected type (specification, "Coercion")."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import FuncRef, ServiceRef, Some
-from icws_explore.protocol.candid.reader import MAX_DEPTH
+from icws_explore.protocol.candid.limits import MAX_DEPTH
 from icws_explore.protocol.errors import CandidError
 from icws_explore.protocol.principal import Principal
 from support.candid_cases import didl
@@ -46,7 +46,7 @@ class TestPrimitives:
     def test_nothing_else_changes_type(self, wire: str, value: Any, expected: str) -> None:
         refused(wire, value, expected, f"{wire} where .* is expected")
 
-    def test_everything_is_reserved(self) -> None:
+    def test_every_value_fits_reserved(self) -> None:
         for wire, value in [("nat", 1), ("text", "x"), ("record { a : nat }", {"a": 1}), ("vec opt bool", [True])]:
             assert sent_as(wire, value, "reserved") is None
 
@@ -77,22 +77,22 @@ class TestOptions:
         assert sent_as("opt opt bool", Some(True), "opt nat") is None
         assert sent_as("opt opt bool", Some(True), "opt opt nat") == Some(None)
 
-    def test_but_it_must_be_well_formed(self) -> None:
+    def test_content_that_does_not_fit_must_be_well_formed(self) -> None:
         with pytest.raises(CandidError, match="bool is 2"):
             at("opt nat", "01 6e 7e 01 00 01 02")
         with pytest.raises(CandidError, match="opt is 2"):
             at("opt bool", "01 6e 7e 01 00 02")
 
-    def test_reading_goes_on_behind_it(self) -> None:
+    def test_the_fields_after_it_are_read(self) -> None:
         wire = "record { 0 : opt record { text; nat }; 1 : nat }"
         expected = "record { 0 : opt record { text; text }; 1 : nat }"
         assert sent_as(wire, {0: ("a", 5), 1: 7}, expected) == {"0": None, "1": 7}
 
-    def test_the_nearest_option_takes_the_failure(self) -> None:
+    def test_only_the_nearest_option_becomes_none(self) -> None:
         wire, expected = "opt vec opt bool", "opt vec opt nat"
         assert sent_as(wire, [True, None], expected) == [None, None]
 
-    def test_none_inside_an_option_is_told_apart(self) -> None:
+    def test_none_inside_an_option_is_distinct(self) -> None:
         assert sent_as("opt null", Some(None), "opt null") == Some(None)
         assert sent_as("opt reserved", Some(None), "opt reserved") == Some(None)
         assert sent_as("opt opt nat", Some(None), "opt opt nat") == Some(None)
@@ -110,6 +110,19 @@ class TestVectors:
         assert sent_as("blob", b"\x01\x02", "vec opt nat8") == [1, 2]
         assert sent_as("blob", b"\x01\x02", "vec reserved") == [None, None]
         assert sent_as("vec empty", [], "vec nat") == []
+
+    @pytest.mark.parametrize(
+        "wire", ["vec text", "vec nat16", "vec empty", "vec record { nat8 }", "vec vec nat8", "blob"]
+    )
+    def test_an_empty_vector_of_any_elements_is_an_empty_blob(self, wire: str) -> None:
+        empty = b"" if wire == "blob" else []
+        assert sent_as(wire, empty, "blob") == b""
+        assert sent_as(wire, empty, "type Byte = nat8; type Bytes = vec Byte") == b""
+        assert sent_as(f"opt {wire}", empty, "opt blob") == b""
+        assert sent_as(f"record {{ a : {wire} }}", {"a": empty}, "record { a : blob }") == {"a": b""}
+
+    def test_other_elements_are_no_bytes(self) -> None:
+        refused("vec text", ["a"], "blob", r"value 0\.0: text where nat8 is expected")
 
     def test_the_path_names_the_element(self) -> None:
         value = [{"b": None}, {"a": "x"}]
@@ -144,18 +157,18 @@ class TestRecords:
     def test_tuples(self) -> None:
         assert sent_as("record { nat; text; bool }", (1, "x", True), "record { nat; text }") == {"0": 1, "1": "x"}
 
-    def test_without_values_and_without_end(self) -> None:
+    def test_an_endless_record_without_bytes(self) -> None:
         with pytest.raises(CandidError, match=f"values are nested more than {MAX_DEPTH} deep"):
             at("reserved", "01 6c 01 00 00 01 00")
 
 
 class TestVariants:
-    def test_a_case_of_the_expected_ones(self) -> None:
+    def test_an_expected_case(self) -> None:
         assert sent_as("variant { a : nat; b }", {"a": 1}, "variant { b; a : int; c }") == {"a": 1}
 
     def test_another_case(self) -> None:
-        refused("variant { a; b }", {"b": None}, "variant { a }", "the case _98_ is not an expected one")
-        refused("variant { Ok; Err }", {"Ok": None}, "variant { Err }", "the case Ok is not an expected one")
+        refused("variant { a; b }", {"b": None}, "variant { a }", "the case _98_ is not expected")
+        refused("variant { Ok; Err }", {"Ok": None}, "variant { Err }", "the case Ok is not expected")
 
     def test_another_case_in_an_option(self) -> None:
         assert sent_as("opt variant { a; b : text }", {"b": "x"}, "opt variant { a }") is None
@@ -167,9 +180,9 @@ class TestVariants:
         assert sent_as("variant { a : nat; b }", {"b": None}, "variant { a : text; b }") == {"b": None}
 
     def test_index_beyond_the_cases(self) -> None:
-        with pytest.raises(CandidError, match="case 2 of a variant that has 2"):
+        with pytest.raises(CandidError, match="case 2 of a variant with 2 cases"):
             at("variant { 0; 1 }", "01 6b 02 00 7f 01 7f 01 00 02")
-        with pytest.raises(CandidError, match="case 0 of a variant that has 0"):
+        with pytest.raises(CandidError, match="case 0 of a variant with 0 cases"):
             at("reserved", "01 6b 00 01 00 00")
 
 

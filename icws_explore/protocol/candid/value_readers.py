@@ -1,12 +1,16 @@
-"""Readers of values that hold no other values, one function each: ``read(reader, depth) -> value``.
+"""Functions that read the values of a Candid message: ``read(reader, depth) -> value``.
 
-Source: Candid specification, "Memory" (M). ``depth`` is how deep the value is nested; scalars ignore it.
+`SCALARS` has the readers of primitive types. The other functions make the reader of a type that contains other
+types. Such a reader
 
-Readers of values that hold other values: ``read(reader, depth) -> value``, as in scalars.py.
+- takes the values inside it from the reader's budget before it reads them,
+- refuses values that are nested more than MAX_DEPTH deep (``depth`` is the nesting of the value itself),
+- looks up the readers of its parts when it first needs them, so that recursive types are no special case,
+- adds its step (a key or an index) to the path of a Fault on the way out.
 
-Each pays for the values inside it before it reads them, knows how deep it is, and finds the readers
-of its parts (``reader_of(wire type, expected type)``) when it first needs them, so that recursive
-types need no special care. On a Fault each adds its step to the path.
+Which reader belongs to a pair of wire type and expected type is decided in decode.py.
+
+Source: Candid specification, "Memory" (the function M).
 """
 
 from __future__ import annotations
@@ -15,8 +19,11 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from ..errors import count_of
 from ..principal import MAX_LENGTH, Principal
-from .reader import MAX_DEPTH, Fault, Mismatch, Reader
+from .limits import MAX_DEPTH
+from .reader import Fault, Mismatch, Reader
+from .text import printable
 from .types import FuncRef, Prim, ServiceRef, Some, Type
 
 Read = Callable[[Reader, int], Any]
@@ -61,14 +68,14 @@ def _text(reader: Reader, _depth: int) -> str:
 
 
 def _empty(reader: Reader, _depth: int) -> Any:
-    raise Fault("a value of type empty, which has none", reader.pos)
+    raise Fault("the type empty has no values", reader.pos)
 
 
 def read_principal(reader: Reader, _depth: int = 0) -> Principal:
-    """A transparent principal; opaque references need a second channel, which messages do not have."""
+    """Reads a transparent principal. An opaque reference needs a second channel, which a message does not have."""
     at = reader.pos
     if reader.byte("principal") != 1:
-        raise Fault("a principal begins with 01; opaque references are not possible here", at)
+        raise Fault("a principal begins with 01; opaque references are not supported", at)
     size = reader.count("a principal's length")
     if size > MAX_LENGTH:
         raise Fault(f"a principal of {size} bytes is longer than {MAX_LENGTH}", at)
@@ -82,17 +89,18 @@ def read_service(reader: Reader, _depth: int) -> ServiceRef:
 def read_func(reader: Reader, _depth: int) -> FuncRef:
     at = reader.pos
     if reader.byte("func") != 1:
-        raise Fault("a func begins with 01; opaque references are not possible here", at)
+        raise Fault("a func begins with 01; opaque references are not supported", at)
     principal = read_principal(reader)
     return FuncRef(principal, reader.text("a func's method name"))
 
 
 def read_future(reader: Reader, _depth: int) -> bytes:
-    """The raw bytes of a value of a later Candid version."""
+    """Reads the raw bytes of a value whose type belongs to a later Candid version."""
     size = reader.count("a future value's length")
     references = reader.count("a future value's references")
     if references:
-        raise Fault(f"a future value with {references} references, which are not possible here", reader.pos)
+        what = count_of(references, "reference")
+        raise Fault(f"a future value has {what}; references are not supported", reader.pos)
     return reader.take(size, "a future value")
 
 
@@ -110,7 +118,7 @@ SCALARS: Final[Mapping[str, Read]] = {
 
 
 def vector_of(prim: Prim) -> Callable[[Reader, int], Any] | None:
-    """Reads ``count`` values of a fixed size at once: bytes for nat8, else a list; None for other types."""
+    """A function that reads ``count`` values of a fixed size at once (nat8: bytes, else a list); None for others."""
     letter = FIXED.get(prim.name)
     if letter is None:
         return None
@@ -121,7 +129,7 @@ def vector_of(prim: Prim) -> Callable[[Reader, int], Any] | None:
     def read(reader: Reader, count: int) -> list[Any]:
         whole = min(count, (reader.end - reader.pos) // size)
         data = reader.take(whole * size, prim.name)
-        if whole < count:  # the fault is the first value's that is not whole, as it is for who reads one by one
+        if whole < count:  # the fault is that of the first incomplete value, as if the values were read one by one
             reader.take(size, prim.name)
         return list(struct.unpack(f"<{count}{letter}", data))
 
@@ -133,7 +141,7 @@ Part = tuple[str | None, int, Type | None]  # key (None: not expected), wire typ
 
 
 def opt(content_of: Callable[[], Read]) -> Read:
-    """An option; ``content_of`` makes the reader of a present one."""
+    """Reads an option; ``content_of`` makes the reader of a present one."""
     content: Read | None = None
 
     def read(reader: Reader, depth: int) -> Any:
@@ -151,7 +159,10 @@ def opt(content_of: Callable[[], Read]) -> Read:
 
 
 def present(content: Read, as_is: Callable[[], Read], *, wraps: bool) -> Read:
-    """The content of a present option. What does not fit becomes None, and is read ``as_is`` to find its end."""
+    """Reads the content of a present option. Content that does not fit becomes None; ``as_is`` then finds its end.
+
+    ``wraps``: the content may be None, so it is wrapped in Some.
+    """
 
     def read(reader: Reader, depth: int) -> Any:
         _enter(reader, depth, 1)
@@ -167,8 +178,8 @@ def present(content: Read, as_is: Callable[[], Read], *, wraps: bool) -> Read:
     return read
 
 
-def hopeless(as_is: Read) -> Read:
-    """The content of a present option of a type that never fits: None, without a try."""
+def present_of_other_type(as_is: Read) -> Read:
+    """Reads the content of a present option whose type never fits, as None."""
 
     def read(reader: Reader, depth: int) -> None:
         _enter(reader, depth, 1)
@@ -177,11 +188,14 @@ def hopeless(as_is: Read) -> Read:
     return read
 
 
-def vec(inner: int, expected: Type | None, reader_of: ReaderOf) -> Read:
-    """A list."""
+def vec(inner: int, expected: Type | None, reader_of: ReaderOf, *, is_blob: bool) -> Read:
+    """Reads a vector element by element, as a list.
+
+    ``is_blob``: bytes are expected, but the elements on the wire have another type. Only an empty vector fits then.
+    """
     element: Read | None = None
 
-    def read(reader: Reader, depth: int) -> list[Any]:
+    def read(reader: Reader, depth: int) -> list[Any] | bytes:
         nonlocal element
         count = reader.count("the length of a vec")
         _enter(reader, depth, count)
@@ -195,27 +209,28 @@ def vec(inner: int, expected: Type | None, reader_of: ReaderOf) -> Read:
         except Fault as fault:
             fault.path.append(len(values))
             raise
-        return values
+        return bytes(values) if is_blob else values
 
     return read
 
 
-def vec_at_once(elements: Callable[[Reader, int], Any], *, paid: bool) -> Read:
-    """A vector of elements of fixed size; bytes cost no more than their length, so are not ``paid`` for.
+def vec_at_once(elements: Callable[[Reader, int], Any], *, is_blob: bool) -> Read:
+    """Reads a vector of elements of a fixed size at once.
 
-    Numbers read at once cost a sixteenth of what a value costs that is read on its own.
+    A blob takes nothing from the budget, as it costs no more than its bytes. A number that is read at once costs a
+    sixteenth of a value that is read on its own.
     """
 
     def read(reader: Reader, depth: int) -> Any:
         count = reader.count("the length of a vec")
-        _enter(reader, depth, count // 16 if paid else 0)
+        _enter(reader, depth, 0 if is_blob else count // 16)
         return elements(reader, count)
 
     return read
 
 
 def record(parts: Sequence[Part], keys: Sequence[str], reader_of: ReaderOf) -> Read:
-    """A dict with ``keys`` in their order; those that no part gives are None."""
+    """Reads a dict with ``keys`` in their order. A key that is not among ``parts`` has the value None."""
     steps: list[tuple[str | None, Read]] = []
     template = dict.fromkeys(keys)
     cost = max(len(parts), len(keys))
@@ -230,7 +245,7 @@ def record(parts: Sequence[Part], keys: Sequence[str], reader_of: ReaderOf) -> R
         try:
             for key, content in steps:
                 if key is None:
-                    content(reader, depth)  # checked all the same
+                    content(reader, depth)  # not expected, but must be well-formed
                 else:
                     values[key] = content(reader, depth)
         except Fault as fault:
@@ -242,7 +257,7 @@ def record(parts: Sequence[Part], keys: Sequence[str], reader_of: ReaderOf) -> R
 
 
 def variant(parts: Sequence[Part], labels: Callable[[int], str], reader_of: ReaderOf) -> Read:
-    """A dict with one key; ``labels`` names a case that is not expected, by its index."""
+    """Reads a dict with one key. ``labels`` gives the name of a case by its index, for one that is not expected."""
     cases: list[Read | None] = [None] * len(parts)
 
     def read(reader: Reader, depth: int) -> dict[str, Any]:
@@ -250,10 +265,10 @@ def variant(parts: Sequence[Part], labels: Callable[[int], str], reader_of: Read
         at = reader.pos
         index = reader.count("a variant's case")
         if index >= len(parts):
-            raise Fault(f"case {index} of a variant that has {len(parts)}", at)
+            raise Fault(no_case(index, len(parts)), at)
         key, inner, expected = parts[index]
         if key is None:
-            raise Mismatch(f"the case {labels(index)} is not an expected one", at)
+            raise Mismatch(f"the case {printable(labels(index))} is not expected", at)
         content = cases[index]
         if content is None:
             content = cases[index] = reader_of(inner, expected)
@@ -266,8 +281,13 @@ def variant(parts: Sequence[Part], labels: Callable[[int], str], reader_of: Read
     return read
 
 
+def no_case(index: int, cases: int) -> str:
+    """The error text for a variant's index that is too large."""
+    return f"case {index} of a variant with {count_of(cases, 'case')}"
+
+
 def discarded(read: Read) -> Read:
-    """Reads and forgets: None."""
+    """Reads a value and returns None."""
 
     def discard(reader: Reader, depth: int) -> None:
         read(reader, depth)
@@ -275,14 +295,9 @@ def discarded(read: Read) -> Read:
     return discard
 
 
-def label_of(number: int, names: Mapping[int, str]) -> str:
-    """A field id as people may know it."""
-    return names.get(number, f"_{number}_")
-
-
 def _enter(reader: Reader, depth: int, values: int) -> None:
     if depth >= MAX_DEPTH:
         raise Fault(f"values are nested more than {MAX_DEPTH} deep", reader.pos)
     reader.left -= values
     if reader.left < 0:
-        reader.charge(0)  # says so
+        reader.charge(0)  # raises the Fault

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from icws_explore.protocol import candid
-from icws_explore.protocol.candid import FuncRef, ServiceRef, Vec
+from icws_explore.protocol.candid import Field, FuncRef, Record, ServiceRef, Variant, Vec
+from icws_explore.protocol.candid.limits import MAX_DEPTH
+from icws_explore.protocol.candid.reader import Fault, Mismatch, Reader
 from icws_explore.protocol.candid.types import PRIM_BY_NAME
+from icws_explore.protocol.candid.value_readers import SCALARS, Read, opt, present, record, variant, vec
 from icws_explore.protocol.errors import CandidError
 from icws_explore.protocol.principal import Principal
 from support.candid_cases import didl
@@ -62,10 +66,10 @@ class TestRefusals:
         ("message", "reason", "offset"),
         [
             ("00 01 7e 02", "bool is 2, not 0 or 1", 7),
-            ("00 01 7e", "bool needs 1 bytes, 0 are left", 7),
-            ("00 01 7a 00", "nat16 needs 2 bytes, 1 are left", 7),
+            ("00 01 7e", "bool needs 1 byte, 0 are left", 7),
+            ("00 01 7a 00", "nat16 needs 2 bytes, 1 is left", 7),
             ("00 01 72 00 00 00 00", "float64 needs 8 bytes, 4 are left", 7),
-            ("00 01 6f", "a value of type empty", 7),
+            ("00 01 6f", "the type empty has no values", 7),
             ("00 01 71 07'Motoko'", "text needs 7 bytes, 6 are left", 8),
             ("00 01 71 03 e2 28 a1", "text is not UTF-8", 8),
             ("00 01 68 00", "a principal begins with 01", 7),
@@ -96,3 +100,73 @@ class TestVectorsOfFixedSize:
         assert candid.decode(didl("01 6d 7b 01 00 03 01 02 03")) == [b"\x01\x02\x03"]
         with pytest.raises(CandidError, match="blob needs 3 bytes, 2 are left"):
             candid.decode(didl("01 6d 7b 01 00 03 01 02"))
+
+
+BOOL = SCALARS["bool"]
+
+
+def refuses(reader: Reader, _depth: int) -> Any:
+    reader.take(1, "part of it")
+    raise Mismatch("does not fit", reader.pos)
+
+
+def always(read: Read) -> Callable[[int, candid.Type | None], Read]:
+    return lambda _ref, _expected: read
+
+
+class TestPath:
+    def test_has_a_step_of_each_reader(self) -> None:
+        inner = record([("a", 0, None), ("b", 0, None)], ["a", "b"], always(BOOL))
+        with pytest.raises(Fault) as caught:
+            vec(0, None, always(inner), is_blob=False)(Reader(b"\x02\x01\x01\x01\x05"), 0)
+        assert caught.value.path == ["b", 1]
+        with pytest.raises(Fault) as caught:
+            variant([("x", 0, None)], str, always(inner))(Reader(b"\x00\x05"), 0)
+        assert caught.value.path == ["a", "x"]
+
+
+class TestPresent:
+    def test_reads_content_that_does_not_fit_to_its_end(self) -> None:
+        reader = Reader(b"\x01\x01\x00")
+        content = present(refuses, lambda: BOOL, wraps=False)
+        assert opt(lambda: content)(reader, 0) is None
+        assert reader.pos == 2
+
+
+class TestDepth:
+    @pytest.mark.parametrize(
+        "read",
+        [
+            vec(0, None, always(BOOL), is_blob=False),
+            record([], [], always(BOOL)),
+            variant([], str, always(BOOL)),
+            present(BOOL, lambda: BOOL, wraps=False),
+        ],
+    )
+    def test_is_limited_for_each_kind(self, read: Read) -> None:
+        with pytest.raises(Fault, match=f"nested more than {MAX_DEPTH} deep"):
+            read(Reader(b"\x00\x00"), MAX_DEPTH)
+
+
+class TestBudget:
+    def test_is_charged_before_anything_is_read(self) -> None:
+        reader = Reader(b"\xff\xff\xff\xff\x0f")
+        with pytest.raises(Fault, match="asks for too many values"):
+            vec(0, None, always(refuses), is_blob=False)(reader, 0)
+
+    def test_a_record_is_charged_for_its_keys(self) -> None:
+        reader = Reader(b"")
+        left = reader.left
+        record([], [str(i) for i in range(100)], always(BOOL))(reader, 0)
+        assert reader.left == left - 100
+
+
+class TestEmptyName:
+    def test_is_a_valid_name(self) -> None:
+        type_ = Record((Field("", candid.NAT), Field("a", candid.NAT)))
+        value = {"": 1, "a": 2}
+        data = candid.encode([type_], [value])
+        assert candid.decode(data, [type_]) == [value]
+        assert candid.decode(data, [Record((Field("", candid.NAT),))]) == [{"": 1}]
+        case = Variant((Field("", candid.NAT),))
+        assert candid.decode(candid.encode([case], [{"": 1}]), [case]) == [{"": 1}]

@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from icws_explore.protocol import candid
+from icws_explore.protocol.candid.limits import MAX_HEAD, MAX_HEADS, MAX_READERS
 from icws_explore.protocol.candid.reader import Reader
-from icws_explore.protocol.candid.wire import read_table, unsigned
+from icws_explore.protocol.candid.wire import read_table
 from icws_explore.protocol.errors import CandidError
+from icws_explore.protocol.leb128 import encode_unsigned
 from support.candid_cases import work_of
 
 plans = sys.modules["icws_explore.protocol.candid.decode"]  # `candid.decode` is the function
@@ -39,7 +41,7 @@ class TestKeptHeads:
         read_table(fresh)
         assert budgets == [(fresh.left, fresh.pos)] * 2
 
-    def test_do_not_excuse_what_follows(self) -> None:
+    def test_the_bytes_after_them_are_checked(self) -> None:
         whole = message(5)
         assert candid.decode(whole)
         for cut in range(len(whole)):
@@ -55,7 +57,7 @@ class TestKeptHeads:
         ]:
             assert candid.decode(data, [candid.parse_type(text)]) == [value]
 
-    def test_know_only_the_names_of_the_protocol(self) -> None:
+    def test_have_only_the_names_of_the_protocol(self) -> None:
         data = candid.encode([candid.parse_type("record { zzz : nat }")], [{"zzz": 1}])
         unnamed = {f"_{candid.label_hash('zzz')}_": 1}
         assert candid.decode(data) == [unnamed]
@@ -65,26 +67,26 @@ class TestKeptHeads:
 
 class TestBounds:
     def test_few_are_kept(self) -> None:
-        for fields in range(3 * plans.MAX_KEPT):
+        for fields in range(3 * MAX_HEADS):
             candid.decode(message(fields))
-        assert sum(map(len, plans._HEADS.by_length.values())) <= plans.MAX_KEPT
+        assert sum(map(len, plans._HEADS.by_length.values())) <= MAX_HEADS
 
     def test_large_ones_are_not(self) -> None:
-        candid.decode(b"DIDL" + unsigned(plans.MAX_HEAD) + b"\x6e\x7f" * plans.MAX_HEAD + b"\x00")
+        candid.decode(b"DIDL" + encode_unsigned(MAX_HEAD) + b"\x6e\x7f" * MAX_HEAD + b"\x00")
         assert plans._HEADS.by_length == {}
 
-    def test_plans_do_not_grow_for_ever(self) -> None:
+    def test_plans_stay_small(self) -> None:
         data = message(1)
-        for _ in range(plans.MAX_READERS + 10):
+        for _ in range(MAX_READERS + 10):
             env: dict[str, candid.Type] = {"N": candid.NAT}
             candid.decode(data, [candid.Record((candid.Field(0, candid.Ref("N", env)),))])
         ((plan, _),) = plans._HEADS.by_length[len(data) - 1].values()
-        assert plan.size <= plans.MAX_READERS + 5
+        assert plan.size <= MAX_READERS + 5
 
 
 class TestThreads:
     def test_may_share_them(self) -> None:
-        messages = [message(fields) for fields in range(2 * plans.MAX_KEPT)]
+        messages = [message(fields) for fields in range(2 * MAX_HEADS)]
 
         def decode_all(start: int) -> int:
             return sum(len(candid.decode(messages[(start + i) % len(messages)])[0]) for i in range(2000))
