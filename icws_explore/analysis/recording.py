@@ -1,9 +1,7 @@
-"""A capture as its user holds it: frames as a table, each frame decoded, every proof walked.
+"""A recording as its user holds it: its frames decoded and as a table, verified, summarised, replayed.
 
-`Capture` only stores; this is the same capture with the protocol's knowledge on top. Live sessions
-and files both give one, and every view takes one.
-
-A capture as a table, and in a few numbers.
+`Capture` only stores frames. `Recording` is the same with the protocol's knowledge on top. Live sessions, taps,
+simulations and files all give one, and every view takes one.
 """
 
 from __future__ import annotations
@@ -27,40 +25,25 @@ from .timing.timing import Timing
 from .verify import MessageVerdict, Verdicts, verify_capture
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .doctor import Findings
     from .replay.text import Replays
+    from .table import Table
 
 
-COLUMNS = ("frame", "t", "elapsed_s", "direction", "kind", "sequence_num", "size", "summary", "session")
+def frame_table(capture: Capture) -> Table:
+    """A row for each frame, indexed by frame number.
 
-
-def frame_row(decoded: DecodedFrame) -> dict[str, Any]:
-    """One frame as the object that `icws show --json` prints. ``t`` is in seconds since the epoch."""
-    return {
-        "frame": decoded.number,
-        "t": decoded.frame.t,
-        "direction": decoded.frame.direction,
-        "kind": decoded.kind,
-        "sequence_num": decoded.sequence_num,
-        "size": decoded.size,
-        "summary": decoded.summary,
-    }
-
-
-def frame_table(capture: Capture) -> pd.DataFrame:
-    """A row a frame, indexed by frame number.
-
-    Columns: ``t`` (UTC timestamps of the capture's clock), ``elapsed_s`` (seconds since the first
+    Columns: ``t`` (UTC timestamps of the recording's clock), ``elapsed_s`` (seconds since the first
     frame), ``direction``, ``kind``, ``sequence_num`` (nullable integer), ``size`` (bytes),
     ``summary``, ``session`` and ``value`` (the application's message, else None).
     """
     import pandas as pd
 
+    from .table import Table
+
     frames = list(shared_frames(capture))
     first = frames[0].frame.t if frames else 0.0
-    return pd.DataFrame(
+    return Table(
         {
             "t": pd.to_datetime([d.frame.t for d in frames], unit="s", utc=True),
             "elapsed_s": pd.Series([d.frame.t - first for d in frames], dtype="float64"),
@@ -149,8 +132,8 @@ class Recording:
         """What could not be read of the file, in plain lines."""
         return self.raw.notes
 
-    def frames(self) -> pd.DataFrame:
-        """A row a frame; `table.frame_table` says which columns, in which units."""
+    def frames(self) -> Table:
+        """A row for each frame; `frame_table` lists the columns with their units."""
         return frame_table(self.raw)
 
     def verify(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> Verdicts:
@@ -185,10 +168,10 @@ class Recording:
         )
 
     def as_python(self) -> str:
-        """An expression that rebuilds the recording, with the names of `from icws_explore import *`."""
-        from .python_text import capture_text
+        """Python code that rebuilds the recording as the variable ``recording``, with its imports."""
+        from .python_text import recording_code
 
-        return capture_text(self.raw)
+        return recording_code(self.raw)
 
     def summary(self) -> Summary:
         """The session in numbers; certificates are counted when the root key is known."""

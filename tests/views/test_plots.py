@@ -18,11 +18,11 @@ def two_sessions() -> Capture:
 
 class TestPlots:
     def test_take_a_capture_or_a_recording(self) -> None:
-        for draw in (plots.timing, plots.sequences):
+        for draw in (plots.timeline, plots.sequence_numbers):
             assert draw(healthy()).inline_svg("one") == draw(Recording(healthy())).inline_svg("one")
 
     def test_draw_the_session_that_is_named(self) -> None:
-        for draw in (plots.timing, plots.sequences):
+        for draw in (plots.timeline, plots.sequence_numbers):
             assert (
                 draw(two_sessions(), session="a").axes[0].get_xlim()[1]
                 < draw(two_sessions(), session="b").axes[0].get_xlim()[1]
