@@ -92,7 +92,7 @@ def draw_session(session: Session) -> View:
     from .facts import Fact
     from .html import recording_view
 
-    ended = "" if session.close_code is None else f", closed {session.close_code} {session.close_reason}".rstrip()
+    ended = "" if session.close_code is None else f" with {session.close_code} {session.close_reason}".rstrip()
     return recording_view(session.recording, before=[Fact("session", f"{session.state}{ended}")])
 
 

@@ -10,7 +10,7 @@ from icws_explore.analysis.order import out_of_order
 from icws_explore.analysis.recording import Summary
 from icws_explore.capture import Capture
 
-from .formatting import count, duration, one_line, seconds
+from .formatting import all_of, count, duration, one_line, seconds
 
 if TYPE_CHECKING:
     from icws_explore.analysis.replay.replay import Replay
@@ -106,7 +106,7 @@ def _certificates(summary: Summary) -> Fact:
     if not total:
         return Fact("certificates", "not checked: there is no canister message, or no root key", "note")
     if valid == total:
-        return Fact("certificates", f"all {count(total, 'canister message')} verified", "good")
+        return Fact("certificates", f"{all_of(total, 'canister message')} verified", "good")
     return Fact("certificates", f"only {valid} of {count(total, 'canister message')} verified", "bad")
 
 

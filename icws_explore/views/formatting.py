@@ -34,6 +34,11 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else f'{noun}s'}"
 
 
+def all_of(number: int, noun: str) -> str:
+    """All of several things: "all 9 steps", or just "1 step"."""
+    return f"all {count(number, noun)}" if number > 1 else count(number, noun)
+
+
 def seconds(value: float) -> str:
     """Seconds to the millisecond, without a unit, for columns of times."""
     return f"{value:.3f}"
@@ -42,11 +47,9 @@ def seconds(value: float) -> str:
 def duration(value: float) -> str:
     """A duration given in seconds, to three digits: "0.4 ms", "85 ms", "1.42 s", "12.3 s", "301 s"."""
     size = abs(value)
-    if size >= 99.95:
-        return f"{value:.0f} s"
     if size >= 0.9995:
-        return f"{value:.3g} s"
-    return f"{value * 1000:.{0 if size >= 0.00995 or not value else 1}f} ms"
+        return f"{value:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f} s"
+    return f"{value * 1000:.{1 if 0 < size < 0.00995 else 0}f} ms"
 
 
 def distance(ns: int, reference_s: float, event: str) -> str:

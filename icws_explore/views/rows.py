@@ -133,9 +133,9 @@ def _parts(rows: Sequence[int], total: int) -> Iterator[Part[int]]:
 def excerpt_frames(capture: Capture, limit: int | None = MAX_FRAMES) -> list[Part[DecodedFrame]]:
     """At most ``limit`` frames of a recording from its beginning and its end (None: all). Only those are decoded."""
     total = len(capture.frames)
-    return [
-        Part(part.left_out, list(islice(shared_frames(capture, start=part.items[0]), len(part.items))))
-        if part.items
-        else Part[DecodedFrame](part.left_out, ())
-        for part in excerpt(total, limit=total if limit is None else limit)
-    ]
+
+    def decoded(rows: Sequence[int]) -> Sequence[DecodedFrame]:
+        return list(islice(shared_frames(capture, start=rows[0]), len(rows))) if rows else ()
+
+    parts = excerpt(total, limit=total if limit is None else limit)
+    return [Part(part.left_out, decoded(part.items)) for part in parts]

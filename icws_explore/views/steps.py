@@ -14,7 +14,7 @@ from icws_explore.analysis.verify import MessageVerdict
 from icws_explore.protocol.steps import Step, first_failure
 
 from .facts import Weight
-from .formatting import count, elide, one_line
+from .formatting import all_of, count, elide, one_line
 
 Verdict: TypeAlias = MessageVerdict | EnvelopeVerdict
 
@@ -102,7 +102,7 @@ def steps_summary(steps: Sequence[Step]) -> str:
     unchecked = [step.step for step in steps if step.ok is None]
     if unchecked:
         return f"{count(len(steps) - len(unchecked), 'step')} passed, {', '.join(unchecked)} not checked"
-    return f"all {count(len(steps), 'step')} passed"
+    return f"{all_of(len(steps), 'step')} passed"
 
 
 def steps_heading(what: str, steps: Sequence[Step]) -> tuple[str, Weight]:

@@ -79,6 +79,6 @@ def _future(axes: Axes, limit: float) -> None:
     draw_band(axes, Band(bottom, -limit, "over", ""))
     axes.axhline(-limit, color=SOFT, linewidth=1.2, linestyle=(0, (5, 2)), zorder=1.5)
     axes.annotate(
-        f"−{limit:g} s: in the future, refused", (1.0, -limit), (5, 0), xycoords=("axes fraction", "data"),
+        f"−{limit:g} s: future, refused", (1.0, -limit), (5, 0), xycoords=("axes fraction", "data"),
         textcoords="offset points", fontsize=7.5, color=SOFT, va="center", annotation_clip=False,
     )  # fmt: skip

@@ -72,7 +72,7 @@ class SessionFigure(Figure):
         """
         out = io.StringIO()
         with mpl.rc_context({**_SAVE_RC, "svg.hashsalt": name}):
-            self.savefig(out, format="svg", metadata={"Date": None})
+            self.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
         svg = out.getvalue()
         return themed(svg[svg.index("<svg") :])
 

@@ -33,7 +33,7 @@ from icws_explore.capture import Capture
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
-from ..formatting import count, one_line
+from ..formatting import all_of, count, one_line
 from ..limits import limit_rows, pace_facts
 from ..source import RecordingLike, capture_of
 from .contents import Answer, Contents, Privacy, session_contents
@@ -133,7 +133,7 @@ def _answer(summary: Summary, findings: Findings, unverified: str) -> Answer:
         return f"– {unverified}", "note"
     if not summary.certificates:
         return "– the canister sent no message that could be verified", "note"
-    verified = f"all {count(summary.certificates, 'canister message')} verified"
+    verified = f"{all_of(summary.certificates, 'canister message')} verified"
     return f"✓ nothing is wrong: every frame decodes, and {verified}", "good"
 
 
