@@ -132,11 +132,23 @@ class DecodedFrame:
             layers |= {name: getattr(self.canister_message, name) for name in ("content", "cert", "tree")}
         return tuple(name for name, data in layers.items() if has_indefinite_lengths(data))
 
-    def as_python(self) -> str:
-        """An expression that rebuilds the frame byte for byte, with the names of `from icws_explore import *`."""
-        from .python_text import frame_text
+    def to_json(self) -> dict[str, Any]:
+        """The frame as `icws show --json` prints it. ``t`` is in seconds since the epoch, ``size`` in bytes."""
+        return {
+            "frame": self.number,
+            "t": self.frame.t,
+            "direction": self.frame.direction,
+            "kind": self.kind,
+            "sequence_num": self.sequence_num,
+            "size": self.size,
+            "summary": self.summary,
+        }
 
-        return frame_text(self.frame)
+    def as_python(self) -> str:
+        """Python code that rebuilds the frame byte for byte as the variable ``frame``, with its imports."""
+        from .python_text import frame_code
+
+        return frame_code(self.frame)
 
 
 def application_type(capture: Capture) -> candid.Type | None:

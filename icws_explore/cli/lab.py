@@ -75,18 +75,17 @@ def ready(lab: Lab) -> dict[str, Any]:
 
 
 def summary(lab: Lab) -> Iterator[str]:
-    """The same for a person, with what to type next."""
-    facts = ready(lab)
-    yield f"gateway        {facts['gateway_url']}  ({facts['gateway_principal']})"
-    yield f"network        {facts['network_url']}"
-    yield f"canister       {facts['canister_id']}  ({lab.canisters[0].app.name})"
-    interval_s, timeout_s = lab.ack_interval_ms / 1000, lab.keep_alive_timeout_ms / 1000
-    yield f"acks           every {interval_s:g} s, to be answered within {timeout_s:g} s"
+    """What the lab is, for a person, and the command to connect to it."""
+    from icws_explore.views.facts import lab_facts
+    from icws_explore.views.text import facts_lines
+
+    for line in facts_lines(lab_facts(lab)):
+        yield line.plain
     if lab.clock.scale != 1:
-        yield f"clock          × {lab.clock.scale:g}: a client on the real clock, as `icws open` is, cannot stay"
+        yield "A client on the real clock, such as `icws open`, cannot keep up with this clock."
     yield ""
-    yield f"icws open {facts['gateway_url']} --network {facts['network_url']} --canister {facts['canister_id']}"
-    yield "Ctrl-C ends it."
+    yield f"icws open {lab.gateway_url} --network {lab.network_url} --canister {lab.canister_id}"
+    yield "Press Ctrl-C to stop the lab."
     yield ""
 
 

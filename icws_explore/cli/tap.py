@@ -10,7 +10,6 @@ from typing import Any, Final
 import click
 
 from icws_explore.analysis.decode import OwnCloses, application_type, decode_frame
-from icws_explore.analysis.recording import frame_row
 from icws_explore.capture import Frame
 from icws_explore.live.tap import LOOPBACK, Tap
 
@@ -132,7 +131,7 @@ def _say_ready(tap: Tap, gateway: str, *, as_json: bool) -> None:
 
 async def _show(tap: Tap, passed: asyncio.Queue[Frame | str | None], *, as_json: bool) -> None:
     """Print what passes until a signal puts None into the queue."""
-    from icws_explore.views.rows import frame_row as view_row
+    from icws_explore.views.rows import frame_row
     from icws_explore.views.text import frame_header, frame_line
 
     app_type = application_type(tap.recording.raw)
@@ -148,8 +147,8 @@ async def _show(tap: Tap, passed: asyncio.Queue[Frame | str | None], *, as_json:
         decoded = decode_frame(item, number=number, app_type=app_type, is_after_own_close=closes.see(item))
         start = item.t if start is None else start
         if as_json:
-            row: dict[str, Any] = frame_row(decoded) | {"session": item.session}
+            row: dict[str, Any] = decoded.to_json() | {"session": item.session}
             json_line(row)
         else:
-            show(frame_line(view_row(decoded, start), width()))
+            show(frame_line(frame_row(decoded, start), width()))
         number += 1

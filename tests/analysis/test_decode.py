@@ -200,8 +200,8 @@ class TestShared:
         recording.timing().acks  # noqa: B018  # a table that is made when it is asked for
         recording.timing().countdown()
         list(recording.verify())
-        icws.plots.timing(recording)
-        icws.plots.sequences(recording)
+        icws.plots.timeline(recording)
+        icws.plots.sequence_numbers(recording)
         assert decoded == list(range(len(recording)))
 
     def test_of_a_live_session_only_what_is_new(self, decoded):

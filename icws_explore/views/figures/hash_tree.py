@@ -1,7 +1,7 @@
-"""A hash tree drawn from its root at the left to its values at the right, the proof's path lit.
+"""Hash trees from the root on the left to the values on the right, with the paths of a proof lit.
 
-What is lit is thick, dark and bold; what is pruned is grey, dashed and says so: the picture reads
-in greyscale.
+Lit parts are thick, dark and bold; pruned parts are grey, dashed and named as such. So the figure can be read in
+greyscale.
 """
 
 from __future__ import annotations
@@ -16,23 +16,28 @@ from matplotlib.patches import FancyBboxPatch
 from icws_explore.protocol.hashtree import HashTree
 
 from ..kinds import LOOKS
-from ..proof import Path, ProofNode, proof_tree
-from .figure import INK, LANE, PAPER, RULE, SOFT, WIDTH_IN, SessionFigure
+from ..proof import Path, ProofNode, proof_tree, tree_text
+from .figure import INK, LANE, PAPER, RULE, SOFT, WIDTH_IN, SessionFigure, inch_axes
 
 LIT: Final = LOOKS["message"].light
 ROW_IN: Final = 0.27
 TITLE_IN: Final = 0.62
 FONT_PT: Final = 7.5
-_CHARACTER_IN: Final = 0.62 * FONT_PT / 72  # of the monospaced font, and a little air
+_LEGEND_IN: Final = 0.45
+_CHARACTER_IN: Final = 0.62 * FONT_PT / 72  # of the monospaced font, with a little air
 _MARGIN_IN: Final = 0.25
 _PAD_IN: Final = 0.07
-_STEP_IN: Final = 0.26  # from a node to those below it, where there is room
+_STEP_IN: Final = 0.26  # from a node to its children, if there is room
 _MIN_STEP_IN: Final = 0.05
+_HIDDEN: Final = ("pruned", "empty", "folded")
+_LIT_LINE: Final[dict[str, Any]] = {"color": LIT, "linewidth": 2.6}
+_LINE: Final[dict[str, Any]] = {"color": SOFT, "linewidth": 0.9}
+_PRUNED_LINE: Final[dict[str, Any]] = {"color": SOFT, "linewidth": 0.9, "linestyle": (0, (3, 2))}
 
 
 @dataclass(slots=True)
 class _Place:
-    """Where a node stands, in inches: from ``left`` to ``right``, in the middle of ``row``."""
+    """Where a node is drawn, in inches: from ``left`` to ``right``, in the middle of ``row``."""
 
     node: ProofNode
     left: float
@@ -48,29 +53,26 @@ class _Place:
             stack.extend(reversed(place.below))
 
 
-def tree_figure(panels: Sequence[tuple[str, HashTree, Sequence[Path]]]) -> SessionFigure:
-    """Trees below each other; each is (heading, tree, the paths to light)."""
-    trees = [(heading, proof_tree(tree, paths)) for heading, tree, paths in panels]
-    height = sum(TITLE_IN + root.rows * ROW_IN for _, root in trees) + 0.45
+def hash_tree_figure(trees: Sequence[tuple[str, HashTree, Sequence[Path]]]) -> SessionFigure:
+    """Trees below each other. Each is given as (heading, tree, lit paths)."""
+    roots = [(heading, proof_tree(tree, paths)) for heading, tree, paths in trees]
+    height = sum(TITLE_IN + root.rows * ROW_IN for _, root in roots) + _LEGEND_IN
     figure = SessionFigure(height)
-    axes: Axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, WIDTH_IN)
-    axes.set_ylim(height, 0)
-    axes.axis("off")
+    axes = inch_axes(figure)
     top = 0.0
-    for heading, root in trees:
+    for heading, root in roots:
         axes.text(_MARGIN_IN, top + 0.22, heading, fontsize=11, fontweight="bold", color=INK, va="center")
         line = f"root hash 0x{root.digest.hex()}"
         axes.text(_MARGIN_IN, top + 0.43, line, fontsize=FONT_PT, color=SOFT, va="center", family="monospace")
         draw_tree(axes, root, top + TITLE_IN)
         top += TITLE_IN + root.rows * ROW_IN
     _legend(axes, height - 0.2)
-    figure.description = "\n\n".join(f"{heading}\n{tree_text(root)}" for heading, root in trees)
+    figure.description = "\n\n".join(f"{heading}\n{tree_text(root)}" for heading, root in roots)
     return figure
 
 
 def draw_tree(axes: Axes, root: ProofNode, top: float) -> None:
-    """Draw ``root`` into axes whose units are inches, its first row under ``top``."""
+    """Draw ``root`` into axes whose units are inches, with its first row below ``top``."""
     step = _STEP_IN
     place = _placed(root, _MARGIN_IN, 0, step)
     while max(each.right for each in place.walk()) > WIDTH_IN - _MARGIN_IN and step > _MIN_STEP_IN:
@@ -84,7 +86,7 @@ def draw_tree(axes: Axes, root: ProofNode, top: float) -> None:
 
 
 def _placed(node: ProofNode, left: float, first_row: int, step: float) -> _Place:
-    """Each value has a row of its own; what is above stands in the row of its lit part, else in the middle."""
+    """Each leaf has its own row. A parent is in the row of its first lit child, or else in the middle."""
     right = left + (len(node.text) * _CHARACTER_IN + 2 * _PAD_IN if node.text else 0.0)
     below, row = [], first_row
     for child in node.children:
@@ -97,13 +99,12 @@ def _placed(node: ProofNode, left: float, first_row: int, step: float) -> _Place
 
 
 def _connect(axes: Axes, above: _Place, below: _Place, top: float, step: float) -> None:
-    lit = above.node.lit and below.node.lit
-    pruned = below.node.kind in ("pruned", "empty", "folded")
     turn = above.right + min(step / 2, 0.1)
     y0, y1 = top + above.row * ROW_IN, top + below.row * ROW_IN
-    style: dict[str, Any] = {"color": LIT, "linewidth": 2.6, "zorder": 3} if lit else {
-        "color": SOFT, "linewidth": 0.9, "zorder": 2, "linestyle": (0, (3, 2)) if pruned else "solid",
-    }  # fmt: skip
+    if above.node.lit and below.node.lit:
+        style = _LIT_LINE | {"zorder": 3}
+    else:
+        style = (_PRUNED_LINE if below.node.kind in _HIDDEN else _LINE) | {"zorder": 2}
     axes.plot([above.right, turn, turn, below.left], [y0, y0, y1, y1], solid_capstyle="round", **style)
 
 
@@ -113,7 +114,7 @@ def _draw_node(axes: Axes, place: _Place, top: float) -> None:
         size, color = (5.5, LIT) if node.lit else (3.5, SOFT)
         axes.plot([place.left], [y], marker="o", markersize=size, color=color, zorder=4)
         return
-    grey = node.kind in ("pruned", "empty", "folded")
+    grey = node.kind in _HIDDEN
     edge = LIT if node.lit else RULE if grey else SOFT
     box = FancyBboxPatch(
         (place.left, y - 0.095), place.right - place.left, 0.19,
@@ -129,24 +130,12 @@ def _draw_node(axes: Axes, place: _Place, top: float) -> None:
 
 
 def _legend(axes: Axes, y: float) -> None:
-    looks: list[tuple[str, dict[str, Any]]] = [
-        ("on the proof's path", {"color": LIT, "linewidth": 2.6}),
-        ("shown, not needed", {"color": SOFT, "linewidth": 0.9}),
-        ("pruned: only its hash is told", {"color": SOFT, "linewidth": 0.9, "linestyle": (0, (3, 2))}),
-    ]
     x = _MARGIN_IN
-    for text, style in looks:
+    for text, style in (
+        ("on a path of the proof", _LIT_LINE),
+        ("shown, but not needed", _LINE),
+        ("pruned: only the hash is given", _PRUNED_LINE),
+    ):
         axes.plot([x, x + 0.35], [y, y], **style)
         axes.text(x + 0.42, y, text, fontsize=8, color=SOFT, va="center")
         x += 0.42 + 0.075 * len(text) + 0.3
-
-
-def tree_text(root: ProofNode) -> str:
-    """The tree in lines, indented; a lit node is marked ›, a fork is ┬."""
-    lines: list[str] = []
-    stack = [(root, 0)]
-    while stack:
-        node, depth = stack.pop()
-        lines.append(f"{'›' if node.lit else ' '} {'  ' * depth}{node.text or '┬'}")
-        stack.extend((child, depth + 1) for child in reversed(node.children))
-    return "\n".join(lines)

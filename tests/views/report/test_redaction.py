@@ -22,8 +22,8 @@ from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import CloseReason
 from icws_explore.views.report import contents as report_contents
 from icws_explore.views.report.gather import gather
-from icws_explore.views.report.html import page_of
-from icws_explore.views.report.markdown import markdown_of
+from icws_explore.views.report.html import html_report
+from icws_explore.views.report.markdown import markdown_report
 from support.doctor_scenarios import SCENARIOS
 from support.network_side import answered, err, ok, poll_replied, polled, trapped
 from support.session_captures import SessionScript, hostile
@@ -41,7 +41,7 @@ def one_session_in_detail(monkeypatch: pytest.MonkeyPatch) -> None:
 def written(capture: Capture) -> list[str]:
     """Everything that a redacted report of ``capture`` can be."""
     contents = gather(capture, privacy="redacted")
-    return [page_of(contents), markdown_of(contents)]
+    return [html_report(contents), markdown_report(contents)]
 
 
 def talk(*payloads: bytes, app_type: str | None = None) -> Capture:
@@ -243,7 +243,7 @@ class TestWhatElseIsPrivate:
         capture = talk()
         capture.info = replace(capture.info, gateway_url="wss://bob:pa55word@gateway.example/?token=abc")
         capture.notes.append("session 1 is wss://bob:pa55word@gateway.example/")
-        page = page_of(gather(capture))
+        page = html_report(gather(capture))
         assert "pa55word" not in page
         assert "pa55word" in capture.notes[0]
         assert "wss://…@gateway.example/?token=abc" in page
@@ -293,7 +293,7 @@ class TestWhatElseIsPrivate:
 
     def test_hashes_and_signatures_from_which_a_short_message_could_be_guessed(self) -> None:
         capture = talk(candid.encode([candid.TEXT], ["yes"]))
-        shown, (redacted, _) = page_of(gather(capture)), written(capture)
+        shown, (redacted, _) = html_report(gather(capture)), written(capture)
         hashes = set(re.findall(r"\b(?=[0-9]*[a-f])[0-9a-f]{8,}(?=…|\b)", visible(shown)))
         assert len(hashes) > 20
         left = {each for each in hashes if each in visible(redacted)}
@@ -308,7 +308,7 @@ class TestWhatRemains:
         assert "Redacted:" in page
         assert "WrongSequenceNumber" in page
         assert "the canister closed" in page
-        assert "3 of 3 hold" in page
+        assert "3 of 3 passed" in page
 
     def test_findings_and_verdicts_are_those_of_the_real_bytes(self) -> None:
         for name in ("BODY_HASH", "BAD_CERTIFICATE", "BAD_SIGNATURE"):
@@ -340,14 +340,14 @@ class TestAnonymous:
         contents = gather(capture, privacy="anonymous")
         assert info.canister_id is not None
         assert info.client_principal is not None
-        for text in (page_of(contents), markdown_of(contents)):
+        for text in (html_report(contents), markdown_report(contents)):
             for secret in (info.canister_id, info.client_principal, info.client_principal[:5], info.canister_id[:5]):
                 assert secret not in text
             assert not re.search(r"\b[a-z0-9]{5}(-[a-z0-9]{5}){3,}", visible(text))
             assert {"canister-1", "client-1", "gateway-1"} <= set(re.findall(r"\w+-1\b", text))
-        assert "canister canister-1" in page_of(contents)  # in the figures' titles
+        assert "canister canister-1" in html_report(contents)  # in the figures' titles
 
     def test_of_an_unnamed_canister_too(self) -> None:
         capture = talk()
         capture.info = SessionInfo()
-        assert "canister-1" in page_of(gather(capture, privacy="anonymous"))
+        assert "canister-1" in html_report(gather(capture, privacy="anonymous"))
