@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from icws_explore.protocol.credentials import shown_url
 from icws_explore.protocol.errors import CaptureError
 
 from .frame import encodable
@@ -34,7 +35,7 @@ class ClockInfo:
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """Facts that no frame carries. None is "not known". Never holds a private key.
+    """Facts that no frame carries. None is "not known". Never holds a private key, nor a URL's password or query.
 
     ``canister_id`` and ``client_principal`` are principals as text, ``root_key`` is DER,
     ``app_type`` Candid text, ``started_at`` RFC 3339. ``crypto`` "stand-in" marks a simulation whose
@@ -52,6 +53,11 @@ class SessionInfo:
     origin: Origin = "live"
     started_at: str | None = None
     crypto: Crypto = "real"
+
+    def __post_init__(self) -> None:
+        for name in ("gateway_url", "network_url"):
+            if (url := getattr(self, name)) is not None:
+                object.__setattr__(self, name, shown_url(url))
 
     def to_json(self) -> dict[str, Any]:
         line: dict[str, Any] = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from icws_explore.protocol.credentials import without_credentials
+
 MAX_ALIKE: Final = 20  # lines of one kind
 MAX_TEXT: Final = 120  # characters of what a file holds
 
@@ -29,6 +31,6 @@ class Notes(list[str]):
 
 
 def shown(text: str) -> str:
-    """``text`` out of a file, on one line and no longer than a line."""
-    line = " ".join(text[: 10 * MAX_TEXT].split())
+    """``text`` out of a file, on one line and no longer than a line, without credentials."""
+    line = without_credentials(" ".join(text[: 10 * MAX_TEXT].split()))
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"

@@ -1,12 +1,35 @@
-"""Where to listen: an address as its user writes it."""
+"""Where to listen, and whom to let in: addresses as their user writes them, and which pages may use them.
+
+A page that is open in the user's browser can reach everything that listens on this machine. Two headers, which no
+page can choose, tell where a request comes from (the WHATWG Fetch Standard; RFC 6454; RFC 6455, section 10.2):
+
+- ``Origin`` is the page's own: every WebSocket and every POST has it. Pages of this machine are let in, and those
+  that the user names; what has no Origin is no page's, but a program's.
+- ``Host`` is the name that the request was sent to. A page of another name whose DNS answers with 127.0.0.1 (DNS
+  rebinding) has no Origin where it only reads, but its name stands here. IP addresses and localhost cannot be
+  rebound, so those are let in, the name that is listened on, and those that the user names.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import urlsplit
 
+from icws_explore.capture.notes import shown
 from icws_explore.protocol.errors import ConnectError
+
+from .address import is_loopback_host
+
+ANY: Final = "*"
+_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
+_NAME: Final = re.compile(r"[a-z0-9_.-]+")
+_HOST: Final = re.compile(r"(?P<host>\[[0-9a-f:.]+(?:%25[a-z0-9_.~-]+)?\]|[a-z0-9_.-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +70,96 @@ class Listen:
         """Why listening failed, on one line."""
         reason = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else str(error)
         return f"cannot listen on {self.host}:{self.port} ({reason}): choose another address"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitors:
+    """Who may use what listens. ``origins`` and ``hosts`` are let in besides this machine's own pages and names."""
+
+    origins: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, *listens: Listen, origins: Iterable[str] = (), hosts: Iterable[str] = ()) -> Self:
+        """``origins`` as https://dapp.example, "null" or "*" (any); ``hosts`` as names. Raises ConnectError."""
+        own = [_plain(listen.host) for listen in listens]
+        return cls(frozenset(map(_allowed_origin, origins)), frozenset([*own, *map(_allowed_host, hosts)]))
+
+    def refusal(self, hosts: Sequence[str], origins: Sequence[str] = (), sites: Sequence[str] = ()) -> str | None:
+        """Why a request with these Host, Origin and Sec-Fetch-Site headers is refused, and what would allow it.
+
+        None: it is let in. One line, which quotes the peer and so is at most some hundred characters.
+        """
+        if len(hosts) != 1 or len(origins) > 1:
+            return f"a request with {len(hosts)} Host and {len(origins)} Origin headers is no client's"
+        found = _HOST.fullmatch(hosts[0].strip())
+        host = _plain(found["host"]) if found is not None else ""
+        if found is None or not (_is_address(host) or is_loopback_host(host) or {host, ANY} & self.hosts):
+            named = f" (allow it with --allow-host {host}, in Python allow_hosts=[{host!r}])" if host else ""
+            return f"it was asked for as {shown(hosts[0])!r}, which is not its name{named}"
+        if origins:
+            return self._foreign(origins[0].strip())
+        if any(site.strip().lower() == "cross-site" for site in sites) and ANY not in self.origins:
+            return "a page of another site may not ask for this"  # an image, a link: those have no Origin
+        return None
+
+    def _foreign(self, text: str) -> str | None:
+        origin = _origin(text)
+        if {origin, ANY} & self.origins:
+            return None
+        if origin is None:
+            return f"a page of origin {shown(text)!r} may not use it"
+        if _is_page_of_loopback(origin):
+            return None
+        return f"a page of {origin} may not use it: allow it with --allow-origin {origin}, in Python allow_origins=[{origin!r}]"
+
+
+def _allowed_origin(text: str) -> str:
+    if text == ANY:
+        return text
+    origin = _origin(text.strip().removesuffix("/"))
+    if origin is None:
+        raise ConnectError(f"{text!r} is not a page's origin: write https://dapp.example, or * for any")
+    return origin
+
+
+def _allowed_host(text: str) -> str:
+    host = _plain(text.strip())
+    if host != ANY and not _NAME.fullmatch(host):
+        raise ConnectError(f"{text!r} is not a host's name: write it without a port, as host.docker.internal")
+    return host
+
+
+def _origin(text: str) -> str | None:
+    """An origin in one spelling: lower case, no default port; "null" is one. None for what is none."""
+    if text == "null":
+        return text
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    if not host or text.lower() != f"{parts.scheme}://{parts.netloc}".lower() or "@" in parts.netloc:
+        return None
+    if not _SCHEME.fullmatch(parts.scheme) or not (_is_address(host) or _NAME.fullmatch(host)):
+        return None
+    named = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{named}{'' if port in (None, _PORTS.get(parts.scheme)) else f':{port}'}"
+
+
+def _is_page_of_loopback(origin: str) -> bool:
+    parts = urlsplit(origin)
+    return parts.scheme in ("http", "https") and is_loopback_host(parts.hostname or "")
+
+
+def _plain(host: str) -> str:
+    """A host in one spelling: lower case, no brackets, no dot at the end."""
+    return host.lower().removeprefix("[").removesuffix("]").removesuffix(".")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.replace("%25", "%"))
+    except ValueError:
+        return False
+    return True

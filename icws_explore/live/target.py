@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl as tls
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,9 +17,9 @@ from icws_explore.protocol.keys import Ed25519Identity, Identity, bls
 from icws_explore.protocol.keys.files import identity_of, load_identity
 from icws_explore.protocol.principal import Principal
 
+from .address import Address
 from .clock import Clock
 from .did_file import read_app_type
-from .http import is_url, without_password
 
 
 class Endpoint(Protocol):
@@ -45,8 +45,8 @@ class Endpoint(Protocol):
 class Target:
     """Everything that a session needs to know, resolved."""
 
-    gateway_url: str
-    network_url: str | None
+    gateway_url: str = field(repr=False)  # it may hold a password or a token
+    network_url: str | None = field(repr=False)
     canister_id: Principal
     identity: Identity
     root_key: bytes | None
@@ -61,8 +61,7 @@ class Target:
 
 def check_gateway_url(url: str) -> str:
     """``url`` as it is. Raises ConnectError unless it is ws(s)://host."""
-    if not is_url(url, ("ws", "wss")):
-        raise ConnectError(f"{url!r} is not a gateway URL: write ws://127.0.0.1:8080 or wss://gateway.example")
+    Address.gateway(url)
     return url
 
 
@@ -94,8 +93,8 @@ def session_info(target: Target) -> SessionInfo:
     """What a capture of this session says of itself in its first line."""
     started = datetime.fromtimestamp(target.clock.now_ns() / NS_PER_S, UTC)
     return SessionInfo(
-        gateway_url=without_password(target.gateway_url),
-        network_url=None if target.network_url is None else without_password(target.network_url),
+        gateway_url=target.gateway_url,
+        network_url=target.network_url,
         canister_id=target.canister_id.text,
         root_key=target.root_key,
         client_principal=target.identity.principal.text,

@@ -26,6 +26,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .credentials import without_credentials
+
 
 class IcwsError(Exception):
     """Base of every documented error of the package."""
@@ -114,7 +116,13 @@ class CaptureError(IcwsError):
 
 
 class ConnectError(IcwsError):
-    """A gateway, a network or a canister cannot be reached, or is not what it should be."""
+    """A gateway, a network or a canister cannot be reached, or is not what it should be.
+
+    Its text holds no password and no token, whatever the URLs in it hold.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(without_credentials(text))
 
 
 class SessionClosedError(IcwsError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from icws_explore.analysis.decode import DecodedFrame, shared_frames
 from icws_explore.analysis.doctor import Findings, diagnose
@@ -11,13 +10,13 @@ from icws_explore.analysis.doctor.facts import CaptureFacts
 from icws_explore.analysis.envelopes import EnvelopeVerdict, capture_canister, check_frames
 from icws_explore.analysis.network_calls import network_calls
 from icws_explore.analysis.redaction.redact import private_texts, public_capture, without_words
-from icws_explore.analysis.redaction.words import without_credentials
 from icws_explore.analysis.replay.replay import replay_sessions
 from icws_explore.analysis.replay.text import replay_lines
 from icws_explore.analysis.table import Summary, summarise
 from icws_explore.analysis.timing.timing import Timing
 from icws_explore.analysis.verify import MessageVerdict, verify_frames
 from icws_explore.capture import Capture
+from icws_explore.protocol.credentials import without_credentials
 from icws_explore.protocol.principal import Principal
 
 from ..rows import one_line
@@ -80,9 +79,7 @@ def gather(
 
 
 def _without_credentials(capture: Capture) -> Capture:
-    info = capture.info
-    gateway, network = (url and without_credentials(url) for url in (info.gateway_url, info.network_url))
-    capture.info = replace(info, gateway_url=gateway, network_url=network)
+    """A stranger's file may quote URLs in its notes."""
     capture.notes[:] = map(without_credentials, capture.notes)
     return capture
 
