@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from icws_explore.protocol.canister.client_table import CANISTER_SIDE_TRANSITIONS, CanisterSideState
 from icws_explore.protocol.client.table import TRANSITIONS, ClientState
-from icws_explore.protocol.gateway.poller_table import POLLER_TRANSITIONS, PollerState
+from icws_explore.protocol.gateway.poller import POLLER_TRANSITIONS, PollerState
 from icws_explore.protocol.gateway.table import SESSION_TRANSITIONS, SessionState
 from icws_explore.protocol.transitions import Transition, TransitionTable
 

@@ -15,8 +15,7 @@ from icws_explore.protocol.arguments import decode_poll_result, decode_result
 from icws_explore.protocol.certificate import Certificate
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError, ValueMismatchError
-from icws_explore.protocol.hashtree import Found
-from icws_explore.protocol.hashtree import paths as lookup
+from icws_explore.protocol.hashtree import Found, lookup
 from icws_explore.protocol.keys.bls import key_from_der
 from icws_explore.protocol.principal import Principal
 

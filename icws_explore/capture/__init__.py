@@ -1,9 +1,8 @@
 """What moved over a socket: frames, what was configured, and the `.icws` file that holds both."""
 
-from .capture import Capture
+from .capture import Capture, ClockInfo, Origin, SessionInfo
 from .frame import HTTP_OPS, Direction, Frame, Op
 from .icws_file import CaptureWriter, load, save
-from .info import ClockInfo, Origin, SessionInfo
 
 __all__ = [
     "HTTP_OPS",

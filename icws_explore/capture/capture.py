@@ -1,13 +1,176 @@
-"""A capture: frames in the order they passed, and what was configured."""
+"""A capture: frames in the order they passed, and what was configured.
+
+What was configured when a capture was made; line 1 of an `.icws` file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 
-from .frame import Frame
-from .info import SessionInfo
+from icws_explore.protocol.credentials import shown_url
+from icws_explore.protocol.errors import CaptureError
+
+from .frame import Frame, encodable
+
+FORMAT_VERSION: Final = 1
+MAX_MS: Final = 2**63 - 1  # of an interval
+
+Crypto = Literal["real", "stand-in"]
+Origin = Literal["live", "tap", "har", "pcap", "simulated"]
+ClockKind = Literal["real", "scaled", "virtual"]
+_ORIGINS: Final = ("live", "tap", "har", "pcap", "simulated")
+_CRYPTO: Final = ("real", "stand-in")
+_CLOCKS: Final = ("real", "scaled", "virtual")
+
+
+@dataclass(frozen=True, slots=True)
+class ClockInfo:
+    """The clock of the frames' times. ``scale`` is protocol seconds for each real second."""
+
+    kind: ClockKind = "real"
+    scale: float = 1.0
+
+    def __str__(self) -> str:
+        return f"scaled × {self.scale:g}" if self.kind == "scaled" else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """Facts that no frame carries. None is "not known". Never holds a private key, nor a URL's password or query.
+
+    ``canister_id`` and ``client_principal`` are principals as text, ``root_key`` is DER,
+    ``app_type`` Candid text, ``started_at`` RFC 3339. ``crypto`` "stand-in" marks a simulation whose
+    signatures are hashes, so that no proof in it can hold; a file says it only then.
+    """
+
+    gateway_url: str | None = None
+    network_url: str | None = None
+    canister_id: str | None = None
+    root_key: bytes | None = field(default=None, repr=False)
+    client_principal: str | None = None
+    ack_interval_ms: int | None = None
+    app_type: str | None = None
+    clock: ClockInfo = ClockInfo()
+    origin: Origin = "live"
+    started_at: str | None = None
+    crypto: Crypto = "real"
+
+    def __post_init__(self) -> None:
+        for name in ("gateway_url", "network_url"):
+            if (url := getattr(self, name)) is not None:
+                object.__setattr__(self, name, shown_url(url))
+
+    def to_json(self) -> dict[str, Any]:
+        line: dict[str, Any] = {
+            "icws": FORMAT_VERSION,
+            "gateway_url": self.gateway_url,
+            "network_url": self.network_url,
+            "canister_id": self.canister_id,
+            "root_key": None if self.root_key is None else self.root_key.hex(),
+            "client_principal": self.client_principal,
+            "ack_interval_ms": self.ack_interval_ms,
+            "app_type": self.app_type,
+            "clock": {"kind": self.clock.kind, "scale": self.clock.scale},
+            "origin": self.origin,
+            "started_at": self.started_at,
+        }
+        if self.crypto != "real":
+            line["crypto"] = self.crypto
+        return line
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> SessionInfo:
+        """Line 1 of a file. Raises CaptureError naming the bad member."""
+        info, faults = cls.readable(line)
+        if faults:
+            raise CaptureError(faults[0])
+        return info
+
+    @classmethod
+    def readable(cls, line: Mapping[str, Any]) -> tuple[SessionInfo, list[str]]:
+        """What can be read of line 1 of a file, and what is wrong with the rest. Raises CaptureError if it is none."""
+        if line.get("icws") != FORMAT_VERSION:
+            raise CaptureError(
+                f'line 1 does not begin an .icws file: "icws" must be {FORMAT_VERSION}, not {_shown(line.get("icws"))}'
+            )
+        members: dict[str, Any] = {}
+        faults: list[str] = []
+        for name, read in _MEMBERS.items():
+            try:
+                members[name] = read(line, name)
+            except CaptureError as error:
+                faults.append(str(error))
+        return cls(**members), faults
+
+
+def _text(line: Mapping[str, Any], name: str) -> str | None:
+    value = line.get(name)
+    if value is not None and not isinstance(value, str):
+        raise CaptureError(f'"{name}" must be text or null')
+    return encodable(value)
+
+
+def _hex(line: Mapping[str, Any], name: str) -> bytes | None:
+    value = _text(line, name)
+    if value is None:
+        return None
+    try:
+        return bytes.fromhex(value)
+    except ValueError as error:
+        raise CaptureError(f'"{name}" must be hexadecimal') from error
+
+
+def _whole(line: Mapping[str, Any], name: str) -> int | None:
+    value = line.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_MS):
+        raise CaptureError(f'"{name}" must be a whole number up to {MAX_MS}, or null')
+    return value
+
+
+def _clock(line: Mapping[str, Any], name: str) -> ClockInfo:
+    value = line.get(name)
+    if value is None:
+        return ClockInfo()
+    if not isinstance(value, dict) or value.get("kind") not in _CLOCKS:
+        raise CaptureError(f'"clock" must be {{"kind": {" | ".join(_CLOCKS)}, "scale": number}}')
+    scale = value.get("scale", 1)
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < 1e9:
+        raise CaptureError('"clock"."scale" must be a positive number')
+    return ClockInfo(value["kind"], float(scale))
+
+
+def _one_of(*allowed: str) -> Callable[[Mapping[str, Any], str], Any]:
+    """A reader of a member that is one of those words, the first where it is missing."""
+
+    def read(line: Mapping[str, Any], name: str) -> str:
+        value = line.get(name, allowed[0])
+        if value not in allowed:
+            raise CaptureError(f'"{name}" must be one of {", ".join(allowed)}')
+        return str(value)
+
+    return read
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+_MEMBERS: Final[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {
+    "gateway_url": _text,
+    "network_url": _text,
+    "canister_id": _text,
+    "root_key": _hex,
+    "client_principal": _text,
+    "ack_interval_ms": _whole,
+    "app_type": _text,
+    "clock": _clock,
+    "origin": _one_of(*_ORIGINS),
+    "started_at": _text,
+    "crypto": _one_of(*_CRYPTO),
+}
 
 
 @dataclass(slots=True)

@@ -2,28 +2,73 @@
 
 A recorder may be killed at any moment, and files get damaged, so a reader keeps every whole frame, and
 says what it left out.
+
+The lines of an `.icws` file, packed or not: within bounds, and up to where a damaged one ends.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import json
 import os
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final, NamedTuple, Self
 
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.type_checks import checked
 
-from .capture import Capture
-from .files import START, FileKind, kind_of
+from .capture import Capture, SessionInfo
+from .files import START, FileKind, kind_of, open_file, unreadable
 from .frame import Frame, encodable
-from .info import SessionInfo
-from .lines import Line, read_lines
+
+MAX_LINE: Final = 48 * 1024 * 1024  # bytes: base64 of the largest message that any gateway lets through, and room
+MAX_LINES: Final = 2_000_000  # blank and unreadable ones too
+MAX_UNPACKED: Final = 512 * 1024 * 1024  # bytes; gzip makes a thousand of one, so a small file could fill any memory
+
+
+class Line(NamedTuple):
+    """``number`` counts from 1, blank ones too; ``is_whole`` says whether it ended with a newline."""
+
+    number: int
+    text: bytes
+    is_whole: bool
+
+
+def read_lines(path: Path, notes: list[str]) -> Iterator[Line]:
+    """Each line that is not blank; ``notes`` say where a damaged file ends. Raises CaptureError if it is unreadable."""
+    with open_file(path) as raw:
+        is_packed = raw.peek(2)[:2] == b"\x1f\x8b"
+        stream: io.BufferedIOBase = gzip.GzipFile(fileobj=raw) if is_packed else raw
+        unpacked = 0
+        for number in range(1, MAX_LINES + 1):
+            try:
+                text = stream.readline(MAX_LINE)
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                notes.append(f"the file ends in the middle of line {number}: {error}")
+                return
+            except OSError as error:
+                if number == 1:
+                    raise unreadable(path, error) from error
+                notes.append(f"the file could be read up to line {number}: {error.strerror or error}")
+                return
+            if not text:
+                return
+            unpacked += len(text)
+            if is_packed and unpacked > MAX_UNPACKED:
+                notes.append(
+                    f"line {number} and what follows left out: more than {MAX_UNPACKED} bytes, unpack it first"
+                )
+                return
+            if text.strip():
+                yield Line(number, text, text.endswith(b"\n"))
+        notes.append(f"what follows line {MAX_LINES} is left out")
+
 
 MAX_FRAMES: Final = 1_000_000
 MAX_NOTES: Final = 20  # a file that is no capture after its first line must not fill the screen

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from icws_explore.analysis.decode import decode_frame, decode_frames
-from icws_explore.analysis.table import Summary, summarise
+from icws_explore.analysis.recording import Summary, summarise
 from icws_explore.analysis.verify import verify_frames
 from icws_explore.capture import Capture
 from icws_explore.lab import Lab

@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 from icws_explore.analysis.doctor import Examination, Findings, examine
-from icws_explore.analysis.doctor.configuration import check_did, check_intervals
+from icws_explore.analysis.doctor.configuration import ANONYMOUS_NAMES, check_did, check_identity, check_intervals
 from icws_explore.analysis.doctor.csp import check_csp
-from icws_explore.analysis.doctor.identity_check import ANONYMOUS_NAMES, check_identity
 from icws_explore.analysis.replay.replay import Replay
 from icws_explore.analysis.replay.text import replay_json, replay_lines
 from icws_explore.live.address import Address
@@ -19,8 +18,7 @@ from icws_explore.protocol.principal import Principal
 
 from .console import json_line, note
 from .findings import print_findings
-from .options import known_root_key
-from .reading import read_capture
+from .options import known_root_key, read_capture
 
 
 @click.command(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import click
 
 from icws_explore.analysis.decode import decode_frame
-from icws_explore.analysis.table import frame_row
+from icws_explore.analysis.recording import frame_row
 from icws_explore.live.connect import connect
 from icws_explore.live.session import Session
 from icws_explore.protocol.constants import CLOSE_BY_APPLICATION, CLOSE_NORMAL

@@ -12,8 +12,7 @@ from icws_explore.protocol.principal import Principal
 from icws_explore.views.report.file import check_ending, is_markdown, report
 from icws_explore.views.report.html import write_text
 
-from .options import known_root_key
-from .reading import read_capture
+from .options import known_root_key, read_capture
 
 STDOUT: Final = "-"
 

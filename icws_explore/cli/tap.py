@@ -9,9 +9,8 @@ from typing import Any, Final
 
 import click
 
-from icws_explore.analysis.control_text import OwnCloses
-from icws_explore.analysis.decode import application_type, decode_frame
-from icws_explore.analysis.table import frame_row
+from icws_explore.analysis.decode import OwnCloses, application_type, decode_frame
+from icws_explore.analysis.recording import frame_row
 from icws_explore.capture import Frame
 from icws_explore.live.tap import LOOPBACK, Tap
 

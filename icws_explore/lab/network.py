@@ -17,16 +17,13 @@ from icws_explore.protocol.principal import Principal
 
 from .apps import load
 from .canister import LabCanister
-from .faults import Faults
+from .faults import Faults, GuardedFaults
 from .gateway.gateway import GatewayServer
-from .guarded_faults import GuardedFaults
-from .log import LabLog
+from .log import LabLog, Testimony
 from .replica.http import make_app
-from .replica.keys import FIRST_CANISTER, LAST_CANISTER, LabKeys, canister_principal
-from .replica.replica import Replica
-from .replica.rounds import Rounds
+from .replica.replica import Replica, Rounds
+from .replica.subnet import FIRST_CANISTER, LAST_CANISTER, LabKeys, canister_principal
 from .stage import LabStage
-from .testimony import Testimony
 from .watchdog import Watchdog
 
 SHUTDOWN_TIMEOUT_S = 1.0  # real seconds for requests that are being answered

@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
 from icws_explore.capture import Capture, CaptureWriter
-from icws_explore.capture.notes import shown
+from icws_explore.capture.files import shown
 from icws_explore.protocol import candid, cbor
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAX_CERTIFICATE_AGE_S
@@ -31,13 +31,14 @@ from .address import Address, proxy_for
 from .clock import Clock, RealClock
 from .connection import CLOSE_PATIENCE_S, Connection, Observer
 from .http import Network, redirected
-from .preflight import find_application_type, require_websocket_canister
 from .session import Session
 from .target import (
     Endpoint,
     Target,
     check_gateway_url,
     check_root_key,
+    find_application_type,
+    require_websocket_canister,
     resolve_app_type,
     resolve_identity,
     session_info,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from icws_explore.capture.notes import shown
+from icws_explore.capture.files import shown
 from icws_explore.protocol import cbor
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.envelope import (

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from icws_explore.capture.notes import shown
+from icws_explore.capture.files import shown
 from icws_explore.protocol.errors import ConnectError
 
 from .address import is_loopback_host

@@ -23,7 +23,7 @@ from typing import Final, Self
 from python_socks import ProxyError
 from python_socks.async_.asyncio import Proxy
 
-from icws_explore.capture.http_head import HEAD_END, HeadError
+from icws_explore.capture.websocket_stream import HEAD_END, HeadError
 from icws_explore.protocol.errors import ConnectError
 
 from .address import Address, proxy_for

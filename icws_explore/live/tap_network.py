@@ -22,7 +22,7 @@ from yarl import URL
 
 from icws_explore.analysis.network_calls import read_exchange
 from icws_explore.capture import Frame
-from icws_explore.capture.notes import shown
+from icws_explore.capture.files import shown
 from icws_explore.protocol.errors import ConnectError
 
 from .address import Address

@@ -22,9 +22,15 @@ from enum import Enum, auto
 from typing import Final
 
 from icws_explore.capture import Direction, Frame
-from icws_explore.capture.http_head import HEAD_END, MAX_HEAD, HeadError, read_answer
-from icws_explore.capture.notes import shown
-from icws_explore.capture.websocket_stream import StreamMessage, StreamMessages
+from icws_explore.capture.files import shown
+from icws_explore.capture.websocket_stream import (
+    HEAD_END,
+    MAX_HEAD,
+    HeadError,
+    StreamMessage,
+    StreamMessages,
+    read_answer,
+)
 from icws_explore.protocol.errors import ConnectError
 
 from .address import Address

@@ -2,6 +2,8 @@
 
 The session runs on a thread of its own; this draws on the kernel's, at most five times a second, and
 never more than a fifth of the time, so that what it takes from the interpreter stays small.
+
+In which cell of a notebook, and in which run of it, code runs: a cell that runs again replaces what it showed.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import contextlib
 import html
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeAlias
 
 import ipywidgets
@@ -34,8 +36,31 @@ from icws_explore.views.html import note_view
 from icws_explore.views.rows import one_line
 from icws_explore.views.theme import SHADES
 
-from .cell import CellRun, current_cell
 from .interactive_plot import InteractivePlot, with_twin
+
+
+@dataclass(frozen=True, slots=True)
+class CellRun:
+    """One run of one cell; None is what the front end does not say, and all of it outside of a notebook."""
+
+    cell: str | None = None
+    run: str | None = None
+
+    def replaces(self, earlier: CellRun) -> bool:
+        """Whether it is a later run of the same cell."""
+        return self.cell is not None and self.cell == earlier.cell and self.run != earlier.run
+
+
+def current_cell() -> CellRun:
+    """The run that this is called in."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    request = shell.get_parent() if shell is not None and hasattr(shell, "get_parent") else None
+    if not isinstance(request, dict):
+        return CellRun()
+    return CellRun(request.get("metadata", {}).get("cellId"), request.get("header", {}).get("msg_id"))
+
 
 MAX_REDRAWS_PER_S: Final = 5
 _SHARE: Final = 4  # a plot that took d seconds to draw is not drawn again for 4 d

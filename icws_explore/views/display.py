@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from icws_explore.analysis.decode import DecodedFrame
     from icws_explore.analysis.doctor import Finding
     from icws_explore.analysis.edit import Seen
-    from icws_explore.analysis.table import Summary
+    from icws_explore.analysis.recording import Summary
     from icws_explore.lab import Lab
     from icws_explore.live.session import Session
 
+    from .facts import Subject
     from .html import View
     from .steps import Verdict
-    from .subject import Subject
 
 # Where a class lives, its name, and which of the functions below draws it.
 _DRAWN: Final = (
@@ -33,7 +33,7 @@ _DRAWN: Final = (
     ("icws_explore.analysis.envelopes", "EnvelopeVerdict", "draw_verdict"),
     ("icws_explore.analysis.envelopes", "EnvelopeVerdicts", "draw_verdicts"),
     ("icws_explore.analysis.edit", "Seen", "draw_seen"),
-    ("icws_explore.analysis.table", "Summary", "draw_summary"),
+    ("icws_explore.analysis.recording", "Summary", "draw_summary"),
     ("icws_explore.analysis.doctor.finding", "Findings", "draw_findings"),
     ("icws_explore.lab.lab", "Lab", "draw_lab"),
 )

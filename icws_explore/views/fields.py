@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from icws_explore.analysis.decode import DecodedFrame, value_text
-from icws_explore.analysis.redaction.withheld import Withheld
+from icws_explore.analysis.redaction.pseudonyms import Withheld
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import IcwsError, MessageError, PrincipalError

@@ -16,41 +16,20 @@ from icws_explore.protocol.principal import Principal
 
 from . import mermaid as mermaid_text
 from . import sequence_diagram as diagram
-from .figures import (
-    acks as ack_age_plot,
-)
-from .figures import (
-    anatomy as anatomy_figure,
-)
-from .figures import (
-    certificates as certificate_plot,
-)
-from .figures import (
-    chain as chain_figure,
-)
-from .figures import (
-    keep_alives as keep_alive_plot,
-)
-from .figures import (
-    lanes as lanes_plot,
-)
-from .figures import (
-    latencies as latency_plot,
-)
-from .figures import (
-    sequence as sequence_plot,
-)
-from .figures import (
-    sessions as sessions_plot,
-)
+from .facts import Subject, capture_of
+from .figures import acks as ack_age_plot
+from .figures import anatomy as anatomy_figure
+from .figures import certificates as certificate_plot
+from .figures import chain as chain_figure
+from .figures import keep_alives as keep_alive_plot
+from .figures import lanes as lanes_plot
+from .figures import latencies as latency_plot
+from .figures import sequence as sequence_plot
+from .figures import sessions as sessions_plot
 from .figures import timeline as timeline_plot
-from .figures import (
-    tree as tree_figure,
-)
+from .figures import tree as tree_figure
 from .figures.figure import SessionFigure
-from .proof import panels_of, proof_for
-from .proof_tree import Path
-from .subject import Subject, capture_of
+from .proof import Path, panels_of, proof_for
 
 __all__ = [
     "SessionFigure",

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from icws_explore.analysis.doctor import diagnose
-from icws_explore.analysis.identify import identify
-from icws_explore.analysis.retime import retimed
+from icws_explore.analysis.imports import identify, retimed
 from icws_explore.capture import Capture, Frame, SessionInfo
 from support.hand_written import BEGIN_S, Place
 

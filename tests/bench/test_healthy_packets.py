@@ -10,7 +10,7 @@ import pytest
 
 from bench.healthy_settings import settings
 from icws_explore.analysis.doctor import diagnose
-from icws_explore.analysis.identify import identify
+from icws_explore.analysis.imports import identify
 from icws_explore.capture import Capture
 from icws_explore.capture.packets import load_pcap
 from icws_explore.lab.simulator import simulate

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from icws_explore.capture.files import Notes
 from icws_explore.capture.frame import MAX_TIME_S
-from icws_explore.capture.har_socket import HarMessage, HarSocket, iso_time, socket_frames, stated_time
-from icws_explore.capture.notes import Notes
+from icws_explore.capture.har import HarMessage, HarSocket, iso_time, socket_frames, stated_time
 
 STARTED = "2026-11-23T13:27:20.511Z"
 START_S = iso_time(STARTED)

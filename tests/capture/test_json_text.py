@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.capture.json_text import JsonText
+from icws_explore.capture.files import JsonText
 
 TEXT = '{"text": "grüße 漢字 🜁"}'
 

@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from icws_explore.capture import lines as lines_module
-from icws_explore.capture.lines import Line, read_lines
+from icws_explore.capture import icws_file as lines_module
+from icws_explore.capture.icws_file import Line, read_lines
 from icws_explore.protocol.errors import CaptureError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from icws_explore.lab.browser_keys import P256Identity, PasskeyIdentity
+from icws_explore.lab.identities import P256Identity, PasskeyIdentity
 from icws_explore.protocol.keys.public_keys import KeyKind, parse_public_key, verify_signature
 
 SECRET = bytes(range(32))

@@ -3,8 +3,7 @@
 import pytest
 
 from icws_explore.lab.identities import KINDS, LOG_IN_NS, InternetIdentity, identity_of_kind
-from icws_explore.lab.replica.keys import CANISTER_RANGE, LabKeys
-from icws_explore.lab.replica.subnet import Subnet
+from icws_explore.lab.replica.subnet import CANISTER_RANGE, LabKeys, Subnet
 from icws_explore.protocol.envelope import call_content, check_envelope, sign_envelope
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.keys import Ed25519Identity

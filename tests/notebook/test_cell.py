@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from icws_explore.notebook.cell import CellRun, current_cell
+from icws_explore.notebook.live_timing import CellRun, current_cell
 
 
 class Shell:

@@ -9,8 +9,7 @@ import icws_explore as icws
 from icws_explore.analysis.recording import Recording
 from icws_explore.analysis.timing.countdown import Countdown
 from icws_explore.capture import Capture
-from icws_explore.notebook.cell import CellRun
-from icws_explore.notebook.live_timing import MAX_REDRAWS_PER_S, PLOTS, LiveTiming, countdown_html, live_timing
+from icws_explore.notebook.live_timing import MAX_REDRAWS_PER_S, PLOTS, CellRun, LiveTiming, countdown_html, live_timing
 from icws_explore.views.figures.figure import SessionFigure
 from support.session_captures import START_S, healthy
 from support.timing_captures import empty, still_open

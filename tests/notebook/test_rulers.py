@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from icws_explore.notebook.rulers import rulers
+from icws_explore.notebook.interactive_plot import rulers
 from icws_explore.views import plots
 from icws_explore.views.figures.figure import SessionFigure
 from support.session_captures import healthy, hostile

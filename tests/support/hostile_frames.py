@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from icws_explore.capture import Frame
 from icws_explore.protocol import candid
-from icws_explore.protocol.candid.header import unsigned
+from icws_explore.protocol.candid.wire import unsigned
 from icws_explore.protocol.cbor import dumps
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.keys.delegation import Delegation, SignedDelegation

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from icws_explore.lab.faults import Delivery
-from icws_explore.lab.replica.keys import LAST_CANISTER, canister_principal
+from icws_explore.lab.replica.subnet import LAST_CANISTER, canister_principal
 from icws_explore.lab.scenarios.contents import GivesAway
-from icws_explore.lab.scenarios.gateway_faults import Muted
+from icws_explore.lab.scenarios.gateways import Muted
 from icws_explore.lab.scenarios.nonconforming_canisters import AcksAhead, ListsGateways, WithoutTimers
 from icws_explore.lab.scenarios.sessions import IdleProxy
 

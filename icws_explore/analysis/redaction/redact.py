@@ -33,9 +33,9 @@ from icws_explore.protocol.steps import Step
 
 from ..decode import DecodedFrame
 from ..network_calls import NetworkCall
-from .scrub import MASK
-from .withheld import Withheld, WithheldValue
+from .pseudonyms import Withheld, WithheldValue
 from .words import (
+    MASK,
     public_key,
     public_method,
     public_note,

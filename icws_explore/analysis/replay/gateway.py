@@ -12,7 +12,7 @@ from typing import Final
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.gateway.events import DropClient, FrameKind, GatewayEvent
-from icws_explore.protocol.gateway.gateway_session import GatewaySession, SessionHappening
+from icws_explore.protocol.gateway.machine import GatewaySession, SessionHappening
 from icws_explore.protocol.gateway.requests import Request
 from icws_explore.protocol.gateway.table import SessionState, SessionTrigger
 from icws_explore.protocol.messages import ClientKey, parse_message_key

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from icws_explore.capture import Capture
 
 from ..decode import DecodedFrame, shared_frames
-from .ack_timer import AckTimer
-from .acks import ack_interval
+from .acks import AckTimer, ack_interval
 from .instants import Instants, Received, Sent, SessionInstants
 from .keep_alives import KEEP_ALIVE_LIMIT_S
 from .opens import OPEN_LIMIT_S

@@ -40,12 +40,11 @@ from icws_explore.protocol.gateway.machine import GatewayConfig, GatewayMachine
 from icws_explore.protocol.keys import Ed25519Identity, Identity
 from icws_explore.protocol.principal import Principal
 
-from ..agenda import Agenda
 from ..faults import Delivery, Faults
 from ..log import LabLog
+from ..stage import Agenda
 from .agent import Agent
-from .links import GatewayConnection
-from .passage import Hops
+from .links import GatewayConnection, Hops
 
 POLL_FLOOR_S: Final = 0.005  # real seconds between two polls of a canister
 POLL_TIMEOUT_FLOOR_S: Final = 1.0  # real seconds

@@ -18,9 +18,9 @@ from icws_explore.protocol.certificate import Layout
 from icws_explore.protocol.errors import PrincipalError
 from icws_explore.protocol.principal import Principal
 
+from .admission import NotReplicated, Refused
 from .read_state import Target
-from .refusal import NotReplicated, Refused
-from .rounds import Rounds
+from .replica import Rounds
 
 MAX_BODY: Final = 5 * 1024 * 1024  # bytes; the replica's max_request_size_bytes, above the ingress limit
 CBOR_TYPE: Final = "application/cbor"

@@ -15,8 +15,8 @@ from typing import Final
 from icws_explore.protocol.errors import PrincipalError
 from icws_explore.protocol.principal import Principal
 
+from .admission import Refused
 from .history import Entry
-from .refusal import Refused
 
 Path = Sequence[bytes]
 

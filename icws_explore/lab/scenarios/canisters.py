@@ -8,11 +8,10 @@ from icws_explore.protocol import candid
 from icws_explore.protocol.canister import App, AppContext
 from icws_explore.protocol.principal import Principal
 
-from .answers import echo
-from .gateway_faults import Stopped, Upgrade
+from .gateways import Stopped, Upgrade
 from .plan import ClientPlan, Plan
 from .registry import register
-from .talker import Talker
+from .scripts import Talker, echo
 
 HELLO = {"text": "hello"}
 

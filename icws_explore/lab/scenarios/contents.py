@@ -10,11 +10,10 @@ from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
 
 from ..faults import Delivery, Faults, Stage
-from .answers import TEXT, goodbye
 from .nonconforming_clients import Js031, Js034
 from .plan import ClientPlan, Plan
 from .registry import register
-from .scripts import texts
+from .scripts import TEXT, goodbye, texts
 
 ACK_TIMEOUT_0_3_1_MS = 450_000
 GIVEN_AWAY = 4  # the number of the message that the wrong client gets

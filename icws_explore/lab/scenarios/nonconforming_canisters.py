@@ -19,7 +19,7 @@ from icws_explore.protocol.canister import (
     SystemApi,
     WebSocketCdk,
 )
-from icws_explore.protocol.canister.clients import Client
+from icws_explore.protocol.canister.state import Client
 from icws_explore.protocol.principal import Principal
 
 # The Err of CDK 0.3.0, lib.rs, check_is_registered_gateway.

@@ -12,8 +12,7 @@ from icws_explore.protocol.steps import first_failure
 
 from ..faults import Delivery, Faults, Stage
 from ..identities import identity_of_kind
-from ..replica.keys import LAST_CANISTER, LabKeys, canister_principal
-from .answers import TEXT, echo
+from ..replica.subnet import LAST_CANISTER, LabKeys, canister_principal
 from .nonconforming_canisters import ListsGateways
 from .nonconforming_clients import (
     AgentV3,
@@ -22,13 +21,13 @@ from .nonconforming_clients import (
     Js021,
     Js022,
     NamesAnotherGateway,
+    Pings,
     RenewsTheExpiry,
     Unsigned,
 )
-from .odd_timing import Pings
 from .plan import ClientPlan, Plan
 from .registry import register
-from .scripts import texts
+from .scripts import TEXT, echo, texts
 
 UNTIL_S = 90.0  # behind the open timeout
 ROUND_TRIP_S = 0.2

@@ -20,7 +20,7 @@ from icws_explore.protocol.principal import Principal
 from ..apps import load
 from ..faults import Faults
 from ..lab import Lab
-from ..replica.keys import LabKeys
+from ..replica.subnet import LabKeys
 from ..simulator.conditions import Network
 from ..simulator.scripts import Script
 

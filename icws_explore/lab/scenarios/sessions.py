@@ -1,15 +1,22 @@
-"""How sessions end that nobody's code ended wrongly: the application says so, or a proxy gets bored."""
+"""How sessions end that nobody's code ended wrongly: the application says so, or a proxy gets bored.
+
+Sessions that get into each other's way.
+
+Settings that do not go together: a clock that is wrong, intervals that are not each other's.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Final
 
+from icws_explore.protocol.keys import Identity
+
 from ..faults import Delivery, Faults, Stage
-from .answers import goodbye
+from ..replica.subnet import LabKeys
 from .plan import ClientPlan, Plan
 from .registry import register
-from .scripts import texts
+from .scripts import Talker, goodbye, texts
 
 USUAL_IDLE_S: Final = 60.0  # of nginx (proxy_read_timeout) and of most load balancers
 
@@ -53,3 +60,28 @@ def closed_by_application() -> Plan:
 def proxy_idle() -> Plan:
     clients = (ClientPlan(script=texts((5, "hello"), (30, "still here"))),)
     return Plan("echo", duration_s=150, clients=clients, faults=IdleProxy())
+
+
+def _same_person(keys: LabKeys, start_ns: int) -> Identity:
+    del start_ns
+    return keys.identity("a person with two tabs")
+
+
+@register(
+    "PRINCIPAL_TAKEOVER", "two tabs with one identity: the second one's ws_open makes the canister forget the first"
+)
+def principal_takeover() -> Plan:
+    first = ClientPlan(identity=_same_person, script=texts((5, "one"), (60, "two")))
+    second = ClientPlan(identity=_same_person, script=texts((5, "three"), (40, "four")), at_s=30)
+    return Plan("echo", duration_s=420, clients=(first, second))
+
+
+@register("INGRESS_EXPIRY", "the client's clock is five minutes slow")
+def ingress_expiry() -> Plan:
+    return Plan("pingpong", duration_s=120, clients=(ClientPlan(skew_ms=-301_000.0),))
+
+
+@register("ACK_INTERVAL_MISMATCH", "the client expects acks every 90 s, the canister sends them every 200 s")
+def ack_interval_mismatch() -> Plan:
+    hasty = ClientPlan(script=Talker({"text": "hello"}), ack_interval_ms=90_000)
+    return Plan("echo", duration_s=600, clients=(hasty,), ack_interval_ms=200_000)

@@ -11,11 +11,11 @@ from icws_explore.protocol.canister import CdkConfig
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 
 from ..apps import load
-from ..replica.keys import LabKeys
 from ..replica.replica import status_of
+from ..replica.subnet import LabKeys
 from ..simulator.client import ClientSetup
 from ..simulator.crypto import RealCryptography
-from ..simulator.run import Setting, Simulation, run
+from ..simulator.simulation import Setting, Simulation, run
 from ..simulator.world import World
 from .plan import Plan
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from icws_explore.capture.info import Crypto
+from icws_explore.capture.capture import Crypto
 from icws_explore.protocol import hashtree
 from icws_explore.protocol.certificate import (
     CERTIFICATE_STEPS,
@@ -34,8 +34,7 @@ from icws_explore.protocol.verify import check_message
 
 from ..identities import identity_of_kind
 from ..replica.admission import EnvelopeCheck
-from ..replica.keys import LabKeys
-from ..replica.subnet import Subnet
+from ..replica.subnet import LabKeys, Subnet
 
 _ED25519_DER: Final = bytes.fromhex("302a300506032b6570032100")  # so that a stand-in's key has a key's size
 _STAND_IN: Final = b"icws_explore stand-in signature\x00"

@@ -18,12 +18,10 @@ from icws_explore.protocol.gateway.events import PollOutcome, Rejected, Replied
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 
-from ..replica.admission import Request, admit
-from ..replica.keys import FIRST_CANISTER, canister_principal
-from ..replica.refusal import Refused, canister_stopped
+from ..log import Testimony
+from ..replica.admission import Refused, Request, admit, canister_stopped
 from ..replica.state_tree import CANISTER
-from ..replica.subnet import canister_content
-from ..testimony import Testimony
+from ..replica.subnet import FIRST_CANISTER, canister_content, canister_principal
 from .event_log import CallTrail
 
 if TYPE_CHECKING:

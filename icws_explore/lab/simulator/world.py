@@ -14,7 +14,7 @@ from icws_explore.protocol.messages import ClientKey
 from ..apps import App
 from ..faults import Faults
 from ..log import LabLog
-from ..replica.keys import LabKeys
+from ..replica.subnet import LabKeys
 from .client import ClientSetup, SimClient
 from .conditions import Legs, Network
 from .crypto import Cryptography

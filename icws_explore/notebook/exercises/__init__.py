@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from icws_explore.analysis.decode import DecodedFrame, shared_frames
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.protocol.verify import MESSAGE_STEPS
+from icws_explore.views.facts import Subject, capture_of
 from icws_explore.views.html import View, note_view
-from icws_explore.views.subject import Subject, capture_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from typing import Any
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.analysis.doctor.configuration import check_did, check_intervals
 from icws_explore.protocol.errors import DidError
-from icws_explore.views.subject import Subject, capture_of
+from icws_explore.views.facts import Subject, capture_of
 
 from . import Check
 

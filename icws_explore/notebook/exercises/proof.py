@@ -16,7 +16,7 @@ from icws_explore.protocol.errors import PrincipalError
 from icws_explore.protocol.hashtree import HashTree
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.request_id import request_id_fields
-from icws_explore.views.proof_tree import Path
+from icws_explore.views.proof import Path
 
 from . import Check
 

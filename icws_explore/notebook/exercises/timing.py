@@ -8,7 +8,7 @@ from icws_explore.analysis.decode import shared_frames
 from icws_explore.analysis.flow import Step, flow
 from icws_explore.analysis.timing.timing import Timing
 from icws_explore.protocol.constants import CLOSE_BY_SDK, LATENCY_BOUND_MS
-from icws_explore.views.subject import Subject, capture_of
+from icws_explore.views.facts import Subject, capture_of
 
 from . import Check
 

@@ -2,6 +2,17 @@
 
 Source: lib.rs and lib.mo. Each entry point takes the Candid argument and gives the Candid reply; an
 argument that is not what it should be traps, as the generated code of either language does.
+
+What the entry points and the timers of a CDK share: sending, removing, calling handlers.
+
+Under the Motoko CDK every call of a handler is awaited, and an await is a commit point: what was
+done before it stays even if the handler traps. Under the Rust CDK a trap undoes the whole call.
+
+The two timers of a CDK: acks at every interval, and the keep-alive check behind each.
+
+Source: timers.rs and Timers.mo. Both are global to the canister: the first ack comes 0 to one
+interval after a client opened. A client that got an ack once is checked every time; it is removed
+if its last keep-alive message (or its opening) is then older than the timeout.
 """
 
 from __future__ import annotations
@@ -20,20 +31,139 @@ from ..arguments import (
     encode_result,
 )
 from ..candid import decode_typed
-from ..constants import FIRST_GATEWAY_NONCE
+from ..constants import FIRST_GATEWAY_NONCE, NS_PER_MS
 from ..errors import DecodeError
 from ..hashtree import encode as encode_tree
 from ..messages import ClientKey, WebsocketMessage
 from ..principal import Principal
-from ..service_messages import CloseReason, KeepAliveMessage, OpenMessage, decode_service
+from ..service_messages import (
+    AckMessage,
+    CloseMessage,
+    CloseReason,
+    KeepAliveMessage,
+    OpenMessage,
+    ServiceMessage,
+    decode_service,
+    encode_service,
+)
 from . import error_texts as texts
-from .clients import Client
 from .config import CdkConfig, Handlers
-from .decode_words import why_no_service_message
-from .sessions import Sessions
-from .state import CdkState
+from .error_texts import why_no_service_message
+from .state import CdkState, Client
 from .system_api import SystemApi, Trap
-from .timers import Timers
+
+PRINT_PREFIX = "[IC-WEBSOCKET-CDK]: "
+
+
+class Sessions:
+    """The clients' sessions of one canister: state.rs and State.mo as far as they need the replica."""
+
+    def __init__(self, system: SystemApi, config: CdkConfig, handlers: Handlers) -> None:
+        self.system = system
+        self.config = config
+        self.handlers = handlers
+        self.state = CdkState(config)
+
+    @property
+    def is_motoko(self) -> bool:
+        return self.config.flavour == "motoko"
+
+    def awaits(self) -> None:
+        """The Motoko CDK awaits something here."""
+        if self.is_motoko:
+            self.system.commit()
+
+    def open(self, key: ClientKey, gateway: Principal) -> Client:
+        """Register a client, and its gateway if it is new (state.rs, add_client)."""
+        self.state.gateways.client_came(gateway)
+        return self.state.clients.add(key, gateway, self.system.time_ns())
+
+    def send(self, client: Client, content: bytes, *, is_service_message: bool = False) -> None:
+        self.state.enqueue(client, content, is_service_message=is_service_message, now_ns=self.system.time_ns())
+        self._certify()
+
+    def send_service(self, client: Client, message: ServiceMessage) -> None:
+        self.send(client, encode_service(message, inner_first=self.is_motoko), is_service_message=True)
+
+    def remove(self, client: Client, reason: CloseReason | None) -> None:
+        """Forget a client and call on_close; with a reason it is sent a CloseMessage first."""
+        if reason is not None:
+            self.send_service(client, CloseMessage(reason))
+        self.state.clients.remove(client.key)
+        self.state.gateways.client_left(client.gateway, self.system.time_ns())
+        self.call(self.handlers.on_close, client.key.client_principal)
+
+    def remove_expired_gateways(self) -> None:
+        keys = self.state.gateways.remove_expired(self.system.time_ns(), self.config.send_ack_interval_ms * NS_PER_MS)
+        if keys is not None:
+            self.state.delete(keys)
+            self._certify()
+
+    def call(self, handler: Callable[..., None] | None, *args: object) -> None:
+        """Call a handler of the application; its Trap goes through."""
+        self.awaits()
+        if handler is not None:
+            handler(*args)
+
+    def print(self, text: str) -> None:
+        self.system.print(PRINT_PREFIX + text)
+
+    def _certify(self) -> None:
+        self.system.set_certified_data(self.state.certified.root_hash)
+
+
+class Timers:
+    """The timers' ids are part of the sessions' state, so that a rolled back start is forgotten."""
+
+    def __init__(self, sessions: Sessions, ack_number: Callable[[Client], int]) -> None:
+        self._sessions = sessions
+        self._ack_number = ack_number
+        self._system = sessions.system
+
+    def start(self) -> None:
+        """Ack from now on, one interval later for the first time; timers that run are replaced."""
+        self.cancel()
+        interval_ns = self._sessions.config.send_ack_interval_ms * NS_PER_MS
+        self._sessions.state.ack_timer = self._system.set_timer_interval(interval_ns, self._acks_are_due)
+
+    def cancel(self) -> None:
+        state = self._sessions.state
+        for timer in (state.ack_timer, state.keep_alive_timer):
+            if timer is not None:
+                self._system.clear_timer(timer)
+        state.ack_timer = state.keep_alive_timer = None
+
+    def _acks_are_due(self) -> None:
+        state = self._sessions.state
+        for client in state.clients.in_ack_order():
+            self._sessions.send_service(client, AckMessage(self._ack_number(client)))
+            state.clients.acked(client.key)
+        self._sessions.print("[ack-to-clients-timer-cb]: Sent ack messages to all clients")
+
+        timeout_ns = self._sessions.config.keep_alive_timeout_ms * NS_PER_MS
+        state.keep_alive_timer = self._system.set_timer(timeout_ns, self._keep_alives_are_due)
+
+    def _keep_alives_are_due(self) -> None:
+        sessions = self._sessions
+        timeout_ms = sessions.config.keep_alive_timeout_ms
+        sessions.awaits()
+        sessions.remove_expired_gateways()
+        for client in sessions.state.clients.waiting():
+            # An on_close before this one may have closed this client too, or it may have opened anew.
+            current = sessions.state.clients.get(client.key)
+            late = client if current is None and not sessions.is_motoko else current
+            if late is None or self._system.time_ns() - late.last_keep_alive_ns <= timeout_ms * NS_PER_MS:
+                continue
+            sessions.awaits()
+            if current is not None:  # the Rust CDK says so of a client that has gone meanwhile too
+                sessions.remove(current, CloseReason.KEEP_ALIVE_TIMEOUT)
+            shown = f"{timeout_ms:_} ms" if sessions.is_motoko else f"{timeout_ms}ms"
+            sessions.print(
+                f"[check-keep-alive-timer-cb]: Client {client.key} has not sent a keep alive message "
+                f"in the last {shown} and has been removed"
+            )
+        sessions.print("[check-keep-alive-timer-cb]: Checked keep alive messages for all clients")
+
 
 _T = TypeVar("_T")
 

@@ -3,18 +3,170 @@
 The replica of the lab, the simulator and the tests all run canisters through this, so a canister
 behaves the same everywhere. Time comes in with each call, in nanoseconds since the epoch, and never
 goes back. Source: interface specification, "Calls", "Reject codes" and "The IC System API".
+
+The timers that a canister has set, as the replica keeps them. Times are nanoseconds since the epoch.
+
+An interval's next due time is counted from when it was served, as ic-cdk-timers 0.10 does: what fell
+due several times while the canister was stopped goes off once. That is the last due time unless the
+canister was stopped. Timers due at the same time go in the order in which they were set.
+
+The replica's side of the System API for one installed canister, and what the replica keeps for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeAlias
 
-from ..constants import MAX_REPLY_BYTES
+from ..constants import MAX_REPLY_BYTES, NS_PER_MS
 from ..principal import Principal
-from .system import CallKind, System
 from .system_api import CanisterCode, CanisterFactory, MethodNotFound, Trap
+
+MIN_DELAY_NS: Final = NS_PER_MS  # a replica serves timers once a round; this keeps set_timer(0) loops finite
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """``interval_ns`` is None for a timer that goes off once."""
+
+    due_ns: int
+    timer_id: int
+    interval_ns: int | None
+    callback: Callable[[], None]
+
+
+class Alarms:
+    """Mutable; copy() is shallow, because every Alarm is a value. Ids are never used twice."""
+
+    __slots__ = ("_by_id", "_last_id")
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Alarm] = {}
+        self._last_id = 0
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def copy(self) -> Alarms:
+        other = Alarms()
+        other._by_id = dict(self._by_id)
+        other._last_id = self._last_id
+        return other
+
+    def set(self, now_ns: int, delay_ns: int, callback: Callable[[], None], *, repeats: bool) -> int:
+        delay_ns = max(delay_ns, MIN_DELAY_NS)
+        self._last_id += 1
+        self._by_id[self._last_id] = Alarm(now_ns + delay_ns, self._last_id, delay_ns if repeats else None, callback)
+        return self._last_id
+
+    def clear(self, timer_id: int) -> None:
+        self._by_id.pop(timer_id, None)
+
+    @property
+    def next_ns(self) -> int | None:
+        return min((alarm.due_ns for alarm in self._by_id.values()), default=None)
+
+    def take(self, until_ns: int, *, served_ns: int = 0) -> Alarm | None:
+        """The next alarm due by ``until_ns``, put forward by its interval or removed; None if there is none.
+
+        It is served when it is due, or at ``served_ns`` if that is later.
+        """
+        alarm = min(self._by_id.values(), key=lambda alarm: (alarm.due_ns, alarm.timer_id), default=None)
+        if alarm is None or alarm.due_ns > until_ns:
+            return None
+        if alarm.interval_ns is None:
+            del self._by_id[alarm.timer_id]
+        else:
+            self._by_id[alarm.timer_id] = replace(alarm, due_ns=max(alarm.due_ns, served_ns) + alarm.interval_ns)
+        return alarm
+
+
+MAX_CERTIFIED_DATA: Final = 32  # bytes
+CallKind = Literal["install", "update", "query", "timer"]
+
+
+class System:
+    """A `SystemApi`. The host enters a call before the canister's code runs; times are ns since the epoch.
+
+    What a call may do depends on its kind (interface specification, "Overview of imports"): only a
+    query sees a certificate, and a query sets neither certified data nor timers.
+    """
+
+    def __init__(
+        self,
+        canister_id: Principal,
+        *,
+        certified_data: bytes,
+        certify: Callable[[bytes], bytes] | None,
+        on_print: Callable[[int, str], None] | None,
+    ) -> None:
+        self.certified_data = certified_data
+        self.alarms = Alarms()
+        self.on_commit: Callable[[], None] = _nothing
+        self._canister_id = canister_id
+        self._certify = certify
+        self._on_print = on_print
+        self._kind: CallKind = "install"
+        self._caller = Principal.MANAGEMENT
+        self._now_ns = 0
+
+    def enter(self, kind: CallKind, caller: Principal, now_ns: int) -> None:
+        self._kind, self._caller, self._now_ns = kind, caller, now_ns
+
+    def snapshot(self) -> tuple[bytes, Alarms]:
+        return self.certified_data, self.alarms.copy()
+
+    def restore(self, saved: tuple[bytes, Alarms]) -> None:
+        self.certified_data, self.alarms = saved[0], saved[1].copy()
+
+    def time_ns(self) -> int:
+        return self._now_ns
+
+    def caller(self) -> Principal:
+        return self._caller
+
+    def canister_id(self) -> Principal:
+        return self._canister_id
+
+    def set_certified_data(self, data: bytes) -> None:
+        self._not_in_a_query("set_certified_data")
+        if len(data) > MAX_CERTIFIED_DATA:
+            raise Trap(f"certified data of {len(data)} bytes; {MAX_CERTIFIED_DATA} are the most")
+        self.certified_data = data
+
+    def data_certificate(self) -> bytes | None:
+        if self._kind != "query" or self._certify is None:
+            return None
+        return self._certify(self.certified_data)
+
+    def set_timer(self, delay_ns: int, callback: Callable[[], None]) -> int:
+        self._not_in_a_query("set_timer")
+        return self.alarms.set(self._now_ns, delay_ns, callback, repeats=False)
+
+    def set_timer_interval(self, interval_ns: int, callback: Callable[[], None]) -> int:
+        self._not_in_a_query("set_timer_interval")
+        return self.alarms.set(self._now_ns, interval_ns, callback, repeats=True)
+
+    def clear_timer(self, timer_id: int) -> None:
+        self.alarms.clear(timer_id)
+
+    def commit(self) -> None:
+        self._not_in_a_query("commit")
+        self.on_commit()
+
+    def print(self, text: str) -> None:
+        if self._on_print is not None:
+            self._on_print(self._now_ns, text)
+
+    def _not_in_a_query(self, what: str) -> None:
+        if self._kind == "query":
+            raise Trap(f"{what} cannot be called in a query")
+
+
+def _nothing() -> None:
+    pass
+
 
 CANISTER_REJECT: Final = 4  # an error that the canister passed on
 CANISTER_ERROR: Final = 5  # the canister trapped, or has no such method, or no code

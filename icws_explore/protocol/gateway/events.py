@@ -2,6 +2,8 @@
 
 The I/O side carries out ``SendToClient``, ``DropClient``, ``RelayCall``, ``Poll`` and ``CallClose``.
 Relays run side by side, so their order on arrival is not that of the events, as in the real gateway.
+
+What a canister's poller tells the gateway, in order of happening.
 """
 
 from __future__ import annotations
@@ -9,8 +11,50 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from ..arguments import PollMessage
 from ..messages import ClientKey
 from ..principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Query from ``nonce`` on."""
+
+    nonce: int
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """A polled message, with the proof it shares with its batch."""
+
+    message: PollMessage
+    cert: bytes
+    tree: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something for the log."""
+
+    text: str
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The last client had left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The poller has failed; ``text`` is why."""
+
+    text: str
+
+
+PollerEvent: TypeAlias = Ask | Deliver | Note | Stopped | Dead
+
 
 SessionId: TypeAlias = int | str
 FrameKind: TypeAlias = Literal["binary", "text", "ping", "pong", "close"]

@@ -2,21 +2,100 @@
 
 Pure: outcomes of polls and instants (ns) come in, ``PollerEvent``s go out. Every step is a row of
 ``poller_table.POLLER_TRANSITIONS``.
+
+The nonces in message keys, as the gateway reads and follows them: gateway 1.4.6, canister_poller.rs.
+
+The life of a canister's poller as a table: gateway 1.4.6, canister_poller.rs.
+
+An iteration is: ask, relay, rest until the interval since asking is over, see whether any client is
+left. Without a rest where the canister has more, or did not answer in time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from ..arguments import PollResult, decode_poll_result
+from ..arguments import PollMessage, PollResult, decode_poll_result
+from ..cbor import MAX_U64
 from ..constants import NS_PER_MS
 from ..errors import DecodeError, MessageError, StateError
-from ..transitions import Transition
-from .events import AgentFailed, PollOutcome, Rejected, Replied
-from .nonces import next_nonce
-from .poller_events import Ask, Dead, Deliver, Note, PollerEvent, Stopped
-from .poller_table import POLLER_TRANSITIONS, PollerState, PollerTrigger
+from ..transitions import Transition, TransitionTable
+from .events import AgentFailed, Ask, Dead, Deliver, Note, PollerEvent, PollOutcome, Rejected, Replied, Stopped
+
+
+def nonce_of_key(key: str) -> int:
+    """The nonce at the end of a message key, as Rust reads a u64.
+
+    Raises MessageError, its reason the gateway's text.
+    """
+    number = key.rsplit("_", 1)[-1]
+    digits = number.removeprefix("+")
+    significant = digits.lstrip("0") or "0"
+    if not number:
+        kind = "Empty"
+    elif not (digits.isascii() and digits.isdigit()):
+        kind = "InvalidDigit"
+    elif len(significant) > len(str(MAX_U64)) or int(significant) > MAX_U64:
+        kind = "PosOverflow"
+    else:
+        return int(significant)
+    raise MessageError("message key", f"Could not parse nonce. Error: ParseIntError {{ kind: {kind} }}")
+
+
+def next_nonce(messages: Sequence[PollMessage], expected: int) -> int:
+    """The nonce after ``messages``. Raises MessageError, its reason the gateway's text, where one is not the next.
+
+    Expecting 0 means not knowing: the canister may have deleted what earlier pollers relayed.
+    """
+    for message in messages:
+        nonce = nonce_of_key(message.key)
+        if expected not in (0, nonce):
+            raise MessageError("message key", f"Non consecutive nonce: expected {expected}, got {nonce}")
+        expected = (nonce + 1) & MAX_U64  # as a release build wraps
+    return expected
+
+
+class PollerState(StrEnum):
+    """ASKING: a query is under way. RESTING: the next one is not due yet. STOPPED: the last client has
+    left. DEAD: failed, with every session of the canister.
+    """
+
+    RESTING = "resting"
+    ASKING = "asking"
+    STOPPED = "stopped"
+    DEAD = "dead"
+
+
+class PollerTrigger(StrEnum):
+    """What can happen to a poller."""
+
+    WAKE = "iteration due"
+    MESSAGES = "messages"
+    NO_MESSAGES = "no messages"
+    TIMEOUT = "timeout"
+    TRANSIENT = "recoverable error"
+    FATAL = "unrecoverable error"
+
+
+_S, _T = PollerState, PollerTrigger
+_R = Transition
+
+POLLER_TRANSITIONS: TransitionTable[PollerState, PollerTrigger] = TransitionTable(
+    [
+        _R(_S.RESTING, _T.WAKE, _S.ASKING, "has_clients", ("ask",)),
+        _R(_S.RESTING, _T.WAKE, _S.STOPPED, "", ("tell_stopped",)),
+        _R(_S.ASKING, _T.MESSAGES, _S.DEAD, "nonces_broken", ("tell_dead",)),
+        _R(_S.ASKING, _T.MESSAGES, _S.RESTING, "more_queued", ("count", "relay", "log", "wake")),
+        _R(_S.ASKING, _T.MESSAGES, _S.RESTING, "", ("count", "relay", "rest")),
+        _R(_S.ASKING, _T.NO_MESSAGES, _S.RESTING, "", ("rest",)),
+        _R(_S.ASKING, _T.TIMEOUT, _S.RESTING, "", ("log", "wake")),
+        _R(_S.ASKING, _T.TRANSIENT, _S.RESTING, "", ("log", "rest")),
+        _R(_S.ASKING, _T.FATAL, _S.DEAD, "", ("tell_dead",)),
+    ]
+)
+
 
 SYS_TRANSIENT = 2  # the one reject code that a poller survives
 

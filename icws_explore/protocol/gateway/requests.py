@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..arguments import decode_open_args
+from ..cbor import MAX_U64
 from ..envelope import Envelope
 from ..errors import DecodeError
-from ..fields import MAX_U64
 from ..messages import ClientKey
 from ..principal import Principal
 from .events import FrameKind

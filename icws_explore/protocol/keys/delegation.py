@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..cbor import MAX_U64, as_map, as_principal, check_u64, field, optional_field, u64_field
 from ..errors import MessageError
-from ..fields import MAX_U64, as_map, as_principal, check_u64, field, optional_field, u64_field
 from ..principal import Principal
 from ..request_id import request_id
 

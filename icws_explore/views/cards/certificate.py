@@ -10,18 +10,16 @@ from markupsafe import Markup
 
 from icws_explore.protocol import hashtree
 from icws_explore.protocol.certificate import Certificate, shown_ranges
-from icws_explore.protocol.certificate.ranges import ranges_text
-from icws_explore.protocol.certificate.texts import key_text, time_text
+from icws_explore.protocol.certificate.delegation import ranges_text
+from icws_explore.protocol.certificate.format import key_text, time_text
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
-from ..facts import Fact
+from ..facts import Fact, Subject
 from ..html import View, render, style
-from ..proof import Proof, panels_of, proof_for
-from ..proof_tree import MAX_FULL, ProofNode, proof_tree
+from ..proof import MAX_FULL, Proof, ProofNode, panels_of, proof_for, proof_tree
 from ..rows import elide, one_line
 from ..steps import step_rows
-from ..subject import Subject
 from ..text import facts_text, wrap_cells
 
 _TEXT_WIDTH = 100

@@ -15,12 +15,11 @@ from icws_explore.protocol.errors import IcwsError, PrincipalError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
-from ..facts import Fact
+from ..facts import Fact, Subject, capture_of
 from ..fields import distance, time_text
 from ..html import View, render, style
 from ..rows import elide, one_line
 from ..steps import mark, outcome, step_rows
-from ..subject import Subject, capture_of
 from ..text import facts_text
 from .certificate import card_heading, card_style, steps_lines
 

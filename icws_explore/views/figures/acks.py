@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
-from icws_explore.analysis.timing.ack_timer import AckTimer, Age, replay
+from icws_explore.analysis.timing.acks import AckTimer, Age, replay
 from icws_explore.analysis.timing.instants import Received, SessionInstants
 from icws_explore.capture import Capture
 
 from ..kinds import LOOKS
-from .bands import Band, draw_band, legend, panel_title, sheet, time_axis, write_empty
-from .figure import BAD, INK, PAPER, SOFT, SessionFigure, marker_style
+from .figure import (
+    BAD,
+    INK,
+    PAPER,
+    SOFT,
+    Band,
+    SessionFigure,
+    draw_band,
+    legend,
+    marker_style,
+    panel_title,
+    sheet,
+    time_axis,
+    write_empty,
+)
 
 _HEIGHTS_IN = (2.3, 2.0)
 _LABEL = 0.07  # of the axis: as long as an age's words are, at the most

@@ -12,8 +12,19 @@ from icws_explore.capture import Capture
 from icws_explore.protocol.constants import MAX_CERTIFICATE_AGE_S
 
 from ..kinds import LOOKS
-from .bands import Band, draw_band, legend, panel_title, sheet, time_axis, write_empty
-from .figure import INK, SOFT, SessionFigure, marker_style
+from .figure import (
+    INK,
+    SOFT,
+    Band,
+    SessionFigure,
+    draw_band,
+    legend,
+    marker_style,
+    panel_title,
+    sheet,
+    time_axis,
+    write_empty,
+)
 
 _LINEAR_S = 1.0  # the axis is linear up to here, and logarithmic beyond
 _TICKS = (-1000, -300, -100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100, 300, 1000)

@@ -11,8 +11,8 @@ from matplotlib.patches import FancyBboxPatch
 
 from icws_explore.protocol import hashtree
 from icws_explore.protocol.certificate import shown_ranges
-from icws_explore.protocol.certificate.ranges import ranges_text
-from icws_explore.protocol.certificate.texts import hash_text, key_text, time_text
+from icws_explore.protocol.certificate.delegation import ranges_text
+from icws_explore.protocol.certificate.format import hash_text, key_text, time_text
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.steps import Step
 

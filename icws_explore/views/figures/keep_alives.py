@@ -14,8 +14,21 @@ from icws_explore.analysis.timing.skew import skew_of
 from icws_explore.capture import Capture
 
 from ..kinds import LOOKS
-from .bands import Band, draw_band, panel_title, sheet, write_empty
-from .figure import BAD, INK, LANE, PAPER, RULE, SOFT, SessionFigure, marker_style
+from .figure import (
+    BAD,
+    INK,
+    LANE,
+    PAPER,
+    RULE,
+    SOFT,
+    Band,
+    SessionFigure,
+    draw_band,
+    marker_style,
+    panel_title,
+    sheet,
+    write_empty,
+)
 
 MAX_ROWS: Final = 20
 _ROW_IN: Final = 0.3

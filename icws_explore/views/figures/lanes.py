@@ -18,8 +18,7 @@ from icws_explore.analysis.timing.skew import Skew, skew_of
 from icws_explore.capture import Capture
 
 from ..kinds import LOOKS
-from .bands import sheet, time_axis, write_empty
-from .figure import INK, LANE, PAPER, RULE, SOFT, SessionFigure, marker_style
+from .figure import INK, LANE, PAPER, RULE, SOFT, SessionFigure, marker_style, sheet, time_axis, write_empty
 
 _LANES: Final = {"client": 0.0, "gateway": 1.0, "canister": 2.0}
 _MAX_LABELS: Final = 14  # on a page: beyond, they would lie on each other

@@ -14,8 +14,7 @@ from icws_explore.capture import Capture
 from icws_explore.protocol.constants import LATENCY_BOUND_MS
 
 from ..kinds import LOOKS
-from .bands import Band, draw_band, panel_title, sheet, write_empty
-from .figure import INK, PAPER, SOFT, SessionFigure
+from .figure import INK, PAPER, SOFT, Band, SessionFigure, draw_band, panel_title, sheet, write_empty
 
 _LIMIT_S: Final = LATENCY_BOUND_MS / 1000
 _LEAST_S: Final = 0.001  # the axis begins here; what is shorter is drawn here

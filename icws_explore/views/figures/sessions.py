@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import blended_transform_factory
 
 from icws_explore.analysis.decode import Kind
-from icws_explore.analysis.timing.ack_timer import TimerRun, replay
+from icws_explore.analysis.timing.acks import TimerRun, replay
 from icws_explore.analysis.timing.instants import SessionInstants
 from icws_explore.analysis.timing.opens import OPEN_LIMIT_S
 from icws_explore.capture import Capture
@@ -18,8 +18,7 @@ from icws_explore.protocol.constants import CLOSE_NORMAL, LATENCY_BOUND_MS
 
 from ..kinds import LOOKS
 from ..rows import one_line
-from .bands import NOTE, panel_title, sheet, time_axis, write_empty
-from .figure import BAD, INK, LANE, SOFT, SessionFigure, marker_style
+from .figure import BAD, INK, LANE, NOTE, SOFT, SessionFigure, marker_style, panel_title, sheet, time_axis, write_empty
 
 MAX_ROWS: Final = 40
 _ROW_IN: Final = 0.24

@@ -16,7 +16,7 @@ from matplotlib.patches import FancyBboxPatch
 from icws_explore.protocol.hashtree import HashTree
 
 from ..kinds import LOOKS
-from ..proof_tree import Path, ProofNode, proof_tree
+from ..proof import Path, ProofNode, proof_tree
 from .figure import INK, LANE, PAPER, RULE, SOFT, WIDTH_IN, SessionFigure
 
 LIT: Final = LOOKS["message"].light

@@ -10,7 +10,7 @@ from typing import Final, overload
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
-from ..subject import Subject
+from ..facts import Subject
 from .contents import Contents, Privacy
 from .gather import gather
 from .html import page_of, write_text

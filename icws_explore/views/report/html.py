@@ -22,19 +22,16 @@ from icws_explore.analysis.network_calls import NetworkCall
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
-from ..excerpt import excerpt, gaps
-from ..facts import NO_END, clock_note
+from ..facts import NO_END, Subject, clock_note
 from ..fields import Group
 from ..figures.sequence import sequences
 from ..figures.timeline import timeline
 from ..findings import NOTHING, finding_row
 from ..html import detailed, judged, render, style
-from ..rows import FrameRow, frame_row, one_line, seconds
+from ..rows import FrameRow, excerpt, frame_row, gaps, one_line, seconds
 from ..steps import StepRow, Verdict
-from ..subject import Subject
-from .contents import Contents, Privacy, SessionContents
+from .contents import Contents, Privacy, SessionContents, SessionSequence, sequence
 from .gather import gather
-from .report_sequence import SessionSequence, sequence
 
 MAX_FRAMES: Final = 240  # in the frame list, each with its fields
 MAX_SEQUENCE: Final = 60  # rows of one session, shared where there are several

@@ -15,7 +15,7 @@ from icws_explore.analysis.timing.timing import Timing
 from icws_explore.protocol.constants import MAX_CERTIFICATE_AGE_S
 
 from ..facts import Fact
-from ..figures.deadline_bars import Bar, BarName, Outcome, bars_of
+from ..figures.timeline import Bar, BarName, Outcome, bars_of
 from ..rows import one_line
 
 _NAMES: Final[dict[BarName, str]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from icws_explore.analysis.doctor.identity_check import check_identity
+from icws_explore.analysis.doctor.configuration import check_identity
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.keys import Ed25519Identity, Secp256k1Identity, delegate
 from icws_explore.protocol.keys.delegation import DelegationChain

@@ -8,7 +8,7 @@ import pytest
 
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.analysis.doctor.facts import CaptureFacts
-from icws_explore.analysis.doctor.polls import Polls
+from icws_explore.analysis.doctor.network_side import Polls
 from icws_explore.capture import Capture
 from icws_explore.lab import Lab
 from icws_explore.lab.faults import RelayFaults

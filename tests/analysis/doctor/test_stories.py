@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from icws_explore.analysis.doctor.stories import MAX_STORIES, other_stories
+from icws_explore.analysis.doctor.registry import MAX_STORIES, other_stories
 
 LATE = "The keep-alive for the AckMessage of frame 5 left 105 s after it (frame 7); the canister had closed before."
 NONE = "No keep-alive answers the AckMessage of frame 9, and the connection was cut behind it."

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from icws_explore.analysis.decode import decode_frames
 from icws_explore.analysis.network_calls import NetworkCall
+from icws_explore.analysis.redaction.pseudonyms import Withheld, WithheldValue
 from icws_explore.analysis.redaction.redact import (
     private_texts,
     public_call,
@@ -13,7 +14,6 @@ from icws_explore.analysis.redaction.redact import (
     without_bytes,
     without_words,
 )
-from icws_explore.analysis.redaction.withheld import Withheld, WithheldValue
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.capture import Frame
 from icws_explore.protocol.steps import Step

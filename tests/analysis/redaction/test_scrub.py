@@ -5,7 +5,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.analysis.redaction.scrub import LEAST, Scrubber
+from icws_explore.analysis.redaction.words import LEAST, Scrubber
 
 
 def scrubbed(line: str, *private: str) -> str:

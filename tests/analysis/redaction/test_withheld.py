@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.analysis.redaction.withheld import Withheld, WithheldValue, shape
+from icws_explore.analysis.redaction.pseudonyms import Withheld, WithheldValue, shape
 from icws_explore.protocol import candid
 
 

@@ -1,8 +1,8 @@
 """Numbers that left the other way round, as in tests/node/test_real_sdk_faults.py the real SDK lets them."""
 
 from icws_explore.analysis.decode import decode_frames
+from icws_explore.analysis.replay.client import Numbering, SendOrder
 from icws_explore.analysis.replay.replay import replay
-from icws_explore.analysis.replay.send_order import Numbering, SendOrder
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.service_messages import AckMessage, KeepAliveMessage
 from support.session_captures import SessionScript

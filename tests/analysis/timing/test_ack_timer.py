@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from icws_explore.analysis.timing.ack_timer import AckTimer, replay
+from icws_explore.analysis.timing.acks import AckTimer, replay
 from icws_explore.analysis.timing.instants import Received, Sent
 from support.session_captures import healthy
 from support.timing_captures import only, silent, unacked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from icws_explore.lab.faults import Delivery
-from icws_explore.lab.gateway.passage import Passage
+from icws_explore.lab.gateway.links import Passage
 from icws_explore.lab.simulator.scheduler import Timeline
 
 MS = 1_000_000

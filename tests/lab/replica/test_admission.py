@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.lab.replica.admission import Request, admit
-from icws_explore.lab.replica.keys import LabKeys, canister_principal
-from icws_explore.lab.replica.refusal import Refused
-from icws_explore.lab.replica.subnet import Subnet
+from icws_explore.lab.replica.admission import Refused, Request, admit
+from icws_explore.lab.replica.subnet import LabKeys, Subnet, canister_principal
 from icws_explore.protocol.cbor import dumps
 from icws_explore.protocol.constants import MAX_INGRESS_BYTES, NS_PER_S
 from icws_explore.protocol.envelope import Envelope, call_content, sign_envelope

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from icws_explore.lab.replica.history import KEPT_NS, IngressHistory, Status
-from icws_explore.lab.replica.keys import canister_principal
+from icws_explore.lab.replica.subnet import canister_principal
 from icws_explore.protocol.canister import Reject, Reply
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.principal import Principal

@@ -9,13 +9,12 @@ import pytest
 
 from icws_explore.lab import Lab
 from icws_explore.lab.replica.http import MAX_BODY
-from icws_explore.lab.replica.keys import canister_principal
+from icws_explore.lab.replica.subnet import canister_principal
 from icws_explore.protocol import cbor
 from icws_explore.protocol.arguments import decode_result, encode_poll_args
 from icws_explore.protocol.certificate import Certificate, check_certificate
 from icws_explore.protocol.envelope import Envelope
-from icws_explore.protocol.hashtree import Found, FoundSubtree, lookup_value
-from icws_explore.protocol.hashtree import paths as lookup
+from icws_explore.protocol.hashtree import Found, FoundSubtree, lookup, lookup_value
 from icws_explore.protocol.keys import AnonymousIdentity, bls
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import passed

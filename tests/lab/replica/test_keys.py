@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from icws_explore.lab.replica.keys import CANISTER_RANGE, FIRST_CANISTER, LabKeys, canister_principal
+from icws_explore.lab.replica.subnet import CANISTER_RANGE, FIRST_CANISTER, LabKeys, canister_principal
 
 
 class TestCanisterIds:

@@ -3,9 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.lab.replica.label_tree import LabelTree
-from icws_explore.protocol.hashtree import Absent, Found, build, disorder, leaves, root_hash
-from icws_explore.protocol.hashtree import paths as lookup
+from icws_explore.lab.replica.state_tree import LabelTree
+from icws_explore.protocol.hashtree import Absent, Found, build, disorder, leaves, lookup, root_hash
 
 # Few and close together, so that keys share long prefixes and look-ups often hit or just miss.
 KEYS = st.binary(min_size=2, max_size=2) | st.sampled_from([b"\x00\x00", b"\x00\x01", b"\x80\x00", b"\xff\xff"])

@@ -6,7 +6,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from icws_explore.lab.replica.query_signature import query_answer, signed
+from icws_explore.lab.replica.subnet import query_answer, signed
 from icws_explore.protocol.canister import Outcome, Reject, Reply
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.request_id import request_id

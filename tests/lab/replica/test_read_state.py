@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from icws_explore.lab.replica.admission import Refused
 from icws_explore.lab.replica.history import Entry, Status
-from icws_explore.lab.replica.keys import canister_principal
 from icws_explore.lab.replica.read_state import MAX_LABELS, MAX_PATHS, Path, Reader, Target, authorise
-from icws_explore.lab.replica.refusal import Refused
+from icws_explore.lab.replica.subnet import canister_principal
 from icws_explore.protocol.principal import Principal
 
 CANISTER, OTHER = canister_principal(0x8000000000100000), canister_principal(0x8000000000100001)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.lab.replica.refusal import canister_not_found, canister_stopped, format_time, no_management_method
+from icws_explore.lab.replica.admission import canister_not_found, canister_stopped, format_time, no_management_method
 from icws_explore.protocol.principal import Principal
 
 CANISTER = Principal.from_text("bnz7o-iuaaa-aaaaa-qaaaa-cai")

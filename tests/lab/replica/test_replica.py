@@ -5,10 +5,10 @@ import pytest
 from icws_explore.lab.apps import load
 from icws_explore.lab.canister import LabCanister
 from icws_explore.lab.log import LabLog
-from icws_explore.lab.replica.keys import LabKeys, canister_principal
+from icws_explore.lab.replica.admission import NotReplicated, Refused
 from icws_explore.lab.replica.read_state import Target
-from icws_explore.lab.replica.refusal import NotReplicated, Refused
 from icws_explore.lab.replica.replica import Replica
+from icws_explore.lab.replica.subnet import LabKeys, canister_principal
 from icws_explore.protocol.arguments import (
     PollResult,
     decode_poll_result,
@@ -20,8 +20,7 @@ from icws_explore.protocol.canister import CdkConfig
 from icws_explore.protocol.certificate import Certificate, Layout, check_certificate
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS, NS_PER_MS
 from icws_explore.protocol.envelope import Envelope
-from icws_explore.protocol.hashtree import Absent, Found, Path
-from icws_explore.protocol.hashtree import paths as lookup
+from icws_explore.protocol.hashtree import Absent, Found, Path, lookup
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal

@@ -8,11 +8,10 @@ import pytest
 from icws_explore.lab.apps import load
 from icws_explore.lab.canister import LabCanister
 from icws_explore.lab.log import LabLog
-from icws_explore.lab.replica import rounds as rounds_module
-from icws_explore.lab.replica.keys import LabKeys, canister_principal
-from icws_explore.lab.replica.refusal import Refused
-from icws_explore.lab.replica.replica import Replica
-from icws_explore.lab.replica.rounds import Rounds
+from icws_explore.lab.replica import replica as rounds_module
+from icws_explore.lab.replica.admission import Refused
+from icws_explore.lab.replica.replica import Replica, Rounds
+from icws_explore.lab.replica.subnet import LabKeys, canister_principal
 from icws_explore.live.clock import RealClock
 from icws_explore.protocol.canister import CdkConfig
 from icws_explore.protocol.keys import Ed25519Identity

@@ -3,12 +3,11 @@ from __future__ import annotations
 import pytest
 
 from icws_explore.lab.replica.history import Entry, Status
-from icws_explore.lab.replica.keys import canister_principal
 from icws_explore.lab.replica.state_tree import StateTree
+from icws_explore.lab.replica.subnet import canister_principal
 from icws_explore.protocol import leb128
 from icws_explore.protocol.canister import Reject, Reply
-from icws_explore.protocol.hashtree import Absent, Found, Path, Unknown, disorder, leaves, root_hash
-from icws_explore.protocol.hashtree import paths as lookup
+from icws_explore.protocol.hashtree import Absent, Found, Path, Unknown, disorder, leaves, lookup, root_hash
 from icws_explore.protocol.principal import Principal
 
 CANISTER = canister_principal(0x8000000000100000)

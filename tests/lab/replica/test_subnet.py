@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.lab.replica.keys import CANISTER_RANGE, LabKeys
-from icws_explore.lab.replica.subnet import Subnet
+from icws_explore.lab.replica.subnet import CANISTER_RANGE, LabKeys, Subnet
 from icws_explore.protocol.certificate import Certificate, Layout, decode_ranges
-from icws_explore.protocol.hashtree import Found
-from icws_explore.protocol.hashtree import paths as lookup
+from icws_explore.protocol.hashtree import Found, lookup
 from icws_explore.protocol.keys.bls import SecretKey
 from icws_explore.protocol.principal import Principal
 

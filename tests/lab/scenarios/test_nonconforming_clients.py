@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.lab.identities import identity_of_kind
-from icws_explore.lab.replica.keys import LabKeys
+from icws_explore.lab.replica.subnet import LabKeys
 from icws_explore.lab.scenarios.nonconforming_clients import (
     ANOTHER_GATEWAY,
     AgentV3,

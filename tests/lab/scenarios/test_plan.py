@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from icws_explore.lab.faults import Faults
-from icws_explore.lab.replica.keys import LabKeys
+from icws_explore.lab.replica.subnet import LabKeys
 from icws_explore.lab.scenarios import ClientPlan, Plan
 from icws_explore.lab.simulator import Network, Uniform
 from icws_explore.protocol.errors import LabError

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from icws_explore.lab.replica.keys import LabKeys
+from icws_explore.lab.replica.subnet import LabKeys
 from icws_explore.lab.simulator import simulate
 from icws_explore.lab.simulator.crypto import (
     RealCryptography,

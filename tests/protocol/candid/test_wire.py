@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from icws_explore.protocol import candid
-from icws_explore.protocol.candid.header import unsigned
 from icws_explore.protocol.candid.reader import Fault, Reader
-from icws_explore.protocol.candid.wire import MAX_ARGS, MAX_TABLE, Table, WireTypes, read_table
+from icws_explore.protocol.candid.wire import MAX_ARGS, MAX_TABLE, Table, WireTypes, read_table, unsigned
 from icws_explore.protocol.errors import CandidError
 from support.candid_cases import didl
 

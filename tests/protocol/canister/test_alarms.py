@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from icws_explore.protocol.canister.alarms import MIN_DELAY_NS, Alarms
+from icws_explore.protocol.canister.host import MIN_DELAY_NS, Alarms
 
 S = 10**9
 

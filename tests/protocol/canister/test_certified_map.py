@@ -21,11 +21,9 @@ from icws_explore.protocol.hashtree import (
     disorder,
     encode,
     leaves,
+    lookup,
     root_hash,
     walk,
-)
-from icws_explore.protocol.hashtree import (
-    paths as lookup,
 )
 from support.motoko_traces import Replay
 

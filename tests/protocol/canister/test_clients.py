@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.canister.clients import Clients, text_hash
+from icws_explore.protocol.canister.state import Clients, text_hash
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.protocol.candid import encode, parse_type
-from icws_explore.protocol.canister.decode_words import why_no_service_message
+from icws_explore.protocol.canister.error_texts import why_no_service_message
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.service_messages import KeepAliveMessage, decode_service, encode_service
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from icws_explore.protocol.arguments import PollMessage
-from icws_explore.protocol.canister.gateways import Gateway, Gateways
+from icws_explore.protocol.canister.state import Gateway, Gateways
 from icws_explore.protocol.messages import ClientKey, message_key
 from icws_explore.protocol.principal import Principal
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.canister.queue import Queue
+from icws_explore.protocol.canister.state import Queue
 
 # An operation: append to the newest version, drop some, or go back to an older version (a rollback).
 OPERATIONS = st.lists(

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.protocol.canister.red_black_map import RedBlackMap
-from icws_explore.protocol.hashtree import Found, disorder, encode, root_hash
-from icws_explore.protocol.hashtree import paths as lookup
+from icws_explore.protocol.hashtree import Found, disorder, encode, lookup, root_hash
 
 EMPTY_ROOT = "38d15004c78f18ca6d46ff5752f2a3cc22887288d577f2deb9b933fd1595e8e6"
 keys = st.text("ab", max_size=5).map(str.encode)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from icws_explore.protocol.canister.cdk import PRINT_PREFIX, Sessions
 from icws_explore.protocol.canister.config import CdkConfig, Flavour, Handlers
-from icws_explore.protocol.canister.sessions import PRINT_PREFIX, Sessions
-from icws_explore.protocol.canister.system import System
+from icws_explore.protocol.canister.host import System
 from icws_explore.protocol.messages import ClientKey, WebsocketMessage
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import CloseMessage, CloseReason, decode_service

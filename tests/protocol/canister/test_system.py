@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from icws_explore.protocol.canister.system import MAX_CERTIFIED_DATA, System
+from icws_explore.protocol.canister.host import MAX_CERTIFIED_DATA, System
 from icws_explore.protocol.canister.system_api import Trap
 from icws_explore.protocol.principal import Principal
 

@@ -18,7 +18,9 @@ from icws_explore.protocol.canister import (
     Outcome,
     Reject,
     Reply,
-    sessions,
+)
+from icws_explore.protocol.canister import (
+    cdk as sessions,
 )
 from icws_explore.protocol.cbor import SELF_DESCRIBE
 from icws_explore.protocol.messages import ClientKey, WebsocketMessage

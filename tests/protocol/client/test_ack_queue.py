@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.client.ack_queue import AckQueue
+from icws_explore.protocol.client.wire import AckQueue
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.errors import StateError
 

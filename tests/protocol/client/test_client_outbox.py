@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from icws_explore.protocol.arguments import decode_open_args
-from icws_explore.protocol.client.client_outbox import Outbox
 from icws_explore.protocol.client.events import (
     AckReceived,
     CloseConnection,
@@ -20,6 +19,7 @@ from icws_explore.protocol.client.events import (
     Verified,
 )
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
+from icws_explore.protocol.client.wire import Outbox
 from icws_explore.protocol.envelope import Envelope, sign_envelope
 from icws_explore.protocol.errors import ValueMismatchError
 from icws_explore.protocol.keys import Identity

@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icws_explore.protocol.client import machine as client
-from icws_explore.protocol.client.client_session import ClientSession
 from icws_explore.protocol.client.events import CloseConnection, Event, SendFrame
-from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine, ClientSession
 from icws_explore.protocol.client.table import TRANSITIONS, ClientState, ClientTrigger
 from icws_explore.protocol.errors import IcwsError, IdentityError, StateError
 from icws_explore.protocol.keys import Ed25519Identity

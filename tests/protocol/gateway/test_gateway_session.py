@@ -10,7 +10,7 @@ from icws_explore.protocol.arguments import encode_open_args, encode_poll_args
 from icws_explore.protocol.cbor import dumps
 from icws_explore.protocol.envelope import Envelope, query_content, read_state_content, sign_envelope
 from icws_explore.protocol.gateway.events import CallClose, DropClient, Log
-from icws_explore.protocol.gateway.gateway_session import GatewaySession, SessionHappening
+from icws_explore.protocol.gateway.machine import GatewaySession, SessionHappening
 from icws_explore.protocol.gateway.requests import Request
 from icws_explore.protocol.gateway.table import SESSION_TRANSITIONS, SessionState, SessionTrigger
 from support.gateway_scene import (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol.arguments import PollMessage
 from icws_explore.protocol.errors import MessageError
-from icws_explore.protocol.gateway.nonces import next_nonce, nonce_of_key
+from icws_explore.protocol.gateway.poller import next_nonce, nonce_of_key
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 

@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol.arguments import PollMessage, PollResult, encode_poll_result
 from icws_explore.protocol.errors import StateError
-from icws_explore.protocol.gateway.events import AgentFailed, Rejected, Replied
-from icws_explore.protocol.gateway.poller import RECOVERABLE_FAILURES, Poller
-from icws_explore.protocol.gateway.poller_events import Ask, Dead, Deliver, Note, Stopped
-from icws_explore.protocol.gateway.poller_table import POLLER_TRANSITIONS, PollerState, PollerTrigger
+from icws_explore.protocol.gateway.events import AgentFailed, Ask, Dead, Deliver, Note, Rejected, Replied, Stopped
+from icws_explore.protocol.gateway.poller import (
+    POLLER_TRANSITIONS,
+    RECOVERABLE_FAILURES,
+    Poller,
+    PollerState,
+    PollerTrigger,
+)
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 from support.playbook import NS_PER_MS, Playbook, do, pause, wait

@@ -19,12 +19,10 @@ from icws_explore.protocol.hashtree import (
     decode,
     encode,
     leaves,
+    lookup,
     prune,
     root_hash,
     walk,
-)
-from icws_explore.protocol.hashtree import (
-    paths as lookup,
 )
 from support import hash_trees
 

@@ -17,10 +17,8 @@ from icws_explore.protocol.hashtree import (
     build,
     decode,
     leaves,
+    lookup,
     lookup_value,
-)
-from icws_explore.protocol.hashtree import (
-    paths as lookup,
 )
 from support import hash_trees
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import DecodeError, VerificationError
-from icws_explore.protocol.keys import bls, bls_backends
+from icws_explore.protocol.keys import bls
+from icws_explore.protocol.keys import bls as bls_backends
 from icws_explore.protocol.keys.bls import SecretKey
 
 KEY = SecretKey(b"a lab's key")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from icws_explore.protocol.errors import VerificationError
-from icws_explore.protocol.keys import bls_backends
-from icws_explore.protocol.keys.bls_backends import Arkworks, Backend, Pyblst, chosen
+from icws_explore.protocol.keys import bls as bls_backends
+from icws_explore.protocol.keys.bls import Arkworks, Backend, Pyblst, chosen
 
 
 def missing() -> Backend:

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol.certificate import CertificateIssuer
 from icws_explore.protocol.errors import DecodeError
-from icws_explore.protocol.keys.canister_signatures import signing_canister
-from icws_explore.protocol.keys.public_keys import parse_public_key, verify_signature
+from icws_explore.protocol.keys.public_keys import parse_public_key, signing_canister, verify_signature
 from icws_explore.protocol.principal import Principal
 from support.identity_cases import CANISTER, DAY_NS, NOW_NS, OTHER_CANISTER, InternetIdentity
 

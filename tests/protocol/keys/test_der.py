@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.protocol.errors import DecodeError
-from icws_explore.protocol.keys.der import SEQUENCE, Element, elements, only, public_key_info
+from icws_explore.protocol.keys.pem import SEQUENCE, Element, elements, only, public_key_info
 from support.identity_cases import der
 
 

@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.keys.public_keys import verify_signature
-from icws_explore.protocol.keys.webauthn import verify_webauthn
+from icws_explore.protocol.keys.public_keys import verify_signature, verify_webauthn
 from support.identity_cases import der
 
 MESSAGE = b"\x0aic-request" + bytes(range(32))

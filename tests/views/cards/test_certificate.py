@@ -12,8 +12,7 @@ from icws_explore.protocol.hashtree import build
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.views.cards.certificate import card_heading, proof_facts, steps_lines, tree_lines
 from icws_explore.views.html import View
-from icws_explore.views.proof import panels_of, proof_for
-from icws_explore.views.proof_tree import proof_tree
+from icws_explore.views.proof import panels_of, proof_for, proof_tree
 from icws_explore.views.steps import step_rows
 from support.markup import Markup
 from support.proofs import HOSTILE_TEXT, frame_of, mainnet, simulated, with_frame

@@ -11,7 +11,7 @@ from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import REQUEST_DOMAIN, Envelope, call_content, sign_envelope
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.keys import Ed25519Identity
-from icws_explore.protocol.keys.delegated import delegate_to
+from icws_explore.protocol.keys.identity import delegate_to
 from icws_explore.protocol.principal import Principal
 from icws_explore.views.cards.envelope import chain_links, derived_id, envelope_facts
 from support.certified_canister import CANISTER_ID

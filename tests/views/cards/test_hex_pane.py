@@ -11,7 +11,7 @@ from icws_explore.capture import Frame, load
 from icws_explore.protocol import candid
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, WebsocketMessage
 from icws_explore.protocol.principal import Principal
-from icws_explore.views.cards.hex_pane import MAX_LEAF_BYTES, hex_view
+from icws_explore.views.cards.inspect import MAX_LEAF_BYTES, hex_view
 
 
 def shown_bytes(html):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from icws_explore.analysis.annotate import annotate_frame
 from icws_explore.capture import Frame
-from icws_explore.views.figures.anatomy_parts import MAX_LAYERS, layers_of
+from icws_explore.views.figures.anatomy import MAX_LAYERS, layers_of
 from support.proofs import frame_of, simulated
 
 

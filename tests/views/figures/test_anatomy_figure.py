@@ -7,8 +7,7 @@ from matplotlib.patches import Rectangle
 
 from icws_explore.analysis.annotate import annotate_frame
 from icws_explore.capture import Frame
-from icws_explore.views.figures.anatomy import anatomy_figure
-from icws_explore.views.figures.anatomy_parts import layers_of
+from icws_explore.views.figures.anatomy import anatomy_figure, layers_of
 from support.overlaps import beyond_the_paper, overlapping
 from support.proofs import frame_of, simulated
 

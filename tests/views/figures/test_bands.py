@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from icws_explore.views.figures.bands import Band, draw_band, legend, page_height, sheet, time_axis, write_empty
+from icws_explore.views.figures.figure import Band, draw_band, legend, page_height, sheet, time_axis, write_empty
 from support.contrast import contrast
 from support.overlaps import beyond_the_paper, words
 from support.session_captures import healthy

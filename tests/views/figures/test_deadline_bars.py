@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 
 from icws_explore.capture import Capture
 from icws_explore.protocol.service_messages import AckMessage
-from icws_explore.views.figures.deadline_bars import Bar, Outcome, bars_of, draw_bars
 from icws_explore.views.figures.figure import SessionFigure
+from icws_explore.views.figures.timeline import Bar, Outcome, bars_of, draw_bars
 from support.session_captures import SessionScript, healthy
 from support.timing_captures import never_opened, only, silent, slow_answer, still_open, unacked
 

@@ -6,8 +6,7 @@ import pytest
 from icws_explore.protocol import hashtree
 from icws_explore.protocol.hashtree import build, prune
 from icws_explore.views.figures.tree import LIT, tree_figure, tree_text
-from icws_explore.views.proof import panels_of, proof_of_certificate, proof_of_frame
-from icws_explore.views.proof_tree import proof_tree
+from icws_explore.views.proof import panels_of, proof_of_certificate, proof_of_frame, proof_tree
 from support.overlaps import beyond_the_paper, overlapping, words
 from support.proofs import frame_of, mainnet, simulated
 

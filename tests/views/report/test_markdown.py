@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from icws_explore.views.report.markdown_parts import ELLIPSIS, code, html_code, prose, table
+from icws_explore.views.report.markdown import ELLIPSIS, code, html_code, prose, table
 from icws_explore.views.rows import one_line
 
 RENDERER = MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from icws_explore.analysis.decode import decode_frames
 from icws_explore.capture import Capture
-from icws_explore.views.report.report_sequence import SequenceRow, SessionSequence, sequence
+from icws_explore.views.report.contents import SequenceRow, SessionSequence, sequence
 from support.session_captures import SessionScript, healthy, hostile
 
 
