@@ -129,9 +129,9 @@ def flood_costs() -> Iterator[Beside]:
             record.unlink()
             record = folder / f"command-{size}.icws"
             read, write = os.pipe()  # nobody reads what the command shows
-            with running(*COMMAND, url, "--record", str(record), stdout=write):
-                with os.fdopen(read, encoding="utf-8") as shown:
-                    yield beside(f"{flood}, icws tap, not read", shown.readline().split()[1], size, record)
+            command = running(*COMMAND, url, "--record", str(record), stdout=write)
+            with command, os.fdopen(read, encoding="utf-8") as shown:
+                yield beside(f"{flood}, icws tap, not read", shown.readline().split()[1], size, record)
             os.close(write)
             record.unlink()
 
@@ -139,7 +139,9 @@ def flood_costs() -> Iterator[Beside]:
 def main() -> None:
     for line in flood_costs():
         told = [duration_text(value) for value in (line.median_s, line.p99_s, line.worst_s)]
-        print(f"{line.name:<45} {line.count:>5} × {told[0]:>9} {told[1]:>9} {told[2]:>9} {line.recorded:>12,}", flush=True)
+        print(
+            f"{line.name:<45} {line.count:>5} × {told[0]:>9} {told[1]:>9} {told[2]:>9} {line.recorded:>12,}", flush=True
+        )
 
 
 if __name__ == "__main__":

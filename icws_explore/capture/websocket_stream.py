@@ -128,7 +128,7 @@ class StreamMessages:
         next(self._parser)
 
     def feed(self, data: bytes, most: int | None = None) -> list[StreamMessage]:
-        """The messages that ``data`` completes; with ``most``, those in that many frames: `unread` says what is left."""
+        """The messages that ``data`` completes; with ``most``, those in as many frames: `unread` says what is left."""
         if self.fault is None and not self.closed:
             self._most = most
             self._stream.feed_data(data)

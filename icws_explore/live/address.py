@@ -36,7 +36,7 @@ def is_loopback(url: str) -> bool:
 
 
 def is_loopback_host(host: str) -> bool:
-    """Whether a name or an IP address is this machine's own, wherever it is looked up. Source: RFC 6761, section 6.3."""
+    """Whether a name or an IP address is this machine's own, whoever looks it up. Source: RFC 6761, section 6.3."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -59,7 +59,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str, schemes: Sequence[str], what: str, *, example: str) -> Self:
-        """Raises ConnectError unless ``url`` has one of ``schemes`` and a host: it is not ``what``, write ``example``."""
+        """Raises ConnectError, "it is not ``what``: write ``example``", without a host or one of ``schemes``."""
         parts = _split(url, schemes)
         if parts is None or parts.hostname is None:
             raise ConnectError(f"{shown_url(url)!r} is not {what}: write {example}")

@@ -95,12 +95,12 @@ class Visitors:
         found = _HOST.fullmatch(hosts[0].strip())
         host = _plain(found["host"]) if found is not None else ""
         if found is None or not (_is_address(host) or is_loopback_host(host) or {host, ANY} & self.hosts):
-            named = f" (allow it with --allow-host {host}, in Python allow_hosts=[{host!r}])" if host else ""
-            return f"it was asked for as {shown(hosts[0])!r}, which is not its name{named}"
+            named = f" ({_how('host', host)})" if host else ""
+            return f"the host {shown(hosts[0])!r} is none of the names that it may be asked for by{named}"
         if origins:
             return self._foreign(origins[0].strip())
         if any(site.strip().lower() == "cross-site" for site in sites) and ANY not in self.origins:
-            return "a page of another site may not ask for this"  # an image, a link: those have no Origin
+            return "pages of other sites are not let in"  # for an image or a link, which have no Origin
         return None
 
     def _foreign(self, text: str) -> str | None:
@@ -108,10 +108,14 @@ class Visitors:
         if {origin, ANY} & self.origins:
             return None
         if origin is None:
-            return f"a page of origin {shown(text)!r} may not use it"
+            return f"pages from {shown(text)!r} are not let in"
         if _is_page_of_loopback(origin):
             return None
-        return f"a page of {origin} may not use it: allow it with --allow-origin {origin}, in Python allow_origins=[{origin!r}]"
+        return f"pages from {origin} are not let in ({_how('origin', origin)})"
+
+
+def _how(kind: str, value: str) -> str:
+    return f"to let them in: --allow-{kind} {value}, or allow_{kind}s=[{value!r}] in Python"
 
 
 def _allowed_origin(text: str) -> str:
@@ -149,7 +153,8 @@ def _origin(text: str) -> str | None:
 
 def _is_page_of_loopback(origin: str) -> bool:
     parts = urlsplit(origin)
-    return parts.scheme in ("http", "https") and is_loopback_host(parts.hostname or "")
+    host = parts.hostname or ""
+    return parts.scheme in ("http", "https") and (is_loopback_host(host) or host in ("0.0.0.0", "::"))  # noqa: S104
 
 
 def _plain(host: str) -> str:

@@ -72,7 +72,7 @@ class NetworkTap:
         self._http = http_client(self._network, timeout_s=REQUEST_TIMEOUT_S)
         application = web.Application(client_max_size=MAX_BODY)
         application.router.add_route("*", "/{path:.*}", self._answer)
-        logger = logging.Logger("icws-tap")
+        logger = logging.Logger("icws-tap")  # noqa: LOG001  # this tap's own; a shared one would keep every handler
         logger.addHandler(_ToRecorder(self._recorder))
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_S, logger=logger)
         await self._runner.setup()

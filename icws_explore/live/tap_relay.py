@@ -232,22 +232,21 @@ class Relay:
             leg.read_on(len(leg.inbox) <= HELD)
         else:
             leg.read_on(not other.is_full)
-        if leg.has_ended and not leg.is_told:
-            self._pass_end(leg)
         if leg.is_lost and not leg.is_over:
             self._pass_loss(leg)
+        elif leg.has_ended and not leg.is_told and not self._comes_behind(leg):
+            self._pass_end(leg)
+
+    def _comes_behind(self, leg: Leg) -> bool:
+        """Whether something is still to go before the end of what a client says, which may be half of a connection."""
+        return leg is self.client and (
+            self.stage is Stage.DIALLING or (self.stage is Stage.ANSWERING and bool(leg.inbox))
+        )
 
     def _pass_end(self, leg: Leg) -> None:
-        other = self.other(leg)
-        if leg is self.client and self.stage is Stage.DIALLING and not leg.is_lost:
-            return  # behind its request, once that is under way
-        if leg is self.client and self.stage is Stage.ANSWERING and leg.inbox and not leg.is_lost:
-            return  # behind what it sent too early
         leg.is_told = True
         self._explain(leg)
-        if leg is self.gateway and self.stage is Stage.ANSWERING:
-            self._recorder.note(f"session {self.session}: {self._address} ended the connection without an answer")
-            self._decline(bytes(leg.inbox))
+        other = self.other(leg)
         if not other.is_there:
             leg.close()
         elif other.has_ended:
@@ -258,6 +257,7 @@ class Relay:
 
     def _pass_loss(self, leg: Leg) -> None:
         leg.is_over = True
+        self._explain(leg)
         self._legs_left -= 1
         other = self.other(leg)
         if leg.error is not None:
@@ -458,6 +458,9 @@ class Relay:
 
     def _explain(self, leg: Leg) -> None:
         """The side that ends first says how the session ended: after a close frame, or without one (1006)."""
+        if leg is self.gateway and self.stage is Stage.ANSWERING:
+            self._recorder.note(f"session {self.session}: {self._address} ended the connection without an answer")
+            self._decline(bytes(leg.inbox))
         if self._explained or self.stage is not Stage.OPEN:
             return
         self._explained = True

@@ -40,7 +40,9 @@ class TestUrls:
     def test_are_shown_without_them(self, url, said):
         assert shown_url(url) == said
 
-    @given(st.text(st.characters(codec="ascii"), max_size=20), st.sampled_from(["/", "?", "#", "@", ":", "\\", " ", ""]))
+    @given(
+        st.text(st.characters(codec="ascii"), max_size=20), st.sampled_from(["/", "?", "#", "@", ":", "\\", " ", ""])
+    )
     def test_a_password_never_shows_whatever_stands_beside_it(self, name, odd):
         url = f"https://{name}:{SECRET}{odd}{SECRET}@host/path"
         assert SECRET not in shown_url(url)
