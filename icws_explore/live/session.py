@@ -293,7 +293,7 @@ class Session:
             if not self._has_dropped:
                 self._has_dropped = True
                 self.capture.notes.append(
-                    f"more than {WAITING_BYTES} bytes of messages wait for receive(): the oldest are in the capture only"
+                    f"more than {WAITING_BYTES} bytes of messages wait for receive(): the capture alone has the oldest"
                 )
 
     async def _there(self, work: Coroutine[Any, Any, T]) -> T:
