@@ -71,8 +71,7 @@ def http_client(address: Address, *, timeout_s: float, **options: Any) -> aiohtt
         headers["Authorization"] = address.authorization
     proxy = proxy_for(address)
     if proxy is not None:
-        auth = aiohttp.BasicAuth(proxy.user, proxy.password) if proxy.authorization is not None else None
-        options |= {"proxy": URL.build(scheme=proxy.scheme, host=proxy.host, port=proxy.port), "proxy_auth": auth}
+        options["proxy"] = URL(proxy.secret_url)
     timeout = aiohttp.ClientTimeout(total=timeout_s)
     return aiohttp.ClientSession(timeout=timeout, headers=headers, auto_decompress=False, **options)
 
@@ -89,15 +88,17 @@ class Network:
         self.url = self._address.shown.rstrip("/")  # as it may be shown
         self.identity = identity or AnonymousIdentity()
         self.clock = clock or RealClock()
-        self._http: aiohttp.ClientSession | None = None
+        self._is_open = False
+        self._http: aiohttp.ClientSession | None = None  # from the first request on
 
     async def __aenter__(self) -> Self:
-        self._http = http_client(self._address, timeout_s=REQUEST_TIMEOUT_S, headers={"Accept-Encoding": "identity"})
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, _t: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None
     ) -> None:
+        self._is_open = False
         if self._http is not None:
             await self._http.close()
             self._http = None
@@ -162,8 +163,11 @@ class Network:
         return await self._exchange("POST", path, sign_envelope(content, self.identity).encode())
 
     async def _exchange(self, verb: str, path: str, body: bytes | None) -> dict[str, Any]:
-        if self._http is None:
+        if not self._is_open:
             raise ConnectError("the network is not open: use it as an async context manager")
+        if self._http is None:
+            wanted = {"Accept-Encoding": "identity"}
+            self._http = http_client(self._address, timeout_s=REQUEST_TIMEOUT_S, headers=wanted)
         headers = {"Content-Type": "application/cbor"} if body is not None else {}
         url = URL(self._address.url(path), encoded=True)
         try:
@@ -187,7 +191,7 @@ class Network:
         cause = getattr(error, "os_error", None) or error
         if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
             return os.strerror(cause.errno)
-        return self._address.hide(" ".join(str(cause).split())) or type(cause).__name__
+        return failure_text(self._address, cause)
 
     def _decode(self, status: int, path: str, answer: bytes, elsewhere: str) -> dict[str, Any]:
         if status == 202:
@@ -204,6 +208,13 @@ class Network:
         if not isinstance(value, dict):
             raise ConnectError(f"{self.url} is not a replica: its answer is not a map")
         return value
+
+
+def failure_text(address: Address, error: BaseException) -> str:
+    """What a library says of a request to ``address`` that failed, on a line, without its or its proxy's credentials."""
+    text = address.hide(" ".join(str(error).split()))
+    proxy = proxy_for(address)
+    return (text if proxy is None else proxy.hide(text)) or type(error).__name__
 
 
 def redirected(url: str, status: int, elsewhere: str) -> str:

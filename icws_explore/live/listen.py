@@ -26,6 +26,7 @@ from icws_explore.protocol.errors import ConnectError
 from .address import is_loopback_host
 
 ANY: Final = "*"
+MAX_NAME: Final = 253  # characters of a name: RFC 1035, section 2.3.4
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
 _NAME: Final = re.compile(r"[a-z0-9_.-]+")
@@ -93,8 +94,8 @@ class Visitors:
         if len(hosts) != 1 or len(origins) > 1:
             return f"a request with {len(hosts)} Host and {len(origins)} Origin headers is no client's"
         found = _HOST.fullmatch(hosts[0].strip())
-        host = _plain(found["host"]) if found is not None else ""
-        if found is None or not (_is_address(host) or is_loopback_host(host) or {host, ANY} & self.hosts):
+        host = _plain(found["host"]) if found is not None and len(found["host"]) <= MAX_NAME else ""
+        if not (host and (_is_address(host) or is_loopback_host(host) or {host, ANY} & self.hosts)):
             named = f" ({_how('host', host)})" if host else ""
             return f"the host {shown(hosts[0])!r} is none of the names that it may be asked for by{named}"
         if origins:
@@ -143,7 +144,7 @@ def _origin(text: str) -> str | None:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return None
-    if not host or text.lower() != f"{parts.scheme}://{parts.netloc}".lower() or "@" in parts.netloc:
+    if not 0 < len(host) <= MAX_NAME or text.lower() != f"{parts.scheme}://{parts.netloc}".lower() or "@" in parts.netloc:
         return None
     if not _SCHEME.fullmatch(parts.scheme) or not (_is_address(host) or _NAME.fullmatch(host)):
         return None

@@ -26,7 +26,7 @@ from icws_explore.capture.files import shown
 from icws_explore.protocol.errors import ConnectError
 
 from .address import Address
-from .http import REQUEST_TIMEOUT_S, http_client, read_at_most
+from .http import REQUEST_TIMEOUT_S, failure_text, http_client, read_at_most
 from .listen import Listen, Visitors
 from .tap_recorder import Recorder
 
@@ -140,8 +140,7 @@ class NetworkTap:
         except TimeoutError:
             return _failed(504, f"{self._network} did not answer within {REQUEST_TIMEOUT_S:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            reason = self._network.hide(" ".join(str(error).split())) or type(error).__name__
-            return _failed(502, f"no answer from {self._network}: {reason}")
+            return _failed(502, f"no answer from {self._network}: {failure_text(self._network, error)}")
 
 
 class _ToRecorder(logging.Handler):

@@ -34,7 +34,7 @@ def shown_url(url: str) -> str:
         if not _AUTHORITY.fullmatch(host):
             host = host.partition(":")[0] + f":{LEFT_OUT}"
     path, query = _cut(tail, _PATH_END)
-    if "@" in path:  # or like this
+    if "@" in tail:  # or like this
         path = f"/{LEFT_OUT}"
     return f"{scheme}{mark}{host}{path}{'' if len(query) < 2 else f'?{LEFT_OUT}'}"
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.capture import SessionInfo
-from icws_explore.capture.notes import shown
+from icws_explore.capture.files import shown
 from icws_explore.protocol.credentials import shown_url, without_credentials
 from icws_explore.protocol.errors import ConnectError
 

@@ -16,7 +16,7 @@ from yarl import URL
 
 from icws_explore.live.address import Address
 from icws_explore.live.clock import Clock
-from icws_explore.live.http import http_client
+from icws_explore.live.http import failure_text, http_client
 from icws_explore.protocol import cbor
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import call_content, query_content, sign_envelope
@@ -126,7 +126,7 @@ class Agent:
             async with self._http.request(verb, url, data=data, allow_redirects=False) as response:
                 answer = await _read(response)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            raise _Failed("TransportError", self._address.hide(str(error)) or type(error).__name__) from error
+            raise _Failed("TransportError", failure_text(self._address, error)) from error
         if response.status == 202:
             return None
         if response.status != 200:
