@@ -211,7 +211,7 @@ class Network:
 
 
 def failure_text(address: Address, error: BaseException) -> str:
-    """What a library says of a request to ``address`` that failed, on a line, without its or its proxy's credentials."""
+    """What a library says of a failed request to ``address``, on a line, without its or its proxy's credentials."""
     text = address.hide(" ".join(str(error).split()))
     proxy = proxy_for(address)
     return (text if proxy is None else proxy.hide(text)) or type(error).__name__

@@ -144,9 +144,9 @@ def _origin(text: str) -> str | None:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return None
-    if not 0 < len(host) <= MAX_NAME or text.lower() != f"{parts.scheme}://{parts.netloc}".lower() or "@" in parts.netloc:
+    if "@" in text or text.lower() != f"{parts.scheme}://{parts.netloc}".lower() or not _SCHEME.fullmatch(parts.scheme):
         return None
-    if not _SCHEME.fullmatch(parts.scheme) or not (_is_address(host) or _NAME.fullmatch(host)):
+    if len(host) > MAX_NAME or not (_is_address(host) or _NAME.fullmatch(host)):
         return None
     named = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{named}{'' if port in (None, _PORTS.get(parts.scheme)) else f':{port}'}"

@@ -137,6 +137,6 @@ def reason_of(error: Exception) -> str:
     """An operating system's, TLS's or a library's reason on one line."""
     if isinstance(error, tls.SSLError):
         return str(getattr(error, "verify_message", "") or getattr(error, "reason", "") or error)
-    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno) if error.errno > 0 else str(error.strerror)  # below 0: an unknown name
     return " ".join(str(error).split()) or type(error).__name__

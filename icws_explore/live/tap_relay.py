@@ -195,6 +195,28 @@ class Relay:
             self._legs_left += 1
 
     def received(self, leg: Leg, data: bytes) -> None:
+        self._guard(self._receive, leg, data)
+
+    def ended(self, leg: Leg) -> None:
+        leg.has_ended = True
+        self._guard(self.settle, leg)
+
+    def lost(self, leg: Leg, error: Exception | None) -> None:
+        leg.has_ended = leg.is_lost = True
+        leg.error = error
+        if leg is self.client and self._dialling is not None:
+            self._dialling.cancel()
+        self._guard(self.settle, leg)
+        self._guard(self.settle, self.other(leg))  # what waited for room there need not any more
+
+    def _guard(self, work: Callable[..., None], *args: object) -> None:
+        """Do it; a fault of our own ends this session, which would else stand still, and nobody would know why."""
+        try:
+            work(*args)
+        except Exception as error:  # noqa: BLE001
+            self._fail(error)
+
+    def _receive(self, leg: Leg, data: bytes) -> None:
         if self.stage is Stage.OPEN:
             self._take(leg, data)
         elif self.stage is not Stage.DECLINED:
@@ -206,18 +228,6 @@ class Relay:
         elif leg is self.gateway:
             self.client.write(data)
         self.settle(leg)
-
-    def ended(self, leg: Leg) -> None:
-        leg.has_ended = True
-        self.settle(leg)
-
-    def lost(self, leg: Leg, error: Exception | None) -> None:
-        leg.has_ended = leg.is_lost = True
-        leg.error = error
-        if leg is self.client and self._dialling is not None:
-            self._dialling.cancel()
-        self.settle(leg)
-        self.settle(self.other(leg))  # what waited for room there need not any more
 
     def settle(self, leg: Leg) -> None:
         """See what is to be done about what ``leg`` has brought: read on, take a turn, pass its end on."""
@@ -257,16 +267,18 @@ class Relay:
 
     def _pass_loss(self, leg: Leg) -> None:
         leg.is_over = True
-        self._explain(leg)
         self._legs_left -= 1
-        other = self.other(leg)
-        if leg.error is not None:
-            other.reset()
-        else:
-            other.close()
-        if self._legs_left == 0:
-            self._patience.cancel()
-            self._on_gone(self)
+        try:
+            self._explain(leg)
+        finally:
+            other = self.other(leg)
+            if leg.error is not None:
+                other.reset()
+            else:
+                other.close()
+            if self._legs_left == 0:
+                self._patience.cancel()
+                self._on_gone(self)
 
     def cut(self) -> None:
         """The tap ends: both sides lose their connection."""
@@ -404,12 +416,8 @@ class Relay:
 
     def _turn(self, leg: Leg) -> None:
         leg.turn = None
-        try:
-            self._take(leg, b"")
-        except Exception as error:  # noqa: BLE001  # else the session would stand still, and nobody would know why
-            self._fail(error)
-        else:
-            self.settle(leg)
+        self._guard(self._take, leg, b"")
+        self._guard(self.settle, leg)
 
     def _take(self, leg: Leg, data: bytes) -> None:
         """Read some frames of what waits and of ``data``, write them to the recording, pass them on."""
