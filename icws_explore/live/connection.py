@@ -69,7 +69,7 @@ class Connection:
         works = {"reader": self._read(), "timer": self._fire_deadlines(), "sender": self._send_outbox()}
         tasks = {asyncio.create_task(work, name=f"icws-{name}"): name for name, work in works.items()}
         try:
-            self._try("machine", lambda: self._act(self.machine.connected(self._clock.now_ns())))
+            self._try("start", lambda: self._act(self.machine.connected(self._clock.now_ns())))
             await self._until_over(tasks)
         finally:
             for task in tasks:
