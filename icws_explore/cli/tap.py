@@ -23,13 +23,13 @@ from icws_explore.analysis.recording import frame_row
 from icws_explore.capture import Frame
 from icws_explore.live.tap import LOOPBACK, Tap
 
-from .console import json_line, note, show, width
+from .console import json_line, mute_stdout, note, show, width
 from .options import force, keep_recording, parse_root_key
 
 MAX_WAITING: Final = 10_000  # frames and notes that a slow terminal may be behind
 MAX_WAITING_BYTES: Final = 64 * 1024 * 1024  # of the frames' payloads
-END_S: Final = 0.7  # real seconds from a signal in which what waits is still shown
-LEAVE_S: Final = 1.5  # real seconds from a signal to the end of the process, whoever reads what it shows or does not
+END_S: Final = 0.5  # real seconds from a signal in which what waits is still shown
+LEAVE_S: Final = 1.2  # real seconds from a signal to the end of the process, whoever reads what it shows or does not
 SWITCH_S: Final = 0.0005  # real seconds after which showing gives way to the tap; Python's own is ten times that
 
 
@@ -197,6 +197,8 @@ class _Shown(threading.Thread):
             self._say_ready()
             self._show_all()
             self._say_what_was()
+        except (BrokenPipeError, SystemExit):  # rich makes the one of the other
+            mute_stdout()  # the reader (head, less) has seen enough
         except Exception as error:  # noqa: BLE001  # raised again where the command can end with it
             self.failure = error
         finally:
