@@ -71,22 +71,21 @@ def sink() -> Iterator[Sink]:
 def flood(url: str, data: bytes = ONE) -> Iterator[None]:
     """Send frames to ``url`` until the other end has had enough, or this is left."""
     host, _, port = url.removeprefix("ws://").partition("/")[0].rpartition(":")
-    connection = socket.create_connection((host, int(port)))
-    connection.sendall(ASK)
-    connection.recv(2**16)
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(ASK)
+        connection.recv(2**16)
 
-    def send() -> None:
-        many = data * (2**20 // len(data) + 1)
-        with contextlib.suppress(OSError):
-            while True:
-                connection.sendall(many)
+        def send() -> None:
+            many = data * (2**20 // len(data) + 1)
+            with contextlib.suppress(OSError):
+                while True:
+                    connection.sendall(many)
 
-    thread = threading.Thread(target=send, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
-        connection.close()
-        thread.join(30)
+        thread = threading.Thread(target=send, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join(30)
