@@ -142,16 +142,18 @@ class _Waiting:
         self._changed = threading.Condition()
 
     def put(self, item: Frame | str) -> None:
-        """Never waits: what is too much is left out."""
-        size = len(item.data) if isinstance(item, Frame) else len(item)
+        """Never waits: what is too much is left out, frames first."""
         with self._changed:
             if isinstance(item, Frame):
                 self.seen[item.session] += 1
-            if len(self._items) >= MAX_WAITING or (self._items and self._bytes + size > MAX_WAITING_BYTES):
-                self.left_out += 1
+                is_over = self._items and self._bytes + len(item.data) > MAX_WAITING_BYTES
+                if len(self._items) >= MAX_WAITING or is_over:
+                    self.left_out += 1
+                    return
+                self._bytes += len(item.data)
+            elif len(self._items) >= 2 * MAX_WAITING:
                 return
             self._items.append(item)
-            self._bytes += size
             self._changed.notify()
 
     def end(self, at: float) -> None:
@@ -172,7 +174,8 @@ class _Waiting:
                 if not self._items:
                     return
                 item = self._items.popleft()
-                self._bytes -= len(item.data) if isinstance(item, Frame) else len(item)
+                if isinstance(item, Frame):
+                    self._bytes -= len(item.data)
             if isinstance(item, str) or time.monotonic() < self._end_at:
                 yield item
             else:

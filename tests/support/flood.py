@@ -37,7 +37,10 @@ class Sink:
         with connection, contextlib.suppress(ConnectionError):
             head = b""
             while b"\r\n\r\n" not in head:
-                head += connection.recv(1)
+                byte = connection.recv(1)
+                if not byte:
+                    return
+                head += byte
             connection.sendall(UPGRADE)
             while data := connection.recv(2**16):
                 with self._changed:
