@@ -109,16 +109,20 @@ class CaptureWriter:
         """Append frames; they are with the operating system when this returns. Raises CaptureError."""
         self._put(b"".join(frame.to_line() for frame in frames))
 
+    def write_parts(self, parts: Iterable[bytes]) -> None:
+        """The same for what `Frame.line_parts` gave. Raises CaptureError."""
+        self._put(*parts)
+
     def note(self, text: str) -> None:
         """Append something worth knowing that no frame says. Raises CaptureError."""
         self._put(_line({"note": encodable(text)}))
 
-    def _put(self, lines: bytes) -> None:
+    def _put(self, *parts: bytes) -> None:
         try:
             if self._gzip is None:
-                self._raw.write(lines)
+                self._raw.writelines(parts)
             else:
-                self._gzip.write(lines)
+                self._gzip.writelines(parts)
                 self._gzip.flush()  # a sync flush: what is written so far can be read back
             self._raw.flush()
         except (OSError, ValueError) as error:

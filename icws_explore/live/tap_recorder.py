@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
@@ -36,11 +36,17 @@ class Recorder:
         self._keep = keep
         self._told_at: dict[str, float] = {}
 
-    def record(self, *frames: Frame) -> None:
-        """Frames that are about to be passed on, in one write. They are in the file when this returns."""
+    def record(self, *frames: Frame, parts: Iterable[bytes] | None = None) -> None:
+        """Frames that are about to be passed on, in one write. They are in the file when this returns.
+
+        ``parts`` are their lines, where somebody has made them already.
+        """
         if self._keep:
             self.capture.frames.extend(frames)
-        self._write(lambda writer: writer.write(*frames))
+        if parts is None:
+            self._write(lambda writer: writer.write(*frames))
+        else:
+            self._write(lambda writer: writer.write_parts(parts))
         for observe in tuple(self.observers):
             self._show(self.observers, observe, frames)
 

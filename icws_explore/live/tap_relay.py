@@ -17,7 +17,7 @@ import asyncio
 import socket
 import ssl as tls
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, auto
 from typing import Final
 
@@ -41,6 +41,7 @@ from .tap_recorder import Recorder
 LOST: Final = 1006
 UPGRADED: Final = 101  # HTTP: switching protocols
 TURN_FRAMES: Final = 64  # frames of a turn: about a millisecond
+TURN_BYTES: Final = 512 * 1024  # bytes of payloads; what is more is made into lines over several turns
 HEAD_PATIENCE_S: Final = 10.0  # real seconds in which a client has to say what it wants
 HELD: Final = 64 * 1024  # bytes that a client may send before the gateway has answered
 SESSION_BYTES: Final = 1024 * 1024 * 1024  # bytes of a session's frames in the recording; then only its end is
@@ -67,6 +68,8 @@ class Leg(asyncio.Protocol):
         self.messages = StreamMessages(masked=direction == "out")
         self.inbox = bytearray()  # came, and has not gone on
         self.turn: asyncio.Handle | None = None  # the next one for what is in the inbox
+        self.work: Iterator[None] | None = None  # what takes several turns
+        self.late = bytearray()  # came meanwhile
         self.has_ended = False  # the other end says, or has shown, that nothing more comes
         self.is_told = False  # the other side knows of it
         self.is_lost = False
@@ -115,7 +118,7 @@ class Leg(asyncio.Protocol):
     def can_half_close(self) -> bool:
         return self._transport is not None and self._transport.can_write_eof()
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
@@ -218,7 +221,10 @@ class Relay:
 
     def _receive(self, leg: Leg, data: bytes) -> None:
         if self.stage is Stage.OPEN:
-            self._take(leg, data)
+            if leg.work is None:
+                self._take(leg, data)
+            else:
+                leg.late += data  # was under way when reading was paused
         elif self.stage is not Stage.DECLINED:
             leg.inbox += data
             if self.stage is Stage.ASKING:
@@ -233,8 +239,9 @@ class Relay:
         """See what is to be done about what ``leg`` has brought: read on, take a turn, pass its end on."""
         other = self.other(leg)
         if self.stage is Stage.OPEN:
-            leg.read_on(not leg.inbox and not other.is_full)
-            if leg.inbox:
+            is_behind = bool(leg.inbox or leg.late) or leg.work is not None
+            leg.read_on(not is_behind and not other.is_full)
+            if is_behind:
                 if leg.turn is None and not other.is_full:
                     leg.turn = self._loop.call_soon(self._turn, leg)
                 return  # the end comes behind it
@@ -306,6 +313,8 @@ class Relay:
     def _reset(self) -> None:
         for leg in (self.client, self.gateway):
             leg.inbox.clear()
+            leg.late.clear()
+            leg.work = None
             leg.reset()
 
     async def gone(self) -> None:
@@ -385,8 +394,9 @@ class Relay:
         inbox.clear()
         self.client.inbox.clear()
         self.client.write(head)
-        self._take(self.gateway, rest)
-        self._take(self.client, early)
+        for leg, data in ((self.gateway, rest), (self.client, early)):
+            if data:
+                self._take(leg, data)
         self.settle(self.client)
 
     def _is_late(self) -> None:
@@ -416,27 +426,49 @@ class Relay:
 
     def _turn(self, leg: Leg) -> None:
         leg.turn = None
-        self._guard(self._take, leg, b"")
+        if leg.work is None:
+            data = bytes(leg.late)
+            leg.late.clear()
+            self._guard(self._take, leg, data)
+        else:
+            self._guard(self._go_on, leg)
         self._guard(self.settle, leg)
+
+    def _go_on(self, leg: Leg) -> None:
+        if leg.work is not None and next(leg.work, True):  # its own steps are None
+            leg.work = None
 
     def _take(self, leg: Leg, data: bytes) -> None:
         """Read some frames of what waits and of ``data``, write them to the recording, pass them on."""
         messages = leg.messages.feed(data, TURN_FRAMES)
-        self._record(leg, messages)
+        frames = self._frames(leg, messages)
         left = leg.messages.unread
-        if leg.inbox:
+        if leg.inbox or left:
             leg.inbox += data
             passed = len(leg.inbox) - left
-            self.other(leg).write(leg.inbox[:passed])
+            data = bytes(leg.inbox[:passed])
             del leg.inbox[:passed]
-        elif left:
-            passed = len(data) - left
-            self.other(leg).write(memoryview(data)[:passed])
-            leg.inbox += memoryview(data)[passed:]
-        elif data:
-            self.other(leg).write(data)
+        if sum(len(message.data) for message in messages) > TURN_BYTES:
+            leg.work = self._pass_on_in_turns(leg, frames, data)
+            return
+        if frames:
+            self._recorder.record(*frames)
+        self._tell(leg)
+        self.other(leg).write(data)
 
-    def _record(self, leg: Leg, messages: Sequence[StreamMessage]) -> None:
+    def _pass_on_in_turns(self, leg: Leg, frames: Sequence[Frame], data: bytes) -> Iterator[None]:
+        """The lines of large frames take long to make, and have to stand in the file in one piece."""
+        parts: list[bytes] = []
+        for frame in frames:
+            for part in frame.line_parts(TURN_BYTES):
+                parts.append(part)
+                yield
+        self._recorder.record(*frames, parts=parts)
+        self._tell(leg)
+        self.other(leg).write(data)
+
+    def _frames(self, leg: Leg, messages: Sequence[StreamMessage]) -> list[Frame]:
+        """What is to be recorded of them."""
         frames: list[Frame] = []
         for message in messages:
             if leg is self.gateway:
@@ -446,8 +478,10 @@ class Relay:
             self._left -= FRAME_BYTES + len(message.data) * 4 // 3
             if self._left >= 0 or message.op == "close":
                 frames.append(self._frame(leg.direction, message))
-        if frames:
-            self._recorder.record(*frames)
+        return frames
+
+    def _tell(self, leg: Leg) -> None:
+        """What is not recorded any more."""
         if self._left < 0 and not self._is_over_budget:
             self._is_over_budget = True
             self._recorder.note(

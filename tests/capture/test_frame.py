@@ -38,6 +38,8 @@ class TestRoundTrip:
     def test_a_line_is_what_json_makes_of_it(self, frame):
         line = json.dumps(frame.to_json(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         assert frame.to_line() == line
+        for size in (1, 3, 100):
+            assert b"".join(frame.line_parts(size)) == line
 
 
 class TestMalformed:

@@ -16,7 +16,7 @@ from icws_explore.live.clock import RealClock
 from icws_explore.live.listen import Visitors
 from icws_explore.live.tap import Tap
 from icws_explore.live.tap_recorder import Recorder
-from icws_explore.live.tap_relay import TURN_FRAMES, Leg, Relay, Stage
+from icws_explore.live.tap_relay import TURN_BYTES, TURN_FRAMES, Leg, Relay, Stage
 from icws_explore.protocol.constants import NS_PER_S
 from support.raw_tcp import ASK, UPGRADE, frame, raw_server, reset, until, upgrade_as_server, upgraded
 from support.servers import free_port
@@ -677,7 +677,8 @@ class Joined:
         self.relay.client.data_received(data)
 
     async def all_turns(self):
-        while self.relay.client.inbox or self.relay.gateway.inbox:  # noqa: ASYNC110  # turns are callbacks
+        legs = (self.relay.client, self.relay.gateway)
+        while any(leg.inbox or leg.late or leg.work is not None for leg in legs):  # noqa: ASYNC110  # turns are callbacks
             await asyncio.sleep(0)
         await asyncio.sleep(0)
 
@@ -782,6 +783,40 @@ class TestTurns:
         assert joined.gateway.sent == stream
         assert [f.data for f in recorder.capture.frames if f.op == "binary"] == sent
         assert "relayed, not recorded" in recorder.capture.notes[0]
+
+    async def test_a_large_message_takes_several_and_stands_in_the_file_in_one_piece(self, tmp_path):
+        """Its line alone takes 50 ms to make at 16 MiB; the others' frames are recorded and passed meanwhile."""
+        recorder = recorder_of(tmp_path / "s.icws")
+        large, quiet = Joined(recorder, "large"), Joined(recorder, "quiet")
+        data = random.Random(1).randbytes(5 * TURN_BYTES + 1)
+        sent = frame(Opcode.BINARY, data, masked=True) + ONE
+        large.say(sent)
+        assert not large.client.is_read
+        large.say(ONE)  # was under way
+        turns = 0
+        while not large.gateway.sent:
+            quiet.say(ONE)
+            assert quiet.gateway.sent == ONE * (turns + 1)
+            await asyncio.sleep(0)
+            turns += 1
+        await large.all_turns()
+        assert turns > 5
+        assert large.gateway.sent == sent + ONE
+        assert large.client.is_read
+        recorder.close()
+        frames = load(tmp_path / "s.icws").frames
+        assert frames == recorder.capture.frames
+        assert [f.data for f in frames if f.session == "large"] == [data, b"x", b"x"]
+        assert frames[turns].data == data
+
+    async def test_a_large_message_that_is_cut_is_neither_recorded_nor_passed(self):
+        recorder = recorder_of()
+        joined = Joined(recorder)
+        joined.say(frame(Opcode.BINARY, bytes(2 * TURN_BYTES), masked=True))
+        joined.relay.cut()
+        await joined.all_turns()
+        assert joined.gateway.sent == b""
+        assert [f.op for f in recorder.capture.frames] == ["response", "close"]
 
 
 class TestRecordingFirst:
