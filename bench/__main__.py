@@ -12,7 +12,9 @@ from rich.table import Table
 
 from . import protocol, simulate
 from .candid import candid_cases
+from .hostile import hostile_costs
 from .recordings import recording_costs
+from .start import start_costs
 from .tap import tap_costs
 from .tap_flood import flood_costs
 from .timing import Cost, cost, cost_of_each, duration_text
@@ -24,7 +26,7 @@ def measure(name: str, operation: protocol.Operation | list[protocol.Operation])
 
 def main() -> None:
     measured = (measure(name, operation) for name, operation in chain(protocol.cases(), candid_cases()))
-    costs = chain(measured, recording_costs(), tap_costs())
+    costs = chain(start_costs(), measured, hostile_costs(), recording_costs(), tap_costs())
     if "--json" in sys.argv[1:]:
         for line in chain(map(asdict, costs), simulate.measured(), map(asdict, flood_costs())):
             print(json.dumps(line), flush=True)

@@ -7,7 +7,7 @@
     lab = icws.Lab(app="pingpong", time_scale=60).start()
     session = await icws.connect(lab)
     await session.send({"text": "hello", "timestamp": 0})
-    session.capture
+    session.recording
 
 Names load when they are first used, so that importing the package costs nothing.
 """

@@ -72,7 +72,7 @@ async def _play(record: Path, quiet: bool) -> Capture:
                 await _await_keep_alives(session, acks)
             await session.close()
             await shown
-    return session.capture.raw
+    return session.recording.raw
 
 
 async def _play_rounds(session: Session) -> None:
@@ -106,7 +106,7 @@ async def _show(session: Session, quiet: bool) -> None:
     number = 0
     async for frame in session.follow():
         decoded = decode_frame(frame, number=number, app_type=session.app_type)
-        show(frame_line(frame_row(decoded, session.capture.raw[0].t), width()))
+        show(frame_line(frame_row(decoded, session.recording.raw[0].t), width()))
         number += 1
 
 

@@ -215,14 +215,14 @@ class _Shown(threading.Thread):
             return
         click.echo(f"{'tap':<9} {tap.url}  →  {tap.gateway_url}")
         if tap.network_url is not None:
-            click.echo(f"{'network':<9} {tap.network_url}  →  {tap.capture.info.network_url}")
+            click.echo(f"{'network':<9} {tap.network_url}  →  {tap.recording.info.network_url}")
         click.echo("Ctrl-C ends it.\n")
 
     def _show_all(self) -> None:
         from icws_explore.views.rows import frame_row as view_row
         from icws_explore.views.text import frame_header, frame_line
 
-        app_type = application_type(self.tap.capture.raw)
+        app_type = application_type(self.tap.recording.raw)
         start: float | None = None
         closes = OwnCloses()
         if not self._as_json:

@@ -247,7 +247,7 @@ async def _await_open(session: Session, target: Target) -> None:
     opening = asyncio.ensure_future(session.wait_open())
     try:
         done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_PATIENCE_S)
-        if not done and not session.capture.raw.frames:
+        if not done and not session.recording.raw.frames:
             raise ConnectError(
                 f"{shown_url(target.gateway_url)} sent no handshake in {HANDSHAKE_PATIENCE_S:g} s: "
                 "it is not an IC WebSocket gateway, or one older than 1.1.0"
@@ -264,7 +264,7 @@ async def _await_open(session: Session, target: Target) -> None:
 
 
 def _why_not_open(session: Session, target: Target, error: SessionClosedError) -> str:
-    frames = [frame for frame in session.capture.raw.frames if frame.op != "close"]
+    frames = [frame for frame in session.recording.raw.frames if frame.op != "close"]
     where = shown_url(target.gateway_url)
     if not frames:
         return f"{where} closed before its handshake ({error.code}): is it an IC WebSocket gateway?"

@@ -171,5 +171,5 @@ def _words(axes: Axes, x: float, y: float, *, is_time: bool) -> str:
 
 
 def interactive(figure: SessionFigure) -> InteractivePlot:
-    """``figure`` as a widget, for the last line of a cell: ``interactive(icws.plots.ack_age(session.capture))``."""
+    """``figure`` as a widget, for the last line of a cell: ``interactive(icws.plots.ack_age(session.recording))``."""
     return InteractivePlot(figure)

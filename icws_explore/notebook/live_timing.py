@@ -94,7 +94,7 @@ class Running(Protocol):
     """What is followed: a live session, or anything with a capture, a clock and an end."""
 
     @property
-    def capture(self) -> Recording: ...
+    def recording(self) -> Recording: ...
     @property
     def clock(self) -> Any: ...
     @property
@@ -119,7 +119,7 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             raise ValueError(f"{plot!r} is none of the plots: {', '.join(PLOTS)}")
         self._session = session
         self._period_s = 1 / redraws_per_s
-        self._watch = Watch(session.capture.raw)
+        self._watch = Watch(session.recording.raw)
         self._frames: list[DecodedFrame] = []
         self._next_drawing = 0.0  # by the machine's monotonic clock
         self._task: asyncio.Task[None] | None = None
@@ -159,7 +159,7 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def tick(self, *, force: bool = False) -> None:
         """Take new frames in, and show what is due: the countdowns each time, the plot when it may be drawn."""
-        new = list(decode_frames(self._session.capture.raw, start=len(self._frames)))
+        new = list(decode_frames(self._session.recording.raw, start=len(self._frames)))
         self._frames += new
         self._watch.feed(new)
         now_s = self._session.clock.now_s() - self._watch.instants.origin.t if self._frames else 0.0
@@ -179,7 +179,7 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         if session.ended is None:
             session = replace(session, last=max(session.last, now_s))
         try:
-            self.picture.show(PLOTS[self.chooser.value](self._session.capture.raw, session, self._frames))
+            self.picture.show(PLOTS[self.chooser.value](self._session.recording.raw, session, self._frames))
         except Exception as error:  # noqa: BLE001  # in a task nobody would see it, and the countdowns would stand
             line = f"{self.chooser.value} cannot be drawn: {type(error).__name__}: {error}"
             self.fault.value = note_view(one_line(line), "bad").html

@@ -82,7 +82,7 @@ def draw_session(session: Session) -> View:
     from .html import capture_view
 
     ended = "" if session.close_code is None else f", closed {session.close_code} {session.close_reason}".rstrip()
-    return capture_view(session.capture, before=[Fact("session", f"{session.state}{ended}")])
+    return capture_view(session.recording, before=[Fact("session", f"{session.state}{ended}")])
 
 
 def draw_frame(decoded: DecodedFrame) -> View:

@@ -38,7 +38,7 @@ def start(*arguments, python=ICWS):
 
 async def play(url, lab):
     async with connect(url, canister=lab.canister_id, root_key=lab.root_key, app_type=lab.app_did) as session:
-        await session.receive(10)
+        await session.receive(60)
 
 
 class TestProcess:
@@ -50,7 +50,7 @@ class TestProcess:
             asyncio.run(play(ready["url"], lab))
             rows = [json.loads(process.stdout.readline()) for _ in range(5)]
             process.send_signal(signal.SIGINT)
-            assert (process.wait(20), process.stderr.read()) == (0, "")
+            assert (process.wait(60), process.stderr.read()) == (0, "")
         assert [row["kind"] for row in rows] == ["handshake", "open_request", "open", "app", "control"]
         assert {row["session"] for row in rows} == {"1"}
         capture = load(path)
@@ -66,7 +66,7 @@ class TestProcess:
             assert process.stdout.readline().startswith("network ")
             asyncio.run(play(first.split()[1], lab))
             process.send_signal(number)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=60)
             assert process.returncode == 0
         assert "open_request" in out
         assert "the connection ended after the client's close (1006)" in out  # the gateway answers no close frame
@@ -79,7 +79,7 @@ class TestProcess:
         with start(lab.gateway_url, "--listen", "0.0.0.0:0") as process:
             process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            assert "other machines can connect" in process.communicate(timeout=20)[1]
+            assert "other machines can connect" in process.communicate(timeout=60)[1]
 
 
 class TestFlood:

@@ -106,7 +106,7 @@ class TestHooks:
                 return outcome, 3_000.0
 
         async def use(session: Session, lab: Lab) -> list[float]:
-            return list(session.capture.timing().certificates["age_s"])
+            return list(session.recording.timing().certificates["age_s"])
 
         ages_s = await opened(Late(), use)
         assert ages_s

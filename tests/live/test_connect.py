@@ -116,8 +116,8 @@ class TestNetwork:
         async with connect(
             lab.gateway_url, network=lab.network_url, canister=str(lab.canister_id), clock=lab.clock
         ) as s:
-            assert s.capture.info.root_key == lab.root_key
-            assert (await s.receive(10))["text"] == "ping"  # the type came from the canister's metadata
+            assert s.recording.info.root_key == lab.root_key
+            assert (await s.receive(60))["text"] == "ping"  # the type came from the canister's metadata
 
 
 class TestGateway:
@@ -204,7 +204,7 @@ class TestTheWay:
         server, client = server_and_client(tmp_path)
         async with tunnel(lab.gateway_url.removeprefix("ws://"), tls=server) as (address, _):
             async with connect(f"wss://{address}", ssl=client, **to(lab)) as session:
-                assert (await session.receive(10))["text"] == "ping"
+                assert (await session.receive(60))["text"] == "ping"
             await fails("certificate is not trusted", f"wss://{address}", **to(lab))
 
     async def test_a_proxy_from_the_environment(self, lab, monkeypatch):
@@ -285,7 +285,7 @@ class TestRecording:
 
         before = sessions()
         await fails("cannot write", lab, record=tmp_path, error=CaptureError)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while sessions() > before:  # noqa: ASYNC110  # the lab has its own loop
                 await asyncio.sleep(0.01)
 
@@ -309,13 +309,17 @@ class TestCancelling:
             await session.close()
 
     async def test_while_opening_leaves_nothing(self, lab):
+        asked = asyncio.Event()
+
         async def deaf(connection):
             await connection.send(Handshake(Principal.ANONYMOUS).encode())
+            await connection.recv()
+            asked.set()
             await connection.wait_closed()
 
         async with websocket_server(deaf) as url:
             opening = asyncio.ensure_future(connect(url, **to(lab))._open())
-            await asyncio.sleep(0.2)
+            await asyncio.wait_for(asked.wait(), 60)
             opening.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await opening

@@ -12,15 +12,17 @@ from websockets.utils import accept_key
 from icws_explore.capture import Capture, SessionInfo, load
 from icws_explore.live import connect as connect_module
 from icws_explore.live import connection as connection_module
-from icws_explore.live.clock import RealClock, ScaledClock
+from icws_explore.live.clock import RealClock
 from icws_explore.live.connect import connect, open_socket
 from icws_explore.live.connection import CLOSE_PATIENCE_S, Connection
 from icws_explore.protocol.client.events import SendFrame
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
+from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
+from support.jumping_lab import JumpingClock
 from support.raw_tcp import UPGRADE, frame, raw_server
 from support.servers import websocket_server
 
@@ -48,11 +50,17 @@ class TestDeadlines:
             await connection.wait_closed()
 
         async with websocket_server(deaf) as url:
-            session = await to(url, lab, clock=ScaledClock(200))
-            await asyncio.wait_for(session.wait_closed(), 10)
+            clock = JumpingClock()
+            session = await to(url, lab, clock=clock)
+            async for frame in session.follow():
+                if frame.direction == "out":
+                    break
+            assert session.is_open is False
+            clock.jump(60 * NS_PER_S)
+            await asyncio.wait_for(session.wait_closed(), 60)
         assert (session.close_code, session.close_reason) == (4000, "Open connection timeout")
-        sent = next(frame.frame.t for frame in session.capture if frame.kind == "open_request")
-        assert session.capture[-1].frame.t - sent >= 60
+        sent = next(frame.frame.t for frame in session.recording if frame.kind == "open_request")
+        assert session.recording[-1].frame.t - sent >= 60
         assert session.failures == ["Open timeout expired before receiving the open message"]
 
 
@@ -66,8 +74,8 @@ class TestTheEnd:
 
         async with websocket_server(brief) as url:
             session = await to(url, lab)
-            await asyncio.wait_for(session.wait_closed(), 10)
-        last = session.capture[-1].frame
+            await asyncio.wait_for(session.wait_closed(), 60)
+        last = session.recording[-1].frame
         assert (last.direction, last.op, last.code, last.reason) == ("in", "close", code, reason)
 
     async def test_a_lost_connection_is_1006(self, lab):
@@ -78,9 +86,9 @@ class TestTheEnd:
 
         async with websocket_server(dropping) as url:
             session = await to(url, lab)
-            await asyncio.wait_for(session.wait_closed(), 10)
-        assert session.capture[-1].frame.code == 1006
-        assert "lost" in session.capture[-1].summary
+            await asyncio.wait_for(session.wait_closed(), 60)
+        assert session.recording[-1].frame.code == 1006
+        assert "lost" in session.recording[-1].summary
 
     async def test_a_text_frame_is_recorded_as_text_and_ends_it_as_the_sdk_does(self, lab):
         async def chatty(connection):
@@ -90,10 +98,10 @@ class TestTheEnd:
 
         async with websocket_server(chatty) as url:
             session = await to(url, lab)
-            await asyncio.wait_for(session.wait_closed(), 10)
-        assert [frame.frame.op for frame in session.capture if frame.frame.direction == "in"] == ["binary", "text"]
+            await asyncio.wait_for(session.wait_closed(), 60)
+        assert [frame.frame.op for frame in session.recording if frame.frame.direction == "in"] == ["binary", "text"]
         assert (session.close_code, session.close_reason) == (4000, "Error receiving message")
-        assert session.capture[-1].frame.direction == "out"
+        assert session.recording[-1].frame.direction == "out"
 
 
 class Odd(ClientMachine):
@@ -140,9 +148,9 @@ class TestFramesThatTheSdkNeverSends:
                 socket, machine, clock=RealClock(), capture=capture, writer=None, observe=lambda _event: heard.set()
             )
             running = asyncio.create_task(connection.run())
-            await asyncio.wait_for(heard.wait(), 10)
+            await asyncio.wait_for(heard.wait(), 60)
             connection.close()  # goes out behind the rest
-            await asyncio.wait_for(running, 10)
+            await asyncio.wait_for(running, 60)
         return [frame for frame in capture.frames if frame.direction == "out" and frame.op != "close"]
 
 
@@ -164,7 +172,7 @@ class TestFaults:
             await asyncio.wait_for(session.wait_closed(), 10)
         assert caught.value.code == session.close_code == 1011
         assert closed == [(1011, "internal error")]
-        assert session.capture[-1].frame.code == 1011
+        assert session.recording[-1].frame.code == 1011
         return session
 
     async def test_of_the_timer(self, lab, monkeypatch):
@@ -172,7 +180,7 @@ class TestFaults:
             raise RuntimeError("mine")
 
         session = await self.ended_by(lab, monkeypatch, "_fire_deadlines", broken)
-        assert session.failures == session.capture.notes == ["the session's timer failed: RuntimeError: mine"]
+        assert session.failures == session.recording.notes == ["the session's timer failed: RuntimeError: mine"]
         with pytest.raises(SessionClosedError, match="mine"):
             async for _ in session:
                 pass
@@ -251,7 +259,7 @@ class TestClosing:
         async with raw_server(unanswering) as url:
             session = await to(url, lab)
             await session.close()
-        assert (session.close_code, session.capture[-1].frame.direction) == (1000, "out")
+        assert (session.close_code, session.recording[-1].frame.direction) == (1000, "out")
 
     async def test_so_is_one_that_reads_nothing(self, lab, monkeypatch):
         """A close frame cannot go out behind megabytes that the peer does not take."""
@@ -286,7 +294,7 @@ class TestClosing:
         async with raw_server(flooding) as url:
             session = await to(url, lab)
             await asyncio.wait_for(session.wait_closed(), 10)
-        received = sum(len(f.data) for f in session.capture.raw.frames if f.direction == "in")
+        received = sum(len(f.data) for f in session.recording.raw.frames if f.direction == "in")
         assert 2**20 <= received <= 2**20 + 2**18  # what one turn still reads
         assert session.close_code == 4000
 
@@ -321,7 +329,7 @@ class TestRecording:
         async with connect(lab, record=tmp_path / "s.icws") as session:
             session._connection._writer.close()
             await session.send({"text": "pong", "timestamp": 0})
-            await session.receive(10)
-            await session.receive(10)
+            await session.receive(60)
+            await session.receive(60)
             assert session.is_open
-        assert any("recording stopped" in note for note in session.capture.notes)
+        assert any("recording stopped" in note for note in session.recording.notes)

@@ -137,17 +137,24 @@ class TestRecords:
             assert len(tapped.frames) == recorded
 
     async def test_many_at_once_keep_their_answers(self):
+        """They are answered when all are there, the last one first."""
+        answered = [asyncio.Event() for _ in range(11)]
+        answered[10].set()
+        all_there = asyncio.Barrier(10)
+
         async def handle(request):
             body = await request.read()
-            await asyncio.sleep((7 * body[0] % 5) / 100)
+            await all_there.wait()
+            await answered[body[0] + 1].wait()
+            answered[body[0]].set()
             return web.Response(body=body * 2)
 
         async with Tapped(handle) as tapped:
             await asyncio.gather(*(tapped.ask(CALL, bytes([n])) for n in range(10)))
             asked = {f[5]: f[2] for f in tapped.frames if f[0] == "request"}
-            answered = {f[5]: f[2] for f in tapped.frames if f[0] == "response"}
+            answers = {f[5]: f[2] for f in tapped.frames if f[0] == "response"}
         assert len(asked) == 10
-        assert answered == {session: body * 2 for session, body in asked.items()}
+        assert answers == {session: body * 2 for session, body in asked.items()}
 
 
 class TestFailures:
@@ -160,11 +167,15 @@ class TestFailures:
     async def test_silence(self, monkeypatch):
         monkeypatch.setattr(tap_network, "REQUEST_TIMEOUT_S", 0.2)
 
+        is_over = asyncio.Event()
+
         async def handle(_request):
-            await asyncio.sleep(5)
+            await is_over.wait()
+            return web.Response()
 
         async with Tapped(handle) as tapped:
             assert (await tapped.ask(CALL))[0] == 504
+            is_over.set()
 
     async def test_an_endless_answer(self, monkeypatch):
         monkeypatch.setattr(tap_network, "MAX_BODY", 1000)

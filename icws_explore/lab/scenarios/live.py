@@ -329,10 +329,10 @@ def _recording(plan: Plan, lab: Lab, taps: list[Tap], director: _Director) -> Re
     notes = [note for tap in taps for note in tap.notes]
     for number, tap in enumerate(taps):
         named = _names(plan, number)
-        frames += [replace(f, session=named.get(f.session, f.session)) for f in tap.capture.raw.frames]
+        frames += [replace(f, session=named.get(f.session, f.session)) for f in tap.recording.raw.frames]
     for client in director.clients:
         notes += [f"client {client.number + 1}: {text}" for text in client.failures]
-    info = replace(taps[0].capture.info, network_url=lab.network_url)
+    info = replace(taps[0].recording.info, network_url=lab.network_url)
     if len(director.clients) == 1:
         info = replace(info, client_principal=str(director.clients[0].principal))
     frames.sort(key=lambda frame: frame.t)

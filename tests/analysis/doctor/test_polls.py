@@ -178,6 +178,6 @@ class TestOverRealSockets:
             with pytest.raises(IcwsError, match="Certificate validation failed"):
                 await connect(tap.url, **known)
             await gateway.stop()
-            finding = the_one(tap.capture.raw)
+            finding = the_one(tap.recording.raw)
         assert finding.id == "BODY_HASH"
         assert "The canister gave the gateway another content" in finding.explanation

@@ -108,6 +108,6 @@ class TestOthers:
         assert public_time(None) is None
 
     def test_notes_stay_if_they_quote_nothing(self) -> None:
-        torn = "line 14 is torn (the recorder was stopped while writing it) and left out"
+        torn = "line 14 is incomplete (the recorder was stopped while writing it) and left out"
         assert public_note(torn) == torn
         assert public_note("line 14 left out: hunter2") == "‹text, 25 characters›"

@@ -80,7 +80,7 @@ class TestCall:
         answer = await ask(canister(lab, "v2", "call"), body)
         assert (answer.status, answer.body) == (202, b"")
         path = (b"request_status", Envelope.decode(body).request_id, b"status")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 read = await ask(canister(lab, "v2", "read_state"), requests.read_state([path]))
                 status = lookup_value(checked(lab, read.cbor["certificate"]).tree, path)
