@@ -12,8 +12,8 @@ from icws_explore.analysis.doctor.configuration import ANONYMOUS_NAMES, check_di
 from icws_explore.analysis.doctor.csp import check_csp
 from icws_explore.analysis.replay.replay import Replay
 from icws_explore.analysis.replay.text import replay_json, replay_lines
-from icws_explore.live.http import check_http_url
-from icws_explore.live.target import check_gateway_url, read_did
+from icws_explore.live.address import Address
+from icws_explore.live.target import read_did
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
@@ -118,9 +118,9 @@ def _policy(csp: str | None, gateway: str | None, network: str | None, page: str
         return Findings()
     if gateway is None:
         raise click.UsageError("--csp needs --gateway URL: what is the page to connect to?")
-    gateway_url = check_gateway_url(gateway)
-    network_url = None if network is None else check_http_url(network)
-    return check_csp(csp, gateway_url=gateway_url, network_url=network_url, page_url=page and check_http_url(page))
+    network_url = None if network is None else Address.network(network).shown
+    page_url = None if page is None else Address.network(page).shown
+    return check_csp(csp, gateway_url=Address.gateway(gateway).shown, network_url=network_url, page_url=page_url)
 
 
 def _read_bytes(path: Path) -> bytes:

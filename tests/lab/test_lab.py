@@ -135,6 +135,8 @@ class TestLife:
             ({"gateway_port": 99_999}, "gateway_port must be 0"),
             ({"replica_port": -1}, "replica_port must be 0"),
             ({"time_scale": 0}, "time_scale must be a positive number"),
+            ({"allow_origins": ["dapp.example"]}, "not a page's origin: write https://"),
+            ({"allow_hosts": ["https://x"]}, "not a host's name"),
             ({"enforce_minimum": True, "ack_interval_ms": 60_000}, "could not be installed"),
         ],
     )

@@ -7,9 +7,11 @@ import pytest
 
 from icws_explore.capture import load
 from icws_explore.lab import Lab
+from icws_explore.live import session as session_module
 from icws_explore.live.connect import connect
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError, StateError, ValueMismatchError
+from icws_explore.protocol.messages import WebsocketMessage
 from support.jumping_lab import JumpingLab
 
 PATIENCE = 60
@@ -91,6 +93,19 @@ class TestCapture:
 
 async def _collect(session):
     return [frame async for frame in session.follow()]
+
+
+class TestWaiting:
+    async def test_of_what_nobody_receives_the_oldest_leave_the_queue(self, lab, monkeypatch):
+        monkeypatch.setattr(session_module, "WAITING_BYTES", 1000)
+        async with connect(lab) as session:
+            await session.receive(PATIENCE)  # no other comes without an answer
+            for number in range(10):
+                session._keep(WebsocketMessage(session.client_key, number + 1, 0, False, number.to_bytes() * 300))
+            received = [(await session.receive_message()).content[0] for _ in range(3)]
+            assert received == [7, 8, 9]
+            assert (session._waiting_bytes, len(session._messages)) == (0, 0)
+        assert ["wait for receive()" in note for note in session.recording.notes] == [True]
 
 
 class TestAcks:
