@@ -73,7 +73,7 @@ def _hash_value(value: object, path: str, depth: int) -> bytes:
         case Principal():
             return sha256(value.raw).digest()
         case int() if not isinstance(value, bool) and value >= 0:
-            return sha256(leb128.encode(value)).digest()
+            return sha256(leb128.encode_unsigned(value)).digest()
         case list() | tuple():
             joined = b"".join(_hash_value(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value))
             return sha256(joined).digest()

@@ -120,7 +120,7 @@ def leaf_texts(path: Path, value: bytes) -> tuple[str, str]:
     last = path[-1] if path else b""
     try:
         if last == b"time":
-            time = time_text(leb128.decode(value))
+            time = time_text(leb128.decode_unsigned(value))
             return time, f"{time} ({bytes_in_full})"
         if last == b"public_key":
             return f"key {key_text(value)}", bytes_in_full

@@ -208,7 +208,7 @@ class TestParse:
         assert failure(walk(replace(message, tree=b""))).detail.startswith("the witness cannot be read: ")
 
     def test_a_certificate_in_disorder(self) -> None:
-        time = Labeled(b"time", Leaf(leb128.encode(NOW_NS)))
+        time = Labeled(b"time", Leaf(leb128.encode_unsigned(NOW_NS)))
         cert = issuer().certify(Fork(time, Labeled(b"canister", Empty())))
         step = failure(walk(replace(messages()[0], cert=cert)))
         assert step.step == "parse"
@@ -256,7 +256,7 @@ class TestCertifiedData:
         "canisters", [Leaf(b""), Labeled(bytes(40), Labeled(b"certified_data", Leaf(b""))), Labeled(b"\x01", Empty())]
     )
     def test_a_certificate_of_no_canister(self, canisters) -> None:
-        tree = Fork(Labeled(b"canister", canisters), Labeled(b"time", Leaf(leb128.encode(NOW_NS))))
+        tree = Fork(Labeled(b"canister", canisters), Labeled(b"time", Leaf(leb128.encode_unsigned(NOW_NS))))
         step = failure(walk(replace(messages()[0], cert=issuer().certify(tree))))
         assert step.detail.endswith("it shows that of no canister")
 

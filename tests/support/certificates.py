@@ -37,7 +37,7 @@ def state(certified_data: bytes = b"", *, time_ns: int = NOW_NS, canister: Princ
     content: Nested = {
         b"canister": {canister.raw: {b"certified_data": certified_data, b"controllers": b"\x80"}, bytes(10): {}},
         b"request_status": {},
-        b"time": leb128.encode(time_ns),
+        b"time": leb128.encode_unsigned(time_ns),
     }
     return hashtree.prune(hashtree.build(content), [(b"time",), (b"canister", canister.raw, b"certified_data")])
 

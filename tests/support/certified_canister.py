@@ -57,7 +57,7 @@ class CertifiedCanister:
         state = hashtree.build(
             {
                 b"canister": {self.canister_id.raw: {b"certified_data": messages.root_hash}},
-                b"time": leb128.encode(now_ns),
+                b"time": leb128.encode_unsigned(now_ns),
             }
         )
         witness = hashtree.encode(messages.witness([key.encode()]))

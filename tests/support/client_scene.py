@@ -58,10 +58,12 @@ def mute_after(signatures: int) -> Mute:
 class Scene:
     """A client and the canister at the other end of it, both at the play's now."""
 
-    def __init__(self, identity: Identity = IDENTITY, **config: Any) -> None:
+    def __init__(
+        self, identity: Identity = IDENTITY, *, machine_class: type[ClientMachine] = ClientMachine, **config: Any
+    ) -> None:
         self.canister = CertifiedCanister(KEY)
         settings = {"root_key": self.canister.root_key, "ack_interval_ms": ACK_INTERVAL_MS} | config
-        machine = ClientMachine(ClientConfig(CANISTER_ID, **settings), identity, entropy=bytes, client_nonce=NONCE)
+        machine = machine_class(ClientConfig(CANISTER_ID, **settings), identity, entropy=bytes, client_nonce=NONCE)
         self.play: Play = Playbook(machine, START_NS)
 
     @property

@@ -80,7 +80,7 @@ class InternetIdentity:
         state = hashtree.build(
             {
                 b"canister": {self.canister_id.raw: {b"certified_data": hashtree.root_hash(witness)}},
-                b"time": leb128.encode(time_ns),
+                b"time": leb128.encode_unsigned(time_ns),
             }
         )
         fields = {"certificate": self.issuer.certify(state, self.canister_id), "tree": to_cbor(witness)}

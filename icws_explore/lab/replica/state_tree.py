@@ -207,6 +207,6 @@ class StateTree:
             Fork(part(CANISTER, self._canisters.tree, self._canisters.witness), fixed(CANISTER_RANGES)),
             Fork(
                 part(REQUEST_STATUS, self._requests.tree, self._requests.witness),
-                Fork(fixed(SUBNET), Labeled(TIME, Leaf(leb128.encode(self.time_ns)))),
+                Fork(fixed(SUBNET), Labeled(TIME, Leaf(leb128.encode_unsigned(self.time_ns)))),
             ),
         )

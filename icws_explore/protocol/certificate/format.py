@@ -84,7 +84,7 @@ class Certificate:
         if value is None:
             return None
         try:
-            return leb128.decode(value)
+            return leb128.decode_unsigned(value)
         except DecodeError:
             return None
 

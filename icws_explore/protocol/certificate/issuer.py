@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from .. import hashtree, leb128
 from ..constants import NS_PER_S
-from ..errors import StateError
+from ..errors import ArgumentValueError
 from ..hashtree import HashTree, Nested
 from ..keys.bls import SecretKey
 from ..principal import Principal
@@ -52,7 +52,7 @@ class CertificateIssuer:
     ) -> None:
         """``make_key`` makes a key of a secret: a BLS key, unless a simulation has a cheaper stand-in."""
         if layout is not None and subnet_secret is None:
-            raise StateError("a delegation needs the subnet's secret")
+            raise ArgumentValueError("a delegation needs the subnet's secret")
         self._root = make_key(root_secret)
         self._subnet = make_key(subnet_secret) if subnet_secret is not None and layout is not None else self._root
         self.layout: Layout | None = layout
@@ -118,7 +118,7 @@ class CertificateIssuer:
             subnet_id = Principal.self_authenticating(der).raw
             subnets[subnet_id] = {b"canister_ranges": encode_ranges(ranges), b"public_key": der}
             sharded[subnet_id] = _shards(ranges)
-        return {b"canister_ranges": sharded, b"subnet": subnets, b"time": leb128.encode(time_ns)}
+        return {b"canister_ranges": sharded, b"subnet": subnets, b"time": leb128.encode_unsigned(time_ns)}
 
 
 def _shards(ranges: Sequence[Range]) -> dict[bytes, Nested]:

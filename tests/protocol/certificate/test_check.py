@@ -94,7 +94,7 @@ class TestWalk:
         assert [step.ok for step in steps] == [True, True, False, None]
 
     def test_labels_in_disorder(self) -> None:
-        time = Labeled(b"time", Leaf(leb128.encode(NOW_NS)))
+        time = Labeled(b"time", Leaf(leb128.encode_unsigned(NOW_NS)))
         _, steps = check(issuer().certify(Fork(time, Labeled(b"canister", Leaf(b"")))))
         assert steps[0].ok is False
         assert steps[0].detail == "the labels of the certificate's tree are not in ascending order under its root"

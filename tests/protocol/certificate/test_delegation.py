@@ -33,7 +33,7 @@ def root_state(**changes: Nested | None) -> HashTree:
     subnet: dict[str, Nested | None] = {
         "public_key": SUBNET.public_key_der,
         "canister_ranges": encode_ranges(RANGES),
-        "time": leb128.encode(1),
+        "time": leb128.encode_unsigned(1),
     }
     kept = {name.encode(): value for name, value in (subnet | changes).items() if value is not None}
     time = {b"time": kept.pop(b"time")} if b"time" in kept else {}
@@ -131,7 +131,7 @@ class TestRanges:
 
 class TestCache:
     def test_a_delegation_is_judged_once(self, monkeypatch) -> None:
-        delegation = signed(root_state(time=leb128.encode(4711)))
+        delegation = signed(root_state(time=leb128.encode_unsigned(4711)))
         first = prove_subnet(delegation, ROOT.public_key_der)
         monkeypatch.setattr(module, "signature_fault", None)
         assert prove_subnet(delegation, bytearray(ROOT.public_key_der)) is first

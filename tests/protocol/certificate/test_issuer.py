@@ -9,7 +9,7 @@ import pytest
 from icws_explore.protocol import hashtree
 from icws_explore.protocol.certificate import DELEGATION_PERIOD_NS, Certificate, CertificateIssuer, shown_ranges
 from icws_explore.protocol.constants import NS_PER_MS
-from icws_explore.protocol.errors import StateError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.hashtree import Found, Unknown, lookup
 from icws_explore.protocol.keys import bls
 from icws_explore.protocol.principal import Principal
@@ -32,7 +32,7 @@ class TestKeys:
         assert CertificateIssuer(7).root_key_der == bls.SecretKey(7).public_key_der
 
     def test_a_delegation_needs_a_subnet(self) -> None:
-        with pytest.raises(StateError, match="subnet's secret"):
+        with pytest.raises(ArgumentValueError, match="subnet's secret"):
             CertificateIssuer(b"root", layout="classic")
 
     def test_secrets_are_not_shown(self) -> None:
