@@ -20,7 +20,7 @@ from icws_explore.capture import Capture, Frame, load
 from icws_explore.capture.files import START, FileKind, Notes, kind_of, open_file
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope
-from icws_explore.protocol.errors import CaptureError, DecodeError
+from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.type_checks import checked
 
@@ -29,7 +29,7 @@ from .decode import DecodedFrame, shared_frames
 FOREIGN: Final = (FileKind.HAR, FileKind.PCAP)
 
 
-@checked(CaptureError, path="the file's path")
+@checked(path="the file's path")
 def file_kind(path: str | os.PathLike[str]) -> FileKind:
     """By its first bytes. Raises CaptureError.
 
@@ -41,7 +41,7 @@ def file_kind(path: str | os.PathLike[str]) -> FileKind:
         return kind_of(stream.read(START))
 
 
-@checked(CaptureError, path="the file's path")
+@checked(path="the file's path")
 def load_any(path: str | os.PathLike[str]) -> Capture:
     """The capture in a file; of a HAR or packets the canister is that of the first request. Raises CaptureError."""
     kind = file_kind(path)

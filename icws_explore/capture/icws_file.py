@@ -137,7 +137,7 @@ class CaptureWriter:
         self.close()
 
 
-@checked(CaptureError, path="the file's path")
+@checked(path="the file's path")
 def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
     """Write a whole capture. Raises CaptureError."""
     with CaptureWriter(path, capture.info, capture.notes) as writer:
@@ -146,7 +146,7 @@ def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
     return writer.path
 
 
-@checked(CaptureError, path="the file's path")
+@checked(path="the file's path")
 def load(path: str | os.PathLike[str]) -> Capture:
     """Read an `.icws` or `.icws.gz` file up to its last whole frame.
 

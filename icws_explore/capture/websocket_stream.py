@@ -20,6 +20,7 @@ from websockets.frames import Frame, Opcode
 from websockets.headers import parse_extension
 from websockets.streams import StreamReader
 
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import CaptureError
 
 from .frame import Op
@@ -85,7 +86,6 @@ def header_name(line: bytes) -> bytes:
 
 MAX_MESSAGE: Final = 32 * 1024 * 1024  # bytes; fits a line of an .icws file, and no gateway lets more through
 MAX_PARTS: Final = 1_000_000  # frames of a message; empty ones have no size to be bounded by
-NO_CODE: Final = 1005
 _OPS: Final[dict[Opcode, Op]] = {
     Opcode.TEXT: "text",
     Opcode.BINARY: "binary",
@@ -184,7 +184,7 @@ class StreamMessages:
 def close_message(payload: bytes) -> StreamMessage:
     """A close frame's payload. One that the RFC forbids keeps its bytes, and whatever can be read of it."""
     if not payload:
-        return StreamMessage("close", b"", NO_CODE, "")
+        return StreamMessage("close", b"", CloseCode.NO_STATUS_RCVD, "")
     if len(payload) == 1:
         return StreamMessage("close", payload, None, "")
     (code,) = struct.unpack("!H", payload[:2])

@@ -86,7 +86,7 @@ class Lab:
     their time begins with the lab's start.
     """
 
-    @checked(LabError, app="the name of an example, the path of a Python file, or an App")
+    @checked(app="the name of an example, the path of a Python file, or an App")
     def __init__(
         self,
         app: App | str | Path = "pingpong",

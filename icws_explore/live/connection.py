@@ -18,14 +18,13 @@ from websockets.exceptions import ConnectionClosed
 from icws_explore.capture import Capture, CaptureWriter, Direction, Frame, Op
 from icws_explore.protocol.client.events import CloseConnection, Event, SendFrame
 from icws_explore.protocol.client.machine import ClientMachine
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import CaptureError
 
 from .clock import Clock
 from .loop import wait_at_most
 
-NO_CODE: Final = 1005
-LOST: Final = 1006
 CLOSE_PATIENCE_S: Final = 5.0  # real seconds that a peer gets to answer a close
 
 Observer = Callable[[Event | Frame], None]
@@ -156,9 +155,11 @@ class Connection:
         """Note how the socket closed, tell the machine, close the file."""
         if self.close_code is None:
             received = self._socket.protocol.close_rcvd
-            self.close_code = self._socket.close_code or LOST
+            self.close_code = self._socket.close_code or CloseCode.ABNORMAL_CLOSURE
             self.close_reason = self._socket.close_reason or ""
-            direction: Direction = "in" if received is not None or self.close_code == LOST else "out"
+            direction: Direction = (
+                "in" if received is not None or self.close_code == CloseCode.ABNORMAL_CLOSURE else "out"
+            )
             self._record(direction, "close", b"", self.close_code, self.close_reason)
         for event in self.machine.connection_lost(self.close_code, self.close_reason, self._clock.now_ns()):
             self._observe(event)

@@ -23,13 +23,13 @@ from icws_explore.capture.websocket_stream import (
     read_answer,
     stream_extensions,
 )
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import CaptureError, ConnectError
 
 from .tap_dial import dial
 from .tap_http import Upstream, refusal, rewrite_request
 from .tap_recorder import Recorder
 
-LOST: Final = 1006
 UPGRADED: Final = 101  # HTTP: switching protocols
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 s
 
@@ -195,7 +195,7 @@ class Relay:
             self._recorder.note(f"session {self.session} was still open when the tap ended, and was cut")
             if self._upgraded is not None:  # else nothing would show that there was a session, and how long it waited
                 self._tell_silence()
-                self._recorder.record(self.session, "in", "close", b"", LOST, "")
+                self._recorder.record(self.session, "in", "close", b"", CloseCode.ABNORMAL_CLOSURE, "")
         self.client.reset()
         self.gateway.reset()
 
@@ -298,7 +298,7 @@ class Relay:
             return
         if not self.gateway.messages.closed and not (leg is self.client and self.client.messages.closed):
             self._tell_silence()
-            self._recorder.record(self.session, leg.direction, "close", b"", LOST, "")
+            self._recorder.record(self.session, leg.direction, "close", b"", CloseCode.ABNORMAL_CLOSURE, "")
 
     def _tell_silence(self) -> None:
         """A gateway that never said anything shows in no frame but the upgrade's answer: since when, at least."""

@@ -20,7 +20,7 @@ from functools import cache
 from types import ModuleType
 from typing import Final, Protocol
 
-from ..errors import DecodeError, VerificationError
+from ..errors import BackendError, DecodeError
 
 DST: Final = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
 
@@ -101,13 +101,13 @@ BACKENDS: Final[tuple[Callable[[], Backend], ...]] = (Pyblst, Arkworks)
 
 @cache
 def chosen() -> Backend:
-    """The first library that is there. Raises VerificationError where there is none."""
+    """The first library that is there. Raises BackendError where there is none."""
     for backend in BACKENDS:
         try:
             return backend()
         except ImportError:
             continue
-    raise VerificationError("signature", "no BLS12-381 library: install pyblst or py-arkworks-bls12381")
+    raise BackendError("no BLS12-381 library is installed: install pyblst or py-arkworks-bls12381")
 
 
 ORDER: Final = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001

@@ -14,7 +14,8 @@ from icws_explore.analysis.timing.acks import TimerRun, replay
 from icws_explore.analysis.timing.instants import SessionInstants
 from icws_explore.analysis.timing.opens import OPEN_LIMIT_S
 from icws_explore.capture import Capture
-from icws_explore.protocol.constants import CLOSE_NORMAL, LATENCY_BOUND_MS
+from icws_explore.protocol.close_codes import CloseCode
+from icws_explore.protocol.constants import LATENCY_BOUND_MS
 
 from ..kinds import LOOKS
 from ..rows import one_line
@@ -85,7 +86,9 @@ def _line(session: SessionInstants) -> Line:
     if ended is not None and ended.reason:
         words = f"{words} {one_line(ended.reason)}"
         words = words if len(words) <= _END_CHARS else words[: _END_CHARS - 1] + "…"
-    is_bad = (ended is not None and ended.code != CLOSE_NORMAL) or (took is not None and took > OPEN_LIMIT_S)
+    is_bad = (ended is not None and ended.code != CloseCode.NORMAL_CLOSURE) or (
+        took is not None and took > OPEN_LIMIT_S
+    )
     return Line(session, tuple(timer.runs), took, oldest, words, is_bad)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
-from icws_explore.protocol.errors import DecodeError, VerificationError
+from icws_explore.protocol.errors import BackendError, DecodeError
 from icws_explore.protocol.keys import bls
 from icws_explore.protocol.keys import bls as bls_backends
 from icws_explore.protocol.keys.bls import SecretKey
@@ -140,7 +140,7 @@ class TestBackendChoice:
                 raise ImportError
 
         assert choose(Missing, type(BACKENDS[-1])).name == BACKENDS[-1].name
-        with pytest.raises(VerificationError, match="install pyblst or py-arkworks-bls12381"):
+        with pytest.raises(BackendError, match="install pyblst or py-arkworks-bls12381"):
             choose(Missing)
 
     def test_no_other_names(self) -> None:

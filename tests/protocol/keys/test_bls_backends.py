@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from icws_explore.protocol.errors import VerificationError
+from icws_explore.protocol.errors import BackendError
 from icws_explore.protocol.keys import bls as bls_backends
 from icws_explore.protocol.keys.bls import Arkworks, Backend, Pyblst, chosen
 
@@ -40,7 +40,7 @@ class TestChosen:
 
     def test_none_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bls_backends, "BACKENDS", (missing, missing))
-        with pytest.raises(VerificationError, match="install pyblst or py-arkworks-bls12381"):
+        with pytest.raises(BackendError, match="install pyblst or py-arkworks-bls12381"):
             chosen()
 
 
