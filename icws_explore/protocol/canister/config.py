@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ..constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS, MAX_MESSAGES_PER_POLL
-from ..errors import StateError
+from ..errors import ArgumentValueError
 from ..principal import Principal
 
 Flavour = Literal["rust", "motoko"]
@@ -24,7 +24,7 @@ class Handlers:
 
 @dataclass(frozen=True, slots=True)
 class CdkConfig:
-    """Parameters of one canister. Raises StateError for values that no CDK could be given.
+    """Parameters of one canister. Raises ArgumentValueError for values that no CDK could be given.
 
     ``flavour`` chooses between the two CDKs where they differ: tagged contents, what a malformed
     service message does, what a trapping handler undoes, the order of clients within a tick.
@@ -43,9 +43,9 @@ class CdkConfig:
 
     def __post_init__(self) -> None:
         if self.flavour not in get_args(Flavour):
-            raise StateError(f"flavour is {self.flavour!r}; it must be one of {', '.join(get_args(Flavour))}")
+            raise ArgumentValueError(f"flavour is {self.flavour!r}; it must be one of {', '.join(get_args(Flavour))}")
         if self.max_messages < 0:
-            raise StateError(f"max_messages is {self.max_messages}; it cannot be negative")
+            raise ArgumentValueError(f"max_messages is {self.max_messages}; it cannot be negative")
         for name in ("send_ack_interval_ms", "keep_alive_timeout_ms"):
             if getattr(self, name) < 1:
-                raise StateError(f"{name} is {getattr(self, name)}; it must be at least 1 ms")
+                raise ArgumentValueError(f"{name} is {getattr(self, name)}; it must be at least 1 ms")

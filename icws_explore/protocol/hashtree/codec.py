@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from .. import cbor
 from ..constants import MAX_REPLY_BYTES
-from ..errors import MessageError, StateError
+from ..errors import ArgumentValueError, MessageError
 from .nodes import Empty, Fork, HashTree, Labeled, Leaf, Pruned, walk
 
 MAX_DEPTH: Final = cbor.MAX_DEPTH
@@ -28,7 +28,7 @@ def decode(data: bytes) -> HashTree:
 
 
 def encode(tree: HashTree, *, tagged: bool = True) -> bytes:
-    """``tree`` as CBOR, tagged as both CDKs write it. Raises StateError for one deeper than MAX_DEPTH."""
+    """``tree`` as CBOR, tagged as both CDKs write it. Raises ArgumentValueError for one deeper than MAX_DEPTH."""
     return cbor.dumps(to_cbor(tree), tagged=tagged)
 
 
@@ -73,15 +73,15 @@ class _Reader:
 
 
 def to_cbor(tree: HashTree) -> list[Any]:
-    """``tree`` as nested lists. Raises StateError for one deeper than MAX_DEPTH."""
+    """``tree`` as nested lists. Raises ArgumentValueError for one deeper than MAX_DEPTH."""
     check_depth(tree)
     return _listed(tree)
 
 
 def check_depth(tree: HashTree) -> None:
-    """Raise StateError for a tree deeper than MAX_DEPTH nodes."""
+    """Raise ArgumentValueError for a tree deeper than MAX_DEPTH nodes."""
     if any(depth >= MAX_DEPTH for _, _, depth in walk(tree)):
-        raise StateError(f"the hash tree is deeper than {MAX_DEPTH} nodes: no reader would take it")
+        raise ArgumentValueError(f"the hash tree is deeper than {MAX_DEPTH} nodes: no reader would take it")
 
 
 def _listed(tree: HashTree) -> list[Any]:

@@ -105,7 +105,7 @@ def build(content: Nested) -> HashTree:
 def prune(tree: HashTree, paths: Iterable[Path]) -> HashTree:
     """The witness of a well-formed ``tree`` for ``paths``, with the same root hash.
 
-    Every path gets the answer that ``tree`` gives. Raises StateError for a tree deeper than
+    Every path gets the answer that ``tree`` gives. Raises ArgumentValueError for a tree deeper than
     codec.MAX_DEPTH.
     """
     check_depth(tree)

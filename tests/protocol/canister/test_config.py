@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from icws_explore.protocol.canister import CdkConfig
-from icws_explore.protocol.errors import StateError
+from icws_explore.protocol.errors import ArgumentValueError
 
 
 class TestDefaults:
@@ -23,5 +23,5 @@ class TestImpossibleValues:
         [("flavour", "c"), ("max_messages", -1), ("send_ack_interval_ms", 0), ("keep_alive_timeout_ms", 0)],
     )
     def test_are_refused_by_name(self, field: str, value: Any) -> None:
-        with pytest.raises(StateError, match=field):
+        with pytest.raises(ArgumentValueError, match=field):
             CdkConfig(**{field: value})

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol.client.wire import AckQueue
 from icws_explore.protocol.constants import NS_PER_MS
-from icws_explore.protocol.errors import StateError
+from icws_explore.protocol.errors import ArgumentValueError, StateError
 
 EXPIRATION_MS = 1000  # as in queues.test.ts
 START_MS = 1_700_000_000_000
@@ -168,7 +168,7 @@ class TestTheOneTimer:
         assert queue.due_ns == at(EXPIRATION_MS + 500)
 
     def test_needs_a_time(self) -> None:
-        with pytest.raises(StateError, match="longer than 0 ms"):
+        with pytest.raises(ArgumentValueError, match="longer than 0 ms"):
             AckQueue(0)
 
 

@@ -15,7 +15,7 @@ from icws_explore.protocol.client.events import (
     Verified,
 )
 from icws_explore.protocol.client.machine import ClientConfig
-from icws_explore.protocol.client.table import ClientState
+from icws_explore.protocol.client.states import ClientState
 from icws_explore.protocol.service_messages import AckMessage, CloseMessage, CloseReason, OpenMessage
 from support.certified_canister import CANISTER_ID
 from support.client_scene import ACK_TIMEOUT_MS, HELLO, KEY, OPEN_TIMEOUT_MS, START_NS, Scene

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from icws_explore.analysis.replay.after_close import MachineAfterClose
 from icws_explore.protocol.arguments import decode_open_args
 from icws_explore.protocol.client.events import (
     AckReceived,
@@ -20,7 +21,7 @@ from icws_explore.protocol.client.events import (
     Verified,
 )
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
-from icws_explore.protocol.client.table import ClientState
+from icws_explore.protocol.client.states import ClientState
 from icws_explore.protocol.errors import IdentityError, StateError
 from icws_explore.protocol.keys import AnonymousIdentity
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, WebsocketMessage
@@ -281,7 +282,7 @@ class TestTicks:
         assert scene.machine.deadlines == {}
 
     def test_in_a_replay_both_fire_in_order(self) -> None:
-        scene = Scene(keep_processing_after_close=True)
+        scene = Scene(machine_class=MachineAfterClose)
         assert (
             self.two_timers(scene, -1)
             >> wait(1_000_000)
@@ -356,7 +357,7 @@ class TestKeepProcessingAfterClose:
 
     @pytest.fixture
     def scene(self) -> Scene:
-        return Scene(keep_processing_after_close=True)
+        return Scene(machine_class=MachineAfterClose)
 
     def test_frames_go_on_and_nothing_is_sent_and_no_second_close_made(self, scene: Scene) -> None:
         assert (

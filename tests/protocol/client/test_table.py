@@ -1,4 +1,4 @@
-"""client_table: the table is what runs. Nothing happens that is not in it, and all of it can happen."""
+"""The client runs by its table: nothing happens without a row, and every row can be reached."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icws_explore.protocol.client import machine as client
+from icws_explore.analysis.replay.after_close import MachineAfterClose
 from icws_explore.protocol.client.events import CloseConnection, Event, SendFrame
-from icws_explore.protocol.client.machine import ClientConfig, ClientMachine, ClientSession
-from icws_explore.protocol.client.table import TRANSITIONS, ClientState, ClientTrigger
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
+from icws_explore.protocol.client.session import ClientSession
+from icws_explore.protocol.client.states import ClientState, ClientTriggerKind
+from icws_explore.protocol.client.table import TRANSITIONS
 from icws_explore.protocol.errors import IcwsError, IdentityError, StateError
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import ClientKey, Handshake
@@ -114,8 +116,9 @@ def session(keep_processing: bool) -> Session:
     identity = Fickle.from_secret(bytes(32))
     assert isinstance(identity, Fickle)
     identity.gone = False
-    config = ClientConfig(CANISTER_ID, ack_interval_ms=20_000, keep_processing_after_close=keep_processing)
-    machine = ClientMachine(config, identity, entropy=bytes, client_nonce=7, verify=trusting)
+    config = ClientConfig(CANISTER_ID, ack_interval_ms=20_000)
+    kind = MachineAfterClose if keep_processing else ClientMachine
+    machine = kind(config, identity, entropy=bytes, client_nonce=7, verify=trusting)
     return Session(machine, identity)
 
 
@@ -132,7 +135,7 @@ class TestTheTableDrivesTheMachine:
         it = session(keep_processing)
         for kind, number in life:
             before = it.machine.state
-            it.machine.taken = ()
+            it.machine._session.taken = []
             it.step(kind, number)
             rows = it.machine.taken
             for row in rows:
@@ -171,7 +174,7 @@ class TestTheTableDrivesTheMachine:
         row = TRANSITIONS.rows[index]
         life = LIFE_TO[index]
         whole = self.live(life)
-        monkeypatch.setattr(client, "TRANSITIONS", TransitionTable([r for r in TRANSITIONS if r is not row]))
+        monkeypatch.setattr(ClientMachine, "transitions", TransitionTable([r for r in TRANSITIONS if r is not row]))
         assert row in whole[1], "the life leads to the row"
         without = self.live(life)
         assert row not in without[1]
@@ -201,30 +204,30 @@ def _lives() -> list[list[tuple[str, int]]]:
         ClientState.CLOSED: [("lost", 0)],
     }
     by_trigger = {
-        ClientTrigger.HANDSHAKE_FRAME: [("handshake", 0)],
-        ClientTrigger.BAD_FRAME: [("noise", 4)],
-        ClientTrigger.BAD_SERVICE_MESSAGE: [("keep-alive", 0)],
-        ClientTrigger.APPLICATION_MESSAGE: [("app", 0)],
-        ClientTrigger.OPEN_TIMEOUT: [("later", 60)],
-        ClientTrigger.ACK_TIMEOUT: [("ack 0", 0), ("later", 50)],
-        ClientTrigger.SEND: [("send", 0)],
-        ClientTrigger.CLOSE: [("close", 0)],
-        ClientTrigger.CONNECTION_ERROR: [("error", 0)],
-        ClientTrigger.CONNECTION_LOST: [("lost", 0)],
-        ClientTrigger.MESSAGE_UNSENT: [("mute", 0), ("ack 0", 0)],
+        ClientTriggerKind.HANDSHAKE_FRAME: [("handshake", 0)],
+        ClientTriggerKind.BAD_FRAME: [("noise", 4)],
+        ClientTriggerKind.BAD_SERVICE_MESSAGE: [("keep-alive", 0)],
+        ClientTriggerKind.APPLICATION_MESSAGE: [("app", 0)],
+        ClientTriggerKind.OPEN_TIMEOUT: [("later", 60)],
+        ClientTriggerKind.ACK_TIMEOUT: [("ack 0", 0), ("later", 50)],
+        ClientTriggerKind.SEND: [("send", 0)],
+        ClientTriggerKind.CLOSE: [("close", 0)],
+        ClientTriggerKind.CONNECTION_ERROR: [("error", 0)],
+        ClientTriggerKind.CONNECTION_LOST: [("lost", 0)],
+        ClientTriggerKind.MESSAGE_UNSENT: [("mute", 0), ("ack 0", 0)],
     }
     lives = []
     for row in TRANSITIONS:
         match row.trigger, row.guard:
-            case ClientTrigger.OPEN_UNSENT, _:
+            case ClientTriggerKind.OPEN_UNSENT, _:
                 life = [("mute", 0), ("handshake", 0)]
-            case ClientTrigger.KEEP_ALIVE_UNSENT, _:
+            case ClientTriggerKind.KEEP_ALIVE_UNSENT, _:
                 life = [*to[ClientState.OPEN], ("mute", 0), ("ack 0", 0)]
-            case ClientTrigger.OPEN_MESSAGE, guard:
+            case ClientTriggerKind.OPEN_MESSAGE, guard:
                 life = [*to[row.state], ("open" if guard else "foreign", 0)]
-            case ClientTrigger.ACK_MESSAGE, guard:
+            case ClientTriggerKind.ACK_MESSAGE, guard:
                 life = [*to[row.state], ("ack 0", 0), ("ack 9" if guard else "ack 1", 0)]
-            case ClientTrigger.CLOSE_MESSAGE, guard:
+            case ClientTriggerKind.CLOSE_MESSAGE, guard:
                 life = [*to[row.state], ("closed" if guard else "timed out", 0)]
             case trigger, _:
                 life = [*to[row.state], *by_trigger[trigger]]
@@ -236,12 +239,12 @@ LIFE_TO = _lives()
 
 
 class TestNames:
-    def test_every_guard_and_action_is_there_and_no_other(self) -> None:
-        assert {name[3:] for name in dir(ClientSession) if name.startswith("if_")} == TRANSITIONS.guards
-        assert {name[3:] for name in dir(ClientSession) if name.startswith("do_")} == TRANSITIONS.actions
+    def test_guards_and_actions_are_methods_of_the_session(self) -> None:
+        named = {row.guard for row in TRANSITIONS if row.guard} | {do for row in TRANSITIONS for do in row.actions}
+        assert named == {getattr(ClientSession, function.__name__) for function in named}
 
     def test_every_trigger_and_state_has_a_row(self) -> None:
-        assert {row.trigger for row in TRANSITIONS} == set(ClientTrigger)
+        assert {row.trigger for row in TRANSITIONS} == set(ClientTriggerKind)
         assert {row.state for row in TRANSITIONS} | {row.to for row in TRANSITIONS} == set(ClientState)
 
     def test_closes_are_those_of_the_sdk(self) -> None:

@@ -22,7 +22,7 @@ from icws_explore.protocol.client.events import (
     Verified,
 )
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
-from icws_explore.protocol.client.table import ClientState
+from icws_explore.protocol.client.states import ClientState
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal

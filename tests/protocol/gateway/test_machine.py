@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from icws_explore.protocol.client.events import HandshakeReceived, SendFrame
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.envelope import Envelope, check_envelope
-from icws_explore.protocol.errors import StateError
+from icws_explore.protocol.errors import ArgumentValueError, StateError
 from icws_explore.protocol.gateway.events import (
     AgentFailed,
     CallClose,
@@ -24,7 +24,7 @@ from icws_explore.protocol.gateway.events import (
     SendToClient,
 )
 from icws_explore.protocol.gateway.machine import GatewayConfig, GatewayMachine
-from icws_explore.protocol.gateway.table import SessionState
+from icws_explore.protocol.gateway.session import SessionState
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import passed
@@ -366,7 +366,7 @@ class TestConfig:
 
     @pytest.mark.parametrize(("interval_ms", "timeout_ms"), [(-1, 5_000), (100, 0)])
     def test_what_could_not_work_is_refused(self, interval_ms: int, timeout_ms: int) -> None:
-        with pytest.raises(StateError):
+        with pytest.raises(ArgumentValueError):
             GatewayConfig(interval_ms, timeout_ms)
 
     def test_another_interval(self) -> None:

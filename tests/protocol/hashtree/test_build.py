@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.errors import StateError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.hashtree import (
     Absent,
     Empty,
@@ -107,5 +107,5 @@ class TestPrune:
         tree: Labeled | Leaf = Leaf(b"")
         for _ in range(5000):
             tree = Labeled(b"x", tree)
-        with pytest.raises(StateError, match="deeper than 128"):
+        with pytest.raises(ArgumentValueError, match="deeper than 128"):
             prune(tree, [(b"x",)])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.errors import CborError, DecodeError, MessageError, StateError
+from icws_explore.protocol.errors import ArgumentValueError, CborError, DecodeError, MessageError
 from icws_explore.protocol.hashtree import (
     MAX_DEPTH,
     MAX_NODES,
@@ -94,7 +94,7 @@ class TestHostileTrees:
         for _ in range(MAX_DEPTH - 1):
             tree = Labeled(b"", tree)
         assert decode(encode(tree)) == tree
-        with pytest.raises(StateError, match="deeper than 128"):
+        with pytest.raises(ArgumentValueError, match="deeper than 128"):
             encode(Labeled(b"", tree))
 
     @pytest.mark.parametrize("node", [b"\x83\x01\x81\x00", b"\x83\x02\x40"])
