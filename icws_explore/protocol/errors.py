@@ -10,7 +10,7 @@
     ├── DecodeError          bytes or text from outside that cannot be decoded (also a ValueError)
     │   ├── CborError
     │   ├── CandidError
-    │   ├── PrincipalError
+    │   ├── PrincipalError   (also a TypeError)
     │   └── MessageError     well-formed CBOR or Candid of the wrong shape
     ├── DidError             a .did text that cannot be read; has line and column (also a ValueError)
     ├── IdentityError        a key file or a delegation that cannot be used (also a ValueError)
@@ -48,6 +48,13 @@ __all__ = [
     "StateError",
     "ValueMismatchError",
 ]
+
+
+def count_of(number: int, noun: str) -> str:
+    """A count for a text: ``1 byte``, ``2 bytes``, ``3 entries``."""
+    if number != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{number} {noun}"
 
 
 class IcwsError(Exception):
@@ -104,8 +111,8 @@ class CandidError(DecodeError):
     """The bytes are not Candid, or Candid of another type than expected, or would cost too much to decode."""
 
 
-class PrincipalError(DecodeError):
-    """The bytes or the text are not a principal."""
+class PrincipalError(DecodeError, TypeError):
+    """The bytes or the text are not a principal, or the value is neither bytes nor text."""
 
 
 class MessageError(DecodeError):

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .errors import DecodeError
-from .wording import counted
+from .errors import DecodeError, count_of
 
 MAX_SIZE: Final = 10  # bytes of a 64-bit number
 
@@ -22,7 +21,9 @@ def decode_unsigned(data: bytes, *, what: str = "LEB128") -> int:
         number |= (byte & 0x7F) << (7 * index)
         if byte < 0x80:
             if index + 1 != len(data):
-                raise DecodeError(what, f"{counted(len(data) - index - 1, 'byte')} too many after the number", index + 1)
+                raise DecodeError(
+                    what, f"{count_of(len(data) - index - 1, 'byte')} too many after the number", index + 1
+                )
             if number.bit_length() > 64:
                 raise DecodeError(what, "the number has more than 64 bits", index)
             return number

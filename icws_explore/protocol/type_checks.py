@@ -46,9 +46,12 @@ def checked(*, skip: Sequence[str] = (), **words: str) -> Callable[[Callable[P, 
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
             for name, value in signature.bind(*args, **kwargs).arguments.items():
                 wanted = hints().get(name, Any)
-                if name not in skip and not fits(value, wanted):
-                    kind = ArgumentValueError if fits(value, wanted, any_value=True) else ArgumentTypeError
-                    raise kind(f"{name} must be {words.get(name) or in_words(wanted)}, not {_described(value)}")
+                if name in skip or fits(value, wanted):
+                    continue
+                text = f"{name} must be {words.get(name) or in_words(wanted)}"
+                if not fits(value, wanted, any_value=True):
+                    raise ArgumentTypeError(f"{text}, not {_described(value)}")
+                raise ArgumentValueError(text if isinstance(value, str) else f"{text}, not {_described(value)}")
             return function(*args, **kwargs)
 
         return wrapper

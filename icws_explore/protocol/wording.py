@@ -1,4 +1,4 @@
-"""How the protocol's steps and errors write counts, hashes, times and durations."""
+"""How the protocol's steps and errors write hashes, times and durations."""
 
 from __future__ import annotations
 
@@ -9,11 +9,6 @@ from .constants import NS_PER_MS, NS_PER_S
 
 _LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that datetime can write
 _LONG_UNITS: Final = (("days", 86_400 * NS_PER_S), ("h", 3_600 * NS_PER_S))
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 byte``, ``2 bytes``: a count with its noun, whose plural ends in s."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def hash_text(digest: bytes) -> str:

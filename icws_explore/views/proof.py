@@ -20,13 +20,14 @@ from icws_explore.analysis.recording import Recording
 from icws_explore.protocol import hashtree, leb128
 from icws_explore.protocol.certificate import Certificate, check_certificate, decode_cached
 from icws_explore.protocol.certificate.delegation import decode_ranges, ranges_text
-from icws_explore.protocol.certificate.format import key_text, time_text
+from icws_explore.protocol.certificate.format import key_text
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY, WEBSOCKET_LABEL
 from icws_explore.protocol.errors import DecodeError, IcwsError
 from icws_explore.protocol.hashtree import Empty, Fork, HashTree, Labeled, Leaf
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step, first_failure
+from icws_explore.protocol.wording import time_text
 
 from .facts import Subject, capture_of
 from .rows import elide, one_line

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.protocol.wording import counted, duration_text, hash_text, time_text
+from icws_explore.protocol.wording import duration_text, hash_text, time_text
 
 S = 10**9
 
@@ -42,7 +42,3 @@ def test_durations(duration_ns: int, text: str) -> None:
 def test_hashes() -> None:
     assert hash_text(bytes(range(32))) == "00010203…1e1f"
     assert hash_text(b"\x01\x02") == "0102"
-
-
-def test_counts() -> None:
-    assert [counted(count, "byte") for count in (0, 1, 2)] == ["0 bytes", "1 byte", "2 bytes"]

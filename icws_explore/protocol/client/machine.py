@@ -169,7 +169,7 @@ class ClientMachine:
         lose it. If a time-out that is due ends the session in this very call, the message is lost.
         """
         if not isinstance(content, bytes):
-            raise ValueMismatchError("content", f"takes bytes (encoded Candid), not {type(content).__name__}")
+            raise ValueMismatchError("content", f"must be bytes (encoded Candid), not {type(content).__name__}")
         if not self._can_send:
             self._session.taken = []
             raise StateError("Connection is not established yet")
