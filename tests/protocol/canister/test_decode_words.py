@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.protocol.candid import encode, parse_type
-from icws_explore.protocol.canister.error_texts import why_no_service_message
+from icws_explore.protocol.canister.error_texts import candid_error
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.service_messages import KeepAliveMessage, decode_service, encode_service
 
@@ -38,17 +38,17 @@ class TestRustCdk:
         ],
     )
     def test_no_header(self, content: bytes, shown: str) -> None:
-        assert why_no_service_message(content) == f"Cannot parse header {shown}"
+        assert candid_error(content) == f"Cannot parse header {shown}"
 
     def test_no_header_in_a_long_message(self) -> None:
-        assert why_no_service_message(b"\x01" * 501) == "Cannot parse header"
+        assert candid_error(b"\x01" * 501) == "Cannot parse header"
 
     def test_no_value(self) -> None:
         wanted = f"No more values on the wire, the expected type {EXPECTED} is not opt, null, or reserved"
-        assert why_no_service_message(encode([], [])) == wanted
+        assert candid_error(encode([], [])) == wanted
 
     def test_bytes_left_over(self) -> None:
-        assert why_no_service_message(KEEP_ALIVE + b"x") == "Trailing value after finishing deserialization"
+        assert candid_error(KEEP_ALIVE + b"x") == "Trailing value after finishing deserialization"
 
     @pytest.mark.parametrize(
         ("content", "found"),
@@ -67,7 +67,7 @@ class TestRustCdk:
         ],
     )
     def test_another_type_or_too_short(self, content: bytes, found: str) -> None:
-        assert why_no_service_message(content) == f"Fail to decode argument 0 from {found} to {EXPECTED}"
+        assert candid_error(content) == f"Fail to decode argument 0 from {found} to {EXPECTED}"
 
 
 class TestAnything:
@@ -76,4 +76,4 @@ class TestAnything:
         try:
             decode_service(content)
         except DecodeError:
-            assert why_no_service_message(content)
+            assert candid_error(content)
