@@ -126,7 +126,7 @@ class TestTraffic:
     def test_only_those_asked_for(self, write):
         path = write(packets.pcap(session().packets))
         assert len(load_pcap(path, url="gw.example")) == 3
-        with pytest.raises(CaptureError, match="whose URL holds"):
+        with pytest.raises(CaptureError, match="whose URL contains"):
             load_pcap(path, url="other")
 
 
@@ -139,15 +139,15 @@ class TestNone:
         "talk", [Talk().up(b"hello"), Talk().opened(b"HTTP/1.1 403 No\r\n\r\n"), Talk().down(DOWN)]
     )
     def test_no_session_from_its_start_on(self, write, talk):
-        with pytest.raises(CaptureError, match="no WebSocket from its opening handshake"):
+        with pytest.raises(CaptureError, match="no opening handshake of a WebSocket"):
             load_pcap(write(packets.pcap(talk.packets)))
 
     @pytest.mark.parametrize(
         ("content", "why"),
         [
-            (b"", "no packet capture, it is empty"),
-            (b"nonsense", "no packet capture"),
-            (b'{"log": {}}', "no packet capture, it is a HAR file"),
+            (b"", "not a packet capture, it is empty"),
+            (b"nonsense", "not a packet capture"),
+            (b'{"log": {}}', "not a packet capture, it is a HAR file"),
             (b"\xd4\xc3\xb2\xa1", "without packets .*header is cut short"),
             (b"\x0a\x0d\x0d\x0a" + bytes(40), "without packets .*byte order"),
             (packets.pcap([]), "a packet capture without packets$"),
@@ -162,7 +162,7 @@ class TestNone:
     def test_another_link(self, write):
         content = bytearray(packets.pcap(session().packets))
         content[20:24] = struct.pack("<I", 105)
-        with pytest.raises(CaptureError, match="link of type 105"):
+        with pytest.raises(CaptureError, match="link of unknown type 105"):
             load_pcap(write(bytes(content)))
 
     def test_not_there(self, tmp_path):
@@ -198,7 +198,7 @@ class TestDamaged:
         # When it was lost is not known; what the client sent since the gateway's last one may be its answer.
         assert seen(capture) == seen(whole)[:1]
         assert capture.notes == [
-            "the session: packets are missing in the file; what follows 2.000 s into it is left out"
+            "the session: packets are missing in the file; everything after the first 2.000 s is left out"
         ]
 
     def test_packets_recorded_in_part_are_said(self, write):
@@ -210,7 +210,7 @@ class TestDamaged:
             content[at + 12 : at + 16] = struct.pack("<I", len(data))
             at += 16 + min(len(data), 200)
         with_tail = load_pcap(write(bytes(content)))
-        assert any("recorded in part: record whole ones (tcpdump -s 0)" in note for note in with_tail.notes)
+        assert any("only partly recorded: record whole packets (tcpdump -s 0)" in note for note in with_tail.notes)
 
     def test_impossible_times_are_those_of_the_packet_before(self, write, tmp_path):
         content = bytearray(packets.pcapng(session().packets))
@@ -224,7 +224,7 @@ class TestDamaged:
         talk = session()
         t, data = talk.packets[4]
         talk.packets[4] = (t, data[:20] + b"\x20" + data[21:])  # more fragments follow
-        assert any("a fragment" in note for note in load_pcap(write(packets.pcap(talk.packets))).notes)
+        assert any("an IP fragment" in note for note in load_pcap(write(packets.pcap(talk.packets))).notes)
 
     def test_a_length_that_is_a_lie(self, write):
         content = packets.pcap(session().packets) + struct.pack("<IIII", 1, 1, 2**31, 2**31)
@@ -278,6 +278,18 @@ class TestMemory:
         monkeypatch.setattr(pcap_module, "MAX_BYTES", 5_000_000)
         capture = load_pcap(write(packets.pcap(talk.packets)))
         assert [len(frame.data) for frame in capture] == [1_000_000] * 5
+        assert "too large ones" in capture.notes[-1]
+
+    def test_compressed_messages_count_against_the_size_of_their_packets(self, write, monkeypatch):
+        answer = SWITCHED[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+        talk = Talk().opened(answer)
+        compressor = zlib.compressobj(wbits=-15)
+        bomb = compressor.compress(bytes(1_000_000)) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        for _ in range(20):
+            talk.down(bytes([0xC2, 126]) + len(bomb[:-4]).to_bytes(2) + bomb[:-4])
+        monkeypatch.setattr(pcap_module, "FREE_BYTES", 3_000_000)
+        capture = load_pcap(write(packets.pcap(talk.packets)))
+        assert sum(len(frame.data) for frame in capture) <= 4_000_000
         assert "too large ones" in capture.notes[-1]
 
 

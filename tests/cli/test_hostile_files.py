@@ -206,11 +206,11 @@ class TestWrongFiles:
     @pytest.mark.parametrize(
         ("name", "said"),
         [
-            ("a.icws", "a capture already: icws show"),
+            ("a.icws", "it is a capture: icws show"),
             ("a.zip", "unpack it first"),
             ("page", "a web page"),
-            ("junk", "no HAR file"),
-            ("zeros", "no HAR file"),
+            ("junk", "not a HAR file"),
+            ("zeros", "not a HAR file"),
             ("empty", "it is empty"),
             ("blank", "it is empty"),
             (".", "directory"),

@@ -70,7 +70,7 @@ def report(
     """What is wrong in a capture or a recording, with the evidence, the timing and the proofs.
 
     ``root_key`` (DER) and ``canister_id`` override the capture's. ``redact`` shows application messages by
-    type and size only, and leaves out every other word and byte that may be private (`analysis.redact` says
+    type and size only, and leaves out every other word and byte that may be private (`analysis.redaction` says
     which); ``redact_principals`` gives principals other names besides. All is judged before it is left out.
     """
     privacy = privacy_of(redact=redact, redact_principals=redact_principals)

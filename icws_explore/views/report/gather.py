@@ -51,7 +51,7 @@ def gather(
     """Read, verify and diagnose a capture. ``root_key`` (DER) and ``canister_id`` override the capture's.
 
     Where neither names a root key, one that the doctor knows is taken if the first messages are certified under it.
-    ``privacy`` "redacted" withholds what `analysis.redact` says, after all is judged; "anonymous" gives
+    ``privacy`` "redacted" withholds what `analysis.redaction` says, after all is judged; "anonymous" gives
     principals other names besides.
     """
     given = capture_of(subject)
