@@ -1,4 +1,4 @@
-"""Parameters: the CDKs' defaults, and values that none could be given."""
+"""The parameters' defaults, and values that are refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TestDefaults:
         assert config.enforce_minimum
 
 
-class TestImpossibleValues:
+class TestInvalidValues:
     @pytest.mark.parametrize(
         ("field", "value"),
         [("flavour", "c"), ("max_messages", -1), ("send_ack_interval_ms", 0), ("keep_alive_timeout_ms", 0)],

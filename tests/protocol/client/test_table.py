@@ -1,4 +1,4 @@
-"""The client runs by its table: nothing happens without a row, and every row can be reached."""
+"""The table drives the client: nothing happens without a row, and every row can be reached."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ WHATS: dict[str, ServiceMessage | bytes] = {
 
 @lru_cache(maxsize=1000)
 def frame(what: str, sequence_num: int) -> bytes:
-    """Certified once for all examples; its age does not matter, ``trusting`` accepts it."""
+    """A message certified once for all examples; ``trusting`` accepts it at any age."""
     return CANISTER.says(WHATS[what], START_NS, sequence_num=sequence_num)
 
 
@@ -59,7 +59,7 @@ def trusting(*_: object) -> list[Step]:
 
 
 class Fickle(Ed25519Identity):
-    """Signs unless told that the key is gone."""
+    """Signs until ``gone`` is set."""
 
     __slots__ = ("gone",)
     gone: bool
@@ -72,7 +72,7 @@ class Fickle(Ed25519Identity):
 
 @dataclass
 class Session:
-    """A machine with a random life, and what it did on the way."""
+    """A machine, its identity and its clock, driven by named steps."""
 
     machine: ClientMachine
     identity: Fickle
@@ -124,7 +124,7 @@ def session(keep_processing: bool) -> Session:
 
 KINDS = ("handshake", "noise", "later", "send", "close", "error", "lost", "mute", *WHATS)
 LIVES = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 100)), max_size=25)
-# Mostly healthy, so that the deep states are reached.
+# Most start with a working session, so that the later states are reached.
 HEALTHY = LIVES.map(lambda rest: [("handshake", 0), ("open", 0), ("send", 0), *rest])
 
 
@@ -150,7 +150,9 @@ class TestTheTableDrivesTheMachine:
 
     @given(st.one_of(LIVES, HEALTHY), st.booleans())
     @settings(max_examples=300)
-    def test_one_close_and_nothing_sent_after_it(self, life: list[tuple[str, int]], keep_processing: bool) -> None:
+    def test_closes_at_most_once_and_sends_nothing_afterwards(
+        self, life: list[tuple[str, int]], keep_processing: bool
+    ) -> None:
         it = session(keep_processing)
         events = [event for kind, number in life for event in it.step(kind, number)]
         closes = [index for index, event in enumerate(events) if isinstance(event, CloseConnection)]
@@ -160,7 +162,7 @@ class TestTheTableDrivesTheMachine:
             assert it.machine.state in (ClientState.CLOSING, ClientState.CLOSED)
 
     @given(st.one_of(LIVES, HEALTHY))
-    def test_no_deadline_is_left_behind_and_none_after_the_end(self, life: list[tuple[str, int]]) -> None:
+    def test_deadlines_are_in_the_future_and_none_are_left_after_the_end(self, life: list[tuple[str, int]]) -> None:
         it = session(keep_processing=False)
         for kind, number in life:
             it.step(kind, number)
@@ -169,13 +171,13 @@ class TestTheTableDrivesTheMachine:
             assert it.machine.state in (ClientState.HANDSHAKE, ClientState.OPENING, ClientState.OPEN) or due_ns is None
 
     @pytest.mark.parametrize("index", range(len(TRANSITIONS)))
-    def test_without_a_row_it_does_not_happen(self, index: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Every row is reachable, and what it brings about is gone with it."""
+    def test_without_a_row_its_effects_do_not_happen(self, index: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Every row can be reached, and its effects depend on it."""
         row = TRANSITIONS.rows[index]
         life = LIFE_TO[index]
         whole = self.live(life)
         monkeypatch.setattr(ClientMachine, "transitions", TransitionTable([r for r in TRANSITIONS if r is not row]))
-        assert row in whole[1], "the life leads to the row"
+        assert row in whole[1], "the steps lead to the row"
         without = self.live(life)
         assert row not in without[1]
         assert without[0] != whole[0], "the row makes a difference"
@@ -188,14 +190,14 @@ class TestTheTableDrivesTheMachine:
         for kind, number in life:
             try:
                 story.append((it.machine.state, *map(str, it.step(kind, number))))
-            except StateError as error:  # a guard's row is missing
+            except StateError as error:  # the row of a guard is missing
                 story.append((str(error),))
             rows.extend(it.machine.taken)
         return story, rows
 
 
 def _lives() -> list[list[tuple[str, int]]]:
-    """For each row a life that takes it."""
+    """For each row, the steps that lead to it."""
     to: dict[ClientState, list[tuple[str, int]]] = {
         ClientState.HANDSHAKE: [],
         ClientState.OPENING: [("handshake", 0)],
@@ -247,7 +249,7 @@ class TestNames:
         assert {row.trigger for row in TRANSITIONS} == set(ClientTriggerKind)
         assert {row.state for row in TRANSITIONS} | {row.to for row in TRANSITIONS} == set(ClientState)
 
-    def test_closes_are_those_of_the_sdk(self) -> None:
+    def test_closes_are_the_sdks(self) -> None:
         closes = {(row.close.code, row.close.reason) for row in TRANSITIONS if row.close is not None}
         assert closes == {
             (1000, ""),
@@ -265,7 +267,7 @@ class TestNames:
 
 
 class TestHostileFrames:
-    """A golden prefix and a random tail: only documented errors come out, and they come out as events."""
+    """A golden prefix with a random tail causes only events, and no undocumented errors."""
 
     @given(st.binary(max_size=300), st.integers(0, 2), st.booleans())
     @settings(max_examples=300)

@@ -1,4 +1,4 @@
-"""What ends a session of the gateway, and how, in each of its states; and the session's table."""
+"""How a gateway's session ends in each of its states; and the session's table."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def without(envelope: Envelope, name: str, **changes: Any) -> bytes:
 
 
 class TestInit:
-    """RAW_CLIENT: the handler's task panics, there is no client yet to clean up after."""
+    """RAW_CLIENT: the handler's task panics, and there is no client to clean up yet."""
 
     @pytest.mark.parametrize(
         ("kind", "data", "text"),
         [*WRONG_FRAMES, *(("binary", frame, FIRST_NOT_A_CALL) for frame in (QUERY, READ_STATE))],
     )
-    def test_anything_but_ws_open_ends_it_with_a_close_frame(
+    def test_anything_except_ws_open_ends_it_with_a_close_frame(
         self, play: Play, kind: str, data: bytes, text: str
     ) -> None:
         assert (
@@ -83,7 +83,7 @@ class TestInit:
         assert play.machine.sessions == {}
 
     @pytest.mark.parametrize("arg", [b"", b"DIDL\0\0", encode_poll_args(3)])
-    def test_an_argument_that_is_not_ws_opens(self, play: Play, arg: bytes) -> None:
+    def test_an_argument_of_another_method(self, play: Play, arg: bytes) -> None:
         play = connected(play, ALICE) >> ALICE.sends(ALICE.envelope("ws_open", arg))
         text = "Client session error: arg field of envelope's content has the wrong type: "
         assert play << (Log, {"text": lambda log: text in log}) << PANIC << DropClient(ALICE.session, None)
@@ -130,7 +130,7 @@ class TestOpen:
         ("kind", "data", "text"), [*WRONG_FRAMES, ("binary", QUERY, NOT_A_CALL), ("binary", READ_STATE, NOT_A_CALL)]
     )
     def test_anything_else_ends_it_without_a_close_frame(self, play: Play, kind: str, data: bytes, text: str) -> None:
-        """PING_KILLS_SESSION among them."""
+        """These include PING_KILLS_SESSION."""
         assert (
             opened(play, ALICE)
             >> ALICE.frame(data, kind)
@@ -147,13 +147,13 @@ class TestOpen:
     def test_a_broken_connection_calls_ws_close(self, play: Play) -> None:
         assert opened(play, ALICE) >> ALICE.vanishes() << CallClose(CANISTER, ALICE.key)
 
-    def test_after_the_end_nothing_matters(self, play: Play) -> None:
+    def test_frames_after_the_end_are_ignored(self, play: Play) -> None:
         play = opened(play, ALICE) >> ALICE.vanishes() << CallClose
         assert play >> ALICE.vanishes() >> ALICE.closes() >> ALICE.frame(MESSAGE_FRAME)
 
 
 class TestEnvelopes:
-    """What serde reads is what goes on: ClientRequest and Envelope of ic-transport-types."""
+    """The gateway relays the fields that serde reads: ClientRequest and Envelope of ic-transport-types."""
 
     def test_unknown_fields_are_dropped(self, play: Play) -> None:
         extended = without(ALICE.ws_message, "", colour="red")
@@ -164,7 +164,7 @@ class TestEnvelopes:
         assert opened(play, ALICE) >> ALICE.frame(frame) << ALICE.relayed(Envelope.decode_frame(frame))
 
     @pytest.mark.parametrize("name", ["request_type", "canister_id", "method_name", "arg", "sender", "ingress_expiry"])
-    def test_no_other_field_may(self, name: str) -> None:
+    def test_every_other_field_is_needed(self, name: str) -> None:
         assert Request.read("binary", without(ALICE.ws_message, name)).fault == NOT_A_REQUEST
 
     @pytest.mark.parametrize(
@@ -180,11 +180,11 @@ class TestEnvelopes:
             {"method_name": b"bytes"},
         ],
     )
-    def test_nor_be_of_another_type(self, changes: dict[str, Any]) -> None:
+    def test_a_field_of_another_type_is_refused(self, changes: dict[str, Any]) -> None:
         assert Request.read("binary", without(ALICE.ws_message, "", **changes)).fault == NOT_A_REQUEST
 
-    def test_an_unsigned_one_passes(self, play: Play) -> None:
-        """The gateway leaves signatures to the replica: ANONYMOUS."""
+    def test_an_unsigned_one_is_relayed(self, play: Play) -> None:
+        """ANONYMOUS: the gateway leaves the check of signatures to the replica."""
         bare = Envelope(ALICE.ws_message.content)
         assert opened(play, ALICE) >> ALICE.sends(bare) << ALICE.relayed(bare)
 
