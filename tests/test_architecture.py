@@ -25,6 +25,7 @@ RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms}
 # The errors are one tree for the whole package, credentials are taken out in one place; nothing else of the
 # protocol is known to a capture.
 CAPTURE_MAY_IMPORT = (
+    "icws_explore.protocol.close_codes",
     "icws_explore.protocol.credentials",
     "icws_explore.protocol.errors",
     "icws_explore.protocol.type_checks",

@@ -144,7 +144,7 @@ def _line(members: dict[str, Any]) -> bytes:
     return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-@checked(CaptureError, path="the file's path")
+@checked(path="the file's path")
 def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
     """Write a capture and return the path. Raises CaptureError."""
     with CaptureWriter(path, capture.info, capture.notes) as writer:
@@ -153,7 +153,7 @@ def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
     return writer.path
 
 
-@checked(CaptureError, path="the file's path")
+@checked(path="the file's path")
 def load(path: str | os.PathLike[str]) -> Capture:
     """Read an `.icws` or `.icws.gz` file up to its last complete frame.
 

@@ -18,6 +18,7 @@ from websockets.frames import Frame, Opcode
 from websockets.headers import parse_extension
 from websockets.streams import StreamReader
 
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import CaptureError
 
 from .frame import Op
@@ -83,7 +84,6 @@ def header_name(line: bytes) -> bytes:
 
 MAX_MESSAGE: Final = 32 * 1024 * 1024  # bytes; fits a line of an .icws file, and no gateway accepts more
 MAX_PARTS: Final = 1_000_000  # frames of a message; empty frames are not bounded by the size
-NO_CODE: Final = 1005
 _OPS: Final[dict[Opcode, Op]] = {
     Opcode.TEXT: "text",
     Opcode.BINARY: "binary",
@@ -199,7 +199,7 @@ class StreamMessages:
 def close_message(payload: bytes) -> StreamMessage:
     """Read the payload of a close frame. A payload that the RFC forbids also keeps its bytes."""
     if not payload:
-        return StreamMessage("close", b"", NO_CODE, "")
+        return StreamMessage("close", b"", CloseCode.NO_STATUS_RCVD, "")
     if len(payload) == 1:
         return StreamMessage("close", payload, None, "")
     (code,) = struct.unpack("!H", payload[:2])

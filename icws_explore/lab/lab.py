@@ -61,7 +61,7 @@ class Lab:
     so is who asks for it by another name ("host.docker.internal"), unless ``allow_hosts`` has it.
     """
 
-    @checked(LabError, app="the name of an example, the path of a Python file, or an App")
+    @checked(app="the name of an example, the path of a Python file, or an App")
     def __init__(
         self,
         app: App | str | Path = "pingpong",

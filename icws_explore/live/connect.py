@@ -68,7 +68,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
     """
 
     @checked(
-        ConnectError, skip=("canister", "identity"),  # these have errors of their own
+        skip=("canister", "identity"),  # these have errors of their own
         gateway="the gateway's URL, as ws://127.0.0.1:8080, or a Lab", network="its URL, as http://127.0.0.1:4943",
         app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
     )  # fmt: skip

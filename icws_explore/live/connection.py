@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from icws_explore.capture import Capture, CaptureWriter, Direction, Frame, Op
 from icws_explore.protocol.client.events import CloseConnection, Event, Failed, SendFrame
 from icws_explore.protocol.client.machine import ClientMachine
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.credentials import without_credentials
 from icws_explore.protocol.errors import CaptureError
@@ -26,9 +27,6 @@ from icws_explore.protocol.errors import CaptureError
 from .clock import Clock
 from .loop import wait_at_most
 
-NO_CODE: Final = 1005
-LOST: Final = 1006
-INTERNAL_ERROR: Final = 1011  # RFC 6455, section 7.4.1, and its erratum 3227
 CLOSE_PATIENCE_S: Final = 1.0  # real seconds that a peer gets to answer a close; a real gateway never does
 TURN_S: Final = 0.005  # real seconds of work, after which the other sessions of this loop have their turn
 CLOSING_BYTES: Final = 16 * 1024 * 1024  # that a peer may still send once we have closed; then it is cut off
@@ -77,7 +75,7 @@ class Connection:
             await asyncio.gather(*tasks, return_exceptions=True)
             if not self._socket.close_code:
                 if self.fault:
-                    await self._close_socket(INTERNAL_ERROR, "internal error")
+                    await self._close_socket(CloseCode.INTERNAL_ERROR, "internal error")
                 await self._socket.close()
             self._end()
 
@@ -213,9 +211,11 @@ class Connection:
     def _tell_end(self) -> None:
         if self.close_code is None:
             received = self._socket.protocol.close_rcvd
-            self.close_code = self._socket.close_code or LOST
+            self.close_code = self._socket.close_code or CloseCode.ABNORMAL_CLOSURE
             self.close_reason = self._socket.close_reason or ""
-            direction: Direction = "in" if received is not None or self.close_code == LOST else "out"
+            direction: Direction = (
+                "in" if received is not None or self.close_code == CloseCode.ABNORMAL_CLOSURE else "out"
+            )
             self._record(direction, "close", b"", self.close_code, self.close_reason)
         for event in self.machine.connection_lost(self.close_code, self.close_reason, self._clock.now_ns()):
             self._observe(event)

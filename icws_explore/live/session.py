@@ -15,7 +15,8 @@ from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
 from icws_explore.protocol.client.events import CanisterClosed, Event, Failed, Logged, MessageReceived, Opened
 from icws_explore.protocol.client.machine import ClientMachine
-from icws_explore.protocol.client.table import ClientState
+from icws_explore.protocol.client.states import ClientState
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError, StateError
 from icws_explore.protocol.messages import ClientKey, WebsocketMessage
@@ -23,7 +24,7 @@ from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import CloseReason
 
 from .clock import Clock
-from .connection import LOST, Connection, Observer
+from .connection import Connection, Observer
 from .loop import LIVE, LoopThread, Signal, from_thread
 
 WAITING_BYTES: Final = 64 * 1024 * 1024  # of messages that nobody has received yet
@@ -305,7 +306,7 @@ class Session:
 
     def _closed(self) -> SessionClosedError:
         detail = self.failures[-1] if self.failures else ""
-        return SessionClosedError(self.close_code or LOST, self.close_reason, detail)
+        return SessionClosedError(self.close_code or CloseCode.ABNORMAL_CLOSURE, self.close_reason, detail)
 
     def _release(self) -> None:
         if self._thread is not None:

@@ -31,6 +31,7 @@ from icws_explore.capture.websocket_stream import (
     StreamMessages,
     read_answer,
 )
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import ConnectError
 
 from .address import Address
@@ -38,13 +39,13 @@ from .listen import Visitors
 from .tap_handshake import UpgradeRequest, dial, own_answer
 from .tap_recorder import Recorder
 
-LOST: Final = 1006
 UPGRADED: Final = 101  # HTTP: switching protocols
 TURN_FRAMES: Final = 64  # frames of a turn: about a millisecond
 TURN_BYTES: Final = 512 * 1024  # bytes of payloads; what is more is made into lines over several turns
 HEAD_PATIENCE_S: Final = 10.0  # real seconds in which a client has to say what it wants
 HELD: Final = 64 * 1024  # bytes that a client may send before the gateway has answered
 SESSION_BYTES: Final = 1024 * 1024 * 1024  # bytes of a session's frames in the recording; then only its end is
+LOST: Final = StreamMessage("close", b"", CloseCode.ABNORMAL_CLOSURE, "")  # the end of a connection without a close
 FRAME_BYTES: Final = 100  # what a frame's line takes beside its payload
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 s
 
@@ -297,7 +298,7 @@ class Relay:
         ):
             self._recorder.note(f"session {self.session} was still open when the tap ended, and was cut")
             if self._upgraded is not None:  # else nothing would show that there was a session, and how long it waited
-                self._recorder.record(*self._silence(), self._frame("in", StreamMessage("close", b"", LOST, "")))
+                self._recorder.record(*self._silence(), self._frame("in", LOST))
         self._explained = True
         self._patience.cancel()
         if self._dialling is not None:
@@ -507,7 +508,10 @@ class Relay:
             return
         self._explained = True
         if not self.gateway.messages.closed and not (leg is self.client and self.client.messages.closed):
-            self._recorder.record(*self._silence(), self._frame(leg.direction, StreamMessage("close", b"", LOST, "")))
+            self._recorder.record(
+                *self._silence(),
+                self._frame(leg.direction, LOST),
+            )
 
     def _silence(self) -> list[Frame]:
         """A gateway that never said anything shows in no frame but the upgrade's answer: since when, at least."""

@@ -1,4 +1,4 @@
-"""gateway_session: what ends a session, and how, in each of its states; and its table."""
+"""How a gateway's session ends in each of its states; and the session's table."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from icws_explore.protocol.arguments import encode_open_args, encode_poll_args
 from icws_explore.protocol.cbor import dumps
 from icws_explore.protocol.envelope import Envelope, query_content, read_state_content, sign_envelope
 from icws_explore.protocol.gateway.events import CallClose, DropClient, Log
-from icws_explore.protocol.gateway.machine import GatewaySession, SessionHappening
 from icws_explore.protocol.gateway.requests import Request
-from icws_explore.protocol.gateway.table import SESSION_TRANSITIONS, SessionState, SessionTrigger
+from icws_explore.protocol.gateway.session import GatewaySession, SessionState, SessionTrigger, SessionTriggerKind
+from icws_explore.protocol.gateway.table import SESSION_TRANSITIONS
 from support.gateway_scene import (
     ALICE,
     CANISTER,
@@ -68,13 +68,13 @@ def without(envelope: Envelope, name: str, **changes: Any) -> bytes:
 
 
 class TestInit:
-    """RAW_CLIENT: the handler's task panics, there is no client yet to clean up after."""
+    """RAW_CLIENT: the handler's task panics, and there is no client to clean up yet."""
 
     @pytest.mark.parametrize(
         ("kind", "data", "text"),
         [*WRONG_FRAMES, *(("binary", frame, FIRST_NOT_A_CALL) for frame in (QUERY, READ_STATE))],
     )
-    def test_anything_but_ws_open_ends_it_with_a_close_frame(
+    def test_anything_except_ws_open_ends_it_with_a_close_frame(
         self, play: Play, kind: str, data: bytes, text: str
     ) -> None:
         assert (
@@ -83,7 +83,7 @@ class TestInit:
         assert play.machine.sessions == {}
 
     @pytest.mark.parametrize("arg", [b"", b"DIDL\0\0", encode_poll_args(3)])
-    def test_an_argument_that_is_not_ws_opens(self, play: Play, arg: bytes) -> None:
+    def test_an_argument_of_another_method(self, play: Play, arg: bytes) -> None:
         play = connected(play, ALICE) >> ALICE.sends(ALICE.envelope("ws_open", arg))
         text = "Client session error: arg field of envelope's content has the wrong type: "
         assert play << (Log, {"text": lambda log: text in log}) << PANIC << DropClient(ALICE.session, None)
@@ -130,7 +130,7 @@ class TestOpen:
         ("kind", "data", "text"), [*WRONG_FRAMES, ("binary", QUERY, NOT_A_CALL), ("binary", READ_STATE, NOT_A_CALL)]
     )
     def test_anything_else_ends_it_without_a_close_frame(self, play: Play, kind: str, data: bytes, text: str) -> None:
-        """PING_KILLS_SESSION among them."""
+        """These include PING_KILLS_SESSION."""
         assert (
             opened(play, ALICE)
             >> ALICE.frame(data, kind)
@@ -147,13 +147,13 @@ class TestOpen:
     def test_a_broken_connection_calls_ws_close(self, play: Play) -> None:
         assert opened(play, ALICE) >> ALICE.vanishes() << CallClose(CANISTER, ALICE.key)
 
-    def test_after_the_end_nothing_matters(self, play: Play) -> None:
+    def test_frames_after_the_end_are_ignored(self, play: Play) -> None:
         play = opened(play, ALICE) >> ALICE.vanishes() << CallClose
         assert play >> ALICE.vanishes() >> ALICE.closes() >> ALICE.frame(MESSAGE_FRAME)
 
 
 class TestEnvelopes:
-    """What serde reads is what goes on: ClientRequest and Envelope of ic-transport-types."""
+    """The gateway relays the fields that serde reads: ClientRequest and Envelope of ic-transport-types."""
 
     def test_unknown_fields_are_dropped(self, play: Play) -> None:
         extended = without(ALICE.ws_message, "", colour="red")
@@ -164,7 +164,7 @@ class TestEnvelopes:
         assert opened(play, ALICE) >> ALICE.frame(frame) << ALICE.relayed(Envelope.decode_frame(frame))
 
     @pytest.mark.parametrize("name", ["request_type", "canister_id", "method_name", "arg", "sender", "ingress_expiry"])
-    def test_no_other_field_may(self, name: str) -> None:
+    def test_every_other_field_is_needed(self, name: str) -> None:
         assert Request.read("binary", without(ALICE.ws_message, name)).fault == NOT_A_REQUEST
 
     @pytest.mark.parametrize(
@@ -180,36 +180,32 @@ class TestEnvelopes:
             {"method_name": b"bytes"},
         ],
     )
-    def test_nor_be_of_another_type(self, changes: dict[str, Any]) -> None:
+    def test_a_field_of_another_type_is_refused(self, changes: dict[str, Any]) -> None:
         assert Request.read("binary", without(ALICE.ws_message, "", **changes)).fault == NOT_A_REQUEST
 
-    def test_an_unsigned_one_passes(self, play: Play) -> None:
-        """The gateway leaves signatures to the replica: ANONYMOUS."""
+    def test_an_unsigned_one_is_relayed(self, play: Play) -> None:
+        """ANONYMOUS: the gateway leaves the check of signatures to the replica."""
         bare = Envelope(ALICE.ws_message.content)
         assert opened(play, ALICE) >> ALICE.sends(bare) << ALICE.relayed(bare)
 
 
 class TestTable:
-    def test_every_guard_and_action_is_there_and_no_other(self) -> None:
-        assert {name[3:] for name in dir(GatewaySession) if name.startswith("if_")} == SESSION_TRANSITIONS.guards
-        assert {name[3:] for name in dir(GatewaySession) if name.startswith("do_")} == SESSION_TRANSITIONS.actions
-
     def test_every_trigger_and_state_has_a_row(self) -> None:
-        assert {row.trigger for row in SESSION_TRANSITIONS} == set(SessionTrigger)
+        assert {row.trigger for row in SESSION_TRANSITIONS} == set(SessionTriggerKind)
         assert {row.state for row in SESSION_TRANSITIONS} | {row.to for row in SESSION_TRANSITIONS} == set(SessionState)
 
     @pytest.mark.parametrize("state", list(SessionState))
-    @pytest.mark.parametrize("trigger", list(SessionTrigger))
+    @pytest.mark.parametrize("trigger", list(SessionTriggerKind))
     @pytest.mark.parametrize("frame", [OPEN_FRAME, QUERY, b""])
     def test_the_state_changes_only_along_rows(
-        self, state: SessionState, trigger: SessionTrigger, frame: bytes
+        self, state: SessionState, trigger: SessionTriggerKind, frame: bytes
     ) -> None:
         session = GatewaySession("s", new_play().machine)
         session.state = state
         session.canister_id, session.client_key = CANISTER, ALICE.key
-        if trigger is SessionTrigger.FRAME and state is SessionState.INIT and frame == OPEN_FRAME:
+        if trigger is SessionTriggerKind.FRAME and state is SessionState.INIT and frame == OPEN_FRAME:
             session.canister_id = session.client_key = None
-        row = session.fire(SessionHappening(trigger, START_NS, Request.read("binary", frame)))
+        row = SESSION_TRANSITIONS.fire(session, SessionTrigger(trigger, START_NS, Request.read("binary", frame)))
         known = {(r.state, r.trigger, r.to) for r in SESSION_TRANSITIONS}
         if row is None:
             assert session.state is state

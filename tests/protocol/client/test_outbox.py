@@ -1,4 +1,4 @@
-"""client_outbox: what the client sends, and what it cannot send."""
+"""What the client sends, and what it cannot send."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from support.client_scene import (
     OPEN_TIMEOUT_MS,
     START_NS,
     Scene,
+    failing_after,
     message_of,
-    mute_after,
 )
 from support.playbook import NS_PER_MS, do, pause, wait
 
@@ -68,7 +68,7 @@ class TestSending:
         assert Envelope.decode_frame(frame.data).nonce == bytes([2] * 16)
 
     def test_another_signer(self) -> None:
-        """It gets the content that would be signed, and who would sign it."""
+        """A function that signs instead gets the content and the identity."""
         asked: list[str] = []
 
         def sign(content: Mapping[str, Any], identity: Identity) -> Envelope:
@@ -82,13 +82,13 @@ class TestSending:
         assert asked == ["ws_open"]
 
     def test_ws_open_without_a_gateway(self) -> None:
-        """As SDKs before 0.3.0 asked."""
+        """As SDKs before 0.3.0 sent it."""
         outbox = Outbox(CANISTER_ID, KEY, IDENTITY, bytes)
         envelope = Envelope.decode_frame(outbox.ws_open(None, START_NS))
         assert decode_open_args(envelope.arg or b"").gateway_principal is None
 
     def test_ws_open_that_cannot_be_signed(self) -> None:
-        scene = Scene(mute_after(0))
+        scene = Scene(failing_after(0))
         assert (
             scene.play
             >> do("receive", HANDSHAKE)
@@ -99,7 +99,7 @@ class TestSending:
         )
 
     def test_a_message_that_cannot_be_signed(self) -> None:
-        scene = Scene(mute_after(1))
+        scene = Scene(failing_after(1))
         assert (
             scene.opened()
             >> do("send", HELLO)
@@ -109,8 +109,8 @@ class TestSending:
         assert scene.machine.outstanding == ()
 
     def test_a_keep_alive_that_cannot_be_signed(self) -> None:
-        """Its own close comes second, so its reason never gets out."""
-        scene = Scene(mute_after(1))
+        """Another close comes first, so this one's reason is not sent."""
+        scene = Scene(failing_after(1))
         assert (
             scene.opened()
             >> scene.says(AckMessage(0))

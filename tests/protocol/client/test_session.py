@@ -1,4 +1,4 @@
-"""client_session: timers to the millisecond, acks, what cannot be signed."""
+"""The client's session: timers to the millisecond, acks and close messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from icws_explore.protocol.client.events import (
     Verified,
 )
 from icws_explore.protocol.client.machine import ClientConfig
-from icws_explore.protocol.client.table import ClientState
+from icws_explore.protocol.client.states import ClientState
 from icws_explore.protocol.service_messages import AckMessage, CloseMessage, CloseReason, OpenMessage
 from support.certified_canister import CANISTER_ID
 from support.client_scene import ACK_TIMEOUT_MS, HELLO, KEY, OPEN_TIMEOUT_MS, START_NS, Scene
@@ -28,18 +28,18 @@ def scene() -> Scene:
 
 
 class TestOpenTimeout:
-    """60 s from when ws_open was sent."""
+    """60 s after ws_open was sent."""
 
     @pytest.mark.parametrize("early_ms", [1, 0.000001])
-    def test_not_before(self, scene: Scene, early_ms: float) -> None:
+    def test_does_not_fire_early(self, scene: Scene, early_ms: float) -> None:
         play = scene.handshaken() >> wait(OPEN_TIMEOUT_MS - early_ms)
         assert play >> scene.says(OpenMessage(KEY)) << Verified << Opened(KEY)
 
     @pytest.mark.parametrize("late_ms", [0, 1, 10_000_000])
-    def test_at_its_time_and_whenever_later(self, scene: Scene, late_ms: int) -> None:
+    def test_fires_at_its_time_or_in_a_later_tick(self, scene: Scene, late_ms: int) -> None:
         assert scene.handshaken() >> wait(OPEN_TIMEOUT_MS + late_ms) << Failed << CloseConnection
 
-    def test_comes_before_a_frame_of_the_same_moment(self, scene: Scene) -> None:
+    def test_fires_before_a_frame_of_the_same_instant(self, scene: Scene) -> None:
         play = scene.handshaken() >> pause(OPEN_TIMEOUT_MS)
         assert play >> scene.says(OpenMessage(KEY)) << Failed << CloseConnection(4000, "Open connection timeout")
 
@@ -47,7 +47,7 @@ class TestOpenTimeout:
         assert scene.play >> wait(10 * OPEN_TIMEOUT_MS)
         assert scene.machine.deadlines == {}
 
-    def test_is_a_deadline_that_the_open_message_takes_away(self, scene: Scene) -> None:
+    def test_is_a_deadline_until_the_open_message(self, scene: Scene) -> None:
         play = scene.handshaken()
         due_ns = START_NS + OPEN_TIMEOUT_MS * NS_PER_MS
         assert scene.machine.deadlines == {"open": due_ns}
@@ -57,7 +57,7 @@ class TestOpenTimeout:
 
 
 class TestAckTimeout:
-    """The interval plus 30 s, by the one timer of ack_queue."""
+    """The ack interval plus 30 s, by the one timer of AckQueue."""
 
     @pytest.mark.parametrize(("ms", "closes"), [(-1, False), (0, True), (1, True)])
     def test_to_the_millisecond(self, scene: Scene, ms: int, closes: bool) -> None:
@@ -93,7 +93,7 @@ class TestAckTimeout:
         assert play >> scene.says(AckMessage(1)) << Verified << AckReceived(1) << SendFrame << KeepAliveSent(2)
         assert scene.machine.deadlines == {"ack": START_NS + (1_000 + ACK_TIMEOUT_MS) * NS_PER_MS}
 
-    def test_an_item_that_is_too_old_at_an_ack_expires_at_once_and_no_keep_alive_gets_out(self, scene: Scene) -> None:
+    def test_an_item_that_is_too_old_at_an_ack_expires_at_once_without_a_keep_alive(self, scene: Scene) -> None:
         play = scene.opened() >> do("send", HELLO) << SendFrame >> wait(1) >> do("send", HELLO) << SendFrame
         play = play >> wait(500) >> scene.says(AckMessage(1)) << Verified << AckReceived(1) << SendFrame
         play = play << KeepAliveSent(2) >> wait(ACK_TIMEOUT_MS - 500)
@@ -119,7 +119,7 @@ class TestAckTimeout:
             << CloseConnection(4000, "Ack message error")
         )
 
-    def test_an_ack_before_anything_was_sent_is_fine(self, scene: Scene) -> None:
+    def test_an_ack_before_the_first_message_is_accepted(self, scene: Scene) -> None:
         assert (
             scene.opened() >> scene.says(AckMessage(7)) << Verified << AckReceived(7) << SendFrame << KeepAliveSent(2)
         )
@@ -127,7 +127,7 @@ class TestAckTimeout:
 
 class TestCloseMessage:
     @pytest.mark.parametrize("reason", [r for r in CloseReason if r is not CloseReason.CLOSED_BY_APPLICATION])
-    def test_any_reason_but_the_applications_is_an_error(self, scene: Scene, reason: CloseReason) -> None:
+    def test_every_reason_except_the_applications_is_an_error(self, scene: Scene, reason: CloseReason) -> None:
         assert (
             scene.opened()
             >> scene.says(CloseMessage(reason))

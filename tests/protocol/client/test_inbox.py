@@ -1,4 +1,4 @@
-"""client_inbox: what the gateway sends, judged in the SDK's order; five real messages."""
+"""What the client does with frames, in the SDK's order of checks; five real messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from icws_explore.protocol.client.events import (
     Verified,
 )
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
-from icws_explore.protocol.client.table import ClientState
+from icws_explore.protocol.client.states import ClientState
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
@@ -52,7 +52,7 @@ def scene() -> Scene:
 
 class TestFrames:
     @pytest.mark.parametrize("frame", [b"", b"\xff", b"\xa0", b"\x01", "text", bytes.fromhex("a1636b65796178")])
-    def test_what_is_no_handshake(self, scene: Scene, frame: bytes | str) -> None:
+    def test_a_frame_that_is_not_a_handshake(self, scene: Scene, frame: bytes | str) -> None:
         assert (
             scene.play
             >> do("receive", frame)
@@ -61,7 +61,7 @@ class TestFrames:
         )
 
     @pytest.mark.parametrize("frame", [b"", b"\xff", b"\xa0", HANDSHAKE, "text"])
-    def test_what_is_no_canister_message(self, scene: Scene, frame: bytes | str) -> None:
+    def test_a_frame_that_is_not_a_canister_message(self, scene: Scene, frame: bytes | str) -> None:
         assert (
             scene.opened()
             >> do("receive", frame)
@@ -69,7 +69,7 @@ class TestFrames:
             << CloseConnection(4000, RECEIVING)
         )
 
-    def test_content_that_is_no_message_is_refused_before_the_certificate(self, scene: Scene) -> None:
+    def test_undecodable_content_is_refused_before_the_certificate(self, scene: Scene) -> None:
         play = scene.opened()
         frame = scene.canister.certified(b"\xa0", play.now_ns).encode()
         assert (
@@ -80,7 +80,7 @@ class TestFrames:
         )
 
     def test_a_certificate_for_another_canister(self, scene: Scene) -> None:
-        """The SDK throws here, where it returns false for every other fault of a proof."""
+        """The SDK throws here; for every other fault of a proof it returns false."""
         scene.canister.canister_id = Principal.from_text("rrkah-fqaaa-aaaaa-aaaaq-cai")
         assert (
             scene.handshaken()
@@ -90,8 +90,8 @@ class TestFrames:
             << CloseConnection(4000, RECEIVING)
         )
 
-    def test_a_message_for_another_client_passes(self, scene: Scene) -> None:
-        """CLIENT_KEY_FOREIGN: the SDK does not look; the steps say it."""
+    def test_a_message_for_another_client_is_accepted(self, scene: Scene) -> None:
+        """CLIENT_KEY_FOREIGN: the SDK does not check the key; the steps report it."""
         assert (
             scene.opened()
             >> scene.says(HELLO, client_key=OTHER)
@@ -99,9 +99,7 @@ class TestFrames:
             << MessageReceived
         )
 
-    def test_a_sequence_number_is_used_up_by_a_bad_service_message_only_when_all_before_it_holds(
-        self, scene: Scene
-    ) -> None:
+    def test_a_bad_service_message_uses_its_sequence_number_only_if_all_earlier_checks_pass(self, scene: Scene) -> None:
         play = scene.opened() >> scene.says(HELLO) << Verified << MessageReceived
         assert (
             play
@@ -116,7 +114,7 @@ class TestFrames:
 
 
 class TestCertificateAge:
-    """5 min to the past and to the future, by the client's now."""
+    """At most 5 minutes before or after the client's now."""
 
     @pytest.mark.parametrize(("off_ms", "valid"), [(-300_001, False), (-300_000, True), (300_000, True)])
     def test_to_the_millisecond(self, scene: Scene, off_ms: int, valid: bool) -> None:
@@ -125,7 +123,7 @@ class TestCertificateAge:
         play = play >> do("receive", frame) << (Verified, {"steps": lambda steps: passed(steps) == valid})
         assert play << Opened(KEY) if valid else play << Failed << CloseConnection(4000, RECEIVING)
 
-    def test_the_future_has_an_end_too(self, scene: Scene) -> None:
+    def test_a_certificate_of_the_future_is_refused(self, scene: Scene) -> None:
         play = scene.handshaken()
         frame = scene.canister.says(OpenMessage(KEY), play.now_ns + 300_001 * NS_PER_MS)
         assert (
@@ -156,7 +154,7 @@ class TestServiceMessages:
             << CloseConnection(4000, "Service message error")
         )
 
-    def test_no_candid(self, scene: Scene) -> None:
+    def test_undecodable_candid(self, scene: Scene) -> None:
         assert (
             scene.opened()
             >> scene.says(b"no Candid", is_service_message=True)
@@ -200,7 +198,7 @@ class TestApplicationMessages:
             (0, 17 * 10**11),
         ],
     )
-    def test_a_timestamp_is_only_looked_at(self, scene: Scene, sent_ns: int, latency_ms: int) -> None:
+    def test_a_timestamp_only_gives_the_latency(self, scene: Scene, sent_ns: int, latency_ms: int) -> None:
         assert (
             scene.opened()
             >> scene.says(HELLO, timestamp_ns=sent_ns)
@@ -210,7 +208,7 @@ class TestApplicationMessages:
 
 
 class TestRealMessages:
-    """Five messages of a real local replica and a Rust CDK, received by the client they were made for."""
+    """Five messages of a real local replica with a Rust CDK, received by their client."""
 
     @pytest.fixture
     def replica(self, vectors: Callable[[str], Any]) -> dict[str, Any]:
@@ -223,7 +221,7 @@ class TestRealMessages:
         return do("receive", CanisterMessage(entry["key"].strip('"'), *parts).encode())
 
     def play(self, replica: dict[str, Any], later_s: int = 0, **config: Any) -> Play:
-        """The SDK's tests put on the recorded client's key; so does this one, by the identity's principal."""
+        """The SDK's tests set the recorded client's key; this one sets the identity's principal."""
 
         class Recorded(Ed25519Identity):
             __slots__ = ()
@@ -262,7 +260,7 @@ class TestRealMessages:
             << CloseConnection(4001, "ClosedByApplication")
         )
 
-    def test_the_right_message_under_a_wrong_key(self, replica: dict[str, Any]) -> None:
+    def test_a_right_message_with_a_wrong_root_key(self, replica: dict[str, Any]) -> None:
         assert (
             self.play(replica)
             >> self.frame(replica, "VALID_OPEN_MESSAGE")

@@ -1,4 +1,4 @@
-"""Random sessions of the Python CDK against its table: every change is a row, with what that row says."""
+"""Random sessions of the Python CDK beside the model in the docs: states, messages and handler calls agree."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docs.canister_side import (
+    CANISTER_SIDE_TRANSITIONS,
+    IS_ANONYMOUS,
+    CanisterSide,
+    CanisterSideState,
+    CanisterSideTrigger,
+    CanisterSideTriggerKind,
+    state_of,
+)
 from icws_explore.protocol.candid import TEXT, encode
 from icws_explore.protocol.canister import App, AppContext, CdkConfig, Flavour, Outcome, Reply
 from icws_explore.protocol.canister.app import AppCanister
-from icws_explore.protocol.canister.client_table import (
-    CANISTER_SIDE_TRANSITIONS,
-    CanisterSideState,
-    CanisterSideTrigger,
-    state_of,
-)
 from icws_explore.protocol.canister.system_api import SystemApi
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.messages import ClientKey, WebsocketMessage
@@ -25,12 +28,12 @@ from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import AckMessage, CloseMessage, OpenMessage, decode_service
 from support.canister_host import GATEWAY, OTHER_GATEWAY, START_NS, CanisterBench, ClientSide, client_key
 
-_T = CanisterSideTrigger
+_K = CanisterSideTriggerKind
 INTERVAL_MS, TIMEOUT_MS = 90_000, 60_000
 SENDS = {OpenMessage: "send_open", AckMessage: "send_ack", CloseMessage: "send_close"}
 OBSERVED = {*SENDS.values(), "call_on_open", "call_on_message", "call_on_close", "answer_err"}
 
-ANSWERED = {_T.WS_OPEN, _T.WS_MESSAGE, _T.WS_CLOSE}
+ANSWERED = {_K.WS_OPEN, _K.WS_MESSAGE, _K.WS_CLOSE}
 
 NAMES = st.sampled_from(["ada", "bob"])
 STEPS = st.one_of(
@@ -48,7 +51,7 @@ STEPS = st.one_of(
 
 
 class Scene:
-    """A canister whose every handler call and queued message is noted; ``taken`` are the rows that were walked."""
+    """A canister with its handler calls and queued messages noted; ``taken`` are the rows that the model took."""
 
     def __init__(self, flavour: Flavour) -> None:
         self.calls: list[tuple[str, Principal]] = []
@@ -86,24 +89,22 @@ class Scene:
         held = self.cdk.messages_from(GATEWAY, 0)
         return {message.key: WebsocketMessage.decode(message.content) for message in held if message.client_key == key}
 
-    def watch(self, triggers: dict[ClientKey, CanisterSideTrigger], act: Callable[[], Outcome | None]) -> None:
-        """Do one thing, and find what it did to each client in the table."""
+    def watch(self, triggers: dict[ClientKey, CanisterSideTriggerKind], act: Callable[[], Outcome | None]) -> None:
+        """Do one thing, and compare what it did to each client with the model."""
         before = {key: (self.state(key), set(self.queued(key))) for key in triggers}
         guards = {key: self.guards(key) for key in triggers}
         self.calls.clear()
         outcome = act()
         err = isinstance(outcome, Reply) and self.bench.error(outcome) is not None
-        for key, trigger in triggers.items():
+        for key, kind in triggers.items():
             state, held = before[key]
-            row = CANISTER_SIDE_TRANSITIONS.find(state, trigger, lambda guard, key=key: guard in guards[key])
-            did = self.did(key, held)
-            if row is None:
-                assert (self.state(key), did) == (state, []), (state, trigger)
-                continue
-            self.taken.add(row)
-            assert self.state(key) is row.to, row
-            answers = ["answer_err"] if err and trigger in ANSWERED else []
-            assert sorted([*did, *answers]) == sorted(set(row.actions) & OBSERVED), row
+            model = CanisterSide(state)
+            row = CANISTER_SIDE_TRANSITIONS.fire(model, CanisterSideTrigger(kind, frozenset(guards[key])))
+            answers = ["answer_err"] if err and kind in ANSWERED and row is not None else []
+            if row is not None:
+                self.taken.add(row)
+            assert self.state(key) is model.state, (state, kind)
+            assert sorted([*self.did(key, held), *answers]) == sorted(set(model.done) & OBSERVED), (state, kind)
 
     def did(self, key: ClientKey, before: set[str]) -> list[str]:
         """The service messages queued for a client, and the handlers called for it; a takeover calls for both keys."""
@@ -119,7 +120,7 @@ class Scene:
         if client is None:
             return set()
         age_ns = self.due_ns() - client.last_keep_alive_ns
-        return self.said | ({"keep_alive_too_old"} if age_ns > TIMEOUT_MS * NS_PER_MS else set())
+        return self.said | ({"is_keep_alive_overdue"} if age_ns > TIMEOUT_MS * NS_PER_MS else set())
 
     def due_ns(self) -> int:
         """When the next timer goes off; the canister's timers are looked at one at a time."""
@@ -134,7 +135,7 @@ class Scene:
             self.wait(what)
             return
         self.said = frozenset(
-            {"wrong number": {"wrong_sequence_num"}, "keep alive": {"is_keep_alive", "is_service_message"},
+            {"wrong number": {"is_wrong_sequence_num"}, "keep alive": {"is_keep_alive", "is_service_message"},
              "other service": {"is_service_message"}, "ws_close": {"is_own_gateway"}}.get(kind, set())
         )  # fmt: skip
         if kind in ("open", "open again"):
@@ -147,15 +148,15 @@ class Scene:
         if again and old is not None:
             if self.state(old.key) is CanisterSideState.ABSENT:
                 old.next_sequence_num = 1
-            self.watch({old.key: _T.WS_OPEN}, lambda: self.bench.open(old.key))
+            self.watch({old.key: _K.WS_OPEN}, lambda: self.bench.open(old.key))
             return
         self.nonce += 1
         new = ClientSide(client_key(name, self.nonce), GATEWAY)
         if old is not None and self.state(old.key) is not CanisterSideState.ABSENT:
             # Two clients of one principal: the handlers tell them apart by nothing but the order of the calls.
-            self.watch({old.key: _T.ANOTHER_OPEN}, lambda: self._only(self.bench.open(new.key), "call_on_close"))
+            self.watch({old.key: _K.ANOTHER_OPEN}, lambda: self._only(self.bench.open(new.key), "call_on_close"))
         else:
-            self.watch({new.key: _T.WS_OPEN}, lambda: self.bench.open(new.key))
+            self.watch({new.key: _K.WS_OPEN}, lambda: self.bench.open(new.key))
         self.sides[name] = new
 
     def _only(self, outcome: Outcome, name: str) -> Outcome:
@@ -167,18 +168,18 @@ class Scene:
         key, bench = side.key, self.bench
         if kind == "wrong number":
             side.next_sequence_num += 7
-        acts: dict[str, tuple[CanisterSideTrigger, Callable[[], Outcome]]] = {
-            "message": (_T.WS_MESSAGE, lambda: bench.message(side, encode([TEXT], ["x"]))),
-            "wrong number": (_T.WS_MESSAGE, lambda: bench.message(side, b"")),
-            "keep alive": (_T.WS_MESSAGE, lambda: bench.keep_alive(side)),
-            "other service": (_T.WS_MESSAGE, lambda: bench.service(side, AckMessage(1))),
-            "close": (_T.CLOSED_BY_APPLICATION, lambda: bench.message(side, encode([TEXT], ["close"]))),
-            "ws_close": (_T.WS_CLOSE, lambda: bench.close_by_gateway(key)),
-            "foreign ws_close": (_T.WS_CLOSE, lambda: bench.close_by_gateway(key, OTHER_GATEWAY)),
+        acts: dict[str, tuple[CanisterSideTriggerKind, Callable[[], Outcome]]] = {
+            "message": (_K.WS_MESSAGE, lambda: bench.message(side, encode([TEXT], ["x"]))),
+            "wrong number": (_K.WS_MESSAGE, lambda: bench.message(side, b"")),
+            "keep alive": (_K.WS_MESSAGE, lambda: bench.keep_alive(side)),
+            "other service": (_K.WS_MESSAGE, lambda: bench.service(side, AckMessage(1))),
+            "close": (_K.CLOSED_BY_APPLICATION, lambda: bench.message(side, encode([TEXT], ["close"]))),
+            "ws_close": (_K.WS_CLOSE, lambda: bench.close_by_gateway(key)),
+            "foreign ws_close": (_K.WS_CLOSE, lambda: bench.close_by_gateway(key, OTHER_GATEWAY)),
         }
         trigger, act = acts[kind]
         if kind == "close" and self.state(key) is CanisterSideState.ABSENT:
-            trigger = _T.WS_MESSAGE
+            trigger = _K.WS_MESSAGE
         self.watch({key: trigger}, act)
 
     def wait(self, milliseconds: int) -> None:
@@ -187,7 +188,7 @@ class Scene:
         self.said = frozenset()
         while (at_ns := self.due_ns()) <= end_ns:
             is_ack = (at_ns - START_NS) % (INTERVAL_MS * NS_PER_MS) == 0
-            trigger = _T.ACK_TICK if is_ack else _T.KEEP_ALIVE_CHECK
+            trigger = _K.ACK_TICK if is_ack else _K.KEEP_ALIVE_CHECK
             self.watch({side.key: trigger for side in self.sides.values()}, lambda at_ns=at_ns: self._to(at_ns))
         self._to(end_ns)
 
@@ -229,4 +230,4 @@ class TestEveryChangeIsARow:
         assert scene.bench.error(scene.bench.open(anonymous)) is not None
         assert scene.state(anonymous) is CanisterSideState.ABSENT
         left = [row for row in CANISTER_SIDE_TRANSITIONS if row not in scene.taken]
-        assert [row.guard for row in left] == ["is_anonymous"]
+        assert [row.guard for row in left] == [IS_ANONYMOUS]
