@@ -372,3 +372,16 @@ class TestCodeThatRunsOn:
             said = r"^the lab did not answer within 0.5 s: a canister's update runs for \d s in on_message, line 9 of "
             with pytest.raises(LabError, match=said):
                 await asyncio.to_thread(lab.canister)
+
+
+class TestDescribe:
+    def test_of_a_stopped_lab_has_no_addresses(self) -> None:
+        names = [name for name, _ in Lab(time_scale=60).describe()]
+        assert names == ["app", "running", "clock", "acks", "keep-alives"]
+        assert dict(Lab(time_scale=60).describe())["clock"] == "scaled × 60: a minute of protocol time takes 1 s"
+
+    def test_of_a_running_lab_has_its_addresses(self) -> None:
+        with Lab(app="echo") as lab:
+            for part in (lab.gateway_url, lab.network_url, str(lab.canister_id), "echo"):
+                assert part in repr(lab)
+                assert any(part in value for _, value in lab.describe())
