@@ -79,7 +79,7 @@ def summary(lab: Lab) -> Iterator[str]:
     from icws_explore.views.facts import lab_facts
     from icws_explore.views.text import facts_lines
 
-    for line in facts_lines(lab_facts(lab)):
+    for line in facts_lines([fact for fact in lab_facts(lab) if fact.name != "running"]):
         yield line.plain
     if lab.clock.scale != 1:
         yield "A client on the real clock, such as `icws open`, cannot keep up with this clock."
