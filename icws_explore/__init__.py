@@ -19,9 +19,30 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+    from icws_explore import errors
     from icws_explore.analysis import edit
     from icws_explore.analysis.recording import Recording, load
     from icws_explore.capture import Capture, ClockInfo, Frame, SessionInfo
+    from icws_explore.errors import (
+        ArgumentTypeError,
+        ArgumentValueError,
+        BackendError,
+        CandidError,
+        CaptureError,
+        CborError,
+        ConnectError,
+        DecodeError,
+        DidError,
+        IcwsError,
+        IdentityError,
+        LabError,
+        MessageError,
+        PrincipalError,
+        SessionClosedError,
+        StateError,
+        ValueMismatchError,
+    )
     from icws_explore.lab import Lab
     from icws_explore.lab.simulator import Network, simulate
     from icws_explore.live.connect import connect
@@ -30,7 +51,6 @@ if TYPE_CHECKING:
     from icws_explore.protocol import candid
     from icws_explore.protocol.arguments import encode_message_args, encode_open_args
     from icws_explore.protocol.envelope import Envelope
-    from icws_explore.protocol.errors import IcwsError
     from icws_explore.protocol.keys.delegation import Delegation, SignedDelegation
     from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake, WebsocketMessage
     from icws_explore.protocol.principal import Principal
@@ -50,27 +70,43 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AckMessage",
+    "ArgumentTypeError",
+    "ArgumentValueError",
+    "BackendError",
+    "CandidError",
     "CanisterMessage",
     "Capture",
+    "CaptureError",
+    "CborError",
     "ClientKey",
     "ClockInfo",
     "CloseMessage",
     "CloseReason",
+    "ConnectError",
+    "DecodeError",
     "Delegation",
+    "DidError",
     "Envelope",
     "Frame",
     "Handshake",
     "IcwsError",
+    "IdentityError",
     "KeepAliveMessage",
     "Lab",
+    "LabError",
+    "MessageError",
     "Network",
     "OpenMessage",
     "Principal",
+    "PrincipalError",
     "Recording",
     "Session",
+    "SessionClosedError",
     "SessionInfo",
     "SignedDelegation",
+    "StateError",
     "Tap",
+    "ValueMismatchError",
     "WebsocketMessage",
     "candid",
     "certificate_card",
@@ -80,6 +116,7 @@ __all__ = [
     "encode_open_args",
     "encode_service",
     "envelope_card",
+    "errors",
     "inspect",
     "load",
     "plots",
@@ -89,27 +126,43 @@ __all__ = [
 
 _HOME = {
     "AckMessage": "protocol.service_messages",
+    "ArgumentTypeError": "errors",
+    "ArgumentValueError": "errors",
+    "BackendError": "errors",
+    "CandidError": "errors",
     "CanisterMessage": "protocol.messages",
     "Capture": "capture",
+    "CaptureError": "errors",
+    "CborError": "errors",
     "ClientKey": "protocol.messages",
     "ClockInfo": "capture",
     "CloseMessage": "protocol.service_messages",
     "CloseReason": "protocol.service_messages",
+    "ConnectError": "errors",
+    "DecodeError": "errors",
     "Delegation": "protocol.keys.delegation",
+    "DidError": "errors",
     "Envelope": "protocol.envelope",
     "Frame": "capture",
     "Handshake": "protocol.messages",
-    "IcwsError": "protocol.errors",
+    "IcwsError": "errors",
+    "IdentityError": "errors",
     "KeepAliveMessage": "protocol.service_messages",
     "Lab": "lab",
+    "LabError": "errors",
+    "MessageError": "errors",
     "Network": "lab.simulator",
     "OpenMessage": "protocol.service_messages",
     "Principal": "protocol.principal",
+    "PrincipalError": "errors",
     "Recording": "analysis.recording",
     "Session": "live.session",
+    "SessionClosedError": "errors",
     "SessionInfo": "capture",
     "SignedDelegation": "protocol.keys.delegation",
+    "StateError": "errors",
     "Tap": "live.tap",
+    "ValueMismatchError": "errors",
     "WebsocketMessage": "protocol.messages",
     "certificate_card": "views.cards.certificate",
     "connect": "live.connect",
@@ -122,7 +175,7 @@ _HOME = {
     "report": "views.report.file",
     "simulate": "lab.simulator",
 }
-_MODULES = {"candid": "protocol.candid", "edit": "analysis.edit", "plots": "views.plots"}
+_MODULES = {"candid": "protocol.candid", "edit": "analysis.edit", "errors": "errors", "plots": "views.plots"}
 
 
 def __getattr__(name: str) -> Any:
@@ -130,6 +183,10 @@ def __getattr__(name: str) -> Any:
         value: Any = importlib.import_module(f"{__name__}.{_MODULES[name]}")
     elif name in _HOME:
         value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    elif name == "__version__":
+        from importlib.metadata import version  # not quick to import
+
+        value = version(__name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from icws_explore.capture import Capture, CaptureWriter, Direction, Frame, Op
-from icws_explore.protocol.client.events import CloseConnection, Event, SendFrame
+from icws_explore.protocol.client.events import ClientEvent, CloseConnection, SendFrame
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_S
@@ -27,7 +27,7 @@ from .loop import wait_at_most
 
 CLOSE_PATIENCE_S: Final = 5.0  # real seconds that a peer gets to answer a close
 
-Observer = Callable[[Event | Frame], None]
+Observer = Callable[[ClientEvent | Frame], None]
 
 
 class Connection:
@@ -132,7 +132,7 @@ class Connection:
             self._record("out", "close", b"", code, reason)
         await self._socket.close(code, reason)
 
-    def _act(self, events: Iterable[Event]) -> None:
+    def _act(self, events: Iterable[ClientEvent]) -> None:
         for event in events:
             if isinstance(event, (SendFrame, CloseConnection)):
                 self._outbox.append(event)

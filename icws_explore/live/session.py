@@ -13,7 +13,7 @@ from icws_explore.analysis.recording import Recording
 from icws_explore.analysis.verify import MessageVerdict
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
-from icws_explore.protocol.client.events import CanisterClosed, Event, Failed, Logged, MessageReceived, Opened
+from icws_explore.protocol.client.events import CanisterClosed, ClientEvent, Failed, Logged, MessageReceived, Opened
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.client.states import ClientState
 from icws_explore.protocol.close_codes import CloseCode
@@ -235,7 +235,7 @@ class Session:
         finally:
             self._changed.set()
 
-    def _observe(self, event: Event | Frame) -> None:
+    def _observe(self, event: ClientEvent | Frame) -> None:
         match event:
             case Opened():
                 self._opened = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from icws_explore.protocol.client.events import Event
+from icws_explore.protocol.client.events import ClientEvent
 
 Party = Literal["client", "gateway"]
 # close: ended, or did not end; content: sent something else; unasked: sent what nothing called for;
@@ -53,5 +53,5 @@ class ReplayStep:
     """What the client's machine did at a frame. ``by_timer``: a timer fired before it."""
 
     frame: int
-    events: tuple[Event, ...]
+    events: tuple[ClientEvent, ...]
     by_timer: bool = False
