@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import OpenArgs, decode_message_args, decode_open_args
+from icws_explore.protocol.cbor import has_indefinite_lengths
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError, DidError
@@ -115,11 +116,37 @@ class DecodedFrame:
         """The size of the frame's payload in bytes."""
         return len(self.frame.data)
 
-    def as_python(self) -> str:
-        """An expression that rebuilds the frame byte for byte, with the names of `from icws_explore import *`."""
-        from .python_text import frame_text
+    @property
+    def indefinite_layers(self) -> tuple[str, ...]:
+        """The CBOR layers of the frame that use indefinite lengths: "frame", "content", "cert" and "tree".
 
-        return frame_text(self.frame)
+        IC4J writes such CBOR. Agents and the gateway read it, but some of them refuse strings in chunks: see
+        protocol/cbor.py.
+        """
+        if self.frame.op != "binary":
+            return ()
+        layers = {"frame": self.frame.data}
+        if self.canister_message is not None:
+            layers |= {name: getattr(self.canister_message, name) for name in ("content", "cert", "tree")}
+        return tuple(name for name, data in layers.items() if has_indefinite_lengths(data))
+
+    def to_json(self) -> dict[str, Any]:
+        """The frame as `icws show --json` prints it. ``t`` is in seconds since the epoch, ``size`` in bytes."""
+        return {
+            "frame": self.number,
+            "t": self.frame.t,
+            "direction": self.frame.direction,
+            "kind": self.kind,
+            "sequence_num": self.sequence_num,
+            "size": self.size,
+            "summary": self.summary,
+        }
+
+    def as_python(self) -> str:
+        """Python code that rebuilds the frame byte for byte as the variable ``frame``, with its imports."""
+        from .python_text import frame_code
+
+        return frame_code(self.frame)
 
 
 def application_type(capture: Capture) -> candid.Type | None:

@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .credentials import without_credentials
+
 __all__ = [
     "ArgumentTypeError",
     "ArgumentValueError",
@@ -147,7 +149,13 @@ class CaptureError(IcwsError):
 
 
 class ConnectError(IcwsError):
-    """A gateway, a network or a canister cannot be reached, or is not what it should be."""
+    """A gateway, a network or a canister cannot be reached, or is not what it should be.
+
+    Its text holds no password and no token, whatever the URLs in it hold.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(without_credentials(text))
 
 
 class SessionClosedError(IcwsError):
