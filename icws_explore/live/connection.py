@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from icws_explore.capture import Capture, CaptureWriter, Direction, Frame, Op
-from icws_explore.protocol.client.events import CloseConnection, Event, Failed, SendFrame
+from icws_explore.protocol.client.events import ClientEvent, CloseConnection, Failed, SendFrame
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_S
@@ -31,7 +31,7 @@ CLOSE_PATIENCE_S: Final = 1.0  # real seconds that a peer gets to answer a close
 TURN_S: Final = 0.005  # real seconds of work, after which the other sessions of this loop have their turn
 CLOSING_BYTES: Final = 16 * 1024 * 1024  # that a peer may still send once we have closed; then it is cut off
 
-Observer = Callable[[Event | Frame], None]
+Observer = Callable[[ClientEvent | Frame], None]
 
 
 class Connection:
@@ -175,7 +175,7 @@ class Connection:
             self._record("out", "close", b"", code, reason)
         await self._socket.close(code, reason)
 
-    def _act(self, events: Iterable[Event]) -> None:
+    def _act(self, events: Iterable[ClientEvent]) -> None:
         for event in events:
             if isinstance(event, (SendFrame, CloseConnection)):
                 self._outbox.append(event)

@@ -13,7 +13,7 @@ from icws_explore.analysis.recording import Recording
 from icws_explore.analysis.verify import MessageVerdict
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
-from icws_explore.protocol.client.events import CanisterClosed, Event, Failed, Logged, MessageReceived, Opened
+from icws_explore.protocol.client.events import CanisterClosed, ClientEvent, Failed, Logged, MessageReceived, Opened
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.client.states import ClientState
 from icws_explore.protocol.close_codes import CloseCode
@@ -52,6 +52,7 @@ class Session:
         self.failures: list[str] = []  # what the real SDK would hand to onerror, or only print
         self._machine = machine
         self._opened = False
+        self._canister_closed = ""
         self._connection: Connection | None = None
         self._thread: LoopThread | None = None
         self._running: Future[None] | None = None
@@ -248,7 +249,7 @@ class Session:
         finally:
             self._changed.set()
 
-    def _observe(self, event: Event | Frame) -> None:
+    def _observe(self, event: ClientEvent | Frame) -> None:
         match event:
             case Opened():
                 self._opened = True
@@ -256,8 +257,10 @@ class Session:
                 self._keep(message)
             case Failed(text=text) | Logged(text=text):
                 self.failures.append(text)
-            case CanisterClosed(reason=reason) if reason is not CloseReason.CLOSED_BY_APPLICATION:
-                self.failures.append(f"the canister closed the session: {reason}")
+            case CanisterClosed(reason=reason):
+                self._canister_closed = f"the canister closed the session: {reason}"
+                if reason is not CloseReason.CLOSED_BY_APPLICATION:
+                    self.failures.append(self._canister_closed)
         for observer in list(self._observers):
             try:
                 observer(event)
@@ -305,7 +308,8 @@ class Session:
         return await from_thread(self._thread, work)
 
     def _closed(self) -> SessionClosedError:
-        detail = self.failures[-1] if self.failures else ""
+        # The canister's reason comes first: the failure that follows it is the SDK's "[object Object]".
+        detail = self._canister_closed or (self.failures[-1] if self.failures else "")
         return SessionClosedError(self.close_code or CloseCode.ABNORMAL_CLOSURE, self.close_reason, detail)
 
     def _release(self) -> None:

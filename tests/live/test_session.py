@@ -157,6 +157,16 @@ class TestTheEnd:
             await until(session, "app")
         assert (await session.receive())["text"] == "ping"
 
+    async def test_a_close_of_the_canister_gives_its_reason(self, lab):
+        async with connect(lab) as session:
+            session._machine._session.outbox.number(b"", 0, is_service_message=False)  # a number that is never sent
+            await session.send({"text": "pong", "timestamp": 0})
+            await asyncio.wait_for(session.wait_closed(), PATIENCE)
+        with pytest.raises(SessionClosedError) as caught:
+            await session.send({"text": "pong", "timestamp": 0})
+        assert caught.value.detail == "the canister closed the session: WrongSequenceNumber"
+        assert "[object Object]" not in str(caught.value)
+
     async def test_a_gateway_that_dies_ends_the_session_with_1006_or_its_code(self):
         with Lab(app="echo") as mortal:
             session = await connect(mortal)

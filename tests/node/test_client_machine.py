@@ -22,9 +22,9 @@ from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import decode_message_args, decode_open_args
 from icws_explore.protocol.certificate import CertificateIssuer
 from icws_explore.protocol.client.events import (
+    ClientEvent,
     CloseConnection,
     ConnectionClosed,
-    Event,
     Failed,
     MessageReceived,
     Opened,
@@ -248,7 +248,7 @@ def our_story(scene: Scene) -> Story:
     return story
 
 
-def told(events: list[Event]) -> Story:
+def told(events: list[ClientEvent]) -> Story:
     story: Story = []
     for event in events:
         match event:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from icws_explore.analysis.decode import DecodedFrame, decode_frame
 from icws_explore.analysis.replay.replay import StandIn
 from icws_explore.capture import Frame
-from icws_explore.protocol.client.events import CloseConnection, Event, SendFrame
+from icws_explore.protocol.client.events import ClientEvent, CloseConnection, SendFrame
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.principal import Principal
@@ -42,7 +42,7 @@ def machine_story(
     return [line for event in events for line in _described(event, began)]
 
 
-def _described(event: Event, t: float) -> Story:
+def _described(event: ClientEvent, t: float) -> Story:
     match event:
         case SendFrame(data):
             return _request(decode_frame(Frame(t, "out", "binary", data), number=0))

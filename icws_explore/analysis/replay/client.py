@@ -20,7 +20,7 @@ from typing import Final
 
 from icws_explore.capture import Frame
 from icws_explore.protocol.arguments import OpenArgs
-from icws_explore.protocol.client.events import CloseConnection, Event, Failed, Logged, SendFrame, Verified
+from icws_explore.protocol.client.events import ClientEvent, CloseConnection, Failed, Logged, SendFrame, Verified
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.client.wire import AckQueue
 from icws_explore.protocol.close_codes import CloseCode
@@ -178,7 +178,7 @@ class ClientReplay:
         elif frame.op in ("binary", "text"):
             self._follow(decoded, self._machine.receive(frame.data, self._now_ns))
 
-    def _follow(self, decoded: DecodedFrame, events: Sequence[Event], *, timer_ns: int | None = None) -> None:
+    def _follow(self, decoded: DecodedFrame, events: Sequence[ClientEvent], *, timer_ns: int | None = None) -> None:
         if not events:
             return
         at_ns = self._now_ns if timer_ns is None else timer_ns

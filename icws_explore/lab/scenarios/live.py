@@ -24,7 +24,7 @@ from icws_explore.live.http import Network
 from icws_explore.live.loop import LoopThread
 from icws_explore.live.tap import Tap
 from icws_explore.protocol import candid
-from icws_explore.protocol.client.events import CanisterClosed, Event, Failed, MessageReceived, Opened
+from icws_explore.protocol.client.events import CanisterClosed, ClientEvent, Failed, MessageReceived, Opened
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import ConnectError, LabError
@@ -149,13 +149,13 @@ class LiveClient:
         if self.is_open:
             action(*args)
 
-    def _observe(self, event: Event | Frame) -> None:
+    def _observe(self, event: ClientEvent | Frame) -> None:
         try:
             self._follow(event)
         except Exception as error:  # noqa: BLE001 -- the script's; the director hears of it, the session goes on
             self._on_error(error)
 
-    def _follow(self, event: Event | Frame) -> None:
+    def _follow(self, event: ClientEvent | Frame) -> None:
         match event:
             case Opened():
                 self._setup.script.opened(self)

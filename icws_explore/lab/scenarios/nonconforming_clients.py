@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 
 from icws_explore.protocol.arguments import decode_open_args, encode_open_args
 from icws_explore.protocol.candid import label_hash
-from icws_explore.protocol.client.events import Event, SendFrame
+from icws_explore.protocol.client.events import ClientEvent, SendFrame
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.client.session import ClientSession
 from icws_explore.protocol.client.states import ClientState, ClientTrigger, ClientTriggerKind
@@ -254,7 +254,7 @@ class FrozenTab(TimedClient):
             return {"thaw": self._thaw_ns}
         return super().deadlines
 
-    def receive(self, data: bytes | str, now_ns: int) -> list[Event]:
+    def receive(self, data: bytes | str, now_ns: int) -> list[ClientEvent]:
         events = self.tick(now_ns)
         if self._thaw_ns is None:
             return events + super().receive(data, now_ns)
@@ -262,7 +262,7 @@ class FrozenTab(TimedClient):
         self._waiting.append(lambda at_ns: self._receive(frame, at_ns))
         return events
 
-    def send(self, content: bytes, now_ns: int) -> list[Event]:
+    def send(self, content: bytes, now_ns: int) -> list[ClientEvent]:
         events = self.tick(now_ns)
         if self._thaw_ns is None:
             return events + super().send(content, now_ns)

@@ -12,8 +12,8 @@ from icws_explore.capture import Direction, Frame
 from icws_explore.protocol import candid
 from icws_explore.protocol.client.events import (
     CanisterClosed,
+    ClientEvent,
     CloseConnection,
-    Event,
     Failed,
     MessageReceived,
     Opened,
@@ -161,7 +161,7 @@ class SimClient:
             self._record("in", "close", b"", self.close_code)
         self._act(self.machine.connection_lost(self.close_code, self.close_reason, self.now_ns))
 
-    def _act(self, events: list[Event]) -> None:
+    def _act(self, events: list[ClientEvent]) -> None:
         for event in events:
             self.counts[type(event)] += 1
             match event:

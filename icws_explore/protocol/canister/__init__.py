@@ -5,13 +5,14 @@ as a switch (`CdkConfig.flavour`): replies and traps, the order and the bytes of
 and witnesses, both timers. `App` is an application on the CDK. `CanisterHost` is the part of a replica that
 runs one canister: calls, timers, rollback, certified data.
 
-**How it is driven.** Calls and instants (ns since the epoch) go in, outcomes come out::
+**How it is driven.** Calls and instants (ns since the epoch) go in, outcomes come out. ``certify`` turns the
+certified data into the bytes of a certificate::
 
-    host = CanisterHost(canister_id, certify=certificate_of)     # certificate_of(certified_data) -> bytes
+    host = CanisterHost(canister_id, certify=certificate_of_data)
     host.install(app.factory(), now_ns=now_ns)
-    outcome = host.update("ws_open", arg, caller=client, now_ns=now_ns)       # Reply or Reject
+    outcome = host.update("ws_open", arg, caller=client, now_ns=now_ns)
     outcome = host.query("ws_get_messages", arg, caller=gateway, now_ns=now_ns)
-    runs = host.advance(host.next_timer_ns)                      # the next timer is due
+    runs = host.advance(host.next_timer_ns)  # the next timer is due
 
 **Outcomes.** A `Reply` has the Candid of the reply, a `Reject` the reject code and the texts of the replica.
 `advance` lists the timers that went off. Arguments and replies: `protocol.arguments`.

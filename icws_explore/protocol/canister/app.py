@@ -127,7 +127,7 @@ class App:
 
 
 class AppCanister:
-    """A `CanisterCode` that exports the four ws_ methods, for an App."""
+    """A `CanisterCode` that exports the four ``ws_`` methods, for an App."""
 
     def __init__(self, system: SystemApi, app: App, config: CdkConfig) -> None:
         self._app = app

@@ -116,7 +116,7 @@ class ConnectionClosed:
     reason: str
 
 
-Event: TypeAlias = (
+ClientEvent: TypeAlias = (
     SendFrame
     | CloseConnection
     | HandshakeReceived

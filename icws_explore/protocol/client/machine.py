@@ -1,38 +1,4 @@
-"""The client's state machine: ic-websocket-js 0.5.0 without its socket, its clock and its timers.
-
-**What it models.** One session of one client, from the open WebSocket to its end: the handshake,
-ws_open, the verification of every canister message, sequence numbers, acks and keep-alives, both
-time-outs, and every way in which the SDK closes, with its codes, reasons and error texts. Version:
-ic-websocket-js 0.5.0 with @dfinity/agent 2.4.1.
-
-**How it is driven.** Frames and instants (ns since the epoch) go in, events come out. Each call
-returns its events in the order in which they happen, and is complete when it returns::
-
-    machine = ClientMachine(ClientConfig(canister_id, root_key), identity, entropy=os.urandom)
-    events = machine.connected(now_ns)             # the WebSocket is open
-    events = machine.receive(frame, now_ns)        # a frame came: CBOR as bytes, text as str
-    events = machine.send(candid_bytes, now_ns)    # an application message; the session must be open
-    events = machine.tick(machine.deadline_ns)     # the next time-out is due
-    events = machine.close(now_ns)
-    events = machine.connection_lost(1006, "", now_ns)
-
-**Events out** (`events`). Carry out `SendFrame` and `CloseConnection` on the socket, in order. The
-others are news: `Opened`, `MessageReceived`, `Verified` (with every step of the check), `Failed` and so on.
-
-**Deadlines.** Call ``tick`` at ``deadline_ns``; None means that no timer runs. Late is allowed: every
-call first fires what was due by then, each time-out at its own instant.
-
-**The table.** Every change of state is a row of `table.TRANSITIONS`; guards and actions are methods of
-`session.ClientSession`. ``taken`` are the rows of the last call.
-
-**What it does not do.** It opens no socket, reads no clock, fetches no root key (`set_root_key`) and
-does not reconnect (nor does the SDK). The SDK signs asynchronously, so that a keep-alive can overtake
-a message, and it queues frames while it verifies one; here every call is complete when it returns.
-
-**Errors.** What the peer does wrong becomes events. Exceptions are for misuse: StateError for ``send``
-before the session is open, ValueMismatchError for content that is not bytes, IdentityError for an
-identity without a key.
-"""
+"""The client's machine and its configuration. The package's docstring has the theory of operation."""
 
 from __future__ import annotations
 
@@ -43,13 +9,13 @@ from typing import ClassVar
 from .. import candid
 from ..constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAINNET_ROOT_KEY, MAX_CERTIFICATE_AGE_S
 from ..envelope import sign_envelope
-from ..errors import IdentityError, StateError, ValueMismatchError
+from ..errors import ArgumentTypeError, IdentityError, StateError
 from ..keys import Identity
 from ..messages import CanisterMessage, ClientKey
 from ..principal import Principal
 from ..steps import Step
 from ..verify import check_message
-from .events import CloseConnection, ConnectionClosed, Event
+from .events import ClientEvent, CloseConnection, ConnectionClosed
 from .session import ClientSession
 from .states import ENDED, ClientState, ClientTrigger, ClientTriggerKind
 from .table import TRANSITIONS, ClientTable, Row
@@ -79,7 +45,7 @@ class ClientMachine:
     """One session of one client. ``entropy(n)`` returns n random bytes.
 
     ``client_nonce`` (u64) is drawn from ``entropy`` if it is not given. ``verify`` replaces
-    `verify.check_message`, ``sign`` replaces `envelope.sign_envelope`: for replays, tests and clients
+    `protocol.verify.check_message`, ``sign`` replaces `protocol.envelope.sign_envelope`: for replays, tests and clients
     that deviate from the SDK. Raises IdentityError for the anonymous identity.
     """
 
@@ -153,43 +119,43 @@ class ClientMachine:
         """Use this root key (DER) from the next frame on."""
         self._root_key = root_key
 
-    def connected(self, now_ns: int) -> list[Event]:
+    def connected(self, now_ns: int) -> list[ClientEvent]:
         """The WebSocket is open. This client waits for the gateway's handshake; SDKs before 0.3.0 did not."""
         return self._run(now_ns, lambda: self._connected(now_ns))
 
-    def receive(self, data: bytes | str, now_ns: int) -> list[Event]:
+    def receive(self, data: bytes | str, now_ns: int) -> list[ClientEvent]:
         """A frame came in. A text frame (str) is as wrong as bytes that are not CBOR."""
         return self._run(now_ns, lambda: self._receive(data.encode() if isinstance(data, str) else data, now_ns))
 
-    def send(self, content: bytes, now_ns: int) -> list[Event]:
+    def send(self, content: bytes, now_ns: int) -> list[ClientEvent]:
         """Send an application message, already encoded as Candid.
 
-        Raises StateError while the session is not open, and ValueMismatchError if ``content`` is not
+        Raises StateError while the session is not open, and ArgumentTypeError if ``content`` is not
         bytes. After our own close it raises StateError too, where the SDK would accept the message and
         lose it. If a time-out that is due ends the session in this very call, the message is lost.
         """
         if not isinstance(content, bytes):
-            raise ValueMismatchError("content", f"must be bytes (encoded Candid), not {type(content).__name__}")
+            raise ArgumentTypeError(f"content must be bytes (encoded Candid), not {type(content).__name__}")
         if not self._can_send:
             self._session.taken = []
             raise StateError("Connection is not established yet")
         return self._run(now_ns, lambda: self._fire(ClientTrigger(ClientTriggerKind.SEND, now_ns, content=content)))
 
-    def close(self, now_ns: int) -> list[Event]:
+    def close(self, now_ns: int) -> list[ClientEvent]:
         """End the session from this side. A second call changes nothing."""
         return self._run(now_ns, lambda: self._fire(ClientTrigger(ClientTriggerKind.CLOSE, now_ns)))
 
-    def connection_error(self, description: str, now_ns: int) -> list[Event]:
+    def connection_error(self, description: str, now_ns: int) -> list[ClientEvent]:
         """The socket reports an error (the SDK's text says "[object Event]" instead of a description)."""
         trigger = ClientTrigger(ClientTriggerKind.CONNECTION_ERROR, now_ns, error=f"WebSocket error: {description}")
         return self._run(now_ns, lambda: self._fire(trigger))
 
-    def connection_lost(self, code: int, reason: str, now_ns: int) -> list[Event]:
+    def connection_lost(self, code: int, reason: str, now_ns: int) -> list[ClientEvent]:
         """The socket was closed by either side; ``code`` is 1006 if there was no close frame."""
         trigger = ClientTrigger(ClientTriggerKind.CONNECTION_LOST, now_ns, ConnectionClosed(code, reason))
         return self._run(now_ns, lambda: self._fire(trigger))
 
-    def tick(self, now_ns: int) -> list[Event]:
+    def tick(self, now_ns: int) -> list[ClientEvent]:
         """Fire the time-outs that are due."""
         return self._run(now_ns, lambda: None)
 
@@ -199,7 +165,7 @@ class ClientMachine:
     def _can_send(self) -> bool:
         return self.is_open
 
-    def _run(self, now_ns: int, call: Callable[[], object]) -> list[Event]:
+    def _run(self, now_ns: int, call: Callable[[], object]) -> list[ClientEvent]:
         """Fire what was due by ``now_ns``, each time-out at its own instant; then ``call``."""
         self._session.events, self._session.taken = [], []
         while (due_ns := self.deadline_ns) is not None and due_ns <= now_ns:

@@ -15,7 +15,7 @@ from ..messages import ClientKey
 from ..principal import Principal
 from ..service_messages import CloseReason, KeepAliveMessage, encode_service
 from ..transitions import Transition
-from .events import CanisterClosed, Event, Failed, HandshakeReceived, KeepAliveSent, Logged, Opened, SendFrame
+from .events import CanisterClosed, ClientEvent, Failed, HandshakeReceived, KeepAliveSent, Logged, Opened, SendFrame
 from .states import ENDED, ClientState, ClientTrigger, ClientTriggerKind
 from .wire import AckQueue, Inbox, Outbox
 
@@ -38,7 +38,7 @@ class ClientSession:
         self.outbox = outbox
         self.acks = acks
         self.gateway_principal: Principal | None = None
-        self.events: list[Event] = []
+        self.events: list[ClientEvent] = []
         self.taken: list[Transition[Any, Any, Any, Any]] = []
         self._state = ClientState.HANDSHAKE
         self._fire = fire

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .events import Event
+from .events import ClientEvent
 
 
 class ClientState(StrEnum):
@@ -54,7 +54,7 @@ class ClientTrigger:
 
     kind: ClientTriggerKind
     now_ns: int
-    event: Event | None = None
+    event: ClientEvent | None = None
     error: str = ""
     number: int = 0
     content: bytes = b""

@@ -21,7 +21,7 @@ from icws_explore.protocol.client.events import (
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.client.wire import Outbox
 from icws_explore.protocol.envelope import Envelope, sign_envelope
-from icws_explore.protocol.errors import ValueMismatchError
+from icws_explore.protocol.errors import ArgumentTypeError
 from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.service_messages import AckMessage
 from support.certified_canister import CANISTER_ID, GATEWAY
@@ -47,7 +47,7 @@ def scene() -> Scene:
 class TestSending:
     def test_content_is_bytes(self, scene: Scene) -> None:
         play = scene.opened()
-        with pytest.raises(ValueMismatchError, match="takes bytes"):
+        with pytest.raises(ArgumentTypeError, match="content must be bytes"):
             play >> do("send", "text")
 
     def test_timestamps_are_whole_milliseconds(self, scene: Scene) -> None:

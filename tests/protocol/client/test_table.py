@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icws_explore.analysis.replay.after_close import MachineAfterClose
-from icws_explore.protocol.client.events import CloseConnection, Event, SendFrame
+from icws_explore.protocol.client.events import ClientEvent, CloseConnection, SendFrame
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.client.session import ClientSession
 from icws_explore.protocol.client.states import ClientState, ClientTriggerKind
@@ -78,7 +78,7 @@ class Session:
     identity: Fickle
     now_ns: int = START_NS
 
-    def step(self, kind: str, number: int) -> list[Event]:
+    def step(self, kind: str, number: int) -> list[ClientEvent]:
         machine, now_ns = self.machine, self.now_ns
         expected = machine._session.inbox.expected_sequence_num
         match kind:
@@ -103,7 +103,7 @@ class Session:
             case _:
                 return machine.receive(frame(kind, expected + (number == 13)), now_ns)
 
-    def send(self) -> list[Event]:
+    def send(self) -> list[ClientEvent]:
         is_open = self.machine.is_open
         try:
             return self.machine.send(b"DIDL\0\0", self.now_ns)
