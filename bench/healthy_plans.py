@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from icws_explore.lab.identities import KINDS, identity_of_kind
 from icws_explore.lab.replica.subnet import LabKeys
 from icws_explore.lab.scenarios.plan import ClientPlan, Plan
-from icws_explore.lab.simulator import Network, Script
+from icws_explore.lab.simulator import NetworkConditions, Script
 from icws_explore.protocol.keys import Identity
 
 from .healthy_apps import DAPPS, Leaving
@@ -49,9 +49,9 @@ def _several(count: int, every_s: float = 1.0, **options: Any) -> Iterator[dict[
 def plans() -> Iterator[HealthyPlan]:
     """All of them."""
     minutes = 60.0
-    slow = Network(update_latency_ms=1_500, poll_interval_ms=200)
+    slow = NetworkConditions(update_latency_ms=1_500, poll_interval_ms=200)
     yield HealthyPlan("pingpong, everybody's identity", _plan("pingpong", 12 * minutes, *_several(6)), 40)
-    yield HealthyPlan("echo, a slow network", _plan("echo", 12 * minutes, *_several(3), network=slow), 40)
+    yield HealthyPlan("echo, a slow network", _plan("echo", 12 * minutes, *_several(3), conditions=slow), 40)
     yield HealthyPlan("chat, three gateways, Motoko", _plan("chat", 12 * minutes, *(
         each | {"gateway": number % 3} for number, each in enumerate(_several(5))
     ), gateways=3, flavour="motoko"), 40)  # fmt: skip
@@ -59,7 +59,7 @@ def plans() -> Iterator[HealthyPlan]:
     yield HealthyPlan("silence, over three acks", _plan("silence", 16 * minutes, *_several(2)), 60)
     yield HealthyPlan("tally", _plan("tally", 8 * minutes, *_several(2)), 60)
     yield HealthyPlan("greetings at once, polled rarely", _plan(
-        "greeter", 90, *_several(3), network=Network(poll_interval_ms=1_000)), 20)  # fmt: skip
+        "greeter", 90, *_several(3), conditions=NetworkConditions(poll_interval_ms=1_000)), 20)  # fmt: skip
     yield HealthyPlan("the canister says goodbye", _plan("farewell", 3 * minutes, *_several(2)), 60)
     yield HealthyPlan("bursts", _plan("echo in bursts", 7 * minutes, *_several(2)), 60)
     yield HealthyPlan("large messages", _plan("echo of much", 10 * minutes, {}), 60)

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from icws_explore.lab.identities import KINDS
-from icws_explore.lab.simulator import Constant, Exponential, LogNormal, Network, Simulation, Uniform, simulate
+from icws_explore.lab.simulator import (
+    Constant,
+    Exponential,
+    LogNormal,
+    NetworkConditions,
+    Simulation,
+    Uniform,
+    simulate,
+)
 from icws_explore.lab.simulator.delays import Delay
 from icws_explore.protocol.canister import Flavour
 
@@ -70,7 +78,7 @@ class Setting:
 
     number: int
     dapp: str
-    network: Network
+    network: NetworkConditions
     leaves_s: float | None
     options: dict[str, Any]
 
@@ -119,7 +127,7 @@ def settings(seed: int = 1) -> Iterator[Setting]:
 def _setting(number: int, drawn: dict[str, Any], dice: random.Random) -> Setting:
     interval_ms, timeout_ms, client_ms = drawn["intervals"]
     sessions = min(drawn["sessions"], LONG_SESSIONS) if drawn["duration"] > LONG_S else drawn["sessions"]
-    network = Network(
+    network = NetworkConditions(
         client_latency_ms=drawn["client"],
         replica_latency_ms=drawn["replica"],
         update_latency_ms=drawn["update"],

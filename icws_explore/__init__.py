@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from icws_explore.analysis.recording import Recording, load
     from icws_explore.capture import Capture, ClockInfo, Frame, SessionInfo
     from icws_explore.lab import Lab
-    from icws_explore.lab.simulator import Network, simulate
+    from icws_explore.lab.simulator import NetworkConditions, simulate
     from icws_explore.live.connect import connect
+    from icws_explore.live.http import Network
     from icws_explore.live.session import Session
     from icws_explore.live.tap import Tap
     from icws_explore.protocol import candid
@@ -64,6 +65,7 @@ __all__ = [
     "KeepAliveMessage",
     "Lab",
     "Network",
+    "NetworkConditions",
     "OpenMessage",
     "Principal",
     "Recording",
@@ -102,7 +104,8 @@ _HOME = {
     "IcwsError": "protocol.errors",
     "KeepAliveMessage": "protocol.service_messages",
     "Lab": "lab",
-    "Network": "lab.simulator",
+    "Network": "live.http",
+    "NetworkConditions": "lab.simulator",
     "OpenMessage": "protocol.service_messages",
     "Principal": "protocol.principal",
     "Recording": "analysis.recording",

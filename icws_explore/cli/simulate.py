@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from icws_explore.lab.apps import APPS
 from icws_explore.lab.scenarios import Scenario
-from icws_explore.lab.simulator import Delay, Network, Simulation, simulate
+from icws_explore.lab.simulator import Delay, NetworkConditions, Simulation, simulate
 from icws_explore.lab.simulator.delays import delay, duration_ns
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import LabError
@@ -134,7 +134,7 @@ def command(
             simulation, {"seed": seed, "crypto": "real", "took_s": round(time.monotonic() - began, 3)}, out, as_json
         )
         return 0
-    network = Network(
+    network = NetworkConditions(
         client_latency_ms=latency_ms,
         replica_latency_ms=replica_latency_ms,
         update_latency_ms=update_latency_ms,

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import ipywidgets
 
-from icws_explore.lab.simulator import Network, Simulation, simulate
+from icws_explore.lab.simulator import NetworkConditions, Simulation, simulate
 from icws_explore.views import plots
 from icws_explore.views.figures.figure import SessionFigure
 from icws_explore.views.html import note_view
@@ -69,7 +69,7 @@ class SimulationSliders(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ha
 
     def _run(self) -> Simulation:
         values = {name: slider.value for name, slider in self.sliders.items()}
-        network = Network(
+        network = NetworkConditions(
             client_latency_ms=values["latency_ms"], update_latency_ms=values["update_latency_ms"], loss=values["loss"]
         )
         return simulate(

@@ -15,7 +15,7 @@ import pytest
 
 import icws_explore as icws
 from icws_explore.analysis.timing.timing import Timing
-from icws_explore.lab.simulator import Exponential, MessageTruth, Network, Simulation, Uniform
+from icws_explore.lab.simulator import Exponential, MessageTruth, NetworkConditions, Simulation, Uniform
 from icws_explore.protocol.constants import NS_PER_S
 
 RUNS = 200
@@ -28,7 +28,7 @@ def run(seed: int) -> tuple[Simulation, Timing, float]:
     """A short session with its parameters drawn from ``seed``, its analysis, and its ack interval in seconds."""
     dice = random.Random(seed)
     interval_s = dice.randint(61, 120)
-    network = Network(
+    network = NetworkConditions(
         client_latency_ms=dice.choice([dice.uniform(1, 300), Uniform(5, 400), Exponential(80)]),
         replica_latency_ms=dice.uniform(1, 60),
         update_latency_ms=dice.choice([dice.uniform(20, 2000), Uniform(200, 2500)]),

@@ -233,7 +233,7 @@ def _clients(plan: Plan, lab: Lab, taps: list[Tap], keys: LabKeys) -> list[tuple
         dice = {name: random.Random(keys.secret(f"dice of {name} {number}")) for name in ("script", "entropy")}
         machine = client.machine(
             client.config(plan, lab.canister_id, lab.root_key),
-            client.who(keys, number, start_ns),
+            client.make_identity(keys, number, start_ns),
             entropy=dice["entropy"].randbytes,
         )
         clock = ClientClock(lab.clock, skew_ns=round(client.skew_ms * NS_PER_MS), faults=plan.faults, number=number)

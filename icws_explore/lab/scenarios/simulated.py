@@ -40,7 +40,7 @@ def run_simulated(plan: Plan, seed: int = 1, *, progress: Callable[[float], None
         cryptography=RealCryptography(keys, delegated=True),
         sessions=len(plan.clients),
         duration_ns=round(plan.duration_s * NS_PER_S),
-        network=plan.network,
+        network=plan.conditions,
         faults=plan.faults,
         gateways=plan.gateways,
     )
@@ -49,7 +49,7 @@ def run_simulated(plan: Plan, seed: int = 1, *, progress: Callable[[float], None
     def cast(world: World) -> Iterator[tuple[ClientSetup, int]]:
         for number, client in enumerate(plan.clients):
             setup = ClientSetup(
-                identity=client.who(keys, number, start_ns),
+                identity=client.make_identity(keys, number, start_ns),
                 config=client.config(plan, world.replica.canister_id, world.replica.root_key),
                 script=client.script,
                 start_ns=start_ns + round(client.at_s * NS_PER_S),

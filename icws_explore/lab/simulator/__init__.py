@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .conditions import Network
+from .conditions import NetworkConditions
 from .delays import Constant, Delay, Exponential, LogNormal, Sampled, Uniform
 from .scripts import Chat, Echo, Pong, Script
 from .simulation import Simulation, simulate
@@ -16,7 +16,7 @@ __all__ = [
     "Exponential",
     "LogNormal",
     "MessageTruth",
-    "Network",
+    "NetworkConditions",
     "Pong",
     "Sampled",
     "Script",

@@ -22,7 +22,7 @@ MAX_RETRANSMITS: Final = 8  # TCP gives a connection up at about then; the delay
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class NetworkConditions:
     """Delays are milliseconds one way, or a distribution (see delays): a number, a pair (low, high), a Delay.
 
     ``client_latency_ms``: client ⇄ gateway. ``replica_latency_ms``: gateway ⇄ replica.
@@ -72,7 +72,7 @@ class Network:
 class Legs:
     """Draws what each crossing of a hop takes. Every user has dice of its own, so that nobody disturbs another's."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: NetworkConditions) -> None:
         self.network = network
         self._client = network.delay_of("client_latency_ms")
         self._replica = network.delay_of("replica_latency_ms")

@@ -33,7 +33,7 @@ from ..faults import Faults
 from ..log import LabEvent
 from ..replica.subnet import LabKeys
 from .client import ClientSetup
-from .conditions import Network
+from .conditions import NetworkConditions
 from .crypto import Cryptography, cryptography
 from .delays import DelayLike, delay, duration_ns
 from .event_log import SimulationSummary, summary_of
@@ -62,7 +62,7 @@ class Setting:
     cryptography: Cryptography
     sessions: int
     duration_ns: int
-    network: Network = field(default_factory=Network)
+    network: NetworkConditions = field(default_factory=NetworkConditions)
     faults: Faults = field(default_factory=Faults)
     gateways: int = 1
     start: datetime = START
@@ -148,14 +148,14 @@ ARRIVALS: Final = "10s"
 @checked(
     LabError, app="the name of an example, the path of a Python file, or an App",
     duration="protocol time: '90s', seconds or a timedelta", arrivals="protocol time, or a function to seconds",
-    canister_age="protocol time: '90s', seconds or a timedelta", network="a Network", faults="Faults",
+    canister_age="protocol time: '90s', seconds or a timedelta", network="a NetworkConditions", faults="Faults",
 )  # fmt: skip
 def simulate(
     app: App | str | Path = "pingpong",
     *,
     duration: str | float | timedelta = "10m",
     sessions: int = 1,
-    network: Network | None = None,
+    network: NetworkConditions | None = None,
     seed: int = 1,
     clients: Script | None = None,
     think_ms: DelayLike | None = None,
@@ -182,7 +182,7 @@ def simulate(
 
     ::
 
-        s = icws.simulate(app="pingpong", duration="1h", sessions=3, network=icws.Network(loss=0.01), seed=1)
+        s = icws.simulate(app="pingpong", duration="1h", sessions=3, network=icws.NetworkConditions(loss=0.01), seed=1)
 
     The machines are those of the live parts; time, keys, nonces and latencies are not real, and follow
     from ``seed`` alone. ``app`` as in `Lab`. ``duration`` is protocol time ("1h", "90s", seconds);
@@ -225,7 +225,7 @@ def simulate(
         cryptography=cryptography(crypto, keys, delegated=delegated),
         sessions=sessions,
         duration_ns=until_ns,
-        network=network or Network(),
+        network=network or NetworkConditions(),
         faults=faults or Faults(),
         gateways=gateways,
         start=start,

@@ -16,7 +16,7 @@ from ..faults import Faults
 from ..log import LabLog
 from ..replica.subnet import LabKeys
 from .client import ClientSetup, SimClient
-from .conditions import Legs, Network
+from .conditions import Legs, NetworkConditions
 from .crypto import Cryptography
 from .event_log import Trail
 from .gateway import SimGateway
@@ -34,7 +34,7 @@ class World:
         *,
         app: App,
         cdk: CdkConfig,
-        network: Network,
+        network: NetworkConditions,
         cryptography: Cryptography,
         keys: LabKeys,
         faults: Faults,

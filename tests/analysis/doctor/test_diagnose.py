@@ -12,7 +12,7 @@ from icws_explore.analysis.replay import replay as replay_module
 from icws_explore.analysis.replay.replay import replay_sessions
 from icws_explore.capture import Capture
 from icws_explore.lab.scenarios import SCENARIOS as LAB_SCENARIOS
-from icws_explore.lab.simulator import LogNormal, Network, simulate
+from icws_explore.lab.simulator import LogNormal, NetworkConditions, simulate
 from icws_explore.protocol.certificate import CertificateIssuer
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from support.doctor_scenarios import BY_HAND, SCENARIOS
@@ -20,9 +20,9 @@ from support.session_captures import healthy, hostile
 
 OTHER_NETWORK = CertificateIssuer(b"a root of its own").root_key_der
 NETWORKS = {
-    "quick": Network(),
-    "usual": Network(client_latency_ms=LogNormal(40), replica_latency_ms=(2, 9), update_latency_ms=(40, 900)),
-    "far": Network(client_latency_ms=(100, 400), replica_latency_ms=(20, 60), update_latency_ms=(800, 2_500)),
+    "quick": NetworkConditions(),
+    "usual": NetworkConditions(client_latency_ms=LogNormal(40), replica_latency_ms=(2, 9), update_latency_ms=(40, 900)),
+    "far": NetworkConditions(client_latency_ms=(100, 400), replica_latency_ms=(20, 60), update_latency_ms=(800, 2_500)),
 }
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.lab.scenarios import scenario
-from icws_explore.lab.scenarios.contents import GivesAway
+from icws_explore.lab.scenarios.faults import GivesAway
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.messages import CanisterMessage, ClientKey
 from support.certified_canister import GATEWAY, CertifiedCanister

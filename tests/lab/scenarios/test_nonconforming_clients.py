@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from icws_explore.lab.identities import identity_of_kind
 from icws_explore.lab.replica.subnet import LabKeys
 from icws_explore.lab.scenarios.nonconforming_clients import (
-    ANOTHER_GATEWAY,
+    WRONG_GATEWAY,
     AgentV3,
     AgentV3Unread,
     BareSocket,
+    CustomSigner,
+    ExtendsExpiry,
     Js021,
     Js022,
     Js031,
     Js034,
-    NamesAnotherGateway,
-    RenewsTheExpiry,
-    SignsInItsWay,
+    NamesWrongGateway,
     Unsigned,
 )
 from icws_explore.protocol.arguments import decode_open_args
@@ -41,11 +41,11 @@ from icws_explore.protocol.service_messages import AckMessage, CloseMessage, Clo
 from icws_explore.protocol.steps import first_failure
 from support.certified_canister import CANISTER_ID
 from support.client_scene import HANDSHAKE, HELLO, OPEN_TIMEOUT_MS, RECEIVING, START_NS
-from support.odd_scene import OddScene
+from support.nonconforming_scene import NonconformingScene
 from support.playbook import do, wait
 
 
-def failing_step(scene: OddScene) -> str | None:
+def failing_step(scene: NonconformingScene) -> str | None:
     """The step at which a replica refuses the latest request."""
     failed = first_failure(check_envelope(scene.envelope(), now_ns=scene.play.now_ns, canister_id=CANISTER_ID))
     return None if failed is None else failed.step
@@ -57,43 +57,43 @@ class TestSigning:
     @pytest.mark.parametrize(
         ("machine", "fails"),
         [
-            (SignsInItsWay, None),
+            (CustomSigner, None),
             (AgentV3, "expiry"),
-            (RenewsTheExpiry, "signature"),
-            (NamesAnotherGateway, None),
+            (ExtendsExpiry, "signature"),
+            (NamesWrongGateway, None),
         ],
     )
     def test_what_a_replica_says_to_the_request(self, machine: type[ClientMachine], fails: str | None) -> None:
-        scene = OddScene(machine)
+        scene = NonconformingScene(machine)
         assert scene.handshaken()
         assert failing_step(scene) == fails
         assert scene.play >> wait(OPEN_TIMEOUT_MS) << Failed << CloseConnection(4000, "Open connection timeout")
 
     def test_agent_3_sends_the_duration(self) -> None:
-        scene = OddScene(AgentV3)
+        scene = NonconformingScene(AgentV3)
         assert scene.opened() >> do("send", HELLO) << SendFrame
         assert scene.envelope().ingress_expiry_ns == 300_000
 
     def test_agent_3_cannot_read_the_handshake_of_a_usual_socket(self) -> None:
         assert (
-            OddScene(AgentV3Unread).play
+            NonconformingScene(AgentV3Unread).play
             >> do("receive", HANDSHAKE)
             << Failed("Error receiving message: Error: Uint8Array expected")
             << CloseConnection(4000, RECEIVING)
         )
 
     def test_the_renewed_expiry_is_one_that_a_replica_would_take(self) -> None:
-        scene = OddScene(RenewsTheExpiry)
+        scene = NonconformingScene(ExtendsExpiry)
         assert scene.handshaken()
         ahead_s = ((scene.envelope().ingress_expiry_ns or 0) - START_NS) / NS_PER_S
         assert 0 < ahead_s <= 300
 
     @given(st.binary(max_size=64))
     def test_the_other_gateway_is_named_in_ws_open_alone(self, content: bytes) -> None:
-        scene, sdk = OddScene(NamesAnotherGateway), OddScene(ClientMachine)
+        scene, sdk = NonconformingScene(NamesWrongGateway), NonconformingScene(ClientMachine)
         assert scene.handshaken()
         args = decode_open_args(scene.envelope().arg or b"")
-        assert (args.client_nonce, args.gateway_principal) == (scene.key.client_nonce, ANOTHER_GATEWAY)
+        assert (args.client_nonce, args.gateway_principal) == (scene.key.client_nonce, WRONG_GATEWAY)
         for each in (scene, sdk):
             play = each.play if each is scene else each.handshaken()
             assert play >> each.says(OpenMessage(each.key)) << Verified << Opened(each.key)
@@ -101,7 +101,7 @@ class TestSigning:
         assert scene.envelope() == sdk.envelope()
 
     def test_the_anonymous_identity(self) -> None:
-        scene = OddScene(Unsigned, AnonymousIdentity())
+        scene = NonconformingScene(Unsigned, AnonymousIdentity())
         assert scene.handshaken()
         envelope = scene.envelope()
         assert (envelope.sender_pubkey, envelope.sender_sig) == (None, None)
@@ -112,7 +112,7 @@ class TestSigning:
 
 class TestBareSocket:
     def test_talks_at_once_and_hears_nothing(self) -> None:
-        scene = OddScene(BareSocket)
+        scene = NonconformingScene(BareSocket)
         assert (
             scene.play
             >> do("connected")
@@ -125,7 +125,7 @@ class TestBareSocket:
 
 class TestVersion034:
     def test_rejects_the_first_canister_message_though_it_is_valid(self) -> None:
-        scene = OddScene(Js034)
+        scene = NonconformingScene(Js034)
         assert (
             scene.handshaken()
             >> scene.says(OpenMessage(scene.key))
@@ -138,7 +138,7 @@ class TestVersion034:
 class TestVersion031:
     @pytest.mark.parametrize("reason", list(CloseReason))
     def test_knows_no_close_message(self, reason: CloseReason) -> None:
-        scene = OddScene(Js031)
+        scene = NonconformingScene(Js031)
         assert (
             scene.opened()
             >> scene.says(CloseMessage(reason))
@@ -149,10 +149,10 @@ class TestVersion031:
         assert not any(isinstance(event, CanisterClosed) for event in scene.play.seen)
 
     def test_has_no_open_timeout(self) -> None:
-        assert OddScene(Js031).handshaken() >> wait(10 * OPEN_TIMEOUT_MS)
+        assert NonconformingScene(Js031).handshaken() >> wait(10 * OPEN_TIMEOUT_MS)
 
     def test_is_the_sdk_in_the_rest(self) -> None:
-        scene = OddScene(Js031)
+        scene = NonconformingScene(Js031)
         assert scene.opened() >> scene.says(HELLO) << Verified << MessageReceived >> do("send", HELLO) << SendFrame
         scene.play >> scene.says(AckMessage(1))
         assert scene.play.skip()
@@ -164,7 +164,7 @@ class TestVersions02:
     def test_open_when_the_socket_does_and_take_the_handshake_for_a_bad_message(
         self, machine: type[ClientMachine]
     ) -> None:
-        scene = OddScene(machine)
+        scene = NonconformingScene(machine)
         assert scene.play >> do("connected") << SendFrame
         args = decode_open_args(scene.envelope().arg or b"")
         assert (args.client_nonce, args.gateway_principal) == (scene.key.client_nonce, None)
@@ -180,7 +180,7 @@ class TestVersions02:
         )
 
     def test_open_at_a_gateway_of_their_time(self) -> None:
-        scene = OddScene(Js022)
+        scene = NonconformingScene(Js022)
         assert scene.play >> do("connected") << SendFrame
         scene.play >> scene.says(OpenMessage(scene.key))
         assert scene.play.skip()
@@ -191,7 +191,7 @@ class TestVersions02:
         identity = identity_of_kind("internet-identity", keys, "somebody", now_ns=START_NS)
         sent = {}
         for machine in (Js021, Js022):
-            scene = OddScene(machine, identity)
+            scene = NonconformingScene(machine, identity)
             assert scene.play >> do("connected") << SendFrame
             sent[machine] = scene.envelope()
             assert sent[machine].sender_pubkey == identity.public_key_der

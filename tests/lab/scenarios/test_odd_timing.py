@@ -24,11 +24,11 @@ from icws_explore.protocol.client.events import (
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.service_messages import AckMessage, CloseMessage, CloseReason
 from support.client_scene import ACK_TIMEOUT_MS, HELLO
-from support.odd_scene import OddScene
+from support.nonconforming_scene import NonconformingScene
 from support.playbook import do, run, wait
 
 
-def numbers_sent(scene: OddScene) -> list[int]:
+def numbers_sent(scene: NonconformingScene) -> list[int]:
     """The sequence numbers of the messages, in the order of being sent."""
     sent = [event.data for event in scene.play.seen if isinstance(event, SendFrame)][1:]
     return [decode_message_args(_arg(data)).sequence_num for data in sent]
@@ -40,19 +40,19 @@ def _arg(data: bytes) -> bytes:
 
 class TestPings:
     def test_every_twenty_seconds_from_the_connection_on(self) -> None:
-        scene = OddScene(Pings)
+        scene = NonconformingScene(Pings)
         ping = (SendFrame, {"op": "ping", "data": lambda data: len(data) == 4})
         assert scene.opened() >> run(19_999) >> run(1) << ping >> run(40_000) << ping << ping
 
     def test_no_longer_than_the_session(self) -> None:
-        scene = OddScene(Pings)
+        scene = NonconformingScene(Pings)
         assert scene.opened() >> do("connection_lost", 1006, "") << ConnectionClosed >> wait(60_000)
         assert scene.play.machine.deadline_ns is None
 
 
 class TestNeverAnswersAcks:
     def test_takes_the_ack_and_says_nothing(self) -> None:
-        scene = OddScene(NeverAnswersAcks)
+        scene = NonconformingScene(NeverAnswersAcks)
         assert (
             scene.opened() >> do("send", HELLO) << SendFrame >> scene.says(AckMessage(1)) << Verified << AckReceived(1)
         )
@@ -62,8 +62,8 @@ class TestNeverAnswersAcks:
 
 
 class TestFrozenTab:
-    def scene(self) -> OddScene:
-        return OddScene(FrozenTab, from_s=10, to_s=20)
+    def scene(self) -> NonconformingScene:
+        return NonconformingScene(FrozenTab, from_s=10, to_s=20)
 
     def test_before_and_after_it_is_the_sdk(self) -> None:
         scene = self.scene()
@@ -106,7 +106,7 @@ class TestFrozenTab:
         assert scene.opened() >> wait(15_000) >> do("send", HELLO) >> run(5_000) << SendFrame
 
     def test_timers_wait(self) -> None:
-        scene = OddScene(FrozenTab, from_s=10, to_s=60)
+        scene = NonconformingScene(FrozenTab, from_s=10, to_s=60)
         play = scene.opened() >> do("send", HELLO) << SendFrame >> run(ACK_TIMEOUT_MS + 5_000)
         assert play >> run(60_000) << Failed << CloseConnection(4000, "Ack message timeout")
 
@@ -118,18 +118,18 @@ class TestFrozenTab:
 
 class TestSlowSigner:
     def test_a_message_goes_out_when_it_is_signed(self) -> None:
-        scene = OddScene(SlowSigner)
+        scene = NonconformingScene(SlowSigner)
         assert scene.opened() >> do("send", HELLO) >> run(1_499) >> run(1) << SendFrame
         assert scene.play.machine.outstanding == (1,)
 
     def test_messages_keep_their_order(self) -> None:
-        scene = OddScene(SlowSigner)
+        scene = NonconformingScene(SlowSigner)
         play = scene.opened() >> do("send", HELLO) >> do("send", HELLO) >> run(1_500) << SendFrame
         assert play >> run(1_499) >> run(1) << SendFrame
         assert numbers_sent(scene) == [1, 2]
 
     def test_a_keep_alive_overtakes_and_the_ack_queue_refuses_the_message(self) -> None:
-        scene = OddScene(SlowSigner)
+        scene = NonconformingScene(SlowSigner)
         play = scene.opened() >> do("send", HELLO) >> scene.says(AckMessage(0))
         assert play << Verified << AckReceived(0) << SendFrame << KeepAliveSent(2)
         assert (
@@ -144,7 +144,7 @@ class TestSlowSigner:
     @settings(max_examples=25, deadline=None)
     @given(st.lists(st.sampled_from(["send", "ack", "wait"]), max_size=8), st.integers(0, 3_000))
     def test_it_fails_only_by_being_overtaken(self, steps: list[Any], signing_ms: int) -> None:
-        scene = OddScene(SlowSigner, signing_ms=signing_ms)
+        scene = NonconformingScene(SlowSigner, signing_ms=signing_ms)
         play = scene.opened()
         for step in steps:
             if step == "wait":
@@ -159,4 +159,4 @@ class TestSlowSigner:
 
 @pytest.mark.parametrize("machine", [Pings, NeverAnswersAcks, FrozenTab, SlowSigner])
 def test_each_opens_as_the_sdk_does(machine: Any) -> None:
-    assert OddScene(machine).opened().machine.is_open
+    assert NonconformingScene(machine).opened().machine.is_open

@@ -6,7 +6,7 @@ import pytest
 
 from icws_explore.lab.faults import Delivery
 from icws_explore.lab.scenarios import scenario
-from icws_explore.lab.scenarios.opening import Gateway105
+from icws_explore.lab.scenarios.faults import Gateway105
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.messages import CanisterMessage, Handshake
 from icws_explore.protocol.principal import Principal

@@ -9,7 +9,7 @@ import pytest
 from icws_explore.lab.faults import Faults
 from icws_explore.lab.replica.subnet import LabKeys
 from icws_explore.lab.scenarios import ClientPlan, Plan
-from icws_explore.lab.simulator import Network, Uniform
+from icws_explore.lab.simulator import NetworkConditions, Uniform
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
@@ -21,9 +21,9 @@ class TestClients:
     @pytest.mark.parametrize(
         ("clients", "why"),
         [
-            ((ClientPlan(at_s=3), ClientPlan(at_s=2)), "in the order in which they connect"),
+            ((ClientPlan(at_s=3), ClientPlan(at_s=2)), "must be in the order in which they connect"),
             ((ClientPlan(gateway=1),), "one of its gateways"),
-            ((), "at least one client"),
+            ((), "needs at least one client"),
         ],
     )
     def test_that_cannot_be(self, clients, why):
@@ -44,15 +44,15 @@ class TestClients:
             assert (given, start_ns) == (keys, 7)
             return keys.identity("somebody")
 
-        assert ClientPlan().who(keys, 0, 7).principal != ClientPlan().who(keys, 1, 7).principal
-        assert ClientPlan(identity=somebody).who(keys, 0, 7).principal == keys.identity("somebody").principal
+        assert ClientPlan().make_identity(keys, 0, 7).principal != ClientPlan().make_identity(keys, 1, 7).principal
+        assert ClientPlan(identity=somebody).make_identity(keys, 0, 7).principal == keys.identity("somebody").principal
 
 
 class TestLab:
     def test_is_made_as_the_plan_says(self):
         faults = Faults()
-        network = Network(update_latency_ms=Uniform(100, 300), poll_interval_ms=70, ordered=False)
-        plan = Plan("ticker", 10, faults=faults, network=network, gateways=2, keep_alive_timeout_ms=9)
+        network = NetworkConditions(update_latency_ms=Uniform(100, 300), poll_interval_ms=70, ordered=False)
+        plan = Plan("ticker", 10, faults=faults, conditions=network, gateways=2, keep_alive_timeout_ms=9)
         lab = plan.lab()
         options = lab.options
         assert (lab.app, options.faults, options.gateways, options.keep_alive_timeout_ms) == ("ticker", faults, 2, 9)

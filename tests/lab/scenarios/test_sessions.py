@@ -6,8 +6,8 @@ import pytest
 
 from icws_explore.lab.faults import Delivery
 from icws_explore.lab.scenarios import scenario
+from icws_explore.lab.scenarios.faults import IdleProxy
 from icws_explore.lab.scenarios.scripts import texts
-from icws_explore.lab.scenarios.sessions import IdleProxy
 from icws_explore.lab.simulator import simulate
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from icws_explore.analysis.recording import Recording
 from icws_explore.lab import Lab
-from icws_explore.lab.simulator import Network, Sampled, simulate
+from icws_explore.lab.simulator import NetworkConditions, Sampled, simulate
 from icws_explore.live.connect import connect
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.errors import SessionClosedError
@@ -61,7 +61,7 @@ def simulated(like: Recording, setting: Setting) -> Recording:
     """With what the machine took for each message and its answer, a busy moment's among them."""
     besides_ms = 60 + setting.poll_ms / 2  # the hops, and half a poll's wait
     answers_ms = [1000 * answer_s for answer_s in answers_after(like, "message", "app")]
-    network = Network(
+    network = NetworkConditions(
         client_latency_ms=20, replica_latency_ms=10, poll_interval_ms=setting.poll_ms,
         update_latency_ms=Sampled(tuple(max(answer_ms - besides_ms, 50) for answer_ms in answers_ms)),
     )  # fmt: skip

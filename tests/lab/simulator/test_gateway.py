@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from icws_explore.lab.simulator import Network, Script, simulate
+from icws_explore.lab.simulator import NetworkConditions, Script, simulate
 from icws_explore.protocol.gateway.table import SessionState
 
 
@@ -21,7 +21,7 @@ class TestClosing:
 
     def test_waits_for_nobody_when_ws_close_is_lost(self):
         """The canister finds out at its keep-alive check."""
-        network = Network(call_loss=0.3)
+        network = NetworkConditions(call_loss=0.3)
         simulation = simulate("echo", duration="20s", sessions=20, clients=Leaves(), network=network)
         lost = sum("ws_close was lost" in event.text for event in simulation.log)
         assert lost > 0

@@ -2,7 +2,7 @@
 
 import random
 
-from icws_explore.lab.simulator import Network
+from icws_explore.lab.simulator import NetworkConditions
 from icws_explore.lab.simulator.conditions import Legs
 from icws_explore.lab.simulator.links import Leg
 from icws_explore.lab.simulator.scheduler import Timeline
@@ -15,7 +15,7 @@ class End:
         self.timeline, self.seen = Timeline(0), []
         self.leg = Leg(
             self.timeline,
-            Legs(Network(**network)),
+            Legs(NetworkConditions(**network)),
             random.Random(1),
             self.frame,
             lambda code: self.note(("drop", code)),

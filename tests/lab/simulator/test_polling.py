@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icws_explore.lab.faults import Faults
-from icws_explore.lab.simulator import Network, Script, Simulation, simulate
+from icws_explore.lab.simulator import NetworkConditions, Script, Simulation, simulate
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.gateway.events import PollOutcome
 
@@ -49,15 +49,15 @@ class TestIdlePolls:
     @pytest.mark.parametrize(
         "network",
         [
-            Network(),
-            Network(client_latency_ms=0, replica_latency_ms=0, update_latency_ms=0),
-            Network(replica_latency_ms=60),  # a round trip is longer than the interval
-            Network(replica_latency_ms=(1, 140)),
-            Network(replica_latency_ms=2_600),  # every poll times out
-            Network(replica_latency_ms=(2_300, 2_700)),
-            Network(replica_latency_ms=5_500),  # given up before it is even there
-            Network(poll_loss=0.5),
-            Network(poll_interval_ms=700, replica_latency_ms=(0, 900), poll_loss=0.1),
+            NetworkConditions(),
+            NetworkConditions(client_latency_ms=0, replica_latency_ms=0, update_latency_ms=0),
+            NetworkConditions(replica_latency_ms=60),  # a round trip is longer than the interval
+            NetworkConditions(replica_latency_ms=(1, 140)),
+            NetworkConditions(replica_latency_ms=2_600),  # every poll times out
+            NetworkConditions(replica_latency_ms=(2_300, 2_700)),
+            NetworkConditions(replica_latency_ms=5_500),  # given up before it is even there
+            NetworkConditions(poll_loss=0.5),
+            NetworkConditions(poll_interval_ms=700, replica_latency_ms=(0, 900), poll_loss=0.1),
         ],
         ids=["usual", "instant", "slow", "varying", "timing out", "on the edge", "hopeless", "failing", "all of it"],
     )
@@ -77,7 +77,7 @@ class TestIdlePolls:
     def test_make_no_difference_whatever_the_network(
         self, seed, sessions, gateways, interval_ms, latency_ms, loss, app
     ):
-        network = Network(
+        network = NetworkConditions(
             client_latency_ms=latency_ms,
             replica_latency_ms=latency_ms,
             update_latency_ms=latency_ms,
@@ -109,7 +109,9 @@ class TestIdlePolls:
 class TestGrid:
     def test_polls_are_on_the_grid_of_the_first(self):
         """Certificates tell when each poll was at the replica: a multiple of the interval after the first."""
-        simulation = simulate(duration="20m", network=Network(replica_latency_ms=7), sessions=2, think_ms=(1, 60_000))
+        simulation = simulate(
+            duration="20m", network=NetworkConditions(replica_latency_ms=7), sessions=2, think_ms=(1, 60_000)
+        )
         times = sorted({m.certified_ns for m in simulation.truth.messages if m.certified_ns is not None})
         assert len(times) > 30
         assert {(at_ns - times[0]) % (100 * NS_PER_MS) for at_ns in times} == {0}

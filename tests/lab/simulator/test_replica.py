@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from icws_explore.lab.faults import Faults
-from icws_explore.lab.simulator import Network, simulate
+from icws_explore.lab.simulator import NetworkConditions, simulate
 from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.canister import App, AppContext, CdkConfig
 from icws_explore.protocol.constants import NS_PER_S
@@ -99,7 +99,7 @@ class TestUpgrade:
 
 class TestCertificates:
     def test_are_of_the_poll_s_time(self):
-        simulation = simulate(duration="2m", network=Network(replica_latency_ms=7))
+        simulation = simulate(duration="2m", network=NetworkConditions(replica_latency_ms=7))
         for message in simulation.truth.of("app"):
             if message.polled_ns is not None:
                 assert message.polled_ns - message.certified_ns == 7_000_000

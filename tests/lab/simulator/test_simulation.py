@@ -11,7 +11,7 @@ import pytest
 import icws_explore as icws
 from icws_explore.capture.icws_file import load, save
 from icws_explore.lab.identities import KINDS
-from icws_explore.lab.simulator import LogNormal, Network, Script, Simulation, Uniform, simulate
+from icws_explore.lab.simulator import LogNormal, NetworkConditions, Script, Simulation, Uniform, simulate
 from icws_explore.protocol.candid import parse_type, type_text
 from icws_explore.protocol.canister import App, AppContext
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
@@ -19,7 +19,7 @@ from icws_explore.protocol.errors import IcwsError, LabError
 from icws_explore.protocol.keys.public_keys import KeyKind, parse_public_key
 from icws_explore.protocol.principal import Principal
 
-LIVELY = Network(
+LIVELY = NetworkConditions(
     client_latency_ms=LogNormal(30),
     replica_latency_ms=(2, 9),
     update_latency_ms=(40, 900),
@@ -118,7 +118,7 @@ class TestIdentities:
 
 class TestStandIn:
     def test_runs_the_same_but_for_the_signatures(self):
-        network = Network(client_latency_ms=(10, 30))
+        network = NetworkConditions(client_latency_ms=(10, 30))
         real, stand_in = (simulate(duration="6m", network=network, crypto=c) for c in ("real", "stand-in"))
         assert [(d.frame.t, d.kind, d.sequence_num) for d in real] == [
             (d.frame.t, d.kind, d.sequence_num) for d in stand_in
@@ -203,7 +203,7 @@ class TestTruth:
 
 class TestNetwork:
     def test_latencies_are_those_of_the_network(self):
-        network = Network(client_latency_ms=(10, 50), replica_latency_ms=3, update_latency_ms=(100, 200))
+        network = NetworkConditions(client_latency_ms=(10, 50), replica_latency_ms=3, update_latency_ms=(100, 200))
         up = [m for m in simulate(duration="30m", network=network).truth.messages if m.direction == "up"]
         hops = [
             ((m.relayed_ns - m.sent_ns) / NS_PER_MS, (m.arrived_ns - m.relayed_ns) / NS_PER_MS,
@@ -214,20 +214,20 @@ class TestNetwork:
         assert all(10 <= there <= 50 and on == 3 and 100 <= run <= 200 for there, on, run in hops)
 
     def test_a_lost_packet_is_a_delay_and_keeps_the_order(self):
-        simulation = simulate("chat", duration="10m", sessions=4, network=Network(packet_loss=0.3))
+        simulation = simulate("chat", duration="10m", sessions=4, network=NetworkConditions(packet_loss=0.3))
         late = [m for m in simulation.truth.messages if m.received_ns and m.received_ns - m.polled_ns > 200 * NS_PER_MS]
         assert late
         assert all(v.ok for v in simulation.verify())
 
     def test_a_lost_call_is_a_gap_that_the_canister_closes_the_session_for(self):
-        simulation = simulate(duration="10m", network=Network(call_loss=0.2), think_ms=1_000, seed=2)
+        simulation = simulate(duration="10m", network=NetworkConditions(call_loss=0.2), think_ms=1_000, seed=2)
         fates = Counter(m.fate for m in simulation.truth.messages if m.direction == "up")
         assert fates["lost or refused"] >= 1
         assert kinds(simulation)["close"] == 1 or kinds(simulation)["message"] == 1
         assert any("lost on its way" in event.text for event in simulation.log)
 
     def test_failed_polls_only_delay(self):
-        simulation = simulate(duration="3m", network=Network(poll_loss=0.5), think_ms=2_000)
+        simulation = simulate(duration="3m", network=NetworkConditions(poll_loss=0.5), think_ms=2_000)
         waits = [(m.polled_ns - m.executed_ns) / NS_PER_MS for m in simulation.truth.of("app") if m.polled_ns]
         assert 0 < min(waits) <= 115 < max(waits)
         assert all(v.ok for v in simulation.verify())
@@ -240,7 +240,7 @@ class TestNetwork:
                 for number in range(10):
                     client.send({"text": str(number)})
 
-        network = Network(**{hop: (10, 500)}, ordered=ordered)
+        network = NetworkConditions(**{hop: (10, 500)}, ordered=ordered)
         simulation = simulate("echo", duration="1m", clients=Burst(), network=network)
         assert (kinds(simulation)["close"] > 0) is is_closed
 
@@ -323,4 +323,4 @@ class TestOwnApps:
 
     def test_is_in_the_package(self):
         assert icws.simulate is simulate
-        assert icws.Network is Network
+        assert icws.NetworkConditions is NetworkConditions

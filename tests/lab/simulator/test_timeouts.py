@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from icws_explore.lab.simulator import MessageTruth, Network, Script, Simulation, simulate
+from icws_explore.lab.simulator import MessageTruth, NetworkConditions, Script, Simulation, simulate
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.messages import parse_message_key
@@ -62,7 +62,7 @@ class TestOpenTimeout:
 
     @pytest.mark.parametrize("client_latency_ms", [0, 20, 1_234.567])
     def test_60_s_after_ws_open_was_sent(self, client_latency_ms):
-        network = Network(client_latency_ms=client_latency_ms, call_loss=1)
+        network = NetworkConditions(client_latency_ms=client_latency_ms, call_loss=1)
         simulation = simulate(duration="3m", network=network)
         asked = only(simulation.truth.of("open_request"))
         assert closed_ms(simulation) == pytest.approx(ms(asked.sent_ns) + 60_000, abs=0.001)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from icws_explore.lab.faults import Delivery, Faults
-from icws_explore.lab.simulator import Network, simulate
+from icws_explore.lab.simulator import NetworkConditions, simulate
 
 
 class TestWhatNeverArrived:
     def test_a_call_that_was_lost_was_relayed_and_not_executed(self):
-        simulation = simulate(duration="30s", network=Network(call_loss=1))
+        simulation = simulate(duration="30s", network=NetworkConditions(call_loss=1))
         (request,) = simulation.truth.of("open_request")
         assert request.relayed_ns is not None
         assert (request.arrived_ns, request.executed_ns, request.fate) == (None, None, "lost or refused")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.capture import Capture
-from icws_explore.lab.scenarios.gateways import Upgrade
+from icws_explore.lab.scenarios.faults import Upgrade
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.canister import error_texts
 from icws_explore.protocol.messages import ClientKey

@@ -15,7 +15,7 @@ from support.client_scene import ACK_INTERVAL_MS, HANDSHAKE, IDENTITY, KEY, NONC
 from support.playbook import Playbook, do
 
 
-class OddScene:
+class NonconformingScene:
     """``machine`` is the client's class; the canister certifies for it."""
 
     def __init__(self, machine: Callable[..., ClientMachine], identity: Identity = IDENTITY, **given: Any) -> None:
