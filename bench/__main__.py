@@ -1,4 +1,4 @@
-"""Print a table of costs, or with --json one object a line."""
+"""`python -m bench`: prints a table of costs, or with --json one JSON object per line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main() -> None:
     for line in costs:
         table.add_row(line.name, duration_text(line.best_s), duration_text(line.median_s))
     Console().print(table)
-    table = Table(*simulate.HEADINGS, title="Simulations, each once")
+    table = Table(*simulate.HEADINGS, title="Simulations, each run once")
     for column in table.columns[1:]:
         column.justify = "right"
     for facts in simulate.measured():

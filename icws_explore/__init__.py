@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from icws_explore.analysis.recording import Recording, load
     from icws_explore.capture import Capture, ClockInfo, Frame, SessionInfo
     from icws_explore.lab import Lab
-    from icws_explore.lab.simulator import NetworkConditions, simulate
+    from icws_explore.lab.simulator import CanisterSettings, NetworkConditions, Population, simulate
     from icws_explore.live.connect import connect
     from icws_explore.live.http import Network
     from icws_explore.live.session import Session
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AckMessage",
     "CanisterMessage",
+    "CanisterSettings",
     "Capture",
     "ClientKey",
     "ClockInfo",
@@ -67,6 +68,7 @@ __all__ = [
     "Network",
     "NetworkConditions",
     "OpenMessage",
+    "Population",
     "Principal",
     "Recording",
     "Session",
@@ -92,6 +94,7 @@ __all__ = [
 _HOME = {
     "AckMessage": "protocol.service_messages",
     "CanisterMessage": "protocol.messages",
+    "CanisterSettings": "lab.simulator",
     "Capture": "capture",
     "ClientKey": "protocol.messages",
     "ClockInfo": "capture",
@@ -107,6 +110,7 @@ _HOME = {
     "Network": "live.http",
     "NetworkConditions": "lab.simulator",
     "OpenMessage": "protocol.service_messages",
+    "Population": "lab.simulator",
     "Principal": "protocol.principal",
     "Recording": "analysis.recording",
     "Session": "live.session",

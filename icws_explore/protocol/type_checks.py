@@ -54,6 +54,16 @@ def checked(
     return decorate
 
 
+def checked_fields(error: type[IcwsError], **words: str) -> Callable[[type[T]], type[T]]:
+    """Decorate a dataclass: its constructor refuses arguments as `checked` does."""
+
+    def decorate(kind: type[T]) -> type[T]:
+        kind.__init__ = checked(error, **words)(kind.__init__)  # type: ignore[method-assign]
+        return kind
+
+    return decorate
+
+
 def fits(value: object, wanted: Any) -> bool:
     """Whether ``value`` can be what an annotation says; numbers must be finite, and whole where an int is wanted."""
     origin = get_origin(wanted)

@@ -38,11 +38,13 @@ def run(seed: int) -> tuple[Simulation, Timing, float]:
     simulation = icws.simulate(
         app="echo",
         duration=3.4 * interval_s,
-        network=network,
+        conditions=network,
         seed=seed,
         ack_interval_ms=interval_s * 1000,
-        skew_ms=dice.choice([0.0, dice.uniform(-2000, 2000), dice.uniform(-100_000, 100_000)]),
-        think_ms=Uniform(8_000, 40_000),
+        population=icws.Population(
+            skew_ms=dice.choice([0.0, dice.uniform(-2000, 2000), dice.uniform(-100_000, 100_000)]),
+            think_ms=Uniform(8_000, 40_000),
+        ),
         crypto="stand-in",
     )
     return simulation, Timing(simulation.raw), float(interval_s)

@@ -9,7 +9,7 @@ from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.canister import App, AppContext
 from icws_explore.protocol.principal import Principal
 
-from ..simulator.scripts import Player, Script
+from ..simulator.scripts import Script, ScriptedClient
 
 TEXT: Final = parse_type("record { text : text }")  # the message type of the lab's echo app, and of `texts`
 
@@ -24,7 +24,7 @@ class Lines(Script):
     def __init__(self, lines: Iterable[tuple[float, Any]]) -> None:
         self._lines = tuple(lines)
 
-    def opened(self, client: Player) -> None:
+    def opened(self, client: ScriptedClient) -> None:
         for at_s, value in self._lines:
             client.after(at_s * 1000, client.send, value)
 
@@ -40,10 +40,10 @@ class Talker(Script):
     def __init__(self, value: Any, *, every_ms: float = 20_000, times: int = 1) -> None:
         self._value, self._every_ms, self._times = value, every_ms, times
 
-    def opened(self, client: Player) -> None:
+    def opened(self, client: ScriptedClient) -> None:
         client.after(self._every_ms, self._talk, client)
 
-    def _talk(self, client: Player) -> None:
+    def _talk(self, client: ScriptedClient) -> None:
         for _ in range(self._times):
             client.send(self._value)
         client.after(self._every_ms, self._talk, client)

@@ -15,7 +15,7 @@ class TestDownward:
             seen.append(number)
             return [data]
 
-        simulation = simulate("ticker", duration="30s", sessions=2, faults=Downward(change))
+        simulation = simulate("ticker", duration="30s", population=2, faults=Downward(change))
         assert simulation.counts.opened == 2
         assert seen.count(1) == seen.count(2) == 2
 
@@ -43,7 +43,7 @@ class TestOthers:
         assert [t for t in times if t > 60]
 
     def test_a_stopped_canister_drops_everybody(self):
-        simulation = simulate(duration="1m", sessions=2, faults=Stopped(30))
+        simulation = simulate(duration="1m", population=2, faults=Stopped(30))
         assert simulation.counts.ended == {"1005": 2}
 
     def test_an_upgrade_forgets_the_clients(self):

@@ -8,14 +8,14 @@ from icws_explore.lab.faults import Delivery
 from icws_explore.lab.scenarios import scenario
 from icws_explore.lab.scenarios.faults import IdleProxy
 from icws_explore.lab.scenarios.scripts import texts
-from icws_explore.lab.simulator import simulate
+from icws_explore.lab.simulator import Population, simulate
 
 
 class TestIdleProxy:
     def cut_s(self, *said_s: float, idle_s: float = 60.0) -> float:
         """When the connection of a client that says something at these times is cut."""
         script = texts(*((at_s, "hello") for at_s in said_s))
-        run = simulate("echo", duration="10m", clients=script, faults=IdleProxy(idle_s))
+        run = simulate("echo", duration="10m", population=Population(script=script), faults=IdleProxy(idle_s))
         (session,) = run.truth.sessions
         assert session.close_code == 1006
         frames = run.raw.frames
@@ -30,7 +30,7 @@ class TestIdleProxy:
 
     def test_passes_frames_on_untouched(self):
         proxy = IdleProxy()
-        run = simulate("echo", duration="30s", clients=texts((5, "a")), faults=proxy)
+        run = simulate("echo", duration="30s", population=Population(script=texts((5, "a"))), faults=proxy)
         assert run.doctor() == []
         assert proxy.client_frame(0, b"x") == [Delivery(b"x")] == proxy.gateway_frame(0, b"x")
 

@@ -8,7 +8,7 @@ from icws_explore.analysis.network_calls import network_calls
 from icws_explore.lab.scenarios import ClientPlan, Plan
 from icws_explore.lab.scenarios.scripts import texts
 from icws_explore.lab.scenarios.simulated import run_simulated
-from icws_explore.lab.simulator import simulate
+from icws_explore.lab.simulator import Population, simulate
 from icws_explore.protocol import cbor
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.constants import NS_PER_S
@@ -18,7 +18,10 @@ class TestRun:
     def test_goes_as_simulate_does(self):
         script = texts((5, "hello"))
         plan = Plan("echo", 60, clients=(ClientPlan(script=script),))
-        assert run_simulated(plan, 3).raw == simulate("echo", duration="60s", clients=script, seed=3).raw
+        assert (
+            run_simulated(plan, 3).raw
+            == simulate("echo", duration="60s", population=Population(script=script), seed=3).raw
+        )
 
     def test_a_seed_gives_the_same_again(self):
         one, other, another = (run_simulated(Plan("ticker", 30), seed).raw for seed in (1, 1, 2))

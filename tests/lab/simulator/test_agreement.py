@@ -15,7 +15,7 @@ import pytest
 
 from icws_explore.analysis.recording import Recording
 from icws_explore.lab import Lab
-from icws_explore.lab.simulator import NetworkConditions, Sampled, simulate
+from icws_explore.lab.simulator import CanisterSettings, NetworkConditions, Population, Sampled, simulate
 from icws_explore.live.connect import connect
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.errors import SessionClosedError
@@ -66,9 +66,12 @@ def simulated(like: Recording, setting: Setting) -> Recording:
         update_latency_ms=Sampled(tuple(max(answer_ms - besides_ms, 50) for answer_ms in answers_ms)),
     )  # fmt: skip
     return simulate(
-        duration=like.raw.duration_s, network=network, think_ms=setting.think_s * 1000,
-        ack_interval_ms=setting.interval_ms, keep_alive_timeout_ms=setting.timeout_ms,
-    )  # fmt: skip
+        duration=like.raw.duration_s,
+        conditions=network,
+        population=Population(think_ms=setting.think_s * 1000),
+        ack_interval_ms=setting.interval_ms,
+        canister=CanisterSettings(keep_alive_timeout_ms=setting.timeout_ms),
+    )
 
 
 def times(recording: Recording, kind: str) -> list[float]:

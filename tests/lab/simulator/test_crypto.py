@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from icws_explore.lab.replica.subnet import LabKeys
-from icws_explore.lab.simulator import simulate
+from icws_explore.lab.simulator import CanisterSettings, Population, simulate
 from icws_explore.lab.simulator.crypto import (
     RealCryptography,
     StandInCryptography,
@@ -27,7 +27,7 @@ KEYS = LabKeys(1)
 
 @pytest.fixture(scope="module")
 def simulation():
-    return simulate(duration="30s", crypto="stand-in", think_ms=1_000)
+    return simulate(duration="30s", crypto="stand-in", population=Population(think_ms=1_000))
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ class TestStandInCertificate:
         assert first_failure(steps).step == "delegation"
 
     def test_works_without_a_delegation(self):
-        simulation = simulate(duration="30s", crypto="stand-in", delegated=False)
+        simulation = simulate(duration="30s", crypto="stand-in", canister=CanisterSettings(delegated=False))
         assert simulation.counts.opened == 1
         message = next(d.canister_message for d in simulation if d.canister_message)
         assert Certificate.decode(message.cert).delegation is None

@@ -151,7 +151,7 @@ class TestFromOutside:
         assert ended(self.at(60, "upgrade")) == {"4000 Ack message timeout": 1}
 
     def test_a_restarted_gateway_cuts_everybody_off(self):
-        simulation = simulate(duration="8m", sessions=2, faults=self.at(60, "restart"))
+        simulation = simulate(duration="8m", population=2, faults=self.at(60, "restart"))
         assert simulation.counts.ended == {"1006": 2}
         # Nobody called ws_close: the canister waits for keep-alives in vain.
         assert len(simulation.truth.of("close")) == 2

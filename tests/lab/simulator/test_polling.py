@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icws_explore.lab.faults import Faults
-from icws_explore.lab.simulator import NetworkConditions, Script, Simulation, simulate
+from icws_explore.lab.simulator import CanisterSettings, NetworkConditions, Population, Script, Simulation, simulate
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.gateway.events import PollOutcome
 
@@ -40,7 +40,7 @@ def assert_same(**options: Any) -> None:
 
 class TestIdlePolls:
     def test_cost_no_events(self):
-        skipping, polling, faults = both_ways(duration="10m", think_ms=60_000)
+        skipping, polling, faults = both_ways(duration="10m", population=Population(think_ms=60_000))
         assert skipping.counts.skipped_polls > 0.95 * 6_000
         assert faults.polls == pytest.approx(6_000, abs=20)
         assert skipping.counts.events < 400
@@ -62,7 +62,7 @@ class TestIdlePolls:
         ids=["usual", "instant", "slow", "varying", "timing out", "on the edge", "hopeless", "failing", "all of it"],
     )
     def test_make_no_difference(self, network):
-        assert_same(duration="7m", network=network, sessions=2, think_ms=(0, 40_000))
+        assert_same(duration="7m", conditions=network, population=Population(sessions=2, think_ms=(0, 40_000)))
 
     @settings(max_examples=15)
     @given(
@@ -88,11 +88,10 @@ class TestIdlePolls:
             app=app,
             duration="50s",
             seed=seed,
-            sessions=sessions,
-            gateways=gateways,
-            network=network,
+            population=Population(sessions=sessions, gateways=gateways),
+            conditions=network,
             ack_interval_ms=20_000,
-            keep_alive_timeout_ms=7_000,
+            canister=CanisterSettings(keep_alive_timeout_ms=7_000),
             crypto="stand-in",
         )
 
@@ -103,14 +102,20 @@ class TestIdlePolls:
             def opened(self, client):
                 client.after((20_000, 40_000), client.close)
 
-        assert_same(app="ticker", duration="5m", sessions=3, arrivals=lambda n: 100.0321 * (n // 2), clients=Leaves())
+        assert_same(
+            app="ticker",
+            duration="5m",
+            population=Population(sessions=3, arrivals=lambda n: 100.0321 * (n // 2), script=Leaves()),
+        )
 
 
 class TestGrid:
     def test_polls_are_on_the_grid_of_the_first(self):
         """Certificates tell when each poll was at the replica: a multiple of the interval after the first."""
         simulation = simulate(
-            duration="20m", network=NetworkConditions(replica_latency_ms=7), sessions=2, think_ms=(1, 60_000)
+            duration="20m",
+            conditions=NetworkConditions(replica_latency_ms=7),
+            population=Population(sessions=2, think_ms=(1, 60_000)),
         )
         times = sorted({m.certified_ns for m in simulation.truth.messages if m.certified_ns is not None})
         assert len(times) > 30

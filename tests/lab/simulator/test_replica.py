@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from icws_explore.lab.faults import Faults
-from icws_explore.lab.simulator import NetworkConditions, simulate
+from icws_explore.lab.simulator import CanisterSettings, NetworkConditions, Population, simulate
 from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.canister import App, AppContext, CdkConfig
 from icws_explore.protocol.constants import NS_PER_S
@@ -51,7 +51,7 @@ class TestExecution:
         def on_init(context: AppContext) -> None:
             context.every(7_000, lambda c: ticks.append(c.now_ns))
 
-        simulate(App("ticking", TEXT, on_init=on_init), duration="60s", canister_age="1s")
+        simulate(App("ticking", TEXT, on_init=on_init), duration="60s", canister=CanisterSettings(age="1s"))
         assert [(at_ns - ticks[0]) // NS_PER_S for at_ns in ticks[:5]] == [0, 7, 14, 21, 28]
 
     def test_needs_an_app_on_the_cdk(self):
@@ -93,13 +93,13 @@ class TestUpgrade:
                 app = App("other", TEXT, on_open=now)
                 world.timeline.at(world.timeline.now_ns + 10 * NS_PER_S, world.replica.upgrade, app)
 
-        simulate("echo", duration="60s", sessions=2, arrivals=lambda n: 20 * n, faults=Upgrade())
+        simulate("echo", duration="60s", population=Population(sessions=2, arrivals=lambda n: 20 * n), faults=Upgrade())
         assert len(heard) == 1
 
 
 class TestCertificates:
     def test_are_of_the_poll_s_time(self):
-        simulation = simulate(duration="2m", network=NetworkConditions(replica_latency_ms=7))
+        simulation = simulate(duration="2m", conditions=NetworkConditions(replica_latency_ms=7))
         for message in simulation.truth.of("app"):
             if message.polled_ns is not None:
                 assert message.polled_ns - message.certified_ns == 7_000_000

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from icws_explore.lab.simulator import Chat, Constant, Echo, Pong, Script, simulate
+from icws_explore.lab.simulator import Chat, Constant, Echo, Pong, Population, Script, simulate
 from icws_explore.lab.simulator.scripts import SCRIPTS, THINK_MS, script_for
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.errors import LabError
@@ -31,7 +31,7 @@ class TestChoice:
 
 class TestPong:
     def test_answers_each_ping_after_thinking(self):
-        simulation = simulate(duration="2m", think_ms=3_000)
+        simulation = simulate(duration="2m", population=Population(think_ms=3_000))
         pings = [m.received_ns for m in simulation.truth.of("app")]
         pongs = [m.sent_ns for m in simulation.truth.of("message")]
         assert [pong - ping for ping, pong in zip(pings, pongs, strict=False)] == [3_000 * NS_PER_MS] * len(pongs)
@@ -40,7 +40,7 @@ class TestPong:
 
 class TestEcho:
     def test_counts_its_messages(self):
-        simulation = simulate("echo", duration="1m", think_ms=Constant(1_000))
+        simulation = simulate("echo", duration="1m", population=Population(think_ms=Constant(1_000)))
         said = [d.value["text"] for d in simulation if d.kind == "message"]
         assert said == [f"message {n}" for n in range(1, len(said) + 1)]
         assert len(said) > 40
@@ -48,7 +48,7 @@ class TestEcho:
 
 class TestChat:
     def test_everybody_joins_once_and_talks(self):
-        simulation = simulate("chat", duration="5m", sessions=3)
+        simulation = simulate("chat", duration="5m", population=3)
         said = [d.value for d in simulation if d.kind == "message"]
         joined = Counter(value["JoinedChat"] for value in said if "JoinedChat" in value)
         assert joined == {"client 1": 1, "client 2": 1, "client 3": 1}
@@ -65,7 +65,7 @@ class TestClientForScripts:
                 client.after(5_000, client.close)
                 client.after(10_000, said.append, "too late")
 
-        simulate("echo", duration="1m", clients=Late())
+        simulate("echo", duration="1m", population=Population(script=Late()))
         assert said == []
 
     def test_may_remember_and_roll_dice(self):
@@ -79,7 +79,7 @@ class TestClientForScripts:
                 assert client.principal == client.machine.client_key.client_principal
 
         for _ in range(2):
-            simulate("echo", duration="1s", sessions=2, arrivals=lambda _: 0, clients=Dice())
+            simulate("echo", duration="1s", population=Population(sessions=2, arrivals=lambda _: 0, script=Dice()))
         assert rolled[:2] == rolled[2:]
         assert rolled[0] != rolled[1]
 
@@ -90,4 +90,4 @@ class TestClientForScripts:
                 client.send({"text": "lost"})
                 client.send_bytes(b"lost")
 
-        assert simulate("echo", duration="10s", clients=Eager()).counts.sent == 0
+        assert simulate("echo", duration="10s", population=Population(script=Eager())).counts.sent == 0

@@ -11,7 +11,7 @@ import pytest
 import icws_explore as icws
 from icws_explore.capture.icws_file import load, save
 from icws_explore.lab.identities import KINDS
-from icws_explore.lab.simulator import LogNormal, NetworkConditions, Script, Simulation, Uniform, simulate
+from icws_explore.lab.simulator import LogNormal, NetworkConditions, Population, Script, Simulation, Uniform, simulate
 from icws_explore.protocol.candid import parse_type, type_text
 from icws_explore.protocol.canister import App, AppContext
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
@@ -35,7 +35,9 @@ def kinds(simulation: Simulation) -> Counter[str]:
 class TestDeterminism:
     def test_a_seed_gives_the_same_bytes_again(self, tmp_path):
         files = [
-            simulate("chat", duration="8m", sessions=3, network=LIVELY, seed=5, gateways=2).save(tmp_path / name)
+            simulate(
+                "chat", duration="8m", population=Population(sessions=3, gateways=2), conditions=LIVELY, seed=5
+            ).save(tmp_path / name)
             for name in ("a.icws", "b.icws")
         ]
         assert files[0].read_bytes() == files[1].read_bytes()
@@ -48,7 +50,7 @@ class TestDeterminism:
 
     def test_a_session_does_not_depend_on_how_many_others_there_are_but_for_the_canister(self):
         """Every part has dice of its own: the first client says the same at the same time."""
-        alone, among = simulate(duration="1m"), simulate(duration="1m", sessions=4)
+        alone, among = simulate(duration="1m"), simulate(duration="1m", population=4)
         said = [next(f.data for f in s.raw.frames if f.direction == "out") for s in (alone, among.session("1"))]
         assert said[0] == said[1]
 
@@ -63,7 +65,7 @@ class TestCapture:
 
     @pytest.mark.parametrize("app", ["pingpong", "echo", "chat", "ticker"])
     def test_every_frame_decodes_and_verifies(self, app):
-        simulation = simulate(app, duration="11m", sessions=2, network=LIVELY)
+        simulation = simulate(app, duration="11m", population=2, conditions=LIVELY)
         decoded = kinds(simulation)
         assert decoded["malformed"] == 0
         assert decoded["app"] > 0
@@ -75,14 +77,18 @@ class TestCapture:
 
     def test_one_session_has_no_session_ids_and_several_have(self):
         assert simulate(duration="10s").raw.session_ids == [None]
-        assert simulate(duration="10s", sessions=3, arrivals=lambda n: n).raw.session_ids == ["1", "2", "3"]
+        assert simulate(duration="10s", population=Population(sessions=3, arrivals=lambda n: n)).raw.session_ids == [
+            "1",
+            "2",
+            "3",
+        ]
 
     def test_survives_a_file(self, tmp_path):
         simulation = simulate(duration="1m", crypto="stand-in")
         assert load(save(simulation.raw, tmp_path / "s.icws.gz")) == simulation.raw
 
     def test_counts_what_happened(self):
-        simulation = simulate(duration="11m", sessions=2)
+        simulation = simulate(duration="11m", population=2)
         counts, decoded = simulation.counts, kinds(simulation)
         assert (counts.sessions, counts.opened, counts.frames) == (2, 2, len(simulation))
         assert (counts.sent, counts.received) == (decoded["message"], decoded["app"])
@@ -98,7 +104,7 @@ class TestCapture:
 class TestIdentities:
     def test_of_every_kind_open_and_verify(self):
         """The replica checks each request's signature, so a session that opens had a good one."""
-        simulation = simulate("echo", duration="6m", sessions=len(KINDS), identities=KINDS)
+        simulation = simulate("echo", duration="6m", population=Population(sessions=len(KINDS), identities=KINDS))
         assert simulation.counts.opened == len(KINDS)
         assert all(verdict.ok for verdict in simulation.verify())
         assert all(verdict.ok for verdict in simulation.check_envelopes())
@@ -106,7 +112,9 @@ class TestIdentities:
         assert set(keys) == set(KeyKind)
 
     def test_are_ed25519_unless_told_otherwise(self):
-        assert simulate(duration="10s").raw == simulate(duration="10s", identities=["ed25519"]).raw
+        assert (
+            simulate(duration="10s").raw == simulate(duration="10s", population=Population(identities=["ed25519"])).raw
+        )
 
     @pytest.mark.parametrize(
         "wrong", [{"identities": "rsa"}, {"identities": []}, {"identities": "delegation", "crypto": "stand-in"}]
@@ -119,7 +127,7 @@ class TestIdentities:
 class TestStandIn:
     def test_runs_the_same_but_for_the_signatures(self):
         network = NetworkConditions(client_latency_ms=(10, 30))
-        real, stand_in = (simulate(duration="6m", network=network, crypto=c) for c in ("real", "stand-in"))
+        real, stand_in = (simulate(duration="6m", conditions=network, crypto=c) for c in ("real", "stand-in"))
         assert [(d.frame.t, d.kind, d.sequence_num) for d in real] == [
             (d.frame.t, d.kind, d.sequence_num) for d in stand_in
         ]
@@ -136,7 +144,9 @@ class TestStandIn:
 
 @pytest.fixture(scope="module")
 def simulation() -> Simulation:
-    return simulate(duration="11m", sessions=2, network=LIVELY, skew_ms=(-700.0, 4_000.0), seed=3)
+    return simulate(
+        duration="11m", population=Population(sessions=2, skew_ms=(-700.0, 4_000.0)), conditions=LIVELY, seed=3
+    )
 
 
 class TestTruth:
@@ -204,7 +214,7 @@ class TestTruth:
 class TestNetwork:
     def test_latencies_are_those_of_the_network(self):
         network = NetworkConditions(client_latency_ms=(10, 50), replica_latency_ms=3, update_latency_ms=(100, 200))
-        up = [m for m in simulate(duration="30m", network=network).truth.messages if m.direction == "up"]
+        up = [m for m in simulate(duration="30m", conditions=network).truth.messages if m.direction == "up"]
         hops = [
             ((m.relayed_ns - m.sent_ns) / NS_PER_MS, (m.arrived_ns - m.relayed_ns) / NS_PER_MS,
              (m.executed_ns - m.arrived_ns) / NS_PER_MS)
@@ -214,20 +224,24 @@ class TestNetwork:
         assert all(10 <= there <= 50 and on == 3 and 100 <= run <= 200 for there, on, run in hops)
 
     def test_a_lost_packet_is_a_delay_and_keeps_the_order(self):
-        simulation = simulate("chat", duration="10m", sessions=4, network=NetworkConditions(packet_loss=0.3))
+        simulation = simulate("chat", duration="10m", population=4, conditions=NetworkConditions(packet_loss=0.3))
         late = [m for m in simulation.truth.messages if m.received_ns and m.received_ns - m.polled_ns > 200 * NS_PER_MS]
         assert late
         assert all(v.ok for v in simulation.verify())
 
     def test_a_lost_call_is_a_gap_that_the_canister_closes_the_session_for(self):
-        simulation = simulate(duration="10m", network=NetworkConditions(call_loss=0.2), think_ms=1_000, seed=2)
+        simulation = simulate(
+            duration="10m", conditions=NetworkConditions(call_loss=0.2), population=Population(think_ms=1_000), seed=2
+        )
         fates = Counter(m.fate for m in simulation.truth.messages if m.direction == "up")
         assert fates["lost or refused"] >= 1
         assert kinds(simulation)["close"] == 1 or kinds(simulation)["message"] == 1
         assert any("lost on its way" in event.text for event in simulation.log)
 
     def test_failed_polls_only_delay(self):
-        simulation = simulate(duration="3m", network=NetworkConditions(poll_loss=0.5), think_ms=2_000)
+        simulation = simulate(
+            duration="3m", conditions=NetworkConditions(poll_loss=0.5), population=Population(think_ms=2_000)
+        )
         waits = [(m.polled_ns - m.executed_ns) / NS_PER_MS for m in simulation.truth.of("app") if m.polled_ns]
         assert 0 < min(waits) <= 115 < max(waits)
         assert all(v.ok for v in simulation.verify())
@@ -241,23 +255,25 @@ class TestNetwork:
                     client.send({"text": str(number)})
 
         network = NetworkConditions(**{hop: (10, 500)}, ordered=ordered)
-        simulation = simulate("echo", duration="1m", clients=Burst(), network=network)
+        simulation = simulate("echo", duration="1m", population=Population(script=Burst()), conditions=network)
         assert (kinds(simulation)["close"] > 0) is is_closed
 
 
 class TestSessions:
     def test_arrive_when_they_are_told_to(self):
-        simulation = simulate(duration="1m", sessions=3, arrivals=lambda n: 5.5 * n)
+        simulation = simulate(duration="1m", population=Population(sessions=3, arrivals=lambda n: 5.5 * n))
         starts = [s.connected_ns for s in simulation.truth.sessions]
         assert [(b - a) / NS_PER_S for a, b in pairwise(starts)] == [5.5, 5.5]
 
     def test_take_turns_at_the_gateways(self):
-        simulation = simulate(duration="1m", sessions=5, gateways=2)
+        simulation = simulate(duration="1m", population=Population(sessions=5, gateways=2))
         assert [s.gateway for s in simulation.truth.sessions] == [0, 1, 0, 1, 0]
         assert len({d.handshake.gateway_principal for d in simulation if d.handshake}) == 2
 
     def test_skewed_clocks_show_in_the_frames_and_the_messages(self):
-        simulation = simulate(duration="1m", sessions=3, skew_ms=[0, 2_500, -90_000], arrivals=lambda _: 0)
+        simulation = simulate(
+            duration="1m", population=Population(sessions=3, skew_ms=[0, 2_500, -90_000], arrivals=lambda _: 0)
+        )
         first = [simulation.session(s).raw.frames[0].t for s in ("1", "2", "3")]
         assert first[1] - first[0] == pytest.approx(2.5, abs=1e-6)
         assert first[2] - first[0] == pytest.approx(-90, abs=1e-6)
@@ -265,16 +281,18 @@ class TestSessions:
 
     @pytest.mark.parametrize(("skew_s", "why"), [(-301, "expiry"), (400, "expiry")])
     def test_a_clock_that_is_too_wrong_never_opens(self, skew_s, why):
-        simulation = simulate(duration="2m", skew_ms=skew_s * 1000.0)
+        simulation = simulate(duration="2m", population=Population(skew_ms=skew_s * 1000.0))
         assert simulation.counts.ended == {"4000 Open connection timeout": 1}
         assert any(why in event.text for event in simulation.log)
 
     def test_skews_by_number(self):
-        sessions = simulate(duration="5s", sessions=3, skew_ms=lambda number: 10.0 * number).truth.sessions
+        sessions = simulate(
+            duration="5s", population=Population(sessions=3, skew_ms=lambda number: 10.0 * number)
+        ).truth.sessions
         assert [s.skew_ms for s in sessions] == [0, 10, 20]
 
     def test_a_distribution_of_skews(self):
-        sessions = simulate(duration="5s", sessions=20, skew_ms=Uniform(100, 900)).truth.sessions
+        sessions = simulate(duration="5s", population=Population(sessions=20, skew_ms=Uniform(100, 900))).truth.sessions
         skews = {s.skew_ms for s in sessions}
         assert len(skews) == 20
         assert all(100 <= skew <= 900 for skew in skews)
@@ -311,7 +329,7 @@ class TestOwnApps:
 
         heard: list[str] = []
         app = App("loud", parse_type("text"), on_message=on_message)
-        simulation = simulate(app, duration="1m", clients=Shout())
+        simulation = simulate(app, duration="1m", population=Population(script=Shout()))
         assert heard == ["HELLO"]
         assert simulation.counts.ended == {"4001 ClosedByApplication": 1}
 

@@ -2,11 +2,11 @@
 
 import json
 
-from icws_explore.lab.simulator import simulate
+from icws_explore.lab.simulator import Population, simulate
 
 
 def test_agrees_with_the_table_of_the_frames():
-    simulation = simulate("chat", duration="6m", sessions=3, seed=9)
+    simulation = simulate("chat", duration="6m", population=3, seed=9)
     counts, table = simulation.counts, simulation.frames()
     kinds = table["kind"].value_counts()
     assert (counts.frames, counts.sent, counts.received) == (len(table), kinds["message"], kinds["app"])
@@ -16,10 +16,10 @@ def test_agrees_with_the_table_of_the_frames():
 
 
 def test_is_json():
-    counts = simulate(duration="5s", sessions=2, close_at_end=False).counts
+    counts = simulate(duration="5s", population=2, close_at_end=False).counts
     assert json.loads(json.dumps(counts.to_json()))["ended"] == {"open": 2}
 
 
 def test_of_nothing():
-    counts = simulate(duration="1s", arrivals=lambda _: 5).counts
+    counts = simulate(duration="1s", population=Population(arrivals=lambda _: 5)).counts
     assert (counts.frames, counts.opened, counts.duration_s) == (0, 0, 0.0)

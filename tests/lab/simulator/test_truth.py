@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from icws_explore.lab.faults import Delivery, Faults
-from icws_explore.lab.simulator import NetworkConditions, simulate
+from icws_explore.lab.simulator import NetworkConditions, Population, simulate
 
 
 class TestWhatNeverArrived:
     def test_a_call_that_was_lost_was_relayed_and_not_executed(self):
-        simulation = simulate(duration="30s", network=NetworkConditions(call_loss=1))
+        simulation = simulate(duration="30s", conditions=NetworkConditions(call_loss=1))
         (request,) = simulation.truth.of("open_request")
         assert request.relayed_ns is not None
         assert (request.arrived_ns, request.executed_ns, request.fate) == (None, None, "lost or refused")
@@ -45,7 +45,7 @@ class TestWhatNeverArrived:
 
 class TestEmpty:
     def test_has_its_table_all_the_same(self):
-        simulation = simulate(duration="1s", arrivals=lambda _: 5)
+        simulation = simulate(duration="1s", population=Population(arrivals=lambda _: 5))
         assert simulation.truth.messages == ()
         assert list(simulation.truth.table().columns)[:3] == ["session", "direction", "kind"]
         assert "0 messages" in repr(simulation.truth)

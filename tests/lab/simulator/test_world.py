@@ -11,7 +11,7 @@ def test_dice_are_everybody_s_own():
 
 
 def test_sessions_are_found_by_their_keys():
-    world = simulate(duration="1s", sessions=3).world
+    world = simulate(duration="1s", population=3).world
     keys = [client.machine.client_key for client in world.clients]
     assert [world.session_of(key) for key in keys] == [0, 1, 2]
     assert world.session_of(ClientKey(keys[0].client_principal, 1)) == NOBODY

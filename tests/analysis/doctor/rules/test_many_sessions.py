@@ -39,7 +39,7 @@ class TestUpgrade:
         assert "at 2 gateways, so it is the canister" in finding.explanation
 
     def test_one_gateway_leaves_a_doubt(self):
-        finding = the_one(simulate("echo", duration="20m", sessions=2, faults=Upgrade(400)).raw)
+        finding = the_one(simulate("echo", duration="20m", population=2, faults=Upgrade(400)).raw)
         assert finding.id == "UPGRADE_WIPE"
         assert "ACKS_WITHHELD" in finding.explanation
 
