@@ -61,17 +61,15 @@ class Population:
     gateways: int = 1
 
     def __post_init__(self) -> None:
-        for name, count in (
-            ("sessions", self.sessions),
-            ("gateways", self.gateways),
-            ("identities", len(self.identities)),
-            ("ack_interval_ms", 1 if self.ack_interval_ms is None else self.ack_interval_ms),
-        ):
-            if count < 1:
-                raise LabError(f"{name} must be at least 1, not {count}")
+        for name in ("sessions", "gateways", "ack_interval_ms"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise LabError(f"{name} must be at least 1, not {value}")
+        if not self.identities:
+            raise LabError("identities is empty; name at least one kind of identity")
         if isinstance(self.skew_ms, Sequence) and len(self.skew_ms) != self.sessions:
             raise LabError(
-                f"skew_ms has {len(self.skew_ms)} values for {self.sessions} sessions; give one value, or one for each"
+                f"skew_ms has {len(self.skew_ms)} values, but sessions is {self.sessions}; "
+                "give one value, or one for each"
             )
 
     def clients(self, setup: SimulationSetup, ack_interval_ms: int) -> Iterator[ClientSetup]:

@@ -1,6 +1,6 @@
-"""A live session on the lab, its clock scaled, and a simulated one with the same parameters agree.
+"""A live session on a lab with a scaled clock agrees with a simulated session with the same parameters.
 
-At × 60 a machine that is busy for 100 ms is 6 s late; at × 5 it is half a second, and the limits are as much sharper.
+At × 60 a machine that is busy for 100 ms is 6 s late; at × 5 it is half a second late, so the limits are narrower.
 """
 
 from __future__ import annotations
@@ -23,15 +23,18 @@ from icws_explore.protocol.errors import SessionClosedError
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """``late_s`` is how late a moment in which the machine was busy may make what reaches a client, ``usually_s``
-    how late most of it may be; protocol seconds, as all times. ``counted`` is the share of messages that may differ."""
+    """The parameters of both sessions, and the limits of their differences, in protocol seconds.
+
+    ``late_s`` is how late a busy machine may make a frame, ``usually_s`` how late the median may be. ``counted`` is
+    the share by which the numbers of messages may differ.
+    """
 
     scale: float
     interval_ms: int
     timeout_ms: int
     think_s: float
     duration_s: float
-    poll_ms: int  # the lab's has a floor of 5 ms of real time
+    poll_ms: int  # in the lab at least 5 ms of real time
     late_s: float
     usually_s: float
     counted: float
@@ -42,7 +45,7 @@ SHARP = Setting(5, 12_000, 8_000, 3.0, 62.0, 100, late_s=2.0, usually_s=0.25, co
 
 
 async def live(setting: Setting) -> Recording:
-    """Ping-pong with a client that thinks, until the time is up."""
+    """Run pingpong with a client that waits before it answers."""
     options = {"ack_interval_ms": setting.interval_ms, "keep_alive_timeout_ms": setting.timeout_ms}
     with Lab("pingpong", time_scale=setting.scale, seed=1, **options) as lab:
         async with connect(lab) as session:
@@ -58,16 +61,16 @@ async def live(setting: Setting) -> Recording:
 
 
 def simulated(like: Recording, setting: Setting) -> Recording:
-    """With what the machine took for each message and its answer, a busy moment's among them."""
-    besides_ms = 60 + setting.poll_ms / 2  # the hops, and half a poll's wait
+    """Simulate the same with the delays that the machine needed for each message and its answer."""
+    besides_ms = 60 + setting.poll_ms / 2  # the network, and half a poll interval
     answers_ms = [1000 * answer_s for answer_s in answers_after(like, "message", "app")]
-    network = NetworkConditions(
+    conditions = NetworkConditions(
         client_latency_ms=20, replica_latency_ms=10, poll_interval_ms=setting.poll_ms,
         update_latency_ms=Sampled(tuple(max(answer_ms - besides_ms, 50) for answer_ms in answers_ms)),
     )  # fmt: skip
     return simulate(
         duration=like.raw.duration_s,
-        conditions=network,
+        conditions=conditions,
         population=Population(think_ms=setting.think_s * 1000),
         ack_interval_ms=setting.interval_ms,
         canister=CanisterSettings(keep_alive_timeout_ms=setting.timeout_ms),
@@ -83,7 +86,7 @@ def gaps(recording: Recording, kind: str) -> list[float]:
 
 
 def answers_after(recording: Recording, asked: str, answered: str) -> list[float]:
-    """Seconds from each frame of one kind to the next of another."""
+    """Seconds from each frame of one kind to the next frame of another kind."""
     waiting, delays = None, []
     for decoded in recording:
         if decoded.kind == asked:
@@ -99,7 +102,7 @@ def ack_timestamps_ns(recording: Recording) -> list[int]:
 
 
 def all_near(gaps_s: Sequence[float], wanted_s: float, usually_s: float, late_s: float) -> bool:
-    """Half of them nearly so, and none so far off as only a stalled machine could make it."""
+    """Whether the median and the maximum of the differences are within their limits."""
     off = [abs(gap - wanted_s) for gap in gaps_s]
     return median(off) <= usually_s and max(off) <= late_s
 
@@ -119,7 +122,7 @@ class TestAgreement:
             assert seen[kind] == pytest.approx(expected[kind], rel=setting.counted), kind
         assert [d.kind for d in real][:4] == [d.kind for d in virtual][:4]
 
-        # What the canisters' timers did agrees to the nanosecond, what reached the clients as well as machines do.
+        # The canister's timers agree to the nanosecond, the arrival at the clients within the limits.
         for recording, usually_s, late_s in ((real, setting.usually_s, setting.late_s), (virtual, 0.2, 0.4)):
             stamps = ack_timestamps_ns(recording)
             assert {after - before for before, after in pairwise(stamps)} == {setting.interval_ms * NS_PER_MS}

@@ -1,4 +1,4 @@
-"""A simulated gateway: relays, drops, logs."""
+"""A simulated gateway: its sessions, its polls and its ws_close calls."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class TestClosing:
         assert simulation.world.gateways[0].machine.sessions == {}
         assert simulation.world.replica.clients == ()
 
-    def test_waits_for_nobody_when_ws_close_is_lost(self):
-        """The canister finds out at its keep-alive check."""
-        network = NetworkConditions(call_loss=0.3)
+    def test_a_lost_ws_close_is_not_repeated(self):
+        """The canister removes the client at its keep-alive check."""
+        conditions = NetworkConditions(call_loss=0.3)
         simulation = simulate(
-            "echo", duration="20s", population=Population(sessions=20, script=Leaves()), conditions=network
+            "echo", duration="20s", population=Population(sessions=20, script=Leaves()), conditions=conditions
         )
         lost = sum("ws_close was lost" in event.text for event in simulation.log)
         assert lost > 0
         assert len(simulation.world.replica.clients) <= lost
 
-    def test_of_a_client_that_the_canister_removed_is_answered_with_an_err_that_only_the_log_shows(self):
+    def test_after_the_canister_removed_the_client_gets_an_err_that_only_the_log_shows(self):
         simulation = simulate(
             "echo",
             duration="10m",
@@ -41,19 +41,19 @@ class TestClosing:
 
 
 class TestSessions:
-    def test_states_are_the_machine_s(self):
+    def test_are_open_after_the_handshake(self):
         simulation = simulate(
             "echo", duration="10s", population=Population(sessions=2, arrivals=lambda _: 0), close_at_end=False
         )
         assert simulation.world.gateways[0].machine.sessions == {0: SessionState.OPEN, 1: SessionState.OPEN}
 
-    def test_the_poller_ends_with_the_last_of_them(self):
+    def test_the_poller_ends_with_the_last_one(self):
         simulation = simulate("echo", duration="10s", population=Population(script=Leaves()))
         gateway = simulation.world.gateways[0]
         assert gateway.machine.deadline_ns is None
         assert not gateway.polling.is_parked
 
-    def test_a_full_queue_is_polled_without_a_rest(self):
+    def test_a_full_queue_is_polled_without_a_pause(self):
         simulation = simulate(
             "echo",
             duration="8m",

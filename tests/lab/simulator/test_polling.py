@@ -1,4 +1,4 @@
-"""Idle polls are passed over, and nobody can tell: the captures are the same, byte for byte."""
+"""Skipping idle polls does not change a recording: it is the same, byte for byte."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from icws_explore.protocol.gateway.events import PollOutcome
 
 
 class EveryPoll(Faults):
-    """Overrides the hook without doing anything: no poll may be passed over."""
+    """Overrides the hook without changing anything, so no poll may be skipped."""
 
     def __init__(self) -> None:
         self.polls = 0
@@ -47,7 +47,7 @@ class TestIdlePolls:
         assert polling.counts.events > 18_000
 
     @pytest.mark.parametrize(
-        "network",
+        "conditions",
         [
             NetworkConditions(),
             NetworkConditions(client_latency_ms=0, replica_latency_ms=0, update_latency_ms=0),
@@ -55,14 +55,14 @@ class TestIdlePolls:
             NetworkConditions(replica_latency_ms=(1, 140)),
             NetworkConditions(replica_latency_ms=2_600),  # every poll times out
             NetworkConditions(replica_latency_ms=(2_300, 2_700)),
-            NetworkConditions(replica_latency_ms=5_500),  # given up before it is even there
+            NetworkConditions(replica_latency_ms=5_500),  # given up before it arrives
             NetworkConditions(poll_loss=0.5),
             NetworkConditions(poll_interval_ms=700, replica_latency_ms=(0, 900), poll_loss=0.1),
         ],
-        ids=["usual", "instant", "slow", "varying", "timing out", "on the edge", "hopeless", "failing", "all of it"],
+        ids=["usual", "instant", "slow", "varying", "timing out", "on the edge", "hopeless", "failing", "everything"],
     )
-    def test_make_no_difference(self, network):
-        assert_same(duration="7m", conditions=network, population=Population(sessions=2, think_ms=(0, 40_000)))
+    def test_make_no_difference(self, conditions):
+        assert_same(duration="7m", conditions=conditions, population=Population(sessions=2, think_ms=(0, 40_000)))
 
     @settings(max_examples=15)
     @given(
@@ -74,10 +74,8 @@ class TestIdlePolls:
         loss=st.sampled_from([0.0, 0.2]),
         app=st.sampled_from(["pingpong", "chat", "ticker"]),
     )
-    def test_make_no_difference_whatever_the_network(
-        self, seed, sessions, gateways, interval_ms, latency_ms, loss, app
-    ):
-        network = NetworkConditions(
+    def test_make_no_difference_on_any_network(self, seed, sessions, gateways, interval_ms, latency_ms, loss, app):
+        conditions = NetworkConditions(
             client_latency_ms=latency_ms,
             replica_latency_ms=latency_ms,
             update_latency_ms=latency_ms,
@@ -89,14 +87,14 @@ class TestIdlePolls:
             duration="50s",
             seed=seed,
             population=Population(sessions=sessions, gateways=gateways),
-            conditions=network,
+            conditions=conditions,
             ack_interval_ms=20_000,
             canister=CanisterSettings(keep_alive_timeout_ms=7_000),
             crypto="stand-in",
         )
 
-    def test_make_no_difference_when_everybody_leaves_and_somebody_comes_back(self):
-        """The poller stops with the last client and starts afresh with the next."""
+    def test_make_no_difference_when_all_clients_leave_and_one_returns(self):
+        """The poller stops with the last client and starts again with the next."""
 
         class Leaves(Script):
             def opened(self, client):
@@ -109,9 +107,9 @@ class TestIdlePolls:
         )
 
 
-class TestGrid:
-    def test_polls_are_on_the_grid_of_the_first(self):
-        """Certificates tell when each poll was at the replica: a multiple of the interval after the first."""
+class TestTimes:
+    def test_are_multiples_of_the_interval_after_the_first_poll(self):
+        """A certificate has the time at which its poll was at the replica."""
         simulation = simulate(
             duration="20m",
             conditions=NetworkConditions(replica_latency_ms=7),
