@@ -1,4 +1,4 @@
-"""An odd client with a certified canister at its other end."""
+"""A nonconforming client and a certified canister at the other end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.playbook import Playbook, do
 
 
 class NonconformingScene:
-    """``machine`` is the client's class; the canister certifies for it."""
+    """``machine`` is the client's class. The canister certifies its messages for this client."""
 
     def __init__(self, machine: Callable[..., ClientMachine], identity: Identity = IDENTITY, **given: Any) -> None:
         self.canister = CertifiedCanister(KEY)
@@ -30,12 +30,12 @@ class NonconformingScene:
         return do("receive", self.canister.says(what, self.play.now_ns, **changes))
 
     def handshaken(self) -> Play:
-        """Connected, and answered the gateway's handshake."""
+        """The client has connected and answered the gateway's handshake."""
         return self.play >> do("connected") >> do("receive", HANDSHAKE) << HandshakeReceived(GATEWAY) << SendFrame
 
     def opened(self) -> Play:
         return self.handshaken() >> self.says(OpenMessage(self.key)) << Verified << Opened(self.key)
 
     def envelope(self) -> Envelope:
-        """The latest frame that was sent."""
+        """The envelope of the latest frame that was sent."""
         return Envelope.decode_frame(self.play.last(SendFrame).data)
