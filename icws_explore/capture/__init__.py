@@ -1,4 +1,4 @@
-"""What moved over a socket: frames, what was configured, and the `.icws` file that holds both."""
+"""Recorded frames, the configuration they were recorded under, and the files that hold both."""
 
 from .capture import Capture, ClockInfo, Origin, SessionInfo
 from .frame import HTTP_OPS, Direction, Frame, Op

@@ -1,6 +1,8 @@
-"""A capture: frames in the order they passed, and what was configured.
+"""A capture: recorded frames in order, and the configuration they were recorded under.
 
-What was configured when a capture was made; line 1 of an `.icws` file.
+`SessionInfo` holds what no frame carries: addresses, the canister, the root key, the clock. It is the first
+line of an `.icws` file. A capture is plain data without knowledge of the protocol; users hold a
+`Recording` (analysis/recording.py), which adds it.
 """
 
 from __future__ import annotations
@@ -9,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from icws_explore.protocol.credentials import shown_url
 from icws_explore.protocol.errors import CaptureError
 
 from .frame import Frame, encodable
 
 FORMAT_VERSION: Final = 1
-MAX_MS: Final = 2**63 - 1  # of an interval
+MAX_MS: Final = 2**63 - 1  # milliseconds, the longest interval
 
 Crypto = Literal["real", "stand-in"]
 Origin = Literal["live", "tap", "har", "pcap", "simulated"]
@@ -26,7 +29,7 @@ _CLOCKS: Final = ("real", "scaled", "virtual")
 
 @dataclass(frozen=True, slots=True)
 class ClockInfo:
-    """The clock of the frames' times. ``scale`` is protocol seconds for each real second."""
+    """The clock that the frames' times come from. ``scale`` is protocol seconds per real second."""
 
     kind: ClockKind = "real"
     scale: float = 1.0
@@ -37,11 +40,14 @@ class ClockInfo:
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """Facts that no frame carries. None is "not known". Never holds a private key.
+    """The configuration of a capture. None means "not known".
 
-    ``canister_id`` and ``client_principal`` are principals as text, ``root_key`` is DER,
-    ``app_type`` Candid text, ``started_at`` RFC 3339. ``crypto`` "stand-in" marks a simulation whose
-    signatures are hashes, so that no proof in it can hold; a file says it only then.
+    It never holds a private key, and its URLs hold no password and no query.
+
+    ``canister_id`` and ``client_principal`` are principals as text, ``root_key`` is DER, ``app_type`` is
+    Candid text, ``started_at`` is RFC 3339, ``ack_interval_ms`` is in milliseconds. ``crypto`` "stand-in"
+    marks a simulation whose signatures are hashes, so its proofs cannot be verified. Files mention
+    ``crypto`` only in that case.
     """
 
     gateway_url: str | None = None
@@ -55,6 +61,11 @@ class SessionInfo:
     origin: Origin = "live"
     started_at: str | None = None
     crypto: Crypto = "real"
+
+    def __post_init__(self) -> None:
+        for name in ("gateway_url", "network_url"):
+            if (url := getattr(self, name)) is not None:
+                object.__setattr__(self, name, shown_url(url))
 
     def to_json(self) -> dict[str, Any]:
         line: dict[str, Any] = {
@@ -76,7 +87,7 @@ class SessionInfo:
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> SessionInfo:
-        """Line 1 of a file. Raises CaptureError naming the bad member."""
+        """Read line 1 of a file. Raises CaptureError that names the first bad member."""
         info, faults = cls.readable(line)
         if faults:
             raise CaptureError(faults[0])
@@ -84,7 +95,7 @@ class SessionInfo:
 
     @classmethod
     def readable(cls, line: Mapping[str, Any]) -> tuple[SessionInfo, list[str]]:
-        """What can be read of line 1 of a file, and what is wrong with the rest. Raises CaptureError if it is none."""
+        """Read the good members of line 1 and describe the bad ones. Raises CaptureError if the version is wrong."""
         if line.get("icws") != FORMAT_VERSION:
             raise CaptureError(
                 f'line 1 does not begin an .icws file: "icws" must be {FORMAT_VERSION}, not {_shown(line.get("icws"))}'
@@ -136,7 +147,7 @@ def _clock(line: Mapping[str, Any], name: str) -> ClockInfo:
 
 
 def _one_of(*allowed: str) -> Callable[[Mapping[str, Any], str], Any]:
-    """A reader of a member that is one of those words, the first where it is missing."""
+    """Return a reader for a member that must be one of the given words; a missing member is the first word."""
 
     def read(line: Mapping[str, Any], name: str) -> str:
         value = line.get(name, allowed[0])
@@ -169,11 +180,11 @@ _MEMBERS: Final[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {
 
 @dataclass(slots=True)
 class Capture:
-    """One session's frames, or several sessions' told apart by ``Frame.session``.
+    """The frames of one session, or of several distinguished by ``Frame.session``.
 
-    ``notes`` says in plain lines what could not be read of a file (a torn last line, …); a view
-    shows them. A live session appends to ``frames`` while views read it: they see a prefix. ``kept`` is
-    for whoever works something out of the frames and does not want to do it again (analysis/decode.py).
+    ``notes`` describes in plain lines what could not be read from a file, for example a torn last line.
+    A live session appends to ``frames`` while views read them, so a view sees a prefix. ``kept`` caches
+    decoded frames (analysis/decode.py).
     """
 
     info: SessionInfo = field(default_factory=SessionInfo)
@@ -192,22 +203,22 @@ class Capture:
 
     @property
     def session_ids(self) -> list[str | None]:
-        """The WebSocket sessions in order of their first frame; ``[None]`` for a single-session capture."""
+        """The names of the sessions, in order of their first frames; ``[None]`` if there is only one session."""
         return list(dict.fromkeys(frame.session for frame in self.frames if not frame.is_http)) or [None]
 
     def session(self, session_id: str | None) -> Capture:
-        """The frames of one WebSocket session, under the same configuration."""
+        """Return the frames of one WebSocket session, with the same configuration."""
         frames = [frame for frame in self.frames if frame.session == session_id and not frame.is_http]
         return Capture(self.info, frames, list(self.notes))
 
     @property
     def http(self) -> list[Frame]:
-        """What passed between the gateway and its network, where that was recorded."""
+        """The recorded HTTP messages between gateway and network."""
         return [frame for frame in self.frames if frame.is_http]
 
     @property
     def duration_s(self) -> float:
-        """Seconds of the capture's clock between the first and the last frame."""
+        """Seconds between the earliest and the latest frame, on the capture's clock."""
         if not self.frames:
             return 0.0
         times = [frame.t for frame in self.frames]

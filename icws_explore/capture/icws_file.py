@@ -1,9 +1,8 @@
-"""`.icws` files: JSON Lines, append-only, one flush a frame, gzip when the name ends in `.gz`.
+"""`.icws` files: JSON Lines, append-only, flushed after every frame, gzipped if the name ends in `.gz`.
 
-A recorder may be killed at any moment, and files get damaged, so a reader keeps every whole frame, and
-says what it left out.
-
-The lines of an `.icws` file, packed or not: within bounds, and up to where a damaged one ends.
+Line 1 is the configuration (`SessionInfo`), every other line a frame or a note. A recorder may be killed
+at any moment and files get damaged, so `load` keeps every complete frame and notes what it left out.
+Lines, frames and unpacked bytes are bounded (the ``MAX_…`` constants).
 """
 
 from __future__ import annotations
@@ -27,13 +26,14 @@ from .capture import Capture, SessionInfo
 from .files import START, FileKind, kind_of, open_file, unreadable
 from .frame import Frame, encodable
 
-MAX_LINE: Final = 48 * 1024 * 1024  # bytes: base64 of the largest message that any gateway lets through, and room
-MAX_LINES: Final = 2_000_000  # blank and unreadable ones too
-MAX_UNPACKED: Final = 512 * 1024 * 1024  # bytes; gzip makes a thousand of one, so a small file could fill any memory
+MAX_LINE: Final = 48 * 1024 * 1024  # bytes; fits the largest message that any gateway accepts, as base64
+MAX_LINES: Final = 2_000_000  # including blank and unreadable lines
+MAX_PARTS: Final = 100_000  # separators in a line; a line of `{}` would take thirty times its size in memory
+MAX_UNPACKED: Final = 512 * 1024 * 1024  # bytes; gzip can unpack one byte to a thousand
 
 
 class Line(NamedTuple):
-    """``number`` counts from 1, blank ones too; ``is_whole`` says whether it ended with a newline."""
+    """``number`` counts from 1 and includes blank lines; ``is_whole`` says whether the line ended with a newline."""
 
     number: int
     text: bytes
@@ -41,7 +41,7 @@ class Line(NamedTuple):
 
 
 def read_lines(path: Path, notes: list[str]) -> Iterator[Line]:
-    """Each line that is not blank; ``notes`` say where a damaged file ends. Raises CaptureError if it is unreadable."""
+    """Yield the lines that are not blank, and note where a damaged file ends. Raises CaptureError."""
     with open_file(path) as raw:
         is_packed = raw.peek(2)[:2] == b"\x1f\x8b"
         stream: io.BufferedIOBase = gzip.GzipFile(fileobj=raw) if is_packed else raw
@@ -55,25 +55,25 @@ def read_lines(path: Path, notes: list[str]) -> Iterator[Line]:
             except OSError as error:
                 if number == 1:
                     raise unreadable(path, error) from error
-                notes.append(f"the file could be read up to line {number}: {error.strerror or error}")
+                notes.append(f"the file could only be read up to line {number}: {error.strerror or error}")
                 return
             if not text:
                 return
             unpacked += len(text)
             if is_packed and unpacked > MAX_UNPACKED:
                 notes.append(
-                    f"line {number} and what follows left out: more than {MAX_UNPACKED} bytes, unpack it first"
+                    f"everything from line {number} on is left out: more than {MAX_UNPACKED} bytes; unpack the file"
                 )
                 return
             if text.strip():
                 yield Line(number, text, text.endswith(b"\n"))
-        notes.append(f"what follows line {MAX_LINES} is left out")
+        notes.append(f"everything after line {MAX_LINES} is left out")
 
 
 MAX_FRAMES: Final = 1_000_000
-MAX_NOTES: Final = 20  # a file that is no capture after its first line must not fill the screen
-MAX_SAID: Final = 200  # notes that the file itself holds
-_IMPORT: Final = ": turn it into a capture with icws import"
+MAX_NOTES: Final = 20  # unreadable lines that are described; the others are counted
+MAX_SAID: Final = 200  # notes stored in the file
+_IMPORT: Final = ": convert it with icws import"
 _ADVICE: Final = {
     FileKind.HAR: _IMPORT,
     FileKind.PCAP: _IMPORT,
@@ -84,10 +84,10 @@ _ADVICE: Final = {
 
 
 class CaptureWriter:
-    """Appends frames to a file as they pass. Use as a context manager, or call `close`."""
+    """Appends frames to a file as they pass. Use it as a context manager, or call `close`."""
 
     def __init__(self, path: str | os.PathLike[str], info: SessionInfo, notes: Iterable[str] = ()) -> None:
-        """``notes`` are kept in the file: what it does not hold of what it was made from."""
+        """``notes`` are stored in the first line, for example what an import left out. Raises CaptureError."""
         self.path = Path(path)
         try:
             self._raw: IO[bytes] = self.path.open("wb")
@@ -99,28 +99,31 @@ class CaptureWriter:
         self._gzip = gzip.GzipFile(fileobj=self._raw, mode="wb", mtime=0) if is_packed else None
         said = {"notes": [encodable(note) for note in notes]}
         try:
-            self._put(info.to_json() | (said if said["notes"] else {}))
+            self._put(_line(info.to_json() | (said if said["notes"] else {})))
         except CaptureError:
-            with contextlib.suppress(OSError):  # closing tries once more to write
+            with contextlib.suppress(OSError):  # closing tries to write once more
                 self._raw.close()
             raise
 
-    def write(self, frame: Frame) -> None:
-        """Append one frame; it is with the operating system when this returns. Raises CaptureError."""
-        self._put(frame.to_json())
+    def write(self, *frames: Frame) -> None:
+        """Append frames and hand them to the operating system before returning. Raises CaptureError."""
+        self._put(b"".join(frame.to_line() for frame in frames))
+
+    def write_parts(self, parts: Iterable[bytes]) -> None:
+        """Append the parts of a line, as `Frame.line_parts` gives them. Raises CaptureError."""
+        self._put(*parts)
 
     def note(self, text: str) -> None:
-        """Append something worth knowing that no frame says. Raises CaptureError."""
-        self._put({"note": encodable(text)})
+        """Append a note. Raises CaptureError."""
+        self._put(_line({"note": encodable(text)}))
 
-    def _put(self, line: dict[str, Any]) -> None:
-        encoded = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    def _put(self, *parts: bytes) -> None:
         try:
             if self._gzip is None:
-                self._raw.write(encoded)
+                self._raw.writelines(parts)
             else:
-                self._gzip.write(encoded)
-                self._gzip.flush()  # a sync flush: what is written so far can be read back
+                self._gzip.writelines(parts)
+                self._gzip.flush()  # a sync flush, so that everything written so far can be read back
             self._raw.flush()
         except (OSError, ValueError) as error:
             raise CaptureError(f"cannot write {self.path}: {error}") from error
@@ -137,9 +140,13 @@ class CaptureWriter:
         self.close()
 
 
+def _line(members: dict[str, Any]) -> bytes:
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
 @checked(CaptureError, path="the file's path")
 def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
-    """Write a whole capture. Raises CaptureError."""
+    """Write a capture and return the path. Raises CaptureError."""
     with CaptureWriter(path, capture.info, capture.notes) as writer:
         for frame in capture.frames:
             writer.write(frame)
@@ -148,24 +155,24 @@ def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
 
 @checked(CaptureError, path="the file's path")
 def load(path: str | os.PathLike[str]) -> Capture:
-    """Read an `.icws` or `.icws.gz` file up to its last whole frame.
+    """Read an `.icws` or `.icws.gz` file up to its last complete frame.
 
-    What had to be left out is said in ``capture.notes``, behind the notes that the file itself holds. A
-    damaged first line costs what it said; only a file without any readable frame behind it is refused.
-    Raises CaptureError for one that cannot be opened or is no capture.
+    ``capture.notes`` holds the notes stored in the file, then what had to be left out. A file with a damaged
+    first line is read without its configuration if a readable frame follows. Raises CaptureError if the
+    file cannot be opened or is not a capture.
     """
     path = Path(path)
     notes: list[str] = []
     lines = read_lines(path, notes)
     first = next(lines, None)
     if first is None:
-        raise CaptureError(f"{path} is empty{': ' + notes[0] if notes else ''}; it holds no capture")
+        raise CaptureError(f"{path} is empty{': ' + notes[0] if notes else ''}")
     head, fault = _head(path, first, notes)
     capture = Capture(head, notes=notes)
     unreadable = said = 0
     for line in lines if fault is None else chain([first], lines):
         if len(capture.frames) >= MAX_FRAMES:
-            notes.append(f"line {line.number} and what follows left out: more than {MAX_FRAMES} frames")
+            notes.append(f"everything from line {line.number} on is left out: more than {MAX_FRAMES} frames")
             break
         try:
             members = _object(line.text)
@@ -178,7 +185,7 @@ def load(path: str | os.PathLike[str]) -> Capture:
         except CaptureError as error:
             unreadable += 1
             if fault is not None and unreadable > MAX_NOTES and not capture.frames:
-                break  # no capture at all
+                break  # not a capture
             if unreadable <= MAX_NOTES and line.number > 1:
                 notes.append(_left_out(line, error))
     if fault is not None and not capture.frames:
@@ -189,7 +196,7 @@ def load(path: str | os.PathLike[str]) -> Capture:
 
 
 def _head(path: Path, first: Line, notes: list[str]) -> tuple[SessionInfo, str | None]:
-    """What line 1 says. Where that is not all that it should: why the file is no capture if no frame follows."""
+    """Read line 1. If something is wrong with it, also return the error to raise if no frame follows."""
     try:
         line = _object(first.text)
         info, faults = SessionInfo.readable(line)
@@ -197,21 +204,21 @@ def _head(path: Path, first: Line, notes: list[str]) -> tuple[SessionInfo, str |
         kind = kind_of(first.text[:START])
         if kind not in (FileKind.CAPTURE, FileKind.OTHER):
             raise CaptureError(f"{path} is not a capture, it is {kind}{_ADVICE.get(kind, '')}") from error
-        if kind is FileKind.CAPTURE and _is_whole(first.text):  # of another version
-            raise CaptureError(f"{path} is not a capture that can be read here: {error}") from error
-        notes.append(f"line 1, which says what was configured, cannot be read ({error})")
+        if kind is FileKind.CAPTURE and _is_whole(first.text):  # another version
+            raise CaptureError(f"{path} cannot be read: {error}") from error
+        notes.append(f"line 1 (the configuration) cannot be read: {error}")
         return SessionInfo(), f"{path} is not a capture: {error}"
     said = line.get("notes")
     if isinstance(said, list):
         notes.extend(encodable(note) for note in said[:MAX_SAID] if isinstance(note, str) and note)
-    notes.extend(f"line 1: {fault}; that is left out" for fault in faults)
+    notes.extend(f"line 1: {fault}; left out" for fault in faults)
     return info, f"{path} is not a capture: {faults[0]}" if faults else None
 
 
 def _left_out(line: Line, error: CaptureError) -> str:
     if line.is_whole:
         return f"line {line.number} left out: {error}"
-    return f"line {line.number} is torn (the recorder was stopped while writing it) and left out"
+    return f"line {line.number} is incomplete (the recorder was stopped while writing it) and left out"
 
 
 def _is_whole(text: bytes) -> bool:
@@ -222,6 +229,8 @@ def _is_whole(text: bytes) -> bool:
 
 
 def _object(text: bytes) -> dict[str, Any]:
+    if sum(map(text.count, (b",", b"{", b"["))) > MAX_PARTS:
+        raise CaptureError(f"more than {MAX_PARTS} parts")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -1,13 +1,10 @@
-"""Captures from recorded packets: pcap and pcapng files with plain ws:// traffic.
+"""Captures from packet files (pcap and pcapng) with plain ws:// traffic.
 
-dpkt reads the files and the packets. A wss:// session cannot be read from packets; a tap can
-stand in its way instead.
-
-Packets out of pcap and pcapng files, each with the kind of link that it was recorded on.
-
-dpkt's own readers believe the lengths in a file, know one interface of a pcapng file, and end at the
-first damaged block. Here lengths are bounded, every interface has its own link and clock, and a damaged
-block costs itself. Sources: the Internet drafts draft-ietf-opsawg-pcap and -pcapng.
+dpkt parses the packets. The files are read here, because dpkt's readers trust the lengths in a file, know
+only one interface of a pcapng file and stop at the first damaged block. Here lengths are bounded, every
+interface has its own link type and clock, and only the damaged block is lost. Packets of a wss:// session
+are encrypted and cannot be read; use a tap instead. Sources: the Internet drafts draft-ietf-opsawg-pcap
+and draft-ietf-opsawg-pcapng.
 """
 
 from __future__ import annotations
@@ -35,16 +32,16 @@ from .tcp import Segment, TcpSocket
 
 MAX_BLOCK: Final = 16 * 1024 * 1024  # bytes of one packet's record
 MAX_INTERFACES: Final = 10_000
-_SECTION, _INTERFACE, _SIMPLE_PACKET = 0x0A0D0D0A, 1, 3  # kinds of blocks
-_PACKETS: Final = {6: "IIIII", 2: "HxxIIII"}  # enhanced, and of old: interface, time (high, low), two lengths
-_PACKET_HEAD: Final = 20  # bytes of either
+_SECTION, _INTERFACE, _SIMPLE_PACKET = 0x0A0D0D0A, 1, 3  # block types
+_PACKETS: Final = {6: "IIIII", 2: "HxxIIII"}  # enhanced and obsolete: interface, time (high, low), two lengths
+_PACKET_HEAD: Final = 20  # bytes, of both
 _TIME_RESOLUTION, _TIME_OFFSET = 9, 14  # options of an interface
 _BYTE_ORDERS: Final = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
-_LINK_BITS: Final = 0xFFFF  # what stands above them in a pcap file is the length of a check sum
+_LINK_BITS: Final = 0xFFFF  # the bits above them hold the length of a checksum
 
 
 class Packet(NamedTuple):
-    """``t`` in seconds since the epoch. ``was_cut``: the recorder kept only the start of it (its snap length)."""
+    """``t`` is in seconds since the epoch. ``was_cut`` says that only the start was recorded (snap length)."""
 
     t: float
     link: int
@@ -53,7 +50,7 @@ class Packet(NamedTuple):
 
 
 def read_packets(stream: io.BufferedReader, notes: Notes) -> Iterator[Packet]:
-    """The packets in the file's order; ``notes`` say what could not be read. Raises OSError."""
+    """Yield the packets in the order of the file, and note what could not be read. Raises OSError."""
     is_pcapng = stream.peek(4)[:4] == _SECTION.to_bytes(4)
     previous = 0.0
     for number, packet in enumerate(_pcapng(stream, notes) if is_pcapng else _pcap(stream, notes), 1):
@@ -61,7 +58,7 @@ def read_packets(stream: io.BufferedReader, notes: Notes) -> Iterator[Packet]:
             previous = packet.t
             yield packet
         else:
-            notes.some("with such times", f"packet {number} has an impossible time; it got that of the one before")
+            notes.some("with such times", f"packet {number} has an impossible time; the previous time is used")
             yield packet._replace(t=previous)
 
 
@@ -124,13 +121,13 @@ def _pcapng(stream: io.BufferedReader, notes: Notes) -> Iterator[Packet]:
 
 @dataclass(slots=True)
 class _Section:
-    """What a section of a pcapng file has said of itself: its byte order, and its interfaces."""
+    """The byte order and the interfaces of a section of a pcapng file."""
 
     order: str
     interfaces: list[tuple[int, float, int]] = field(default_factory=list)  # link, ticks in a second, offset (s)
 
     def describe(self, body: bytes) -> None:
-        """One more interface."""
+        """Add an interface."""
         if len(self.interfaces) == MAX_INTERFACES:
             return
         (link,) = struct.unpack_from(f"{self.order}H", body)
@@ -143,7 +140,7 @@ class _Section:
         self.interfaces.append((link, ticks, offset_s))
 
     def packet(self, kind: int, body: bytes) -> Packet:
-        """The packet in a block of that kind. Raises LookupError for an interface that is not described."""
+        """Read the packet in a block of type ``kind``. Raises LookupError if its interface is not described."""
         interface, high, low, captured, original = struct.unpack_from(self.order + _PACKETS[kind], body)
         if interface >= len(self.interfaces):
             raise LookupError(f"no interface {interface}")
@@ -164,11 +161,13 @@ def _torn(number: int, why: str) -> str:
 
 
 MAX_CONNECTIONS: Final = 100_000
-MAX_BYTES: Final = 512 * 1024 * 1024  # of all messages
-MAX_HEADERS: Final = 2048  # bytes in front of a segment's payload; nested ones would cost the square of a packet
+MAX_BYTES: Final = 512 * 1024 * 1024  # in all messages together
+FREE_BYTES: Final = 64 * 1024 * 1024  # that compressed messages may unpack to in any file, …
+MAX_RATIO: Final = 16  # … plus this many for each byte of the packets read so far
+MAX_HEADERS: Final = 2048  # bytes before a segment's payload; nested headers would cost the square of the packet
 _ETHERNET, _RAW, _COOKED, _COOKED_2, _LOOPBACK = 1, (12, 14, 101), 113, 276, (0, 108)
 _IPV4, _IPV6 = 228, 229
-_FRAGMENT: Final = 44  # the extension header of an IPv6 packet that is one
+_FRAGMENT: Final = 44  # the extension header of an IPv6 fragment
 _READ_ERRORS: Final = (
     dpkt.Error,
     ValueError,
@@ -182,36 +181,38 @@ _READ_ERRORS: Final = (
 
 
 def is_pcap(path: str | os.PathLike[str]) -> bool:
-    """Whether the file begins as a packet capture does. Raises CaptureError when it cannot be read."""
+    """Whether the file begins like a packet capture. Raises CaptureError if it cannot be read."""
     with open_file(Path(path)) as stream:
         return stream.peek(4)[:4] in PCAP_MAGICS
 
 
 def load_pcap(path: str | os.PathLike[str], *, url: str = "") -> Capture:
-    """Every WebSocket in a packet capture whose URL holds ``url``, its frames in the order of time.
+    """Read every WebSocket of a packet capture whose URL contains ``url``; the frames are in order of time.
 
-    What could not be read is said in ``capture.notes``. Raises CaptureError when the file is none,
-    or holds no such WebSocket.
+    ``capture.notes`` describes what could not be read. Raises CaptureError if the file is not a packet
+    capture or has no such WebSocket.
     """
     path = Path(path)
     traffic = _Traffic()
     with open_file(path) as stream:
         kind = kind_of(stream.peek(START)[:START])
         if kind is not FileKind.PCAP:
-            raise CaptureError(f"{path} is no packet capture, it is {kind}")
+            raise CaptureError(f"{path} is not a packet capture, it is {kind}")
         try:
             for packet in read_packets(stream, traffic.notes):
                 traffic.packet(packet)
         except OSError as error:
             if not traffic.packets:
                 raise unreadable(path, error) from error
-            traffic.notes.append(f"the file could not be read to its end ({error.strerror}); what came before is kept")
+            traffic.notes.append(
+                f"the file could not be read to its end ({error.strerror}); everything before that is kept"
+            )
     if not traffic.packets:
         why = f" ({traffic.notes[0]})" if traffic.notes else ""
         raise CaptureError(f"{path} is a packet capture without packets{why}")
     sockets = [socket for socket in traffic.sockets() if url in socket.url]
     if not sockets:
-        raise CaptureError(f"{path} holds {_why_none(traffic, url)}")
+        raise CaptureError(f"{path} has {_why_none(traffic, url)}")
     return _capture(sockets, traffic.notes)
 
 
@@ -238,11 +239,11 @@ def _capture(sockets: list[TcpSocket], notes: Notes) -> Capture:
 
 def _why_none(traffic: _Traffic, url: str) -> str:
     if any(socket.is_websocket for socket in traffic.all):
-        return f"no WebSocket whose URL holds {url!r}"
+        return f"no WebSocket whose URL contains {url!r}"
     if any(socket.is_tls for socket in traffic.all):
-        return "TLS traffic and no plain WebSocket: packets of wss:// cannot be read, record with icws tap"
-    why = f" ({traffic.notes[0]})" if traffic.notes else ": record from before the dapp connects on"
-    return f"no WebSocket from its opening handshake on{why}"
+        return "TLS traffic but no plain WebSocket: packets of wss:// are encrypted, record with icws tap"
+    why = f" ({traffic.notes[0]})" if traffic.notes else ": start recording before the dapp connects"
+    return f"no opening handshake of a WebSocket{why}"
 
 
 @dataclass(slots=True)
@@ -252,30 +253,32 @@ class _Traffic:
     notes: Notes = field(default_factory=Notes)
     packets: int = 0
     frames: int = 0
-    size: int = 0  # bytes of the frames, which compressed ones make many of
+    read: int = 0  # bytes of the packets
+    size: int = 0  # bytes of the frames; compressed packets unpack to many
     all: list[TcpSocket] = field(default_factory=list)
     _open: dict[frozenset[str], TcpSocket] = field(default_factory=dict)
 
     def packet(self, packet: Packet) -> None:
         """The next packet of the file."""
         self.packets += 1
+        self.read += len(packet.data)
         if self.is_full:
             return
         if not _is_known(packet.link):
-            kind = f"a link of type {packet.link}, which is not known here: use Ethernet or any"
+            kind = f"a link of unknown type {packet.link}: record on Ethernet or on any"
             self.notes.some("unknown links", f"a packet was recorded on {kind}")
             return
         for sender, receiver, tcp in self._segments(packet):
             self.take(packet.t, sender, receiver, tcp)
 
     def _segments(self, packet: Packet) -> Iterator[tuple[str, str, dpkt.tcp.TCP]]:
-        """(sender, receiver, TCP) of a packet; nothing for any other packet, or one that is damaged."""
+        """Yield (sender, receiver, TCP) for a TCP packet; nothing for other and damaged packets."""
         try:
             ip = _ip(packet.link, packet.data[:MAX_HEADERS])
             if not isinstance(ip, (dpkt.ip.IP, dpkt.ip6.IP6)):
                 return
             if _is_fragment(ip):
-                self.notes.some("fragments", "a packet is a fragment of another one, and left out")
+                self.notes.some("fragments", "a packet is an IP fragment and left out")
                 return
             if not isinstance(ip.data, dpkt.tcp.TCP):
                 return
@@ -285,7 +288,7 @@ class _Traffic:
         except _READ_ERRORS:
             return
         if packet.was_cut:
-            self.notes.some("packets cut", "a packet was recorded in part: record whole ones (tcpdump -s 0)")
+            self.notes.some("packets cut", "a packet was only partly recorded: record whole packets (tcpdump -s 0)")
         yield f"{source}:{tcp.sport}", f"{target}:{tcp.dport}", tcp
 
     def take(self, t: float, sender: str, receiver: str, tcp: dpkt.tcp.TCP) -> None:
@@ -295,7 +298,7 @@ class _Traffic:
         segment = Segment(t, tcp.seq, bytes(tcp.data), syn, ack, fin, bool(flags & dpkt.tcp.TH_RST))
         ends = frozenset((sender, receiver))
         socket = self._open.get(ends)
-        if socket is None or (syn and not ack and socket.request is not None):  # the port is used again
+        if socket is None or (syn and not ack and socket.request is not None):  # the port is reused
             if len(self.all) >= MAX_CONNECTIONS:
                 return
             socket = self._open[ends] = TcpSocket(sender)
@@ -305,12 +308,14 @@ class _Traffic:
         self.frames += len(socket.frames) - frames
         self.size += socket.size - size
         if self.is_full:
-            self.notes.append(f"what follows packet {self.packets} is left out: too many messages, or too large ones")
+            self.notes.append(
+                f"everything after packet {self.packets} is left out: too many messages, or too large ones"
+            )
 
     @property
     def is_full(self) -> bool:
-        """Whether no more is read."""
-        return self.frames >= MAX_FRAMES or self.size >= MAX_BYTES
+        """Whether a limit is reached and reading stops."""
+        return self.frames >= MAX_FRAMES or self.size >= min(MAX_BYTES, FREE_BYTES + MAX_RATIO * self.read)
 
     def sockets(self) -> list[TcpSocket]:
         for socket in self.all:
@@ -323,7 +328,7 @@ def _is_known(link: int) -> bool:
 
 
 def _payload(ip: Any, tcp: dpkt.tcp.TCP, packet: bytes) -> bytes:
-    """What the segment holds, where only the first bytes of ``packet`` have been read."""
+    """Return the segment's payload; dpkt was only given the first `MAX_HEADERS` bytes of ``packet``."""
     seen = bytes(tcp.data)
     if len(packet) <= MAX_HEADERS:
         return seen
@@ -332,7 +337,7 @@ def _payload(ip: Any, tcp: dpkt.tcp.TCP, packet: bytes) -> bytes:
         stated, heads = ip.plen, heads + sum(each.length for each in ip.all_extension_headers)
     else:
         stated, heads = ip.len, heads + ip.hl * 4
-    size = stated - heads if stated else len(packet)  # not stated by those that leave the cutting to the hardware
+    size = stated - heads if stated else len(packet)  # 0 if the hardware splits the segment later
     start = MAX_HEADERS - len(seen)
     return seen if size <= len(seen) else packet[start : start + size]
 

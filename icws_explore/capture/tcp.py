@@ -1,6 +1,8 @@
-"""One TCP connection of a packet capture, read as a WebSocket: the upgrade, the frames, the end.
+"""One TCP connection of a packet capture, read as a WebSocket.
 
-One direction of a TCP connection put together again from its segments: RFC 9293, section 3.4.
+`TcpStream` reassembles one direction from its segments (RFC 9293, section 3.4). `TcpSocket` reads the
+upgrade, the frames and the end from both directions. If packets are missing, the recording ends before
+the gap in both directions.
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ from .websocket_stream import (
 )
 
 MAX_PENDING: Final = 16 * 1024 * 1024  # bytes that wait for an earlier segment
-MAX_WAITING: Final = 2000  # and segments
+MAX_WAITING: Final = 2000  # segments that wait for an earlier one
 _SPACE: Final = 1 << 32  # sequence numbers wrap
 
 
 class TcpStream:
-    """Takes segments in any order, twice or overlapping; gives the bytes once, in order.
+    """Takes segments in any order, repeated or overlapping, and gives each byte once, in order.
 
     ``broken`` says that bytes are missing for good: too much waits for a segment that never came.
     """
@@ -39,9 +41,9 @@ class TcpStream:
         """``first`` is the sequence number of the first byte."""
         self.broken = False
         self._first = first
-        self._given = 0  # bytes from the first on, beyond what sequence numbers can count
-        self._waiting: list[tuple[int, int, bytes]] = []  # a heap: where it begins, how many came before, what it holds
-        self._longest: dict[int, int] = {}  # by where it begins, the size of what waits: packets are captured twice
+        self._given = 0  # bytes from the first on; not limited to 32 bits
+        self._waiting: list[tuple[int, int, bytes]] = []  # a heap of (start, order of arrival, data)
+        self._longest: dict[int, int] = {}  # size by start: packets are captured twice
         self._held = 0
 
     @property
@@ -51,11 +53,11 @@ class TcpStream:
 
     @property
     def given(self) -> int:
-        """How many bytes have been given."""
+        """The number of bytes given so far."""
         return self._given
 
     def place(self, sequence: int) -> int:
-        """How many bytes come before ``sequence``, as near to what has been given as it can be."""
+        """Return the position of ``sequence`` in the stream, choosing the wrap-around nearest to `given`."""
         return self._given + self._ahead(sequence)
 
     def has_reached(self, sequence: int) -> bool:
@@ -63,7 +65,7 @@ class TcpStream:
         return self._ahead(sequence) <= 0
 
     def feed(self, sequence: int, data: bytes) -> Iterator[bytes]:
-        """A segment was captured; the bytes that are now complete."""
+        """Take a segment and yield the bytes that are now complete."""
         if self.broken or not data:
             return
         ahead = self._ahead(sequence)
@@ -83,7 +85,7 @@ class TcpStream:
             yield data
 
     def _ahead(self, sequence: int) -> int:
-        """How far ``sequence`` is from the next byte; negative for what has been seen."""
+        """Return the distance of ``sequence`` from the next byte; negative if it was already given."""
         distance = (sequence - self._first - self._given) % _SPACE
         return distance if distance < _SPACE // 2 else distance - _SPACE
 
@@ -118,14 +120,14 @@ class Segment:
 
 @dataclass(slots=True)
 class _Side:
-    """What one end has sent."""
+    """The state of one direction."""
 
     stream: TcpStream | None = None
-    head: bytes | None = b""  # None: complete
+    head: bytes | None = b""  # None: complete, the messages follow
     messages: StreamMessages | None = None
-    fin_at: int | None = None  # the sequence number behind its last byte
-    known: int = 0  # bytes that it is known to have sent
-    complete_at: float = 0.0  # when all of those were there for the last time
+    fin_at: int | None = None  # the sequence number after the last byte
+    known: int = 0  # bytes that this side is known to have sent
+    complete_at: float = 0.0  # the last time at which none of them was missing
 
     @property
     def is_missing_some(self) -> bool:
@@ -134,7 +136,7 @@ class _Side:
 
 @dataclass(slots=True)
 class TcpSocket:
-    """``first_sender`` is the end whose segment was captured first; both ends are addresses."""
+    """``first_sender`` is the address of the end whose segment was captured first."""
 
     first_sender: str
     frames: list[Frame] = field(default_factory=list)
@@ -142,7 +144,7 @@ class TcpSocket:
     request: RequestHead | None = None
     is_tls: bool = False
     started: float = 0.0
-    dead: bool = False  # no WebSocket, or nothing more to read of it
+    dead: bool = False  # not a WebSocket, or nothing more to read
     size: int = 0  # bytes of the frames
     _sides: dict[str, _Side] = field(default_factory=dict)
     _client: str | None = None
@@ -157,7 +159,7 @@ class TcpSocket:
         return "" if self.request is None else f"ws://{self.request.host}{self.request.target}"
 
     def take(self, sender: str, segment: Segment) -> None:
-        """The next captured segment of the connection."""
+        """Take the next captured segment of the connection."""
         if self.dead:
             return
         side = self._sides.setdefault(sender, _Side())
@@ -176,30 +178,30 @@ class TcpSocket:
             self._end(sender, segment.t)
 
     def finish(self) -> None:
-        """The file is over."""
+        """Note packets that are still missing at the end of the file."""
         stuck = [side.complete_at for side in self._sides.values() if side.is_missing_some]
         if self.is_websocket and not self.dead and stuck:
             self._cut(min(stuck))
 
     @staticmethod
     def _note_gaps(side: _Side, segment: Segment) -> None:
-        """Acknowledgements without data tell by their sequence numbers, too, what should have come before them."""
+        """Note what should have arrived; the sequence numbers of segments without data tell this as well."""
         if side.stream is None or segment.rst:
             return
         end = side.stream.place(segment.sequence + segment.syn + len(segment.data))
-        if side.fin_at is not None:  # the end itself has a number, and is no byte
+        if side.fin_at is not None:  # the FIN has a sequence number but is not a byte
             end = min(end, side.stream.place(side.fin_at))
         side.known = max(side.known, end)
         if not side.is_missing_some:
             side.complete_at = segment.t
 
     def _cut(self, t: float) -> None:
-        """Packets are missing from ``t`` on: the recording ends there, in both directions.
+        """End the recording at ``t`` in both directions, because packets are missing from then on.
 
         With one of them alone, whoever reads it would find acks of nothing and questions without answers.
         """
         self.frames = [frame for frame in self.frames if frame.t <= t]
-        self._fail(f"packets are missing in the file; what follows {t - self.started:.3f} s into it is left out")
+        self._fail(f"packets are missing in the file; everything after the first {t - self.started:.3f} s is left out")
 
     def _read(self, sender: str, side: _Side, t: float, data: bytes) -> None:
         if self.dead:
@@ -225,7 +227,7 @@ class TcpSocket:
             self._frames(sender, side, t, rest)
 
     def _take_head(self, sender: str, head: bytes, t: float) -> None:
-        """The request makes its sender the client; the answer opens both directions."""
+        """Read the request, whose sender is the client, or the answer, which opens both directions."""
         if head.startswith(b"GET "):
             self.request = read_request(head)
             self._client, self.started = sender, t
@@ -250,7 +252,7 @@ class TcpSocket:
             self._fail(f"{'the client' if sender == self._client else 'the gateway'} sent {side.messages.fault}")
 
     def _end(self, sender: str, t: float) -> None:
-        """The side that ends first says how the session ended: after a close frame, or without one."""
+        """Record a lost connection (1006) if the side that ends first ends without a close frame."""
         if self._ended or not self.is_websocket:
             return
         self._ended = True

@@ -1,9 +1,7 @@
-"""WebSocket messages out of one direction of a TCP stream, for those who only look on.
+"""Passive reading of one direction of a WebSocket connection: the HTTP head, then the messages.
 
-Frames are parsed by websockets; nothing is answered, judged or changed. Source: RFC 6455, sections
-5 and 7.1.5, RFC 7692 for compressed messages.
-
-The heads of an opening handshake, as far as someone who only looks on needs them: RFC 6455, section 4.
+The websockets package parses the frames. Nothing is answered, judged or changed. Sources: RFC 6455,
+sections 4 (handshake), 5 (frames) and 7.1.5 (close code), RFC 7692 (compression).
 """
 
 from __future__ import annotations
@@ -24,17 +22,17 @@ from icws_explore.protocol.errors import CaptureError
 
 from .frame import Op
 
-MAX_HEAD: Final = 64 * 1024  # bytes of a request's or an answer's head
+MAX_HEAD: Final = 64 * 1024  # bytes of an HTTP head
 HEAD_END: Final = b"\r\n\r\n"
 
 
 class HeadError(CaptureError):
-    """What came first on a connection is not the head of an HTTP message."""
+    """The first bytes of a connection are not the head of an HTTP message."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """What a client asks for. ``target`` is path and query."""
+    """The head of a client's request. ``target`` is path and query."""
 
     target: str
     host: str
@@ -43,7 +41,7 @@ class RequestHead:
 
 @dataclass(frozen=True, slots=True)
 class AnswerHead:
-    """How the server answered. ``extensions`` is its Sec-WebSocket-Extensions."""
+    """The head of the server's answer. ``extensions`` is its Sec-WebSocket-Extensions."""
 
     status: int
     extensions: str
@@ -54,7 +52,7 @@ class AnswerHead:
 
 
 def read_request(head: bytes) -> RequestHead:
-    """The head of a GET request. Raises HeadError for anything else."""
+    """Read the head of a GET request. Raises HeadError for anything else."""
     first, *lines = head.split(b"\r\n")
     words = first.split(b" ")
     if len(words) != 3 or words[0] != b"GET" or not words[2].startswith(b"HTTP/1."):
@@ -65,7 +63,7 @@ def read_request(head: bytes) -> RequestHead:
 
 
 def read_answer(head: bytes) -> AnswerHead:
-    """The answer's status and extensions. Raises HeadError."""
+    """Read the answer's status and extensions. Raises HeadError."""
     first, *lines = head.split(b"\r\n")
     words = first.split(b" ", 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not (words[1].isdigit() and len(words[1]) == 3):
@@ -74,17 +72,17 @@ def read_answer(head: bytes) -> AnswerHead:
 
 
 def header(lines: list[bytes], name: bytes) -> bytes:
-    """The values of header ``name`` (in lower case), joined as RFC 9110 allows."""
+    """Return the values of header ``name`` (lower case), joined with commas as RFC 9110 allows."""
     return b", ".join(line.partition(b":")[2].strip() for line in lines if header_name(line) == name)
 
 
 def header_name(line: bytes) -> bytes:
-    """The name on a header line, in lower case."""
+    """Return the name on a header line, in lower case."""
     return line.partition(b":")[0].strip().lower()
 
 
-MAX_MESSAGE: Final = 32 * 1024 * 1024  # bytes; fits a line of an .icws file, and no gateway lets more through
-MAX_PARTS: Final = 1_000_000  # frames of a message; empty ones have no size to be bounded by
+MAX_MESSAGE: Final = 32 * 1024 * 1024  # bytes; fits a line of an .icws file, and no gateway accepts more
+MAX_PARTS: Final = 1_000_000  # frames of a message; empty frames are not bounded by the size
 NO_CODE: Final = 1005
 _OPS: Final[dict[Opcode, Op]] = {
     Opcode.TEXT: "text",
@@ -97,7 +95,7 @@ _OPS: Final[dict[Opcode, Op]] = {
 
 @dataclass(frozen=True, slots=True)
 class StreamMessage:
-    """A whole message or a control frame. A close has ``code`` (1005: none given) and ``reason``."""
+    """A complete message or a control frame. A close has ``code`` (1005 if it gave none) and ``reason``."""
 
     op: Op
     data: bytes
@@ -106,10 +104,10 @@ class StreamMessage:
 
 
 class StreamMessages:
-    """Takes the bytes behind the upgrade as they come and gives the messages that are complete.
+    """Takes the bytes after the upgrade as they arrive and gives the complete messages.
 
-    ``masked``: the stream is a client's. Once something cannot be read, ``fault`` says what, and
-    nothing more comes: the start of the next frame is not known then.
+    ``masked`` says that a client sent the stream. After something that cannot be read, ``fault`` says what,
+    and no more messages come, because the start of the next frame is unknown.
     """
 
     def __init__(self, *, masked: bool, extensions: Sequence[Extension] = ()) -> None:
@@ -118,24 +116,35 @@ class StreamMessages:
         self._masked = masked
         self._extensions = list(extensions)
         self._stream = StreamReader()
+        self._most: int | None = None  # frames that are still to be read of what was fed
+        self._is_stopped = False  # because they have been
         self._done: list[StreamMessage] = []
         self._parts: list[bytes] = []
-        self._size = 0  # bytes of them
+        self._size = 0  # bytes of the parts
         self._op: Op | None = None
         self._parser = self._parse()
         next(self._parser)
 
-    def feed(self, data: bytes) -> list[StreamMessage]:
-        """The messages that ``data`` completes."""
+    def feed(self, data: bytes, most: int | None = None) -> list[StreamMessage]:
+        """Take ``data`` and return the messages that it completes.
+
+        With ``most``, stop after that many frames: `unread` then counts what is left for the next call.
+        """
         if self.fault is None and not self.closed:
+            self._most = most
             self._stream.feed_data(data)
             next(self._parser)
         done, self._done = self._done, []
         return done
 
     @property
+    def unread(self) -> int:
+        """Bytes that the last `feed` was not to look at; the next one does, whatever it is given."""
+        return len(self._stream.buffer) if self._is_stopped else 0
+
+    @property
     def pending(self) -> bool:
-        """Whether a message has begun and is not complete."""
+        """Whether an incomplete message is held."""
         return self._op is not None or bool(self._stream.buffer)
 
     def _parse(self) -> Generator[None, None, None]:
@@ -148,6 +157,12 @@ class StreamMessages:
                     extensions=self._extensions,
                 )
                 self._take(frame)
+                if self._most is not None and not self.closed:
+                    self._most -= 1
+                    if self._most <= 0:
+                        self._is_stopped = True
+                        yield
+                        self._is_stopped = False
         except ProtocolError as error:
             self.fault = f"not a WebSocket frame ({error})"
         except PayloadTooBig:
@@ -182,7 +197,7 @@ class StreamMessages:
 
 
 def close_message(payload: bytes) -> StreamMessage:
-    """A close frame's payload. One that the RFC forbids keeps its bytes, and whatever can be read of it."""
+    """Read the payload of a close frame. A payload that the RFC forbids also keeps its bytes."""
     if not payload:
         return StreamMessage("close", b"", NO_CODE, "")
     if len(payload) == 1:
@@ -195,9 +210,9 @@ def close_message(payload: bytes) -> StreamMessage:
 
 
 def stream_extensions(header: str, *, masked: bool) -> list[Extension]:
-    """What decodes a stream, by the server's ``Sec-WebSocket-Extensions``; one list for each direction.
+    """Return the decoders for one direction, by the server's ``Sec-WebSocket-Extensions``.
 
-    Raises CaptureError for an extension that is not known here, or one with impossible parameters.
+    Raises CaptureError for an unknown extension or impossible parameters.
     """
     try:
         offered = parse_extension(header) if header.strip() else []
@@ -208,12 +223,12 @@ def stream_extensions(header: str, *, masked: bool) -> list[Extension]:
 
 def _extension(name: str, parameters: dict[str, str | None], *, masked: bool) -> Extension:
     if name != "permessage-deflate":
-        raise CaptureError(f"the WebSocket extension {name[:40]!r} is not known here")
+        raise CaptureError(f"unknown WebSocket extension {name[:40]!r}")
     sender = "client" if masked else "server"
     bits = parameters.get(f"{sender}_max_window_bits") or "15"
     if not bits.isdecimal() or not 8 <= int(bits) <= 15:
         raise CaptureError(f"permessage-deflate with a window of {bits[:10]!r} bits does not exist")
-    # The two "local" values belong to the encoder, which is never used here.
+    # The "local" values configure the encoder, which is not used.
     return PerMessageDeflate(
         remote_no_context_takeover=f"{sender}_no_context_takeover" in parameters,
         local_no_context_takeover=True,

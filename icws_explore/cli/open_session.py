@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import click
 
 from icws_explore.analysis.decode import decode_frame
-from icws_explore.analysis.recording import frame_row
 from icws_explore.live.connect import connect
 from icws_explore.live.session import Session
 from icws_explore.protocol.constants import CLOSE_BY_APPLICATION, CLOSE_NORMAL
@@ -168,7 +167,7 @@ async def _send_or_say(session: Session, line: str) -> None:
 
 async def _show(session: Session, as_json: bool) -> None:
     """Print the frames as they pass, until the session ends."""
-    from icws_explore.views.rows import frame_row as view_row
+    from icws_explore.views.rows import frame_row
     from icws_explore.views.text import frame_header, frame_line
 
     number = 0
@@ -180,7 +179,7 @@ async def _show(session: Session, as_json: bool) -> None:
             decoded = decode_frame(frame, number=number, app_type=session.app_type)
             start = frame.t if start is None else start
             if as_json:
-                json_line(frame_row(decoded))
+                json_line(decoded.to_json())
             else:
-                show(frame_line(view_row(decoded, start), width()))
+                show(frame_line(frame_row(decoded, start), width()))
             number += 1

@@ -1,17 +1,14 @@
 """`Lab`: the embedded network as one object for a notebook, a test or the command line.
 
 Everything runs in a thread of its own, so a busy notebook cell does not stop its timers.
-
-A lab in a few facts, for its repr and for a notebook.
 """
 
 from __future__ import annotations
 
 import asyncio
 import atexit
-import html
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -29,32 +26,6 @@ from .faults import Faults
 from .gateway.gateway import GatewayServer
 from .log import LabEvent, LabLog
 from .network import UPDATE_LATENCY_MS, LabNetwork, LabOptions
-
-
-def facts(lab: Lab) -> list[tuple[str, str]]:
-    """Names and values: where it is while it runs, and how it was made."""
-    app = lab.app.name if isinstance(lab.app, App) else str(lab.app)
-    clock = "real" if lab.clock.scale == 1 else f"× {lab.clock.scale:g}"
-    found = [("app", app), ("running", "yes" if lab.running else "no"), ("clock", clock)]
-    if lab.running:
-        found += [("gateway", gateway.url) for gateway in lab.gateways]
-        found.append(("network", lab.network_url))
-        found += [("canister", f"{each.id} ({each.app.name})") for each in lab.canisters]
-    times = {"ack interval": lab.ack_interval_ms, "keep-alive timeout": lab.keep_alive_timeout_ms}
-    return found + [(name, f"{ms / 1000:g} s") for name, ms in times.items()]
-
-
-def as_text(lab: Lab) -> str:
-    return f"Lab({', '.join(f'{name}={value}' for name, value in facts(lab))})"
-
-
-def as_html(lab: Lab) -> str:
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{html.escape(name)}</th><td><code>{html.escape(value)}</code></td></tr>"
-        for name, value in facts(lab)
-    )
-    return f"<table><caption>IC WebSocket lab</caption>{rows}</table>"
-
 
 T = TypeVar("T")
 
@@ -84,6 +55,10 @@ class Lab:
     False relays calls side by side (see lab/gateway/gateway.py); ``delegated`` False
     certifies with the root key itself. Ports 0 are free ones. ``faults`` make it misbehave (see `Faults`);
     their time begins with the lab's start.
+
+    Programs may use it, and pages of this machine (http://localhost:3000): it runs your code, so other pages that are
+    open in a browser here are kept out unless ``allow_origins`` names them ("https://dapp.example", "*" for any), and
+    so is who asks for it by another name ("host.docker.internal"), unless ``allow_hosts`` has it.
     """
 
     @checked(LabError, app="the name of an example, the path of a Python file, or an App")
@@ -108,6 +83,8 @@ class Lab:
         replica_port: int = 0,
         gateway_port: int = 0,
         faults: Faults | None = None,
+        allow_origins: Sequence[str] = (),
+        allow_hosts: Sequence[str] = (),
     ) -> None:
         """Raises LabError for options that no lab can have."""
         self.options = LabOptions(
@@ -128,6 +105,8 @@ class Lab:
             replica_port=replica_port,
             gateway_port=gateway_port,
             faults=faults,
+            allow_origins=allow_origins,
+            allow_hosts=allow_hosts,
         )
         self.app = app
         self._clock = clock_of_scale(time_scale)
@@ -294,11 +273,21 @@ class Lab:
         """Call ``listener`` with every further event, in the lab's thread; what is returned ends it."""
         return self._log.listen(listener)
 
-    def __repr__(self) -> str:
-        return as_text(self)
+    def describe(self) -> list[tuple[str, str]]:
+        """Names and values that describe the lab; the addresses only while it runs. A name may occur several times."""
+        app = self.app.name if isinstance(self.app, App) else str(self.app)
+        scale = self.clock.scale
+        clock = "real" if scale == 1 else f"scaled × {scale:g}: a minute of protocol time takes {60 / scale:.3g} s"
+        facts = [("app", app), ("running", "yes" if self.running else "no: call start()"), ("clock", clock)]
+        if self.running:
+            facts += [("gateway", f"{gateway.url} ({gateway.principal})") for gateway in self.gateways]
+            facts.append(("network", self.network_url))
+            facts += [("canister", f"{canister.id} ({canister.app.name})") for canister in self.canisters]
+        acks, keep_alives = self.ack_interval_ms / 1000, self.keep_alive_timeout_ms / 1000
+        return [*facts, ("acks", f"every {acks:g} s"), ("keep-alives", f"within {keep_alives:g} s of an ack")]
 
-    def _repr_html_(self) -> str:
-        return as_html(self)
+    def __repr__(self) -> str:
+        return f"Lab({', '.join(f'{name}={value}' for name, value in self.describe())})"
 
     # Inside
 

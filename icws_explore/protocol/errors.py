@@ -26,6 +26,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from .credentials import without_credentials
+
+
+def count_of(number: int, noun: str) -> str:
+    """A count for a text: ``1 byte``, ``2 bytes``, ``3 entries``."""
+    if number != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{number} {noun}"
+
 
 class IcwsError(Exception):
     """Base of every documented error of the package."""
@@ -114,7 +123,13 @@ class CaptureError(IcwsError):
 
 
 class ConnectError(IcwsError):
-    """A gateway, a network or a canister cannot be reached, or is not what it should be."""
+    """A gateway, a network or a canister cannot be reached, or is not what it should be.
+
+    Its text holds no password and no token, whatever the URLs in it hold.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(without_credentials(text))
 
 
 class SessionClosedError(IcwsError):

@@ -28,6 +28,26 @@ def decode(data: bytes, *, what: str = "LEB128") -> int:
     raise DecodeError(what, "the number has more than 64 bits", MAX_SIZE)
 
 
+def encode_unsigned(value: int) -> bytes:
+    """LEB128 of ``value``, which is not negative, in as few bytes as possible."""
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def encode_signed(value: int) -> bytes:
+    """Signed LEB128 of ``value`` in as few bytes as possible."""
+    encoded = bytearray()
+    while not -64 <= value < 64:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value & 0x7F)
+    return bytes(encoded)
+
+
 def encode(number: int) -> bytes:
     """``number`` (not negative) in as few bytes as it takes."""
     encoded = bytearray()

@@ -122,7 +122,7 @@ class TestFaults:
         played.say("s", ack=True).say("c", MASKED).say("s", fin=True)
         played.socket.finish()
         assert [f.t for f in played.socket.frames] == [5.0, 6.0]
-        assert "what follows 4.000 s into it" in played.socket.faults[0]
+        assert "everything after the first 4.000 s" in played.socket.faults[0]
 
     @pytest.mark.parametrize("who", ["c", "s"])
     def test_the_last_acknowledgements_are_no_gap(self, who):

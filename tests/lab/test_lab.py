@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
 import threading
-import time
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -17,7 +18,9 @@ from icws_explore.lab.faults import Stage
 from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.lab.watchdog import Watchdog
 from icws_explore.live.connect import connect
-from icws_explore.protocol.canister import Flavour
+from icws_explore.protocol.candid import parse_type
+from icws_explore.protocol.canister import App, AppContext, Flavour
+from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import WebsocketMessage
@@ -28,6 +31,7 @@ from icws_explore.protocol.service_messages import (
     OpenMessage,
     decode_service,
 )
+from support.cost import lines_of
 from support.lab_requests import PATIENCE_S, BareClient, eventually
 
 APP = """
@@ -59,13 +63,12 @@ def listening_ports() -> set[int]:
 
 
 class TestLife:
-    def test_is_ready_in_under_a_second_and_a_half(self) -> None:
-        took_s = []
-        for _ in range(3):  # other processes may have made one of them slow
-            began = time.monotonic()
-            with Lab(app="pingpong"):
-                took_s.append(time.monotonic() - began)
-        assert min(took_s) < 1.5
+    def test_it_takes_little_to_be_ready(self) -> None:
+        """Some milliseconds (`make bench`), once its modules are loaded."""
+        Lab(app="pingpong").start().stop()
+        lab = Lab(app="pingpong")
+        lines_of(lab.start, most=100_000)
+        lab.stop()
 
     def test_leaves_no_thread_and_no_socket(self) -> None:
         before = listening_ports()
@@ -89,14 +92,14 @@ class TestLife:
         assert listening_ports() == before
 
     async def test_ends_in_the_middle_of_sessions(self) -> None:
-        lab = Lab(app="echo", update_latency_ms=200).start()
+        an_hour_ms = 3_600_000  # whoever waited for the calls would never end
+        lab = Lab(app="echo", update_latency_ms=an_hour_ms).start()
         clients = [BareClient(lab) for _ in range(3)]
         for client in clients:
             await client.__aenter__()
             await client.ask_to_open()
-        began = time.monotonic()
+        await eventually(lambda: [event.kind for event in lab.events].count("received") == 3)
         await asyncio.to_thread(lab.stop)
-        assert time.monotonic() - began < 5
         assert lab_threads() == []
         for client in clients:
             await client.socket.wait_closed()
@@ -132,6 +135,8 @@ class TestLife:
             ({"gateway_port": 99_999}, "gateway_port must be 0"),
             ({"replica_port": -1}, "replica_port must be 0"),
             ({"time_scale": 0}, "time_scale must be a positive number"),
+            ({"allow_origins": ["dapp.example"]}, "not a page's origin: write https://"),
+            ({"allow_hosts": ["https://x"]}, "not a host's name"),
             ({"enforce_minimum": True, "ack_interval_ms": 60_000}, "could not be installed"),
         ],
     )
@@ -155,16 +160,16 @@ class TestLife:
 
 class TestTime:
     async def test_acks_and_keep_alives_pass_quickly_when_scaled(self) -> None:
-        with Lab(app="echo", time_scale=300) as lab:
+        a_minute_ms = 300 * 60_000  # real; a busy machine's keep-alive needs some of it
+        with Lab(app="echo", time_scale=300, keep_alive_timeout_ms=a_minute_ms) as lab:
             async with BareClient(lab) as client:
                 opened = await client.open()
                 first = await service(client, AckMessage)
                 await client.send_service(KeepAliveMessage(first.sequence_num))
                 second = await service(client, AckMessage)
             assert decode_service(second.content) == AckMessage(1)
-            interval_s = (second.timestamp_ns - first.timestamp_ns) / 1e9
-            assert interval_s == pytest.approx(300, abs=3)
-            assert first.timestamp_ns - opened.timestamp_ns < 301e9
+            assert second.timestamp_ns - first.timestamp_ns == 300 * NS_PER_S
+            assert opened.timestamp_ns <= first.timestamp_ns <= opened.timestamp_ns + 300 * NS_PER_S
 
     async def test_who_does_not_answer_an_ack_is_closed(self) -> None:
         with Lab(app="echo", time_scale=300) as lab:
@@ -172,21 +177,21 @@ class TestTime:
                 await client.open()
                 ack = await service(client, AckMessage)
                 closing = await service(client, CloseMessage)
-            assert (closing.timestamp_ns - ack.timestamp_ns) / 1e9 == pytest.approx(60, abs=3)
+            assert closing.timestamp_ns - ack.timestamp_ns == 60 * NS_PER_S
 
     async def test_goes_on_while_the_main_thread_is_busy(self) -> None:
-        with Lab(app="ticker", time_scale=100, poll_interval_ms=100) as lab:
-            async with BareClient(lab) as client:
-                await client.open()
-                began_ns, began = lab.clock.now_ns(), time.monotonic()
-                while time.monotonic() - began < 1.0:
-                    sum(range(1000))  # a notebook cell that computes and never lets the loop run
-                ended_ns = lab.clock.now_ns()
-                made = []
-                while not made or made[-1] < ended_ns - 5e9:
-                    made.append((await client.receive()).timestamp_ns)
-                during = [t_ns for t_ns in made if began_ns < t_ns < ended_ns]
-                assert len(during) >= 8  # every 10 s of protocol time, for 100 s of it
+        ticks: list[int] = []
+
+        def on_init(context: AppContext) -> None:
+            context.every(10_000, lambda context: ticks.append(context.now_ns))
+
+        with Lab(app=App("ticks", parse_type("text"), on_init=on_init), time_scale=100) as lab:
+            until_ns = lab.clock.now_ns() + 100 * NS_PER_S
+            patience_ns = round(100 * PATIENCE_S * NS_PER_S)
+            while len(ticks) < 8 and lab.clock.now_ns() < until_ns + patience_ns:
+                sum(range(1000))  # a notebook cell that computes and never lets its loop run
+        assert len(ticks) >= 8
+        assert {after - before for before, after in pairwise(ticks)} == {10 * NS_PER_S}
 
 
 class TestMany:
@@ -321,7 +326,7 @@ class TestLookingIn:
 
 @pytest.fixture
 def quick_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("icws_explore.lab.network.Watchdog", lambda: Watchdog(limit_s=0.5))
+    monkeypatch.setattr("icws_explore.lab.network.Watchdog", lambda: Watchdog(limit_s=1.0))
 
 
 @pytest.mark.usefixtures("quick_watchdog")
@@ -338,7 +343,7 @@ class TestCodeThatRunsOn:
             assert lab.canister().memory == {"heard": 1}  # what the loop had counted is rolled back
             trapped = [event.text for event in lab.events if event.kind == "trapped"]
         (said,) = trapped
-        assert re.search(r"Overrun: ran on for 0.5 s in on_message, line 1[01] of loops.py; on the real network", said)
+        assert re.search(r"Overrun: ran on for 1 s in on_message, line 1[01] of loops.py; on the real network", said)
 
     async def say(self, lab: Lab, *texts: str) -> None:
         """A client each, for a trapped message is one that the canister never had: the next is out of order."""
@@ -354,21 +359,24 @@ class TestCodeThatRunsOn:
     def test_in_the_file_itself_is_a_mistake_in_it(self, tmp_path: Path) -> None:
         app = tmp_path / "loops.py"
         app.write_text("x = 1\nwhile True: x += 1\n", encoding="utf-8")
-        with pytest.raises(LabError, match=r"loops.py, line 2: Overrun: ran on for 0.5 s in <module>, line 2 of "):
+        with pytest.raises(LabError, match=r"loops.py, line 2: Overrun: ran on for 1 s in <module>, line 2 of "):
             Lab(app=app).start()
         assert lab_threads() == []
 
     def test_what_cannot_be_ended_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        app = tmp_path / "sleeps.py"
-        app.write_text("import time\n" + APP + "    time.sleep(3)\n", encoding="utf-8")
+        """Python raises nothing in what waits inside of the system, as here for somebody to open the other end."""
+        app, pipe = tmp_path / "waits.py", tmp_path / "pipe"
+        os.mkfifo(pipe)
+        app.write_text(APP + f"    open({str(pipe)!r}).close()\n", encoding="utf-8")
         with Lab(app=app) as lab:
-            monkeypatch.setattr("icws_explore.lab.lab.START_TIMEOUT_S", 0.5)
-            asyncio.run(self.stuck(lab))
+            asyncio.run(self.stuck(lab, pipe, monkeypatch))
 
-    async def stuck(self, lab: Lab) -> None:
+    async def stuck(self, lab: Lab, pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         async with connect(lab) as session:
             await session.send({"text": "x", "timestamp": 0})
             await eventually(lambda: "on_message" in lab._need.watchdog.held_up_by)
-            said = r"^the lab did not answer within 0.5 s: a canister's update runs for \d s in on_message, line 9 of "
-            with pytest.raises(LabError, match=said):
+            said = r"^the lab did not answer within 0.5 s: a canister's update runs for \d+ s in on_message, line 8 of "
+            with monkeypatch.context() as patched, pytest.raises(LabError, match=said):
+                patched.setattr("icws_explore.lab.lab.START_TIMEOUT_S", 0.5)
                 await asyncio.to_thread(lab.canister)
+            await asyncio.to_thread(pipe.write_text, "")

@@ -1,6 +1,5 @@
 """The injected clocks."""
 
-import asyncio
 import time
 
 import pytest
@@ -32,7 +31,14 @@ class TestScaledClock:
         deadline = clock.now_ns() + 20 * NS_PER_S
         await clock.sleep_until(deadline)
         assert clock.now_ns() >= deadline
-        await asyncio.wait_for(clock.sleep_until(deadline - NS_PER_S), 0.5)
+
+    async def test_does_not_sleep_for_a_deadline_that_has_passed(self):
+        class Sleepless(ScaledClock):
+            async def sleep(self, seconds):
+                raise AssertionError(f"sleeps for {seconds} s")
+
+        clock = Sleepless(1000)
+        await clock.sleep_until(clock.now_ns() - NS_PER_S)
 
     def test_never_steps_back(self):
         clock = ScaledClock(3.7)

@@ -83,13 +83,13 @@ class TestWebsocketMessage:
     @pytest.mark.parametrize(
         ("name", "value", "fault"),
         [
-            ("sequence_num", "1", "'sequence_num' is text where an integer belongs"),
-            ("sequence_num", True, "'sequence_num' is a bool where an integer belongs"),
+            ("sequence_num", "1", "'sequence_num' is text, not an integer"),
+            ("sequence_num", True, "'sequence_num' is a bool, not an integer"),
             ("sequence_num", -1, "'sequence_num' is -1, not a 64-bit unsigned integer"),
             ("timestamp", None, "'timestamp' is null"),
-            ("is_service_message", 1, "'is_service_message' is an integer where a bool belongs"),
-            ("content", [68, 73], "'content' is an array where a byte string belongs"),
-            ("client_key", b"", "'client_key' is a byte string where a map belongs"),
+            ("is_service_message", 1, "'is_service_message' is an integer, not a bool"),
+            ("content", [68, 73], "'content' is an array, not a byte string"),
+            ("client_key", b"", "'client_key' is a byte string, not a map"),
             ("client_key", {"client_principal": bytes(30), "client_nonce": 0}, "30 bytes are more than 29"),
             ("client_key", {"client_principal": b"\x04"}, ".client_key: field 'client_nonce' is missing"),
         ],
@@ -155,7 +155,7 @@ class TestHandshake:
         assert Handshake(Principal(b"\x04")).encode().hex() == "d9d9f7a171676174657761795f7072696e636970616c4104"
 
     def test_the_text_form_is_refused_as_the_sdk_refuses_it(self) -> None:
-        with pytest.raises(MessageError, match="'gateway_principal' is text where a byte string belongs"):
+        with pytest.raises(MessageError, match="'gateway_principal' is text, not a byte string"):
             Handshake.decode(cbor2.dumps({"gateway_principal": "2vxsx-fae"}))
 
 

@@ -1,11 +1,12 @@
 """A gateway as ic-websocket-gateway 1.4.6 is one, before any network: the lab's replica or a real one.
 
 What it decides is `protocol.gateway.GatewayMachine`; here are its sockets, its agent and its clock.
-Two things are the lab's own:
+Three things are the lab's own:
 
 - A session's calls keep their order. The real gateway relays each from a task of its own: a burst of
   60 on loopback arrived as 1 … 5, 56, …, and the canister closed the session. ``ordered=False`` uses
   tasks and the same endpoint too, but on this one event loop the calls seldom overtake each other.
+- Pages are let in as `live.listen.Visitors` has it; the real one asks no page where it comes from.
 - Under a fast clock the poll interval has a floor of 5 ms of real time, and a poll at least one real
   second to answer, so that a lab at × 60 keeps the machine cool.
 """
@@ -16,12 +17,15 @@ import asyncio
 import itertools
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
+from http import HTTPStatus
 from time import monotonic
 from typing import Any, Final
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from icws_explore.live.clock import Clock, RealClock
+from icws_explore.live.listen import Listen, Visitors
 from icws_explore.live.loop import wait_at_most
 from icws_explore.protocol.arguments import encode_close_args, encode_poll_args
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S, POLL_INTERVAL_MS, POLL_TIMEOUT_MS
@@ -60,6 +64,7 @@ class GatewayServer(GatewayWiring):
         log: LabLog | None = None,
         number: int = 0,
         sessions: Iterator[int] | None = None,
+        visitors: Visitors | None = None,
     ) -> None:
         """``port`` 0 takes a free one. ``poll_interval_ms`` is protocol time.
 
@@ -68,6 +73,7 @@ class GatewayServer(GatewayWiring):
         self.identity = identity or Ed25519Identity.generate()
         self.network_url = network_url
         self._host, self._port = host, port
+        self._visitors = visitors or Visitors.of(Listen(host, port))
         self._clock = clock or RealClock()
         self._agenda = Agenda(self._clock, self._failed)
         super().__init__(
@@ -111,6 +117,7 @@ class GatewayServer(GatewayWiring):
                 self._host,
                 self._port,
                 create_connection=GatewayConnection,
+                process_request=self._admit,
                 compression=None,  # the real one offers none
                 ping_interval=None,  # and never pings
                 max_size=MAX_FRAME,
@@ -150,6 +157,13 @@ class GatewayServer(GatewayWiring):
             connection.drop(code)
 
     # Sessions
+
+    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        refused = self._visitors.refusal(*map(request.headers.get_all, ("Host", "Origin", "Sec-Fetch-Site")))
+        if refused is None:
+            return None
+        self._note("refused", refused)
+        return connection.respond(HTTPStatus.FORBIDDEN, f"icws lab: {refused}\n")
 
     async def _serve(self, connection: ServerConnection) -> None:
         assert isinstance(connection, GatewayConnection)

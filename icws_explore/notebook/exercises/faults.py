@@ -17,7 +17,7 @@ from icws_explore.lab.scenarios.faults import Downward
 from icws_explore.lab.simulator import Simulation, simulate
 from icws_explore.protocol.constants import CLOSE_BY_SDK
 from icws_explore.protocol.verify import MESSAGE_STEPS
-from icws_explore.views.facts import Subject, capture_of
+from icws_explore.views.source import RecordingLike, capture_of
 
 from . import Check
 
@@ -37,13 +37,13 @@ def case() -> Simulation:
     return scenario("ACK_INTERVAL_MISMATCH").run(7)
 
 
-def check_caught_at(subject: Subject, answer: Any) -> Check:
+def check_caught_at(recording: RecordingLike, answer: Any) -> Check:
     """At which step does the walk over the first message that fails come to its end?"""
     if answer is ...:
         return Check(None, f"{_DOTS}the name of a step, as text")
     if answer not in MESSAGE_STEPS:
         return Check(False, f"a step is one of {', '.join(MESSAGE_STEPS)}")
-    failure = next((v.failure for v in verify_capture(capture_of(subject)) if v.failure is not None), None)
+    failure = next((v.failure for v in verify_capture(capture_of(recording)) if v.failure is not None), None)
     if failure is None:
         return Check(False, "in this recording every message passes every step")
     if answer == failure.step:
@@ -53,13 +53,13 @@ def check_caught_at(subject: Subject, answer: Any) -> Check:
     return Check(False, "the walk does not get that far: what does an earlier step compare?")
 
 
-def check_noticed_by(subject: Subject, answer: Any) -> Check:
+def check_noticed_by(recording: RecordingLike, answer: Any) -> Check:
     """Who ended the session because something was wrong: "client", "canister" or "nobody"?"""
     if answer is ...:
         return Check(None, f"{_DOTS}one of {', '.join(map(repr, PARTIES))}")
     if answer not in PARTIES:
         return Check(False, f"one of {', '.join(map(repr, PARTIES))}")
-    capture = capture_of(subject)
+    capture = capture_of(recording)
     close = _close(capture)
     noticer = _noticer(capture, close)
     if answer == noticer:
@@ -71,11 +71,11 @@ def check_noticed_by(subject: Subject, answer: Any) -> Check:
     return Check(False, "who said so first? look at what was received right before the close")
 
 
-def check_closed_with(subject: Subject, answer: Any) -> Check:
+def check_closed_with(recording: RecordingLike, answer: Any) -> Check:
     """With which code and reason, (code, "reason"), does the client close?"""
     if answer is ...:
         return Check(None, f'{_DOTS}a code and a reason, such as (1000, "done")')
-    close = _close(capture_of(subject))
+    close = _close(capture_of(recording))
     if close is None:
         return Check(False, "in this recording nobody closes")
     if not isinstance(answer, (list, tuple)) or len(answer) != 2:
@@ -90,11 +90,11 @@ def check_closed_with(subject: Subject, answer: Any) -> Check:
     return Check(False, "the code is right; the reason is what the client was doing when it noticed, word by word")
 
 
-def check_named(subject: Subject, answer: Any) -> Check:
+def check_named(recording: RecordingLike, answer: Any) -> Check:
     """What is the first finding of the doctor (its id)?"""
     if answer is ...:
         return Check(None, f"{_DOTS}an id of the catalogue, as text")
-    findings = diagnose(capture_of(subject))
+    findings = diagnose(capture_of(recording))
     if not findings:
         return Check(False, "the doctor finds nothing in this recording")
     if answer == findings[0].id:

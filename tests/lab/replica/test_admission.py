@@ -21,6 +21,7 @@ from icws_explore.protocol.keys import (
     delegate,
 )
 from icws_explore.protocol.principal import Principal
+from support.indefinite import reencoded
 from support.lab_requests import Requests
 
 NOW = 1_795_000_000 * NS_PER_S
@@ -73,6 +74,11 @@ class TestAdmitted:
     def test_the_request_id_is_that_of_the_content(self) -> None:
         body = requests().call("ws_open", b"")
         assert admitted(body).request_id == Envelope.decode(body).request_id
+
+    @pytest.mark.parametrize("chunks", [False, True])
+    def test_cbor_of_indefinite_length(self, chunks: bool) -> None:
+        body = requests(delegated(ALICE)).call("ws_open", b"DIDL\x00\x00")
+        assert admitted(reencoded(body, chunks=chunks)) == admitted(body)
 
     def test_targets_of_the_delegation_are_kept_for_read_state(self) -> None:
         identity = delegated(ALICE, targets=[CANISTER, OTHER])

@@ -1,6 +1,7 @@
 """A live session on a lab with a scaled clock agrees with a simulated session with the same parameters.
 
-At × 60 a machine that is busy for 100 ms is 6 s late; at × 5 it is half a second late, so the limits are narrower.
+The machine needs some milliseconds for a message and its answer. The simulation gets these times, so that both
+exchange as many messages. At × 60 they are up to a second of protocol time, at × 10 a sixth of that.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ from icws_explore.protocol.errors import SessionClosedError
 class Setting:
     """The parameters of both sessions, and the limits of their differences, in protocol seconds.
 
-    ``late_s`` is how late a busy machine may make a frame, ``usually_s`` how late the median may be. ``counted`` is
-    the share by which the numbers of messages may differ.
+    ``late_s`` is how late a busy machine may make a frame, ``usually_s`` how late the median may be.
     """
 
     scale: float
@@ -37,11 +37,10 @@ class Setting:
     poll_ms: int  # in the lab at least 5 ms of real time
     late_s: float
     usually_s: float
-    counted: float
 
 
-FAST = Setting(60, 70_000, 60_000, 15.0, 330.0, 300, late_s=6.0, usually_s=2.0, counted=0.15)
-SHARP = Setting(5, 12_000, 8_000, 3.0, 62.0, 100, late_s=2.0, usually_s=0.25, counted=0.1)
+FAST = Setting(60, 70_000, 60_000, 15.0, 330.0, 300, late_s=6.0, usually_s=2.0)
+SHARP = Setting(10, 12_000, 8_000, 3.0, 62.0, 100, late_s=2.0, usually_s=0.4)
 
 
 async def live(setting: Setting) -> Recording:
@@ -52,7 +51,7 @@ async def live(setting: Setting) -> Recording:
             end_ns = session.clock.now_ns() + round(setting.duration_s * 1e9)
             while session.clock.now_ns() < end_ns:
                 try:
-                    ping = await session.receive(timeout=10)
+                    ping = await session.receive(timeout=60)
                 except SessionClosedError:
                     break
                 await session.clock.sleep(setting.think_s)
@@ -61,9 +60,12 @@ async def live(setting: Setting) -> Recording:
 
 
 def simulated(like: Recording, setting: Setting) -> Recording:
-    """Simulate the same with the delays that the machine needed for each message and its answer."""
+    """Simulate the same, with the time that the machine needed for each answer and each think time."""
     besides_ms = 60 + setting.poll_ms / 2  # the network, and half a poll interval
-    answers_ms = [1000 * answer_s for answer_s in answers_after(like, "message", "app")]
+    answers_ms, thoughts_ms = (
+        [1000 * answer_s for answer_s in answers_after(like, asked, answered)]
+        for asked, answered in (("message", "app"), ("app", "message"))
+    )
     conditions = NetworkConditions(
         client_latency_ms=20, replica_latency_ms=10, poll_interval_ms=setting.poll_ms,
         update_latency_ms=Sampled(tuple(max(answer_ms - besides_ms, 50) for answer_ms in answers_ms)),
@@ -71,7 +73,7 @@ def simulated(like: Recording, setting: Setting) -> Recording:
     return simulate(
         duration=like.raw.duration_s,
         conditions=conditions,
-        population=Population(think_ms=setting.think_s * 1000),
+        population=Population(think_ms=Sampled(tuple(thoughts_ms))),
         ack_interval_ms=setting.interval_ms,
         canister=CanisterSettings(keep_alive_timeout_ms=setting.timeout_ms),
     )
@@ -119,7 +121,8 @@ class TestAgreement:
             assert seen[kind] == pytest.approx(expected[kind], abs=1), kind
             assert expected[kind] >= 3
         for kind in ("app", "message"):
-            assert seen[kind] == pytest.approx(expected[kind], rel=setting.counted), kind
+            assert seen[kind] == pytest.approx(expected[kind], abs=2), kind
+            assert expected[kind] >= 15
         assert [d.kind for d in real][:4] == [d.kind for d in virtual][:4]
 
         # The canister's timers agree to the nanosecond, the arrival at the clients within the limits.

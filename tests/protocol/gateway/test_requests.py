@@ -12,6 +12,7 @@ from icws_explore.protocol.cbor import dumps
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.gateway.requests import OpenRequest, Request
 from support.gateway_scene import ALICE, CANISTER, GATEWAY
+from support.indefinite import reencoded
 
 NOT_A_REQUEST = "ws message from client is not of type ClientRequest"
 
@@ -30,6 +31,12 @@ class TestRequest:
         assert request.is_call
         assert request.envelope is not None
         assert request.envelope.content == envelope.content
+
+    def test_a_call_in_cbor_of_indefinite_length(self) -> None:
+        # IC4J writes it; serde_cbor, which the real gateway uses, reads it.
+        request = Request.read("binary", reencoded(ALICE.ws_open.encode_frame()))
+        assert request == Request.read("binary", ALICE.ws_open.encode_frame())
+        assert OpenRequest.read(request).fault == ""
 
     @pytest.mark.parametrize("kind", ["text", "ping", "pong"])
     def test_only_binary_frames(self, kind: Any) -> None:

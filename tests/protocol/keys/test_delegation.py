@@ -36,7 +36,7 @@ class TestCbor:
     @pytest.mark.parametrize(
         ("value", "fault"),
         [
-            ([], "is an array where a map belongs"),
+            ([], "is an array, not a map"),
             ({}, "field 'delegation' is missing"),
             ({"delegation": {}}, "field 'pubkey' is missing"),
             ({"delegation": {"pubkey": b"", "expiration": -1}}, "'expiration' is -1"),
