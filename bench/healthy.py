@@ -53,7 +53,7 @@ class Healthy(NamedTuple):
 
 
 def healthy(wanted: int = WANTED, seed: int = 1) -> Iterator[Healthy]:
-    """Yield simulations until at least ``wanted`` sessions have opened. Each comes again in another form, not counted."""
+    """Yield simulations until ``wanted`` sessions have opened. Each also comes in another form, not counted."""
     count = 0
     for setting in settings(seed):
         simulation = setting.run()

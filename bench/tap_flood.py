@@ -91,7 +91,7 @@ class RoundTrips:
 
 @contextmanager
 def running(*arguments: str, stdout: int = subprocess.PIPE) -> Iterator[str]:
-    """Run Python and return the first line that it prints. At the end the process is killed, because it may be stuck."""
+    """Run Python and return the first line that it prints. The process is killed at the end, as it may be stuck."""
     with subprocess.Popen([sys.executable, *arguments], stdout=stdout, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             yield process.stdout.readline().strip() if process.stdout else ""
