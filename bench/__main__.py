@@ -1,4 +1,4 @@
-"""Print a table of costs, or with --json one object a line."""
+"""`python -m bench`: prints a table of costs, or with --json one JSON object per line."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def main() -> None:
     for line in costs:
         table.add_row(line.name, duration_text(line.best_s), duration_text(line.median_s))
     Console().print(table)
-    table = Table(*simulate.HEADINGS, title="Simulations, each once")
+    table = Table(*simulate.HEADINGS, title="Simulations, each run once")
     for column in table.columns[1:]:
         column.justify = "right"
     for facts in simulate.measured():
         table.add_row(*simulate.row(facts))
     Console().print(table)
-    table = Table("round trips of a session", "median", "p99", "worst", title="A session beside one that floods")
+    table = Table("round trips", "median", "p99", "worst", title="A session during a flood of another session")
     for column in table.columns[1:]:
         column.justify = "right"
-    for beside in flood_costs():
-        table.add_row(beside.name, *map(duration_text, (beside.median_s, beside.p99_s, beside.worst_s)))
+    for trips in flood_costs():
+        table.add_row(trips.name, *map(duration_text, (trips.median_s, trips.p99_s, trips.worst_s)))
     Console().print(table)
 
 

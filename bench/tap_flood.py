@@ -1,7 +1,7 @@
-"""A session beside one that floods: its round trips through the tap, and on direct connections to the same server.
+"""How a flooding session slows down another session: through the tap, and on direct connections to the server.
 
-Server, tap and flood are processes of their own. The flood is a client's, of the smallest frames that a client
-can send (7 bytes) or of large ones, as fast as they are taken. Alone: ``python -m bench.tap_flood``.
+Server, tap and flood run in processes of their own. The flood is a client's: frames of 7 bytes, the smallest that a
+client can send, or large frames, as fast as they are accepted. Run it alone with ``python -m bench.tap_flood``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from websockets.sync.client import connect
 
 from .timing import duration_text
 
-SECONDS = 6.0  # of round trips beside each flood
-PAUSE_S = 0.01  # between two of them
+SECONDS = 6.0  # of round trips during each flood
+PAUSE_S = 0.01  # between two round trips
 PAYLOAD = bytes(100)
 
-# Answers what comes at /echo, and throws away, unread, what comes anywhere else.
+# Echoes the frames of connections to /echo. Discards the bytes of all other connections unread.
 SERVER = """
 import asyncio
 from websockets.frames import Opcode
@@ -78,8 +78,8 @@ COMMAND = ("-m", "icws_explore.cli", "tap")
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """Round trips of 100 bytes beside a flood, in seconds; ``recorded`` bytes were written meanwhile."""
+class RoundTrips:
+    """Round trips of 100 bytes during a flood, in seconds. ``recorded`` is the number of bytes written meanwhile."""
 
     name: str
     count: int
@@ -91,7 +91,7 @@ class Beside:
 
 @contextmanager
 def running(*arguments: str, stdout: int = subprocess.PIPE) -> Iterator[str]:
-    """A Python process; gives the first line that it prints. It is killed in the end: it may be stuck."""
+    """Run Python and return the first line that it prints. The process is killed at the end, as it may be stuck."""
     with subprocess.Popen([sys.executable, *arguments], stdout=stdout, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             yield process.stdout.readline().strip() if process.stdout else ""
@@ -99,8 +99,8 @@ def running(*arguments: str, stdout: int = subprocess.PIPE) -> Iterator[str]:
             process.send_signal(signal.SIGKILL)
 
 
-def beside(name: str, url: str, payload: int | None, record: Path | None = None) -> Beside:
-    """Play ping-pong at ``url`` beside a flood of frames with ``payload`` bytes (None: no flood)."""
+def round_trips(name: str, url: str, payload: int | None, record: Path | None = None) -> RoundTrips:
+    """Measure round trips at ``url`` during a flood of frames with ``payload`` bytes (None: no flood)."""
     times: list[float] = []
     with ExitStack() as stack:
         if payload is not None:
@@ -113,34 +113,38 @@ def beside(name: str, url: str, payload: int | None, record: Path | None = None)
             times.append(time.perf_counter() - before)
             time.sleep(PAUSE_S)
     hundredths = quantiles(times, n=100) if len(times) > 1 else times * 99
-    return Beside(name, len(times), hundredths[49], hundredths[98], max(times), record.stat().st_size if record else 0)
+    return RoundTrips(
+        name, len(times), hundredths[49], hundredths[98], max(times), record.stat().st_size if record else 0
+    )
 
 
-def flood_costs() -> Iterator[Beside]:
+def flood_costs() -> Iterator[RoundTrips]:
+    """Yield the round trips for each flood: direct, through a `Tap`, and through ``icws tap``."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(running("-c", SERVER))
         for size in (None, 1, 100_000, 1_000_000):
             flood = "no flood" if size is None else f"a flood of {size:,} bytes"
-            yield beside(f"{flood}, direct", url, size)
+            yield round_trips(f"{flood}, direct", url, size)
             record = folder / f"library-{size}.icws"
             with running("-c", TAP, url, str(record)) as tap_url:
-                yield beside(f"{flood}, Tap(record=…)", tap_url, size, record)
+                yield round_trips(f"{flood}, Tap(record=…)", tap_url, size, record)
             record.unlink()
             record = folder / f"command-{size}.icws"
-            read, write = os.pipe()  # nobody reads what the command shows
+            read, write = os.pipe()  # nobody reads the command's output
             command = running(*COMMAND, url, "--record", str(record), stdout=write)
             with command, os.fdopen(read, encoding="utf-8") as shown:
-                yield beside(f"{flood}, icws tap, not read", shown.readline().split()[1], size, record)
+                yield round_trips(f"{flood}, icws tap, not read", shown.readline().split()[1], size, record)
             os.close(write)
             record.unlink()
 
 
 def main() -> None:
     for line in flood_costs():
-        told = [duration_text(value) for value in (line.median_s, line.p99_s, line.worst_s)]
+        texts = [duration_text(value) for value in (line.median_s, line.p99_s, line.worst_s)]
         print(
-            f"{line.name:<45} {line.count:>5} × {told[0]:>9} {told[1]:>9} {told[2]:>9} {line.recorded:>12,}", flush=True
+            f"{line.name:<45} {line.count:>5} × {texts[0]:>9} {texts[1]:>9} {texts[2]:>9} {line.recorded:>12,}",
+            flush=True,
         )
 
 

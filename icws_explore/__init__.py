@@ -44,8 +44,9 @@ if TYPE_CHECKING:
         ValueMismatchError,
     )
     from icws_explore.lab import Lab
-    from icws_explore.lab.simulator import Network, simulate
+    from icws_explore.lab.simulator import CanisterSettings, NetworkConditions, Population, simulate
     from icws_explore.live.connect import connect
+    from icws_explore.live.http import Network
     from icws_explore.live.session import Session
     from icws_explore.live.tap import Tap
     from icws_explore.protocol import candid
@@ -61,6 +62,7 @@ __all__ = [
     "ArgumentValueError",
     "BackendError",
     "CandidError",
+    "CanisterSettings",
     "Capture",
     "CaptureError",
     "CborError",
@@ -75,6 +77,8 @@ __all__ = [
     "LabError",
     "MessageError",
     "Network",
+    "NetworkConditions",
+    "Population",
     "Principal",
     "PrincipalError",
     "Recording",
@@ -102,6 +106,7 @@ _HOME = {
     "ArgumentValueError": "errors",
     "BackendError": "errors",
     "CandidError": "errors",
+    "CanisterSettings": "lab.simulator",
     "Capture": "capture",
     "CaptureError": "errors",
     "CborError": "errors",
@@ -115,7 +120,9 @@ _HOME = {
     "Lab": "lab",
     "LabError": "errors",
     "MessageError": "errors",
-    "Network": "lab.simulator",
+    "Network": "live.http",
+    "NetworkConditions": "lab.simulator",
+    "Population": "lab.simulator",
     "Principal": "protocol.principal",
     "PrincipalError": "errors",
     "Recording": "analysis.recording",

@@ -59,6 +59,16 @@ def checked(*, skip: Sequence[str] = (), **words: str) -> Callable[[Callable[P, 
     return decorate
 
 
+def checked_fields(**words: str) -> Callable[[type[T]], type[T]]:
+    """Decorate a dataclass: its constructor refuses arguments as `checked` does."""
+
+    def decorate(kind: type[T]) -> type[T]:
+        kind.__init__ = checked(**words)(kind.__init__)  # type: ignore[method-assign]
+        return kind
+
+    return decorate
+
+
 def fits(value: object, wanted: Any, *, any_value: bool = False) -> bool:
     """Whether ``value`` fits an annotation. Numbers must be finite, and whole where an int is wanted.
 

@@ -13,7 +13,7 @@ from icws_explore.analysis.doctor import diagnose
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.capture import Capture, Frame
 from icws_explore.lab.scenarios import scenario
-from icws_explore.lab.scenarios.gateways import Downward
+from icws_explore.lab.scenarios.faults import Downward
 from icws_explore.lab.simulator import Simulation, simulate
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.verify import MESSAGE_STEPS

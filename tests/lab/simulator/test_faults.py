@@ -1,4 +1,4 @@
-"""Every hop, the clocks and the canister can be made to misbehave."""
+"""Faults act on every connection, on the clocks, and on the canister."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from icws_explore.lab.faults import Delivery, Faults, RelayFaults, tampered
-from icws_explore.lab.simulator import Script, simulate
+from icws_explore.lab.simulator import Population, Script, simulate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.gateway.events import AgentFailed, Rejected
 
@@ -16,36 +16,36 @@ def ended(faults: Faults, **options: Any) -> dict[str, int]:
     return simulate(**{"duration": "8m", "faults": faults, "crypto": "stand-in"} | options).counts.ended
 
 
-class TestHonest:
-    def test_changes_nothing(self):
+class TestNoFaults:
+    def test_change_nothing(self):
         plain = simulate(duration="2m")
         assert simulate(duration="2m", faults=Faults()).raw.frames == plain.raw.frames
 
 
-class TestRelay:
+class TestRelayFaults:
     @pytest.mark.parametrize("crypto", ["real", "stand-in"])
-    def test_of_the_lab_works_here_too(self, crypto):
+    def test_tamper_with_messages(self, crypto):
         faults = RelayFaults(tamper=1, spare=6, seed=1)
         assert ended(faults, crypto=crypto) == {"4000 Error receiving message": 1}
 
-    def test_duplicates_are_noticed(self):
+    def test_duplicate_messages_and_the_client_notices(self):
         assert ended(RelayFaults(duplicate=1, spare=3)) == {"4000 Error receiving message": 1}
 
-    def test_a_doubled_call_is_executed_once(self):
+    def test_duplicate_calls_which_are_executed_once(self):
         simulation = simulate(duration="3m", faults=RelayFaults(duplicate=1, direction="up"))
         assert simulation.counts.ended == {"1000": 1}
         assert any("not executed twice" in event.text for event in simulation.log)
 
 
-class TestHops:
-    def test_client_to_gateway(self):
+class TestHooks:
+    def test_client_frame(self):
         class Mangled(Faults):
             def client_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return [Delivery(b"nonsense")]
 
         assert ended(Mangled()) == {"1005": 1}
 
-    def test_client_to_gateway_late(self):
+    def test_client_frame_with_a_delay(self):
         class Late(Faults):
             def client_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return [Delivery(data, 1_000)]
@@ -53,7 +53,7 @@ class TestHops:
         simulation = simulate(duration="1m", faults=Late())
         assert all(m.relayed_ns - m.sent_ns >= NS_PER_S for m in simulation.truth.of("message") if m.relayed_ns)
 
-    def test_gateway_to_replica(self):
+    def test_call(self):
         class Altered(Faults):
             def call(self, session: int, envelope: bytes) -> list[Delivery]:
                 return [Delivery(envelope.replace(b"ws_open", b"ws_opem"))]
@@ -71,14 +71,14 @@ class TestHops:
         ],
         ids=["fatal", "recoverable"],
     )
-    def test_replica_to_gateway(self, outcome, what):
+    def test_poll_answer(self, outcome, what):
         class Answers(Faults):
             def poll_answer(self, gateway: int, _outcome: Any) -> tuple[Any, float]:
                 return outcome, 0.0
 
         assert ended(Answers(), duration="2m") == what
 
-    def test_replica_to_gateway_late(self):
+    def test_poll_answer_with_a_delay(self):
         class Late(Faults):
             def poll_answer(self, gateway: int, outcome: Any) -> tuple[Any, float]:
                 return outcome, 1_500.0
@@ -88,7 +88,7 @@ class TestHops:
         assert late
         assert all(m.polled_ns - m.certified_ns >= 1_500_000_000 for m in late)
 
-    def test_an_answer_that_is_too_late_is_given_up(self):
+    def test_poll_answer_after_the_time_out(self):
         class TooLate(Faults):
             def poll_answer(self, gateway: int, outcome: Any) -> tuple[Any, float]:
                 return outcome, 6_000.0
@@ -97,7 +97,7 @@ class TestHops:
         assert simulation.counts.opened == 0
         assert any("Poller timed out" in event.text for event in simulation.log)
 
-    def test_gateway_to_client(self):
+    def test_gateway_frame(self):
         class Altered(Faults):
             def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return [Delivery(tampered(data))]
@@ -107,8 +107,8 @@ class TestHops:
 
 class TestClocks:
     @pytest.mark.parametrize("part", ["client", "canister"])
-    def test_a_clock_that_jumps(self, part):
-        """Six minutes ahead from the second minute on: certificates no longer fit the client's time."""
+    def test_that_jump_make_certificates_invalid(self, part):
+        """Six minutes ahead from the second minute on: certificates do not fit the client's time."""
 
         class Jump(Faults):
             def clock_error_ns(self, clock: str, number: int, now_ns: int) -> int:
@@ -117,8 +117,8 @@ class TestClocks:
         assert list(ended(Jump())) != ["1000"]
 
     @pytest.mark.parametrize(("duration", "what"), [("80s", "open"), ("81s", "4000 Open connection timeout")])
-    def test_timers_follow_a_client_s_clock_that_is_set_back(self, duration, what):
-        """The open timer of a clock that loses 20 s in between runs 20 s longer."""
+    def test_that_are_set_back_make_timers_longer(self, duration, what):
+        """The open timer runs 20 s longer by a clock that is set back by 20 s in between."""
 
         class Back(Faults):
             def relay(self, direction: Any, data: bytes) -> list[Delivery]:
@@ -130,11 +130,11 @@ class TestClocks:
         assert ended(Back(), duration=duration, close_at_end=False) == {what: 1}
 
 
-class TestFromOutside:
+class TestPlannedActions:
     def at(self, seconds: float, action: str) -> Faults:
         class Event(Faults):
             def begin(self, world: Any) -> None:
-                def happen() -> None:
+                def act() -> None:
                     actions = {
                         "upgrade": world.replica.upgrade,
                         "restart": world.gateways[0].restart,
@@ -142,29 +142,29 @@ class TestFromOutside:
                     }
                     actions[action]()
 
-                world.at(seconds, happen)
+                world.at(seconds, act)
 
         return Event()
 
-    def test_an_upgrade_wipes_the_sessions(self):
-        """UPGRADE_WIPE: silence, then the ack time-out."""
+    def test_an_upgrade_forgets_the_sessions(self):
+        """UPGRADE_WIPE: the client hears nothing until its ack timeout."""
         assert ended(self.at(60, "upgrade")) == {"4000 Ack message timeout": 1}
 
-    def test_a_restarted_gateway_cuts_everybody_off(self):
-        simulation = simulate(duration="8m", sessions=2, faults=self.at(60, "restart"))
+    def test_a_restart_of_the_gateway_cuts_every_connection(self):
+        simulation = simulate(duration="8m", population=2, faults=self.at(60, "restart"))
         assert simulation.counts.ended == {"1006": 2}
-        # Nobody called ws_close: the canister waits for keep-alives in vain.
+        # No gateway called ws_close, so the canister closes when the keep-alives are missing.
         assert len(simulation.truth.of("close")) == 2
 
-    def test_a_connection_that_breaks(self):
+    def test_a_connection_breaks(self):
         simulation = simulate(duration="8m", faults=self.at(60, "cut"))
         assert simulation.counts.ended == {"1006": 1}
         assert simulation.truth.of("close") == ()
 
-    def test_a_connection_that_broke_breaks_no_second_time(self):
+    def test_a_broken_connection_does_not_break_again(self):
         class Twice(Script):
             def opened(self, client: Any) -> None:
                 client.cut()
                 client.cut()
 
-        assert ended(Faults(), clients=Twice()) == {"1006": 1}
+        assert ended(Faults(), population=Population(script=Twice())) == {"1006": 1}

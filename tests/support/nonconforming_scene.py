@@ -1,4 +1,4 @@
-"""A nonconforming client connected to a certified canister."""
+"""A nonconforming client and a certified canister at the other end."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from support.client_scene import ACK_INTERVAL_MS, HANDSHAKE, IDENTITY, KEY, NONC
 from support.playbook import Playbook, do
 
 
-class OddScene:
-    """``machine`` is the class of the client; ``given`` are its further arguments."""
+class NonconformingScene:
+    """``machine`` is the client's class. The canister certifies its messages for this client."""
 
     def __init__(self, machine: Callable[..., ClientMachine], identity: Identity = IDENTITY, **given: Any) -> None:
         self.canister = CertifiedCanister(KEY)
@@ -30,12 +30,12 @@ class OddScene:
         return do("receive", self.canister.says(what, self.play.now_ns, **changes))
 
     def handshaken(self) -> Play:
-        """Connect and answer the gateway's handshake."""
+        """The client has connected and answered the gateway's handshake."""
         return self.play >> do("connected") >> do("receive", HANDSHAKE) << HandshakeReceived(GATEWAY) << SendFrame
 
     def opened(self) -> Play:
         return self.handshaken() >> self.says(OpenMessage(self.key)) << Verified << Opened(self.key)
 
     def envelope(self) -> Envelope:
-        """The envelope that was sent last."""
+        """The envelope of the latest frame that was sent."""
         return Envelope.decode_frame(self.play.last(SendFrame).data)
