@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from icws_explore.capture import Capture, Frame
+from icws_explore.capture.upgrade import Upgrade
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import OpenArgs, decode_message_args, decode_open_args
 from icws_explore.protocol.cbor import has_indefinite_lengths
@@ -40,6 +41,9 @@ def control_text(frame: Frame, *, is_after_own_close: bool = False) -> str:
             return _close_text(frame, is_after_own_close)
         case "request":
             return f"the gateway asks the network: {frame.reason}"
+        case "response" if (upgrade := Upgrade.of(frame)) is not None:
+            answer = f"HTTP {upgrade.status}" if upgrade.status else "no answer"
+            return f"the WebSocket to {upgrade.url} did not open: {upgrade.error_code or answer}"
         case "response":
             return f"the network answers HTTP {frame.code}: {frame.reason}"
         case _:

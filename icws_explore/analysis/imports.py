@@ -40,15 +40,18 @@ def file_kind(path: str | os.PathLike[str]) -> FileKind:
 
 
 @checked(path="the file's path")
-def load_any(path: str | os.PathLike[str]) -> Capture:
-    """Load the capture in a file. The canister of an import is that of its first request. Raises CaptureError."""
+def load_any(path: str | os.PathLike[str], *, url: str = "") -> Capture:
+    """Load the capture in a file. The canister of an import is that of its first request. Raises CaptureError.
+
+    Of a HAR or packets only the sockets whose URL contains ``url`` are read.
+    """
     kind = file_kind(path)
     if kind not in FOREIGN:
         return load(path)
     from icws_explore.capture.har import load_har
     from icws_explore.capture.packets import load_pcap
 
-    return identify(load_pcap(path) if kind is FileKind.PCAP else load_har(path))
+    return identify(load_pcap(path, url=url) if kind is FileKind.PCAP else load_har(path, url=url))
 
 
 MAX_NAMED: Final = 10
@@ -101,7 +104,7 @@ def identify(capture: Capture) -> Capture:
         canister_id=info.canister_id or (canisters[0].text if canisters else None),
         client_principal=info.client_principal or (senders.pop().text if len(senders) == 1 else None),
     )
-    return Capture(info, capture.frames, notes.counted())
+    return Capture(info, capture.frames, notes.counted(), capture.page_calls)
 
 
 _EARLIEST_S: Final = 1e9  # 2001; smaller numbers are not seconds since the epoch
@@ -126,7 +129,7 @@ def retimed(capture: Capture) -> Capture:
         frames.extend(d.frame if t == d.frame.t else replace(d.frame, t=t) for d, t in pairs)
     if len(notes) == len(capture.notes):
         return capture
-    return Capture(capture.info, sorted(frames, key=lambda frame: frame.t), notes)
+    return Capture(capture.info, sorted(frames, key=lambda frame: frame.t), notes, capture.page_calls)
 
 
 def _times(frames: list[DecodedFrame]) -> list[float] | None:

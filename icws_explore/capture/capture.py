@@ -178,6 +178,19 @@ _MEMBERS: Final[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class PageCall:
+    """A call that the page itself sent to a canister over HTTP, as a browser's HAR holds it.
+
+    ``t`` is in seconds since the epoch; ``canister_id`` and ``sender`` are principals as text. Of many calls of
+    one sender to one canister only the first is kept.
+    """
+
+    t: float
+    canister_id: str
+    sender: str
+
+
 @dataclass(slots=True)
 class Capture:
     """The frames of one session, or of several distinguished by ``Frame.session``.
@@ -191,6 +204,7 @@ class Capture:
     frames: list[Frame] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     kept: Any = field(default=None, init=False, repr=False, compare=False)
+    page_calls: list[PageCall] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -66,7 +66,7 @@ def check_message(
     )
     if steps[0].ok:
         steps[0] = parse  # it covers the certificate and the witness
-    if certificate is None or not all(step.ok for step in steps):
+    if certificate is None or any(step.ok is False for step in steps):
         return _padded([step for step in steps if step.ok is not None])
     for step in _message_steps(msg, certificate, witness, canister_id, expected_sequence_num, client_key):
         steps.append(step)

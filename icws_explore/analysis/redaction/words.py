@@ -112,6 +112,8 @@ def public_target(target: str | None) -> str | None:
     found = _TARGET.fullmatch(target or "")
     if target is None or found is None:
         return None if target is None else withheld_text(target)
+    if found[2].startswith(("ws:", "wss:")):
+        return f"{found[1]} {public_url(found[2])}"
     path, question, _ = found[2].partition("?")
     return f"{found[1]} {path if _PATH.fullmatch(path) else '/…'}{'?…' if question else ''}"
 

@@ -55,13 +55,16 @@ def gather(
     ``privacy`` "redacted" leaves out what ``analysis.redaction`` lists, after everything was checked; "anonymous" also
     replaces principals by other names.
     """
-    given = capture_of(recording)
-    capture = Capture(given.info, list(given.frames), list(given.notes))  # a live session goes on appending
+    given = capture_of(recording)  # a live session goes on appending to it
+    capture = Capture(given.info, list(given.frames), list(given.notes), given.page_calls)
     capture = public_capture(capture) if privacy != "shown" else _without_credentials(capture)
     decoded = list(shared_frames(capture))
-    key = CaptureFacts(capture, root_key=root_key, frames=decoded).root_key  # the same one as the doctor uses
+    facts = CaptureFacts(capture, root_key=root_key, frames=decoded)
+    key = facts.root_key  # the same one as the doctor uses
     calls = network_calls(capture) if capture.http else []
-    frames = decoded if privacy == "shown" else [without_words(each) for each in decoded]
+    every = decoded if privacy == "shown" else [without_words(each) for each in decoded]
+    others = {it.session for it in facts.left_out}  # sockets of other protocols: the report holds nothing of them
+    frames = [each for each in every if each.frame.is_http or each.frame.session not in others]
     is_real = capture.info.crypto == "real"
     unverified = _why_unverified(capture, key)
     verdicts: list[MessageVerdict] = []
@@ -72,8 +75,11 @@ def gather(
     if is_real:
         canister = canister_id or capture_canister(capture)
         requests = list(check_frames(frames, root_key=key, canister_id=canister))
-        replays = replay_sessions(capture, root_key=key, canister_id=canister_id, verdicts=verdicts)
-    findings = diagnose(capture, root_key=key, canister_id=canister_id, frames=frames)
+        sessions = [session.name for session in facts.sessions]
+        replays = replay_sessions(capture, root_key=key, canister_id=canister_id, verdicts=verdicts, sessions=sessions)
+    findings = diagnose(capture, root_key=key, canister_id=canister_id, frames=every)
+    if others:
+        capture = Capture(capture.info, [each.frame for each in frames], capture.notes)
     summary = summarise(frames, verdicts)
     timing = Timing(capture, frames=frames)
     contents = Contents(
@@ -133,6 +139,9 @@ def _answer(summary: Summary, findings: Findings, unverified: str) -> Answer:
     if not summary.certificates:
         return "– the canister sent no message that could be verified", "note"
     verified = f"{all_of(summary.certificates, 'canister message')} verified"
+    if findings.unchecked:
+        missing = f"{count(len(findings.unchecked), 'check')} could not be made"
+        return f"– nothing wrong was found (every frame decodes, and {verified}), but {missing}", "note"
     return f"✓ nothing is wrong: every frame decodes, and {verified}", "good"
 
 
@@ -153,7 +162,11 @@ def redacted(contents: Contents, private: Iterable[str]) -> Contents:
         capture=Capture(info, [each.frame for each in frames], contents.capture.notes),
         frames=frames,
         sessions=session_contents(frames, findings),
-        findings=Findings(findings),
+        findings=Findings(
+            findings,
+            unchecked=[replace(it, why=name(public_line(it.why))) for it in contents.findings.unchecked],
+            left_out=contents.findings.left_out,
+        ),
         replay=kept[len(findings) :],
         verdicts=[
             replace(verdict, key=name(public_key(verdict.key)), steps=_steps(verdict, name))

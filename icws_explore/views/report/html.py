@@ -23,7 +23,7 @@ from ..fields import Group
 from ..figures.figure import drawn_frames
 from ..figures.sequence_numbers import sequence_numbers_figure
 from ..figures.timeline import timeline_figure
-from ..findings import NOTHING, finding_row
+from ..findings import finding_row, left_out_lines, nothing_line, unchecked_lines
 from ..formatting import count, one_line, seconds
 from ..html import frame_cells, render, style, verdict_cells
 from ..limits import HEADS, NO_LIMITS
@@ -64,7 +64,9 @@ def html_report(contents: Contents) -> str:
         contents=contents,
         style=style(),
         page_style=Markup(_resource("report.css")),  # noqa: S704  # the package's own file
-        nothing=NOTHING,
+        nothing=nothing_line(contents.findings),
+        unchecked=unchecked_lines(contents.findings),
+        other_protocols=left_out_lines(contents.findings),
         findings=[(finding_row(finding), evidence_rows(contents, finding)) for finding in contents.findings],
         clock=clock_text(capture) if capture.info.clock.kind != "real" else None,
         in_detail=[_session_page(contents, session, number) for number, session in enumerate(contents.in_detail)],
@@ -83,9 +85,11 @@ def html_report(contents: Contents) -> str:
 
 
 def _frames(contents: Contents) -> list[Part[tuple[FrameRow, list[Group]]]]:
+    places = {decoded.number: place for place, decoded in enumerate(contents.frames)}
+    evidence = [places[number] for number in contents.evidence if number in places]
     return [
         part.map(lambda row: frame_cells(contents.frames[row], contents.start))
-        for part in excerpt(len(contents.frames), contents.evidence, limit=MAX_FRAMES)
+        for part in excerpt(len(contents.frames), evidence, limit=MAX_FRAMES)
     ]
 
 

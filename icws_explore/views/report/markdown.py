@@ -19,7 +19,7 @@ from typing import Final
 from icws_explore.analysis.doctor import Finding
 
 from ..facts import NO_END, Fact, clock_text
-from ..findings import NOTHING, finding_row
+from ..findings import UNCHECKED_MARK, finding_row, left_out_lines, nothing_line, unchecked_lines
 from ..formatting import count, one_line
 from ..limits import HEADS, NO_LIMITS
 from ..rows import FrameRow
@@ -76,14 +76,19 @@ def _lines(contents: Contents, detail: _Detail) -> Iterator[str]:
     yield ""
     yield "#### Findings"
     yield ""
-    if not contents.findings:
-        yield from (f"✓ {NOTHING}", "")
     for finding in contents.findings[: detail.findings]:
         yield from _finding(contents, finding, detail)
     more = contents.findings[detail.findings :]
     if more:
         yield f"… and {count(len(more), 'more finding')}: {', '.join(code(finding.id) for finding in more[:60])}"
         yield ""
+    missing = unchecked_lines(contents.findings)
+    others = [f"- {prose(line)}" for line in left_out_lines(contents.findings)]
+    others += [f"- {UNCHECKED_MARK} {prose(line)}" for line in missing]
+    if others:
+        yield from (*others, "")
+    if nothing := nothing_line(contents.findings):
+        yield from (nothing if missing else f"✓ {nothing}", "")
     yield "#### Summary"
     yield ""
     yield from _facts(contents.summary_facts)

@@ -10,7 +10,7 @@ from icws_explore.views.report.file import is_markdown, privacy_of, report
 from icws_explore.views.report.gather import gather
 from icws_explore.views.report.html import html_report
 from icws_explore.views.report.markdown import markdown_report
-from support.session_captures import healthy
+from support.session_captures import healthy, settled
 
 
 class TestReport:
@@ -26,7 +26,7 @@ class TestReport:
         both = report(healthy()).save(tmp_path / "a.html", tmp_path / "b.MD")
         assert both == (tmp_path / "a.html", tmp_path / "b.MD")
         assert (tmp_path / "a.html").read_text("utf-8").startswith("<!doctype html>")
-        assert (tmp_path / "b.MD").read_text("utf-8").startswith("### ✓")
+        assert (tmp_path / "b.MD").read_text("utf-8").startswith("### – nothing wrong was found")
 
     def test_gives_the_written_path(self, tmp_path: Path) -> None:
         assert report(healthy()).save(str(tmp_path / "a.htm")) == tmp_path / "a.htm"
@@ -46,7 +46,7 @@ class TestReport:
         assert "ping 1" not in made.markdown
 
     def test_repr_is_one_line(self) -> None:
-        assert repr(report(healthy())).startswith("<Report: ✓ nothing is wrong")
+        assert repr(report(settled())).startswith("<Report: ✓ nothing is wrong")
 
 
 class TestPrivacy:

@@ -15,7 +15,7 @@ from icws_explore.views.report.html import html_report
 from icws_explore.views.report.markdown import MAX_CHARACTERS, markdown_report
 from support.doctor_scenarios import SCENARIOS
 from support.network_side import answered, err, ok, trapped
-from support.session_captures import SessionScript, healthy, hostile
+from support.session_captures import SessionScript, healthy, hostile, settled
 
 
 class TestAnswer:
@@ -23,7 +23,7 @@ class TestAnswer:
         assert gather(SCENARIOS["NO_KEEPALIVE"]()).answer == ("✗ NO_KEEPALIVE", "bad")
 
     def test_of_a_healthy_recording_is_good(self) -> None:
-        text, weight = gather(healthy()).answer
+        text, weight = gather(settled()).answer
         assert (text[0], weight) == ("✓", "good")
 
     def test_does_not_call_healthy_what_no_rule_explains(self) -> None:
@@ -45,7 +45,7 @@ class TestAnswer:
     def test_uses_a_root_key_that_fits_as_the_doctor_does(
         self, monkeypatch: pytest.MonkeyPatch, privacy: Privacy
     ) -> None:
-        capture = healthy()
+        capture = settled()
         monkeypatch.setattr("icws_explore.analysis.doctor.facts.MAINNET_ROOT_KEY", capture.info.root_key)
         capture.info = replace(capture.info, root_key=None)
         contents = gather(capture, privacy=privacy)

@@ -23,8 +23,8 @@ class TestTexts:
     @pytest.mark.parametrize(
         ("rule_id", "said"),
         [
-            ("ANONYMOUS", "ws_open (frame 1) is sent by the anonymous principal"),
-            ("DELEGATION_DROPPED", "carries no sender_delegation"),
+            ("ANONYMOUS", "ws_open (frame 1) is the anonymous principal"),
+            ("DELEGATION_DROPPED", "has no sender_delegation"),
             ("DELEGATION_EXPIRED", "had expired 30.1 s before"),
             ("AGENT_V3_EXPIRY", "is 300000: a duration"),
             ("BAD_SIGNATURE", "signature: the Ed25519 signature does not fit"),
@@ -69,9 +69,12 @@ class TestAgentThree:
         script = self.handshaken().frame(0.05, "in", b"noise").closed(0.1, "out", 4000, "Error receiving message")
         assert "AGENT_V3_EXPIRY" not in ids(script)
 
-    @pytest.mark.parametrize(("code", "reason"), [(1000, ""), (4000, "Handshake message error")])
-    def test_other_ends(self, code, reason):
-        assert ids(self.handshaken().closed(0.1, "out", code, reason)) == ()
+    @pytest.mark.parametrize(
+        ("code", "reason", "expected"),
+        [(1000, "", ()), (4000, "Handshake message error", ("SDK_FAILED_LOCALLY",))],
+    )
+    def test_other_ends(self, code, reason, expected):
+        assert ids(self.handshaken().closed(0.1, "out", code, reason)) == expected
 
 
 class TestExpiry:
@@ -112,7 +115,7 @@ class TestWithTheNetworksWords:
     def test_a_refusal_is_quoted(self):
         finding = the_one(self.late(refused(EXPIRED)))
         assert finding.id == "INGRESS_EXPIRY"
-        assert "3600 s in the past. So it was: the network refused it with HTTP 400" in finding.explanation
+        assert "3600 s in the past. The answer confirms it: the network refused it with HTTP 400" in finding.explanation
         assert finding.frames == (1, 2, 3)
 
     def test_what_was_taken_up_is_not_to_blame(self):
@@ -123,7 +126,7 @@ class TestWithTheNetworksWords:
         """Client and recorder share a machine: only the network knows that it is late."""
         finding = the_one(answered(never_opened(), {1: refused(EXPIRED)}))
         assert finding.id == "INGRESS_EXPIRY"
-        assert "By the recorder's clock it was right" in finding.explanation
+        assert "By the recorder's clock the expiry was right" in finding.explanation
 
     @pytest.mark.parametrize(
         ("words", "rule_id"),

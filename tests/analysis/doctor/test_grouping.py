@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from icws_explore.analysis.doctor.alike import (
+from icws_explore.analysis.doctor.facts import CaptureFacts
+from icws_explore.analysis.doctor.grouping import (
     by_canister,
     by_client,
     by_gateway,
     gateway_nonce,
-    is_along,
     is_same_client,
     last_received,
+    shares_path,
 )
-from icws_explore.analysis.doctor.facts import CaptureFacts
 from icws_explore.capture import Capture
 from icws_explore.lab.simulator import Population, simulate
 from support.doctor_scenarios import principal_takeover
@@ -25,8 +25,8 @@ class TestGroups:
         assert sorted(len(group) for group in by_gateway(sessions)) == [2, 2]
         assert [len(group) for group in by_canister(sessions)] == [4]
         by_name = {it.name: it for it in sessions}
-        assert is_along(by_name["1"], by_name["3"])
-        assert not is_along(by_name["1"], by_name["2"])
+        assert shares_path(by_name["1"], by_name["3"])
+        assert not shares_path(by_name["1"], by_name["2"])
         assert not is_same_client(by_name["1"], by_name["3"])
 
     def test_two_tabs_are_one_client(self):

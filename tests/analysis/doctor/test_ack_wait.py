@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from icws_explore.analysis.doctor.ack_wait import DEFAULT_S, acked_meanwhile, expected_s, spacing_s, wait_of
 from icws_explore.analysis.doctor.facts import CaptureFacts, SessionFacts
-from icws_explore.analysis.doctor.waits import DEFAULT_S, acked_meanwhile, expected_s, spacing_s, wait_of
 from support.hand_written import Place
 
 
