@@ -76,16 +76,12 @@ def ready(lab: Lab) -> dict[str, Any]:
 
 def summary(lab: Lab) -> Iterator[str]:
     """The same for a person, with what to type next."""
-    facts = ready(lab)
-    yield f"gateway        {facts['gateway_url']}  ({facts['gateway_principal']})"
-    yield f"network        {facts['network_url']}"
-    yield f"canister       {facts['canister_id']}  ({lab.canisters[0].app.name})"
-    interval_s, timeout_s = lab.ack_interval_ms / 1000, lab.keep_alive_timeout_ms / 1000
-    yield f"acks           every {interval_s:g} s, to be answered within {timeout_s:g} s"
+    for name, value in lab.facts().items():
+        yield f"{name:<20}{value}"
     if lab.clock.scale != 1:
-        yield f"clock          × {lab.clock.scale:g}: a client on the real clock, as `icws open` is, cannot stay"
+        yield "A client on the real clock, as `icws open` is, cannot stay connected to a lab with another clock."
     yield ""
-    yield f"icws open {facts['gateway_url']} --network {facts['network_url']} --canister {facts['canister_id']}"
+    yield f"icws open {lab.gateway_url} --network {lab.network_url} --canister {lab.canister_id}"
     yield "Ctrl-C ends it."
     yield ""
 

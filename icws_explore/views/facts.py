@@ -70,18 +70,9 @@ def clock_note(capture: Capture) -> str:
 
 
 def lab_facts(lab: Lab) -> list[Fact]:
-    """A running lab: its addresses, its times, and how fast its clock goes."""
-    scale = lab.clock.scale
-    clock = "real" if scale == 1 else f"scaled × {scale:g}: {60 / scale:g} s on the wall are a minute of the protocol"
-    return [
-        Fact("lab", "running"),
-        Fact("clock", clock, "" if scale == 1 else "note"),
-        Fact("gateway", lab.gateway_url),
-        Fact("network", lab.network_url),
-        Fact("canister", str(lab.canister_id)),
-        Fact("acks", f"every {lab.ack_interval_ms / 1000:g} s"),
-        Fact("keep-alives", f"within {lab.keep_alive_timeout_ms / 1000:g} s"),
-    ]
+    """The facts of a lab. A reader must not miss that it is stopped, or that its clock is not the real one."""
+    is_noted = {"state": not lab.running, "clock": lab.clock.scale != 1}
+    return [Fact(name, value, "note" if is_noted.get(name) else "") for name, value in lab.facts().items()]
 
 
 def summary_facts(summary: Summary) -> list[Fact]:

@@ -36,12 +36,12 @@ MESSAGE_TYPE = "record { text : text; timestamp : nat64 }"
 def on_message(context, client, message):
     context.state["heard"] = context.state.get("heard", 0) + 1
     if message["text"] == "trap":
-        context.trap("as told")
+        context.trap("on purpose")
 """
 
 
 async def service(client: BareClient, kind: type) -> WebsocketMessage:
-    """The next service message of that kind; everything before it is read."""
+    """Read messages up to the next service message of that kind, and return it."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             message = await client.receive()
@@ -58,10 +58,10 @@ def listening_ports() -> set[int]:
     return {each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN}
 
 
-class TestLife:
+class TestStartAndStop:
     def test_is_ready_in_under_a_second_and_a_half(self) -> None:
         took_s = []
-        for _ in range(3):  # other processes may have made one of them slow
+        for _ in range(3):  # other processes may slow one of them down
             began = time.monotonic()
             with Lab(app="pingpong"):
                 took_s.append(time.monotonic() - began)
@@ -77,7 +77,7 @@ class TestLife:
         assert listening_ports() == before
         lab.stop()
 
-    def test_leaves_nothing_when_its_faults_cannot_begin(self) -> None:
+    def test_leaves_nothing_behind_if_its_faults_cannot_begin(self) -> None:
         class CannotBegin(Faults):
             def begin(self, stage: Stage) -> None:
                 raise ValueError("not today")
@@ -88,7 +88,7 @@ class TestLife:
         assert lab_threads() == []
         assert listening_ports() == before
 
-    async def test_ends_in_the_middle_of_sessions(self) -> None:
+    async def test_stops_during_sessions(self) -> None:
         lab = Lab(app="echo", update_latency_ms=200).start()
         clients = [BareClient(lab) for _ in range(3)]
         for client in clients:
@@ -101,7 +101,7 @@ class TestLife:
         for client in clients:
             await client.socket.wait_closed()
 
-    async def test_starts_again(self) -> None:
+    async def test_a_stopped_lab_starts_again(self) -> None:
         lab = Lab(app="echo", seed=3)
         addresses = []
         for _ in range(2):
@@ -111,12 +111,12 @@ class TestLife:
                     await client.open()
         assert addresses[0] == addresses[1]
 
-    def test_a_failed_start_leaves_nothing(self) -> None:
+    def test_a_failed_start_leaves_nothing_behind(self) -> None:
         with Lab(app="echo") as other:
             port = other.gateways[0].port
-            with pytest.raises(LabError, match=f"port {port} cannot be listened on"):
+            with pytest.raises(LabError, match=f"cannot listen on port {port}"):
                 Lab(app="echo", gateway_port=port).start()
-            with pytest.raises(LabError, match="cannot be listened on"):
+            with pytest.raises(LabError, match="cannot listen on port"):
                 Lab(app="echo", replica_port=port).start()
             assert len(lab_threads()) == 1
 
@@ -128,25 +128,25 @@ class TestLife:
             ({"time_scale": float("nan")}, "time_scale cannot be nan"),
             ({"ack_interval_ms": 0}, "ack_interval_ms must be at least 1"),
             ({"poll_interval_ms": -5}, "poll_interval_ms must be at least 1"),
-            ({"gateways": -1}, "gateways must not be negative"),
-            ({"gateway_port": 99_999}, "gateway_port must be 0"),
-            ({"replica_port": -1}, "replica_port must be 0"),
+            ({"gateways": -1}, "gateways must be 0 or more"),
+            ({"gateway_port": 99_999}, "gateway_port must be from 0"),
+            ({"replica_port": -1}, "replica_port must be from 0"),
             ({"time_scale": 0}, "time_scale must be a positive number"),
             ({"enforce_minimum": True, "ack_interval_ms": 60_000}, "could not be installed"),
         ],
     )
-    def test_what_cannot_be_started(self, options: dict[str, object], text: str) -> None:
+    def test_wrong_options_raise(self, options: dict[str, object], text: str) -> None:
         with pytest.raises(LabError, match=text):
             Lab(**options).start()  # type: ignore[arg-type]
         assert lab_threads() == []
 
-    def test_must_run_to_be_asked(self) -> None:
+    def test_a_stopped_lab_has_no_addresses(self) -> None:
         lab = Lab(app="echo")
         for ask in (lambda: lab.gateway_url, lambda: lab.canister_id, lambda: lab.root_key, lab.canister):
             with pytest.raises(LabError, match="not running"):
                 ask()
 
-    def test_forgotten_ones_end_with_the_interpreter(self) -> None:
+    def test_ends_with_the_interpreter(self) -> None:
         script = "from icws_explore.lab import Lab; lab = Lab().start(); print(lab.gateway_url)"
         run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
         assert (run.returncode, run.stderr) == (0, "")
@@ -154,7 +154,7 @@ class TestLife:
 
 
 class TestTime:
-    async def test_acks_and_keep_alives_pass_quickly_when_scaled(self) -> None:
+    async def test_a_scaled_clock_makes_acks_and_keep_alives_faster(self) -> None:
         with Lab(app="echo", time_scale=300) as lab:
             async with BareClient(lab) as client:
                 opened = await client.open()
@@ -166,7 +166,7 @@ class TestTime:
             assert interval_s == pytest.approx(300, abs=3)
             assert first.timestamp_ns - opened.timestamp_ns < 301e9
 
-    async def test_who_does_not_answer_an_ack_is_closed(self) -> None:
+    async def test_a_client_without_keep_alives_is_closed(self) -> None:
         with Lab(app="echo", time_scale=300) as lab:
             async with BareClient(lab) as client:
                 await client.open()
@@ -174,13 +174,13 @@ class TestTime:
                 closing = await service(client, CloseMessage)
             assert (closing.timestamp_ns - ack.timestamp_ns) / 1e9 == pytest.approx(60, abs=3)
 
-    async def test_goes_on_while_the_main_thread_is_busy(self) -> None:
+    async def test_a_busy_main_thread_does_not_stop_it(self) -> None:
         with Lab(app="ticker", time_scale=100, poll_interval_ms=100) as lab:
             async with BareClient(lab) as client:
                 await client.open()
                 began_ns, began = lab.clock.now_ns(), time.monotonic()
                 while time.monotonic() - began < 1.0:
-                    sum(range(1000))  # a notebook cell that computes and never lets the loop run
+                    sum(range(1000))  # like a notebook cell that computes and never lets the loop run
                 ended_ns = lab.clock.now_ns()
                 made = []
                 while not made or made[-1] < ended_ns - 5e9:
@@ -189,8 +189,8 @@ class TestTime:
                 assert len(during) >= 8  # every 10 s of protocol time, for 100 s of it
 
 
-class TestMany:
-    async def test_a_client_leaves_one_gateway_and_comes_back_through_another(self) -> None:
+class TestSeveralGatewaysAndCanisters:
+    async def test_a_client_can_come_back_through_another_gateway(self) -> None:
         identity = Ed25519Identity.generate()
         with Lab(app="echo", gateways=2) as lab:
             first, second = lab.gateways
@@ -205,7 +205,7 @@ class TestMany:
                 (registered,) = lab.canister().clients
                 assert (registered.key, registered.gateway) == (client.key, second.principal)
 
-    async def test_a_client_comes_back_after_its_gateway_is_gone(self) -> None:
+    async def test_a_client_can_come_back_after_its_gateway_was_removed(self) -> None:
         identity = Ed25519Identity.generate()
         with Lab(app="echo", gateways=2) as lab:
             first, second = lab.gateways
@@ -213,12 +213,12 @@ class TestMany:
                 await client.open()
                 await asyncio.to_thread(lab.remove_gateway, first)
                 await client.socket.wait_closed()
-            assert [each.key for each in lab.canister().clients] == [client.key]  # nobody called ws_close
+            assert [each.key for each in lab.canister().clients] == [client.key]  # ws_close was not called
             async with BareClient(lab, gateway_url=second.url, identity=identity) as client:
                 await client.open()
                 assert [each.key for each in lab.canister().clients] == [client.key]
 
-    async def test_canisters_do_not_mix(self) -> None:
+    async def test_canisters_keep_their_sessions_apart(self) -> None:
         with Lab(app="echo") as lab:
             other = lab.add_canister("pingpong")
             assert str(other) == "bkyz2-fmaaa-aaaaa-qaaaq-cai"
@@ -230,7 +230,7 @@ class TestMany:
                 assert b"ping" in (await pingpong.receive()).content
                 assert len(lab.canister(other).clients) == len(lab.canister().clients) == 1
 
-    async def test_two_labs_at_once(self) -> None:
+    async def test_two_labs_run_side_by_side(self) -> None:
         with Lab(app="echo", seed=1) as one, Lab(app="echo", seed=2, time_scale=60) as two:
             assert one.canister_id == two.canister_id
             assert one.root_key != two.root_key
@@ -241,7 +241,7 @@ class TestMany:
                 assert b"two" in (await second.receive()).content
         assert lab_threads() == []
 
-    def test_a_gateway_in_place_of_a_removed_one_is_like_no_other(self) -> None:
+    def test_a_new_gateway_has_its_own_number_and_principal(self) -> None:
         with Lab(app="echo", gateways=2) as lab:
             first, second = lab.gateways
             lab.remove_gateway(first)
@@ -249,8 +249,8 @@ class TestMany:
             assert third.principal != second.principal
             assert third.number != second.number
 
-    def test_a_gateway_of_another_lab_is_none_of_ours(self) -> None:
-        with Lab(app="echo") as lab, pytest.raises(LabError, match="none of this lab's gateways"):
+    def test_a_gateway_of_another_lab_cannot_be_removed(self) -> None:
+        with Lab(app="echo") as lab, pytest.raises(LabError, match="is not a gateway of this lab"):
             lab.remove_gateway(GatewayServer(lab.network_url))
 
 
@@ -264,8 +264,8 @@ class TestApps:
                 assert decode_service(opened.content) == OpenMessage(client.key)
 
 
-class TestLookingIn:
-    async def test_an_app_of_ones_own_and_its_traps(self, tmp_path: Path) -> None:
+class TestStateInside:
+    async def test_a_trap_of_a_users_app_is_logged_and_rolled_back(self, tmp_path: Path) -> None:
         path = tmp_path / "listener.py"
         path.write_text(APP)
         with Lab(app=path) as lab:
@@ -274,10 +274,10 @@ class TestLookingIn:
                 await client.send_text("hello")
                 await client.send_text("trap")
                 traps = await eventually(lambda: [event for event in lab.events if event.kind == "trapped"])
-            assert "as told" in traps[0].text
-            assert lab.canister().memory == {"heard": 1}  # what the trap did is undone
+            assert "on purpose" in traps[0].text
+            assert lab.canister().memory == {"heard": 1}  # the trap was rolled back
 
-    async def test_queues_and_sequence_numbers(self) -> None:
+    async def test_shows_queues_and_sequence_numbers(self) -> None:
         with Lab(app="echo") as lab:
             async with BareClient(lab) as client:
                 await client.open()
@@ -289,11 +289,11 @@ class TestLookingIn:
                 assert view.queues == {lab.gateway_principal: 2}
                 assert len(view.certified_data) == 32
 
-    def test_unknown_canisters(self) -> None:
+    def test_an_unknown_canister_raises(self) -> None:
         with Lab(app="echo") as lab, pytest.raises(LabError, match="has no canister bkyz2"):
             lab.canister("bkyz2-fmaaa-aaaaa-qaaaq-cai")
 
-    async def test_an_upgrade_forgets_the_sessions(self) -> None:
+    async def test_an_upgrade_removes_the_sessions(self) -> None:
         with Lab(app="echo") as lab:
             async with BareClient(lab) as client:
                 await client.open()
@@ -307,14 +307,16 @@ class TestLookingIn:
             end = lab.listen(lambda event: heard.append((event.kind, threading.current_thread().name)))
 
             def peek() -> None:
-                lab._log.write("replica", "note", f"{len(lab.canister().clients)} clients")  # asked from within
+                lab._log.write(
+                    "replica", "note", f"{len(lab.canister().clients)} clients"
+                )  # called in the lab's own thread
 
             lab._call(peek)
             end()
             lab._call(peek)
         assert heard == [("note", "icws-lab")]
 
-    def test_waiting_for_itself_is_refused(self) -> None:
+    def test_a_call_that_would_wait_for_itself_raises(self) -> None:
         with Lab(app="echo") as lab, pytest.raises(LabError, match="lab's own thread"):
             lab._call(lab.add_gateway)
 
@@ -325,8 +327,8 @@ def quick_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick_watchdog")
-class TestCodeThatRunsOn:
-    def test_is_a_trap_and_the_lab_goes_on(self, tmp_path: Path) -> None:
+class TestEndlessCode:
+    def test_in_a_handler_traps_and_the_lab_continues(self, tmp_path: Path) -> None:
         app = tmp_path / "loops.py"
         app.write_text(APP + """
     if message["text"] == "loop":
@@ -335,13 +337,13 @@ class TestCodeThatRunsOn:
 """, encoding="utf-8")  # fmt: skip
         with Lab(app=app, time_scale=60) as lab:
             asyncio.run(self.say(lab, "loop", "still there?"))
-            assert lab.canister().memory == {"heard": 1}  # what the loop had counted is rolled back
+            assert lab.canister().memory == {"heard": 1}  # the count of the endless call was rolled back
             trapped = [event.text for event in lab.events if event.kind == "trapped"]
         (said,) = trapped
-        assert re.search(r"Overrun: ran on for 0.5 s in on_message, line 1[01] of loops.py; on the real network", said)
+        assert re.search(r"Overrun: ran for 0.5 s in on_message, line 1[01] of loops.py; on the real network", said)
 
     async def say(self, lab: Lab, *texts: str) -> None:
-        """A client each, for a trapped message is one that the canister never had: the next is out of order."""
+        """Send each text from another client: after a trap, the next message of the same one is out of order."""
         for text in texts:
             async with connect(lab) as session:
                 await session.send({"text": text, "timestamp": 0})
@@ -351,14 +353,14 @@ class TestCodeThatRunsOn:
         wanted = "trapped" if text == "loop" else "accepted"
         return any(event.kind == wanted and event.text.startswith("ws_message") for event in lab.events)
 
-    def test_in_the_file_itself_is_a_mistake_in_it(self, tmp_path: Path) -> None:
+    def test_at_the_top_level_of_the_file_raises(self, tmp_path: Path) -> None:
         app = tmp_path / "loops.py"
         app.write_text("x = 1\nwhile True: x += 1\n", encoding="utf-8")
-        with pytest.raises(LabError, match=r"loops.py, line 2: Overrun: ran on for 0.5 s in <module>, line 2 of "):
+        with pytest.raises(LabError, match=r"loops.py, line 2: Overrun: ran for 0.5 s in <module>, line 2 of "):
             Lab(app=app).start()
         assert lab_threads() == []
 
-    def test_what_cannot_be_ended_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_that_blocks_in_a_library_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         app = tmp_path / "sleeps.py"
         app.write_text("import time\n" + APP + "    time.sleep(3)\n", encoding="utf-8")
         with Lab(app=app) as lab:
@@ -368,7 +370,29 @@ class TestCodeThatRunsOn:
     async def stuck(self, lab: Lab) -> None:
         async with connect(lab) as session:
             await session.send({"text": "x", "timestamp": 0})
-            await eventually(lambda: "on_message" in lab._need.watchdog.held_up_by)
-            said = r"^the lab did not answer within 0.5 s: a canister's update runs for \d s in on_message, line 9 of "
+            await eventually(lambda: "on_message" in lab._running_network.watchdog.blocked_by)
+            said = r"^the lab did not answer within 0.5 s: a canister's update has been running for \d s in on_message"
             with pytest.raises(LabError, match=said):
                 await asyncio.to_thread(lab.canister)
+
+
+class TestFacts:
+    def test_repr_has_all_of_them(self) -> None:
+        lab = Lab(app="my_app.py", time_scale=60)
+        for name, value in lab.facts().items():
+            assert f"{name}={value}" in repr(lab)
+        assert lab.facts() == {
+            "app": "my_app.py",
+            "state": "stopped",
+            "clock": "× 60 (60 s of protocol time take 1 s)",
+            "ack interval": "300 s",
+            "keep-alive timeout": "60 s",
+        }
+
+    def test_of_a_running_lab_have_its_addresses(self) -> None:
+        with Lab(app="echo", gateways=2) as lab:
+            facts = lab.facts()
+            assert facts["state"] == "running"
+            assert facts["gateway 2"] == f"{lab.gateways[1].url} ({lab.gateways[1].principal})"
+            assert facts["network"] == lab.network_url
+            assert facts["canister"] == f"{lab.canister_id} (echo)"

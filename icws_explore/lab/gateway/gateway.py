@@ -1,13 +1,13 @@
-"""A gateway as ic-websocket-gateway 1.4.6 is one, before any network: the lab's replica or a real one.
+"""The lab's gateway, which behaves as ic-websocket-gateway 1.4.6. Its network is the lab's replica or a real one.
 
-What it decides is `protocol.gateway.GatewayMachine`; here are its sockets, its agent and its clock.
-Two things are the lab's own:
+`protocol.gateway.GatewayMachine` makes the decisions. This module adds sockets, an agent and a clock. It differs from
+the real gateway in two ways:
 
-- A session's calls keep their order. The real gateway relays each from a task of its own: a burst of
-  60 on loopback arrived as 1 … 5, 56, …, and the canister closed the session. ``ordered=False`` uses
-  tasks and the same endpoint too, but on this one event loop the calls seldom overtake each other.
-- Under a fast clock the poll interval has a floor of 5 ms of real time, and a poll at least one real
-  second to answer, so that a lab at × 60 keeps the machine cool.
+- The calls of a session keep their order. The real gateway relays each call from a task of its own: of a burst of 60
+  calls on loopback, the 56th arrived after the 5th, and the canister closed the session. With ``ordered=False`` this
+  gateway uses tasks and the same endpoint, too; but on one event loop the calls rarely overtake each other.
+- Under a fast clock, two polls are at least 5 ms of real time apart, and a poll may take at least one real second.
+  Otherwise a lab at × 60 would load the machine.
 """
 
 from __future__ import annotations
@@ -42,17 +42,18 @@ from icws_explore.protocol.principal import Principal
 
 from ..faults import Delivery, Faults
 from ..log import LabLog
-from ..stage import Agenda
+from ..scheduler import ClockScheduler
 from .agent import Agent
-from .links import GatewayConnection, Hops
+from .connection import GatewayConnection
+from .links import SessionLinks
 
-POLL_FLOOR_S: Final = 0.005  # real seconds between two polls of a canister
-POLL_TIMEOUT_FLOOR_S: Final = 1.0  # real seconds
-MAX_FRAME: Final = 16 * 1024 * 1024  # bytes of a client's message
+POLL_FLOOR_S: Final = 0.005  # the shortest poll interval, in real seconds
+POLL_TIMEOUT_FLOOR_S: Final = 1.0  # the shortest time-out of a poll, in real seconds
+MAX_FRAME: Final = 16 * 1024 * 1024  # the longest message of a client, in bytes
 
 
 class GatewayServer:
-    """One gateway. `start` and `stop` on one event loop; then the same again, if wanted."""
+    """One gateway. Call `start` and `stop` on one event loop. A stopped gateway can start again."""
 
     def __init__(
         self,
@@ -69,9 +70,9 @@ class GatewayServer:
         number: int = 0,
         sessions: Iterator[int] | None = None,
     ) -> None:
-        """``port`` 0 takes a free one. ``poll_interval_ms`` is protocol time.
+        """``port`` 0 is a free port. ``poll_interval_ms`` is protocol time.
 
-        To its ``faults`` this is gateway ``number``, and its sessions are called as ``sessions`` says (None: 0, 1, …).
+        ``number`` is the gateway's number for ``faults``; ``sessions`` yields those of its sessions (None: 0, 1, …).
         """
         self.identity = identity or Ed25519Identity.generate()
         self.network_url = network_url
@@ -90,9 +91,9 @@ class GatewayServer:
         self._server: Server | None = None
         self._wake = asyncio.Event()
         self._session_ids = itertools.count() if sessions is None else sessions
-        self._agenda = Agenda(self._clock, self._failed)
+        self._scheduler = ClockScheduler(self._clock, self._action_failed)
         self._connections: dict[SessionId, GatewayConnection] = {}
-        self._hops: dict[SessionId, Hops] = {}
+        self._links: dict[SessionId, SessionLinks] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._polls: dict[Principal, asyncio.Task[None]] = {}
         self._polled_at: dict[Principal, float] = {}
@@ -100,24 +101,26 @@ class GatewayServer:
 
     @property
     def principal(self) -> Principal:
+        """The principal of the gateway."""
         return self.identity.principal
 
     @property
     def port(self) -> int:
-        """The TCP port it listens on; 0 before the first start."""
+        """The TCP port of the gateway. Before the first start it is the requested one (0: a free port)."""
         return self._port
 
     @property
     def url(self) -> str:
+        """The URL of the gateway (``ws://host:port``)."""
         return f"ws://{self._host}:{self._port}"
 
     @property
     def machine(self) -> GatewayMachine:
-        """What it decides with: sessions, clients, deadlines."""
+        """The state machine with the gateway's sessions, clients and deadlines."""
         return self._machine
 
     async def start(self) -> None:
-        """Look at the network, then listen. Raises ConnectError and LabError."""
+        """Check the network, then listen. Raises ConnectError and LabError."""
         await self._agent.open()
         try:
             self._server = await serve(
@@ -125,23 +128,23 @@ class GatewayServer:
                 self._host,
                 self._port,
                 create_connection=GatewayConnection,
-                compression=None,  # the real one offers none
-                ping_interval=None,  # and never pings
+                compression=None,  # the real gateway has no compression
+                ping_interval=None,  # and sends no pings
                 max_size=MAX_FRAME,
             )
         except OSError as error:
             await self._agent.close()
-            raise LabError(f"port {self._port} cannot be listened on: {error.strerror}; choose another") from error
+            raise LabError(f"cannot listen on port {self._port}: {error.strerror}; choose another port") from error
         self._port = next(iter(self._server.sockets)).getsockname()[1]
         self._hold(self._tick())
 
     async def stop(self) -> None:
-        """End every session, as the end of the process would, and wait until nothing is left."""
+        """Cut every connection, as the end of the process would, and wait until every task has ended."""
         if self._server is None:
             return
         server, self._server = self._server, None
         server.close(close_connections=False)
-        self._agenda.clear()
+        self._scheduler.clear()
         for connection in list(self._connections.values()):
             connection.transport.close()
         for task in tuple(self._tasks):
@@ -149,17 +152,17 @@ class GatewayServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await server.wait_closed()
         await self._agent.close()
-        self._machine = GatewayMachine(self.principal, self._config)  # a restarted gateway remembers nothing
+        self._machine = GatewayMachine(self.principal, self._config)  # a restarted gateway has lost its sessions
 
-    # From outside
+    # Faults from outside
 
     def send(self, session: int, data: bytes) -> None:
-        """Send a binary frame to a client. Nothing for sessions that are not there."""
+        """Send a binary frame to a client. Does nothing for a session that is not connected here."""
         if (connection := self._connections.get(session)) is not None:
             connection.write(data)
 
     def drop(self, session: int, code: int | None) -> None:
-        """End a connection: None with a close frame without a code, 1006 without a close frame."""
+        """End a connection (see `Stage.drop`). Does nothing for a session that is not connected here."""
         if (connection := self._connections.get(session)) is not None:
             connection.drop(code)
 
@@ -169,20 +172,20 @@ class GatewayServer:
         assert isinstance(connection, GatewayConnection)
         session = next(self._session_ids)
         self._connections[session] = connection
-        self._hops[session] = hops = Hops(self._agenda, ordered=self.ordered)
+        self._links[session] = links = SessionLinks(self._scheduler, ordered=self.ordered)
         self._note("connected", f"session {session + 1}", session=session + 1)
 
         def on_frame(kind: FrameKind, data: bytes) -> None:
             deliveries = self.faults.client_frame(session, data) if kind == "binary" else [Delivery(data)]
             for delivery in deliveries:
-                hops.from_client.carry(delivery, self._come_in, session, kind, delivery.data)
+                links.from_client.carry(delivery, self._come_in, session, kind, delivery.data)
 
         try:
             self._carry_out(self._machine.session_opened(session))
             connection.listen(on_frame)
             await connection.wait_closed()
         finally:
-            del self._connections[session], self._hops[session]
+            del self._connections[session], self._links[session]
             self._note("left", f"session {session + 1}", session=session + 1)
             if self._server is not None:
                 self._carry_out(self._machine.session_closed(session, self._clock.now_ns()))
@@ -192,7 +195,7 @@ class GatewayServer:
         if session in self._connections:
             self._carry_out(self._machine.frame_received(session, kind, data, self._clock.now_ns()))
 
-    # What the machine asks for
+    # Carrying out the machine's events
 
     def _carry_out(self, events: list[GatewayEvent]) -> None:
         closing: asyncio.Task[None] | None = None
@@ -204,7 +207,7 @@ class GatewayServer:
                     self._drop(session, code, closing)
                 case RelayCall(session, _, envelope):
                     for delivery in self.faults.relay("up", envelope):
-                        self._hops[session].relay_up.carry(delivery, self._relay, event, delivery.data)
+                        self._links[session].relay_up.carry(delivery, self._relay, event, delivery.data)
                 case Poll():
                     self._poll(event)
                 case CallClose():
@@ -216,7 +219,7 @@ class GatewayServer:
         self._wake.set()
 
     def _drop(self, session: SessionId, code: int | None, closing: asyncio.Task[None] | None) -> None:
-        """End a connection; behind a ws_close when that has ended, as the real gateway's task does."""
+        """End a connection, as the real gateway does: if ws_close is called for it, after the end of that call."""
         connection = self._connections.get(session)
         if connection is None:
             return
@@ -226,14 +229,14 @@ class GatewayServer:
             closing.add_done_callback(lambda _: connection.drop(code))
 
     def _send_down(self, session: SessionId, data: bytes) -> None:
-        if (hops := self._hops.get(session)) is not None:
+        if (links := self._links.get(session)) is not None:
             for delivery in self.faults.relay("down", data):
-                hops.relay_down.carry(delivery, self._deliver, session, delivery.data)
+                links.relay_down.carry(delivery, self._deliver, session, delivery.data)
 
     def _deliver(self, session: SessionId, data: bytes) -> None:
         if (connection := self._connections.get(session)) is not None:
             for delivery in self.faults.gateway_frame(_number(session), data):
-                self._hops[session].to_client.carry(delivery, connection.write, delivery.data)
+                self._links[session].to_client.carry(delivery, connection.write, delivery.data)
 
     def _relay(self, call: RelayCall, envelope: bytes) -> None:
         for delivery in self.faults.call(_number(call.session), envelope):
@@ -247,7 +250,7 @@ class GatewayServer:
             if before is not None:
                 await asyncio.wait([before])
             error = await self._agent.relay(call.canister_id, delivery.data, asynchronous=self.ordered)
-        finally:  # also what was held up until its session had left
+        finally:  # even if the call was delayed until its session had ended
             if self._relays.get(call.session) is asyncio.current_task():
                 del self._relays[call.session]
         self._carry_out(self._machine.call_result(call, error, self._clock.now_ns()))
@@ -296,16 +299,16 @@ class GatewayServer:
     def _hold(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._let_go)
+        task.add_done_callback(self._task_ended)
         return task
 
-    def _let_go(self, task: asyncio.Task[None]) -> None:
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._note("error", f"a task of the gateway failed: {type(error).__name__}: {error}")
+            self._note("error", f"a task of the gateway failed with {type(error).__name__}: {error}")
 
-    def _failed(self, error: Exception) -> None:
-        self._note("error", f"something planned by the gateway failed: {type(error).__name__}: {error}")
+    def _action_failed(self, error: Exception) -> None:
+        self._note("error", f"a planned action of the gateway failed with {type(error).__name__}: {error}")
 
     def _note(self, kind: str, text: str, **facts: Any) -> None:
         self._log.write("gateway", kind, text, gateway=str(self.principal), **facts)
@@ -315,6 +318,6 @@ class GatewayServer:
 
 
 def _number(session: SessionId) -> int:
-    """A session as faults call it; this gateway's sessions are numbers."""
+    """Return the number of a session. The sessions of this gateway are numbers already."""
     assert isinstance(session, int)
     return session

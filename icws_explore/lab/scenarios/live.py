@@ -34,9 +34,9 @@ from ..apps import load
 from ..faults import Faults
 from ..lab import Lab
 from ..replica.subnet import LabKeys
+from ..scheduler import ClockScheduler
 from ..simulator.delays import DelayLike, delay
 from ..simulator.scripts import Script
-from ..stage import Agenda
 from .plan import ClientPlan, Plan
 
 
@@ -76,7 +76,9 @@ class LiveSetup:
 class LiveClient:
     """``number`` counts from 0. ``on_error`` gets what its script raises; the rest goes into ``failures``."""
 
-    def __init__(self, number: int, setup: LiveSetup, agenda: Agenda, on_error: Callable[[Exception], object]) -> None:
+    def __init__(
+        self, number: int, setup: LiveSetup, agenda: ClockScheduler, on_error: Callable[[Exception], object]
+    ) -> None:
         self.number = number
         self.dice = setup.dice
         self.memory: dict[str, Any] = {}
@@ -255,7 +257,7 @@ class _Director:
 
     async def run(self, start_ns: int) -> None:
         """From ``start_ns`` to the end. Raises what a script has raised."""
-        agenda = Agenda(self._clock, self._errors.append)
+        agenda = ClockScheduler(self._clock, self._errors.append)
         sessions: set[asyncio.Task[None]] = set()
         try:
             for number, (plan, setup) in enumerate(self._setups):

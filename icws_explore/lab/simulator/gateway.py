@@ -36,7 +36,7 @@ from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 
 from ..faults import Delivery
-from ..gateway.links import Hops
+from ..gateway.links import SessionLinks
 from ..replica.admission import canister_not_found
 
 if TYPE_CHECKING:
@@ -203,14 +203,14 @@ class SimGateway:
         self._clients: dict[int, SimClient] = {}
         self._tick_ns: int | None = None
         self._last_ns: dict[int, int] = {}  # by session, when its latest call arrives
-        self._hops: dict[int, Hops] = {}
+        self._hops: dict[int, SessionLinks] = {}
 
     # What happens to it
 
     def connected(self, client: SimClient) -> None:
         """A WebSocket was opened."""
         self._clients[client.number] = client
-        self._hops[client.number] = Hops(self._timeline, ordered=self._world.network.ordered)
+        self._hops[client.number] = SessionLinks(self._timeline, ordered=self._world.network.ordered)
         self.polling.catch_up()
         self._carry_out(self.machine.session_opened(client.number))
         if client.link_down.is_unused:

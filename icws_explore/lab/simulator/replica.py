@@ -18,7 +18,7 @@ from icws_explore.protocol.gateway.events import PollOutcome, Rejected, Replied
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 
-from ..log import Testimony
+from ..log import ReplicaLog
 from ..replica.admission import Refused, Request, admit, canister_stopped
 from ..replica.state_tree import CANISTER
 from ..replica.subnet import FIRST_CANISTER, canister_content, canister_principal
@@ -40,7 +40,7 @@ class SimReplica:
         self._world = world
         self._timeline = world.timeline
         self._dice = dice
-        self._testimony = Testimony(world.log)
+        self._testimony = ReplicaLog(world.log)
         self._subnet = world.cryptography.subnet()
         self._envelope_check = world.cryptography.envelope_check
         self._host = CanisterHost(

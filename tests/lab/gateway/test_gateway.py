@@ -33,12 +33,12 @@ def delegated() -> DelegatedIdentity:
 
 
 async def until(lab: Lab, holds: Callable[[LabEvent], bool]) -> LabEvent:
-    """The first event of the lab that ``holds``."""
+    """Wait for the first event of the lab for which ``holds`` is true, and return it."""
     return await eventually(lambda: next(filter(holds, lab.events), None))  # type: ignore[return-value]
 
 
 async def end_of(client: BareClient) -> int:
-    """The close code that the client sees when the gateway ends the session."""
+    """Wait until the gateway ends the session, and return the close code that the client sees."""
     with pytest.raises(ConnectionClosed):
         async with asyncio.timeout(PATIENCE_S):
             while True:
@@ -49,7 +49,7 @@ async def end_of(client: BareClient) -> int:
 
 
 class TestSession:
-    async def test_begins_with_the_handshake_unasked(self, lab: Lab) -> None:
+    async def test_begins_with_the_handshake(self, lab: Lab) -> None:
         async with connect(lab.gateway_url, proxy=None) as socket:
             frame = await socket.recv()
             assert isinstance(frame, bytes)
@@ -66,7 +66,7 @@ class TestSession:
             assert (opened.sequence_num, opened.is_service_message) == (1, True)
             assert decode_service(opened.content) == OpenMessage(client.key)
 
-    async def test_relays_both_ways(self, lab: Lab) -> None:
+    async def test_relays_in_both_directions(self, lab: Lab) -> None:
         async with BareClient(lab) as client:
             await client.open()
             await client.send_text("hello")
@@ -76,7 +76,7 @@ class TestSession:
     async def test_keeps_the_order_of_a_burst(self, lab: Lab) -> None:
         async with BareClient(lab) as client:
             await client.open()
-            for number in range(60):  # more than one poll's worth
+            for number in range(60):  # more than one poll returns
                 await client.send_text(f"number {number:02}")
             contents = [(await client.receive()).content for _ in range(60)]
             assert [number for number in range(60) if f"number {number:02}".encode() not in contents[number]] == []
@@ -88,7 +88,7 @@ class TestSession:
         closed = next(event for event in reversed(lab.events) if event.facts.get("method") == "ws_close")
         assert closed.facts["sender"] == str(lab.gateway_principal)
 
-    async def test_many_at_once_get_their_own_messages(self, lab: Lab) -> None:
+    async def test_concurrent_clients_get_their_own_messages(self, lab: Lab) -> None:
         async def play(number: int) -> bytes:
             async with BareClient(lab) as client:
                 await client.open()
@@ -99,8 +99,8 @@ class TestSession:
         assert all(f"I am {number}.".encode() in content for number, content in enumerate(contents))
 
 
-class TestEnds:
-    """As gateway 1.4.6 ends them: without a close frame, or with one that has no code."""
+class TestEnd:
+    """Gateway 1.4.6 ends a session without a close frame, or with a close frame that has no code."""
 
     async def test_a_ping_ends_an_open_session(self, lab: Lab) -> None:
         async with BareClient(lab) as client:
@@ -114,7 +114,7 @@ class TestEnds:
             await client.socket.send("text")
             assert await end_of(client) == 1006
 
-    async def test_what_came_before_the_ping_is_relayed(self, lab: Lab) -> None:
+    async def test_a_message_before_the_ping_is_relayed(self, lab: Lab) -> None:
         async with BareClient(lab) as client:
             await client.open()
             await client.send_text("before")
@@ -131,7 +131,7 @@ class TestEnds:
             await client.socket.send([b"not an ", b"envelope"])
             assert await end_of(client) == 1006
 
-    async def test_a_first_frame_that_opens_nothing(self, lab: Lab) -> None:
+    async def test_an_invalid_first_frame_ends_the_session(self, lab: Lab) -> None:
         for frame in (b"garbage", dumps({"envelope": {"content": {}}})):
             async with BareClient(lab) as client:
                 await client.socket.send(frame)
@@ -144,9 +144,9 @@ class TestEnds:
             assert client.socket.close_code == 1006
             assert client.key not in [each.key for each in lab.canister().clients]  # ws_close came first
 
-    async def test_a_canister_without_the_method_takes_all_its_sessions_along(self, lab: Lab) -> None:
+    async def test_a_canister_that_cannot_be_polled_ends_all_its_sessions(self, lab: Lab) -> None:
         absent = lab.add_canister("echo")
-        lab._call(lambda: lab._need.replica.stop_canister(absent))
+        lab._call(lambda: lab._running_network.replica.stop_canister(absent))
         async with BareClient(lab) as client:
             client.canister_id = absent
             await client.ask_to_open()
@@ -154,8 +154,8 @@ class TestEnds:
         assert any("Unrecoverable agent error" in event.text for event in lab.events)
 
 
-class TestWhatTheClientIsNeverTold:
-    async def test_an_err_of_the_canister_stands_in_the_log(self, lab: Lab) -> None:
+class TestEventLog:
+    async def test_has_an_err_of_the_canister(self, lab: Lab) -> None:
         async with BareClient(lab) as client:
             await client.open()
             client._sent = 5
@@ -163,7 +163,7 @@ class TestWhatTheClientIsNeverTold:
             err = await until(lab, lambda e: e.kind == "err" and e.facts["sender"] == str(client.identity.principal))
             assert err.facts["err"] == "Expected incoming sequence number 1 but got 6"
 
-    async def test_a_refusal_of_the_replica_stands_in_the_log(self, lab: Lab) -> None:
+    async def test_has_a_refusal_of_the_replica(self, lab: Lab) -> None:
         async with BareClient(lab) as client:
             client.clock = type("Late", (), {"now_ns": staticmethod(lambda: 0)})()  # type: ignore[assignment]
             await client.ask_to_open()
@@ -171,20 +171,20 @@ class TestWhatTheClientIsNeverTold:
             await until(lab, lambda e: e.part == "gateway" and "Error relaying envelope" in e.text)
 
 
-class TestStarting:
-    async def test_not_a_network(self) -> None:
+class TestStart:
+    async def test_a_url_that_is_not_a_network_raises(self) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{free.getsockname()[1]}"
             with pytest.raises(ConnectError, match="no network at http://127"):
                 await GatewayServer(url).start()
 
-    async def test_a_port_that_is_taken(self, lab: Lab) -> None:
+    async def test_a_used_port_raises(self, lab: Lab) -> None:
         gateway = GatewayServer(lab.network_url, port=lab.gateways[0].port)
-        with pytest.raises(LabError, match="cannot be listened on"):
+        with pytest.raises(LabError, match="cannot listen on port"):
             await gateway.start()
 
-    async def test_on_a_loop_of_ones_own_before_any_replica(self, lab: Lab) -> None:
+    async def test_runs_on_the_users_own_loop(self, lab: Lab) -> None:
         gateway = GatewayServer(lab.network_url, ordered=False, poll_interval_ms=20)
         await gateway.start()
         try:
@@ -197,13 +197,13 @@ class TestStarting:
             await gateway.stop()
         assert len(asyncio.all_tasks()) == 1
 
-    async def test_no_key_is_shown(self, lab: Lab) -> None:
+    async def test_repr_hides_the_key(self, lab: Lab) -> None:
         gateway = GatewayServer(lab.network_url, identity=Ed25519Identity.from_secret(b"k" * 32))
         assert (b"k" * 32).hex() not in repr(vars(gateway))
 
 
 class TestFaults:
-    async def test_tampering_is_caught_by_the_proof(self, lab: Lab) -> None:
+    async def test_a_tampered_message_does_not_verify(self, lab: Lab) -> None:
         gateway = lab.add_gateway(faults=RelayFaults(tamper=1.0, spare=1))  # the handshake passes
         async with BareClient(lab, gateway_url=gateway.url) as client:
             await client.ask_to_open()
@@ -219,7 +219,7 @@ class TestFaults:
             assert [(await client.open()).sequence_num, (await client.receive()).sequence_num] == [1, 1]
         lab.remove_gateway(gateway)
 
-    async def test_what_is_dropped_on_the_way_up_is_missed_by_the_canister(self, lab: Lab) -> None:
+    async def test_a_dropped_message_does_not_reach_the_canister(self, lab: Lab) -> None:
         gateway = lab.add_gateway(faults=RelayFaults(drop=1.0, direction="up", spare=1))
         async with BareClient(lab, gateway_url=gateway.url) as client:
             await client.open()

@@ -10,10 +10,10 @@ import pytest
 
 from icws_explore.lab import Faults, Lab
 from icws_explore.lab.scenarios.live import ClientClock, LiveClient, LiveSetup
+from icws_explore.lab.scheduler import ClockScheduler
 from icws_explore.lab.simulator import Script
 from icws_explore.lab.simulator.client import SimClient
 from icws_explore.lab.simulator.scripts import Player
-from icws_explore.lab.stage import Agenda
 from icws_explore.live.clock import ScaledClock
 from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
@@ -45,7 +45,7 @@ class Scene:
         machine = ClientMachine(config, Ed25519Identity.generate(), entropy=random.randbytes)
         clock = ClientClock(lab.clock, skew_ns=0, faults=Faults(), number=0)
         self.errors: list[Exception] = []
-        self.agenda = Agenda(lab.clock, self.errors.append)
+        self.agenda = ClockScheduler(lab.clock, self.errors.append)
         setup = LiveSetup(machine, script, clock, random.Random(1), TEXT, url or lab.gateway_url)
         self.client = LiveClient(0, setup, self.agenda, self.errors.append)
 
