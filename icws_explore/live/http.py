@@ -1,6 +1,6 @@
-"""The HTTP side of a network: what a client may ask a replica, and the pinned key of mainnet.
+"""The HTTP interface of a network: status, queries, calls and read_state, for clients. Answers are untrusted.
 
-Requests are as the interface specification's "HTTPS interface" has them; answers are untrusted.
+Source: interface specification, "HTTPS interface".
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from .clock import Clock, RealClock
 
 MAINNET_DOMAINS: Final = ("ic0.app", "icp0.io", "icp-api.io", "internetcomputer.org")
 REQUEST_TIMEOUT_S: Final = 30.0  # real seconds for one HTTP exchange
-MAX_BODY: Final = 8 * 1024 * 1024  # bytes of an answer; a replica's largest is about 3 MiB
+MAX_BODY: Final = 8 * 1024 * 1024  # bytes of an answer; the largest answer of a replica has about 3 MiB
 
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """A query's outcome: ``reply`` (Candid), or why it was rejected."""
+    """The outcome of a query: ``reply`` (Candid), or the fields of a reject."""
 
     reply: bytes | None
     reject_code: int | None = None
@@ -47,7 +47,7 @@ class QueryAnswer:
 
 
 def is_mainnet(url: str) -> bool:
-    """Whether ``url`` is an API host of mainnet, whose root key is pinned and never fetched."""
+    """Whether ``url`` is an API host of mainnet. Mainnet's root key is built in and never fetched."""
     host = urlsplit(url).hostname or ""
     return any(host == domain or host.endswith("." + domain) for domain in MAINNET_DOMAINS)
 
@@ -85,10 +85,10 @@ def check_http_url(url: str) -> str:
 
 
 class Network:
-    """A replica's or a boundary node's HTTP endpoints. Use as an async context manager.
+    """A client of a network's HTTP endpoints (a replica or a boundary node). Use it as an async context manager.
 
-    Ingress expiries are stamped with ``clock``. Every method raises ConnectError when the network
-    cannot be reached or answers nonsense.
+    ``identity`` signs the requests (None: anonymous). ``clock`` gives the ingress expiry of a request. Every method
+    raises ConnectError if the network cannot be reached or its answer is invalid.
     """
 
     def __init__(self, url: str, *, identity: Identity | None = None, clock: Clock | None = None) -> None:
@@ -110,13 +110,16 @@ class Network:
             self._http = None
 
     async def root_key(self) -> bytes:
-        """The network's root key (DER): pinned for mainnet, else as its status says (trust on first use)."""
+        """Return the root key (DER): for mainnet the built-in one, otherwise the one in the network's status.
+
+        The status is trusted, because nothing vouches for the key of another network.
+        """
         if is_mainnet(self.url):
             return MAINNET_ROOT_KEY
         status = await self.status()
         key = status.get("root_key")
         if not isinstance(key, bytes):
-            raise ConnectError(f"{self.url} answers, but its status names no root key: is it a replica?")
+            raise ConnectError(f"{self.url} answers, but its status has no root key: is it a replica?")
         try:
             bls.key_from_der(key)
         except DecodeError as error:
@@ -124,11 +127,11 @@ class Network:
         return key
 
     async def status(self) -> dict[str, Any]:
-        """The replica's status, decoded."""
+        """Return the decoded status of the replica."""
         return await self._exchange("GET", "/api/v2/status", None)
 
     async def query(self, canister_id: Principal, method: str, arg: bytes) -> QueryAnswer:
-        """One query call. A rejection is an answer, not an error."""
+        """Send a query. A reject is an answer, not an error."""
         content = query_content(
             canister_id, method, arg, self.identity.principal, ingress_expiry_ns(self.clock.now_ns())
         )
@@ -142,7 +145,7 @@ class Network:
         raise ConnectError(f"{self.url} answered a query with neither a reply nor a rejection")
 
     async def read_state(self, canister_id: Principal, paths: Sequence[Sequence[bytes]]) -> bytes:
-        """The certificate for ``paths``. It is not verified here."""
+        """Return the certificate for ``paths`` of the state tree. It is not verified here."""
         content = read_state_content(paths, self.identity.principal, ingress_expiry_ns(self.clock.now_ns()))
         answer = await self._post(f"/api/v2/canister/{canister_id}/read_state", content)
         certificate = answer.get("certificate")
@@ -151,9 +154,9 @@ class Network:
         return certificate
 
     async def call(self, canister_id: Principal, method: str, arg: bytes) -> dict[str, Any]:
-        """Submit an update call to the synchronous endpoint; the answer as it came, decoded.
+        """Send an update call to the synchronous endpoint (v3). Returns the decoded answer.
 
-        {"status": "replied", "certificate": …}, a non_replicated_rejection, or {} for 202 Accepted.
+        The answer is {"status": "replied", "certificate": …}, a non_replicated_rejection, or {} for 202 Accepted.
         """
         content = call_content(
             canister_id,

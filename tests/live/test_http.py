@@ -1,4 +1,4 @@
-"""The HTTP side: what is asked, and what is made of nonsense answers."""
+"""Requests to a network, and its invalid answers."""
 
 import pytest
 from aiohttp import web
@@ -28,18 +28,18 @@ class TestMainnet:
     @pytest.mark.parametrize(
         "url", ["https://icp-api.io", "https://icp0.io/", "https://a.b.ic0.app", "https://ic0.app:443"]
     )
-    async def test_its_key_is_pinned_and_never_asked_for(self, url):
+    async def test_its_root_key_is_built_in_and_never_fetched(self, url):
         assert is_mainnet(url)
         async with Network(url) as network:
             assert await network.root_key() == MAINNET_ROOT_KEY
 
     @pytest.mark.parametrize("url", ["https://evil-ic0.app", "https://ic0.app.evil.example", "http://127.0.0.1:4943"])
-    def test_look_alikes_are_not_mainnet(self, url):
+    def test_similar_names_are_not_mainnet(self, url):
         assert not is_mainnet(url)
 
 
 class TestLoopback:
-    def test_is_told_from_the_world(self):
+    def test_is_recognised(self):
         assert all(map(is_loopback, ["http://127.0.0.1:1", "ws://localhost", "http://[::1]:80", "http://x.localhost"]))
         assert not any(map(is_loopback, ["https://icp-api.io", "http://127.example.org", "http://10.0.0.1"]))
 
@@ -61,7 +61,7 @@ class TestLab:
             assert all(step.ok for step in steps)
 
 
-class TestNonsense:
+class TestInvalidAnswers:
     @pytest.mark.parametrize(
         ("status", "body", "said"),
         [
@@ -89,32 +89,32 @@ class TestNonsense:
             with pytest.raises(ConnectError, match="without a certificate"):
                 await network.read_state(SOMEONE, [[b"time"]])
 
-    async def test_a_flood_is_not_read_to_its_end(self, monkeypatch):
+    async def test_too_long_an_answer_is_not_read_to_its_end(self, monkeypatch):
         monkeypatch.setattr(http, "MAX_BODY", 1000)
         async with http_server(answering(200, b"\x00" * 100_000)) as url, Network(url) as network:
             with pytest.raises(ConnectError, match="1001 bytes are more than the 1000 allowed"):
                 await network.status()
 
-    async def test_silence(self, monkeypatch):
+    async def test_no_answer_at_all(self, monkeypatch):
         monkeypatch.setattr(http, "REQUEST_TIMEOUT_S", 0.1)
         async with silent_server() as address, Network(f"http://{address}") as network:
             with pytest.raises(ConnectError, match="did not answer within"):
                 await network.status()
 
 
-class TestUse:
+class TestWrongUse:
     @pytest.mark.parametrize("url", ["", "ws://h", "http://", "http://[::1", "http://h:70000", "http://a..b"])
-    def test_only_with_a_url(self, url):
+    def test_a_wrong_url(self, url):
         with pytest.raises(ConnectError, match="write http://"):
             Network(url)
 
     @pytest.mark.parametrize("proxy", ["http://[::1", "nonsense"])
-    async def test_a_proxy_that_is_none(self, monkeypatch, proxy):
+    async def test_a_wrong_proxy_url(self, monkeypatch, proxy):
         monkeypatch.setenv("http_proxy", proxy)
         async with Network("http://somewhere.invalid") as network:
             with pytest.raises(ConnectError):
                 await network.status()
 
-    async def test_only_as_a_context(self):
+    async def test_without_a_context_manager(self):
         with pytest.raises(ConnectError, match="context manager"):
             await Network("http://127.0.0.1:1").status()

@@ -1,4 +1,4 @@
-"""What `connect` takes, checked and resolved; and what a capture says of it."""
+"""The arguments of `connect`: checked, resolved and described in a recording."""
 
 import json
 from dataclasses import replace
@@ -12,14 +12,13 @@ from icws_explore.live.target import (
     Target,
     check_gateway_url,
     find_application_type,
-    read_app_type,
     require_websocket_canister,
     resolve_app_type,
     resolve_identity,
     session_info,
 )
 from icws_explore.protocol import candid, cbor
-from icws_explore.protocol.errors import ConnectError, DidError, IdentityError
+from icws_explore.protocol.errors import ConnectError, IdentityError
 from icws_explore.protocol.keys import AnonymousIdentity, Ed25519Identity
 from icws_explore.protocol.principal import Principal
 from support.servers import http_server
@@ -27,7 +26,7 @@ from support.servers import http_server
 
 class TestGatewayUrl:
     @pytest.mark.parametrize("url", ["ws://127.0.0.1:8080", "wss://gateway.example", "ws://[::1]:80/path?x=1"])
-    def test_is_kept_as_it_is(self, url):
+    def test_a_right_one_is_returned_unchanged(self, url):
         assert check_gateway_url(url) == url
 
     @pytest.mark.parametrize(
@@ -44,26 +43,26 @@ class TestGatewayUrl:
             f"ws://{'a' * 64}.example",
         ],
     )
-    def test_else_says_how_to_write_one(self, url):
+    def test_a_wrong_one_is_reported_with_an_example(self, url):
         with pytest.raises(ConnectError, match="write ws://"):
             check_gateway_url(url)
 
 
 class TestIdentity:
-    def test_a_fresh_one_each_time(self):
+    def test_none_gives_a_new_one_each_time(self):
         assert resolve_identity(None).principal != resolve_identity(None).principal
 
-    def test_one_of_ours_is_taken_as_it_is(self):
+    def test_an_identity_is_returned_unchanged(self):
         identity = Ed25519Identity.generate()
         assert resolve_identity(identity) is identity
 
-    def test_one_of_ic_py_speaks_for_the_same_principal(self):
+    def test_an_identity_of_ic_py_has_the_same_principal(self):
         from ic.identity import Identity as IcPyIdentity
 
         foreign = IcPyIdentity()
         assert resolve_identity(foreign).principal.raw == foreign.sender().bytes
 
-    def test_anonymous_and_unknown_ones_are_refused(self, tmp_path):
+    def test_the_anonymous_one_and_other_objects_raise(self, tmp_path):
         with pytest.raises(IdentityError, match="anonymous"):
             resolve_identity(AnonymousIdentity())
         with pytest.raises(IdentityError):
@@ -89,25 +88,23 @@ class TestSessionInfo:
             wait_open=True,
         )
 
-    def test_never_a_password(self):
+    def test_has_no_password(self):
         target = replace(self.target(ScaledClock(60)), gateway_url="wss://me:pass@h:1/p?q=1", network_url="http://t@n")
         info = session_info(target)
         assert (info.gateway_url, info.network_url) == ("wss://h:1/p?q=1", "http://n")
 
-    def test_holds_what_no_frame_tells(self):
+    def test_has_what_is_not_in_the_frames(self):
         info = session_info(self.target(ScaledClock(60)))
         assert (info.canister_id, info.root_key, info.ack_interval_ms) == ("aaaaa-aa", b"key", 5)
         assert candid.parse_type(info.app_type) == candid.parse_type("record { a : nat }")
         assert (info.clock.kind, info.clock.scale, info.origin) == ("scaled", 60, "live")
         assert info.started_at.endswith("Z")
 
-    def test_never_the_key(self):
+    def test_has_no_private_key(self):
         target = self.target(RealClock())
         assert (b"\x07" * 32).hex() not in json.dumps(session_info(target).to_json())
         assert "0707" not in repr(target)
 
-
-# What a network tells of a canister before a session.
 
 SOMEONE = Principal.from_text("bkyz2-fmaaa-aaaaa-qaaaq-cai")
 
@@ -121,8 +118,8 @@ def rejecting(code, message, error_code=None):
     return handle
 
 
-class TestTheCanister:
-    async def test_of_the_lab_will_do(self, lab):
+class TestRequireWebsocketCanister:
+    async def test_accepts_the_canister_of_a_lab(self, lab):
         async with Network(lab.network_url, clock=lab.clock) as network:
             await require_websocket_canister(network, lab.canister_id)
 
@@ -134,12 +131,12 @@ class TestTheCanister:
             (rejecting(5, "Canister is stopped", "IC0508"), "is stopped: start it"),
         ],
     )
-    async def test_that_cannot_take_part_is_named(self, answer, said):
+    async def test_raises_for_a_canister_that_cannot_have_sessions(self, answer, said):
         async with http_server(answer) as url, Network(url) as network:
             with pytest.raises(ConnectError, match=said):
                 await require_websocket_canister(network, SOMEONE)
 
-    async def test_boundary_nodes_say_it_by_http(self):
+    async def test_understands_the_http_error_of_a_boundary_node(self):
         async def handle(_request):
             return web.Response(
                 status=400, text="error: canister_not_found\ndetails: The specified canister does not exist."
@@ -149,68 +146,23 @@ class TestTheCanister:
             with pytest.raises(ConnectError, match="does not exist"):
                 await require_websocket_canister(network, SOMEONE)
 
-    async def test_a_trap_settles_nothing(self):
+    async def test_accepts_a_canister_that_traps(self):
         async with http_server(rejecting(5, "Canister trapped: oh")) as url, Network(url) as network:
             await require_websocket_canister(network, SOMEONE)
 
 
-class TestItsType:
-    async def test_comes_from_the_public_metadata(self, lab):
+class TestFindApplicationType:
+    async def test_reads_the_public_metadata(self, lab):
         async with Network(lab.network_url, clock=lab.clock) as network:
             found = await find_application_type(network, lab.canister_id, lab.root_key)
         assert candid.type_text(found) == candid.type_text(
             candid.parse_type("record { text : text; timestamp : nat64 }")
         )
 
-    async def test_is_not_believed_under_another_key(self, lab, echo):
+    async def test_is_none_under_another_root_key(self, lab, echo):
         async with Network(lab.network_url, clock=lab.clock) as network:
             assert await find_application_type(network, lab.canister_id, echo.root_key) is None
 
-    async def test_may_be_unknown(self, lab):
+    async def test_is_none_for_an_unknown_canister(self, lab):
         async with Network(lab.network_url, clock=lab.clock) as network:
             assert await find_application_type(network, SOMEONE, lab.root_key) is None
-
-
-# The application's type from a file, a .did text, or a type's text.
-
-SERVICE = """
-type Msg = record { text : text };
-service : {
-  ws_message : (record { msg : blob }, opt Msg) -> (variant { Ok; Err : text });
-}
-"""
-
-
-class TestSources:
-    def test_a_file(self, tmp_path):
-        path = tmp_path / "service.did"
-        path.write_text(SERVICE)
-        assert candid.type_text(read_app_type(path)) == candid.type_text(read_app_type(str(path)))
-
-    def test_a_service(self):
-        value = {"text": "hi"}
-        assert candid.decode(candid.encode([read_app_type(SERVICE)], [value])) == [value]
-
-    @pytest.mark.parametrize("text", ["text", "record { a : nat }", "variant { Hi; Bye : text }", "blob"])
-    def test_a_type(self, text):
-        assert candid.is_subtype(read_app_type(text), candid.parse_type(text))
-
-
-class TestErrors:
-    def test_name_the_file(self, tmp_path):
-        with pytest.raises(DidError, match=r"cannot read .*gone\.did: No such file"):
-            read_app_type(tmp_path / "gone.did")
-        binary = tmp_path / "binary.did"
-        binary.write_bytes(b"\xff\xfe\x00")
-        with pytest.raises(DidError, match="UTF-8"):
-            read_app_type(binary)
-
-    def test_say_what_to_change(self, tmp_path):
-        path = tmp_path / "old.did"
-        path.write_text("service : { ws_message : (record { msg : blob }) -> (); }")
-        with pytest.raises(DidError, match=r"ws_message.*opt.*old\.did"):
-            read_app_type(path)
-
-    def test_a_huge_text_is_refused(self):
-        with pytest.raises(DidError, match="allowed"):
-            read_app_type("type A = nat;\n" * 400_000)
