@@ -69,8 +69,8 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
     - ``canister``: the canister's id.
     - ``identity``: an `Identity`, the path of a PEM file or of an Internet Identity delegation (JSON), or an identity
       of ic-py. None: a new Ed25519 key.
-    - ``app_type``: the Candid type of the application's messages: a type as text, the text or the path of a .did file, or a
-      `candid.Type`. None: it is read from the canister's public metadata (``candid:service``).
+    - ``app_type``: the Candid type of the application's messages: a type as text, the text or the path of a .did file,
+      or a `candid.Type`. None: it is read from the canister's public metadata (``candid:service``).
     - ``root_key``: the network's root key (DER). Then ``network`` is not needed.
     - ``ack_interval_ms``: the canister's ack interval in milliseconds of protocol time. None: 300 000.
     - ``max_certificate_age_s``: the age in seconds up to which a certificate is accepted.
