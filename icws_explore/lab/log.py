@@ -26,6 +26,9 @@ from icws_explore.protocol.principal import Principal
 from .replica.admission import Refused, Request
 
 MAX_EVENTS: Final = 100_000  # about an hour of a busy lab; then the oldest are dropped
+MAX_BYTES: Final = 64 * 1024 * 1024  # of all events together, as `_size` counts them; then the oldest are dropped
+MAX_TEXT: Final = 2_000  # characters of a text in an event; a canister can print megabytes
+_EVENT_BYTES: Final = 400  # of an event's objects without its texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +68,25 @@ class LabEvent:
 class LabLog:
     """The events of a lab. The lab's thread writes them; any thread may read them.
 
-    ``now_ns`` returns protocol time in nanoseconds since the epoch.
+    ``now_ns`` returns protocol time in nanoseconds since the epoch. The log keeps at most `MAX_EVENTS` events of at most
+    `MAX_BYTES`, and drops the oldest ones. Texts are cut after `MAX_TEXT` characters.
     """
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns
-        self._events: deque[LabEvent] = deque(maxlen=MAX_EVENTS)
+        self._events: deque[LabEvent] = deque()
+        self._bytes = 0  # of all events
         self._lock = threading.Lock()
         self._listeners: list[Callable[[LabEvent], None]] = []
 
     def write(self, part: str, kind: str, text: str, **facts: Any) -> None:
         """Add an event at the current protocol time, and call the listeners with it."""
-        event = LabEvent(self._now_ns(), part, kind, text, facts)
+        event = LabEvent(self._now_ns(), part, kind, _cut(text), {name: _cut(value) for name, value in facts.items()})
         with self._lock:
             self._events.append(event)
+            self._bytes += _size(event)
+            while len(self._events) > MAX_EVENTS or self._bytes > MAX_BYTES:
+                self._bytes -= _size(self._events.popleft())
             listeners = tuple(self._listeners)
         for listener in listeners:
             listener(event)
@@ -100,6 +108,18 @@ class LabLog:
         """The events so far, oldest first."""
         with self._lock:
             return list(self._events)
+
+
+def _cut(value: Any) -> Any:
+    """Return a text of at most MAX_TEXT characters, and any other value unchanged."""
+    if not isinstance(value, str) or len(value) <= MAX_TEXT:
+        return value
+    return f"{value[:MAX_TEXT]}… ({len(value)} characters)"
+
+
+def _size(event: LabEvent) -> int:
+    """Estimate the memory of an event in bytes."""
+    return _EVENT_BYTES + len(event.text) + sum(len(value) for value in event.facts.values() if isinstance(value, str))
 
 
 _TRAPPED: Final = "IC0503"

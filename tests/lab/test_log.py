@@ -31,11 +31,29 @@ class TestLabLog:
         log.write("replica", "received", "ws_open")
         assert events == []
 
-    def test_drops_the_oldest_events(self) -> None:
+    def test_drops_the_oldest_events_if_there_are_too_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(log_module, "MAX_EVENTS", 3)
         log = LabLog(FakeClock().now_ns)
-        for number in range(log_module.MAX_EVENTS + 1):
+        for number in range(5):
             log.write("replica", str(number), "")
-        assert (len(log.events), log.events[0].kind) == (log_module.MAX_EVENTS, "1")
+        assert [event.kind for event in log.events] == ["2", "3", "4"]
+
+    def test_drops_the_oldest_events_if_they_are_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(log_module, "MAX_BYTES", 10_000)
+        log = LabLog(FakeClock().now_ns)
+        for number in range(100):
+            log.write("canister", str(number), "x" * 1_000, err="y" * 1_000)
+        texts = sum(len(event.text) + len(event.facts["err"]) for event in log.events)
+        assert 4_000 <= texts <= 10_000
+        assert log.events[-1].kind == "99"
+
+    def test_cuts_long_texts(self) -> None:
+        log = LabLog(FakeClock().now_ns)
+        log.write("canister", "err", "x" * 1_000_000, err="y" * 1_000_000, status=400)
+        (event,) = log.events
+        assert len(event.text) + len(event.facts["err"]) < 2 * log_module.MAX_TEXT + 100
+        assert event.text.endswith("x… (1000000 characters)")
+        assert event.facts["status"] == 400
 
     def test_calls_listeners_until_they_stop(self) -> None:
         log, heard = LabLog(FakeClock().now_ns), list[LabEvent]()
