@@ -26,7 +26,7 @@ from icws_explore.protocol.principal import Principal
 from .replica.admission import Refused, Request
 
 MAX_EVENTS: Final = 100_000  # about an hour of a busy lab; then the oldest are dropped
-MAX_BYTES: Final = 64 * 1024 * 1024  # of all events together, as `_size` counts them; then the oldest are dropped
+MAX_BYTES: Final = 64 * 1024 * 1024  # of all events, as `_size` counts them; then the oldest are dropped
 MAX_TEXT: Final = 2_000  # characters of a text in an event; a canister can print megabytes
 _EVENT_BYTES: Final = 400  # of an event's objects without its texts
 
@@ -68,7 +68,7 @@ class LabEvent:
 class LabLog:
     """The events of a lab. The lab's thread writes them; any thread may read them.
 
-    ``now_ns`` returns protocol time in nanoseconds since the epoch. The log keeps at most `MAX_EVENTS` events of at most
+    ``now_ns`` returns protocol time in nanoseconds since the epoch. The log keeps at most `MAX_EVENTS` events and
     `MAX_BYTES`, and drops the oldest ones. Texts are cut after `MAX_TEXT` characters.
     """
 

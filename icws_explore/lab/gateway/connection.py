@@ -3,6 +3,10 @@
 The websockets library answers a close frame with a close frame and a ping with a pong, and it does not report pings.
 The real gateway sees every ping, and ends the session. When a client closes, it drops the TCP connection before an
 answer is sent, so the client sees 1006.
+
+Memory is bounded. The task of a session in the real gateway waits while its client does not read, and reads nothing
+from the client meanwhile. So this connection stops reading from a client while more than `MAX_UNSENT` bytes wait to be
+sent to it, or more than `MAX_UNRELAYED` bytes from it wait to be relayed.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from websockets.http11 import Request
 from websockets.protocol import Event, State
 
 from icws_explore.protocol.gateway.events import NO_CLOSE_FRAME, FrameKind
+from icws_explore.protocol.principal import Principal
 
 _KINDS: Final[dict[Opcode, FrameKind]] = {
     Opcode.TEXT: "text",
@@ -25,6 +30,8 @@ _KINDS: Final[dict[Opcode, FrameKind]] = {
     Opcode.CLOSE: "close",
 }
 _PONG: Final = b"\x8a"  # the first byte of an unmasked pong frame
+MAX_UNSENT: Final = 4 * 1024 * 1024  # bytes
+MAX_UNRELAYED: Final = 4 * 1024 * 1024  # bytes
 
 
 class GatewayConnection(ServerConnection):
@@ -33,9 +40,35 @@ class GatewayConnection(ServerConnection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.on_frame: Callable[[FrameKind, bytes], None] | None = None
+        self.canister_id: Principal | None = None  # the canister of its session, once a call was relayed
         self._early: list[tuple[FrameKind, bytes]] = []
         self._parts: list[bytes] = []
         self._kind: FrameKind = "binary"
+        self._unrelayed = 0  # bytes
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client does not read: `MAX_UNSENT` bytes wait to be sent on the open connection."""
+        return self.paused and not self.transport.is_closing()
+
+    def add_unrelayed(self, size: int) -> None:
+        """Count ``size`` bytes from the client that wait to be relayed; negative: they have been relayed."""
+        self._unrelayed += size
+        self._set_reading()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._set_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._set_reading()
+
+    def _set_reading(self) -> None:
+        if self.paused or self._unrelayed > MAX_UNRELAYED:
+            self.transport.pause_reading()
+        elif not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def listen(self, on_frame: Callable[[FrameKind, bytes], None]) -> None:
         """Call ``on_frame`` from now on, first for the frames that have arrived already."""

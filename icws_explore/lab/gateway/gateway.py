@@ -22,7 +22,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 
 from icws_explore.live.clock import Clock, RealClock
 from icws_explore.live.loop import wait_at_most
-from icws_explore.protocol.arguments import encode_close_args, encode_poll_args
+from icws_explore.protocol.arguments import PollResult, encode_close_args, encode_poll_args, encode_poll_result
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S, POLL_INTERVAL_MS, POLL_TIMEOUT_MS
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.gateway.events import (
@@ -32,7 +32,9 @@ from icws_explore.protocol.gateway.events import (
     GatewayEvent,
     Log,
     Poll,
+    PollOutcome,
     RelayCall,
+    Replied,
     SendToClient,
     SessionId,
 )
@@ -44,12 +46,13 @@ from ..faults import Delivery, Faults
 from ..log import LabLog
 from ..scheduler import ClockScheduler
 from .agent import Agent
-from .connection import GatewayConnection
+from .connection import MAX_UNSENT, GatewayConnection
 from .links import SessionLinks
 
 POLL_FLOOR_S: Final = 0.005  # the shortest poll interval, in real seconds
 POLL_TIMEOUT_FLOOR_S: Final = 1.0  # the shortest time-out of a poll, in real seconds
 MAX_FRAME: Final = 16 * 1024 * 1024  # the longest message of a client, in bytes
+_NO_MESSAGES: Final = Replied(encode_poll_result(PollResult((), b"", b"", True)))
 
 
 class GatewayServer:
@@ -98,6 +101,7 @@ class GatewayServer:
         self._polls: dict[Principal, asyncio.Task[None]] = {}
         self._polled_at: dict[Principal, float] = {}
         self._relays: dict[SessionId, asyncio.Task[None]] = {}
+        self._waiting: set[Principal] = set()  # canisters that are not polled, because a client does not read
 
     @property
     def principal(self) -> Principal:
@@ -131,6 +135,7 @@ class GatewayServer:
                 compression=None,  # the real gateway has no compression
                 ping_interval=None,  # and sends no pings
                 max_size=MAX_FRAME,
+                write_limit=MAX_UNSENT,
             )
         except OSError as error:
             await self._agent.close()
@@ -146,7 +151,7 @@ class GatewayServer:
         server.close(close_connections=False)
         self._scheduler.clear()
         for connection in list(self._connections.values()):
-            connection.transport.close()
+            connection.transport.abort()  # close() would wait for a client that does not read
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -244,6 +249,10 @@ class GatewayServer:
             self._relays[call.session] = self._hold(self._relay_one(call, delivery, before))
 
     async def _relay_one(self, call: RelayCall, delivery: Delivery, before: asyncio.Task[None] | None) -> None:
+        connection = self._connections.get(call.session)
+        if connection is not None:
+            connection.canister_id = call.canister_id
+            connection.add_unrelayed(len(delivery.data))
         try:
             if delivery.delay_ms > 0:
                 await self._clock.sleep(delivery.delay_ms / 1000)
@@ -251,6 +260,8 @@ class GatewayServer:
                 await asyncio.wait([before])
             error = await self._agent.relay(call.canister_id, delivery.data, asynchronous=self.ordered)
         finally:  # even if the call was delayed until its session had ended
+            if connection is not None:
+                connection.add_unrelayed(-len(delivery.data))
             if self._relays.get(call.session) is asyncio.current_task():
                 del self._relays[call.session]
         self._carry_out(self._machine.call_result(call, error, self._clock.now_ns()))
@@ -271,14 +282,35 @@ class GatewayServer:
         if rest_s > 0:
             await asyncio.sleep(rest_s)
         self._polled_at[poll.canister_id] = monotonic()
-        outcome = await self._agent.query(poll.canister_id, "ws_get_messages", encode_poll_args(poll.nonce))
-        outcome, late_ms = self.faults.poll_answer(self.number, outcome)
-        if late_ms > 0:
-            await self._clock.sleep(late_ms / 1000)
+        outcome: PollOutcome = _NO_MESSAGES
+        if not self._must_wait(poll.canister_id):
+            outcome = await self._agent.query(poll.canister_id, "ws_get_messages", encode_poll_args(poll.nonce))
+            outcome, late_ms = self.faults.poll_answer(self.number, outcome)
+            if late_ms > 0:
+                await self._clock.sleep(late_ms / 1000)
         if self._polls.get(poll.canister_id) is asyncio.current_task():
             del self._polls[poll.canister_id]
         now_ns = self._clock.now_ns()
         self._carry_out(self._machine.poll_result(poll.canister_id, outcome, now_ns, poll.ticket))
+
+    def _must_wait(self, canister_id: Principal) -> bool:
+        """Whether a client of the canister does not read. Then the canister is not polled.
+
+        The real gateway waits in the same way: its poller hands messages to the sessions through bounded channels, so
+        one slow client stops the messages to every client of the canister.
+        """
+        slow = [
+            f"session {_number(session) + 1}"
+            for session, connection in self._connections.items()
+            if connection.is_full and connection.canister_id == canister_id
+        ]
+        if slow and canister_id not in self._waiting:
+            self._waiting.add(canister_id)
+            self._note("waiting", f"canister {canister_id} is not polled while {', '.join(slow)} does not read")
+        elif not slow and canister_id in self._waiting:
+            self._waiting.discard(canister_id)
+            self._note("resumed", f"canister {canister_id} is polled again")
+        return bool(slow)
 
     # Time and tasks
 

@@ -10,7 +10,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from icws_explore.lab import GatewayServer, Lab, LabEvent, RelayFaults
+from icws_explore.lab import Faults, GatewayServer, Lab, LabEvent, RelayFaults
+from icws_explore.lab.faults import Delivery
+from icws_explore.lab.gateway import connection as connection_module
+from icws_explore.lab.gateway import gateway as gateway_module
 from icws_explore.protocol.cbor import dumps
 from icws_explore.protocol.errors import ConnectError, LabError
 from icws_explore.protocol.keys import DelegatedIdentity, Ed25519Identity, Identity, Secp256k1Identity, delegate
@@ -152,6 +155,83 @@ class TestEnd:
             await client.ask_to_open()
             assert await end_of(client) == 1005
         assert any("Unrecoverable agent error" in event.text for event in lab.events)
+
+
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_module, "MAX_UNSENT", 200_000)
+    monkeypatch.setattr(connection_module, "MAX_UNRELAYED", 200_000)
+
+
+@pytest.mark.usefixtures("small_limits")
+class TestSlowReader:
+    """A client that does not read stops the polling of its canister, as with the real gateway."""
+
+    COUNT, SIZE = 60, 30_000  # 50 of them fit into one answer to a poll
+
+    @pytest.fixture
+    def own_lab(self) -> Iterator[Lab]:
+        with Lab(app="echo", update_latency_ms=1, poll_interval_ms=10) as lab:
+            yield lab
+
+    async def test_stops_the_polls_until_it_reads(self, own_lab: Lab) -> None:
+        async with BareClient(own_lab) as slow, BareClient(own_lab) as other:
+            await slow.open()
+            await other.open()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.flood(own_lab, slow))
+                await until(own_lab, lambda event: event.kind == "waiting")
+                (connection,) = [each for each in own_lab.gateways[0]._connections.values() if each.is_full]
+                held = connection.transport.get_write_buffer_size() + connection._unrelayed
+                assert held < 200_000 + 200_000 + 50 * (self.SIZE + 5_000)  # the limits, and one answer to a poll
+                await other.send_text("hello")
+                waiting = tasks.create_task(other.receive())
+                slow.socket.transport.resume_reading()
+                numbers = [(await slow.receive()).sequence_num for _ in range(self.COUNT)]
+            assert numbers == list(range(2, self.COUNT + 2))
+            assert b"hello" in waiting.result().content
+        assert any(event.kind == "resumed" for event in own_lab.events)
+
+    async def test_is_not_read_either(self, own_lab: Lab) -> None:
+        async with BareClient(own_lab) as slow:
+            await slow.open()
+            sending = asyncio.create_task(self.flood(own_lab, slow))
+            await until(own_lab, lambda event: event.kind == "waiting")
+            (connection,) = own_lab.gateways[0]._connections.values()
+            assert not connection.transport.is_reading()
+            sending.cancel()
+
+    async def test_calls_that_are_delayed_stop_the_reading_too(self) -> None:
+        class Late(Faults):
+            def call(self, session: int, envelope: bytes) -> list[Delivery]:
+                return [Delivery(envelope, delay_ms=0 if b"ws_open" in envelope else 3_600_000)]
+
+        with Lab(app="echo", faults=Late()) as lab:
+            async with BareClient(lab) as client:
+                await client.open()
+                sending = asyncio.create_task(self.flood(lab, client))
+                (connection,) = lab.gateways[0]._connections.values()
+                await eventually(lambda: not connection.transport.is_reading())
+                assert 200_000 < connection._unrelayed < 200_000 + 300_000  # the limit, and one read of the transport
+                sending.cancel()
+
+    async def test_does_not_keep_the_lab_from_stopping(self, own_lab: Lab) -> None:
+        async with BareClient(own_lab) as slow:
+            await slow.open()
+            sending = asyncio.create_task(self.flood(own_lab, slow))
+            await until(own_lab, lambda event: event.kind == "waiting")
+            await asyncio.to_thread(own_lab.stop)  # it raises LabError if it takes too long
+            sending.cancel()
+
+    async def flood(self, lab: Lab, client: BareClient) -> None:
+        """Send messages, which the canister echoes, and do not read. Small buffers of the sockets make it quick."""
+        transport = client.socket.transport
+        transport.pause_reading()
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        for connection in lab.gateways[0]._connections.values():
+            connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        for _ in range(self.COUNT):
+            await client.send_text("x" * self.SIZE)
 
 
 class TestEventLog:
