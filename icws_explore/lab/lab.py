@@ -165,6 +165,7 @@ class Lab:
 
     async def _started(self) -> LabNetwork:
         network = LabNetwork(self.options, self._clock, self._log)
+        asyncio.get_running_loop().set_exception_handler(network.errors.loop_error)
         await network.start(self.app)
         try:
             network.begin()

@@ -35,9 +35,9 @@ _EVENT_BYTES: Final = 400  # of an event's objects without its texts
 class LabEvent:
     """One event. ``t_ns`` is protocol time in nanoseconds since the epoch.
 
-    ``part`` is "replica", "canister" or "gateway"; it is "lab" for an error in a `Faults` object. ``kind`` names what
-    happened: "received", "accepted", "refused", "err", "trapped", "rejected" and others. ``text`` is one line for a
-    person. ``facts`` holds the details for a program; principals and ids are text.
+    ``part`` is "replica", "canister" or "gateway"; it is "lab" for an error of a server or in a `Faults` object.
+    ``kind`` names what happened: "received", "accepted", "refused", "err", "trapped", "rejected" and others. ``text``
+    is one line for a person. ``facts`` holds the details for a program; principals and ids are text.
     """
 
     t_ns: int

@@ -23,6 +23,7 @@ from .log import LabLog, ReplicaLog
 from .replica.http import make_app
 from .replica.replica import Replica, ReplicaLoop
 from .replica.subnet import FIRST_CANISTER, LAST_CANISTER, LabKeys, canister_principal
+from .server_errors import ServerErrors
 from .stage import LabStage
 from .watchdog import Watchdog
 
@@ -87,6 +88,7 @@ class LabNetwork:
         self._sessions = itertools.count()
         self._stage: LabStage | None = None
         self.watchdog = Watchdog()
+        self.errors = ServerErrors(log)
         self.replica = Replica(
             self._keys,
             self._canister_ns,
@@ -108,6 +110,7 @@ class LabNetwork:
         self._runner = web.AppRunner(
             make_app(self._replica_loop),
             access_log=None,
+            logger=self.errors.logger,
             handle_signals=False,
             handler_cancellation=True,
             shutdown_timeout=SHUTDOWN_TIMEOUT_S,

@@ -45,6 +45,7 @@ from icws_explore.protocol.principal import Principal
 from ..faults import Delivery, Faults
 from ..log import LabLog
 from ..scheduler import ClockScheduler
+from ..server_errors import ServerErrors
 from .agent import Agent
 from .connection import MAX_UNSENT, GatewayConnection
 from .links import SessionLinks
@@ -136,6 +137,7 @@ class GatewayServer:
                 ping_interval=None,  # and sends no pings
                 max_size=MAX_FRAME,
                 write_limit=MAX_UNSENT,
+                logger=ServerErrors(self._log).logger,
             )
         except OSError as error:
             await self._agent.close()
