@@ -12,8 +12,11 @@ from rich.table import Table
 
 from . import protocol, simulate
 from .candid import candid_cases
+from .hostile import hostile_costs
 from .recordings import recording_costs
+from .start import start_costs
 from .tap import tap_costs
+from .tap_flood import flood_costs
 from .timing import Cost, cost, cost_of_each, duration_text
 
 
@@ -23,9 +26,9 @@ def measure(name: str, operation: protocol.Operation | list[protocol.Operation])
 
 def main() -> None:
     measured = (measure(name, operation) for name, operation in chain(protocol.cases(), candid_cases()))
-    costs = chain(measured, recording_costs(), tap_costs())
+    costs = chain(start_costs(), measured, hostile_costs(), recording_costs(), tap_costs())
     if "--json" in sys.argv[1:]:
-        for line in chain(map(asdict, costs), simulate.measured()):
+        for line in chain(map(asdict, costs), simulate.measured(), map(asdict, flood_costs())):
             print(json.dumps(line), flush=True)
         return
     table = Table("operation", "best", "median", title="Cost of one operation")
@@ -39,6 +42,12 @@ def main() -> None:
         column.justify = "right"
     for facts in simulate.measured():
         table.add_row(*simulate.row(facts))
+    Console().print(table)
+    table = Table("round trips of a session", "median", "p99", "worst", title="A session beside one that floods")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for beside in flood_costs():
+        table.add_row(beside.name, *map(duration_text, (beside.median_s, beside.p99_s, beside.worst_s)))
     Console().print(table)
 
 

@@ -28,20 +28,8 @@ if TYPE_CHECKING:
     from icws_explore.live.session import Session
     from icws_explore.live.tap import Tap
     from icws_explore.protocol import candid
-    from icws_explore.protocol.arguments import encode_message_args, encode_open_args
-    from icws_explore.protocol.envelope import Envelope
     from icws_explore.protocol.errors import IcwsError
-    from icws_explore.protocol.keys.delegation import Delegation, SignedDelegation
-    from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake, WebsocketMessage
     from icws_explore.protocol.principal import Principal
-    from icws_explore.protocol.service_messages import (
-        AckMessage,
-        CloseMessage,
-        CloseReason,
-        KeepAliveMessage,
-        OpenMessage,
-        encode_service,
-    )
     from icws_explore.views import plots
     from icws_explore.views.cards.certificate import certificate_card
     from icws_explore.views.cards.envelope import envelope_card
@@ -49,36 +37,21 @@ if TYPE_CHECKING:
     from icws_explore.views.report.file import report
 
 __all__ = [
-    "AckMessage",
-    "CanisterMessage",
     "Capture",
-    "ClientKey",
     "ClockInfo",
-    "CloseMessage",
-    "CloseReason",
-    "Delegation",
-    "Envelope",
     "Frame",
-    "Handshake",
     "IcwsError",
-    "KeepAliveMessage",
     "Lab",
     "Network",
-    "OpenMessage",
     "Principal",
     "Recording",
     "Session",
     "SessionInfo",
-    "SignedDelegation",
     "Tap",
-    "WebsocketMessage",
     "candid",
     "certificate_card",
     "connect",
     "edit",
-    "encode_message_args",
-    "encode_open_args",
-    "encode_service",
     "envelope_card",
     "inspect",
     "load",
@@ -88,34 +61,19 @@ __all__ = [
 ]
 
 _HOME = {
-    "AckMessage": "protocol.service_messages",
-    "CanisterMessage": "protocol.messages",
     "Capture": "capture",
-    "ClientKey": "protocol.messages",
     "ClockInfo": "capture",
-    "CloseMessage": "protocol.service_messages",
-    "CloseReason": "protocol.service_messages",
-    "Delegation": "protocol.keys.delegation",
-    "Envelope": "protocol.envelope",
     "Frame": "capture",
-    "Handshake": "protocol.messages",
     "IcwsError": "protocol.errors",
-    "KeepAliveMessage": "protocol.service_messages",
     "Lab": "lab",
     "Network": "lab.simulator",
-    "OpenMessage": "protocol.service_messages",
     "Principal": "protocol.principal",
     "Recording": "analysis.recording",
     "Session": "live.session",
     "SessionInfo": "capture",
-    "SignedDelegation": "protocol.keys.delegation",
     "Tap": "live.tap",
-    "WebsocketMessage": "protocol.messages",
     "certificate_card": "views.cards.certificate",
     "connect": "live.connect",
-    "encode_message_args": "protocol.arguments",
-    "encode_open_args": "protocol.arguments",
-    "encode_service": "protocol.service_messages",
     "envelope_card": "views.cards.envelope",
     "inspect": "views.cards.inspect",
     "load": "analysis.recording",

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,16 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 @cache
 def _read_vectors(name: str) -> Any:
     return json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _labs_are_not_hurried() -> Iterator[None]:
+    """Scaled labs of this process have a clock that stands still while the machine has no time for them."""
+    from support.unhurried_clock import unhurried_clock_of_scale
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("icws_explore.lab.lab.clock_of_scale", unhurried_clock_of_scale)
+        yield
 
 
 @pytest.fixture(scope="session")

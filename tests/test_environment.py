@@ -68,7 +68,7 @@ class TestCondaEnvironment:
         python = home / "bin" / "python"
         requirements = tmp_path / "requirements.txt"
         requirements.write_text("\n".join(pip_section()) + "\n", encoding="utf-8")
-        run(python, "-m", "pip", "install", "--quiet", "-r", str(requirements), cwd=ROOT)
+        run(python, "-m", "pip", "install", "--quiet", "--no-compile", "-r", str(requirements), cwd=ROOT)
         run(python, "-m", "pip", "check", cwd=tmp_path)
         shown = run(python, "-c", "import icws_explore; print(icws_explore.__file__)", cwd=tmp_path)
         assert Path(shown.strip()).parent == ROOT / "icws_explore"

@@ -1,11 +1,9 @@
-"""A capture from whatever file holds one: `.icws`, a browser's HAR, recorded packets.
+"""Loading a capture from any supported file: `.icws`, HAR, packets.
 
-What an imported capture does not say of itself, but its own frames do.
-
-Times for the frames of a HAR that tells none, or only how far apart they are: those that the messages hold.
-
-Without, every expiry and every certificate would seem to be of another age. A message's own timestamp
-is its sender's clock's, which the protocol trusts for no more than a display either.
+An imported file lacks facts that its own frames contain. `identify` takes the canister and the client from
+the first requests. `retimed` repairs the times of a HAR that has none, or only differences: it uses the
+timestamps inside the messages, because otherwise every expiry and certificate age would be wrong. Such a
+timestamp comes from the clock of the message's sender.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from icws_explore.capture import Capture, Frame, load
 from icws_explore.capture.files import START, FileKind, Notes, kind_of, open_file
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope
-from icws_explore.protocol.errors import CaptureError, DecodeError
+from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.type_checks import checked
 
@@ -29,11 +27,11 @@ from .decode import DecodedFrame, shared_frames
 FOREIGN: Final = (FileKind.HAR, FileKind.PCAP)
 
 
-@checked(CaptureError, path="the file's path")
+@checked(path="the file's path")
 def file_kind(path: str | os.PathLike[str]) -> FileKind:
-    """By its first bytes. Raises CaptureError.
+    """Recognise a file by its first bytes. Raises CaptureError.
 
-    Those of a pipe would then be gone: it can only be read as a capture (OTHER).
+    The bytes read from a pipe would be lost, so a pipe counts as OTHER and is read as an `.icws` file.
     """
     if Path(path).is_fifo():
         return FileKind.OTHER
@@ -41,9 +39,9 @@ def file_kind(path: str | os.PathLike[str]) -> FileKind:
         return kind_of(stream.read(START))
 
 
-@checked(CaptureError, path="the file's path")
+@checked(path="the file's path")
 def load_any(path: str | os.PathLike[str]) -> Capture:
-    """The capture in a file; of a HAR or packets the canister is that of the first request. Raises CaptureError."""
+    """Load the capture in a file. The canister of an import is that of its first request. Raises CaptureError."""
     kind = file_kind(path)
     if kind not in FOREIGN:
         return load(path)
@@ -58,7 +56,7 @@ MAX_NAMED: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Who called whom in a client's frame."""
+    """The sender and the canister of a client's request."""
 
     session: str | None
     canister_id: Principal | None
@@ -66,22 +64,22 @@ class Party:
 
 
 def parties(capture: Capture) -> Iterator[Party]:
-    """The parties of each envelope that a client sent, in the order of the frames."""
+    """Yield the parties of each request that a client sent, in the order of the frames."""
     for frame in capture.frames:
         if frame.op != "binary" or frame.direction != "out":
             continue
         try:
             envelope = Envelope.decode_frame(frame.data)
         except DecodeError:
-            continue  # not of this protocol, or malformed: the decoded table says so
+            continue  # another protocol or malformed; decoding reports it
         yield Party(frame.session, envelope.canister_id, envelope.sender)
 
 
 def identify(capture: Capture) -> Capture:
-    """The capture with the canister of its first envelope, and the client where there is only one.
+    """Add the canister of the first request, and the client if there is only one.
 
-    What the capture says already stays. Sessions that hold no envelope at all are named in the notes. A HAR
-    without usable times gets those that its messages hold.
+    Facts that the capture already states stay. Sessions without a request are listed in the notes. A HAR
+    without usable times gets the times inside its messages.
     """
     capture = retimed(capture)
     info = capture.info
@@ -93,7 +91,7 @@ def identify(capture: Capture) -> Capture:
     if len(canisters) > 1 and info.canister_id is None:
         others = ", ".join(canister.text for canister in canisters[1 : 1 + MAX_NAMED])
         others += f" and {len(canisters) - 1 - MAX_NAMED} more" if len(canisters) - 1 > MAX_NAMED else ""
-        notes.append(f"the canister is that of the first session; there are others: {others}")
+        notes.append(f"the canister is that of the first session; other sessions use {others}")
     speaking = {party.session for party in found}
     silent = [session for session in capture.session_ids if session not in speaking and session is not None]
     for session in silent:
@@ -106,12 +104,12 @@ def identify(capture: Capture) -> Capture:
     return Capture(info, capture.frames, notes.counted())
 
 
-_EARLIEST_S: Final = 1e9  # 2001: what lies before is no time since the epoch
-_FEW: Final = 3  # frames of one moment
+_EARLIEST_S: Final = 1e9  # 2001; smaller numbers are not seconds since the epoch
+_FEW: Final = 3  # this many frames with the same time mean that the file has no times
 
 
 def retimed(capture: Capture) -> Capture:
-    """``capture`` itself where its times can be, or where its messages tell none."""
+    """Return the capture with repaired times, or ``capture`` itself if its times are plausible."""
     if capture.info.origin != "har" or not capture.frames:
         return capture
     sessions: dict[str | None, list[DecodedFrame]] = {}
@@ -123,7 +121,7 @@ def retimed(capture: Capture) -> Capture:
         times = _times(decoded_frames)
         if times is not None:
             where = "the socket" if name is None else f"session {name}"
-            notes.append(f"{where}: its times are those that its messages hold")
+            notes.append(f"{where}: the file has no usable times, so those inside the messages are used")
         pairs = zip(decoded_frames, times or [d.frame.t for d in decoded_frames], strict=True)
         frames.extend(d.frame if t == d.frame.t else replace(d.frame, t=t) for d, t in pairs)
     if len(notes) == len(capture.notes):
@@ -132,7 +130,7 @@ def retimed(capture: Capture) -> Capture:
 
 
 def _times(frames: list[DecodedFrame]) -> list[float] | None:
-    """Seconds since the epoch for each; None: as they are."""
+    """Return repaired times in seconds since the epoch, or None to keep the times as they are."""
     given = [decoded.frame.t for decoded in frames]
     is_spread = len(set(given)) > 1 or len(given) < _FEW
     if is_spread and min(given) >= _EARLIEST_S:

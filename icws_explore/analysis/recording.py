@@ -1,9 +1,7 @@
-"""A capture as its user holds it: frames as a table, each frame decoded, every proof walked.
+"""A recording as its user holds it: its frames decoded and as a table, verified, summarised, replayed.
 
-`Capture` only stores; this is the same capture with the protocol's knowledge on top. Live sessions
-and files both give one, and every view takes one.
-
-A capture as a table, and in a few numbers.
+`Capture` only stores frames. `Recording` is the same with the protocol's knowledge on top. Live sessions, taps,
+simulations and files all give one, and every view takes one.
 """
 
 from __future__ import annotations
@@ -27,40 +25,25 @@ from .timing.timing import Timing
 from .verify import MessageVerdict, Verdicts, verify_capture
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .doctor import Findings
     from .replay.text import Replays
+    from .table import Table
 
 
-COLUMNS = ("frame", "t", "elapsed_s", "direction", "kind", "sequence_num", "size", "summary", "session")
+def frame_table(capture: Capture) -> Table:
+    """A row for each frame, indexed by frame number.
 
-
-def frame_row(decoded: DecodedFrame) -> dict[str, Any]:
-    """One frame as the object that `icws show --json` prints. ``t`` is in seconds since the epoch."""
-    return {
-        "frame": decoded.number,
-        "t": decoded.frame.t,
-        "direction": decoded.frame.direction,
-        "kind": decoded.kind,
-        "sequence_num": decoded.sequence_num,
-        "size": decoded.size,
-        "summary": decoded.summary,
-    }
-
-
-def frame_table(capture: Capture) -> pd.DataFrame:
-    """A row a frame, indexed by frame number.
-
-    Columns: ``t`` (UTC timestamps of the capture's clock), ``elapsed_s`` (seconds since the first
+    Columns: ``t`` (UTC timestamps of the recording's clock), ``elapsed_s`` (seconds since the first
     frame), ``direction``, ``kind``, ``sequence_num`` (nullable integer), ``size`` (bytes),
     ``summary``, ``session`` and ``value`` (the application's message, else None).
     """
     import pandas as pd
 
+    from .table import Table
+
     frames = list(shared_frames(capture))
     first = frames[0].frame.t if frames else 0.0
-    return pd.DataFrame(
+    return Table(
         {
             "t": pd.to_datetime([d.frame.t for d in frames], unit="s", utc=True),
             "elapsed_s": pd.Series([d.frame.t - first for d in frames], dtype="float64"),
@@ -77,16 +60,16 @@ def frame_table(capture: Capture) -> pd.DataFrame:
 
 
 def _own(value: Any) -> Any:
-    """The table's own copy of an application's value: what is done to it there must not reach other views."""
+    """Copy an application value, so that a change in the table does not reach other views."""
     return copy.deepcopy(value) if isinstance(value, (dict, list, tuple)) else value
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A session in numbers. Durations in seconds of the capture's clock.
+    """A recording in numbers. Durations are in seconds of the recording's clock.
 
-    ``certificates_valid`` of ``certificates`` canister messages verified; both 0 when nothing was
-    verified. ``ended`` is how the connection closed, or None while it is open.
+    ``certificates_valid`` of ``certificates`` canister messages are authentic; both are 0 if nothing was
+    verified. ``ended`` says how the connection closed, or is None if no close was recorded.
     """
 
     frames: int
@@ -111,7 +94,7 @@ class Summary:
 
 
 def summarise(frames: Sequence[DecodedFrame], verdicts: Iterable[MessageVerdict] = ()) -> Summary:
-    """Count what happened. ``verdicts`` are those of the same frames."""
+    """Count what happened. ``verdicts`` belong to the same frames."""
     kinds = Counter(d.kind for d in frames)
     judged = list(verdicts)
     asked = next((d.frame.t for d in frames if d.kind == "open_request"), None)
@@ -134,37 +117,37 @@ def summarise(frames: Sequence[DecodedFrame], verdicts: Iterable[MessageVerdict]
 
 
 class Recording:
-    """One capture, live or loaded. ``raw`` is the stored one; a live session still appends to it."""
+    """A recorded session, or several. ``raw`` is the capture underneath; a live session appends to it."""
 
     def __init__(self, raw: Capture) -> None:
         self.raw = raw
 
     @property
     def info(self) -> SessionInfo:
-        """What was configured: URLs, canister, root key, clock, application type."""
+        """The configuration: URLs, canister, root key, clock, application type."""
         return self.raw.info
 
     @property
     def notes(self) -> list[str]:
-        """What could not be read of the file, in plain lines."""
+        """What could not be read from the file, in plain lines."""
         return self.raw.notes
 
-    def frames(self) -> pd.DataFrame:
-        """A row a frame; `frame_table` says which columns, in which units."""
+    def frames(self) -> Table:
+        """A row for each frame; `frame_table` lists the columns with their units."""
         return frame_table(self.raw)
 
     def verify(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> Verdicts:
-        """The walk over each canister message, at the time it was received. Raises IcwsError without a root key."""
+        """Verify each canister message at the time of its receipt. Raises IcwsError without a root key."""
         return Verdicts(verify_capture(self.raw, root_key=root_key, canister_id=canister_id))
 
     def check_envelopes(
         self, *, root_key: bytes | None = None, canister_id: Principal | None = None
     ) -> EnvelopeVerdicts:
-        """The walk over each request of the client, as a replica makes it when it is sent. Raises IcwsError."""
+        """Check each request of the client as a replica does. Raises IcwsError for simulated cryptography."""
         return EnvelopeVerdicts(check_envelopes(self.raw, root_key=root_key, canister_id=canister_id))
 
     def doctor(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> Findings:
-        """What is wrong, the worst first, each with its evidence and its fix; empty for a healthy recording."""
+        """Return what is wrong, worst first, each with evidence and fix; empty for a healthy recording."""
         from .doctor import diagnose
 
         return diagnose(self.raw, root_key=root_key, canister_id=canister_id)
@@ -176,7 +159,10 @@ class Recording:
         canister_id: Principal | None = None,
         ack_interval_ms: int | None = None,
     ) -> Replays:
-        """Each session once more through the real SDK's state machine: how it would have ended, and whether it did."""
+        """Run each session through the real SDK's state machine and compare how it ends.
+
+        ``ack_interval_ms`` is in milliseconds and defaults to that of the recording.
+        """
         from .replay.replay import replay_sessions
         from .replay.text import Replays
 
@@ -185,29 +171,29 @@ class Recording:
         )
 
     def as_python(self) -> str:
-        """An expression that rebuilds the recording, with the names of `from icws_explore import *`."""
-        from .python_text import capture_text
+        """Python code that rebuilds the recording as the variable ``recording``, with its imports."""
+        from .python_text import recording_code
 
-        return capture_text(self.raw)
+        return recording_code(self.raw)
 
     def summary(self) -> Summary:
-        """The session in numbers; certificates are counted when the root key is known."""
+        """Return the recording in numbers; certificates count if the root key is known."""
         verdicts = self.verify() if self.raw.info.root_key is not None else Verdicts()
         return summarise(list(shared_frames(self.raw)), verdicts)
 
     def timing(self, *, session: str | None = None) -> Timing:
-        """Its timing as tables: messages, acks, keep-alives, opens, certificates, skew; of all sessions or one.
+        """Return timing tables: messages, acks, keep-alives, opens, certificates, skew; of all sessions or one.
 
-        Of the recording as it is now: a live session's next tables want another call.
+        The tables cover the recording as it is now. Call again for later frames of a live session.
         """
         return Timing(self.raw, session=session)
 
     def session(self, session_id: str | None) -> Recording:
-        """One session of a capture that holds several."""
+        """Return one session of a recording that holds several."""
         return Recording(self.raw.session(session_id))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it as an .icws file. Raises CaptureError."""
+        """Write an .icws file and return its path. Raises CaptureError."""
         return save_capture(self.raw, path)
 
     def __len__(self) -> int:
@@ -217,7 +203,7 @@ class Recording:
         return decode_frames(self.raw)
 
     def __getitem__(self, number: int) -> DecodedFrame:
-        """Frame ``number``, decoded; negative numbers count from the end. Raises IndexError."""
+        """Decode frame ``number``; negative numbers count from the end. Raises IndexError."""
         return decode_at(self.raw, number)
 
     def __repr__(self) -> str:
@@ -227,5 +213,5 @@ class Recording:
 
 
 def load(path: str | os.PathLike[str]) -> Recording:
-    """Read an ``.icws`` file (``.gz`` or not), a HAR or a packet capture. Raises CaptureError when it holds none."""
+    """Load an ``.icws`` or ``.icws.gz`` file, a HAR file or a packet capture. Raises CaptureError."""
     return Recording(load_any(path))

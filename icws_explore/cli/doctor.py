@@ -12,9 +12,9 @@ from icws_explore.analysis.doctor.configuration import ANONYMOUS_NAMES, check_di
 from icws_explore.analysis.doctor.csp import check_csp
 from icws_explore.analysis.replay.replay import Replay
 from icws_explore.analysis.replay.text import replay_json, replay_lines
-from icws_explore.live.http import check_http_url
-from icws_explore.live.target import check_gateway_url
-from icws_explore.protocol.errors import CaptureError, DidError
+from icws_explore.live.address import Address
+from icws_explore.live.target import read_did
+from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
 from .console import json_line, note
@@ -78,7 +78,7 @@ def command(
     canister_id = None if canister is None else Principal.from_text(canister)
     findings, replays = Findings(), list[Replay]()
     if did is not None:
-        findings += _interface(did)
+        findings += check_did(read_did(did))
     if has_intervals:
         findings += check_intervals(send_ack_interval_ms=canister_ack_ms, client_ack_interval_ms=client_ack_ms)
     if identity is not None:
@@ -94,13 +94,6 @@ def command(
     else:
         print_findings(findings, replay_lines(replays))
     return 1 if findings.has_errors else 0
-
-
-def _interface(path: Path) -> Findings:
-    try:
-        return check_did(_read(path))
-    except DidError as error:
-        raise DidError(f"{error.reason} (in {path})", error.line, error.column) from error
 
 
 def _recording(file: str, root_key: bytes | None, canister_id: Principal | None) -> Examination:
@@ -125,9 +118,9 @@ def _policy(csp: str | None, gateway: str | None, network: str | None, page: str
         return Findings()
     if gateway is None:
         raise click.UsageError("--csp needs --gateway URL: what is the page to connect to?")
-    gateway_url = check_gateway_url(gateway)
-    network_url = None if network is None else check_http_url(network)
-    return check_csp(csp, gateway_url=gateway_url, network_url=network_url, page_url=page and check_http_url(page))
+    network_url = None if network is None else Address.network(network).shown
+    page_url = None if page is None else Address.network(page).shown
+    return check_csp(csp, gateway_url=Address.gateway(gateway).shown, network_url=network_url, page_url=page_url)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -137,10 +130,3 @@ def _read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CaptureError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _read(path: Path) -> str:
-    try:
-        return _read_bytes(path).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CaptureError(f"cannot read {path}: it is no UTF-8 text") from error

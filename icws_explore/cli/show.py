@@ -8,7 +8,6 @@ import click
 
 from icws_explore.analysis.decode import DecodedFrame, application_type, decode_at, decode_frames
 from icws_explore.analysis.filter import compile_filter
-from icws_explore.analysis.recording import frame_row
 from icws_explore.capture import Capture
 from icws_explore.protocol.errors import IcwsError
 
@@ -60,7 +59,7 @@ def _only(frames: Iterable[DecodedFrame], wanted: Callable[[DecodedFrame, float]
 def _list(capture: Capture, frames: Iterable[DecodedFrame], as_json: bool) -> int:
     if as_json:
         for decoded in frames:
-            json_line(frame_row(decoded))
+            json_line(decoded.to_json())
         return 0
     from icws_explore.views.text import frame_header, frame_lines
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -71,11 +71,16 @@ class Lab:
     - ``host``: the address on which replica and gateways listen.
     - ``replica_port``, ``gateway_port``: the ports of the replica and of the first gateway. 0: a free port.
     - ``faults``: what goes wrong, a `Faults`. Their time starts with the lab.
+    - ``allow_origins``: pages that may use the lab, for example ["https://dapp.example"]; "*" allows any page.
+    - ``allow_hosts``: other names of this machine under which clients reach it, for example ["host.docker.internal"].
 
-    Raises LabError for a wrong type or value.
+    Programs and the pages of this machine (http://localhost:3000) may always use the lab. It runs your code, so it
+    refuses other pages that are open in a browser here, and requests to other host names.
+
+    Raises ArgumentTypeError for a wrong type, and ArgumentValueError or LabError for a wrong value.
     """
 
-    @checked(LabError, app="the name of an example, the path of a Python file, or an App")
+    @checked(app="the name of an example, the path of a Python file, or an App")
     def __init__(
         self,
         app: App | str | Path = "pingpong",
@@ -97,6 +102,8 @@ class Lab:
         replica_port: int = 0,
         gateway_port: int = 0,
         faults: Faults | None = None,
+        allow_origins: Sequence[str] = (),
+        allow_hosts: Sequence[str] = (),
     ) -> None:
         self.options = LabOptions(
             time_scale=time_scale,
@@ -116,6 +123,8 @@ class Lab:
             replica_port=replica_port,
             gateway_port=gateway_port,
             faults=faults,
+            allow_origins=allow_origins,
+            allow_hosts=allow_hosts,
         )
         self.app = app
         self._clock = clock_of_scale(time_scale)
@@ -238,20 +247,6 @@ class Lab:
         """Milliseconds of protocol time that a message is expected to take at most."""
         return self.options.latency_bound_ms
 
-    def facts(self) -> dict[str, str]:
-        """What the lab is and where it listens, as text by name. Every description of a lab shows these."""
-        app = self.app.name if isinstance(self.app, App) else str(self.app)
-        found = {"app": app, "state": "running" if self.running else "stopped"}
-        if self.running:
-            found |= _numbered("gateway", [f"{each.url} ({each.principal})" for each in self.gateways])
-            found["network"] = self.network_url
-            found |= _numbered("canister", [f"{each.id} ({each.app.name})" for each in self.canisters])
-        scale = self.clock.scale
-        found["clock"] = "real" if scale == 1 else f"× {scale:g} (60 s of protocol time take {60 / scale:g} s)"
-        found["ack interval"] = f"{self.ack_interval_ms / 1000:g} s"
-        found["keep-alive timeout"] = f"{self.keep_alive_timeout_ms / 1000:g} s"
-        return found
-
     # More canisters and gateways
 
     @property
@@ -319,8 +314,21 @@ class Lab:
         """Call ``listener`` with every further event, in the lab's thread. Returns a function that stops this."""
         return self._log.listen(listener)
 
+    def describe(self) -> list[tuple[str, str]]:
+        """Names and values that describe the lab; the addresses only while it runs. A name may occur several times."""
+        app = self.app.name if isinstance(self.app, App) else str(self.app)
+        scale = self.clock.scale
+        clock = "real" if scale == 1 else f"scaled × {scale:g}: a minute of protocol time takes {60 / scale:.3g} s"
+        facts = [("app", app), ("running", "yes" if self.running else "no: call start()"), ("clock", clock)]
+        if self.running:
+            facts += [("gateway", f"{gateway.url} ({gateway.principal})") for gateway in self.gateways]
+            facts.append(("network", self.network_url))
+            facts += [("canister", f"{canister.id} ({canister.app.name})") for canister in self.canisters]
+        acks, keep_alives = self.ack_interval_ms / 1000, self.keep_alive_timeout_ms / 1000
+        return [*facts, ("acks", f"every {acks:g} s"), ("keep-alives", f"within {keep_alives:g} s of an ack")]
+
     def __repr__(self) -> str:
-        return f"Lab({', '.join(f'{name}={value}' for name, value in self.facts().items())})"
+        return f"Lab({', '.join(f'{name}={value}' for name, value in self.describe())})"
 
     # Internal
 
@@ -377,11 +385,6 @@ class Lab:
             return self._thread is not None and asyncio.get_running_loop() is self._thread.loop
         except RuntimeError:  # no loop runs in this thread
             return False
-
-
-def _numbered(name: str, values: list[str]) -> dict[str, str]:
-    """Return ``values`` by name: one as ``name``, more as "name 1", "name 2" and so on."""
-    return {name if len(values) == 1 else f"{name} {number}": value for number, value in enumerate(values, 1)}
 
 
 @atexit.register

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import web
 
 from icws_explore.live.clock import Clock
+from icws_explore.live.listen import Listen, Visitors
 from icws_explore.protocol.canister import App, CdkConfig, Flavour
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAX_MESSAGES_PER_POLL, POLL_INTERVAL_MS
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ConnectError, LabError
 from icws_explore.protocol.principal import Principal
 
 from .apps import load
@@ -52,6 +54,13 @@ class LabOptions:
     replica_port: int = 0
     gateway_port: int = 0
     faults: Faults | None = None
+    allow_origins: Sequence[str] = ()
+    allow_hosts: Sequence[str] = ()
+
+    @property
+    def visitors(self) -> Visitors:
+        """The pages that may use the lab, and the host names under which it may be reached."""
+        return Visitors.of(Listen(self.host, 0), origins=self.allow_origins, hosts=self.allow_hosts)
 
     def __post_init__(self) -> None:
         """Raises LabError for values out of range."""
@@ -72,6 +81,10 @@ class LabOptions:
                 raise LabError(f"{name} must be from 0 (a free port) to 65535, not {getattr(self, name)!r}")
         if not 0 < self.time_scale < float("inf"):
             raise LabError(f"time_scale must be a positive number, not {self.time_scale!r}")
+        try:
+            _ = self.visitors
+        except ConnectError as error:
+            raise LabError(str(error)) from error
 
 
 class LabNetwork:
@@ -108,7 +121,7 @@ class LabNetwork:
         """
         self.add_canister(app)
         self._runner = web.AppRunner(
-            make_app(self._replica_loop),
+            make_app(self._replica_loop, self.options.visitors),
             access_log=None,
             logger=self.errors.logger,
             handle_signals=False,
@@ -197,6 +210,7 @@ class LabNetwork:
             log=self._log,
             number=number,
             sessions=self._sessions,
+            visitors=options.visitors,
         )
         await gateway.start()
         self.gateways.append(gateway)

@@ -13,8 +13,8 @@ from icws_explore.protocol.errors import ConnectError, DecodeError
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
 
+from .address import Address
 from .connect import open_socket
-from .target import check_gateway_url
 
 HANDSHAKE_TIMEOUT_S: Final = 10.0  # real seconds
 
@@ -37,9 +37,9 @@ async def probe(gateway_url: str) -> Probe:
 
     Raises ConnectError if nothing listens at the URL, or if it is not a WebSocket or not an IC WebSocket gateway.
     """
-    url = check_gateway_url(gateway_url)
+    url = Address.gateway(gateway_url).shown
     began = time.perf_counter()
-    socket = await open_socket(url)
+    socket = await open_socket(gateway_url)
     connected = time.perf_counter()
     try:
         async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):

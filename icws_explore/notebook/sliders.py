@@ -19,9 +19,9 @@ Plot: TypeAlias = Callable[[Simulation], SessionFigure]
 PLOTS: Final[Mapping[str, Plot]] = {
     "age at ack": plots.ack_age,
     "keep-alive windows": plots.keep_alives,
-    "timeline": plots.timing,
+    "timeline": plots.timeline,
     "lanes": plots.lanes,
-    "sequence numbers": plots.sequences,
+    "sequence numbers": plots.sequence_numbers,
     "certificate age": plots.certificate_age,
     "latencies": plots.latencies,
 }

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from icws_explore.analysis.doctor import Finding, Severity
 
-from .html import View, render, style
-from .rows import one_line
+from .formatting import one_line
+from .html import View, render, view_of
 
 NOTHING: Final = "nothing is wrong as far as the recording tells"
 MARKS: Final[dict[Severity, str]] = {"error": "✗", "warning": "!", "info": "·"}
@@ -47,7 +47,7 @@ def findings_text(findings: Sequence[Finding]) -> str:
 def findings_view(findings: Sequence[Finding]) -> View:
     """The findings in a notebook."""
     plain = findings_text(findings)
-    return View(str(render("view.html.j2", style=style(), text=plain, body=findings_html(findings))), plain)
+    return view_of(findings_html(findings), plain)
 
 
 def finding_row(finding: Finding) -> FindingRow:

@@ -6,10 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import psutil
 import pytest
 from click.testing import CliRunner, Result
 
@@ -18,6 +18,7 @@ from bench.confusion import Run, load
 from bench.healthy import Healthy
 from icws_explore.analysis.doctor import RULES, Findings
 from icws_explore.lab.scenarios import SCENARIOS
+from support.jumping_lab import wait_for
 from support.machine import ROOT
 
 
@@ -77,7 +78,7 @@ class TestSideBySide:
     def test_plays_for_real_in_processes_of_their_own(self):
         """Both stages of one scenario, as the command does it."""
         command = [sys.executable, "-m", "bench.scenarios", "RAW_CLIENT", "--seeds", "1", "--plays", "1"]
-        done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         assert "over real sockets: 1 of 1 scenarios (1 of 1 runs)" in done.stdout
 
@@ -86,30 +87,19 @@ class TestSideBySide:
         with subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
         ) as process:
-            until = time.monotonic() + 60
-            while len(workers := children(process.pid)) < 2 and time.monotonic() < until:
-                time.sleep(0.1)
-            time.sleep(2)  # real time: labs start
+            wait_for(lambda: any(map(listens, psutil.Process(process.pid).children())))  # a lab is there
+            workers = psutil.Process(process.pid).children()
             os.killpg(process.pid, signal.SIGINT)
             _, said = process.communicate(timeout=60)
-        assert workers
         assert process.returncode == 1
         assert said.endswith("Aborted!\n")
         assert "Traceback" not in said
-        until = time.monotonic() + 10  # the resource tracker of multiprocessing sees the end a moment later
-        while left := [each for each in workers if is_running(each)]:
-            assert time.monotonic() < until, left
-            time.sleep(0.05)
+        # The resource tracker of multiprocessing sees the end a moment later.
+        wait_for(lambda: not any(worker.is_running() for worker in workers))
 
 
-def children(pid: int) -> list[int]:
-    listed = subprocess.run(["pgrep", "-P", str(pid)], check=False, capture_output=True, text=True)
-    return [int(line) for line in listed.stdout.split()]
-
-
-def is_running(pid: int) -> bool:
+def listens(process: psutil.Process) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return any(each.status == psutil.CONN_LISTEN for each in process.net_connections(kind="tcp"))
+    except psutil.Error:  # it has ended, or only begins
         return False
-    return True

@@ -65,7 +65,7 @@ class TestWriter:
             "for i in range(50): w.write(Frame(i, 'in', 'binary', bytes([i]) * 100))\n"
             "os.kill(os.getpid(), signal.SIGKILL)\n"
         )
-        subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=30)
+        subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=60)
         assert [frame.data[0] for frame in load(path)] == list(range(50))
 
     def test_an_unwritable_place_is_an_error_of_one_line(self, tmp_path):

@@ -46,7 +46,7 @@ class TestRunning:
             first = json.loads(process.stdout.readline())
             assert first["ready"] is True
             process.send_signal(number)
-            _, errors = process.communicate(timeout=30)
+            _, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (0, "ended\n")
 
     def test_tells_as_json_what_happens(self) -> None:
@@ -62,7 +62,7 @@ class TestRunning:
                 "gateway_principal",
             }
             visit = f"from websockets.sync.client import connect\nconnect({first['gateway_url']!r}, proxy=None).close()"
-            subprocess.run([sys.executable, "-c", visit], check=True, timeout=30)
+            subprocess.run([sys.executable, "-c", visit], check=True, timeout=60)
             event = json.loads(process.stdout.readline())
         assert (event["part"], event["event"], event["session"]) == ("gateway", "connected", 1)
 

@@ -2,7 +2,20 @@
 
 import json
 
+import pytest
+
 from icws_explore.capture import load
+from icws_explore.cli import demo
+
+
+@pytest.fixture
+def played_before(monkeypatch, recorded):
+    """The demo's session has been played: what is made of it is looked at."""
+
+    async def play(_record, _quiet):
+        return load(recorded)
+
+    monkeypatch.setattr(demo, "_play", play)
 
 
 class TestDemo:
@@ -19,16 +32,18 @@ class TestDemo:
         assert {"handshake", "open", "message", "app", "ack", "keep_alive"} <= {row["kind"] for row in kinds}
         assert load(tmp_path / "out" / "session.icws").info.clock.scale == 100
 
+    @pytest.mark.usefixtures("played_before")
     def test_json_summary(self, icws, tmp_path):
         summary = json.loads(icws("demo", "--json", "--out", tmp_path).out)
         assert summary["opened"] is True
-        assert summary["certificates"] == summary["certificates_valid"] > 5
+        assert summary["certificates"] == summary["certificates_valid"] >= 4
         assert summary["time_scale"] == 100
 
     def test_a_place_that_cannot_be_written(self, icws, tmp_path):
         (tmp_path / "file").write_text("")
         assert "cannot make the folder" in icws.fails(3, "demo", "--out", tmp_path / "file" / "out")
 
+    @pytest.mark.usefixtures("played_before")
     def test_a_folder_in_the_place_of_a_picture(self, icws, tmp_path):
         (tmp_path / "timing.png").mkdir()
         assert "timing.png: Is a directory" in icws("demo", "--out", tmp_path).err

@@ -87,7 +87,7 @@ class Relayed:
                 while "◁ open" not in process.stdout.readline():
                     assert process.poll() is None
                 then(tap)
-                _, err = process.communicate(timeout=30)
+                _, err = process.communicate(timeout=60)
             return process.returncode, err
 
 

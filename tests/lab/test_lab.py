@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
 import threading
-import time
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -17,8 +18,10 @@ from icws_explore.lab.faults import Stage
 from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.lab.watchdog import Watchdog
 from icws_explore.live.connect import connect
-from icws_explore.protocol.canister import Flavour
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.candid import parse_type
+from icws_explore.protocol.canister import App, AppContext, Flavour
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, LabError
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import WebsocketMessage
 from icws_explore.protocol.service_messages import (
@@ -28,6 +31,7 @@ from icws_explore.protocol.service_messages import (
     OpenMessage,
     decode_service,
 )
+from support.cost import lines_of
 from support.lab_requests import PATIENCE_S, BareClient, eventually
 
 APP = """
@@ -59,13 +63,12 @@ def listening_ports() -> set[int]:
 
 
 class TestStartAndStop:
-    def test_is_ready_in_under_a_second_and_a_half(self) -> None:
-        took_s = []
-        for _ in range(3):  # other processes may slow one of them down
-            began = time.monotonic()
-            with Lab(app="pingpong"):
-                took_s.append(time.monotonic() - began)
-        assert min(took_s) < 1.5
+    def test_starts_with_little_work(self) -> None:
+        """A start takes some milliseconds (`make bench`) once the modules are loaded."""
+        Lab(app="pingpong").start().stop()
+        lab = Lab(app="pingpong")
+        lines_of(lab.start, most=100_000)
+        lab.stop()
 
     def test_leaves_no_thread_and_no_socket(self) -> None:
         before = listening_ports()
@@ -89,14 +92,14 @@ class TestStartAndStop:
         assert listening_ports() == before
 
     async def test_stops_during_sessions(self) -> None:
-        lab = Lab(app="echo", update_latency_ms=200).start()
+        an_hour_ms = 3_600_000  # a stop that waited for the calls would never end
+        lab = Lab(app="echo", update_latency_ms=an_hour_ms).start()
         clients = [BareClient(lab) for _ in range(3)]
         for client in clients:
             await client.__aenter__()
             await client.ask_to_open()
-        began = time.monotonic()
+        await eventually(lambda: [event.kind for event in lab.events].count("received") == 3)
         await asyncio.to_thread(lab.stop)
-        assert time.monotonic() - began < 5
         assert lab_threads() == []
         for client in clients:
             await client.socket.wait_closed()
@@ -124,14 +127,14 @@ class TestStartAndStop:
         ("options", "text"),
         [
             ({"app": "no such app"}, "there is no app 'no such app'"),
-            ({"app": 5}, "app cannot be an int"),
-            ({"time_scale": float("nan")}, "time_scale cannot be nan"),
             ({"ack_interval_ms": 0}, "ack_interval_ms must be at least 1"),
             ({"poll_interval_ms": -5}, "poll_interval_ms must be at least 1"),
             ({"gateways": -1}, "gateways must be 0 or more"),
             ({"gateway_port": 99_999}, "gateway_port must be from 0"),
             ({"replica_port": -1}, "replica_port must be from 0"),
             ({"time_scale": 0}, "time_scale must be a positive number"),
+            ({"allow_origins": ["dapp.example"]}, "not a page's origin: write https://"),
+            ({"allow_hosts": ["https://x"]}, "not a host's name"),
             ({"enforce_minimum": True, "ack_interval_ms": 60_000}, "could not be installed"),
         ],
     )
@@ -139,6 +142,12 @@ class TestStartAndStop:
         with pytest.raises(LabError, match=text):
             Lab(**options).start()  # type: ignore[arg-type]
         assert lab_threads() == []
+
+    def test_wrong_types_raise(self) -> None:
+        with pytest.raises(ArgumentTypeError, match="app must be the name of an example, the path .*, not an int"):
+            Lab(app=5)  # type: ignore[arg-type]
+        with pytest.raises(ArgumentValueError, match="time_scale must be a number, not nan"):
+            Lab(time_scale=float("nan"))
 
     def test_a_stopped_lab_has_no_addresses(self) -> None:
         lab = Lab(app="echo")
@@ -155,16 +164,16 @@ class TestStartAndStop:
 
 class TestTime:
     async def test_a_scaled_clock_makes_acks_and_keep_alives_faster(self) -> None:
-        with Lab(app="echo", time_scale=300) as lab:
+        a_minute_ms = 300 * 60_000  # real; a busy machine's keep-alive needs some of it
+        with Lab(app="echo", time_scale=300, keep_alive_timeout_ms=a_minute_ms) as lab:
             async with BareClient(lab) as client:
                 opened = await client.open()
                 first = await service(client, AckMessage)
                 await client.send_service(KeepAliveMessage(first.sequence_num))
                 second = await service(client, AckMessage)
             assert decode_service(second.content) == AckMessage(1)
-            interval_s = (second.timestamp_ns - first.timestamp_ns) / 1e9
-            assert interval_s == pytest.approx(300, abs=3)
-            assert first.timestamp_ns - opened.timestamp_ns < 301e9
+            assert second.timestamp_ns - first.timestamp_ns == 300 * NS_PER_S
+            assert opened.timestamp_ns <= first.timestamp_ns <= opened.timestamp_ns + 300 * NS_PER_S
 
     async def test_a_client_without_keep_alives_is_closed(self) -> None:
         with Lab(app="echo", time_scale=300) as lab:
@@ -172,21 +181,21 @@ class TestTime:
                 await client.open()
                 ack = await service(client, AckMessage)
                 closing = await service(client, CloseMessage)
-            assert (closing.timestamp_ns - ack.timestamp_ns) / 1e9 == pytest.approx(60, abs=3)
+            assert closing.timestamp_ns - ack.timestamp_ns == 60 * NS_PER_S
 
     async def test_a_busy_main_thread_does_not_stop_it(self) -> None:
-        with Lab(app="ticker", time_scale=100, poll_interval_ms=100) as lab:
-            async with BareClient(lab) as client:
-                await client.open()
-                began_ns, began = lab.clock.now_ns(), time.monotonic()
-                while time.monotonic() - began < 1.0:
-                    sum(range(1000))  # like a notebook cell that computes and never lets the loop run
-                ended_ns = lab.clock.now_ns()
-                made = []
-                while not made or made[-1] < ended_ns - 5e9:
-                    made.append((await client.receive()).timestamp_ns)
-                during = [t_ns for t_ns in made if began_ns < t_ns < ended_ns]
-                assert len(during) >= 8  # every 10 s of protocol time, for 100 s of it
+        ticks: list[int] = []
+
+        def on_init(context: AppContext) -> None:
+            context.every(10_000, lambda context: ticks.append(context.now_ns))
+
+        with Lab(app=App("ticks", parse_type("text"), on_init=on_init), time_scale=100) as lab:
+            until_ns = lab.clock.now_ns() + 100 * NS_PER_S
+            patience_ns = round(100 * PATIENCE_S * NS_PER_S)
+            while len(ticks) < 8 and lab.clock.now_ns() < until_ns + patience_ns:
+                sum(range(1000))  # like a notebook cell that computes and never lets its loop run
+        assert len(ticks) >= 8
+        assert {after - before for before, after in pairwise(ticks)} == {10 * NS_PER_S}
 
 
 class TestSeveralGatewaysAndCanisters:
@@ -323,7 +332,7 @@ class TestStateInside:
 
 @pytest.fixture
 def quick_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("icws_explore.lab.network.Watchdog", lambda: Watchdog(limit_s=0.5))
+    monkeypatch.setattr("icws_explore.lab.network.Watchdog", lambda: Watchdog(limit_s=1.0))
 
 
 @pytest.mark.usefixtures("quick_watchdog")
@@ -340,7 +349,7 @@ class TestEndlessCode:
             assert lab.canister().memory == {"heard": 1}  # the count of the endless call was rolled back
             trapped = [event.text for event in lab.events if event.kind == "trapped"]
         (said,) = trapped
-        assert re.search(r"Overrun: ran for 0.5 s in on_message, line 1[01] of loops.py; on the real network", said)
+        assert re.search(r"Overrun: ran for 1 s in on_message, line 1[01] of loops.py; on the real network", said)
 
     async def say(self, lab: Lab, *texts: str) -> None:
         """Send each text from another client: after a trap, the next message of the same one is out of order."""
@@ -356,43 +365,46 @@ class TestEndlessCode:
     def test_at_the_top_level_of_the_file_raises(self, tmp_path: Path) -> None:
         app = tmp_path / "loops.py"
         app.write_text("x = 1\nwhile True: x += 1\n", encoding="utf-8")
-        with pytest.raises(LabError, match=r"loops.py, line 2: Overrun: ran for 0.5 s in <module>, line 2 of "):
+        with pytest.raises(LabError, match=r"loops.py, line 2: Overrun: ran for 1 s in <module>, line 2 of "):
             Lab(app=app).start()
         assert lab_threads() == []
 
-    def test_that_blocks_in_a_library_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        app = tmp_path / "sleeps.py"
-        app.write_text("import time\n" + APP + "    time.sleep(3)\n", encoding="utf-8")
+    def test_that_blocks_in_the_system_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Python raises nothing in code that waits in the system, as here for another process to open the pipe."""
+        app, pipe = tmp_path / "waits.py", tmp_path / "pipe"
+        os.mkfifo(pipe)
+        app.write_text(APP + f"    open({str(pipe)!r}).close()\n", encoding="utf-8")
         with Lab(app=app) as lab:
-            monkeypatch.setattr("icws_explore.lab.lab.START_TIMEOUT_S", 0.5)
-            asyncio.run(self.stuck(lab))
+            asyncio.run(self.stuck(lab, pipe, monkeypatch))
 
-    async def stuck(self, lab: Lab) -> None:
+    async def stuck(self, lab: Lab, pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         async with connect(lab) as session:
             await session.send({"text": "x", "timestamp": 0})
             await eventually(lambda: "on_message" in lab._running_network.watchdog.blocked_by)
-            said = r"^the lab did not answer within 0.5 s: a canister's update has been running for \d s in on_message"
-            with pytest.raises(LabError, match=said):
+            said = r"^the lab did not answer within 0.5 s: a canister's update has been running for \d+ s in on_message"
+            with monkeypatch.context() as patched, pytest.raises(LabError, match=said):
+                patched.setattr("icws_explore.lab.lab.START_TIMEOUT_S", 0.5)
                 await asyncio.to_thread(lab.canister)
+            await asyncio.to_thread(pipe.write_text, "")
 
 
-class TestFacts:
-    def test_repr_has_all_of_them(self) -> None:
+class TestDescribe:
+    def test_repr_has_all_of_it(self) -> None:
         lab = Lab(app="my_app.py", time_scale=60)
-        for name, value in lab.facts().items():
+        for name, value in lab.describe():
             assert f"{name}={value}" in repr(lab)
-        assert lab.facts() == {
+        assert dict(lab.describe()) == {
             "app": "my_app.py",
-            "state": "stopped",
-            "clock": "× 60 (60 s of protocol time take 1 s)",
-            "ack interval": "300 s",
-            "keep-alive timeout": "60 s",
+            "running": "no: call start()",
+            "clock": "scaled × 60: a minute of protocol time takes 1 s",
+            "acks": "every 300 s",
+            "keep-alives": "within 60 s of an ack",
         }
 
-    def test_of_a_running_lab_have_its_addresses(self) -> None:
+    def test_a_running_lab_has_its_addresses(self) -> None:
         with Lab(app="echo", gateways=2) as lab:
-            facts = lab.facts()
-            assert facts["state"] == "running"
-            assert facts["gateway 2"] == f"{lab.gateways[1].url} ({lab.gateways[1].principal})"
-            assert facts["network"] == lab.network_url
-            assert facts["canister"] == f"{lab.canister_id} (echo)"
+            facts = lab.describe()
+            for gateway in lab.gateways:
+                assert ("gateway", f"{gateway.url} ({gateway.principal})") in facts
+            assert ("network", lab.network_url) in facts
+            assert ("canister", f"{lab.canister_id} (echo)") in facts

@@ -48,7 +48,7 @@ class TestOverrun:
     def test_none_arrives_after_the_run(self, watchdog: Watchdog) -> None:
         """Runs that end just when the watchdog acts. The Overrun is raised inside the run or not at all."""
         watchdog.limit_s = 0.0
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         overruns = runs = 0
         while overruns < 8 and time.monotonic() < deadline:
             try:
@@ -61,6 +61,7 @@ class TestOverrun:
         assert runs > overruns
 
     def test_quick_code_is_not_affected(self, watchdog: Watchdog) -> None:
+        watchdog.limit_s = 60.0  # a busy machine may take a second for it
         assert watchdog.run("a sum", lambda: watchdog.run("a part of it", lambda: 5) + 1) == 6
         with pytest.raises(KeyError):
             watchdog.run("a fault", lambda: {}["x"])
@@ -95,8 +96,8 @@ class TestStop:
 class TestTheInterpreterAfterwards:
     """If a pending exception is cleared with NULL, CPython 3.11 hangs at the next call under a profiler or debugger."""
 
-    @pytest.mark.parametrize("body", ["lambda: 1", "loop"])
-    def test_can_be_profiled(self, body: str) -> None:
+    @pytest.mark.parametrize(("body", "limit_s"), [("lambda: 1", 60.0), ("loop", 0.3)])
+    def test_can_be_profiled(self, body: str, limit_s: float) -> None:
         program = f"""
             import sys
             from icws_explore.lab.watchdog import Overrun, Watchdog
@@ -105,7 +106,7 @@ class TestTheInterpreterAfterwards:
                 while True:
                     pass
 
-            dog = Watchdog(limit_s=0.3)
+            dog = Watchdog(limit_s={limit_s})
             try:
                 dog.run("it", {body})
             except Overrun:
@@ -115,7 +116,7 @@ class TestTheInterpreterAfterwards:
             print((lambda: "well")())
         """
         done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=30, check=True
+            [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=90, check=True
         )
         assert done.stdout.split()[-1] == "well"
         assert ("ended" in done.stdout) == (body == "loop")

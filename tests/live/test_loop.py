@@ -13,7 +13,7 @@ class TestLoopThread:
     def test_runs_and_stops(self):
         thread = LoopThread("icws-test")
         thread.start()
-        assert thread.submit(asyncio.sleep(0, "done")).result(5) == "done"
+        assert thread.submit(asyncio.sleep(0, "done")).result(60) == "done"
         thread.stop()
         thread.stop()
         assert all(t.name != "icws-test" for t in threading.enumerate())
@@ -32,7 +32,7 @@ class TestLoopThread:
                 raise
 
         thread.submit(endless())
-        thread.submit(asyncio.sleep(0)).result(5)
+        thread.submit(asyncio.sleep(0)).result(60)
         thread.stop()
         assert cancelled.is_set()
 
@@ -42,12 +42,12 @@ class TestLoopThread:
 
         async def endless():
             is_in.set()
-            may_return.wait(30)
+            may_return.wait(90)
 
         thread = LoopThread("blocked")
         thread.start()
         thread.submit(endless())
-        assert is_in.wait(10)
+        assert is_in.wait(60)
         thread.stop()
         assert any(each.name == "blocked" for each in threading.enumerate())
         may_return.set()
@@ -55,20 +55,21 @@ class TestLoopThread:
     async def test_a_cancellation_reaches_the_other_loop(self):
         thread = LoopThread("icws-test")
         thread.start()
-        cancelled = threading.Event()
+        runs, cancelled = threading.Event(), threading.Event()
 
         async def endless():
             try:
+                runs.set()
                 await asyncio.Event().wait()
             finally:
                 cancelled.set()
 
         waiting = asyncio.create_task(from_thread(thread, endless()))
-        await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(runs.wait, 60)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert await asyncio.to_thread(cancelled.wait, 5)
+        assert await asyncio.to_thread(cancelled.wait, 60)
         thread.stop()
 
 
@@ -78,7 +79,7 @@ class TestSharedLoop:
         first, second = shared.acquire(), shared.acquire()
         assert first is second
         shared.release()
-        assert first.submit(asyncio.sleep(0, 1)).result(5) == 1
+        assert first.submit(asyncio.sleep(0, 1)).result(60) == 1
         shared.release()
         assert first.loop.is_closed()
         third = shared.acquire()
@@ -93,4 +94,4 @@ class TestSignal:
             waiting = [asyncio.create_task(signal.wait()) for _ in range(3)]
             await asyncio.sleep(0)
             signal.set()
-            await asyncio.wait_for(asyncio.gather(*waiting), 1)
+            await asyncio.wait_for(asyncio.gather(*waiting), 60)

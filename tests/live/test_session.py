@@ -2,16 +2,19 @@
 
 import asyncio
 import threading
-import time
 
 import pytest
 
 from icws_explore.capture import load
 from icws_explore.lab import Lab
+from icws_explore.live import session as session_module
 from icws_explore.live.connect import connect
+from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError, StateError, ValueMismatchError
+from icws_explore.protocol.messages import WebsocketMessage
+from support.jumping_lab import JumpingLab
 
-PATIENCE = 20
+PATIENCE = 60
 
 
 def kinds(session):
@@ -92,29 +95,42 @@ async def _collect(session):
     return [frame async for frame in session.follow()]
 
 
-class TestAcks:
-    async def test_each_ack_is_answered_by_a_keep_alive(self, lab):
+class TestWaiting:
+    async def test_of_what_nobody_receives_the_oldest_leave_the_queue(self, lab, monkeypatch):
+        monkeypatch.setattr(session_module, "WAITING_BYTES", 1000)
         async with connect(lab) as session:
-            await session.receive(PATIENCE)
-            await session.send({"text": "pong", "timestamp": 0})
-            await until(session, "keep_alive", 2)
-            assert session.is_open
-            assert 0 < session.deadlines["ack"] <= 330
-        acks = [frame.frame.t for frame in session.recording if frame.kind == "ack"]
-        assert acks[1] - acks[0] == pytest.approx(300, abs=40)
+            await session.receive(PATIENCE)  # no other comes without an answer
+            for number in range(10):
+                session._keep(WebsocketMessage(session.client_key, number + 1, 0, False, number.to_bytes() * 300))
+            received = [(await session.receive_message()).content[0] for _ in range(3)]
+            assert received == [7, 8, 9]
+            assert (session._waiting_bytes, len(session._messages)) == (0, 0)
+        assert ["wait for receive()" in note for note in session.recording.notes] == [True]
 
-    async def test_a_busy_loop_on_this_side_delays_no_keep_alive(self, lab):
-        """A notebook cell that computes for two seconds is two minutes of this protocol."""
-        async with connect(lab) as session:
-            await until(session, "ack")
-            time.sleep(2)  # noqa: ASYNC251  # the point: this loop is blocked
-            await until(session, "ack", 2)
-            assert session.is_open
-        frames = list(session.recording)
-        for ack, answer in zip(
-            (f for f in frames if f.kind == "ack"), (f for f in frames if f.kind == "keep_alive"), strict=False
-        ):
-            assert answer.frame.t - ack.frame.t < 60
+
+class TestAcks:
+    async def test_each_ack_is_answered_by_a_keep_alive(self):
+        with JumpingLab(app="pingpong", seed=1) as lab:
+            async with connect(lab) as session:
+                await session.receive(PATIENCE)
+                await session.send({"text": "pong", "timestamp": 0})
+                await session.receive(PATIENCE)
+                for _ in range(2):
+                    await asyncio.to_thread(lab.pass_interval)
+                assert session.is_open
+                assert 0 < session.deadlines["ack"] <= 330
+        assert kinds(session).count("keep_alive") == 2
+        acks_ns = [frame.message.timestamp_ns for frame in session.recording if frame.kind == "ack"]
+        assert acks_ns[1] - acks_ns[0] == 300 * NS_PER_S
+
+    async def test_a_busy_loop_on_this_side_delays_no_keep_alive(self):
+        """A notebook cell that computes until the keep-alive has come, and never lets its loop run."""
+        with JumpingLab(app="pingpong", seed=1) as lab:
+            async with connect(lab) as session:
+                for _ in range(2):
+                    lab.pass_interval()  # the point: this loop is blocked
+                assert session.is_open
+        assert kinds(session).count("keep_alive") == 2
 
 
 class TestTheEnd:

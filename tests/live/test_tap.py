@@ -2,10 +2,10 @@
 
 import asyncio
 import threading
-import time
 
 import pytest
 from websockets.asyncio.client import connect as open_websocket
+from websockets.sync.client import connect as connect_in_this_thread
 
 from icws_explore.analysis.network_calls import network_calls
 from icws_explore.analysis.replay.replay import replay
@@ -13,9 +13,12 @@ from icws_explore.capture import load
 from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
+from icws_explore.live.tap_relay import Stage
 from icws_explore.protocol.errors import CaptureError, ConnectError
-from support.raw_tcp import until
-from support.servers import free_port, tunnel, websocket_server
+from support.cost import lines_of
+from support.jumping_lab import wait_for
+from support.raw_tcp import ASK, until
+from support.servers import free_port, silent_server, tunnel, websocket_server
 from support.tls import server_and_client
 
 
@@ -30,9 +33,9 @@ class TestSessions:
         with Tap(lab, record=path) as tap:
             async with through(tap, lab) as session:
                 for _ in range(3):
-                    await session.receive(10)
+                    await session.receive(60)
                     await session.send({"text": "pong", "timestamp": 0})
-                await session.receive(10)
+                await session.receive(60)
             await until(lambda: tap.open_connections == 0)
             verdicts = tap.recording.verify()
         theirs = [(f.direction, f.op, f.data) for f in session.recording.raw.frames if f.op == "binary"]
@@ -50,9 +53,9 @@ class TestSessions:
 
             async def play():
                 async with through(tap, lab) as session:
-                    await session.receive(20)
+                    await session.receive(60)
                     await session.send({"text": "pong", "timestamp": 0})
-                    await session.receive(20)
+                    await session.receive(60)
                     return session.recording.raw.frames
 
             played = await asyncio.gather(*(play() for _ in range(8)))
@@ -70,8 +73,8 @@ class TestSessions:
 
         async with websocket_server(echo) as url:
             with Tap(url) as tap:
-                took = await asyncio.to_thread(_round_trip_while_busy, tap.url)
-        assert took < 0.5
+                sums = await asyncio.to_thread(_sums_in_a_round_trip, tap.url)
+        assert sums < 5_000  # half a second on a machine that has nothing else to do
 
     async def test_subprotocol_origin_and_path_reach_the_gateway(self):
         seen = {}
@@ -86,49 +89,54 @@ class TestSessions:
 
         async with websockets.serve(gateway, "127.0.0.1", 0, subprotocols=["ic", "other"]) as server:
             port = next(iter(server.sockets)).getsockname()[1]
-            with Tap(f"ws://127.0.0.1:{port}/gateway") as tap:
+            with Tap(f"ws://127.0.0.1:{port}/gateway", allow_origins=["https://dapp.example"]) as tap:
                 assert tap.url.endswith("/gateway")
                 url = tap.url.removesuffix("/gateway") + "/room?x=1"
                 async with open_websocket(url, origin="https://dapp.example", subprotocols=["nope", "ic"]) as socket:
                     assert socket.subprotocol == "ic"
                     await socket.wait_closed()
                     assert (socket.close_code, socket.close_reason) == (4000, "done")
-        assert seen == {"path": "/gateway/room?x=1", "origin": "https://dapp.example", "extensions": None}
+                assert seen == {"path": "/gateway/room?x=1", "origin": "https://dapp.example", "extensions": None}
+                async with open_websocket(tap.url, origin="http://localhost:3000", subprotocols=["ic"]) as socket:
+                    await socket.wait_closed()
+        assert seen == {"path": "/gateway", "origin": "http://localhost:3000", "extensions": None}
 
     async def test_a_gateway_behind_tls(self, lab, tmp_path):
         server, client = server_and_client(tmp_path)
         async with tunnel(lab.gateway_url.removeprefix("ws://"), tls=server) as (address, _):
             with Tap(f"wss://{address}", ssl=client) as tap:
                 async with through(tap, lab) as session:
-                    await session.receive(10)
+                    await session.receive(60)
                 await until(lambda: tap.open_connections == 0)
         assert [frame.kind for frame in tap.recording][:3] == ["handshake", "open_request", "open"]
 
 
-def _round_trip_while_busy(url):
-    """Seconds of the slowest of some round trips while another thread computes."""
-    busy = threading.Event()
+def _sums_in_a_round_trip(url):
+    """What another thread gets computed during the slowest of some round trips: the measure of its being held up."""
+    done, is_busy = 0, True
 
     def compute():
-        while not busy.is_set():
+        nonlocal done
+        while is_busy:
             sum(range(10_000))
+            done += 1
 
     async def ask():
-        slowest = 0.0
+        most = 0
         async with open_websocket(url) as socket:
             for _ in range(20):
-                before = time.perf_counter()
+                before = done
                 await socket.send(b"x")
                 await socket.recv()
-                slowest = max(slowest, time.perf_counter() - before)
-        return slowest
+                most = max(most, done - before)
+        return most
 
     computing = threading.Thread(target=compute)
     computing.start()
     try:
         return asyncio.run(ask())
     finally:
-        busy.set()
+        is_busy = False
         computing.join()
 
 
@@ -168,7 +176,10 @@ class TestLife:
         with pytest.raises(CaptureError, match="cannot write"):
             Tap(lab, record=tmp_path / "missing" / "s.icws").start()
 
-    @pytest.mark.parametrize("more", [{"listen": "nowhere"}, {"network": "ws://x"}])
+    @pytest.mark.parametrize(
+        "more",
+        [{"listen": "nowhere"}, {"network": "ws://x"}, {"allow_origins": ["dapp.example"]}, {"allow_hosts": ["a:1"]}],
+    )
     def test_what_cannot_be_is_refused_at_once(self, lab, more):
         with pytest.raises(ConnectError):
             Tap(lab, **more)
@@ -189,20 +200,65 @@ class TestLife:
         tap.watch(frames.append, notes=notes.append)
         with tap:
             async with through(tap, lab) as session:
-                await session.receive(10)
+                await session.receive(60)
             await until(lambda: tap.open_connections == 0)
         assert frames == tap.recording.raw.frames
         assert len(notes) == 1
 
 
-class TestCost:
-    def test_a_frame_pays_less_than_two_milliseconds(self):
-        """A direct connection to the same server is the peer, in turns with the tap; bench/tap.py prints it."""
-        from bench.tap import tap_costs
+class TestFaults:
+    async def test_of_the_loop_are_told_once_a_minute_and_printed_nowhere(self, caplog, capfd):
+        """Descriptors that are used up: asyncio reports each connection that it cannot accept, a hundred at a time."""
+        with Tap("ws://127.0.0.1:1") as tap:
+            loop = tap._thread.loop
+            error = OSError(24, "Too many open files")
+            for _ in range(100):
+                context = {"message": "socket.accept() out of system resource", "exception": error}
+                loop.call_soon_threadsafe(loop.call_exception_handler, context)
+            await until(lambda: tap.notes)
+        assert len(tap.notes) == 1
+        assert "Too many open files" in tap.notes[0]
+        assert "Traceback" not in caplog.text + capfd.readouterr().err
 
-        added = [cost for cost in tap_costs(batches=8, count=20) if "adds" in cost.name]
-        assert [cost.name for cost in added if cost.best_s >= 0.002] == []  # the median is the machine's load
-        assert len(added) == 3
+    async def test_a_tap_ends_while_a_gateway_is_dialled(self, monkeypatch):
+        async with silent_server() as address:
+            with Tap(f"wss://{address}") as tap:
+                _, writer = await upgraded_or_waiting(tap.url)
+                await until(lambda: any(relay.stage is Stage.DIALLING for relay in tap._running.relays))
+            writer.close()
+        assert tap.open_connections == 0
+
+
+async def upgraded_or_waiting(url):
+    host, _, port = url.removeprefix("ws://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(ASK)
+    return reader, writer
+
+
+class TestCost:
+    @pytest.mark.parametrize("size", [100, 2_000, 100_000])
+    def test_of_a_frame_is_some_hundred_lines(self, size, tmp_path):
+        """A direct connection to the same server is the peer; bench/tap.py has both in milliseconds."""
+        from bench.tap import ECHO, round_trips, running
+
+        count = 20
+
+        def talk(url, frames):
+            with connect_in_this_thread(url, compression=None, proxy=None, max_size=None) as socket:
+                round_trips(socket, bytes(size), frames // 2)
+
+        def talk_through_a_tap(url, frames):
+            with Tap(url, record=tmp_path / f"{frames}.icws", keep=False) as tap:
+                talk(tap.url, frames)
+                wait_for(lambda: tap.open_connections == 0)
+
+        def lines_for_each(way, url):
+            few, many = (lines_of(lambda n=n: way(url, n), most=1_000_000) for n in (2, 2 + count))
+            return (many - few) / count
+
+        with running(ECHO) as url:
+            assert 0 < lines_for_each(talk_through_a_tap, url) - lines_for_each(talk, url) < 1_000
 
 
 class TestBothSides:
@@ -213,9 +269,9 @@ class TestBothSides:
             gateway = GatewayServer(tap.network_url, port=port, clock=lab.clock, ordered=False)
             await gateway.start()
             async with through(tap, lab) as session:
-                await session.receive(20)
+                await session.receive(60)
                 await session.send({"text": "pong", "timestamp": 0})
-                await session.receive(20)
+                await session.receive(60)
             await until(lambda: any(call.method_name == "ws_close" for call in network_calls(tap.recording.raw)))
             await gateway.stop()
         calls = [call for call in network_calls(tap.recording.raw) if call.request_type == "call"]

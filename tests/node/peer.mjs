@@ -1,11 +1,10 @@
 // ic-websocket-js itself, driven through one ping-pong session.
 //
 //   node peer.mjs '{"gateway_url": …, "network_url": …, "canister_id": …, "identity": "ed25519",
-//                   "ack_interval_ms": 2000, "rounds": 20, "acks": 3, "settle_ms": 1500}'
+//                   "ack_interval_ms": 2000, "rounds": 20, "acks": 3}'
 //
 // Answers the canister's pings until `rounds` of its own messages were answered and `acks` AckMessages
-// each got a keep-alive; waits settle_ms, so that a keep-alive time-out of the canister would show;
-// plays one more round; closes. Every event and every frame is one line of JSON on stdout.
+// each got a keep-alive; plays one more round; closes. Every event and every frame is one line of JSON on stdout.
 // Exit code 0: closed as meant. 1: anything else.
 
 import { createRequire } from "node:module";
@@ -22,7 +21,7 @@ const { IcWebSocket, createWsConfig } = require("ic-websocket-js");
 const sdkIdl = require("ic-websocket-js/lib/cjs/idl.js");
 
 const config = JSON.parse(process.argv[2]);
-const { rounds = 20, acks = 3, settle_ms: settleMs = 0, timeout_ms: timeoutMs = 60_000 } = config;
+const { rounds = 20, acks = 3, timeout_ms: timeoutMs = 60_000 } = config;
 
 // As a dapp's generated declarations have it: the second argument of ws_message names the message type.
 const AppMessage = IDL.Record({ text: IDL.Text, timestamp: IDL.Nat64 });
@@ -88,7 +87,7 @@ const proceed = () => {
   if (answered && count.sent < rounds) return send();
   if (answered && !finishing && count.keepAlives >= acks) {
     finishing = true;
-    setTimeout(send, settleMs);
+    send();
   } else if (answered && count.sent > rounds && !done) {
     done = true;
     ws.close();

@@ -15,13 +15,13 @@ from support.node_peer import run_script
 
 pytestmark = pytest.mark.node
 
-ACK_INTERVAL_MS = 4000
-STOP_SECONDS = 20
+ACK_INTERVAL_MS = 3000
+STOP_SECONDS = 60
 
 
 @pytest.fixture
 def ready() -> Iterator[dict[str, Any]]:
-    times = ("--ack-interval-ms", str(ACK_INTERVAL_MS), "--keep-alive-timeout-ms", "3500")
+    times = ("--ack-interval-ms", str(ACK_INTERVAL_MS), "--keep-alive-timeout-ms", "60000")
     command = [sys.executable, "-m", "icws_explore.cli", "lab", "--json", *times]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -37,8 +37,8 @@ def ready() -> Iterator[dict[str, Any]]:
 def test_a_session_of_the_real_sdk(ready: dict[str, Any]) -> None:
     assert ready["ready"] is True
     network = {name: ready[name] for name in ("gateway_url", "network_url", "canister_id")}
-    script = {"identity": "ed25519", "ack_interval_ms": ACK_INTERVAL_MS, "rounds": 2, "acks": 1, "timeout_ms": 30_000}
-    run = run_script("peer.mjs", {**network, **script}, timeout_s=60)
+    script = {"identity": "ed25519", "ack_interval_ms": ACK_INTERVAL_MS, "rounds": 2, "acks": 1, "timeout_ms": 60_000}
+    run = run_script("peer.mjs", {**network, **script}, timeout_s=80)
     assert run.all("error") == []
     assert run.exit_code == 0
     assert run.one("close")["count"]["received"] == 4

@@ -1,4 +1,4 @@
-"""An odd client with a certified canister at its other end."""
+"""A nonconforming client connected to a certified canister."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.playbook import Playbook, do
 
 
 class OddScene:
-    """``machine`` is the client's class; the canister certifies for it."""
+    """``machine`` is the class of the client; ``given`` are its further arguments."""
 
     def __init__(self, machine: Callable[..., ClientMachine], identity: Identity = IDENTITY, **given: Any) -> None:
         self.canister = CertifiedCanister(KEY)
@@ -26,16 +26,16 @@ class OddScene:
         self.play: Play = Playbook(made, START_NS)
 
     def says(self, what: Any, **changes: Any) -> Any:
-        """The canister's next message arrives at once."""
+        """Let the canister's next message arrive at once."""
         return do("receive", self.canister.says(what, self.play.now_ns, **changes))
 
     def handshaken(self) -> Play:
-        """Connected, and answered the gateway's handshake."""
+        """Connect and answer the gateway's handshake."""
         return self.play >> do("connected") >> do("receive", HANDSHAKE) << HandshakeReceived(GATEWAY) << SendFrame
 
     def opened(self) -> Play:
         return self.handshaken() >> self.says(OpenMessage(self.key)) << Verified << Opened(self.key)
 
     def envelope(self) -> Envelope:
-        """The latest frame that was sent."""
+        """The envelope that was sent last."""
         return Envelope.decode_frame(self.play.last(SendFrame).data)

@@ -17,6 +17,7 @@ OLD: Final = "0.1.2"
 NEW_AGENT: Final = "0.5.0 with agent 3"
 RECEIVING: Final = (4000, "Error receiving message")
 UNOPENED: Final = (4000, "Open connection timeout")
+QUICK: Final = 4.0  # for those that wait for half a minute or a whole one
 NO_FRAME: Final = (1006, "")
 LOGIN: Final = identity_of_kind("internet-identity", LabKeys(17), "a user", now_ns=0).public_key_der
 
@@ -38,6 +39,7 @@ GENERATIONS: Final = (
             (UNOPENED,),
             (Client(config=lambda _lab, _elsewhere: {"gives_bytes": True}),),
             sdk=NEW_AGENT,
+            scale=QUICK,
             variant="with a socket that gives bytes",
         ),
         AgentV3,
@@ -50,6 +52,7 @@ GENERATIONS: Final = (
             dict,
             (RECEIVING,),
             (Client(config=lambda _lab, _elsewhere: {"slow_status": True}),),
+            scale=QUICK,
             variant="whose root key is late",
         ),
         ClientMachine,

@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 UPGRADE = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-Odd:  kept \r\n\r\n"
 ASK = (
-    b"GET /path?q=1 HTTP/1.1\r\nHost: tap\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /path?q=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 
@@ -34,7 +34,7 @@ async def raw_server(
     server = await asyncio.start_server(run, "127.0.0.1", 0, limit=2**16)
     try:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        await asyncio.wait_for(asyncio.gather(*tasks), 10)
+        await asyncio.wait_for(asyncio.gather(*tasks), 60)
     finally:
         for task in tasks:
             task.cancel()
@@ -69,7 +69,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def until(true: Callable[[], object], seconds: float = 10) -> None:
+async def until(true: Callable[[], object], seconds: float = 60) -> None:
     """Wait for ``true()``, which becomes so on another thread."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110  # the other thread knows nothing of this loop's events

@@ -19,9 +19,9 @@ def record(path: Path) -> Path:
 async def _play(lab: Lab, path: Path) -> None:
     async with connect(lab, record=path) as session:
         for _ in range(2):
-            ping = await session.receive(20)
+            ping = await session.receive(60)
             await session.send({"text": "pong", "timestamp": ping["timestamp"]})
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             async for _ in session.follow():
                 if any(frame.kind == "keep_alive" for frame in session.recording):
                     return

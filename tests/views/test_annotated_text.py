@@ -44,7 +44,7 @@ class TestWhatItSays:
         offset, size, shown = line.split()[:3]
         assert size == "8"
         assert frame.data[int(offset) :].startswith(bytes.fromhex(shown.rstrip("…")))
-        assert "drawn at random" in line
+        assert "chosen at random" in line
 
     def test_every_value_of_a_capture(self) -> None:
         capture = healthy()

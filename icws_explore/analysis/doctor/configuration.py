@@ -11,7 +11,7 @@ import json
 from typing import Final
 
 from icws_explore.protocol.arguments import encode_open_args
-from icws_explore.protocol.candid import Opt, parse_did, resolve
+from icws_explore.protocol.candid import DidFile, Opt, parse_did, resolve
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS, LATENCY_BOUND_MS, NS_PER_S
 from icws_explore.protocol.envelope import call_content, check_envelope, ingress_expiry_ns, sign_envelope
 from icws_explore.protocol.errors import DidError, IdentityError, MessageError
@@ -29,9 +29,9 @@ _METHODS_FIX: Final = "Export the CDK's four methods: ws_open, ws_message, ws_cl
 _METHODS_SOURCE: Final = "ic-websocket-js 0.5.0 ic-websocket.ts; gateway 1.4.6 canister_poller.rs"
 
 
-def check_did(text: str) -> Findings:
+def check_did(interface: str | DidFile) -> Findings:
     """What keeps the SDK from using a canister with that interface. Raises DidError for text that is no .did."""
-    did = parse_did(text)
+    did = parse_did(interface) if isinstance(interface, str) else interface
     found = Findings()
     missing = [name for name in _WS_METHODS if name not in did.methods]
     if missing:

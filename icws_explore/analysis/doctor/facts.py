@@ -21,7 +21,8 @@ from typing import Final
 
 from icws_explore.capture import Capture
 from icws_explore.protocol.certificate import Certificate, check_certificate, decode_cached, time_step
-from icws_explore.protocol.constants import ACK_INTERVAL_MS, CLOSE_BY_SDK, MAINNET_ROOT_KEY, NS_PER_S, OPEN_TIMEOUT_MS
+from icws_explore.protocol.close_codes import CloseCode
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAINNET_ROOT_KEY, NS_PER_S, OPEN_TIMEOUT_MS
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.messages import ClientKey
@@ -72,8 +73,7 @@ OPEN_LIMIT_S: Final = OPEN_TIMEOUT_MS / 1000
 TOLERANCE_S: Final = 2.0  # what a timer and a busy machine may be late by
 
 POLL_WINDOW_S: Final = 5.0  # a gateway ends its sessions as soon as it has the answer to a fatal poll
-NO_CODE: Final = (None, 1005)  # of a close frame that carries none
-LOST: Final = 1006  # of a connection that ended without a close frame
+NO_CODE: Final = (None, CloseCode.NO_STATUS_RCVD)  # of a close frame that carries none
 
 
 class SessionFacts:
@@ -193,7 +193,7 @@ class SessionFacts:
     def closed_by_client(self, reason: str) -> bool:
         """Whether the SDK ended it with code 4000 and that reason, be it the answer to its close that was recorded."""
         end = None if self.end is None else self.end.frame
-        return end is not None and end.code == CLOSE_BY_SDK and end.reason == reason
+        return end is not None and end.code == CloseCode.CLOSED_BY_SDK and end.reason == reason
 
     @property
     def end_frames(self) -> tuple[int, ...]:
@@ -293,7 +293,7 @@ class SessionFacts:
 BUSY_S: Final = 0.5  # real seconds
 SWITCHING_PROTOCOLS: Final = 101  # an HTTP status
 
-__all__ = ["LOST", "NO_CODE", "TOLERANCE_S", "CaptureFacts", "SessionFacts"]
+__all__ = ["NO_CODE", "TOLERANCE_S", "CaptureFacts", "SessionFacts"]
 
 
 class CaptureFacts:

@@ -1,12 +1,11 @@
-"""Principals under other names: the same one is the same name throughout a report, and says what it is.
+"""Stand-ins for private data in a redacted report.
 
-Names are given by role in the order of appearance: client-1, canister-1, gateway-1, else principal-1. The
-management canister and the anonymous principal are nobody's and keep their own.
+`Pseudonyms` renames principals by role and order of appearance: client-1, canister-1, gateway-1, otherwise
+principal-1. A principal has the same name throughout a report. The management canister and the anonymous
+principal keep their names.
 
-What stands in a redacted report where something private was: its type and its size, and nothing of itself.
-
-The stand-ins take the place of the bytes and values before anything is shown, so that no view, figure
-or text can give away what it was never given.
+`Withheld` and `WithheldValue` replace bytes and values by their type and size. They are put in place before
+anything is shown, so that no view, figure or text can reveal the original.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _NOBODY: Final = (Principal.MANAGEMENT.text, Principal.ANONYMOUS.text)
 
 
 class Pseudonyms:
-    """Names given so far; `apply` goes on giving them to principals that only a text names."""
+    """The names given so far. `apply` also names principals that occur only in a text."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {name: name for name in _NOBODY}
@@ -39,7 +38,7 @@ class Pseudonyms:
 
     @classmethod
     def of(cls, frames: Iterable[DecodedFrame], canister_id: str | None) -> Pseudonyms:
-        """Those of a capture: its canister first, then as its frames name them."""
+        """Name the principals of a capture: its canister first, then those in its frames."""
         names = cls()
         if canister_id is not None:
             names.name(canister_id, "canister")
@@ -49,7 +48,7 @@ class Pseudonyms:
         return names
 
     def name(self, text: str, role: str = "principal") -> str:
-        """The name of the principal that ``text`` is; ``text`` itself where it is none."""
+        """Return the name of the principal ``text``, or ``text`` itself if it is not a principal."""
         if text not in self._names:
             try:
                 principal = Principal.from_text(text)
@@ -61,7 +60,7 @@ class Pseudonyms:
         return self._names[text]
 
     def apply(self, text: str) -> str:
-        """``text`` with every principal in it under its other name, in full or shortened."""
+        """Replace every principal in ``text``, whether complete or shortened."""
         text = _FULL.sub(lambda found: self.name(found[0]), text)
         return _SHORT.sub(lambda found: self._shorts.get(found[0], "a principal"), text)
 
@@ -84,13 +83,13 @@ def _principals(decoded: DecodedFrame) -> Iterable[tuple[str, Principal]]:
             return
 
 
-_MAX_FIELDS: Final = 8  # of a record; more are counted
+_MAX_FIELDS: Final = 8  # fields of a record that are shown; the others are counted
 _MAX_DEPTH: Final = 4
 _MAX_SHAPE: Final = 160  # characters
 
 
 class Withheld(bytes):
-    """As many zero bytes as the private ones were; views say their number instead of showing them."""
+    """Zero bytes instead of private ones; views show only how many there were."""
 
     @classmethod
     def of(cls, data: bytes) -> Withheld:
@@ -102,7 +101,7 @@ class Withheld(bytes):
 
 @dataclass(frozen=True, slots=True)
 class WithheldValue:
-    """An application's message: the ``shape`` of its Candid type, and ``size`` in bytes."""
+    """An application message as the ``shape`` of its Candid type and its ``size`` in bytes."""
 
     shape: str
     size: int
@@ -120,19 +119,19 @@ class WithheldValue:
 
 
 def shape(type_: candid.Type) -> str:
-    """A Candid type without any name in it: in a message's own type table, labels are the sender's words too."""
+    """Describe a Candid type without its labels, which are the sender's words."""
     return _cut(_shape(type_, _MAX_DEPTH))
 
 
 def _shape(type_: candid.Type, depth: int) -> str:
-    it = candid.resolve(type_)
+    resolved = candid.resolve(type_)
     if depth == 0:
         return "…"
-    match it:
+    match resolved:
         case candid.Opt(inner):
             return f"opt {_shape(inner, depth - 1)}"
         case candid.Vec(inner):
-            return "blob" if it == candid.BLOB else f"vec {_shape(inner, depth - 1)}"
+            return "blob" if resolved == candid.BLOB else f"vec {_shape(inner, depth - 1)}"
         case candid.Record(fields):
             inner_shapes = [_shape(each.type, depth - 1) for each in fields[:_MAX_FIELDS]]
             more = len(fields) - len(inner_shapes)
@@ -144,8 +143,8 @@ def _shape(type_: candid.Type, depth: int) -> str:
         case candid.Service():
             return "service"
         case candid.Prim():
-            return str(it)
-    return "a type of the future"
+            return str(resolved)
+    return "unknown type"
 
 
 def _cut(text: str) -> str:

@@ -1,17 +1,16 @@
-"""A capture without what is private, for a report that goes to somebody else.
+"""Removes private data from a capture, for a report that goes to somebody else.
 
-Everything is judged before anything is taken away: proofs, requests and findings are those of the real
-bytes. What is taken away, and why:
+Proofs, requests and findings are judged on the real bytes first. Then the following is removed:
 
-- application payloads, wherever they are: values become their Candid type without names, and their size;
-- every byte string (frames, contents, certificates, signatures) becomes its size, and hashes go: from a
-  hash or a signature over a short message, the message can be guessed;
-- words of a peer that are not the protocol's own (public_words): close reasons, Err texts, traps, faults
-  that quote what they found;
-- of URLs credentials, queries and paths; session names and notes that a file may have brought along.
+- Application payloads become their Candid type without labels, and their size.
+- Every byte string (frames, contents, certificates, signatures) becomes its size. Hashes are removed as
+  well, because a short message can be guessed from its hash or signature.
+- Texts of peers that are not known texts of the protocol (words.py): close reasons, Err texts, traps, and
+  faults that quote what they found.
+- Credentials, queries and paths of URLs; session names and notes that came with a file.
 
-What stays: kinds, directions, times, sizes, sequence numbers, nonces, principals, verdicts. Principals
-can be hidden besides (pseudonyms).
+Kinds, directions, times, sizes, sequence numbers, nonces, principals and verdicts stay. Principals can be
+renamed (pseudonyms.py).
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ from .words import (
     withheld_text,
 )
 
-_NAME: Final = re.compile(r"[a-z]{0,8}[ -]?\d{1,7}")  # as our own recorders name sessions
+_NAME: Final = re.compile(r"[a-z]{0,8}[ -]?\d{1,7}")  # session names that our own recorders use
 _ERROR_CODE: Final = re.compile(r"IC\d{4}")
 _KNOWN_FIELDS: Final[tuple[str, ...]] = (
     "request_type",
@@ -64,14 +63,14 @@ _QUOTED: Final = re.compile(r"(?<!\w)'([^']*)'(?!\w)|(?<!\w)\"([^\"]*)\"(?!\w)")
 
 
 def public_capture(capture: Capture) -> Capture:
-    """The capture with its bytes, but without private words in what goes with them: reasons, URLs, names, notes."""
+    """Remove private texts from reasons, URLs, session names and notes; the bytes stay."""
     names = _public_names(capture.frames)
     frames = [replace(frame, reason=_reason(frame), session=names.get(frame.session)) for frame in capture.frames]
     return Capture(_public_info(capture.info), frames, [public_note(note) for note in capture.notes])
 
 
 def _public_names(frames: Sequence[Frame]) -> Mapping[str | None, str]:
-    """Session names as our own recorders give them stay; of others, all become numbers."""
+    """Keep session names that our own recorders use; replace all others by numbers."""
     found: dict[str | None, str] = {}
     for is_http, word in ((False, "session "), (True, "http-")):
         names = dict.fromkeys(f.session for f in frames if f.session is not None and f.is_http == is_http)
@@ -104,7 +103,7 @@ def _is_type(text: str | None) -> bool:
 
 
 def without_words(decoded: DecodedFrame) -> DecodedFrame:
-    """A frame whose summary, value and fault give nothing away; its bytes are still there, to be judged by."""
+    """Redact the summary, the value and the fault of a frame; its bytes stay, to be judged."""
     content = decoded.message.content if decoded.message is not None else decoded.frame.data
     error = None if decoded.error is None else DecodeError(decoded.error.what, "the fault is withheld")
     if decoded.kind in ("message", "app"):
@@ -114,7 +113,7 @@ def without_words(decoded: DecodedFrame) -> DecodedFrame:
     if decoded.kind != "malformed":
         return decoded
     if decoded.frame.op == "text":
-        summary = f"text frame, {decoded.size} bytes: the protocol has binary frames only"
+        summary = f"text frame, {decoded.size} bytes: the protocol uses binary frames only"
     elif decoded.envelope is not None and decoded.envelope.method_name not in ("ws_open", "ws_message"):
         summary = "calls neither ws_open nor ws_message"
     else:
@@ -123,7 +122,7 @@ def without_words(decoded: DecodedFrame) -> DecodedFrame:
 
 
 def without_bytes(decoded: DecodedFrame) -> DecodedFrame:
-    """What `without_words` gave, with every byte string replaced by its size. It cannot be judged any more."""
+    """Also replace every byte string by its size. The frame can no longer be verified afterwards."""
     message, outer = decoded.message, decoded.canister_message
     return replace(
         decoded,
@@ -156,7 +155,7 @@ def _envelope(envelope: Envelope) -> Envelope:
 
 
 def _content(name: str, value: Any) -> Any:
-    """A field of a request that the protocol knows: principals, the method and times as they are."""
+    """Redact a known field of a request; principals, known methods and times stay."""
     if name in ("canister_id", "sender") and isinstance(value, bytes):
         try:
             return Principal(value).raw
@@ -178,7 +177,7 @@ def _link(link: SignedDelegation) -> SignedDelegation:
 
 
 def public_call(call: NetworkCall) -> NetworkCall:
-    """What became of a call, in words that are the CDK's or the replica's own; of others the error code."""
+    """Redact a network call; known texts of the CDK and the replica stay, and error codes of other texts."""
     text = public_saying(call.text)
     code = _ERROR_CODE.search(call.text)
     if text != call.text and code is not None:
@@ -189,7 +188,7 @@ def public_call(call: NetworkCall) -> NetworkCall:
 
 
 def public_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """The walk as it was judged, without the bytes that were compared."""
+    """Return the steps with their verdicts, without the compared bytes."""
     return tuple(
         Step(step.step, step.ok, public_line(step.detail), _side(step.expected), _side(step.actual)) for step in steps
     )
@@ -200,7 +199,7 @@ def _side(side: bytes | str | None) -> str | None:
 
 
 def public_line(text: str) -> str:
-    """A line of our own about a proof or a finding, without the hashes and the words of a peer that it quotes."""
+    """Remove hashes and quoted texts of peers from one of our own lines."""
     return _QUOTED.sub(_unquoted, _HASH.sub("‹hash›", text))
 
 

@@ -1,12 +1,12 @@
-"""Which words of a peer are the protocol's own, so that a redacted report may keep them; all others are private.
+"""The texts of peers that a redacted report may keep, and a check that nothing private is left in its lines.
 
-A close reason, an Err or a trap may quote the application's data. So what is kept is what the SDK, the
-CDK and the gateway are known to say, word for word but for principals and numbers; of the rest, the length.
+A close reason, an Err or a trap may quote the application's data. The ``public_…`` functions keep only texts
+that the SDK, the CDK, the gateway and the replica are known to use, apart from principals and numbers. They
+replace every other text by its length.
 
-Takes out of lines of ours what they have in common with private texts, whoever put it there.
-
-Redaction withholds payloads before lines are made. This is the second fence: a rule that quotes what it
-should not is caught by comparing, not by trusting. Time is bounded by the texts' length, not by its square.
+`Scrubber` is the second line of defence. It compares the finished lines with the private texts and removes
+what they share, so that a rule which quotes too much is caught. Its time is bounded by the length of the
+texts, not by the square.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _EXPIRY: Final = (
     r"Invalid request expiry: Specified ingress_expiry not within expected range: "
     rf"Minimum allowed expiry: {_TIME}, Maximum allowed expiry: {_TIME}, Provided expiry: *{_TIME}"
 )
-# CDK 0.4.1 errors.rs and Errors.mo, the limits of the canister's queue, and a replica on a client's clock.
+# CDK 0.4.1 errors.rs and Errors.mo, and a replica's words about an expiry.
 _SAYINGS: Final = tuple(
     re.compile(saying)
     for saying in (
@@ -50,22 +50,21 @@ _SAYINGS: Final = tuple(
     )
 )
 _PATH: Final = re.compile(rf"/?|/api/v[234]/(status|(canister|subnet)/{_KEY}/(call|query|read_state))")
-_CREDENTIALS: Final = re.compile(r"(\b[a-z]{2,8}://)[^/?#\s]*@", re.IGNORECASE)
 _TARGET: Final = re.compile(r"(GET|POST|OPTIONS|HEAD|PUT|DELETE) (\S{1,500})")
 _NOTES: Final = (
-    re.compile(r"line \d+ is torn \(the recorder was stopped while writing it\) and left out"),
+    re.compile(r"line \d+ is incomplete \(the recorder was stopped while writing it\) and left out"),
     re.compile(r"\d+ more lines left out"),
-    re.compile(r"the file does not say how the sockets closed; a tap records that"),
+    re.compile(r"the file does not say how the sockets closed; record with icws tap to see it"),
 )
 
 
 def public_reason(reason: str | None) -> str | None:
-    """A close reason, if the SDK or the CDK gives it."""
+    """Keep a close reason that the SDK or the CDK uses."""
     return reason if not reason or reason in _REASONS else withheld_text(reason)
 
 
 def public_saying(text: str) -> str:
-    """What a canister or the network answered, if the CDK or the replica words it so."""
+    """Keep an answer that the CDK or the replica words exactly so."""
     return text if not text or any(saying.fullmatch(text) for saying in _SAYINGS) else withheld_text(text)
 
 
@@ -74,7 +73,7 @@ def public_method(name: str | None) -> str | None:
 
 
 def public_key(key: str) -> str:
-    """A message key, if it is one."""
+    """Keep a valid message key."""
     try:
         parse_message_key(key)
     except MessageError:
@@ -83,7 +82,7 @@ def public_key(key: str) -> str:
 
 
 def public_principal(text: str | None) -> str | None:
-    """A principal as text, if it is one."""
+    """Keep the text of a valid principal."""
     if text is None:
         return None
     try:
@@ -93,7 +92,7 @@ def public_principal(text: str | None) -> str | None:
 
 
 def public_url(url: str | None) -> str | None:
-    """Scheme, host and port; a path only if it is the interface's own; never credentials nor a query."""
+    """Keep scheme, host and port, and a path of the HTTP interface; never credentials or a query."""
     if url is None:
         return None
     try:
@@ -108,13 +107,8 @@ def public_url(url: str | None) -> str | None:
     return f"{parts.scheme}://{named}{'' if port is None else f':{port}'}{path}{'?…' if parts.query else ''}"
 
 
-def without_credentials(text: str) -> str:
-    """``text`` without the names and passwords in its URLs: those go into no report."""
-    return _CREDENTIALS.sub(r"\1…@", text)
-
-
 def public_target(target: str | None) -> str | None:
-    """An HTTP request's method and path, as `Frame.reason` holds them."""
+    """Keep the method and a known path of an HTTP request, as `Frame.reason` holds them."""
     found = _TARGET.fullmatch(target or "")
     if target is None or found is None:
         return None if target is None else withheld_text(target)
@@ -123,7 +117,7 @@ def public_target(target: str | None) -> str | None:
 
 
 def public_time(text: str | None) -> str | None:
-    """A time in RFC 3339, if it is one."""
+    """Keep a valid RFC 3339 time."""
     try:
         return None if text is None else datetime.fromisoformat(text).isoformat()
     except ValueError:
@@ -131,7 +125,7 @@ def public_time(text: str | None) -> str | None:
 
 
 def public_note(note: str) -> str:
-    """A line about what could not be read of a file: it may quote the file."""
+    """Keep a note about an unreadable part of a file if it cannot quote the file."""
     return note if any(known.fullmatch(note) for known in _NOTES) else withheld_text(note)
 
 
@@ -140,12 +134,12 @@ def withheld_text(text: str) -> str:
 
 
 _GRAM: Final = 6
-LEAST: Final = 2 * _GRAM  # characters in a row; shorter whole texts count too, unless they are a mere word
+LEAST: Final = 2 * _GRAM  # shared characters in a row; shorter texts count if they occur whole and are not one word
 MASK: Final = "‹withheld›"
 
 
 class Scrubber:
-    """Feed it private texts, then ask for the lines."""
+    """Removes private texts from ``lines``: feed it the texts, then ask for the lines."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = lines
@@ -164,7 +158,7 @@ class Scrubber:
             self._mark_whole(text)
             return
         seen: set[tuple[str, str]] = set()
-        for at in range(0, len(text) - _GRAM + 1, _GRAM):  # a run of LEAST covers one of these whole
+        for at in range(0, len(text) - _GRAM + 1, _GRAM):  # a run of LEAST characters contains one of these whole
             gram = text[at : at + _GRAM]
             if gram not in self._places:
                 continue
@@ -198,7 +192,7 @@ class Scrubber:
         self._private[number][start:end] = b"\x01" * (end - start)
 
     def line(self, number: int) -> str:
-        """A line with what is private replaced."""
+        """Return a line with its private parts replaced."""
         parts: list[str] = []
         hidden = False
         for character, private in zip(self._lines[number], self._private[number], strict=True):

@@ -1,4 +1,4 @@
-"""What a replay finds: where a recorded party first did something else than the real one would have."""
+"""The results of a replay: the first difference from the real party, and the close that the SDK makes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Literal
 from icws_explore.protocol.client.events import Event
 
 Party = Literal["client", "gateway"]
-# close: ended, or did not end; content: sent something else; unasked: sent what nothing called for;
-# silence: did not send what was due.
+# close: ended or did not end; content: sent something else; unasked: sent something without a reason;
+# silence: did not send something that was due.
 Kind = Literal["close", "content", "unasked", "silence"]
 
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """``frame`` is the capture's number of the frame that shows it; ``step`` names the field or the proof step.
+    """The first difference of a recorded party from the real one.
 
-    ``expected`` is what ic-websocket-js 0.5.0 (or gateway 1.4.6) does there, ``recorded`` what the
-    capture has instead; each is one line.
+    ``frame`` is the number of the frame that shows it, ``step`` the field or the proof step. ``expected``
+    says what ic-websocket-js 0.5.0 (or gateway 1.4.6) does, ``recorded`` what the capture has; each is one
+    line.
     """
 
     party: Party
@@ -34,10 +35,10 @@ class Divergence:
 
 @dataclass(frozen=True, slots=True)
 class PredictedClose:
-    """The close that the real SDK makes: code, reason, and the frame at which (or before which) it decides so.
+    """The close that the real SDK makes: code, reason, and the frame at or before which it decides to close.
 
-    ``t`` is that instant in seconds since the epoch, ``error`` the SDK's text for its user or its
-    console, ``step`` the proof step that failed, or "" where it was no proof.
+    ``t`` is that instant in seconds since the epoch, ``error`` the SDK's text for its user or its console,
+    ``step`` the failed proof step, or "" if no proof failed.
     """
 
     code: int
@@ -50,7 +51,7 @@ class PredictedClose:
 
 @dataclass(frozen=True, slots=True)
 class ReplayStep:
-    """What the client's machine did at a frame. ``by_timer``: a timer fired before it."""
+    """The events of the client's machine at a frame. ``by_timer`` says that a timer fired before the frame."""
 
     frame: int
     events: tuple[Event, ...]

@@ -1,6 +1,6 @@
-"""A replay in a line: how the real SDK would have ended the session, and where a party did something else.
+"""Replays as lines and as JSON: how the real SDK ends a session, and where a recorded party differs from it.
 
-A session that went on as the real client and the real gateway would have gone on has nothing to tell.
+A session without a predicted close and without a divergence gives no line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_LINES: Final = 6
 
 
 def replay_lines(replays: Sequence[Replay]) -> list[str]:
-    """A line for each end that the SDK makes too, with the sessions that have it, and one for each divergence."""
+    """Return a line per predicted close, with the sessions that share it, and a line per divergence."""
     several = len(replays) > 1
     lines = []
     alike: dict[tuple[int, str], list[Replay]] = {}
@@ -34,7 +34,7 @@ def replay_lines(replays: Sequence[Replay]) -> list[str]:
 
 
 class Replays(list[Replay]):
-    """One of each session; printed, they are those lines."""
+    """The replays of all sessions; printed as those lines."""
 
     def __repr__(self) -> str:
         sessions = f"{len(self)} session{'' if len(self) == 1 else 's'}"
@@ -59,12 +59,12 @@ def _foretold(group: Sequence[Replay], *, several: bool) -> str:
 
 
 def close_text(close: PredictedClose) -> str:
-    """As the catalogue writes it."""
+    """Write a close as in ``close(4000, "reason")``."""
     return f'close({close.code}, "{close.reason}")'
 
 
 def replay_json(it: Replay) -> dict[str, Any]:
-    """As `icws doctor --json` prints it; frames are the capture's numbers, ``t`` seconds since the epoch."""
+    """Return the JSON object of `icws doctor --json`. Frames are frame numbers, ``t`` is in seconds since the epoch."""
     predicted, recorded = it.predicted_close, it.recorded_close
     return {
         "session": it.session,

@@ -1,13 +1,12 @@
-"""The canister's acks: when, what they cover, how old that was, and which interval they show.
+"""The canister's acks and the client's ack timer, derived from the recorded frames.
 
 Rules: the CDK (0.4.1, timers.rs) acks every client at each tick of one timer, whose interval is
-ack_interval; a client (ic-websocket-js 0.5.0, queues.ts) gives up when no ack came for that interval
-and 30 s more.
+ack_interval. The client (ic-websocket-js 0.5.0, queues.ts) gives up if no ack arrives within that interval
+plus 30 s. It has one timer for all messages. The first message starts the timer and every ack restarts it.
+After it expired, only an ack starts it again.
 
-The client's ack timer, replayed from what passed: each run of it, and what was waiting.
-
-It is the very queue of the client machine (protocol.ack_queue): one timer for all messages, started
-by the first one, started anew by every ack, and after it has expired only by an ack.
+`ack_table` lists the acks with what they cover. `ack_interval` estimates the canister's interval.
+`AckTimer` replays the client's timer with the queue of the client machine (protocol/client/wire.py).
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# How late a canister's timer may go off: a heartbeat or two of a subnet (1 to 2 s on mainnet).
+# How late a canister's timer may fire: one or two heartbeats of a subnet (1 to 2 s on mainnet).
 TIMER_LATENESS_S: Final = 2.0
 _LATENCY_BOUND_S: Final = LATENCY_BOUND_MS / 1000
 
 
 @dataclass(frozen=True, slots=True)
 class AckInterval:
-    """The canister's ack interval, in seconds, as its acks show it. ``max_s`` may be infinite.
+    """The canister's ack interval in seconds, derived from its acks. ``max_s`` may be infinite.
 
-    ``estimate_s`` is None with fewer than two ticks; ``ticks`` counts those that were seen, ``missing``
-    those that must have been between them (an ack was lost or withheld).
+    ``estimate_s`` is None with fewer than two ticks. ``ticks`` counts the observed ticks, ``missing`` those
+    that must have been between them because an ack was lost or withheld.
     """
 
     estimate_s: float | None
@@ -48,10 +47,11 @@ class AckInterval:
 
 
 def ack_interval(sessions: Sequence[SessionInstants], *, lateness_s: float = TIMER_LATENESS_S) -> AckInterval:
-    """The interval of the canister that all ``sessions`` talk to, from the timestamps that it put into its acks.
+    """Estimate the ack interval of the canister that all ``sessions`` use, from the timestamps of its acks.
 
-    Bounds hold if no tick is more than ``lateness_s`` (seconds) late, and if at least two neighbouring
-    ticks were seen. With fewer than two ticks only a lower bound is known: for so long there was none.
+    The bounds hold if no tick is more than ``lateness_s`` (seconds) late and at least two neighbouring
+    ticks were observed. With fewer than two ticks only a lower bound is known: the longest time without an
+    ack.
     """
     ticks = _ticks([ack.made for session in sessions for ack in session.acks], lateness_s)
     quiet = max((_quiet(session) for session in sessions), default=0.0)
@@ -71,7 +71,7 @@ def ack_interval(sessions: Sequence[SessionInstants], *, lateness_s: float = TIM
 
 
 def _ticks(made: Sequence[float], lateness_s: float) -> list[float]:
-    """Acks of many sessions made within ``lateness_s`` of each other are one tick, at the first of them."""
+    """Merge acks made within ``lateness_s`` seconds of each other into one tick at the first of them."""
     ticks: list[float] = []
     for at in sorted(made):
         if not ticks or at - ticks[-1] > lateness_s:
@@ -80,7 +80,7 @@ def _ticks(made: Sequence[float], lateness_s: float) -> list[float]:
 
 
 def _quiet(session: SessionInstants) -> float:
-    """The longest time (s) for which the canister, by its own clock, sent this open session no ack."""
+    """Return the longest time (seconds, canister's clock) without an ack in this open session."""
     if session.opened is None:
         return 0.0
     known = [message.made for message in session.received]
@@ -89,14 +89,14 @@ def _quiet(session: SessionInstants) -> float:
 
 
 def ack_table(sessions: Sequence[SessionInstants]) -> pd.DataFrame:
-    """A row an ack. Times are seconds since the capture's first frame, durations are seconds.
+    """Return one row per ack. Times are seconds since the capture's first frame, durations are seconds.
 
-    ``made_s`` (the canister's timestamp) and ``certified_s`` are on the network's clock, ``received_s``
-    on the capture's. ``acks`` is the sequence number acknowledged; ``covers_first`` to ``covers_last``
-    is what it newly covers, ``oldest_age_s`` how old the oldest of that was on receipt, ``limit_s``
-    the age at which the client gives up, ``margin_s`` what was left of it. ``spacing_made_s`` and
-    ``spacing_received_s`` count from the ack before; ``since_restart_s`` from the last restart of the
-    client's ack timer, whose limit is the same.
+    ``made_s`` (the canister's timestamp) and ``certified_s`` are on the network's clock, ``received_s`` is on
+    the capture's. ``acks`` is the acknowledged sequence number. ``covers_first`` to ``covers_last`` are the
+    messages covered for the first time, ``oldest_age_s`` is the age of the oldest of them on receipt,
+    ``limit_s`` the age at which the client gives up, and ``margin_s`` the remaining time. ``spacing_made_s``
+    and ``spacing_received_s`` count from the previous ack, ``since_restart_s`` from the last restart of the
+    client's ack timer, which has the same limit.
     """
     import pandas as pd
 
@@ -141,7 +141,7 @@ def ack_table(sessions: Sequence[SessionInstants]) -> pd.DataFrame:
 
 
 def newly_covered(numbered: Sequence[Sent], covered: int, ack: Received) -> list[Sent]:
-    """What an ack covers and none before it did (those went up to ``covered``), in the order of sending."""
+    """Return the messages after ``covered`` that the ack covers for the first time, in the order of sending."""
     assert ack.acks is not None
     return [s for s in numbered if covered < (s.sequence_num or 0) <= ack.acks and s.frame < ack.frame]
 
@@ -155,7 +155,7 @@ Ending = Literal["ack", "expired", "closed", "running"]
 
 @dataclass(frozen=True, slots=True)
 class TimerRun:
-    """From a start of the timer to what ended it; instants in seconds since the capture's origin."""
+    """One run of the timer. Instants are in seconds since the capture's origin."""
 
     start: float
     due: float
@@ -165,7 +165,7 @@ class TimerRun:
 
 
 class AckTimer:
-    """Fed with what the client sent and received, it says when the client gives up."""
+    """The client's ack timer. Feed it with sent and received frames; it says when the client gives up."""
 
     def __init__(self, ack_interval_s: float) -> None:
         self.limit_s = ack_interval_s + LATENCY_BOUND_MS / 1000
@@ -176,7 +176,7 @@ class AckTimer:
 
     @property
     def due(self) -> float | None:
-        """When the timer expires, in seconds since the origin; None: it is not running."""
+        """When the timer expires, in seconds since the origin; None if it is not running."""
         run = self.runs[-1] if self.runs else None
         return run.due if run is not None and run.ending == "running" else None
 
@@ -187,7 +187,7 @@ class AckTimer:
 
     @property
     def oldest(self) -> float | None:
-        """When the oldest message that waits was sent, in seconds since the origin."""
+        """When the oldest waiting message was sent, in seconds since the origin."""
         waiting = self._queue.oldest
         return None if waiting is None else self._sent_at[waiting]
 
@@ -198,7 +198,7 @@ class AckTimer:
         try:
             self._queue.add(it.sequence_num, _ns(it.at))
         except StateError:
-            return  # numbers that do not ascend: the SDK says so and does not watch over this one
+            return  # the number does not ascend: the SDK reports it and does not time this message
         self._sent_at[it.sequence_num] = it.at
         self._follow(it.at, it.frame)
 
@@ -209,27 +209,27 @@ class AckTimer:
         try:
             expired = self._queue.ack(it.acks, _ns(it.at))
         except StateError:
-            return  # an ack of something unsent: the SDK closes, and leaves the timer as it is
+            return  # an ack of something unsent: the SDK closes and leaves the timer as it is
         if not expired:
             self._end(it.at, "ack")
         self._follow(it.at, it.frame)
 
     def closed(self, at: float) -> None:
-        """The connection ended: nothing is timed any more."""
+        """Stop: the connection ended."""
         self.advance(at)
         self._over = True
         self._queue.clear()
         self._end(at, "closed")
 
     def advance(self, now: float) -> None:
-        """Time has passed: a run that is due by ``now`` has expired."""
+        """Advance the time to ``now``; a run that is due has expired."""
         due = self.due
         if due is not None and now >= due:
             self._queue.expire()
             self._end(due, "expired")
 
     def _follow(self, at: float, frame: int) -> None:
-        """Begin a run where the queue's timer was started at ``at``."""
+        """Begin a run if the queue started its timer at ``at``."""
         if self._queue.due_ns is not None and self.due is None:
             self.runs.append(TimerRun(at, at + self.limit_s, at, "running", frame))
 
@@ -240,17 +240,17 @@ class AckTimer:
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """A point of the saw-tooth: at ``at`` (s since the origin) the oldest waiting message was ``age_s`` old."""
+    """The age of the oldest waiting message in seconds, at ``at`` (seconds since the origin)."""
 
     at: float
     age_s: float
 
 
 def replay(session: SessionInstants) -> tuple[AckTimer, list[Age]]:
-    """The timer after all of a session, and the age of the oldest message that waits, corner by corner.
+    """Replay a session. Returns the timer and the corners of the curve of the oldest message's age.
 
-    The corners come in order; between two of them the age rises by a second a second or is 0. A corner
-    at which it falls comes twice: before and after.
+    Between two corners the age rises by one second per second or is 0. A corner at which it falls comes
+    twice: before and after.
     """
     timer = AckTimer(session.ack_interval_s)
     corners: list[Age] = []
@@ -259,8 +259,8 @@ def replay(session: SessionInstants) -> tuple[AckTimer, list[Age]]:
         oldest = timer.oldest
         corners.append(Age(at, 0.0 if oldest is None else at - oldest))
 
-    happened: list[Sent | Received] = [*session.numbered, *session.acks]
-    for it in sorted(happened, key=lambda one: one.frame):
+    frames: list[Sent | Received] = [*session.numbered, *session.acks]
+    for it in sorted(frames, key=lambda one: one.frame):
         corner(it.at)
         if isinstance(it, Sent):
             timer.sent(it)

@@ -1,8 +1,8 @@
-"""How old certificates are when they arrive, and how long messages take from the canister to here.
+"""The age of certificates on receipt, and the latency of messages from the canister to the client.
 
-The client refuses a certificate whose time is more than 5 minutes from its own clock, to either side
-(@dfinity/agent, certificate.ts). The gateway's delay is the same difference without the clocks' skew:
-what polling, relaying and the network took.
+The client refuses a certificate whose time differs from its own clock by more than 5 minutes in either
+direction (@dfinity/agent, certificate.ts). The gateway's delay is this age minus the skew of the clocks:
+the time for polling, relaying and transport.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ QUANTILES: Final = (0.5, 0.9, 0.95, 0.99)
 
 
 def certificate_table(sessions: Sequence[SessionInstants]) -> pd.DataFrame:
-    """A row a canister message whose certificate shows its time. Times are seconds since the capture's first
-    frame, durations are seconds.
+    """Return one row per canister message whose certificate has a time.
 
-    ``made_s`` and ``certified_s`` are on the network's clock, ``received_s`` on the capture's.
-    ``age_s`` is receipt minus certificate time, both as the client reads them: it must stay within
-    ± ``limit_s`` (300); ``margin_s`` is what was left. ``waited_s`` is made to certified: the canister's
-    queue and the poll. ``delay_s`` is certified to received, inferred by taking the estimated skew off,
-    between ``delay_min_s`` and ``delay_max_s``.
+    Times are seconds since the capture's first frame, durations are seconds. ``made_s`` and ``certified_s``
+    are on the network's clock, ``received_s`` is on the capture's. ``age_s`` is receipt minus certificate time,
+    as the client computes it. It must stay within ± ``limit_s`` (300); ``margin_s`` is the remaining time.
+    ``waited_s`` is the time from made to certified: the canister's queue and the poll. ``delay_s`` is the time
+    from certified to received, inferred with the estimated skew, between ``delay_min_s`` and ``delay_max_s``.
     """
     import pandas as pd
 
@@ -67,11 +66,12 @@ def certificate_table(sessions: Sequence[SessionInstants]) -> pd.DataFrame:
 
 
 def latency_table(sessions: Sequence[SessionInstants], quantiles: Sequence[float] = QUANTILES) -> pd.DataFrame:
-    """Percentiles in seconds, a row a part of the way: ``waited`` (made to certified), ``delay`` (certified to
-    received, inferred), ``total`` (made to received, inferred), ``open`` (ws_open to OpenMessage).
+    """Return percentiles in seconds, one row per part of the path.
 
-    Columns: ``count``, ``min_s``, one ``p<nn>_s`` a quantile, ``max_s``, ``inferred``, and
-    ``error_s``: how far the inferred ones may be off because the skew is not known better.
+    The parts are ``waited`` (made to certified), ``delay`` (certified to received, inferred), ``total`` (made to
+    received, inferred) and ``open`` (ws_open to OpenMessage). Columns: ``count``, ``min_s``, one ``p<nn>_s`` per
+    quantile, ``max_s``, ``inferred``, and ``error_s``, the possible error of inferred values because the skew
+    is not known exactly.
     """
     import pandas as pd
 

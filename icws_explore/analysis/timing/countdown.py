@@ -1,8 +1,8 @@
-"""The time that is left, at any moment: to the client's own time-outs, and to what the canister waits for.
+"""The time left, at any moment, to each time-out of client and canister.
 
-The client's two are known to the millisecond (ic-websocket-js 0.5.0: 60 s from ws_open; one ack timer of the
-interval + 30 s, which every ack starts anew). The canister's keep-alive time-out and its next ack
-are on the canister's clock: inferred, with bounds.
+The client's two time-outs are known exactly (ic-websocket-js 0.5.0: 60 s from ws_open; one ack timer of the
+ack interval + 30 s, which every ack restarts). The canister's keep-alive time-out and its next ack are on the
+canister's clock, so they are inferred and have bounds.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ Name = Literal["open", "ack", "keep_alive", "next_ack"]
 
 @dataclass(frozen=True, slots=True)
 class Countdown:
-    """One clock that runs down. Seconds; ``started_s`` and ``due_s`` since the capture's first frame.
+    """One running time-out, in seconds. ``started_s`` and ``due_s`` count from the capture's first frame.
 
-    ``left_s`` is negative when it has run out. With ``inferred`` it surely lies between
-    ``left_min_s`` and ``left_max_s``; else the three are the same. "next_ack" is no time-out but
-    the canister's next tick; its ``limit_s`` is the interval.
+    ``left_s`` is negative after the time-out. If ``inferred``, the true value lies between ``left_min_s`` and
+    ``left_max_s``; otherwise the three are equal. "next_ack" is not a time-out but the canister's next tick;
+    its ``limit_s`` is the ack interval.
     """
 
     session: str | None
@@ -50,7 +50,7 @@ class Countdown:
 
 
 class Watch:
-    """Takes the frames of a live or stored capture as they come, and says at any moment what is left."""
+    """Takes the frames of a live or stored capture in order, and gives the time left at any moment."""
 
     def __init__(self, capture: Capture) -> None:
         self.instants = Instants(capture)
@@ -64,12 +64,12 @@ class Watch:
             self._follow(session)
 
     def left(self, now_s: float) -> list[Countdown]:
-        """What runs at ``now_s`` (seconds since the capture's first frame), the soonest first."""
+        """Return the time-outs that run at ``now_s`` (seconds since the first frame), soonest first."""
         running = [c for session in self.instants.sessions.values() for c in self._of(session, now_s)]
         return sorted(running, key=lambda countdown: countdown.left_s)
 
     def _follow(self, session: SessionInstants) -> None:
-        """Hand what is new to the session's ack timer."""
+        """Feed new frames to the session's ack timer."""
         timer = self._timers.setdefault(session.session, AckTimer(session.ack_interval_s))
         sent, received = self._seen.get(session.session, (0, 0))
         new: list[Sent | Received] = [*session.sent[sent:], *session.received[received:]]
@@ -102,7 +102,7 @@ def _exact(session: str | None, name: Name, started: float, limit: float, now: f
 
 
 def _of_the_canister(session: SessionInstants, now: float) -> Iterator[Countdown]:
-    """The keep-alive that an ack asks for while it is not sent, and the next ack."""
+    """Yield the canister's wait for a keep-alive, while none was sent, and its next ack."""
     if session.opened is None:
         return
     skew = skew_of(session)
@@ -121,7 +121,7 @@ def _of_the_canister(session: SessionInstants, now: float) -> Iterator[Countdown
     last = acks[-1].made if acks else session.opened.made
     start = last + skew.estimate_s
     latest = expected if interval.estimate_s is None else interval.max_s
-    least = 0.0 if not acks else interval.min_s  # before the first one it may come at any moment
+    least = 0.0 if not acks else interval.min_s  # the first ack may come at any moment
     yield Countdown(
         session.session,
         "next_ack",
@@ -135,9 +135,9 @@ def _of_the_canister(session: SessionInstants, now: float) -> Iterator[Countdown
 
 
 def countdown(capture: Capture, now_s: float | None = None) -> pd.DataFrame:
-    """What was left at ``now_s`` (seconds since the first frame; None: at the last), a row a running clock.
+    """Return one row per time-out that runs at ``now_s`` (seconds since the first frame; default: the last frame).
 
-    Frames after ``now_s`` are not looked at. Columns are those of `Countdown` and ``due_s``.
+    Later frames are ignored. The columns are those of `Countdown` and ``due_s``.
     """
     import pandas as pd
 

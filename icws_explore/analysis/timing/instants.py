@@ -1,14 +1,14 @@
-"""Every instant that a session's frames tell of, taken out of them once.
+"""All instants in a session's frames, extracted once for every timing table.
 
-Three clocks are in play, and each field says which it is on:
+There are three clocks, and each field says which one it uses:
 
 - the capture's clock: when a frame passed (``Frame.t``);
 - the network's clock: a message's ``timestamp`` and its certificate's ``time``;
 - the client's clock: the ``timestamp`` and the ``ingress_expiry`` of what it signs. In a live capture
   it is the capture's clock; behind a tap it need not be.
 
-All instants are seconds since ``Origin`` (the capture's first frame, on its clock), as floats: at that
-size a float holds nanoseconds, which seconds since the epoch would lose.
+Instants are floats in seconds since `Origin`, the capture's first frame. Floats of that size resolve
+nanoseconds; seconds since the epoch would not.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ class Origin:
     t: float = 0.0
 
     def of_frame(self, t: float) -> float:
-        """A frame's time as seconds since the origin."""
+        """Convert a frame's time to seconds since the origin."""
         return t - self.t
 
     def of_ns(self, at_ns: int) -> float:
-        """Nanoseconds since the epoch, on whichever clock, as seconds since the origin."""
+        """Convert nanoseconds since the epoch, on any clock, to seconds since the origin."""
         return (at_ns - round(self.t * NS_PER_S)) / NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A frame of the client. ``at`` is on the capture's clock, ``stamped`` and ``expires`` on the client's.
+    """A frame of the client. ``at`` is on the capture's clock, ``stamped`` and ``expires`` are on the client's.
 
-    ``reports`` is the canister's last sequence number that a keep-alive says was received.
+    ``reports`` is the last sequence number of the canister that a keep-alive reports as received.
     """
 
     frame: int
@@ -58,10 +58,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A canister message. ``at`` is on the capture's clock, ``made`` and ``certified`` on the network's.
+    """A canister message. ``at`` is on the capture's clock, ``made`` and ``certified`` are on the network's.
 
-    ``made`` is the canister's timestamp, ``certified`` the time of the certificate that came with it.
-    ``acks`` is the client's last sequence number that an ack covers.
+    ``made`` is the canister's timestamp, ``certified`` the time in the message's certificate. ``acks`` is the
+    last sequence number of the client that an ack covers.
     """
 
     frame: int
@@ -76,7 +76,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the connection ended, by the first close that was seen. ``at`` is on the capture's clock."""
+    """The first recorded close of the connection. ``at`` is on the capture's clock."""
 
     frame: int
     at: float
@@ -87,7 +87,7 @@ class Ended:
 
 @dataclass(slots=True)
 class SessionInstants:
-    """One session's instants, in the order of its frames. ``last`` is that of its last frame so far."""
+    """The instants of one session, in the order of its frames. ``last`` belongs to the last frame so far."""
 
     session: str | None
     ack_interval_s: float
@@ -110,12 +110,12 @@ class SessionInstants:
 
     @property
     def numbered(self) -> list[Sent]:
-        """What the client sent with a sequence number, so everything that waits for an ack."""
+        """The client's frames with a sequence number: those that wait for an ack."""
         return [sent for sent in self.sent if sent.sequence_num is not None]
 
 
 class Instants:
-    """The instants of every session of a capture; `feed` takes further frames of a live one."""
+    """The instants of every session of a capture; `feed` takes further frames of a live session."""
 
     def __init__(self, capture: Capture) -> None:
         self.origin = Origin(capture.frames[0].t if capture.frames else 0.0)
@@ -125,7 +125,7 @@ class Instants:
         self._is_empty = not capture.frames
 
     def feed(self, frames: Iterable[DecodedFrame]) -> None:
-        """Take frames in, in the order in which they passed."""
+        """Take further frames, in order."""
         for decoded in frames:
             if self._is_empty:
                 self.origin, self._is_empty = Origin(decoded.frame.t), False
@@ -133,7 +133,7 @@ class Instants:
 
     def _take(self, decoded: DecodedFrame) -> None:
         if decoded.frame.is_http:
-            return  # behind the gateway: of no WebSocket session
+            return  # HTTP between gateway and network belongs to no session
         name = decoded.frame.session
         session = self.sessions.get(name)
         if session is None:
@@ -186,7 +186,7 @@ class Instants:
 
 
 def _certified_ns(cert: bytes) -> int | None:
-    """The time in a certificate; None where it does not decode or shows none."""
+    """Return the time in a certificate, or None if there is none or it cannot be decoded."""
     try:
         return decode_cached(cert).time_ns
     except DecodeError:
@@ -194,7 +194,7 @@ def _certified_ns(cert: bytes) -> int | None:
 
 
 def instants(capture: Capture, frames: Iterable[DecodedFrame] | None = None) -> Instants:
-    """The instants of all of a capture. ``frames`` are its own, where they are decoded already."""
+    """Return the instants of a whole capture. ``frames`` are its decoded frames, if the caller has them."""
     found = Instants(capture)
     found.feed(shared_frames(capture) if frames is None else frames)
     return found

@@ -1,8 +1,8 @@
-"""Each ack and the keep-alive that answers it, against the 60 s, as this side sees it and as the canister does.
+"""Each ack and the keep-alive that answers it, compared with the limit of 60 s.
 
-Rule (CDK 0.4.1, timers.rs): 60 s after an ack the canister removes every client whose last keep-alive
-reached it before that ack. So the window opens at the ack's own timestamp, on the canister's clock, and
-the keep-alive must have arrived within it. When it arrived, nobody reports: that is inferred.
+Rule (CDK 0.4.1, timers.rs): 60 s after an ack, the canister removes every client whose last keep-alive
+arrived before that ack. The window opens at the ack's timestamp, on the canister's clock, and the
+keep-alive must arrive within it. No frame shows the arrival, so it is inferred.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Outcome = Literal["in time", "timed out", "sent", "ended", "waiting", "missed"]
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """One ack's window. Delays in seconds; None where there is no keep-alive, or nothing tells.
+    """The window of one ack. Delays are in seconds; None if there is no keep-alive or the delay is unknown.
 
-    ``seen_s`` is from the ack's receipt to the keep-alive's sending, all on this side. On the
-    canister's clock, from the ack's timestamp: the keep-alive was sent at ``sent_s``, and arrived at
-    ``arrived_s``, inferred (with the way up that ws_open took), surely between ``arrived_min_s`` and
-    ``arrived_max_s`` (infinite where nothing later was heard).
+    ``seen_s`` is the time from the receipt of the ack to the sending of the keep-alive, on this side. The
+    other delays count from the ack's timestamp on the canister's clock: the keep-alive was sent after
+    ``sent_s`` and arrived after ``arrived_s``. The arrival is inferred from the time that ws_open took, and
+    lies between ``arrived_min_s`` and ``arrived_max_s`` (infinite if nothing later was received).
     """
 
     session: str | None
@@ -50,7 +50,7 @@ class KeepAlive:
 def keep_alives(
     session: SessionInstants, *, limit_s: float = KEEP_ALIVE_LIMIT_S, skew: Skew | None = None
 ) -> Iterator[KeepAlive]:
-    """A window for each ack. ``limit_s`` is the canister's keep-alive time-out, which no frame tells."""
+    """Yield the window of each ack. ``limit_s`` is the canister's keep-alive time-out in seconds."""
     skew = skew_of(session) if skew is None else skew
     acks = session.acks
     answers = [sent for sent in session.sent if sent.kind == "keep_alive"]
@@ -93,7 +93,7 @@ def _says_timed_out(message: Received) -> bool:
 
 
 def _latest_arrival(answer: Sent, session: SessionInstants, ack: Received) -> float:
-    """By the first later ack that covers the keep-alive it had arrived, whatever it was for."""
+    """Return the time of the first later ack that covers the keep-alive; it had arrived by then."""
     number = answer.sequence_num
     if number is None:
         return float("inf")
@@ -102,7 +102,7 @@ def _latest_arrival(answer: Sent, session: SessionInstants, ack: Received) -> fl
 
 
 def _estimate(session: SessionInstants, answer: Sent, ack: Received, least: float, most: float) -> float | None:
-    """Arrived after as long a way up as ws_open's (the skew cancels out), within what is sure."""
+    """Estimate the arrival: as long a way as that of ws_open (the skew cancels out), within the bounds."""
     if session.asked is None or session.opened is None:
         return None
     way_up = session.opened.made - session.asked.at
@@ -123,15 +123,16 @@ def _outcome(session: SessionInstants, answer: Sent | None, due: float, *, timed
 
 
 def keep_alive_table(sessions: Sequence[SessionInstants], *, limit_s: float = KEEP_ALIVE_LIMIT_S) -> pd.DataFrame:
-    """A row an ack. Times are seconds since the capture's first frame, delays are seconds.
+    """Return one row per ack. Times are seconds since the capture's first frame, delays are seconds.
 
-    ``ack_made_s`` is on the network's clock, ``ack_received_s`` and ``sent_s`` on the capture's.
-    ``delay_seen_s`` is this side's: receipt of the ack to sending. ``delay_sent_s``, ``delay_arrived_s``
-    (with ``delay_arrived_min_s`` and ``delay_arrived_max_s``) count from the ack's timestamp, as the
-    canister does against ``limit_s``; all of these are inferred: the first through the estimated skew,
-    the others because no frame tells of the arrival. ``margin_s`` is the limit less the estimated arrival.
-    ``outcome``: "in time" (the canister kept the session), "timed out" (it said so), "sent" (nothing
-    was heard since), "missed" (none was sent), "waiting", or "ended" with the session.
+    ``ack_made_s`` is on the network's clock, ``ack_received_s`` and ``sent_s`` are on the capture's.
+    ``delay_seen_s`` is the time from receiving the ack to sending the keep-alive, on this side.
+    ``delay_sent_s`` and ``delay_arrived_s`` (with ``delay_arrived_min_s`` and ``delay_arrived_max_s``) count
+    from the ack's timestamp, as the canister counts against ``limit_s``. They are inferred, the first with
+    the estimated skew, the others because no frame shows the arrival. ``margin_s`` is the limit minus the
+    estimated arrival. ``outcome`` is "in time" (the canister kept the session), "timed out" (the canister
+    said so), "sent" (nothing was received since), "missed" (none was sent), "waiting", or "ended" (with the
+    session).
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Every numbered message of both directions with all of its instants, as far as this side can know them."""
+"""The numbered messages of both directions with their instants, as far as this side can know them."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _FLOATS: Final = (
 
 
 def message_table(sessions: Sequence[SessionInstants]) -> pd.DataFrame:
-    """A row a message with a sequence number. Times are seconds since the capture's first frame.
+    """Return one row per message with a sequence number. Times are seconds since the capture's first frame.
 
-    ``direction`` "out" (client to canister): ``sent_s`` is the frame's time. ``received_s`` is when the
-    canister had it, never seen: it lies between ``received_min_s`` (not before it was sent) and
-    ``received_max_s`` (by the timestamp of the first ack that covers it), both taken to the capture's clock
-    with the skew's bounds. ``acked_s`` is when that ack arrived here, ``age_at_ack_s`` how old the
-    message was then, against ``limit_s`` (ack interval + 30 s), ``margin_s`` what was left.
+    ``direction`` "out" (client to canister): ``sent_s`` is the frame's time. No frame shows when the canister
+    received the message. That time lies between ``received_min_s`` (when it was sent) and ``received_max_s``
+    (the timestamp of the first ack that covers it), converted to the capture's clock with the bounds of the
+    skew. ``acked_s`` is when that ack arrived, ``age_at_ack_s`` the age of the message then, ``limit_s`` the
+    ack interval + 30 s, and ``margin_s`` the remaining time.
 
-    ``direction`` "in": ``sent_s`` is the canister's timestamp and ``certified_s`` the certificate's time,
-    both on the network's clock; ``received_s`` is the frame's time; ``acked_s`` is when the first
-    keep-alive left that reports it. No limit watches over these, so the rest is empty.
+    ``direction`` "in": ``sent_s`` is the canister's timestamp and ``certified_s`` the certificate's time, both
+    on the network's clock. ``received_s`` is the frame's time. ``acked_s`` is when the first keep-alive that
+    reports the message was sent. There is no limit, so the other columns are empty.
 
-    ``inferred`` is True where ``received_s`` is only known by its bounds.
+    ``inferred`` is True if ``received_s`` is only known by its bounds.
     """
     import pandas as pd
 

@@ -1,7 +1,8 @@
-"""How long sessions took to open, against the client's 60 s (ic-websocket-js 0.5.0, ic-websocket.ts).
+"""How long sessions take to open, compared with the client's limit of 60 s.
 
-The client counts from its ws_open to the canister's OpenMessage. Between the two lie the way up to
-the canister, which nobody reports, and the way down, which the message's own times divide.
+The client counts from its ws_open to the canister's OpenMessage (ic-websocket-js 0.5.0, ic-websocket.ts).
+The time is split into the way to the canister, which no frame reports, the wait in the canister's queue,
+and the way back.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ OPEN_LIMIT_S: Final = OPEN_TIMEOUT_MS / 1000
 
 
 def open_table(sessions: Sequence[SessionInstants]) -> pd.DataFrame:
-    """A row a session. Times are seconds since the capture's first frame, durations are seconds.
+    """Return one row per session. Times are seconds since the capture's first frame, durations are seconds.
 
-    ``handshake_s``, ``asked_s`` and ``opened_s`` are on the capture's clock, ``made_s`` and
-    ``certified_s`` (of the OpenMessage) on the network's. ``latency_s`` is asked to opened,
-    ``limit_s`` 60, ``margin_s`` what was left. Its three parts: ``up_s`` (asked to made, inferred with
-    the estimated skew, between ``up_min_s`` and ``up_max_s``), ``waited_s`` (made to certified) and
-    ``down_s`` (certified to opened, inferred: what the two others leave). ``outcome`` is "open",
-    "timed out" (nothing within 60 s), "ended" (closed before) or "waiting".
+    ``handshake_s``, ``asked_s`` (ws_open) and ``opened_s`` are on the capture's clock, ``made_s`` and
+    ``certified_s`` of the OpenMessage are on the network's. ``latency_s`` is the time from asked to opened,
+    ``limit_s`` is 60, ``margin_s`` the remaining time. The latency has three parts: ``up_s`` (asked to made,
+    inferred from the estimated skew, between ``up_min_s`` and ``up_max_s``), ``waited_s`` (made to certified)
+    and ``down_s`` (certified to opened, inferred: the rest). ``outcome`` is "open", "timed out" (nothing within
+    60 s), "ended" (closed before) or "waiting".
     """
     import pandas as pd
 
@@ -72,7 +73,7 @@ def _row(session: SessionInstants) -> dict[str, Any]:
 
 
 def outcome(session: SessionInstants) -> str:
-    """How the opening went, by what was seen so far."""
+    """Return the outcome of the opening, from the frames so far."""
     started = session.asked.at if session.asked is not None else session.handshake
     if session.opened is not None and (started is None or session.opened.at - started <= OPEN_LIMIT_S):
         return "open"

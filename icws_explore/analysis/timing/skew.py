@@ -1,17 +1,18 @@
-"""How far this side's clock is from the network's, as far as one side can tell: an interval, never a number.
+"""The difference between this side's clock and the network's, as an interval.
 
-``skew_s`` is the capture's clock minus the network's: positive when this side is ahead. What bounds it:
+``skew_s`` is the capture's clock minus the network's; it is positive if this side is ahead. Three kinds of
+evidence bound it:
 
-- from above: a certified message was received after its certificate was made, so the skew is at most
-  receipt minus certificate time (the shortest way down is the tightest bound);
-- from below: the canister can only answer what was sent before, so the skew is at least the sending
-  of ws_open minus the OpenMessage's timestamp, and the sending of n minus the timestamp of an ack of n;
-- from ``ingress_expiry``: a replica takes a call only while its own clock is before the expiry and
-  not more than 5.5 min before it (interface specification, "Ingress expiry"; 5 min and 30 s of drift).
-  Wide bounds, but they need nothing certified to be fresh.
+- From above: a message is received after its certificate was made, so the skew is at most the receipt minus
+  the certificate time. The fastest message gives the tightest bound.
+- From below: the canister can only answer what was sent before, so the skew is at least the sending of
+  ws_open minus the OpenMessage's timestamp, and the sending of message n minus the timestamp of an ack of n.
+- By ``ingress_expiry``: a replica accepts a call only if its own clock is before the expiry, and at most
+  5.5 min before it (interface specification, "Ingress expiry"; 5 min plus 30 s of drift). These bounds are
+  wide, but they need no fresh certificate.
 
-The two clocks are taken to run at the same speed. Bounds that contradict each other say that one of
-them was set or drifted while the session ran.
+Both clocks are assumed to run at the same speed. Contradicting bounds mean that a clock was set or drifted
+during the session.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from .instants import Received, Sent, SessionInstants
 if TYPE_CHECKING:
     import pandas as pd
 
-_RESOLUTION_S: Final = 1e-6  # what a frame's time, a float since the epoch, can tell
+_RESOLUTION_S: Final = 1e-6  # resolution of a frame's time, a float in seconds since the epoch
 
 Source = Literal["certificate", "timestamp", "OpenMessage", "ack", "expiry"]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One frame's word on the skew: it is at most, or at least, ``skew_s`` seconds."""
+    """One frame's bound on the skew: at most, or at least, ``skew_s`` seconds."""
 
     frame: int
     at: float
@@ -45,11 +46,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Skew:
-    """The capture's clock minus the network's, in seconds; a bound that nothing gives is infinite.
+    """The capture's clock minus the network's, in seconds. A bound without evidence is infinite.
 
-    ``estimate_s`` is 0 where the bounds allow it (most clocks are set by NTP, and the way up takes
-    longer than the way down, so their middle would be a worse guess), else their middle or the one
-    bound there is. It is never off by more than ``error_s``.
+    ``estimate_s`` is 0 if the bounds allow it: most clocks are set by NTP, and the way to the canister takes
+    longer than the way back, so the middle would be a worse guess. Otherwise it is the middle, or the only
+    bound. Its error is at most ``error_s``.
     """
 
     min_s: float
@@ -59,7 +60,7 @@ class Skew:
 
     @property
     def is_consistent(self) -> bool:
-        """False: the bounds contradict each other, a clock was set or drifted in mid-session."""
+        """Whether the bounds agree. If not, a clock was set or drifted during the session."""
         return self.min_s <= self.max_s + _RESOLUTION_S
 
     @property
@@ -76,7 +77,7 @@ class Skew:
 
 
 def skew_of(session: SessionInstants) -> Skew:
-    """The tightest bounds that a session's frames give."""
+    """Return the tightest bounds from a session's frames."""
     low: Evidence | None = None
     high: Evidence | None = None
     for evidence in skew_evidence(session):
@@ -90,7 +91,7 @@ def skew_of(session: SessionInstants) -> Skew:
 
 
 def skew_evidence(session: SessionInstants) -> Iterator[Evidence]:
-    """Every bound, in the order of the frames that give it."""
+    """Yield every bound, in the order of the frames."""
     newest = _NewestCovered(session.numbered)
     opened = session.opened
     for message in session.received:
@@ -111,7 +112,7 @@ def skew_evidence(session: SessionInstants) -> Iterator[Evidence]:
 
 
 def _by_expiry(message: Received, answered: Sent) -> Iterator[Evidence]:
-    """The call was taken between its sending and the answer's receipt, while its expiry was in the window."""
+    """Yield the bounds of an accepted call: it was accepted while its expiry was within the window."""
     if answered.expires is None:
         return
     window = INGRESS_WINDOW_S + INGRESS_DRIFT_S
@@ -120,14 +121,14 @@ def _by_expiry(message: Received, answered: Sent) -> Iterator[Evidence]:
 
 
 class _NewestCovered:
-    """Finds, for acks in order, the message covered that was sent last: each sent frame is looked at once."""
+    """Finds the last covered message for acks in order. Each sent frame is visited once."""
 
     def __init__(self, numbered: list[Sent]) -> None:
         self._waiting = list(reversed(numbered))
         self._newest: Sent | None = None
 
     def up_to(self, number: int, frame: int) -> Sent | None:
-        """The one with the highest number up to ``number`` that was sent before ``frame``."""
+        """Return the message with the highest number up to ``number`` that was sent before ``frame``."""
         while self._waiting and self._waiting[-1].frame < frame:
             sent = self._waiting[-1]
             assert sent.sequence_num is not None
@@ -138,9 +139,12 @@ class _NewestCovered:
 
 
 def skew_table(sessions: list[SessionInstants]) -> pd.DataFrame:
-    """A row a session. ``skew_min_s``, ``skew_max_s`` and ``skew_s`` (`Skew.estimate_s`): seconds, this side minus the
-    network; ``client_clock_s``: the client's own stamps minus the capture's clock (0 unless behind a tap);
-    ``min_by`` and ``max_by`` name what bounds it; ``consistent`` is False when the bounds cross."""
+    """Return one row per session.
+
+    ``skew_min_s``, ``skew_max_s`` and ``skew_s`` (`Skew.estimate_s`) are in seconds, this side minus the
+    network. ``client_clock_s`` is the client's timestamps minus the capture's clock (0 unless recorded by a
+    tap). ``min_by`` and ``max_by`` name the evidence. ``consistent`` is False if the bounds contradict.
+    """
     import pandas as pd
 
     rows = []

@@ -1,7 +1,7 @@
-"""The timing of a capture, live or recorded, of one session or many: every table in one place.
+"""All timing tables of a recording in one place.
 
-All times are seconds since the capture's first frame, all durations seconds, of the capture's own clock
-(real, scaled or virtual). What one side cannot know is called inferred and comes with its bounds.
+Times are seconds since the first frame, durations are seconds, both on the recording's clock (real, scaled
+or virtual). A value that one side cannot observe is marked as inferred and comes with bounds.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from .skew import Skew, skew_of, skew_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..table import Table
+
 
 class Timing:
-    """The tables of a capture as it is now; of a live one make a new one for what came since.
+    """The timing tables of a capture as it is now. Make a new object for later frames of a live session.
 
-    ``session`` names one of several, else the tables are of all of them. ``keep_alive_timeout_s``
-    (seconds) is the canister's, which no frame tells.
+    ``session`` selects one session; by default the tables cover all. ``keep_alive_timeout_s`` is the
+    canister's keep-alive time-out in seconds, which no frame contains.
     """
 
     def __init__(
@@ -50,52 +52,52 @@ class Timing:
         )
 
     @cached_property
-    def messages(self) -> pd.DataFrame:
-        """A row a numbered message: sent, certified, received, acked. See `message_table`."""
-        return message_table(self.sessions)
+    def messages(self) -> Table:
+        """One row per numbered message: sent, certified, received, acked. See `message_table`."""
+        return _table(message_table(self.sessions))
 
     @cached_property
-    def acks(self) -> pd.DataFrame:
-        """A row an ack: what it covers, how old that was, spacing. See `ack_table`."""
-        return ack_table(self.sessions)
+    def acks(self) -> Table:
+        """One row per ack: what it covers, how old that was, spacing. See `acks.ack_table`."""
+        return _table(ack_table(self.sessions))
 
     @cached_property
-    def keep_alives(self) -> pd.DataFrame:
-        """A row an ack: the keep-alive's delay on either side. See `keep_alives.keep_alive_table`."""
-        return keep_alive_table(self.sessions, limit_s=self.keep_alive_timeout_s)
+    def keep_alives(self) -> Table:
+        """One row per ack: the keep-alive's delay on either side. See `keep_alives.keep_alive_table`."""
+        return _table(keep_alive_table(self.sessions, limit_s=self.keep_alive_timeout_s))
 
     @cached_property
-    def opens(self) -> pd.DataFrame:
-        """A row a session: how long it took to open. See `opens.open_table`."""
-        return open_table(self.sessions)
+    def opens(self) -> Table:
+        """One row per session: how long it took to open. See `opens.open_table`."""
+        return _table(open_table(self.sessions))
 
     @cached_property
-    def certificates(self) -> pd.DataFrame:
-        """A row a certified message: age and gateway delay. See `certificates.certificate_table`."""
-        return certificate_table(self.sessions)
+    def certificates(self) -> Table:
+        """One row per certified message: age and gateway delay. See `certificates.certificate_table`."""
+        return _table(certificate_table(self.sessions))
 
     @cached_property
-    def latencies(self) -> pd.DataFrame:
+    def latencies(self) -> Table:
         """Percentiles of each part of the way. See `certificates.latency_table`."""
-        return latency_table(self.sessions)
+        return _table(latency_table(self.sessions))
 
     @cached_property
-    def skews(self) -> pd.DataFrame:
-        """A row a session: this side's clock against the network's. See `skew.skew_table`."""
-        return skew_table(self.sessions)
+    def skews(self) -> Table:
+        """One row per session: this side's clock against the network's. See `skew.skew_table`."""
+        return _table(skew_table(self.sessions))
 
     def skew(self, session: str | None = None) -> Skew:
-        """The skew of one session, by default the first."""
+        """Return the skew of one session, by default the first."""
         chosen = next((one for one in self.sessions if session is None or one.session == session), None)
         return Skew(float("-inf"), float("inf")) if chosen is None else skew_of(chosen)
 
     def ack_interval(self, *, lateness_s: float = TIMER_LATENESS_S) -> AckInterval:
-        """The canister's ack interval as its acks show it, by its own timestamps. See `acks.ack_interval`."""
+        """Return the canister's ack interval, derived from the timestamps of its acks. See `acks.ack_interval`."""
         return ack_interval(self.sessions, lateness_s=lateness_s)
 
-    def countdown(self, now_s: float | None = None) -> pd.DataFrame:
+    def countdown(self, now_s: float | None = None) -> Table:
         """What was left at ``now_s`` to each time-out. See `countdown.countdown`."""
-        return countdown(self.capture, now_s)
+        return _table(countdown(self.capture, now_s))
 
     def __repr__(self) -> str:
         messages = sum(len(session.numbered) + len(session.received) for session in self.sessions)
@@ -103,6 +105,13 @@ class Timing:
         return f"<Timing of {sessions}: {messages} messages, {len(self.acks)} acks>"
 
 
+def _table(frame: pd.DataFrame) -> Table:
+    """The same table, as a notebook draws it."""
+    from ..table import Table
+
+    return Table(frame)
+
+
 def timing(capture: Capture, *, session: str | None = None) -> Timing:
-    """The timing tables of ``capture``, of all its sessions or of the named one."""
+    """Return the timing tables of ``capture``, of all its sessions or of the named one."""
     return Timing(capture, session=session)

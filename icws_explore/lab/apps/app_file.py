@@ -21,7 +21,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, get_args
 
-from icws_explore.protocol.candid import Type, parse_did, parse_type
+from icws_explore.protocol.candid import Type, parse_application_type
 from icws_explore.protocol.canister import App, Flavour, candid_interface
 from icws_explore.protocol.errors import DidError, LabError
 
@@ -94,19 +94,11 @@ def _message_type(path: Path, names: dict[str, Any]) -> Type:
         what = "is missing" if text is None else f"is of type {type(text).__name__}, not text"
         raise LabError(f'{path}: MESSAGE_TYPE {what}; write MESSAGE_TYPE = "record {{ text : text }}" or a whole .did')
     try:
-        message_type = _application_type(text)
+        message_type = parse_application_type(text)
         candid_interface(message_type)
     except DidError as error:
         raise LabError(f"{path}: MESSAGE_TYPE: {error}") from error
     return message_type
-
-
-def _application_type(text: str) -> Type:
-    try:
-        did = parse_did(text)
-    except DidError:
-        return parse_type(text)
-    return did.application_type() if did.has_service else parse_type(text)
 
 
 def _where(path: Path, error: BaseException) -> str:

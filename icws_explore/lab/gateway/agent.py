@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
+from yarl import URL
 
+from icws_explore.live.address import Address
 from icws_explore.live.clock import Clock
-from icws_explore.live.http import is_loopback
+from icws_explore.live.http import failure_text, http_client
 from icws_explore.protocol import cbor
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import call_content, query_content, sign_envelope
@@ -42,18 +44,19 @@ class Agent:
     """Requests to one network under one identity. Call `open` before use and `close` after it."""
 
     def __init__(self, network_url: str, identity: Identity, clock: Clock) -> None:
-        self.network_url = network_url.rstrip("/")
+        self._address = Address.network(network_url)
+        self.network_url = self._address.shown.rstrip("/")
         self._identity = identity
         self._clock = clock
         self._http: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Connect to the network and check that its status has a root key. Raises ConnectError."""
-        self._http = aiohttp.ClientSession(
+        self._http = http_client(
+            self._address,
+            timeout_s=TIMEOUT_S,
             connector=aiohttp.TCPConnector(limit=MAX_REQUESTS),
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
-            headers={"Content-Type": "application/cbor"},
-            trust_env=not is_loopback(self.network_url),
+            headers={"Content-Type": "application/cbor", "Accept-Encoding": "identity"},
         )
         try:
             status = await self._exchange("GET", "/api/v2/status", None)
@@ -121,12 +124,11 @@ class Agent:
         try:
             # As a file, because aiohttp sends a large bytes object in one piece and warns about it.
             data = None if body is None else io.BytesIO(body)
-            async with self._http.request(verb, self.network_url + path, data=data) as response:
+            url = URL(self._address.url(path), encoded=True)
+            async with self._http.request(verb, url, data=data, allow_redirects=False) as response:
                 answer = await _read(response)
-        except aiohttp.ClientError as error:
-            raise _Failed("TransportError", str(error) or type(error).__name__) from error
-        except (TimeoutError, OSError) as error:
-            raise _Failed("TransportError", str(error) or type(error).__name__) from error
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            raise _Failed("TransportError", failure_text(self._address, error)) from error
         if response.status == 202:
             return None
         if response.status != 200:

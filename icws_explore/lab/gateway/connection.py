@@ -19,7 +19,8 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import Event, State
 
-from icws_explore.protocol.gateway.events import NO_CLOSE_FRAME, FrameKind
+from icws_explore.protocol.close_codes import CloseCode
+from icws_explore.protocol.gateway.events import FrameKind
 from icws_explore.protocol.principal import Principal
 
 _KINDS: Final[dict[Opcode, FrameKind]] = {
@@ -107,7 +108,7 @@ class GatewayConnection(ServerConnection):
 
     def drop(self, code: int | None) -> None:
         """End the connection. ``code`` None: with a close frame without a code; 1006: without a close frame."""
-        if self.protocol.state is State.OPEN and code != NO_CLOSE_FRAME:
+        if self.protocol.state is State.OPEN and code != CloseCode.ABNORMAL_CLOSURE:
             self.protocol.send_close(code)
             self.send_data()
         self.transport.close()

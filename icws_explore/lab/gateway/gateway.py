@@ -1,11 +1,12 @@
 """The lab's gateway, which behaves as ic-websocket-gateway 1.4.6. Its network is the lab's replica or a real one.
 
 `protocol.gateway.GatewayMachine` makes the decisions. This module adds sockets, an agent and a clock. It differs from
-the real gateway in two ways:
+the real gateway in three ways:
 
 - The calls of a session keep their order. The real gateway relays each call from a task of its own: of a burst of 60
   calls on loopback, the 56th arrived after the 5th, and the canister closed the session. With ``ordered=False`` this
   gateway uses tasks and the same endpoint, too; but on one event loop the calls rarely overtake each other.
+- It refuses pages of other sites (see `live.listen.Visitors`). The real gateway accepts every page.
 - Under a fast clock, two polls are at least 5 ms of real time apart, and a poll may take at least one real second.
   Otherwise a lab at × 60 would load the machine.
 """
@@ -15,12 +16,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Coroutine, Iterator
+from http import HTTPStatus
 from time import monotonic
 from typing import Any, Final
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from icws_explore.live.clock import Clock, RealClock
+from icws_explore.live.listen import Listen, Visitors
 from icws_explore.live.loop import wait_at_most
 from icws_explore.protocol.arguments import PollResult, encode_close_args, encode_poll_args, encode_poll_result
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S, POLL_INTERVAL_MS, POLL_TIMEOUT_MS
@@ -73,6 +77,7 @@ class GatewayServer:
         log: LabLog | None = None,
         number: int = 0,
         sessions: Iterator[int] | None = None,
+        visitors: Visitors | None = None,
     ) -> None:
         """``port`` 0 is a free port. ``poll_interval_ms`` is protocol time.
 
@@ -84,6 +89,7 @@ class GatewayServer:
         self.ordered = ordered
         self.number = number
         self._host, self._port = host, port
+        self._visitors = visitors or Visitors.of(Listen(host, port))
         self._clock = clock or RealClock()
         self._log = log or LabLog(self._clock.now_ns)
         self._config = GatewayConfig(
@@ -133,6 +139,7 @@ class GatewayServer:
                 self._host,
                 self._port,
                 create_connection=GatewayConnection,
+                process_request=self._admit,
                 compression=None,  # the real gateway has no compression
                 ping_interval=None,  # and sends no pings
                 max_size=MAX_FRAME,
@@ -174,6 +181,13 @@ class GatewayServer:
             connection.drop(code)
 
     # Sessions
+
+    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        refused = self._visitors.refusal(*map(request.headers.get_all, ("Host", "Origin", "Sec-Fetch-Site")))
+        if refused is None:
+            return None
+        self._note("refused", refused)
+        return connection.respond(HTTPStatus.FORBIDDEN, f"icws lab: {refused}\n")
 
     async def _serve(self, connection: ServerConnection) -> None:
         assert isinstance(connection, GatewayConnection)

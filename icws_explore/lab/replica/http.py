@@ -4,6 +4,9 @@ The endpoints up to call v3, query v2 and read_state v2 answer with certificates
 classic layout (``/subnet/<id>/canister_ranges``). Those of call v4, query v3 and read_state v3 use the sharded layout
 (``/canister_ranges/<id>``).
 
+A real replica answers every page (CORS: *). This one runs its user's code on its user's machine, so it answers only the
+pages that `live.listen.Visitors` allows. An allowed page may read every answer.
+
 Sources: interface specification, "HTTPS interface"; the requests that the real SDK and the real gateway make.
 """
 
@@ -13,7 +16,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
+from icws_explore.live.listen import Visitors
 from icws_explore.protocol import cbor
 from icws_explore.protocol.canister import Reject
 from icws_explore.protocol.certificate import Layout
@@ -45,9 +50,9 @@ _LAYOUT: Final[dict[tuple[str, str], Layout]] = {
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(replica_loop: ReplicaLoop) -> web.Application:
-    """Return the application that serves the replica of ``replica_loop``."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_for_everybody])
+def make_app(replica_loop: ReplicaLoop, visitors: Visitors) -> web.Application:
+    """Return the application that serves the replica of ``replica_loop`` to ``visitors``."""
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_only_for(visitors), _for_everybody])
     endpoints = _Endpoints(replica_loop)
     app.router.add_get("/api/v2/status", endpoints.status)
     app.router.add_post("/api/v2/canister/{id}/call", endpoints.call_async)
@@ -61,6 +66,17 @@ def make_app(replica_loop: ReplicaLoop) -> web.Application:
     app.router.add_post("/api/{version:v2|v3}/subnet/{id}/read_state", endpoints.read_subnet_state)
     app.router.add_post("/api/{version:v4}/subnet/{id}/call", endpoints.call_sync)
     return app
+
+
+def _only_for(visitors: Visitors) -> Middleware:
+    @web.middleware
+    async def admit(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        asked = (request.headers.getall(name, []) for name in ("Host", "Origin", "Sec-Fetch-Site"))
+        if (refused := visitors.refusal(*asked)) is not None:
+            return web.Response(status=403, text=f"icws lab: {refused}\n")
+        return await handler(request)
+
+    return admit
 
 
 @web.middleware

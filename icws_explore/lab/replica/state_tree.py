@@ -87,6 +87,6 @@ class StateTree:
             Fork(part(self._canisters.tree, self._canisters.prune), fixed(self._ranges)),
             Fork(
                 part(self._requests.tree, self._requests.prune),
-                Fork(fixed(self._subnets), Labeled(TIME, Leaf(leb128.encode(self.time_ns)))),
+                Fork(fixed(self._subnets), Labeled(TIME, Leaf(leb128.encode_unsigned(self.time_ns)))),
             ),
         )

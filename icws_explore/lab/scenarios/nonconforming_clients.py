@@ -16,9 +16,11 @@ from typing import Any, ClassVar, Final
 from icws_explore.protocol.arguments import decode_open_args, encode_open_args
 from icws_explore.protocol.candid import label_hash
 from icws_explore.protocol.client.events import Event, SendFrame
-from icws_explore.protocol.client.machine import ClientConfig, ClientMachine, ClientSession
-from icws_explore.protocol.client.table import ClientState, ClientTrigger
-from icws_explore.protocol.client.wire import Happening, Verifier
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
+from icws_explore.protocol.client.session import ClientSession
+from icws_explore.protocol.client.states import ClientState, ClientTrigger, ClientTriggerKind
+from icws_explore.protocol.client.table import TRANSITIONS, ClientTable
+from icws_explore.protocol.client.wire import Verifier
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.envelope import Envelope, sign_envelope
 from icws_explore.protocol.errors import StateError
@@ -64,7 +66,7 @@ class AgentV3Unread(ClientMachine):
     def _receive(self, data: bytes, now_ns: int) -> None:
         del data
         text = "Error receiving message: Error: Uint8Array expected"
-        self._fire(Happening(ClientTrigger.BAD_FRAME, now_ns, text=text))
+        self._fire(ClientTrigger(ClientTriggerKind.BAD_FRAME, now_ns, error=text))
 
 
 class RenewsTheExpiry(SignsInItsWay):
@@ -119,10 +121,9 @@ class Js034(ClientMachine):
         super().__init__(config, identity, verify=compares_an_object, **given)
 
 
-class _WithoutOpenTimer(ClientSession):
-    def do_send_ws_open(self, it: Happening) -> None:
-        super().do_send_ws_open(it)
-        self.do_stop_open_timer(it)
+def _send_ws_open_without_timer(session: ClientSession, trigger: ClientTrigger) -> None:
+    session.send_ws_open(trigger)
+    session.stop_open_timer(trigger)
 
 
 class Js031(ClientMachine):
@@ -132,13 +133,15 @@ class Js031(ClientMachine):
     is a setting of its own, 450 s in 0.3.1 and 90 s before; here, as elsewhere, ack_interval_ms + 30 s.
     """
 
-    session_class: ClassVar[type[ClientSession]] = _WithoutOpenTimer
+    transitions: ClassVar[ClientTable] = TRANSITIONS.with_action(
+        ClientSession.send_ws_open, _send_ws_open_without_timer
+    )
 
-    def _fire(self, it: Happening) -> None:
-        if it.trigger is ClientTrigger.CLOSE_MESSAGE:
+    def _fire(self, trigger: ClientTrigger) -> None:
+        if trigger.kind is ClientTriggerKind.CLOSE_MESSAGE:
             text = f"[onWsMessage] Service message error: Error: {_CLOSE_MESSAGE}"
-            it = Happening(ClientTrigger.BAD_SERVICE_MESSAGE, it.now_ns, text=text)
-        super()._fire(it)
+            trigger = ClientTrigger(ClientTriggerKind.BAD_SERVICE_MESSAGE, trigger.now_ns, error=text)
+        super()._fire(trigger)
 
 
 class Js022(Js031):
@@ -150,12 +153,12 @@ class Js022(Js031):
 
     def _connected(self, now_ns: int) -> None:
         self._session.events.append(SendFrame(self._session.outbox.ws_open(None, now_ns)))
-        self._enter(ClientState.OPENING)
+        self._session.enter(ClientState.OPENING)
 
-    def _fire(self, it: Happening) -> None:
-        if it.trigger is ClientTrigger.BAD_FRAME and it.text.endswith("is not a ClientIncomingMessage"):
-            it = replace(it, text=f"Error receiving message: Error: {_NOT_INCOMING}")
-        super()._fire(it)
+    def _fire(self, trigger: ClientTrigger) -> None:
+        if trigger.kind is ClientTriggerKind.BAD_FRAME and trigger.error.endswith("is not a ClientIncomingMessage"):
+            trigger = replace(trigger, error=f"Error receiving message: Error: {_NOT_INCOMING}")
+        super()._fire(trigger)
 
 
 class Js021(SignsInItsWay, Js022):
@@ -188,7 +191,7 @@ class TimedClient(ClientMachine):
     @property
     def deadlines(self) -> dict[str, int]:
         """Running timers, soonest first."""
-        if self._end is not None:
+        if self._session.is_ended:
             return super().deadlines
         running = super().deadlines | {name: due_ns for name, (due_ns, _) in self._own.items()}
         return dict(sorted(running.items(), key=lambda item: item[1]))
@@ -219,15 +222,14 @@ class Pings(TimedClient):
         self._connected(now_ns)
 
 
-class _NoKeepAlives(ClientSession):
-    def do_send_keep_alive(self, _it: Happening) -> None:
-        """The application's messages do not count as keep-alives."""
+def _send_no_keep_alive(_session: ClientSession, _trigger: ClientTrigger) -> None:
+    """The application's messages do not count as keep-alives."""
 
 
 class NeverAnswersAcks(ClientMachine):
     """A client of somebody's own that takes acks for news and does not answer them with a KeepAliveMessage."""
 
-    session_class: ClassVar[type[ClientSession]] = _NoKeepAlives
+    transitions: ClassVar[ClientTable] = TRANSITIONS.with_action(ClientSession.send_keep_alive, _send_no_keep_alive)
 
 
 class FrozenTab(TimedClient):
@@ -248,7 +250,7 @@ class FrozenTab(TimedClient):
     @property
     def deadlines(self) -> dict[str, int]:
         """Running timers, soonest first; while it is frozen, only the end of that."""
-        if self._thaw_ns is not None and self._end is None:
+        if self._thaw_ns is not None and not self._session.is_ended:
             return {"thaw": self._thaw_ns}
         return super().deadlines
 
@@ -264,14 +266,14 @@ class FrozenTab(TimedClient):
         events = self.tick(now_ns)
         if self._thaw_ns is None:
             return events + super().send(content, now_ns)
-        self._waiting.append(lambda at_ns: self._fire(Happening(ClientTrigger.SEND, at_ns, content=content)))
+        self._waiting.append(lambda at_ns: self._fire(ClientTrigger(ClientTriggerKind.SEND, at_ns, content=content)))
         return events
 
-    def _fire(self, it: Happening) -> None:
+    def _fire(self, trigger: ClientTrigger) -> None:
         was_open = self.is_open
-        super()._fire(it)
+        super()._fire(trigger)
         if self.is_open and not was_open:
-            self._start("freeze", it.now_ns + self._from_ns, self._freeze)
+            self._start("freeze", trigger.now_ns + self._from_ns, self._freeze)
 
     def _freeze(self, now_ns: int) -> None:
         self._thaw_ns = now_ns + self._to_ns - self._from_ns
@@ -286,8 +288,10 @@ class FrozenTab(TimedClient):
 class _SlowMessages(ClientSession):
     on_message: Callable[[bytes, int], None]
 
-    def do_send_message(self, it: Happening) -> None:
-        self.on_message(it.content, it.now_ns)
+
+def _pass_on_message(session: ClientSession, trigger: ClientTrigger) -> None:
+    assert isinstance(session, _SlowMessages)
+    session.on_message(trigger.content, trigger.now_ns)
 
 
 class SlowSigner(TimedClient):
@@ -300,6 +304,7 @@ class SlowSigner(TimedClient):
     """
 
     session_class: ClassVar[type[ClientSession]] = _SlowMessages
+    transitions: ClassVar[ClientTable] = TRANSITIONS.with_action(ClientSession.send_message, _pass_on_message)
 
     def __init__(self, config: ClientConfig, identity: Identity, *, signing_ms: float = 1_500, **given: Any) -> None:
         super().__init__(config, identity, **given)
@@ -325,7 +330,7 @@ class SlowSigner(TimedClient):
             self._session.acks.add(message.sequence_num, now_ns)
         except StateError as error:
             text = f"Message sending failed: Error: {error}"
-            self._fire(Happening(ClientTrigger.MESSAGE_UNSENT, now_ns, text=text))
+            self._fire(ClientTrigger(ClientTriggerKind.MESSAGE_UNSENT, now_ns, error=text))
             return
         if self._queue:
             self._next(now_ns)

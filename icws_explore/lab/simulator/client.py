@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from icws_explore.capture import Direction, Frame
 from icws_explore.protocol import candid
@@ -20,6 +20,7 @@ from icws_explore.protocol.client.events import (
     SendFrame,
 )
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.gateway.events import FrameKind
 from icws_explore.protocol.keys import Identity
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from .gateway import SimGateway
     from .scripts import Script
     from .world import World
-
-NO_CODE: Final = 1005
-LOST: Final = 1006
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ class SimClient:
         if self.close_code is None:
             self.link_up.cut()
             self.link_down.cut()
-            self._lost_down(LOST)
+            self._lost_down(CloseCode.ABNORMAL_CLOSURE)
             self.gateway.lost(self.number)
 
     # What happens to it
@@ -159,7 +157,7 @@ class SimClient:
         """The gateway has ended the connection."""
         self.link_up.cut()
         if self.close_code is None:
-            self.close_code = NO_CODE if code is None else code
+            self.close_code = CloseCode.NO_STATUS_RCVD if code is None else code
             self._record("in", "close", b"", self.close_code)
         self._act(self.machine.connection_lost(self.close_code, self.close_reason, self.now_ns))
 

@@ -20,7 +20,7 @@ from icws_explore.protocol.certificate import (
     Delegation,
     decode_cached,
     time_step,
-    unjudged,
+    unchecked,
 )
 from icws_explore.protocol.client.wire import Verifier
 from icws_explore.protocol.envelope import Envelope, check_envelope
@@ -187,11 +187,11 @@ def check_stand_in_certificate(
     try:
         certificate = decode_cached(cert)
     except DecodeError as error:
-        return None, [Step("parse", False, str(error)), *unjudged(CERTIFICATE_STEPS[1:], "parse")]
+        return None, [Step("parse", False, str(error)), *unchecked(CERTIFICATE_STEPS[1:], "parse")]
     steps = [Step("parse", True, "could be read"), *_signed(certificate, root_key)]
     if steps[-1].ok:
         steps.append(time_step(certificate, now_ns, max_age_s))
-    return certificate, [*steps, *unjudged(CERTIFICATE_STEPS[len(steps) :], steps[-1].step)]
+    return certificate, [*steps, *unchecked(CERTIFICATE_STEPS[len(steps) :], steps[-1].step)]
 
 
 def _signed(certificate: Certificate, root_key: bytes) -> list[Step]:

@@ -146,7 +146,7 @@ ARRIVALS: Final = "10s"
 
 
 @checked(
-    LabError, app="the name of an example, the path of a Python file, or an App",
+    app="the name of an example, the path of a Python file, or an App",
     duration="protocol time: '90s', seconds or a timedelta", arrivals="protocol time, or a function to seconds",
     canister_age="protocol time: '90s', seconds or a timedelta", network="a Network", faults="Faults",
 )  # fmt: skip

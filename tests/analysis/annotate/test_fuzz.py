@@ -1,4 +1,7 @@
-"""Hostile frames: only documented errors come out of reading and verifying them, soon, and in little memory.
+"""Hostile frames: only documented errors come out of reading and verifying them, after little work, in little memory.
+
+Work is counted in lines of Python, which a busy machine does not change; `make bench` says what the worst of the
+specials cost in milliseconds.
 
 The inputs are real frames changed by a seeded generator: golden prefix with a random tail, bit flips,
 truncations, splices of two captures, lengths blown up; and the specials of support.hostile_frames.
@@ -8,10 +11,8 @@ ICWS_FUZZ_INPUTS asks for more of them, ICWS_FUZZ_SEED for others: `make fuzz`.
 from __future__ import annotations
 
 import dataclasses
-import gc
 import os
 import random
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -32,6 +33,7 @@ from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.views.annotated_text import annotated_text
 from support.annotated import APP_TYPE, CANISTER, assert_tiles, vector_frames
+from support.cost import lines_of
 from support.hostile_frames import LARGEST, hostile_frames
 from support.session_captures import healthy
 
@@ -39,9 +41,9 @@ INPUTS = int(os.environ.get("ICWS_FUZZ_INPUTS", "20000"))
 SEED = int(os.environ.get("ICWS_FUZZ_SEED", "2026"))
 BATCHES = 8
 MAX_MB = 64
-MAX_MS = 50
-REPEATS = 5  # of an input that seems slow: the machine may have been busy
+MAX_LINES = 1_500_000  # of Python, for one frame: about 50 ms
 VERIFIED = 4  # every so many-th input is verified as well
+COUNTED = 8  # of so many inputs in a row the work of two is counted: of one that is read, of one that is verified
 
 CAPTURE = healthy()
 GOLDEN = [*vector_frames(), *CAPTURE.frames]
@@ -72,18 +74,10 @@ def forget() -> None:
                 function.cache_clear()
 
 
-def seconds(work: Callable[[Frame], None], frame: Frame) -> float:
-    """Seconds of processor time; for what seems slow the best of some tries, each with nothing remembered."""
-    best = 1e9
-    for _ in range(REPEATS):
-        forget()
-        before = time.process_time()
-        work(frame)
-        best = min(best, time.process_time() - before)
-        if best * 1000 < MAX_MS:
-            break
-        gc.collect()
-    return best
+def count_lines(work: Callable[[Frame], None], frame: Frame) -> int:
+    """Lines of Python that it takes the first time, when nothing is remembered; fails above `MAX_LINES`."""
+    forget()
+    return lines_of(lambda: work(frame), most=MAX_LINES)
 
 
 def changed(dice: random.Random, frame: Frame) -> Frame:
@@ -146,16 +140,18 @@ def inputs(batch: int) -> Iterator[Frame]:
         yield changed(dice, dice.choice(frames))
 
 
-@pytest.mark.timeout(max(240, INPUTS // 50))
+@pytest.mark.timeout(max(600, INPUTS // 50))
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_changed_frames(batch: int) -> None:
     for number, frame in enumerate(inputs(batch)):
         work = verify if number % VERIFIED == 0 else read
         try:
-            took = seconds(work, frame)
+            if number % COUNTED < 2:
+                count_lines(work, frame)
+            else:
+                work(frame)
         except IcwsError as error:
             pytest.fail(f"{type(error).__name__} out of reading a frame: {error}")
-        assert took * 1000 < MAX_MS, frame
 
 
 def test_changed_frames_stay_small() -> None:
@@ -175,9 +171,9 @@ SPECIALS = dict(hostile_frames())
 @pytest.mark.parametrize("name", SPECIALS)
 class TestSpecials:
     @pytest.mark.parametrize("work", [decode_frame, annotate_frame, verify], ids=["decode", "annotate", "verify"])
-    def test_end_soon_and_stay_small(self, name: str, work: Callable[[Frame], None]) -> None:
+    def test_take_little_work_and_stay_small(self, name: str, work: Callable[[Frame], None]) -> None:
         frame = SPECIALS[name]
-        assert seconds(work, frame) * 1000 < MAX_MS
+        assert count_lines(work, frame) > 0
         tracemalloc.start()
         try:
             work(frame)

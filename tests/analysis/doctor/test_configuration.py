@@ -26,7 +26,7 @@ class TestDid:
     @pytest.mark.parametrize(
         ("arguments", "said", "quoted"),
         [
-            (MSG, "only one argument", "must have 2 arguments"),
+            (MSG, "has 1 argument, ", "must have 2 arguments"),
             (f"{MSG}, opt Msg, nat", "3 arguments", "must have 2 arguments"),
             (f"{MSG}, Msg", "not optional", "must be optional"),
         ],

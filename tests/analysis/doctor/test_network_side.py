@@ -185,10 +185,12 @@ class TestOverRealSockets:
             async def talk():
                 known = {"canister": lab.canister_id, "root_key": lab.root_key, "clock": lab.clock}
                 async with connect(tap.url, app_type=lab.app_did, ack_interval_ms=90_000, **known) as session:
-                    for _ in range(12):
-                        await session.receive(30)
+                    kinds = []
+                    while kinds.count("message") < 12 or kinds.count("keep_alive") < 1:
+                        await session.receive(60)
+                        await session.clock.sleep(10)
                         await session.send({"text": "pong", "timestamp": 0})
-                        await asyncio.sleep(0.2)
+                        kinds = [decoded.kind for decoded in session.recording]
 
             await asyncio.gather(talk(), talk())
             await until(lambda: tap.open_connections == 0)

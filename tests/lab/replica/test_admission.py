@@ -29,6 +29,7 @@ from icws_explore.protocol.keys import (
     delegate,
 )
 from icws_explore.protocol.principal import Principal
+from support.indefinite import reencoded
 from support.lab_requests import Requests
 
 NOW = 1_795_000_000 * NS_PER_S
@@ -81,6 +82,11 @@ class TestAdmit:
     def test_the_request_id_is_that_of_the_content(self) -> None:
         body = requests().call("ws_open", b"")
         assert admitted(body).request_id == Envelope.decode(body).request_id
+
+    @pytest.mark.parametrize("chunks", [False, True])
+    def test_accepts_cbor_of_indefinite_length(self, chunks: bool) -> None:
+        body = requests(delegated(ALICE)).call("ws_open", b"DIDL\x00\x00")
+        assert admitted(reencoded(body, chunks=chunks)) == admitted(body)
 
     def test_keeps_the_targets_of_the_delegation_for_read_state(self) -> None:
         identity = delegated(ALICE, targets=[CANISTER, OTHER])

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ from icws_explore.protocol.errors import LabError, ValueMismatchError
 from icws_explore.protocol.principal import Principal
 from support.machine import ROOT
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def threads() -> set[str]:
@@ -150,17 +149,17 @@ class TestNothingIsLeft:
     @pytest.mark.parametrize(
         ("plan", "error", "why"),
         [
-            (lambda: Plan("echo", 6_000, clients=(ClientPlan(script=Blunder()),)), ValueMismatchError, "text"),
+            (lambda: Plan("echo", 3_600, clients=(ClientPlan(script=Blunder()),)), ValueMismatchError, "text"),
             (lambda: Plan("echo", 10, faults=Sabotage()), LabError, "a fault failed: KeyError: 'nothing'"),
             (lambda: Plan("echo", 10, faults=Breaks()), LabError, "a fault failed: KeyError: 'nothing'"),
         ],
         ids=["a script", "what a fault plans", "what a fault answers"],
     )
     def test_when_something_of_the_plan_fails(self, plan: Any, error: type[Exception], why: str):
-        began = time.monotonic()
+        parts: list[float] = []
         with pytest.raises(error, match=why):
-            play(plan())
-        assert time.monotonic() - began < PATIENCE_S  # a script's failure ends it at once
+            play(plan(), progress=parts.append)
+        assert plan().duration_s < 100 or max(parts, default=0) < 0.9  # a script's failure does not wait for its end
         assert threads() == set()
 
     def test_when_it_is_interrupted(self):

@@ -1,6 +1,7 @@
 """A live session on the lab, its clock scaled, and a simulated one with the same parameters agree.
 
-At × 60 a machine that is busy for 100 ms is 6 s late; at × 5 it is half a second, and the limits are as much sharper.
+The machine takes some milliseconds for a message and its answer. The simulation is told how many, so that the two
+exchange as many messages. At × 60 they are up to a second of protocol time, at × 10 a sixth of that.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from icws_explore.protocol.errors import SessionClosedError
 @dataclass(frozen=True, slots=True)
 class Setting:
     """``late_s`` is how late a moment in which the machine was busy may make what reaches a client, ``usually_s``
-    how late most of it may be; protocol seconds, as all times. ``counted`` is the share of messages that may differ."""
+    how late most of it may be; protocol seconds, as all times."""
 
     scale: float
     interval_ms: int
@@ -34,11 +35,10 @@ class Setting:
     poll_ms: int  # the lab's has a floor of 5 ms of real time
     late_s: float
     usually_s: float
-    counted: float
 
 
-FAST = Setting(60, 70_000, 60_000, 15.0, 330.0, 300, late_s=6.0, usually_s=2.0, counted=0.15)
-SHARP = Setting(5, 12_000, 8_000, 3.0, 62.0, 100, late_s=2.0, usually_s=0.25, counted=0.1)
+FAST = Setting(60, 70_000, 60_000, 15.0, 330.0, 300, late_s=6.0, usually_s=2.0)
+SHARP = Setting(10, 12_000, 8_000, 3.0, 62.0, 100, late_s=2.0, usually_s=0.4)
 
 
 async def live(setting: Setting) -> Recording:
@@ -49,7 +49,7 @@ async def live(setting: Setting) -> Recording:
             end_ns = session.clock.now_ns() + round(setting.duration_s * 1e9)
             while session.clock.now_ns() < end_ns:
                 try:
-                    ping = await session.receive(timeout=10)
+                    ping = await session.receive(timeout=60)
                 except SessionClosedError:
                     break
                 await session.clock.sleep(setting.think_s)
@@ -58,15 +58,18 @@ async def live(setting: Setting) -> Recording:
 
 
 def simulated(like: Recording, setting: Setting) -> Recording:
-    """With what the machine took for each message and its answer, a busy moment's among them."""
+    """With what the machine took for each message, its answer, and the thinking before the next."""
     besides_ms = 60 + setting.poll_ms / 2  # the hops, and half a poll's wait
-    answers_ms = [1000 * answer_s for answer_s in answers_after(like, "message", "app")]
+    answers_ms, thoughts_ms = (
+        [1000 * answer_s for answer_s in answers_after(like, asked, answered)]
+        for asked, answered in (("message", "app"), ("app", "message"))
+    )
     network = Network(
         client_latency_ms=20, replica_latency_ms=10, poll_interval_ms=setting.poll_ms,
         update_latency_ms=Sampled(tuple(max(answer_ms - besides_ms, 50) for answer_ms in answers_ms)),
     )  # fmt: skip
     return simulate(
-        duration=like.raw.duration_s, network=network, think_ms=setting.think_s * 1000,
+        duration=like.raw.duration_s, network=network, think_ms=Sampled(tuple(thoughts_ms)),
         ack_interval_ms=setting.interval_ms, keep_alive_timeout_ms=setting.timeout_ms,
     )  # fmt: skip
 
@@ -113,7 +116,8 @@ class TestAgreement:
             assert seen[kind] == pytest.approx(expected[kind], abs=1), kind
             assert expected[kind] >= 3
         for kind in ("app", "message"):
-            assert seen[kind] == pytest.approx(expected[kind], rel=setting.counted), kind
+            assert seen[kind] == pytest.approx(expected[kind], abs=2), kind
+            assert expected[kind] >= 15
         assert [d.kind for d in real][:4] == [d.kind for d in virtual][:4]
 
         # What the canisters' timers did agrees to the nanosecond, what reached the clients as well as machines do.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.service_messages import CloseMessage, CloseReason
 
-from ..facts import LOST, SessionFacts
+from ..facts import SessionFacts
 from ..finding import seconds
 from ..registry import Evidence, session_rule
 
@@ -40,7 +41,7 @@ def closed_by_application(session: SessionFacts) -> Iterator[Evidence]:
 )
 def proxy_idle(session: SessionFacts) -> Iterator[Evidence]:
     end = session.end
-    if end is None or end.frame.code != LOST or session.opened is None:
+    if end is None or end.frame.code != CloseCode.ABNORMAL_CLOSURE or session.opened is None:
         return
     before = [d for d in session.frames if d.number < end.number]
     idle = end.frame.t - max(d.frame.t for d in before)

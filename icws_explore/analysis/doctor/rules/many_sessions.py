@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from itertools import pairwise, permutations
 from typing import Final
 
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import KEEP_ALIVE_TIMEOUT_MS
 
 from ...network_calls import NetworkCall
 from ..alike import by_canister, by_client, gateway_nonce, is_along, is_same_client, last_received
-from ..facts import LOST, TOLERANCE_S, CaptureFacts, SessionFacts
+from ..facts import TOLERANCE_S, CaptureFacts, SessionFacts
 from ..finding import RECORD_NETWORK, names, seconds
 from ..network_side import Cause, cause_of, frames_of, quoted
 from ..registry import ACKS, OPENING, Evidence, capture_rule
@@ -167,7 +168,10 @@ def _lost_its_partner(session: SessionFacts, until: float) -> bool:
 
 def _is_in_use(session: SessionFacts, since: float) -> bool:
     """Whether its client still did something then: a HAR has no ends, and a line that is cut ends minutes later."""
-    return any(d.frame.t > since and d.frame.direction == "out" and d.frame.code != LOST for d in session.frames)
+    return any(
+        d.frame.t > since and d.frame.direction == "out" and d.frame.code != CloseCode.ABNORMAL_CLOSURE
+        for d in session.frames
+    )
 
 
 def _silenced(session: SessionFacts, rule: str) -> Iterator[Evidence]:
