@@ -207,11 +207,11 @@ class GuardedFaults(Faults):
     def clock_error_ns(self, clock: FaultyClock, number: int, now_ns: int) -> int:
         return self._guarded(lambda: self._faults.clock_error_ns(clock, number, now_ns), 0)
 
-    def _guarded(self, ask: Callable[[], T], honest: T) -> T:
+    def _guarded(self, hook: Callable[[], T], unchanged: T) -> T:
         try:
-            return ask()
+            return hook()
         except Exception as error:  # noqa: BLE001 -- a user's code; its error must not look like one of the gateway
             if not self._has_failed:
                 self._has_failed = True
                 self._log.write("lab", "error", f"a fault failed: {type(error).__name__}: {error}")
-            return honest
+            return unchanged

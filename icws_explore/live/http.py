@@ -54,17 +54,12 @@ def is_mainnet(url: str) -> bool:
     return any(host == domain or host.endswith("." + domain) for domain in MAINNET_DOMAINS)
 
 
-def check_http_url(url: str) -> str:
-    """``url`` without a trailing slash. Raises ConnectError unless it is http(s)://host."""
-    Address.network(url)
-    return url.rstrip("/")
-
-
 def http_client(address: Address, *, timeout_s: float, **options: Any) -> aiohttp.ClientSession:
-    """A session for requests to ``address``, with its credentials and through its proxy. Raises ConnectError.
+    """Return an aiohttp session for requests to ``address``, with its credentials and its proxy. Raises ConnectError.
 
-    Nothing else goes along: aiohttp would add what a .netrc has for the host. Answers are not unpacked: a few
-    packed bytes may be a gigabyte.
+    ``timeout_s`` is real seconds for one request; ``options`` are those of aiohttp's ClientSession. Credentials of a
+    .netrc file are not added, which aiohttp would do. Answers are not decompressed, because a few compressed bytes
+    can become a gigabyte.
     """
     headers = dict(options.pop("headers", {}))
     if address.authorization is not None:
@@ -85,11 +80,11 @@ class Network:
 
     def __init__(self, url: str, *, identity: Identity | None = None, clock: Clock | None = None) -> None:
         self._address = Address.network(url)
-        self.url = self._address.shown.rstrip("/")  # as it may be shown
+        self.url = self._address.shown.rstrip("/")  # without credentials, so it can be shown
         self.identity = identity or AnonymousIdentity()
         self.clock = clock or RealClock()
         self._is_open = False
-        self._http: aiohttp.ClientSession | None = None  # from the first request on
+        self._http: aiohttp.ClientSession | None = None  # created by the first request
 
     async def __aenter__(self) -> Self:
         self._is_open = True
@@ -181,14 +176,14 @@ class Network:
             failure = self._why_none(error)
         else:
             return self._decode(status, path, answer, elsewhere)
-        raise failure  # not from within: the library's own error may quote a proxy with its password
+        raise failure  # outside the except block: the library's error may quote a proxy with its password
 
     def _why_none(self, error: Exception) -> ConnectError:
         if isinstance(error, aiohttp.ClientConnectorError):
             return ConnectError(f"no network at {self.url} ({self._reason(error)}): start a replica or correct the URL")
         if isinstance(error, TimeoutError):
             return ConnectError(f"{self.url} did not answer within {REQUEST_TIMEOUT_S:g} s")
-        return ConnectError(f"no sensible answer from {self.url}: {self._reason(error)}")
+        return ConnectError(f"no valid answer from {self.url}: {self._reason(error)}")
 
     def _reason(self, error: BaseException) -> str:
         cause = getattr(error, "os_error", None) or error
@@ -214,20 +209,20 @@ class Network:
 
 
 def failure_text(address: Address, error: BaseException) -> str:
-    """What a library says of a failed request to ``address``, on a line, without its or its proxy's credentials."""
+    """Return a library's error of a request to ``address`` in one line, without the credentials of server or proxy."""
     text = address.hide(" ".join(str(error).split()))
     proxy = proxy_for(address)
     return (text if proxy is None else proxy.hide(text)) or type(error).__name__
 
 
 def redirected(url: str, status: int, elsewhere: str) -> str:
-    """Why a redirect is not followed: whoever answers would choose which host is asked, or shown, in ``url``'s name."""
-    there = f" to {shown(elsewhere)}" if elsewhere else ""
-    return f"{url} sends its clients elsewhere{there} (HTTP {status}), which is not followed: name the right address"
+    """Return the text for a redirect. It is not followed: a server must not choose which host the client asks."""
+    there = f" to {shown(elsewhere)}" if elsewhere else " elsewhere"
+    return f"{url} redirects its clients{there} (HTTP {status}), which is not followed: pass the right URL"
 
 
 async def read_at_most(stream: aiohttp.StreamReader, most: int) -> bytes:
-    """A body, up to ``most`` bytes and one, which tells that there are more."""
+    """Read a body of at most ``most`` bytes. One byte more is returned if there are more."""
     parts: list[bytes] = []
     size = 0
     while size <= most and (part := await stream.read(most + 1 - size)):

@@ -99,7 +99,7 @@ class TestInvalidAnswers:
 class TestRedirects:
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     async def test_are_not_followed(self, status):
-        """An internal host's answer would stand in an error, or in a session, under the network's name."""
+        """Otherwise the answer of an internal host could appear in an error under the name of the network."""
         asked = []
 
         async def internal(request):
@@ -112,7 +112,7 @@ class TestRedirects:
                 return web.Response(status=status, headers={"Location": f"{other}/internal?token=t0k3n"})
 
             async with http_server(handle) as url, Network(url) as network:
-                with pytest.raises(ConnectError, match=f"{status}.*not followed: name the right address") as caught:
+                with pytest.raises(ConnectError, match=f"{status}.*not followed: pass the right URL") as caught:
                     await network.status()
                 with pytest.raises(ConnectError, match="not followed"):
                     await network.query(SOMEONE, "m", b"")
@@ -122,7 +122,7 @@ class TestRedirects:
 
 
 class TestCredentials:
-    async def test_go_to_the_network_and_nowhere_else(self):
+    async def test_are_sent_to_the_network_and_shown_nowhere(self):
         asked = []
 
         async def handle(request):
@@ -140,12 +140,12 @@ class TestCredentials:
         assert network.url == f"{plain}/?…"
 
     @pytest.mark.parametrize("url", ["http://me:s3cr3t/x@h", "me:s3cr3t@h", "ftp://me:s3cr3t@h", "http://me:s3cr3t@"])
-    def test_a_bad_url_is_repeated_without_them(self, url):
+    def test_an_error_quotes_a_wrong_url_without_them(self, url):
         with pytest.raises(ConnectError, match="is not a network URL") as caught:
             Network(url)
         assert "s3cr3t" not in str(caught.value)
 
-    async def test_a_proxys_stand_in_no_error_and_in_no_cause(self, monkeypatch):
+    async def test_of_a_proxy_are_in_no_error_and_in_no_cause(self, monkeypatch):
         async def refuse(_request):
             return web.Response(status=407, reason="No me:s3cr3t@here")
 
@@ -159,7 +159,7 @@ class TestCredentials:
                 assert "s3cr3t" not in str(caught.value)
                 assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
-    async def test_of_a_netrc_go_nowhere(self, monkeypatch, tmp_path):
+    async def test_of_a_netrc_are_not_sent(self, monkeypatch, tmp_path):
         netrc = tmp_path / "netrc"
         netrc.write_text("default login me password s3cr3t")
         netrc.chmod(0o600)
