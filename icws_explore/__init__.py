@@ -19,16 +19,37 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+    from icws_explore import errors
     from icws_explore.analysis import edit
     from icws_explore.analysis.recording import Recording, load
     from icws_explore.capture import Capture, ClockInfo, Frame, SessionInfo
+    from icws_explore.errors import (
+        ArgumentTypeError,
+        ArgumentValueError,
+        BackendError,
+        CandidError,
+        CaptureError,
+        CborError,
+        ConnectError,
+        DecodeError,
+        DidError,
+        IcwsError,
+        IdentityError,
+        LabError,
+        MessageError,
+        PrincipalError,
+        SessionClosedError,
+        StateError,
+        ValueMismatchError,
+    )
     from icws_explore.lab import Lab
-    from icws_explore.lab.simulator import Network, simulate
+    from icws_explore.lab.simulator import CanisterSettings, NetworkConditions, Population, simulate
     from icws_explore.live.connect import connect
+    from icws_explore.live.http import Network
     from icws_explore.live.session import Session
     from icws_explore.live.tap import Tap
     from icws_explore.protocol import candid
-    from icws_explore.protocol.errors import IcwsError
     from icws_explore.protocol.principal import Principal
     from icws_explore.views import plots
     from icws_explore.views.cards.certificate import certificate_card
@@ -37,22 +58,42 @@ if TYPE_CHECKING:
     from icws_explore.views.report.file import report
 
 __all__ = [
+    "ArgumentTypeError",
+    "ArgumentValueError",
+    "BackendError",
+    "CandidError",
+    "CanisterSettings",
     "Capture",
+    "CaptureError",
+    "CborError",
     "ClockInfo",
+    "ConnectError",
+    "DecodeError",
+    "DidError",
     "Frame",
     "IcwsError",
+    "IdentityError",
     "Lab",
+    "LabError",
+    "MessageError",
     "Network",
+    "NetworkConditions",
+    "Population",
     "Principal",
+    "PrincipalError",
     "Recording",
     "Session",
+    "SessionClosedError",
     "SessionInfo",
+    "StateError",
     "Tap",
+    "ValueMismatchError",
     "candid",
     "certificate_card",
     "connect",
     "edit",
     "envelope_card",
+    "errors",
     "inspect",
     "load",
     "plots",
@@ -61,17 +102,36 @@ __all__ = [
 ]
 
 _HOME = {
+    "ArgumentTypeError": "errors",
+    "ArgumentValueError": "errors",
+    "BackendError": "errors",
+    "CandidError": "errors",
+    "CanisterSettings": "lab.simulator",
     "Capture": "capture",
+    "CaptureError": "errors",
+    "CborError": "errors",
     "ClockInfo": "capture",
+    "ConnectError": "errors",
+    "DecodeError": "errors",
+    "DidError": "errors",
     "Frame": "capture",
-    "IcwsError": "protocol.errors",
+    "IcwsError": "errors",
+    "IdentityError": "errors",
     "Lab": "lab",
-    "Network": "lab.simulator",
+    "LabError": "errors",
+    "MessageError": "errors",
+    "Network": "live.http",
+    "NetworkConditions": "lab.simulator",
+    "Population": "lab.simulator",
     "Principal": "protocol.principal",
+    "PrincipalError": "errors",
     "Recording": "analysis.recording",
     "Session": "live.session",
+    "SessionClosedError": "errors",
     "SessionInfo": "capture",
+    "StateError": "errors",
     "Tap": "live.tap",
+    "ValueMismatchError": "errors",
     "certificate_card": "views.cards.certificate",
     "connect": "live.connect",
     "envelope_card": "views.cards.envelope",
@@ -80,7 +140,7 @@ _HOME = {
     "report": "views.report.file",
     "simulate": "lab.simulator",
 }
-_MODULES = {"candid": "protocol.candid", "edit": "analysis.edit", "plots": "views.plots"}
+_MODULES = {"candid": "protocol.candid", "edit": "analysis.edit", "errors": "errors", "plots": "views.plots"}
 
 
 def __getattr__(name: str) -> Any:
@@ -88,6 +148,10 @@ def __getattr__(name: str) -> Any:
         value: Any = importlib.import_module(f"{__name__}.{_MODULES[name]}")
     elif name in _HOME:
         value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    elif name == "__version__":
+        from importlib.metadata import version  # not quick to import
+
+        value = version(__name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

@@ -25,7 +25,7 @@ SURELY_WRONG = {
     },
     "Tap": {"network": 5, "listen": 8081, "record": 5, "app_type": b"text", "keep": "no"},
     "Lab": {"app": 5, "ack_interval_ms": "60s", "seed": "seven", "time_scale": "60", "faults": "all", "flavour": "go"},
-    "simulate": {"duration": b"1h", "network": "lossy", "start": "now", "identities": 5, "skew_ms": ["a"]},
+    "simulate": {"duration": b"1h", "conditions": "lossy", "start": "now", "population": "many", "canister": "rust"},
     "load": {"path": 5},
 }
 

@@ -20,6 +20,7 @@ from icws_explore.capture.upgrade import Upgrade
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import OpenArgs, decode_message_args, decode_open_args
 from icws_explore.protocol.cbor import has_indefinite_lengths
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError, DidError
 from icws_explore.protocol.messages import CanisterMessage, Handshake, WebsocketMessage
@@ -31,9 +32,6 @@ from icws_explore.protocol.service_messages import (
     ServiceMessage,
     decode_service,
 )
-
-NO_CODE: Final = 1005
-LOST: Final = 1006
 
 
 def control_text(frame: Frame, *, is_after_own_close: bool = False) -> str:
@@ -53,12 +51,12 @@ def control_text(frame: Frame, *, is_after_own_close: bool = False) -> str:
 
 
 def _close_text(frame: Frame, is_after_own: bool) -> str:
-    if frame.code == LOST and is_after_own:
+    if frame.code == CloseCode.ABNORMAL_CLOSURE and is_after_own:
         return "the connection ended after the client's close (1006)"
-    if frame.code == LOST:
+    if frame.code == CloseCode.ABNORMAL_CLOSURE:
         return "the connection was lost (1006)"
     by = "the gateway's side" if frame.direction == "in" else "the client"
-    code = "no code" if frame.code in (None, NO_CODE) else str(frame.code)
+    code = "no code" if frame.code in (None, CloseCode.NO_STATUS_RCVD) else str(frame.code)
     return f"closed by {by}: {code}" + (f" {frame.reason!r}" if frame.reason else "")
 
 
@@ -76,7 +74,7 @@ class OwnCloses:
             return False
         if frame.session in self._closed:
             return True
-        if frame.direction == "out" and frame.code != LOST:
+        if frame.direction == "out" and frame.code != CloseCode.ABNORMAL_CLOSURE:
             self._closed.add(frame.session)
         return False
 

@@ -18,7 +18,7 @@ from icws_explore.capture import Capture, Frame, load
 from icws_explore.capture.files import START, FileKind, Notes, kind_of, open_file
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope
-from icws_explore.protocol.errors import CaptureError, DecodeError
+from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.type_checks import checked
 
@@ -27,7 +27,7 @@ from .decode import DecodedFrame, shared_frames
 FOREIGN: Final = (FileKind.HAR, FileKind.PCAP)
 
 
-@checked(CaptureError, path="the file's path")
+@checked(path="the file's path")
 def file_kind(path: str | os.PathLike[str]) -> FileKind:
     """Recognise a file by its first bytes. Raises CaptureError.
 
@@ -39,7 +39,7 @@ def file_kind(path: str | os.PathLike[str]) -> FileKind:
         return kind_of(stream.read(START))
 
 
-@checked(CaptureError, path="the file's path")
+@checked(path="the file's path")
 def load_any(path: str | os.PathLike[str], *, url: str = "") -> Capture:
     """Load the capture in a file. The canister of an import is that of its first request. Raises CaptureError.
 

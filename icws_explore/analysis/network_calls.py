@@ -183,7 +183,7 @@ def _with_reply(call: NetworkCall, answer: dict[str, Any]) -> NetworkCall:
     if given is not None:
         return _judged(call, given)
     if code is not None:
-        return replace(call, outcome="rejected", reject_code=leb128.decode(code), text=_text(message or b""))
+        return replace(call, outcome="rejected", reject_code=leb128.decode_unsigned(code), text=_text(message or b""))
     return replace(call, outcome="accepted")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from icws_explore.protocol.credentials import shown_url
 from icws_explore.protocol.errors import CaptureError
 
 from .frame import Frame, encodable
@@ -39,7 +40,9 @@ class ClockInfo:
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """The configuration of a capture. None means "not known". It never holds a private key.
+    """The configuration of a capture. None means "not known".
+
+    It never holds a private key, and its URLs hold no password and no query.
 
     ``canister_id`` and ``client_principal`` are principals as text, ``root_key`` is DER, ``app_type`` is
     Candid text, ``started_at`` is RFC 3339, ``ack_interval_ms`` is in milliseconds. ``crypto`` "stand-in"
@@ -58,6 +61,11 @@ class SessionInfo:
     origin: Origin = "live"
     started_at: str | None = None
     crypto: Crypto = "real"
+
+    def __post_init__(self) -> None:
+        for name in ("gateway_url", "network_url"):
+            if (url := getattr(self, name)) is not None:
+                object.__setattr__(self, name, shown_url(url))
 
     def to_json(self) -> dict[str, Any]:
         line: dict[str, Any] = {

@@ -27,6 +27,7 @@ from typing import Any, Final
 
 import ijson
 
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import CaptureError, DecodeError
 
@@ -35,7 +36,7 @@ from .files import START, FileKind, JsonText, Notes, kind_of, open_file, shown, 
 from .frame import MAX_TIME_S, Direction, Frame, Op, encodable
 from .icws_file import MAX_FRAMES
 from .upgrade import Upgrade
-from .websocket_stream import NO_CODE, close_message
+from .websocket_stream import close_message
 
 DAY_S: Final = 86_400.0
 _NEAR_S: Final = 7 * DAY_S  # a socket may stay open for days, and clocks may be wrong
@@ -137,7 +138,7 @@ def _frame(message: HarMessage, t: float, session: str | None, what: str, notes:
     if op != "close":
         return Frame(t, direction, op, data, session=session)
     close = close_message(data)
-    code = NO_CODE if close.code is None else close.code
+    code = CloseCode.NO_STATUS_RCVD if close.code is None else close.code
     return Frame(t, direction, "close", close.data, code, close.reason, session)
 
 

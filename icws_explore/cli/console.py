@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from typing import Any, Final
 
@@ -53,6 +55,12 @@ def show(line: Text) -> None:
 def width() -> int:
     """Cells of a line: the terminal's, or 120 where the output goes into a file or a pipe."""
     return _console().width if not sys.stdout.closed and sys.stdout.isatty() else 120
+
+
+def mute_stdout() -> None:
+    """Keep Python from complaining at shutdown about what it cannot flush."""
+    with contextlib.suppress(ValueError):  # a stdout that is no file, as in a notebook
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _console() -> Console:

@@ -79,7 +79,7 @@ def summary(lab: Lab) -> Iterator[str]:
     from icws_explore.views.facts import lab_facts
     from icws_explore.views.text import facts_lines
 
-    for line in facts_lines(lab_facts(lab)):
+    for line in facts_lines([fact for fact in lab_facts(lab) if fact.name != "running"]):
         yield line.plain
     if lab.clock.scale != 1:
         yield "A client on the real clock, such as `icws open`, cannot keep up with this clock."
@@ -235,6 +235,10 @@ An app of your own is a Python file with MESSAGE_TYPE (Candid), on_open, on_mess
 Clients want the real clock, `icws open` too: rather than scaling time, shorten the intervals for
 them. In Python, icws.connect(lab) goes by the lab's clock.
 
+Programs and pages of this machine (http://localhost:3000) may use it: it runs your code, so other
+pages that are open in a browser here are kept out, unless --allow-origin https://dapp.example lets
+them in.
+
 --fault plays a scenario over real sockets, with its own clients and time × 60: what happens is told
 as it happens, then what the doctor makes of the recording. Exit 1 if the doctor does not name it.
 With --no-clients only the faulty lab is there, at the real clock, for a client of your own.
@@ -258,6 +262,8 @@ With --no-clients only the faulty lab is there, at the real clock, for a client 
 @click.option("--gateways", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="How many.")
 @click.option("--gateway-port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
 @click.option("--replica-port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
+@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Let pages from there connect (* for any).")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Another name of this machine (* for any).")
 @click.option(
     "--fault",
     "faults",
@@ -283,6 +289,8 @@ def command(
     gateways: int,
     gateway_port: int,
     replica_port: int,
+    allow_origin: tuple[str, ...],
+    allow_host: tuple[str, ...],
     faults: tuple[Scenario, ...],
     listed: bool,
     record: str | None,
@@ -315,6 +323,8 @@ def command(
         gateway_port=gateway_port,
         replica_port=replica_port,
         seed=seed,
+        allow_origins=allow_origin,
+        allow_hosts=allow_host,
     )
     run_lab(lab, as_json=as_json)
     return 0

@@ -12,7 +12,7 @@ import click
 from icws_explore.analysis.decode import decode_frame
 from icws_explore.live.connect import connect
 from icws_explore.live.session import Session
-from icws_explore.protocol.constants import CLOSE_BY_APPLICATION, CLOSE_NORMAL
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import IcwsError, SessionClosedError, StateError
 
 from .console import SUBJECT_BAD, json_line, note, show, width
@@ -117,7 +117,11 @@ async def _talk(connecting: connect, talk: Talk) -> int:
 def _ended_as_meant(session: Session) -> bool:
     """Whether it was closed here, as a user does, or because the canister's application closed it."""
     end = session.recording.raw.frames[-1]
-    return end.op == "close" and end.direction == "out" and end.code in (CLOSE_NORMAL, CLOSE_BY_APPLICATION)
+    return (
+        end.op == "close"
+        and end.direction == "out"
+        and end.code in (CloseCode.NORMAL_CLOSURE, CloseCode.CLOSED_BY_APPLICATION)
+    )
 
 
 async def _send_all(session: Session, talk: Talk) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -55,9 +55,13 @@ class Lab:
     False relays calls side by side (see lab/gateway/gateway.py); ``delegated`` False
     certifies with the root key itself. Ports 0 are free ones. ``faults`` make it misbehave (see `Faults`);
     their time begins with the lab's start.
+
+    Programs may use it, and pages of this machine (http://localhost:3000): it runs your code, so other pages that are
+    open in a browser here are kept out unless ``allow_origins`` names them ("https://dapp.example", "*" for any), and
+    so is who asks for it by another name ("host.docker.internal"), unless ``allow_hosts`` has it.
     """
 
-    @checked(LabError, app="the name of an example, the path of a Python file, or an App")
+    @checked(app="the name of an example, the path of a Python file, or an App")
     def __init__(
         self,
         app: App | str | Path = "pingpong",
@@ -79,6 +83,8 @@ class Lab:
         replica_port: int = 0,
         gateway_port: int = 0,
         faults: Faults | None = None,
+        allow_origins: Sequence[str] = (),
+        allow_hosts: Sequence[str] = (),
     ) -> None:
         """Raises LabError for options that no lab can have."""
         self.options = LabOptions(
@@ -99,6 +105,8 @@ class Lab:
             replica_port=replica_port,
             gateway_port=gateway_port,
             faults=faults,
+            allow_origins=allow_origins,
+            allow_hosts=allow_hosts,
         )
         self.app = app
         self._clock = clock_of_scale(time_scale)

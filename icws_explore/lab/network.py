@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import web
 
 from icws_explore.live.clock import Clock
+from icws_explore.live.listen import Listen, Visitors
 from icws_explore.protocol.canister import App, CdkConfig, Flavour
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAX_MESSAGES_PER_POLL, POLL_INTERVAL_MS
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ConnectError, LabError
 from icws_explore.protocol.principal import Principal
 
 from .apps import load
@@ -51,6 +53,13 @@ class LabOptions:
     replica_port: int = 0
     gateway_port: int = 0
     faults: Faults | None = None
+    allow_origins: Sequence[str] = ()
+    allow_hosts: Sequence[str] = ()
+
+    @property
+    def visitors(self) -> Visitors:
+        """Which pages and names are let in."""
+        return Visitors.of(Listen(self.host, 0), origins=self.allow_origins, hosts=self.allow_hosts)
 
     def __post_init__(self) -> None:
         """Raises LabError for what no lab can have."""
@@ -71,6 +80,10 @@ class LabOptions:
                 raise LabError(f"{name} must be 0 (a free one) to 65535, not {getattr(self, name)!r}")
         if not 0 < self.time_scale < float("inf"):
             raise LabError(f"time_scale must be a positive number, not {self.time_scale!r}")
+        try:
+            _ = self.visitors
+        except ConnectError as error:
+            raise LabError(str(error)) from error
 
 
 class LabNetwork:
@@ -103,7 +116,7 @@ class LabNetwork:
         """The first canister, the replica's endpoints, the gateways. Raises LabError and ConnectError."""
         self.add_canister(app)
         self._runner = web.AppRunner(
-            make_app(self._rounds),
+            make_app(self._rounds, self.options.visitors),
             access_log=None,
             handle_signals=False,
             handler_cancellation=True,
@@ -188,6 +201,7 @@ class LabNetwork:
             log=self._log,
             number=number,
             sessions=self._sessions,
+            visitors=options.visitors,
         )
         await gateway.start()
         self.gateways.append(gateway)

@@ -17,17 +17,20 @@ from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
 from icws_explore.capture import Capture, CaptureWriter
+from icws_explore.capture.files import shown
 from icws_explore.protocol import candid, cbor
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAX_CERTIFICATE_AGE_S
+from icws_explore.protocol.credentials import shown_url
 from icws_explore.protocol.errors import CaptureError, ConnectError, SessionClosedError
 from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.type_checks import checked
 
+from .address import Address, proxy_for
 from .clock import Clock, RealClock
-from .connection import Connection, Observer
-from .http import Network, is_loopback, without_password
+from .connection import CLOSE_PATIENCE_S, Connection, Observer
+from .http import Network, redirected
 from .session import Session
 from .target import (
     Endpoint,
@@ -65,7 +68,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
     """
 
     @checked(
-        ConnectError, skip=("canister", "identity"),  # these have errors of their own
+        skip=("canister", "identity"),  # these have errors of their own
         gateway="the gateway's URL, as ws://127.0.0.1:8080, or a Lab", network="its URL, as http://127.0.0.1:4943",
         app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
     )  # fmt: skip
@@ -120,7 +123,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
         self._session: Session | None = None
 
     def __repr__(self) -> str:
-        return f"<connect to {without_password(self._target.gateway_url)}: not open yet, {_HOW_TO_OPEN}>"
+        return f"<connect to {shown_url(self._target.gateway_url)}: not open yet, {_HOW_TO_OPEN}>"
 
     def __getattr__(self, name: str) -> Never:
         raise AttributeError(f"{name!r} is a session's, and this is none yet: {_HOW_TO_OPEN}", name=name, obj=self)
@@ -180,42 +183,63 @@ async def _ask_network(target: Target) -> Target:
     return replace(target, root_key=root_key, app_type=app_type)
 
 
+class _OneAddress(open_websocket):
+    """The handshake with the address that was asked for: a redirect is an answer like any other, and not followed."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 async def open_socket(url: str, ssl: tls.SSLContext | None = None) -> ClientConnection:
-    """A WebSocket to ``url``, without pings and whole messages only. Raises ConnectError."""
-    tls_options: dict[str, Any] = {"ssl": ssl or True} if url.startswith("wss:") else {}
-    shown = without_password(url)
+    """A WebSocket to ``url``, without pings and whole messages only. Raises ConnectError.
+
+    It holds three messages at most that nobody has read yet, `cbor.MAX_SIZE` bytes each, and then reads no more.
+    """
+    address = Address.gateway(url)
+    proxy = proxy_for(address)
+    tls_options: dict[str, Any] = {"ssl": ssl or True} if address.is_tls else {}
+    headers = {"Authorization": address.authorization} if address.authorization else {}
     try:
-        return await open_websocket(
-            url,
+        return await _OneAddress(
+            address.url("/"),
             **tls_options,
-            proxy=None if is_loopback(url) else True,
+            additional_headers=headers,
+            proxy=None if proxy is None else proxy.secret_url,
             ping_interval=None,  # the real gateway ends a session that pings
             compression=None,
             max_size=cbor.MAX_SIZE,
+            max_queue=1,
+            close_timeout=CLOSE_PATIENCE_S,
         )
-    except InvalidStatus as error:
-        status = error.response.status_code
-        raise ConnectError(
-            f"{shown} answers HTTP {status}, not a WebSocket: check the gateway's URL and path"
-        ) from error
-    except (InvalidURI, InvalidHandshake) as error:
-        raise ConnectError(f"{shown} is not a WebSocket server: {error}; check the gateway's URL") from error
-    except TimeoutError as error:
-        raise ConnectError(f"{shown} accepts connections but does not answer: is it a gateway?") from error
-    except tls.SSLCertVerificationError as error:
-        reason = error.verify_message
-        raise ConnectError(f"{shown}'s certificate is not trusted ({reason}): check the host, or pass ssl=…") from error
-    except (tls.SSLError, ConnectionResetError) as error:
-        reason = getattr(error, "reason", None) or _os_reason(error)
-        if not url.startswith("wss:"):
-            raise ConnectError(f"{shown} drops connections ({reason}): is it a wss:// gateway?") from error
-        raise ConnectError(f"no TLS with {shown} ({reason}): is it a ws:// gateway?") from error
-    except OSError as error:
-        raise ConnectError(
-            f"nobody listens at {shown} ({_os_reason(error)}): start a gateway or correct the URL"
-        ) from error
-    except (InvalidProxy, ValueError) as error:  # last, for some of the above are ValueErrors
-        raise ConnectError(f"no way to {shown}: {error}; correct the proxy in the environment") from error
+    except (InvalidHandshake, InvalidURI, InvalidProxy, OSError, ValueError) as error:
+        failure = _why_no_socket(address, error)
+    raise failure  # not from within: the library's own error may quote a URL or a proxy with its password
+
+
+def _why_no_socket(address: Address, error: Exception) -> ConnectError:
+    match error:
+        case InvalidStatus(response=response) if 300 <= response.status_code < 400:
+            elsewhere = address.hide(response.headers.get("Location", ""))
+            return ConnectError(redirected(address.shown, response.status_code, elsewhere))
+        case InvalidStatus(response=response):
+            status = response.status_code
+            return ConnectError(f"{address} answers HTTP {status}, not a WebSocket: check the gateway's URL and path")
+        case InvalidURI() | InvalidHandshake():
+            reason = shown(address.hide(str(error)))
+            return ConnectError(f"{address} is not a WebSocket server: {reason}; check the gateway's URL")
+        case TimeoutError():
+            return ConnectError(f"{address} accepts connections but does not answer: is it a gateway?")
+        case tls.SSLCertVerificationError(verify_message=reason):
+            return ConnectError(f"{address}'s certificate is not trusted ({reason}): check the host, or pass ssl=…")
+        case tls.SSLError() | ConnectionResetError():
+            reason = getattr(error, "reason", None) or _os_reason(error)
+            if not address.is_tls:
+                return ConnectError(f"{address} drops connections ({reason}): is it a wss:// gateway?")
+            return ConnectError(f"no TLS with {address} ({reason}): is it a ws:// gateway?")
+        case OSError():
+            reason = _os_reason(error)
+            return ConnectError(f"nobody listens at {address} ({reason}): start a gateway or correct the URL")
+    return ConnectError(f"no way to {address}: {shown(address.hide(str(error)))}; correct the proxy in the environment")
 
 
 async def _await_open(session: Session, target: Target) -> None:
@@ -225,7 +249,7 @@ async def _await_open(session: Session, target: Target) -> None:
         done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_PATIENCE_S)
         if not done and not session.recording.raw.frames:
             raise ConnectError(
-                f"{without_password(target.gateway_url)} sent no handshake in {HANDSHAKE_PATIENCE_S:g} s: "
+                f"{shown_url(target.gateway_url)} sent no handshake in {HANDSHAKE_PATIENCE_S:g} s: "
                 "it is not an IC WebSocket gateway, or one older than 1.1.0"
             )
         await opening
@@ -241,11 +265,11 @@ async def _await_open(session: Session, target: Target) -> None:
 
 def _why_not_open(session: Session, target: Target, error: SessionClosedError) -> str:
     frames = [frame for frame in session.recording.raw.frames if frame.op != "close"]
-    shown = without_password(target.gateway_url)
+    where = shown_url(target.gateway_url)
     if not frames:
-        return f"{shown} closed before its handshake ({error.code}): is it an IC WebSocket gateway?"
+        return f"{where} closed before its handshake ({error.code}): is it an IC WebSocket gateway?"
     if session.state == "handshake" or len(frames) == 1:
-        return f"{shown} is not an IC WebSocket gateway: {error.detail or error}"
+        return f"{where} is not an IC WebSocket gateway: {error.detail or error}"
     if error.reason == "Open connection timeout":
         return (
             f"canister {target.canister_id} did not open the session within 60 s; the gateway tells no reasons: "

@@ -5,7 +5,6 @@ Requests are as the interface specification's "HTTPS interface" has them; answer
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import secrets
 from collections.abc import Sequence
@@ -15,7 +14,9 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
+from icws_explore.capture.files import shown
 from icws_explore.protocol import cbor
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.envelope import (
@@ -29,6 +30,7 @@ from icws_explore.protocol.errors import ConnectError, DecodeError
 from icws_explore.protocol.keys import AnonymousIdentity, Identity, bls
 from icws_explore.protocol.principal import Principal
 
+from .address import Address, proxy_for
 from .clock import Clock, RealClock
 
 MAINNET_DOMAINS: Final = ("ic0.app", "icp0.io", "icp-api.io", "internetcomputer.org")
@@ -52,36 +54,26 @@ def is_mainnet(url: str) -> bool:
     return any(host == domain or host.endswith("." + domain) for domain in MAINNET_DOMAINS)
 
 
-def is_loopback(url: str) -> bool:
-    """Whether ``url`` is on this machine, where no proxy has any business."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def is_url(url: str, schemes: Sequence[str]) -> bool:
-    """Whether ``url`` has one of ``schemes``, a host that can be looked up and a port that can be."""
-    try:
-        parts = urlsplit(url)
-        (parts.hostname or "").encode("idna")
-        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # UnicodeError is one: a label is empty or too long
-        return False
-
-
-def without_password(url: str) -> str:
-    """``url`` without user:password@, which belongs in no recording and on no screen."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
 def check_http_url(url: str) -> str:
     """``url`` without a trailing slash. Raises ConnectError unless it is http(s)://host."""
-    if not is_url(url, ("http", "https")):
-        raise ConnectError(f"{url!r} is not a network URL: write http://127.0.0.1:4943 or https://icp-api.io")
+    Address.network(url)
     return url.rstrip("/")
+
+
+def http_client(address: Address, *, timeout_s: float, **options: Any) -> aiohttp.ClientSession:
+    """A session for requests to ``address``, with its credentials and through its proxy. Raises ConnectError.
+
+    Nothing else goes along: aiohttp would add what a .netrc has for the host. Answers are not unpacked: a few
+    packed bytes may be a gigabyte.
+    """
+    headers = dict(options.pop("headers", {}))
+    if address.authorization is not None:
+        headers["Authorization"] = address.authorization
+    proxy = proxy_for(address)
+    if proxy is not None:
+        options["proxy"] = URL(proxy.secret_url)
+    timeout = aiohttp.ClientTimeout(total=timeout_s)
+    return aiohttp.ClientSession(timeout=timeout, headers=headers, auto_decompress=False, **options)
 
 
 class Network:
@@ -92,19 +84,21 @@ class Network:
     """
 
     def __init__(self, url: str, *, identity: Identity | None = None, clock: Clock | None = None) -> None:
-        self.url = check_http_url(url)
+        self._address = Address.network(url)
+        self.url = self._address.shown.rstrip("/")  # as it may be shown
         self.identity = identity or AnonymousIdentity()
         self.clock = clock or RealClock()
-        self._http: aiohttp.ClientSession | None = None
+        self._is_open = False
+        self._http: aiohttp.ClientSession | None = None  # from the first request on
 
     async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
-        self._http = aiohttp.ClientSession(timeout=timeout, trust_env=not is_loopback(self.url))
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, _t: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None
     ) -> None:
+        self._is_open = False
         if self._http is not None:
             await self._http.close()
             self._http = None
@@ -169,30 +163,43 @@ class Network:
         return await self._exchange("POST", path, sign_envelope(content, self.identity).encode())
 
     async def _exchange(self, verb: str, path: str, body: bytes | None) -> dict[str, Any]:
-        if self._http is None:
+        if not self._is_open:
             raise ConnectError("the network is not open: use it as an async context manager")
+        if self._http is None:
+            wanted = {"Accept-Encoding": "identity"}
+            self._http = http_client(self._address, timeout_s=REQUEST_TIMEOUT_S, headers=wanted)
         headers = {"Content-Type": "application/cbor"} if body is not None else {}
+        url = URL(self._address.url(path), encoded=True)
         try:
-            async with self._http.request(verb, self.url + path, data=body, headers=headers) as response:
-                status = response.status
-                answer = await response.content.read(MAX_BODY + 1)
-                while len(answer) <= MAX_BODY and not response.content.at_eof():
-                    answer += await response.content.read(MAX_BODY + 1 - len(answer))
-        except aiohttp.ClientConnectorError as error:
-            raise ConnectError(
-                f"no network at {self.url} ({_reason(error)}): start a replica or correct the URL"
-            ) from error
-        except TimeoutError as error:
-            raise ConnectError(f"{self.url} did not answer within {REQUEST_TIMEOUT_S:g} s") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a proxy's URL that is none
-            raise ConnectError(f"no sensible answer from {self.url}: {_reason(error)}") from error
-        return self._decode(status, path, answer)
+            async with self._http.request(verb, url, data=body, headers=headers, allow_redirects=False) as response:
+                status, elsewhere = response.status, response.headers.get("Location", "")
+                answer = await read_at_most(response.content, MAX_BODY)
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
+            failure = self._why_none(error)
+        else:
+            return self._decode(status, path, answer, elsewhere)
+        raise failure  # not from within: the library's own error may quote a proxy with its password
 
-    def _decode(self, status: int, path: str, answer: bytes) -> dict[str, Any]:
+    def _why_none(self, error: Exception) -> ConnectError:
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return ConnectError(f"no network at {self.url} ({self._reason(error)}): start a replica or correct the URL")
+        if isinstance(error, TimeoutError):
+            return ConnectError(f"{self.url} did not answer within {REQUEST_TIMEOUT_S:g} s")
+        return ConnectError(f"no sensible answer from {self.url}: {self._reason(error)}")
+
+    def _reason(self, error: BaseException) -> str:
+        cause = getattr(error, "os_error", None) or error
+        if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
+            return os.strerror(cause.errno)
+        return failure_text(self._address, cause)
+
+    def _decode(self, status: int, path: str, answer: bytes, elsewhere: str) -> dict[str, Any]:
         if status == 202:
             return {}
+        if 300 <= status < 400:
+            raise ConnectError(redirected(self.url, status, self._address.hide(elsewhere)))
         if status != 200:
-            text = " ".join(answer[:200].decode("utf-8", "replace").split())
+            text = self._address.hide(" ".join(answer[:200].decode("utf-8", "replace").split()))
             raise ConnectError(f"{self.url}{path} answered HTTP {status}: {text}")
         try:
             value = cbor.loads(answer, what="the network's answer", max_size=MAX_BODY)
@@ -203,8 +210,24 @@ class Network:
         return value
 
 
-def _reason(error: BaseException) -> str:
-    cause = getattr(error, "os_error", None) or error
-    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
-        return os.strerror(cause.errno)
-    return str(cause) or type(cause).__name__
+def failure_text(address: Address, error: BaseException) -> str:
+    """What a library says of a failed request to ``address``, on a line, without its or its proxy's credentials."""
+    text = address.hide(" ".join(str(error).split()))
+    proxy = proxy_for(address)
+    return (text if proxy is None else proxy.hide(text)) or type(error).__name__
+
+
+def redirected(url: str, status: int, elsewhere: str) -> str:
+    """Why a redirect is not followed: whoever answers would choose which host is asked, or shown, in ``url``'s name."""
+    there = f" to {shown(elsewhere)}" if elsewhere else ""
+    return f"{url} sends its clients elsewhere{there} (HTTP {status}), which is not followed: name the right address"
+
+
+async def read_at_most(stream: aiohttp.StreamReader, most: int) -> bytes:
+    """A body, up to ``most`` bytes and one, which tells that there are more."""
+    parts: list[bytes] = []
+    size = 0
+    while size <= most and (part := await stream.read(most + 1 - size)):
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)

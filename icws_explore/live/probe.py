@@ -13,8 +13,8 @@ from icws_explore.protocol.errors import ConnectError, DecodeError
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
 
+from .address import Address
 from .connect import open_socket
-from .target import check_gateway_url
 
 PATIENCE_S: Final = 10.0  # real seconds for the handshake
 
@@ -34,9 +34,9 @@ async def probe(gateway_url: str) -> Probe:
 
     Raises ConnectError: nobody there, no WebSocket, or no gateway that says who it is.
     """
-    url = check_gateway_url(gateway_url)
+    url = Address.gateway(gateway_url).shown
     began = time.perf_counter()
-    socket = await open_socket(url)
+    socket = await open_socket(gateway_url)
     connected = time.perf_counter()
     try:
         async with asyncio.timeout(PATIENCE_S):

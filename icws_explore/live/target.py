@@ -14,7 +14,7 @@ import os
 import ssl as tls
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -32,8 +32,9 @@ from icws_explore.protocol.keys.files import identity_of, load_identity
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import passed
 
+from .address import Address
 from .clock import Clock
-from .http import Network, is_url, without_password
+from .http import Network
 
 MAX_DID_BYTES: Final = 4 * MAX_DID_SIZE  # of one file; the characters of UTF-8 have up to four bytes
 
@@ -193,8 +194,8 @@ class Endpoint(Protocol):
 class Target:
     """Everything that a session needs to know, resolved."""
 
-    gateway_url: str
-    network_url: str | None
+    gateway_url: str = field(repr=False)  # it may hold a password or a token
+    network_url: str | None = field(repr=False)
     canister_id: Principal
     identity: Identity
     root_key: bytes | None
@@ -207,21 +208,9 @@ class Target:
     wait_open: bool
 
 
-_WEBSOCKET_SCHEMES: Final = {"http": "ws", "https": "wss"}
-
-
 def check_gateway_url(url: str) -> str:
-    """``url`` as it is. Raises ConnectError unless it is ws(s)://host without a space."""
-    if any(character.isspace() for character in url):
-        raise ConnectError(f"{url!r} is not a gateway URL: it holds a space, and new WebSocket throws SyntaxError")
-    scheme, _, rest = url.partition("://")
-    if scheme in _WEBSOCKET_SCHEMES and is_url(url, ("http", "https")):
-        raise ConnectError(
-            f"{url!r} is not a gateway URL: write {_WEBSOCKET_SCHEMES[scheme]}://{rest} (new WebSocket takes "
-            f"{scheme}:// in new browsers only)"
-        )
-    if not is_url(url, ("ws", "wss")):
-        raise ConnectError(f"{url!r} is not a gateway URL: write ws://127.0.0.1:8080 or wss://gateway.example")
+    """``url`` as it is. Raises ConnectError unless it is ws(s)://host."""
+    Address.gateway(url)
     return url
 
 
@@ -253,8 +242,8 @@ def session_info(target: Target) -> SessionInfo:
     """What a capture of this session says of itself in its first line."""
     started = datetime.fromtimestamp(target.clock.now_ns() / NS_PER_S, UTC)
     return SessionInfo(
-        gateway_url=without_password(target.gateway_url),
-        network_url=None if target.network_url is None else without_password(target.network_url),
+        gateway_url=target.gateway_url,
+        network_url=target.network_url,
         canister_id=target.canister_id.text,
         root_key=target.root_key,
         client_principal=target.identity.principal.text,

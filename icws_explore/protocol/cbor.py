@@ -13,8 +13,9 @@ readers accept them, also in certificates and hash trees (tried on the packages 
   as a principal or in a hash tree,
 - @dfinity/cbor 0.2.3, which @dfinity/agent 3 and @icp-sdk/core use: maps and arrays, no strings in chunks.
 
-Nothing that is signed depends on these lengths: signatures cover hashes of the decoded values. So a certificate
-in this form proves the same. `has_indefinite_lengths` tells, so that views can say it.
+Nothing that is signed depends on these lengths: signatures cover hashes of the decoded values, so a certificate in this
+form proves the same. Everything here reads as the SDK of today does, strings in chunks included, also the lab's gateway
+and replica; the real gateway refuses some of those chunks. `has_indefinite_lengths` finds them for views and rules.
 
 The functions after `dumps` check typed fields. A fault in the data of a peer is a MessageError that names the field; a
 fault in data of our own side is a ValueMismatchError. Unknown fields are ignored, as serde and the SDK do.

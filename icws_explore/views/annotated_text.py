@@ -13,11 +13,11 @@ from rich.text import Text
 
 from icws_explore.analysis.annotate import Node
 from icws_explore.analysis.decode import DecodedFrame
-from icws_explore.protocol.certificate.format import time_text
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.wording import time_text
 
 from .facts import Fact
 from .fields import direction_text

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from icws_explore.analysis.decode import DecodedFrame, value_text
 from icws_explore.analysis.redaction.pseudonyms import Withheld
-from icws_explore.protocol.certificate.format import time_text
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import IcwsError, MessageError, PrincipalError
@@ -22,6 +21,7 @@ from icws_explore.protocol.service_messages import (
     OpenMessage,
     ServiceMessage,
 )
+from icws_explore.protocol.wording import time_text
 
 from .formatting import distance, elide, one_line, shorten
 

@@ -19,13 +19,14 @@ from icws_explore.analysis.recording import Recording
 from icws_explore.protocol import hashtree, leb128
 from icws_explore.protocol.certificate import Certificate, check_certificate, decode_cached
 from icws_explore.protocol.certificate.delegation import decode_ranges, ranges_text
-from icws_explore.protocol.certificate.format import key_text, time_text
+from icws_explore.protocol.certificate.format import key_text
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY, WEBSOCKET_LABEL
 from icws_explore.protocol.errors import DecodeError, IcwsError
 from icws_explore.protocol.hashtree import Empty, Fork, HashTree, Labeled, Leaf
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step, first_failure
+from icws_explore.protocol.wording import time_text
 
 from .formatting import count, elide, one_line
 from .source import RecordingLike, capture_of, frame_index
@@ -272,7 +273,7 @@ def _leaf_texts(path: Path, value: bytes) -> tuple[str, str]:
     last = path[-1] if path else b""
     try:
         if last == b"time":
-            time = time_text(leb128.decode(value))
+            time = time_text(leb128.decode_unsigned(value))
             return time, f"{time} ({bytes_in_full})"
         if last == b"public_key":
             return f"key {key_text(value)}", bytes_in_full

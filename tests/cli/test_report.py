@@ -33,7 +33,7 @@ class TestReport:
     def test_a_name_of_another_format_is_not_written(self, icws, recorded, tmp_path):
         for name in ("x.pdf", "x"):
             line = icws.fails(3, "report", recorded, "-o", tmp_path / name)
-            assert "a page (.html) or Markdown (.md)" in line
+            assert "must end in .html for a page or in .md for Markdown" in line
             assert not (tmp_path / name).exists()
         assert icws("report", recorded, "-o", tmp_path / "x.txt", "--format", "md").code == 0
         assert (tmp_path / "x.txt").read_text("utf-8").startswith("### ")

@@ -135,6 +135,8 @@ class TestLife:
             ({"gateway_port": 99_999}, "gateway_port must be 0"),
             ({"replica_port": -1}, "replica_port must be 0"),
             ({"time_scale": 0}, "time_scale must be a positive number"),
+            ({"allow_origins": ["dapp.example"]}, "not a page's origin: write https://"),
+            ({"allow_hosts": ["https://x"]}, "not a host's name"),
             ({"enforce_minimum": True, "ack_interval_ms": 60_000}, "could not be installed"),
         ],
     )
@@ -378,3 +380,16 @@ class TestCodeThatRunsOn:
                 patched.setattr("icws_explore.lab.lab.START_TIMEOUT_S", 0.5)
                 await asyncio.to_thread(lab.canister)
             await asyncio.to_thread(pipe.write_text, "")
+
+
+class TestDescribe:
+    def test_of_a_stopped_lab_has_no_addresses(self) -> None:
+        names = [name for name, _ in Lab(time_scale=60).describe()]
+        assert names == ["app", "running", "clock", "acks", "keep-alives"]
+        assert dict(Lab(time_scale=60).describe())["clock"] == "scaled × 60: a minute of protocol time takes 1 s"
+
+    def test_of_a_running_lab_has_its_addresses(self) -> None:
+        with Lab(app="echo") as lab:
+            for part in (lab.gateway_url, lab.network_url, str(lab.canister_id), "echo"):
+                assert part in repr(lab)
+                assert any(part in value for _, value in lab.describe())

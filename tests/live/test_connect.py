@@ -6,13 +6,16 @@ import threading
 import pytest
 from aiohttp import web
 
+from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.live import connect as connect_module
 from icws_explore.live.connect import connect
+from icws_explore.live.listen import Visitors
 from icws_explore.protocol import cbor
 from icws_explore.protocol.errors import CaptureError, ConnectError, DidError, IdentityError, PrincipalError
 from icws_explore.protocol.keys import AnonymousIdentity, Ed25519Identity, Secp256k1Identity
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
+from support.raw_tcp import raw_server
 from support.servers import free_port, http_server, tunnel, websocket_server
 from support.tls import server_and_client
 
@@ -60,6 +63,10 @@ class TestArguments:
     async def test_a_password_is_not_repeated(self, lab):
         error = await fails("nobody listens", f"ws://me:secret@127.0.0.1:{free_port()}", **to(lab))
         assert "secret" not in str(error)
+
+    async def test_passwords_and_tokens_are_in_no_repr(self, lab):
+        secret = connect("ws://me:s3cr3t@h/?token=s3cr3t", **to(lab, network="http://me:s3cr3t@n/?key=s3cr3t"))
+        assert "s3cr3t" not in f"{secret!r} {secret._target!r}"
 
     async def test_a_mistyped_canister(self, lab):
         await fails(
@@ -124,6 +131,38 @@ class TestGateway:
         async with http_server(page) as url:
             await fails("answers HTTP 200, not a WebSocket", url.replace("http", "ws"), **to(lab))
 
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    async def test_a_redirect_is_not_followed(self, lab, status):
+        reached = []
+
+        async def other(connection):
+            reached.append(connection)
+
+        async with websocket_server(other) as elsewhere:
+
+            async def redirect(_request):
+                return web.Response(status=status, headers={"Location": f"{elsewhere}/?token=s3cr3t"})
+
+            async with http_server(redirect) as url:
+                error = await fails(f"elsewhere to {elsewhere}.*{status}", url.replace("http", "ws"), **to(lab))
+        assert reached == []
+        assert "s3cr3t" not in str(error)
+
+    async def test_what_it_quotes_is_one_short_line_without_what_is_secret(self, lab):
+        async def odd(reader, writer):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b"GET /?token=t0k3n HTTP" in head
+            assert b"Authorization: Basic bWU6czNjcjN0" in head
+            writer.write(b"HTTP/1.1 101 OK\r\nUpgrade: s3cr3t t0k3n bWU6czNjcjN0 " + b"x" * 5000 + b"\r\n\r\n")
+            writer.close()
+
+        async with raw_server(odd) as url:
+            secret = url.replace("ws://", "ws://me:s3cr3t@") + "/?token=t0k3n"
+            error = await fails("is not a WebSocket server", secret, **to(lab))
+        assert len(str(error)) < 300
+        assert not [secret for secret in ("s3cr3t", "t0k3n", "bWU6") if secret in str(error)]
+        assert (error.__cause__, error.__context__) == (None, None)
+
     async def test_tls_where_there_is_none(self, lab):
         await fails("TLS", lab.gateway_url.replace("ws://", "wss://"), **to(lab))
 
@@ -169,17 +208,33 @@ class TestTheWay:
             await fails("certificate is not trusted", f"wss://{address}", **to(lab))
 
     async def test_a_proxy_from_the_environment(self, lab, monkeypatch):
-        async with tunnel(lab.gateway_url.removeprefix("ws://"), is_proxy=True) as (address, seen):
-            monkeypatch.setenv("https_proxy", f"http://{address}")
+        gateway = GatewayServer(lab.network_url, clock=lab.clock, visitors=Visitors.of(hosts=["gateway.example"]))
+        await gateway.start()
+        async with tunnel(gateway.url.removeprefix("ws://"), is_proxy=True) as (address, seen):
+            monkeypatch.setenv("https_proxy", f"http://me:pw@{address}")
             monkeypatch.setenv("http_proxy", f"http://{address}")
             async with connect("ws://gateway.example:80", **to(lab, network=None)) as session:
                 assert session.is_open
+        await gateway.stop()
         assert seen == ["CONNECT gateway.example:80 HTTP/1.1"]
 
-    @pytest.mark.parametrize("proxy", ["nonsense", "ftp://127.0.0.1:1", "http://[::1"])
+    @pytest.mark.parametrize("proxy", ["nonsense", "ftp://me:s3cr3t@127.0.0.1:1", "http://[::1", "me:s3cr3t@h:1"])
     async def test_a_proxy_that_is_none(self, lab, monkeypatch, proxy):
         monkeypatch.setenv("https_proxy", proxy)
-        await fails("correct the proxy", "wss://gateway.invalid", **to(lab))
+        error = await fails("correct the proxy", "wss://gateway.invalid", **to(lab))
+        assert "s3cr3t" not in str(error)
+
+    async def test_a_proxys_password_stands_in_no_error_and_in_no_cause(self, lab, monkeypatch):
+        async def refuse(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\nX: me:s3cr3t@here\r\n\r\n")
+            writer.close()
+
+        async with raw_server(refuse) as url:
+            monkeypatch.setenv("https_proxy", url.replace("ws://", "http://me:s3cr3t@"))
+            error = await fails("not a WebSocket server", "wss://gateway.invalid", **to(lab))
+        assert "s3cr3t" not in str(error)
+        assert (error.__cause__, error.__context__) == (None, None)
 
     async def test_no_proxy_to_this_machine(self, lab, monkeypatch):
         for name in ("http_proxy", "https_proxy", "all_proxy"):

@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 
 from icws_explore.live import http
-from icws_explore.live.http import Network, is_loopback, is_mainnet
+from icws_explore.live.http import Network, is_mainnet
 from icws_explore.protocol import cbor
 from icws_explore.protocol.arguments import decode_poll_result, encode_poll_args
 from icws_explore.protocol.certificate import check_certificate
@@ -36,12 +36,6 @@ class TestMainnet:
     @pytest.mark.parametrize("url", ["https://evil-ic0.app", "https://ic0.app.evil.example", "http://127.0.0.1:4943"])
     def test_look_alikes_are_not_mainnet(self, url):
         assert not is_mainnet(url)
-
-
-class TestLoopback:
-    def test_is_told_from_the_world(self):
-        assert all(map(is_loopback, ["http://127.0.0.1:1", "ws://localhost", "http://[::1]:80", "http://x.localhost"]))
-        assert not any(map(is_loopback, ["https://icp-api.io", "http://127.example.org", "http://10.0.0.1"]))
 
 
 class TestLab:
@@ -100,6 +94,85 @@ class TestNonsense:
         async with silent_server() as address, Network(f"http://{address}") as network:
             with pytest.raises(ConnectError, match="did not answer within"):
                 await network.status()
+
+
+class TestRedirects:
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    async def test_are_not_followed(self, status):
+        """An internal host's answer would stand in an error, or in a session, under the network's name."""
+        asked = []
+
+        async def internal(request):
+            asked.append(request.path)
+            return web.Response(text="s3cr3t of an internal host")
+
+        async with http_server(internal) as other:
+
+            async def handle(_request):
+                return web.Response(status=status, headers={"Location": f"{other}/internal?token=t0k3n"})
+
+            async with http_server(handle) as url, Network(url) as network:
+                with pytest.raises(ConnectError, match=f"{status}.*not followed: name the right address") as caught:
+                    await network.status()
+                with pytest.raises(ConnectError, match="not followed"):
+                    await network.query(SOMEONE, "m", b"")
+        assert asked == []
+        assert f"to {other}/internal" in str(caught.value)
+        assert "t0k3n" not in str(caught.value)
+
+
+class TestCredentials:
+    async def test_go_to_the_network_and_nowhere_else(self):
+        asked = []
+
+        async def handle(request):
+            asked.append((request.headers["Authorization"], request.path_qs))
+            return web.Response(status=403, text="key t0k3n (s3cr3t) of Basic bWU6czNjcjN0 is unknown")
+
+        async with http_server(handle) as plain:
+            url = plain.replace("http://", "http://me:s3cr3t@") + "/?key=t0k3n"
+            async with Network(url) as network:
+                with pytest.raises(ConnectError, match="HTTP 403") as caught:
+                    await network.status()
+        assert asked == [("Basic bWU6czNjcjN0", "/api/v2/status?key=t0k3n")]
+        for text in (str(caught.value), network.url, repr(network)):
+            assert not [secret for secret in ("s3cr3t", "t0k3n", "bWU6") if secret in text]
+        assert network.url == f"{plain}/?…"
+
+    @pytest.mark.parametrize("url", ["http://me:s3cr3t/x@h", "me:s3cr3t@h", "ftp://me:s3cr3t@h", "http://me:s3cr3t@"])
+    def test_a_bad_url_is_repeated_without_them(self, url):
+        with pytest.raises(ConnectError, match="is not a network URL") as caught:
+            Network(url)
+        assert "s3cr3t" not in str(caught.value)
+
+    async def test_a_proxys_stand_in_no_error_and_in_no_cause(self, monkeypatch):
+        async def refuse(_request):
+            return web.Response(status=407, reason="No me:s3cr3t@here")
+
+        async with http_server(refuse) as proxy:
+            monkeypatch.setenv("http_proxy", proxy.replace("http://", "http://me:s3cr3t@"))
+            monkeypatch.setenv("https_proxy", proxy.replace("http://", "http://me:s3cr3t@"))
+            for url in ("http://network.invalid", "https://network.invalid"):
+                async with Network(url) as network:
+                    with pytest.raises(ConnectError) as caught:
+                        await network.status()
+                assert "s3cr3t" not in str(caught.value)
+                assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+    async def test_of_a_netrc_go_nowhere(self, monkeypatch, tmp_path):
+        netrc = tmp_path / "netrc"
+        netrc.write_text("default login me password s3cr3t")
+        netrc.chmod(0o600)
+        monkeypatch.setenv("NETRC", str(netrc))
+        seen = []
+
+        async def handle(request):
+            seen.append(request.headers.get("Authorization"))
+            return web.Response(body=cbor.dumps({}))
+
+        async with http_server(handle) as url, Network(url.replace("127.0.0.1", "localhost")) as network:
+            assert await network.status() == {}
+        assert seen == [None]
 
 
 class TestUse:

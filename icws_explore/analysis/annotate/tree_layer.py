@@ -99,7 +99,7 @@ def _meaning(layers: Layers, labels: tuple[bytes, ...], value: bytes) -> str:
     match last:
         case b"time":
             try:
-                return "certified at " + time_meaning(leb128.decode(value), layers.context)
+                return "certified at " + time_meaning(leb128.decode_unsigned(value), layers.context)
             except DecodeError as error:
                 return f"not a time: {error.reason}"
         case b"certified_data":

@@ -18,7 +18,8 @@ from typing import Final
 from icws_explore.capture import Capture
 from icws_explore.capture.upgrade import Upgrade
 from icws_explore.protocol.certificate import check_certificate
-from icws_explore.protocol.constants import ACK_INTERVAL_MS, CLOSE_BY_SDK, MAINNET_ROOT_KEY, OPEN_TIMEOUT_MS
+from icws_explore.protocol.close_codes import CloseCode
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAINNET_ROOT_KEY, OPEN_TIMEOUT_MS
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
@@ -40,8 +41,8 @@ POLL_WINDOW_S: Final = 5.0  # a gateway ends its sessions as soon as it has the 
 BUSY_S: Final = 0.5  # real seconds for which a machine may be busy
 QUICK_S: Final = 1.0  # a query is answered faster than this, a call that has to be executed is not
 LOOP: Final = 3  # sessions that fail alike, after which it is no accident
-NO_CODE: Final = (None, 1005)  # of a close frame without a code
-LOST: Final = 1006  # of a connection that ended without a close frame
+NO_CODE: Final = (None, CloseCode.NO_STATUS_RCVD)  # of a close frame without a code
+LOST: Final = CloseCode.ABNORMAL_CLOSURE  # of a connection that ended without a close frame
 SWITCHING_PROTOCOLS: Final = 101  # the HTTP status of a successful upgrade
 
 Path = tuple[Principal | None, Principal | None]  # the gateway and the canister of a session
@@ -329,7 +330,7 @@ class SessionFacts:
     def closed_by_client(self, reason: str) -> bool:
         """Whether the SDK ended the session with code 4000 and that reason, or the answer to such a close says so."""
         end = None if self.end is None else self.end.frame
-        return end is not None and end.code == CLOSE_BY_SDK and end.reason == reason
+        return end is not None and end.code == CloseCode.CLOSED_BY_SDK and end.reason == reason
 
     @property
     def end_frames(self) -> tuple[int, ...]:

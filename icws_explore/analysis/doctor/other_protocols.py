@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from icws_explore.protocol import cbor
-from icws_explore.protocol.constants import CLOSE_BY_SDK
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import DecodeError
 
 from ..decode import DecodedFrame
@@ -36,7 +36,7 @@ def protocol_of(frames: Sequence[DecodedFrame]) -> str | None:
     data = [d for d in frames if d.frame.op in ("binary", "text")]
     if not data or any(d.handshake or d.envelope or d.canister_message for d in data):
         return None
-    if any(d.frame.op == "close" and d.frame.code == CLOSE_BY_SDK for d in frames):
+    if any(d.frame.op == "close" and d.frame.code == CloseCode.CLOSED_BY_SDK for d in frames):
         return None  # the SDK of this protocol read what came
     binary = [d for d in data if d.frame.op == "binary"]
     if any(_is_cbor_map(d.frame.data) for d in binary[:MAX_TRIED]):

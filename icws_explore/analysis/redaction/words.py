@@ -50,7 +50,6 @@ _SAYINGS: Final = tuple(
     )
 )
 _PATH: Final = re.compile(rf"/?|/api/v[234]/(status|(canister|subnet)/{_KEY}/(call|query|read_state))")
-_CREDENTIALS: Final = re.compile(r"(\b[a-z]{2,8}://)[^/?#\s]*@", re.IGNORECASE)
 _TARGET: Final = re.compile(r"(GET|POST|OPTIONS|HEAD|PUT|DELETE) (\S{1,500})")
 _NOTES: Final = (
     re.compile(r"line \d+ is incomplete \(the recorder was stopped while writing it\) and left out"),
@@ -106,11 +105,6 @@ def public_url(url: str | None) -> str | None:
     path = parts.path if _PATH.fullmatch(parts.path) else "/…"
     named = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{named}{'' if port is None else f':{port}'}{path}{'?…' if parts.query else ''}"
-
-
-def without_credentials(text: str) -> str:
-    """Remove user names and passwords from the URLs in ``text``."""
-    return _CREDENTIALS.sub(r"\1…@", text)
 
 
 def public_target(target: str | None) -> str | None:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
+from yarl import URL
 
+from icws_explore.live.address import Address
 from icws_explore.live.clock import Clock
-from icws_explore.live.http import is_loopback
+from icws_explore.live.http import failure_text, http_client
 from icws_explore.protocol import cbor
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import call_content, query_content, sign_envelope
@@ -40,18 +42,19 @@ class Agent:
     """One identity on one network. `open` before use, `close` after it."""
 
     def __init__(self, network_url: str, identity: Identity, clock: Clock) -> None:
-        self.network_url = network_url.rstrip("/")
+        self._address = Address.network(network_url)
+        self.network_url = self._address.shown.rstrip("/")
         self._identity = identity
         self._clock = clock
         self._http: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Connect to the network and see that it is one. Raises ConnectError."""
-        self._http = aiohttp.ClientSession(
+        self._http = http_client(
+            self._address,
+            timeout_s=TIMEOUT_S,
             connector=aiohttp.TCPConnector(limit=MAX_REQUESTS),
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
-            headers={"Content-Type": "application/cbor"},
-            trust_env=not is_loopback(self.network_url),
+            headers={"Content-Type": "application/cbor", "Accept-Encoding": "identity"},
         )
         try:
             status = await self._exchange("GET", "/api/v2/status", None)
@@ -119,12 +122,11 @@ class Agent:
         try:
             # As a file, because aiohttp sends large bytes in one go and warns of it.
             data = None if body is None else io.BytesIO(body)
-            async with self._http.request(verb, self.network_url + path, data=data) as response:
+            url = URL(self._address.url(path), encoded=True)
+            async with self._http.request(verb, url, data=data, allow_redirects=False) as response:
                 answer = await _read(response)
-        except aiohttp.ClientError as error:
-            raise _Failed("TransportError", str(error) or type(error).__name__) from error
-        except (TimeoutError, OSError) as error:
-            raise _Failed("TransportError", str(error) or type(error).__name__) from error
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            raise _Failed("TransportError", failure_text(self._address, error)) from error
         if response.status == 202:
             return None
         if response.status != 200:

@@ -19,8 +19,9 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import Event, State
 
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_MS
-from icws_explore.protocol.gateway.events import NO_CLOSE_FRAME, FrameKind
+from icws_explore.protocol.gateway.events import FrameKind
 
 from ..faults import Delivery
 
@@ -137,7 +138,7 @@ class GatewayConnection(ServerConnection):
 
     def drop(self, code: int | None) -> None:
         """End the connection: None with a close frame without a code, 1006 without a close frame."""
-        if self.protocol.state is State.OPEN and code != NO_CLOSE_FRAME:
+        if self.protocol.state is State.OPEN and code != CloseCode.ABNORMAL_CLOSURE:
             self.protocol.send_close(code)
             self.send_data()
         self.transport.close()

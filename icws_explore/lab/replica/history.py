@@ -63,7 +63,7 @@ class Entry:
             case Reply(data):
                 leaves[b"reply"] = data
             case Reject(code, text, error_code):
-                leaves[b"reject_code"] = leb128.encode(code)
+                leaves[b"reject_code"] = leb128.encode_unsigned(code)
                 leaves[b"reject_message"] = text.encode()
                 leaves[b"error_code"] = error_code.encode()
         return leaves

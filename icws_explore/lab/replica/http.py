@@ -3,6 +3,9 @@
 Source: interface specification, "HTTPS interface"; shared facts of what the real SDK and gateway
 send. Paths up to call v3, query v2 and read_state v2 come with certificates in the classic layout
 of canister ranges, call v4, query v3 and read_state v3 with the sharded one.
+
+A real replica answers every page (CORS: *). This one runs its user's code on its user's machine, so that a page has
+to be let in (`live.listen.Visitors`); it may then read every answer.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
+from icws_explore.live.listen import Visitors
 from icws_explore.protocol import cbor
 from icws_explore.protocol.canister import Reject
 from icws_explore.protocol.certificate import Layout
@@ -43,9 +48,9 @@ _LAYOUT: Final[dict[tuple[str, str], Layout]] = {
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(rounds: Rounds) -> web.Application:
-    """The application that serves ``rounds.replica``."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_for_everybody])
+def make_app(rounds: Rounds, visitors: Visitors) -> web.Application:
+    """The application that serves ``rounds.replica`` to ``visitors``."""
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_only_for(visitors), _for_everybody])
     endpoints = _Endpoints(rounds)
     app.router.add_get("/api/v2/status", endpoints.status)
     app.router.add_post("/api/v2/canister/{id}/call", endpoints.call_async)
@@ -59,6 +64,17 @@ def make_app(rounds: Rounds) -> web.Application:
     app.router.add_post("/api/{version:v2|v3}/subnet/{id}/read_state", endpoints.read_subnet_state)
     app.router.add_post("/api/{version:v4}/subnet/{id}/call", endpoints.call_sync)
     return app
+
+
+def _only_for(visitors: Visitors) -> Middleware:
+    @web.middleware
+    async def admit(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        asked = (request.headers.getall(name, []) for name in ("Host", "Origin", "Sec-Fetch-Site"))
+        if (refused := visitors.refusal(*asked)) is not None:
+            return web.Response(status=403, text=f"icws lab: {refused}\n")
+        return await handler(request)
+
+    return admit
 
 
 @web.middleware

@@ -15,8 +15,10 @@ the tree anew each time would be too slow. This is a binary radix tree over the 
 a witness shows what was asked for, and a label that is not there is proved absent by the two
 neighbours between which it would stand.
 
-protocol/canister/certified_map.py is another: of hashes under keys that may begin each other, and persistent.
-Here are whole subtrees, of which a witness may show a part; one for both would be longer than the two.
+protocol/canister/certified_map.py has another radix tree, `CertifiedMap`, which is persistent and allows
+keys that are prefixes of other keys. This tree changes in place and all its labels have one length, so its
+inserts, removals and witnesses are about a third faster. Its entries are whole subtrees, and a witness
+may show a part of one.
 """
 
 from __future__ import annotations
@@ -207,6 +209,6 @@ class StateTree:
             Fork(part(CANISTER, self._canisters.tree, self._canisters.witness), fixed(CANISTER_RANGES)),
             Fork(
                 part(REQUEST_STATUS, self._requests.tree, self._requests.witness),
-                Fork(fixed(SUBNET), Labeled(TIME, Leaf(leb128.encode(self.time_ns)))),
+                Fork(fixed(SUBNET), Labeled(TIME, Leaf(leb128.encode_unsigned(self.time_ns)))),
             ),
         )

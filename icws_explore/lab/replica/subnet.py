@@ -17,6 +17,7 @@ the request it answers. Agents read the node's key from ``/subnet/<id>/node/<id>
 from __future__ import annotations
 
 import hashlib
+import random
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -56,6 +57,10 @@ class LabKeys:
     def secret(self, name: str) -> bytes:
         """32 bytes that belong to ``name``."""
         return hashlib.sha256(self._material + name.encode()).digest()
+
+    def rng(self, name: str) -> random.Random:
+        """Return the random generator of ``name``: for one seed, always the same sequence."""
+        return random.Random(self.secret(f"dice of {name}"))  # another label would change what each seed gives
 
     def identity(self, name: str) -> Ed25519Identity:
         """The Ed25519 identity of ``name``: a gateway, a node, a controller."""

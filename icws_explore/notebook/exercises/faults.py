@@ -13,16 +13,16 @@ from icws_explore.analysis.doctor import diagnose
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.capture import Capture, Frame
 from icws_explore.lab.scenarios import scenario
-from icws_explore.lab.scenarios.gateways import Downward
+from icws_explore.lab.scenarios.faults import Downward
 from icws_explore.lab.simulator import Simulation, simulate
-from icws_explore.protocol.constants import CLOSE_BY_SDK
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.verify import MESSAGE_STEPS
 from icws_explore.views.source import RecordingLike, capture_of
 
 from . import Check
 
 _TOLD: Final = {
-    "client": f"it closes with {CLOSE_BY_SDK} of its own accord",
+    "client": f"it closes with {CloseCode.CLOSED_BY_SDK} of its own accord",
     "canister": "its CloseMessage comes first, and the client's close only follows",
     "nobody": "no side ends it for an error",
 }
@@ -116,9 +116,9 @@ def check_ack_timeout(answer: Any) -> Check:
         return Check(False, "the answer is a function of a number and bytes that gives a list of bytes")
     capture = simulate("echo", duration="8m", seed=7, faults=Downward(_checked(answer))).raw
     close = _close(capture)
-    if close is not None and close.code == CLOSE_BY_SDK and close.reason == _ACK_TIMEOUT:
+    if close is not None and close.code == CloseCode.CLOSED_BY_SDK and close.reason == _ACK_TIMEOUT:
         return Check(True, f"after {close.t - capture.frames[0].t:.0f} s: {close.reason}")
-    if close is None or close.code != CLOSE_BY_SDK:
+    if close is None or close.code != CloseCode.CLOSED_BY_SDK:
         return Check(False, "the client noticed nothing: are its acks really gone?")
     return Check(False, f"the client closes all right, but with {close.reason!r}: it noticed something else before")
 
@@ -141,4 +141,4 @@ def _close(capture: Capture) -> Frame | None:
 def _noticer(capture: Capture, close: Frame | None) -> str:
     if any(decoded.kind == "close" for decoded in decode_frames(capture)):
         return "canister"
-    return "client" if close is not None and close.code == CLOSE_BY_SDK else "nobody"
+    return "client" if close is not None and close.code == CloseCode.CLOSED_BY_SDK else "nobody"

@@ -7,7 +7,8 @@ from typing import Any
 from icws_explore.analysis.decode import shared_frames
 from icws_explore.analysis.flow import Step, flow
 from icws_explore.analysis.timing.timing import Timing
-from icws_explore.protocol.constants import CLOSE_BY_SDK, LATENCY_BOUND_MS
+from icws_explore.protocol.close_codes import CloseCode
+from icws_explore.protocol.constants import LATENCY_BOUND_MS
 from icws_explore.views.source import RecordingLike, capture_of
 
 from . import Check
@@ -66,7 +67,7 @@ def check_give_up(recording: RecordingLike, answer: Any) -> Check:
         return Check(None, f"{_DOTS}a number of seconds")
     (session, *_) = Timing(capture_of(recording)).sessions
     ended, sent = session.ended, session.numbered
-    if ended is None or ended.code != CLOSE_BY_SDK or not sent:
+    if ended is None or ended.code != CloseCode.CLOSED_BY_SDK or not sent:
         return Check(False, "in this session the client did not give up")
     if not _is_number(answer):
         return Check(False, "the answer is a number of seconds")

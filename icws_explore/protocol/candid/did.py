@@ -167,6 +167,7 @@ class _Loader:
         self._importing: list[str] = []
         self._size = 0  # characters of all texts so far
         self._tokens_left = MAX_DID_TOKENS
+        self._imports_left = MAX_DID_IMPORTS
 
     def parse(self, text: str, name: str, start: str) -> DidFile | Type:
         tree = self._tree(text, start)
@@ -185,7 +186,7 @@ class _Loader:
         for name, service in imported:
             for method, type_ in service.methods.items():
                 if method in methods:
-                    raise DidError(f"the method {printable(method)} of {name} is defined already")
+                    raise DidError(f"the method {printable(method)} of {printable(name)} is defined already")
                 methods[method] = type_
         init_args, places = (None, {}) if own is None else (own.init_args, own.places)
         return DidFile(self._env, methods, init_args, own is not None or bool(imported), places)
@@ -213,23 +214,24 @@ class _Loader:
                 "give the .did file itself, or put the definitions in place of this line",
                 *wanted.place,
             )
+        self._imports_left -= 1
+        if self._imports_left < 0:
+            raise DidError(f"more than the {MAX_DID_IMPORTS} imports allowed", *wanted.place)
         try:
             name, text = self._read_import(wanted.path, importer)
         except DidError as error:
             raise DidError(error.reason, *wanted.place) from error
         if name in self._importing:
-            circle = " → ".join([*self._importing[self._importing.index(name) :], name])
-            raise DidError(f"{name} imports itself: {circle}", *wanted.place)
+            circle = [*self._importing[self._importing.index(name) :], name]
+            raise DidError(f"{printable(name)} imports itself: {' → '.join(map(printable, circle))}", *wanted.place)
         if name not in self._loaded:
-            if len(self._loaded) + len(self._importing) > MAX_DID_IMPORTS:
-                raise DidError(f"more than the {MAX_DID_IMPORTS} imported files allowed", *wanted.place)
             self._importing.append(name)
             loaded = _Loaded()
             try:
                 loaded.service = self._build(self._tree(text, "did"), _Builder(self._env), name)
             except DidError as error:
                 at = "" if error.line is None else f", line {error.line}, column {error.column}"
-                raise DidError(f"{error.reason} (in {name}{at})", *wanted.place) from error
+                raise DidError(f"{error.reason} (in {printable(name)}{at})", *wanted.place) from error
             self._importing.pop()
             self._loaded[name] = loaded
         if wanted.with_service:
@@ -238,9 +240,9 @@ class _Loader:
     def _merge_service(self, name: str, place: _Place) -> None:
         loaded = self._loaded[name]
         if loaded.service is None:
-            raise DidError(f"{name} has no service to import", *place)
+            raise DidError(f"{printable(name)} has no service to import", *place)
         if loaded.service.init_args is not None:
-            raise DidError(f"the service of {name} is a constructor, which cannot be imported", *place)
+            raise DidError(f"the service of {printable(name)} is a constructor, which cannot be imported", *place)
         loaded.is_merged = True
 
 
@@ -304,7 +306,7 @@ class _Builder:
             if name in PRIM_BY_NAME or name == "blob":
                 raise DidError(f"{name} is a built-in type; give yours another name", *place)
             if name in self._env:
-                where = f"in line {places[name][0]}" if name in places else f"in {defined_in[name]}"
+                where = f"in line {places[name][0]}" if name in places else f"in {printable(defined_in[name])}"
                 raise DidError(f"the type {name} is defined already, {where}", *place)
             self._env[name] = each.type
             places[name] = place

@@ -48,4 +48,4 @@ MAX_INLINE: Final = 2_000  # constructors of a type that is written as text with
 # .did texts; a text and the files that it imports count together.
 MAX_DID_SIZE: Final = 1 << 18  # characters
 MAX_DID_TOKENS: Final = 40_000  # words and signs; parsing takes about 10 µs for each
-MAX_DID_IMPORTS: Final = 64  # files
+MAX_DID_IMPORTS: Final = 100  # import statements

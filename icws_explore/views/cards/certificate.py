@@ -11,8 +11,9 @@ from markupsafe import Markup
 from icws_explore.protocol import hashtree
 from icws_explore.protocol.certificate import Certificate, shown_ranges
 from icws_explore.protocol.certificate.delegation import ranges_text
-from icws_explore.protocol.certificate.format import key_text, time_text
+from icws_explore.protocol.certificate.format import key_text
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.wording import time_text
 
 from ..facts import Fact
 from ..formatting import elide, one_line

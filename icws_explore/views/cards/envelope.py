@@ -10,11 +10,11 @@ from icws_explore.analysis import edit
 from icws_explore.analysis.decode import application_type, decode_frame, value_text
 from icws_explore.analysis.envelopes import derivation
 from icws_explore.analysis.recording import Recording
-from icws_explore.protocol.certificate.format import time_text
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import IcwsError, PrincipalError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
+from icws_explore.protocol.wording import time_text
 
 from ..facts import Fact
 from ..fields import targets_text

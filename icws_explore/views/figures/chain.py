@@ -15,9 +15,10 @@ from matplotlib.patches import FancyBboxPatch
 from icws_explore.protocol import hashtree
 from icws_explore.protocol.certificate import shown_ranges
 from icws_explore.protocol.certificate.delegation import ranges_text
-from icws_explore.protocol.certificate.format import hash_text, key_text, time_text
+from icws_explore.protocol.certificate.format import key_text
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.steps import Step
+from icws_explore.protocol.wording import hash_text, time_text
 
 from ..formatting import one_line
 from ..proof import Proof

@@ -14,7 +14,8 @@ from icws_explore.analysis.timing.acks import TimerRun, replay
 from icws_explore.analysis.timing.instants import SessionInstants
 from icws_explore.analysis.timing.opens import OPEN_LIMIT_S
 from icws_explore.capture import Capture
-from icws_explore.protocol.constants import CLOSE_NORMAL, LATENCY_BOUND_MS
+from icws_explore.protocol.close_codes import CloseCode
+from icws_explore.protocol.constants import LATENCY_BOUND_MS
 
 from ..formatting import count, one_line, shorten
 from ..kinds import LOOKS
@@ -96,7 +97,9 @@ def _line(session: SessionInstants) -> Line:
     end = "open" if ended is None else str(ended.code or "no code")
     if ended is not None and ended.reason:
         end = shorten(f"{end} {one_line(ended.reason)}", _END_CHARS)
-    is_bad = (ended is not None and ended.code != CLOSE_NORMAL) or (took is not None and took > OPEN_LIMIT_S)
+    is_bad = (ended is not None and ended.code != CloseCode.NORMAL_CLOSURE) or (
+        took is not None and took > OPEN_LIMIT_S
+    )
     return Line(session, tuple(timer.runs), took, oldest, end, is_bad)
 
 

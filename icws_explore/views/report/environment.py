@@ -8,9 +8,9 @@ from importlib import metadata
 from typing import Final
 
 from icws_explore.capture import Capture
-from icws_explore.protocol.certificate.format import time_text
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY, NS_PER_S
 from icws_explore.protocol.errors import DidError
+from icws_explore.protocol.wording import time_text
 
 from ..facts import Fact, clock_text, order_facts
 from ..formatting import count, one_line, seconds, shorten

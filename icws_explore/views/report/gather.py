@@ -24,12 +24,13 @@ from icws_explore.analysis.redaction.redact import (
     without_bytes,
     without_words,
 )
-from icws_explore.analysis.redaction.words import Scrubber, public_key, public_method, without_credentials
+from icws_explore.analysis.redaction.words import Scrubber, public_key, public_method
 from icws_explore.analysis.replay.replay import Replay, replay_sessions
 from icws_explore.analysis.replay.text import replay_lines
 from icws_explore.analysis.timing.timing import Timing
 from icws_explore.analysis.verify import MessageVerdict, verify_frames
 from icws_explore.capture import Capture
+from icws_explore.protocol.credentials import without_credentials
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
@@ -106,9 +107,7 @@ def gather(
 
 
 def _without_credentials(capture: Capture) -> Capture:
-    info = capture.info
-    gateway, network = (url and without_credentials(url) for url in (info.gateway_url, info.network_url))
-    capture.info = replace(info, gateway_url=gateway, network_url=network)
+    """A stranger's file may quote URLs in its notes."""
     capture.notes[:] = map(without_credentials, capture.notes)
     return capture
 

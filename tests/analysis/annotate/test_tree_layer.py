@@ -26,7 +26,7 @@ class TestLeaves:
     @pytest.mark.parametrize(
         ("path", "value", "meaning"),
         [
-            ("time", leb128.encode(round(AT_S) * NS_PER_S), "certified at 2025-03-04 16:42:29 UTC"),
+            ("time", leb128.encode_unsigned(round(AT_S) * NS_PER_S), "certified at 2025-03-04 16:42:29 UTC"),
             ("time", b"\x80", "not a time"),
             ("status", b"replied", "'replied'"),
             ("public_key", b"\x30", "unknown key"),
@@ -99,7 +99,7 @@ class TestEveryKind:
         assert root.first_fault() is None
 
     def test_time_and_certified_data_have_their_meaning(self):
-        time = Labeled(b"time", Leaf(leb128.encode(1_700_000_000 * 10**9)))
+        time = Labeled(b"time", Leaf(leb128.encode_unsigned(1_700_000_000 * 10**9)))
         data = Labeled(b"canister", Labeled(CANISTER.raw, Labeled(b"certified_data", Leaf(b"d" * 32))))
         root = with_witness(Fork(data, time))
         meanings = {node.path.rpartition("tree.")[2]: node.meaning for node in root.walk() if node.meaning}

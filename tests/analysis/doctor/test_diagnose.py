@@ -12,7 +12,7 @@ from icws_explore.analysis.replay import replay as replay_module
 from icws_explore.analysis.replay.replay import replay_sessions
 from icws_explore.capture import Capture
 from icws_explore.lab.scenarios import SCENARIOS as LAB_SCENARIOS
-from icws_explore.lab.simulator import LogNormal, Network, simulate
+from icws_explore.lab.simulator import CanisterSettings, LogNormal, NetworkConditions, Population, simulate
 from icws_explore.protocol.certificate import CertificateIssuer
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from support.doctor_scenarios import BY_HAND, SCENARIOS, WITHOUT_SCENARIO
@@ -20,9 +20,9 @@ from support.session_captures import healthy, hostile
 
 OTHER_NETWORK = CertificateIssuer(b"a root of its own").root_key_der
 NETWORKS = {
-    "quick": Network(),
-    "usual": Network(client_latency_ms=LogNormal(40), replica_latency_ms=(2, 9), update_latency_ms=(40, 900)),
-    "far": Network(client_latency_ms=(100, 400), replica_latency_ms=(20, 60), update_latency_ms=(800, 2_500)),
+    "quick": NetworkConditions(),
+    "usual": NetworkConditions(client_latency_ms=LogNormal(40), replica_latency_ms=(2, 9), update_latency_ms=(40, 900)),
+    "far": NetworkConditions(client_latency_ms=(100, 400), replica_latency_ms=(20, 60), update_latency_ms=(800, 2_500)),
 }
 
 
@@ -84,13 +84,11 @@ class TestHealthySessions:
         simulation = simulate(
             app,
             duration="12m",
-            sessions=3,
-            network=NETWORKS[network],
-            gateways=1 + number % 2,
+            population=Population(sessions=3, gateways=1 + number % 2, skew_ms=[-3_000.0, 0.0, 4_000.0]),
+            conditions=NETWORKS[network],
             crypto="stand-in",
             seed=number + 7,
-            flavour="motoko" if number % 2 else "rust",
-            skew_ms=[-3_000.0, 0.0, 4_000.0],
+            canister=CanisterSettings(flavour="motoko" if number % 2 else "rust"),
             close_at_end=bool(number % 3),
         )
         assert simulation.doctor() == []

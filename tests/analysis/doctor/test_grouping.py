@@ -15,13 +15,13 @@ from icws_explore.analysis.doctor.grouping import (
     shares_path,
 )
 from icws_explore.capture import Capture
-from icws_explore.lab.simulator import simulate
+from icws_explore.lab.simulator import Population, simulate
 from support.doctor_scenarios import principal_takeover
 
 
 class TestGroups:
     def test_by_gateway_and_by_canister(self):
-        sessions = CaptureFacts(simulate(duration="20s", sessions=4, gateways=2).raw).sessions
+        sessions = CaptureFacts(simulate(duration="20s", population=Population(sessions=4, gateways=2)).raw).sessions
         assert sorted(len(group) for group in by_gateway(sessions)) == [2, 2]
         assert [len(group) for group in by_canister(sessions)] == [4]
         by_name = {it.name: it for it in sessions}
@@ -34,7 +34,7 @@ class TestGroups:
         assert [len(group) for group in by_client(CaptureFacts(principal_takeover()).sessions)] == [2]
 
     def test_clients_that_are_not_known_are_not_one(self):
-        capture = simulate(duration="20s", sessions=3).raw
+        capture = simulate(duration="20s", population=3).raw
         assert [len(group) for group in by_client(CaptureFacts(capture).sessions)] == [1, 1, 1]
         bare = Capture(capture.info, [frame for frame in capture.frames if frame.direction == "in"])
         assert [len(group) for group in by_client(CaptureFacts(bare).sessions)] == [1, 1, 1]
@@ -42,7 +42,7 @@ class TestGroups:
 
 class TestMessages:
     def test_the_last_one_of_all_and_its_nonce(self):
-        sessions = list(CaptureFacts(simulate("ticker", duration="30s", sessions=2).raw).sessions)
+        sessions = list(CaptureFacts(simulate("ticker", duration="30s", population=2).raw).sessions)
         last = last_received(sessions)
         assert last.frame.t == max(d.frame.t for it in sessions for d in it.received)
         nonces = [gateway_nonce(d) for it in sessions for d in it.received]

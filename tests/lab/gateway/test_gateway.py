@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 from icws_explore.lab import GatewayServer, Lab, LabEvent, RelayFaults
 from icws_explore.protocol.cbor import dumps
@@ -17,7 +18,8 @@ from icws_explore.protocol.keys import DelegatedIdentity, Ed25519Identity, Ident
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.service_messages import OpenMessage, decode_service
 from icws_explore.protocol.steps import first_failure
-from support.lab_requests import PATIENCE_S, BareClient, eventually
+from support.lab_requests import PATIENCE_S, BareClient, ask, eventually
+from support.raw_tcp import ASK
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +171,41 @@ class TestWhatTheClientIsNeverTold:
             await client.ask_to_open()
             await until(lab, lambda e: e.kind == "refused" and "ingress_expiry" in e.text)
             await until(lab, lambda e: e.part == "gateway" and "Error relaying envelope" in e.text)
+
+
+class TestPages:
+    @pytest.mark.parametrize("origin", [None, "http://localhost:3000", "http://127.0.0.1:5173"])
+    async def test_of_this_machine_are_let_in(self, lab: Lab, origin: Origin | None) -> None:
+        async with connect(lab.gateway_url, origin=origin) as socket:
+            assert Handshake.decode(await socket.recv(decode=False)).gateway_principal == lab.gateway_principal
+
+    @pytest.mark.parametrize(
+        ("headers", "said"),
+        [
+            ({"Origin": "https://evil.example"}, "--allow-origin https://evil.example"),
+            ({"Origin": "null"}, "--allow-origin null"),
+            ({"Host": "evil.example"}, "--allow-host evil.example"),
+        ],
+    )
+    async def test_others_are_refused_and_the_log_says_what_lets_them_in(
+        self, lab: Lab, headers: dict[str, str], said: str
+    ) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", lab.gateways[0].port)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in ({"Host": "127.0.0.1"} | headers).items())
+        writer.write(ASK.replace(b"Host: 127.0.0.1\r\n", lines.encode()))
+        answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 403 ")
+        assert said in answer.decode()
+        await until(lab, lambda e: e.kind == "refused" and said in e.text)
+
+    async def test_those_that_were_named_are_let_in(self) -> None:
+        with Lab(app="echo", allow_origins=["https://dapp.example"], allow_hosts=["box.example"]) as lab:
+            async with connect(lab.gateway_url, origin=Origin("https://dapp.example")) as socket:
+                await socket.recv()
+            headers = {"Origin": "https://dapp.example", "Host": "box.example:1"}
+            answer = await ask(f"{lab.network_url}/api/v2/status", verb="GET", headers=headers)
+            assert answer.status == 200
 
 
 class TestStarting:

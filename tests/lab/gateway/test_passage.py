@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from icws_explore.lab.faults import Delivery
 from icws_explore.lab.gateway.links import Passage
-from icws_explore.lab.simulator.scheduler import Timeline
+from icws_explore.lab.simulator.scheduler import VirtualScheduler
 
 MS = 1_000_000
 
 
 class Line:
     def __init__(self, *, ordered: bool = True) -> None:
-        self.timeline = Timeline(0)
+        self.timeline = VirtualScheduler(0)
         self.out: list[tuple[float, bytes]] = []
         self._passage = Passage(self.timeline, ordered=ordered)
 

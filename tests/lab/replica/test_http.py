@@ -231,7 +231,7 @@ class TestRefusals:
 class TestBrowsers:
     async def test_preflight(self, lab: Lab) -> None:
         headers = {
-            "Origin": "https://dapp.example",
+            "Origin": "http://localhost:3000",
             "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "content-type",
             "Access-Control-Request-Private-Network": "true",
@@ -244,5 +244,23 @@ class TestBrowsers:
         assert answer.headers["Access-Control-Allow-Private-Network"] == "true"
 
     async def test_every_answer_may_be_read(self, lab: Lab) -> None:
-        answer = await ask(f"{lab.network_url}/api/v2/status", verb="GET", headers={"Origin": "https://dapp.example"})
+        answer = await ask(f"{lab.network_url}/api/v2/status", verb="GET", headers={"Origin": "http://localhost:3000"})
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+    @pytest.mark.parametrize(
+        ("headers", "said"),
+        [
+            ({"Origin": "https://evil.example"}, "--allow-origin https://evil.example"),
+            ({"Origin": "null"}, "--allow-origin null"),
+            ({"Host": "evil.example"}, "--allow-host evil.example"),
+            ({"Sec-Fetch-Site": "cross-site"}, "other sites"),
+        ],
+    )
+    async def test_other_pages_are_refused_and_may_read_nothing(
+        self, lab: Lab, headers: dict[str, str], said: str
+    ) -> None:
+        """It runs its user's code; a page whose name is rebound to this machine has no Origin where it only reads."""
+        answer = await ask(f"{lab.network_url}/api/v2/status", verb="GET", headers=headers)
+        assert answer.status == 403
+        assert said in answer.body.decode()
+        assert "Access-Control-Allow-Origin" not in answer.headers

@@ -24,7 +24,7 @@ def state() -> StateTree:
 
 
 FOUND: list[tuple[Path, bytes]] = [
-    ((b"time",), leb128.encode(1_700_000_000_000_000_000)),
+    ((b"time",), leb128.encode_unsigned(1_700_000_000_000_000_000)),
     ((b"canister", CANISTER.raw, b"certified_data"), b"data"),
     ((b"canister", CANISTER.raw, b"metadata", b"candid:service"), b"service : {}"),
     ((b"request_status", REQUEST, b"status"), b"replied"),

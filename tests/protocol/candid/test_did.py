@@ -397,7 +397,9 @@ class TestImports:
 
     def test_are_limited_in_number(self) -> None:
         texts = {f"t{i}": f'import "t{i + 1}"' for i in range(MAX_DID_IMPORTS + 1)} | {f"t{MAX_DID_IMPORTS + 1}": ""}
-        assert f"more than the {MAX_DID_IMPORTS} imported files" in import_fault(main='import "t0"', **texts).reason
+        too_many = f"more than the {MAX_DID_IMPORTS} imports allowed"
+        assert too_many in import_fault(main='import "t0"', **texts).reason
+        assert too_many in import_fault(main='import "b";' * (MAX_DID_IMPORTS + 1), b="type B = nat").reason
 
     def test_share_the_limits_of_one_text(self) -> None:
         large = "type {} = record {{" + "".join(f"a{i}:nat;" for i in range(MAX_DID_TOKENS // 5)) + "}}"

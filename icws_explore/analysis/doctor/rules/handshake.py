@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from icws_explore.protocol.constants import CLOSE_BY_SDK
+from icws_explore.protocol.close_codes import CloseCode
 
 from ...decode import DecodedFrame
 from ..facts import LOST, SessionFacts
@@ -106,7 +106,7 @@ def raw_client(session: SessionFacts) -> Iterator[Evidence]:
         yield Evidence((first.number, *session.end_frames), text)
     elif first is None and session.handshake is not None and session.end is not None:
         waited = session.end.frame.t - session.handshake.frame.t
-        left = session.end.frame.direction == "out" and session.end.frame.code not in (CLOSE_BY_SDK, LOST)
+        left = session.end.frame.direction == "out" and session.end.frame.code not in (CloseCode.CLOSED_BY_SDK, LOST)
         if waited >= max(SIGNING_S if left else PATIENCE_S, session.facts.jitter_s):
             text = (
                 f"The client received the gateway's handshake, sent no ws_open in {seconds(waited)}, and "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.lab.simulator import simulate
+from icws_explore.lab.simulator import Population, simulate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import sign_envelope
 from icws_explore.protocol.keys import AnonymousIdentity
@@ -97,7 +97,7 @@ class TestExpiry:
 
     def test_a_session_of_several_need_not_begin_with_the_recording(self):
         """One that came late, taken out of a simulation: its start tells nothing of its clock."""
-        simulation = simulate(duration="8m", sessions=2, arrivals=lambda number: 400.0 * number)
+        simulation = simulate(duration="8m", population=Population(sessions=2, arrivals=lambda number: 400.0 * number))
         assert simulation.doctor() == []
         assert simulation.session("2").doctor() == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.capture import Capture
-from icws_explore.lab.scenarios.gateways import Upgrade
+from icws_explore.lab.scenarios.faults import Upgrade
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.canister import error_texts
 from icws_explore.protocol.messages import ClientKey
@@ -39,7 +39,7 @@ class TestUpgrade:
         assert "at 2 gateways, so the canister is the reason" in finding.explanation
 
     def test_one_gateway_leaves_a_doubt(self):
-        finding = the_one(simulate("echo", duration="20m", sessions=2, faults=Upgrade(400)).raw)
+        finding = the_one(simulate("echo", duration="20m", population=2, faults=Upgrade(400)).raw)
         assert finding.id == "UPGRADE_WIPE"
         assert "ACKS_WITHHELD" in finding.explanation
 
