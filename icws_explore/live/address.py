@@ -20,6 +20,7 @@ from icws_explore.protocol.errors import ConnectError
 
 PROXY_SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443} | dict.fromkeys(PROXY_SCHEMES[2:], 1080)
+_WEBSOCKET_SCHEMES: Final = {"http": "ws", "https": "wss"}
 _LEAST_SECRET: Final = 4  # characters; a shorter value of a query is found in any text
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")  # an underscore is in many a container's name
 _KEPT: Final = "/%:@!$&'()*+,;=-._~"  # characters of a path that need no quoting; RFC 3986, section 3.3
@@ -77,7 +78,16 @@ class Address:
 
     @classmethod
     def gateway(cls, url: str) -> Self:
-        """A gateway's. Raises ConnectError unless it is ws(s)://host."""
+        """A gateway's. Raises ConnectError unless it is ws(s)://host without a space."""
+        if any(character.isspace() for character in url):
+            said = f"{shown_url(url)!r} is not a gateway URL: it contains a space, and new WebSocket throws SyntaxError"
+            raise ConnectError(said)
+        scheme, _, rest = shown_url(url).partition("://")
+        if scheme in _WEBSOCKET_SCHEMES and rest:
+            raise ConnectError(
+                f"{scheme}://{rest} is not a gateway URL: write {_WEBSOCKET_SCHEMES[scheme]}://{rest} (new WebSocket "
+                f"accepts {scheme}:// in new browsers only)"
+            )
         return cls.parse(url, ("ws", "wss"), "a gateway URL", example="ws://127.0.0.1:8080 or wss://gateway.example")
 
     @classmethod

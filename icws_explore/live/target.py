@@ -204,19 +204,8 @@ class Target:
     wait_open: bool
 
 
-_WEBSOCKET_SCHEMES: Final = {"http": "ws", "https": "wss"}
-
-
 def check_gateway_url(url: str) -> str:
-    """``url`` as it is. Raises ConnectError unless it is ws(s)://host without a space."""
-    if any(character.isspace() for character in url):
-        raise ConnectError(f"{url!r} is not a gateway URL: it holds a space, and new WebSocket throws SyntaxError")
-    scheme, _, rest = url.partition("://")
-    if scheme in _WEBSOCKET_SCHEMES and rest:
-        raise ConnectError(
-            f"{url!r} is not a gateway URL: write {_WEBSOCKET_SCHEMES[scheme]}://{rest} (new WebSocket takes "
-            f"{scheme}:// in new browsers only)"
-        )
+    """``url`` as it is. Raises ConnectError unless it is ws(s)://host."""
     Address.gateway(url)
     return url
 
