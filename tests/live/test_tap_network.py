@@ -55,7 +55,7 @@ class Tapped:
     async def raw(self, head):
         reader, writer = await asyncio.open_connection("127.0.0.1", int(self.tap.url.rpartition(":")[2]))
         writer.write(head)
-        answer = await asyncio.wait_for(reader.read(2**16), 10)
+        answer = await asyncio.wait_for(reader.read(2**16), 60)
         writer.close()
         return answer
 

@@ -40,7 +40,7 @@ async def ask(tap, head=ASK):
     """What a raw client reads to the end."""
     reader, writer = await opened(tap)
     writer.write(head)
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     await until(lambda: tap.open_connections == 0)
     return answer
@@ -557,7 +557,7 @@ class TestExtensions:
                 offered = ASK.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
                 answer = await ask(tap, offered)
                 assert answer.startswith(b"HTTP/1.1 502 ")
-                await asyncio.wait_for(lost.wait(), 10)
+                await asyncio.wait_for(lost.wait(), 60)
         assert seen(tap) == []
         assert "which nobody offered" in tap.notes[0]
 
