@@ -85,9 +85,10 @@ class Lab:
     certifies with the root key itself. Ports 0 are free ones. ``faults`` make it misbehave (see `Faults`);
     their time begins with the lab's start.
 
-    Programs may use it, and pages of this machine (http://localhost:3000): it runs your code, so other pages that are
-    open in a browser here are kept out unless ``allow_origins`` names them ("https://dapp.example", "*" for any), and
-    so is who asks for it by another name ("host.docker.internal"), unless ``allow_hosts`` has it.
+    The lab accepts programs and pages of this machine (http://localhost:3000). Other pages that are open in a browser
+    here are refused, because the lab runs your code. ``allow_origins`` lists more pages to accept
+    ("https://dapp.example", "null", or "*" for any), ``allow_hosts`` more names by which clients reach the lab
+    ("host.docker.internal").
     """
 
     @checked(LabError, app="the name of an example, the path of a Python file, or an App")

@@ -58,7 +58,7 @@ class LabOptions:
 
     @property
     def visitors(self) -> Visitors:
-        """Which pages and names are let in."""
+        """Which clients are accepted."""
         return Visitors.of(Listen(self.host, 0), origins=self.allow_origins, hosts=self.allow_hosts)
 
     def __post_init__(self) -> None:

@@ -184,7 +184,7 @@ async def _ask_network(target: Target) -> Target:
 
 
 class _OneAddress(open_websocket):
-    """The handshake with the address that was asked for: a redirect is an answer like any other, and not followed."""
+    """A handshake that does not follow redirects."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
@@ -193,7 +193,7 @@ class _OneAddress(open_websocket):
 async def open_socket(url: str, ssl: tls.SSLContext | None = None) -> ClientConnection:
     """A WebSocket to ``url``, without pings and whole messages only. Raises ConnectError.
 
-    It holds three messages at most that nobody has read yet, `cbor.MAX_SIZE` bytes each, and then reads no more.
+    It buffers at most three unread messages of `cbor.MAX_SIZE` bytes, and then stops reading.
     """
     address = Address.gateway(url)
     proxy = proxy_for(address)
@@ -213,7 +213,7 @@ async def open_socket(url: str, ssl: tls.SSLContext | None = None) -> ClientConn
         )
     except (InvalidHandshake, InvalidURI, InvalidProxy, OSError, ValueError) as error:
         failure = _why_no_socket(address, error)
-    raise failure  # not from within: the library's own error may quote a URL or a proxy with its password
+    raise failure  # outside the handler: the library's error may quote a URL or a proxy with its password
 
 
 def _why_no_socket(address: Address, error: Exception) -> ConnectError:

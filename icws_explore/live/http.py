@@ -61,10 +61,10 @@ def check_http_url(url: str) -> str:
 
 
 def http_client(address: Address, *, timeout_s: float, **options: Any) -> aiohttp.ClientSession:
-    """A session for requests to ``address``, with its credentials and through its proxy. Raises ConnectError.
+    """Return a session for requests to ``address``, with its credentials and its proxy. Raises ConnectError.
 
-    Nothing else goes along: aiohttp would add what a .netrc has for the host. Answers are not unpacked: a few
-    packed bytes may be a gigabyte.
+    Credentials from a .netrc file are not sent, as aiohttp would do. Answers are not decompressed, because a few
+    bytes may become a gigabyte.
     """
     headers = dict(options.pop("headers", {}))
     if address.authorization is not None:
@@ -85,7 +85,7 @@ class Network:
 
     def __init__(self, url: str, *, identity: Identity | None = None, clock: Clock | None = None) -> None:
         self._address = Address.network(url)
-        self.url = self._address.shown.rstrip("/")  # as it may be shown
+        self.url = self._address.shown.rstrip("/")  # without credentials
         self.identity = identity or AnonymousIdentity()
         self.clock = clock or RealClock()
         self._is_open = False
@@ -178,7 +178,7 @@ class Network:
             failure = self._why_none(error)
         else:
             return self._decode(status, path, answer, elsewhere)
-        raise failure  # not from within: the library's own error may quote a proxy with its password
+        raise failure  # outside the handler: the library's error may quote a proxy with its password
 
     def _why_none(self, error: Exception) -> ConnectError:
         if isinstance(error, aiohttp.ClientConnectorError):
@@ -211,20 +211,20 @@ class Network:
 
 
 def failure_text(address: Address, error: BaseException) -> str:
-    """What a library says of a failed request to ``address``, on a line, without its or its proxy's credentials."""
+    """Return a library's reason for a failed request on one line, without the credentials of server and proxy."""
     text = address.hide(" ".join(str(error).split()))
     proxy = proxy_for(address)
     return (text if proxy is None else proxy.hide(text)) or type(error).__name__
 
 
 def redirected(url: str, status: int, elsewhere: str) -> str:
-    """Why a redirect is not followed: whoever answers would choose which host is asked, or shown, in ``url``'s name."""
+    """Return the error for a redirect. Following it would let the server choose which host is asked."""
     there = f" to {shown(elsewhere)}" if elsewhere else ""
-    return f"{url} sends its clients elsewhere{there} (HTTP {status}), which is not followed: name the right address"
+    return f"{url} redirects{there} (HTTP {status}), and redirects are not followed: give the right address"
 
 
 async def read_at_most(stream: aiohttp.StreamReader, most: int) -> bytes:
-    """A body, up to ``most`` bytes and one, which tells that there are more."""
+    """Read a body up to ``most`` bytes, plus one if there are more."""
     parts: list[bytes] = []
     size = 0
     while size <= most and (part := await stream.read(most + 1 - size)):

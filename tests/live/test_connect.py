@@ -144,7 +144,7 @@ class TestGateway:
                 return web.Response(status=status, headers={"Location": f"{elsewhere}/?token=s3cr3t"})
 
             async with http_server(redirect) as url:
-                error = await fails(f"elsewhere to {elsewhere}.*{status}", url.replace("http", "ws"), **to(lab))
+                error = await fails(f"redirects to {elsewhere}.*{status}", url.replace("http", "ws"), **to(lab))
         assert reached == []
         assert "s3cr3t" not in str(error)
 

@@ -112,7 +112,7 @@ class TestRedirects:
                 return web.Response(status=status, headers={"Location": f"{other}/internal?token=t0k3n"})
 
             async with http_server(handle) as url, Network(url) as network:
-                with pytest.raises(ConnectError, match=f"{status}.*not followed: name the right address") as caught:
+                with pytest.raises(ConnectError, match=f"{status}.*not followed: give the right address") as caught:
                     await network.status()
                 with pytest.raises(ConnectError, match="not followed"):
                     await network.query(SOMEONE, "m", b"")

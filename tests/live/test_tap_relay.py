@@ -853,9 +853,7 @@ class TestBudget:
         ops = [f.op for f in recorder.capture.session("1").frames]
         assert ops == ["binary"] * 9 + ["close"]
         assert len(recorder.capture.session("2").frames) == 1
-        assert recorder.capture.notes == [
-            "session 1 has more than 1000 bytes: from here on it is relayed, not recorded"
-        ]
+        assert recorder.capture.notes == ["session 1 has sent more than 1000 bytes: from here on it is not recorded"]
 
     async def test_what_is_held_before_the_gateway_answers_is_little(self):
         relay = Relay("1", Address.gateway("ws://g"), recorder_of(), Visitors(), ssl=None, on_gone=lambda _: None)

@@ -6,7 +6,8 @@ Three things are the lab's own:
 - A session's calls keep their order. The real gateway relays each from a task of its own: a burst of
   60 on loopback arrived as 1 … 5, 56, …, and the canister closed the session. ``ordered=False`` uses
   tasks and the same endpoint too, but on this one event loop the calls seldom overtake each other.
-- Pages are let in as `live.listen.Visitors` has it; the real one asks no page where it comes from.
+- It refuses pages of other machines (see `live.listen`), because the lab runs its user's code. The real one does
+  not.
 - Under a fast clock the poll interval has a floor of 5 ms of real time, and a poll at least one real
   second to answer, so that a lab at × 60 keeps the machine cool.
 """

@@ -4,8 +4,8 @@ Source: interface specification, "HTTPS interface"; shared facts of what the rea
 send. Paths up to call v3, query v2 and read_state v2 come with certificates in the classic layout
 of canister ranges, call v4, query v3 and read_state v3 with the sharded one.
 
-A real replica answers every page (CORS: *). This one runs its user's code on its user's machine, so that a page has
-to be let in (`live.listen.Visitors`); it may then read every answer.
+A real replica answers every page (CORS: *). This one runs its user's code on the user's machine, so it refuses pages
+of other machines (see `live.listen`). Accepted pages may read every answer.
 """
 
 from __future__ import annotations
