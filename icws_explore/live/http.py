@@ -54,12 +54,6 @@ def is_mainnet(url: str) -> bool:
     return any(host == domain or host.endswith("." + domain) for domain in MAINNET_DOMAINS)
 
 
-def check_http_url(url: str) -> str:
-    """``url`` without a trailing slash. Raises ConnectError unless it is http(s)://host."""
-    Address.network(url)
-    return url.rstrip("/")
-
-
 def http_client(address: Address, *, timeout_s: float, **options: Any) -> aiohttp.ClientSession:
     """Return a session for requests to ``address``, with its credentials and its proxy. Raises ConnectError.
 

@@ -35,7 +35,8 @@ from .address import Address, proxy_for
 CONNECT_PATIENCE_S: Final = 20.0  # real seconds for TCP, the proxy and TLS
 
 _LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
-_TARGET: Final = re.compile(r"/[!\"$-~]*")  # printable ASCII without blanks, and without a fragment
+# Printable ASCII without blanks and fragment. Some programs take what follows two slashes for a host.
+_TARGET: Final = re.compile(r"/(?!/)[!\"$-~]*")
 _DROPPED: Final = frozenset({b"sec-websocket-extensions", b"proxy-authorization", b"proxy-connection"})
 
 

@@ -30,7 +30,7 @@ from .http import REQUEST_TIMEOUT_S, failure_text, http_client, read_at_most
 from .listen import Listen, Visitors
 from .tap_recorder import Recorder
 
-MAX_BODY: Final = 16 * 1024 * 1024  # bytes; a replica takes and gives at most about 3 MiB
+MAX_BODY: Final = 8 * 1024 * 1024  # bytes; a replica takes at most 5 MiB and gives about 3 MiB
 SHUTDOWN_S: Final = 0.5  # real seconds for the requests that are in progress when the tap ends
 AT_ONCE: Final = 64  # requests in progress; a gateway's agent makes at most 50
 _OF_ONE_HOP: Final = frozenset(
@@ -96,7 +96,7 @@ class NetworkTap:
         if (refused := self._visitors.refusal(*asked)) is not None:
             self._recorder.fault(refused, f"a request to the network was refused: {refused}")
             return _failed(403, refused)
-        if not request.raw_path.startswith("/"):
+        if not request.raw_path.startswith("/") or request.raw_path.startswith("//"):
             return _failed(400, "the request must name a path: point a gateway at this address")
         async with self._room:
             return await self._exchange(request)

@@ -46,7 +46,7 @@ TURN_FRAMES: Final = 64  # frames per turn, which then takes about a millisecond
 TURN_BYTES: Final = 512 * 1024  # bytes of payloads; the lines of larger frames are made over several turns
 HEAD_PATIENCE_S: Final = 10.0  # real seconds for the client's whole request
 HELD: Final = 64 * 1024  # bytes that a client may send before the gateway has answered
-SESSION_BYTES: Final = 1024 * 1024 * 1024  # bytes recorded of one session; after that only its end is recorded
+SESSION_BYTES: Final = 256 * 1024 * 1024  # bytes recorded of one session; after that only its end is recorded
 FRAME_BYTES: Final = 100  # bytes of a frame's line without its payload
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 s
 

@@ -302,6 +302,27 @@ class TestEnds:
             ("in", "close", b"", 1005),
         ]
 
+    async def test_a_client_may_end_its_side_with_its_request(self):
+        """It still receives: the gateway is dialled, and reads the end behind the request."""
+
+        async def gateway(reader, writer):
+            await upgrade_as_server(reader, writer)
+            assert await reader.read() == early
+            writer.write(frame(Opcode.BINARY, b"hello") + frame(Opcode.CLOSE, b""))
+            writer.close()
+
+        for early in (b"", frame(Opcode.BINARY, b"early", masked=True)):
+            async with raw_server(gateway) as url:
+                with Tap(url) as tap:
+                    reader, writer = await opened(tap)
+                    writer.write(ASK + early)
+                    writer.write_eof()
+                    assert (await reader.read()).endswith(frame(Opcode.BINARY, b"hello") + frame(Opcode.CLOSE, b""))
+                    writer.close()
+                    await until(lambda: tap.open_connections == 0)
+            assert ("in", "binary", b"hello", None) in seen(tap)
+            assert (("out", "binary", b"early", None) in seen(tap)) == bool(early)
+
     async def test_a_client_that_leaves_before_anything(self):
         async with raw_server(lambda _r, _w: asyncio.sleep(0)) as url:
             with Tap(url) as tap:
