@@ -13,7 +13,7 @@ PYTEST = -m pytest -n auto --maxprocesses 4 --dist loadfile
 READY = $(VENV)/.ready
 PEERS_READY = $(PEERS)/node_modules/.package-lock.json
 
-.PHONY: help setup demo test lab fuzz bench lint lock lowest clean peers
+.PHONY: help setup demo test lab fuzz bench lint site lock lowest clean peers
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ lint: $(READY) ## ruff (rules and format) and mypy --strict
 scenarios: $(READY) ## all that goes wrong, simulated and over real sockets, and what the doctor says it is
 	$(BIN)/python -m bench.scenarios
 
+site: $(READY) ## the documentation as a site, into out/site; needs no network
+	$(BIN)/python -m sphinx --fresh-env --write-all --nitpicky --fail-on-warning --keep-going --quiet docs $(OUT)/site
+	@echo "built $(OUT)/site/index.html"
+
 lock: ## resolve the packages anew into requirements.lock (in an environment that is set up)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --extra dev \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
@@ -54,7 +58,7 @@ lowest: $(READY) ## the tests with the oldest packages that pyproject.toml allow
 	.venv-lowest/bin/python $(PYTEST) $(PYTEST_ARGS)
 
 clean: ## remove what was set up and what was made
-	rm -rf $(VENV) .venv-lowest $(PEERS)/node_modules $(PEERS)/sdks/*/node_modules $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) .venv-lowest $(PEERS)/node_modules $(PEERS)/sdks/*/node_modules $(OUT) docs/_generated build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that is new enough makes the environment; the stamp is written last, so a set-up

@@ -8,7 +8,7 @@ from typing import Any
 from icws_explore.lab.simulator import Chat, Echo, Pong, Script, Uniform
 from icws_explore.lab.simulator.client import SimClient
 from icws_explore.protocol.candid import parse_type
-from icws_explore.protocol.cdk import App, AppContext
+from icws_explore.protocol.canister import App, AppContext
 from icws_explore.protocol.principal import Principal
 
 GREETINGS = 30

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from icws_explore.lab.identities import KINDS, identity_of_kind
-from icws_explore.lab.keys import LabKeys
+from icws_explore.lab.replica.subnet import LabKeys
 from icws_explore.lab.scenarios.plan import ClientPlan, Plan
 from icws_explore.lab.simulator import Network, Script
-from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.keys import Identity
 
 from .healthy_apps import DAPPS, Leaving
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from icws_explore.analysis.identify import identify
+from icws_explore.analysis.imports import identify
 from icws_explore.capture import Capture, SessionInfo, load, save
 from icws_explore.capture.har import load_har
 

@@ -15,7 +15,7 @@ from typing import Any
 from icws_explore.lab.identities import KINDS
 from icws_explore.lab.simulator import Constant, Exponential, LogNormal, Network, Simulation, Uniform, simulate
 from icws_explore.lab.simulator.delays import Delay
-from icws_explore.protocol.cdk import Flavour
+from icws_explore.protocol.canister import Flavour
 
 from .healthy_apps import DAPPS, Leaving
 

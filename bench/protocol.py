@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from icws_explore.protocol import bls, hashtree
+from icws_explore.protocol import hashtree
+from icws_explore.protocol.canister.certified_map import CertifiedMap
 from icws_explore.protocol.certificate import CertificateIssuer
-from icws_explore.protocol.certified_map import CertifiedMap
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.envelope import call_content, check_envelope, ingress_expiry_ns, sign_envelope
-from icws_explore.protocol.hashtree import build, root_hash
-from icws_explore.protocol.identity import Ed25519Identity, Secp256k1Identity
+from icws_explore.protocol.hashtree import paths as build
+from icws_explore.protocol.hashtree import root_hash
+from icws_explore.protocol.keys import Ed25519Identity, Secp256k1Identity, bls
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.verify import check_message

@@ -16,7 +16,7 @@ from typing import Any
 
 from icws_explore.lab.faults import Faults
 from icws_explore.lab.simulator import Simulation, simulate
-from icws_explore.protocol.gateway_events import PollOutcome
+from icws_explore.protocol.gateway.events import PollOutcome
 
 from .timing import duration_text
 

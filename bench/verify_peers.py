@@ -18,9 +18,10 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from icws_explore.protocol import bls, bls_backends
 from icws_explore.protocol.certificate import Certificate
 from icws_explore.protocol.constants import NS_PER_MS
+from icws_explore.protocol.keys import bls
+from icws_explore.protocol.keys import bls as bls_backends
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.verify import authentic, check_message

@@ -25,7 +25,7 @@ from icws_explore.capture import Capture, Frame, SessionInfo, save  # noqa: E402
 from icws_explore.lab import Lab  # noqa: E402
 from icws_explore.live.connect import connect  # noqa: E402
 from icws_explore.protocol import candid  # noqa: E402
-from icws_explore.protocol.identity import Ed25519Identity  # noqa: E402
+from icws_explore.protocol.keys import Ed25519Identity  # noqa: E402
 from support.data_files import Row, row_of, write_table  # noqa: E402
 from support.node_peer import record, run_script  # noqa: E402
 

@@ -47,7 +47,7 @@ session = await icws.connect(lab)
 await session.send({"text": "hello", "timestamp": lab.clock.now_ns()})
 await session.receive(timeout=10)
 async for _ in session.follow():  # until an ack was answered
-    if any(frame.kind == "keep_alive" for frame in session.capture):
+    if any(frame.kind == "keep_alive" for frame in session.recording):
         break
 session
 """,
@@ -71,7 +71,7 @@ async def draw_timeline(path: Path) -> None:
             for number in range(13):
                 await session.send({"text": f"message {number}", "timestamp": lab.clock.now_ns()})
                 await lab.clock.sleep(50)
-    icws.plots.timing(session.capture).save(path)
+    icws.plots.timing(session.recording).save(path)
 
 
 def photograph(theme: str, path: Path) -> None:

@@ -7,7 +7,7 @@
     lab = icws.Lab(app="pingpong", time_scale=60).start()
     session = await icws.connect(lab)
     await session.send({"text": "hello", "timestamp": 0})
-    session.capture
+    session.recording
 
 Names load when they are first used, so that importing the package costs nothing.
 """
@@ -19,22 +19,22 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis import edit
-    from .analysis.recording import Recording, load
-    from .capture import Capture, ClockInfo, Frame, SessionInfo
-    from .lab import Lab
-    from .lab.simulator import Network, simulate
-    from .live.connect import connect
-    from .live.session import Session
-    from .live.tap import Tap
-    from .protocol import candid
-    from .protocol.arguments import encode_message_args, encode_open_args
-    from .protocol.delegation import Delegation, SignedDelegation
-    from .protocol.envelope import Envelope
-    from .protocol.errors import IcwsError
-    from .protocol.messages import CanisterMessage, ClientKey, Handshake, WebsocketMessage
-    from .protocol.principal import Principal
-    from .protocol.service_messages import (
+    from icws_explore.analysis import edit
+    from icws_explore.analysis.recording import Recording, load
+    from icws_explore.capture import Capture, ClockInfo, Frame, SessionInfo
+    from icws_explore.lab import Lab
+    from icws_explore.lab.simulator import Network, simulate
+    from icws_explore.live.connect import connect
+    from icws_explore.live.session import Session
+    from icws_explore.live.tap import Tap
+    from icws_explore.protocol import candid
+    from icws_explore.protocol.arguments import encode_message_args, encode_open_args
+    from icws_explore.protocol.envelope import Envelope
+    from icws_explore.protocol.errors import IcwsError
+    from icws_explore.protocol.keys.delegation import Delegation, SignedDelegation
+    from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake, WebsocketMessage
+    from icws_explore.protocol.principal import Principal
+    from icws_explore.protocol.service_messages import (
         AckMessage,
         CloseMessage,
         CloseReason,
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
         OpenMessage,
         encode_service,
     )
-    from .views import plots
-    from .views.certificate_card import certificate_card
-    from .views.envelope_card import envelope_card
-    from .views.inspect import inspect
-    from .views.report_file import report
+    from icws_explore.views import plots
+    from icws_explore.views.cards.certificate import certificate_card
+    from icws_explore.views.cards.envelope import envelope_card
+    from icws_explore.views.cards.inspect import inspect
+    from icws_explore.views.report.file import report
 
 __all__ = [
     "AckMessage",
@@ -95,7 +95,7 @@ _HOME = {
     "ClockInfo": "capture",
     "CloseMessage": "protocol.service_messages",
     "CloseReason": "protocol.service_messages",
-    "Delegation": "protocol.delegation",
+    "Delegation": "protocol.keys.delegation",
     "Envelope": "protocol.envelope",
     "Frame": "capture",
     "Handshake": "protocol.messages",
@@ -108,18 +108,18 @@ _HOME = {
     "Recording": "analysis.recording",
     "Session": "live.session",
     "SessionInfo": "capture",
-    "SignedDelegation": "protocol.delegation",
+    "SignedDelegation": "protocol.keys.delegation",
     "Tap": "live.tap",
     "WebsocketMessage": "protocol.messages",
-    "certificate_card": "views.certificate_card",
+    "certificate_card": "views.cards.certificate",
     "connect": "live.connect",
     "encode_message_args": "protocol.arguments",
     "encode_open_args": "protocol.arguments",
     "encode_service": "protocol.service_messages",
-    "envelope_card": "views.envelope_card",
-    "inspect": "views.inspect",
+    "envelope_card": "views.cards.envelope",
+    "inspect": "views.cards.inspect",
     "load": "analysis.recording",
-    "report": "views.report_file",
+    "report": "views.report.file",
     "simulate": "lab.simulator",
 }
 _MODULES = {"candid": "protocol.candid", "edit": "analysis.edit", "plots": "views.plots"}
@@ -141,6 +141,6 @@ def __dir__() -> list[str]:
 
 
 if "IPython" in sys.modules:  # recordings and frames draw themselves there; nothing loads until one does
-    from .views import notebook
+    from icws_explore.views import display as notebook
 
     notebook.install()

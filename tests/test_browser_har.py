@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from icws_explore.analysis.decode import decode_frames
-from icws_explore.analysis.replay import Replay, replay
+from icws_explore.analysis.replay.replay import Replay, replay
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.capture import Capture, load
 from icws_explore.lab import Lab
@@ -107,7 +107,7 @@ def record(page_url: str, chromium_path: str, tmp_path_factory: pytest.TempPathF
             command = [sys.executable, "-m", "icws_explore.cli", "import", str(har), "-o", str(imported)]
             facts = ["--network", lab.network_url, "--ack-interval-ms", str(ACK_INTERVAL_MS)]
             subprocess.run([*command, *facts], check=True, timeout=60)
-            return Both(ended, tap.capture.raw, load(imported), lab.root_key)
+            return Both(ended, tap.recording.raw, load(imported), lab.root_key)
 
     return record
 

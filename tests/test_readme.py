@@ -77,7 +77,7 @@ class TestLinks:
 
     def test_files_that_it_names_exist(self, page: Path) -> None:
         text = page.read_text(encoding="utf-8")
-        named = re.findall(r"`((?:protocol|capture|analysis|live|lab|views|widgets|cli)/[\w/.]*)`", text)
+        named = re.findall(r"`((?:protocol|capture|analysis|live|lab|views|notebook|cli)/[\w/.]*)`", text)
         assert [name for name in named if not (ROOT / "icws_explore" / name).exists()] == []
 
 

@@ -1,12 +1,17 @@
-"""What each frame of a capture is, through every layer down to the application's value.
+"""Decodes the frames of a capture through every layer, down to the application's value.
 
-A frame that does not decode is a result too: kind "malformed", with the error, and with whatever
-the outer layers gave. Nothing here raises for bytes that somebody sent.
+A frame that cannot be decoded is a result as well: it has the kind "malformed", the error, and everything
+that the outer layers gave. Nothing here raises for the contents of a frame. `decode_frames` gives fresh
+objects that the caller may change; `shared_frames` decodes each frame once for all readers.
+
+Gateway 1.4.6 drops the connection of a client that closes and sends no close frame of its own. A 1006
+after the client's close is therefore the normal end of a session, not a lost connection; `OwnCloses` tells
+the two apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -25,9 +30,53 @@ from icws_explore.protocol.service_messages import (
     decode_service,
 )
 
-from .control_text import OwnCloses, control_text
+NO_CODE: Final = 1005
+LOST: Final = 1006
 
-MAX_KEPT: Final = 128 * 1024 * 1024  # bytes of payload whose decoded frames are kept; they take three times that
+
+def control_text(frame: Frame, *, is_after_own_close: bool = False) -> str:
+    """Describe a frame that is neither binary nor text. `OwnCloses` tells ``is_after_own_close``."""
+    match frame.op:
+        case "close":
+            return _close_text(frame, is_after_own_close)
+        case "request":
+            return f"the gateway asks the network: {frame.reason}"
+        case "response":
+            return f"the network answers HTTP {frame.code}: {frame.reason}"
+        case _:
+            return f"WebSocket {frame.op}, {len(frame.data)} bytes"
+
+
+def _close_text(frame: Frame, is_after_own: bool) -> str:
+    if frame.code == LOST and is_after_own:
+        return "the connection ended after the client's close (1006)"
+    if frame.code == LOST:
+        return "the connection was lost (1006)"
+    by = "the gateway's side" if frame.direction == "in" else "the client"
+    code = "no code" if frame.code in (None, NO_CODE) else str(frame.code)
+    return f"closed by {by}: {code}" + (f" {frame.reason!r}" if frame.reason else "")
+
+
+class OwnCloses:
+    """The sessions that their clients have closed, among the frames seen so far."""
+
+    def __init__(self, frames: Iterable[Frame] = ()) -> None:
+        self._closed: set[str | None] = set()
+        for frame in frames:
+            self.see(frame)
+
+    def see(self, frame: Frame) -> bool:
+        """Take the next frame. Returns whether it is a close that follows the client's own close."""
+        if frame.op != "close":
+            return False
+        if frame.session in self._closed:
+            return True
+        if frame.direction == "out" and frame.code != LOST:
+            self._closed.add(frame.session)
+        return False
+
+
+MAX_KEPT: Final = 128 * 1024 * 1024  # bytes of payload whose decoded frames are cached; they take three times that
 
 Kind = Literal[
     "handshake", "open_request", "message", "keep_alive", "open", "ack", "close", "app", "malformed", "control"
@@ -36,11 +85,11 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class DecodedFrame:
-    """A frame and all that could be read of it; what a layer does not have is None.
+    """A frame and everything that could be read from it; layers that it does not have are None.
 
-    ``number`` counts the capture's frames from 0. ``value`` is the application's message as Python
-    data (``has_value`` tells a null from no value). ``error`` is the first fault, for "malformed"
-    and for an application message that is not of the declared type.
+    ``number`` counts the capture's frames from 0. ``value`` is the application's message as Python data;
+    ``has_value`` distinguishes a null from no value. ``error`` is the first fault of a "malformed" frame or
+    of an application message that does not have the declared type.
     """
 
     number: int
@@ -59,13 +108,13 @@ class DecodedFrame:
     error: DecodeError | None = None
 
     def __post_init__(self) -> None:
-        # A raised error holds on to the stack it came through, and to every local in it: three times the frame.
+        # A raised error keeps its stack and all local variables alive: three times the size of the frame.
         if self.error is not None:
             self.error.__traceback__ = self.error.__cause__ = self.error.__context__ = None
 
     @property
     def size(self) -> int:
-        """Bytes of the frame's payload."""
+        """The size of the frame's payload in bytes."""
         return len(self.frame.data)
 
     def as_python(self) -> str:
@@ -76,7 +125,7 @@ class DecodedFrame:
 
 
 def application_type(capture: Capture) -> candid.Type | None:
-    """The declared type of application messages, or None where the capture names none it can use."""
+    """Return the declared type of application messages, or None if the capture names no readable type."""
     if capture.info.app_type is None:
         return None
     try:
@@ -86,7 +135,7 @@ def application_type(capture: Capture) -> candid.Type | None:
 
 
 def decode_frames(capture: Capture, *, start: int = 0) -> Iterator[DecodedFrame]:
-    """The capture's frames from number ``start`` on, decoded one by one; the caller's own, to do with as he likes."""
+    """Decode the frames from number ``start`` on. Each is a fresh object that the caller may modify."""
     app_type = application_type(capture)
     closes = OwnCloses(capture.frames[:start])
     for number in range(start, len(capture.frames)):
@@ -95,7 +144,7 @@ def decode_frames(capture: Capture, *, start: int = 0) -> Iterator[DecodedFrame]
 
 
 def decode_at(capture: Capture, number: int) -> DecodedFrame:
-    """Frame ``number`` of a capture as `decode_frames` gives it; negative: from the end. Raises IndexError."""
+    """Decode frame ``number``; negative numbers count from the end. Raises IndexError."""
     frame = capture.frames[number]
     index = number if number >= 0 else len(capture.frames) + number
     is_after = frame.op == "close" and OwnCloses(capture.frames[:index]).see(frame)
@@ -104,7 +153,7 @@ def decode_at(capture: Capture, number: int) -> DecodedFrame:
 
 @dataclass(slots=True)
 class _Kept:
-    """What was decoded of a capture under one application type. ``size`` is the bytes of its payloads."""
+    """The cached frames of a capture, for one application type. ``size`` is the bytes of their payloads."""
 
     app_type: str | None
     parsed: candid.Type | None
@@ -113,10 +162,10 @@ class _Kept:
 
 
 def shared_frames(capture: Capture, *, start: int = 0) -> Iterator[DecodedFrame]:
-    """As `decode_frames`, but each frame is decoded once for all who ask: to be read, not changed or handed on.
+    """Like `decode_frames`, but each frame is decoded once and shared. Do not modify the frames or hand them on.
 
-    A live session appends frames, and an edit may put another in the place of one: what is kept counts
-    only for the very frame that it was made of.
+    A live session appends frames and an edit may replace one, so a cached result is used only for the very
+    frame object that it was made from.
     """
     kept = capture.kept
     if not isinstance(kept, _Kept) or kept.app_type != capture.info.app_type:
@@ -126,8 +175,8 @@ def shared_frames(capture: Capture, *, start: int = 0) -> Iterator[DecodedFrame]
         frame = capture.frames[number]
         known = kept.frames.get(number)
         is_after = closes.see(frame)
-        told = control_text(frame, is_after_own_close=is_after) if frame.op == "close" else None
-        if known is None or known.frame is not frame or (told is not None and told != known.summary):
+        text = control_text(frame, is_after_own_close=is_after) if frame.op == "close" else None
+        if known is None or known.frame is not frame or (text is not None and text != known.summary):
             dropped = 0 if known is None else known.size
             known = decode_frame(frame, number=number, app_type=kept.parsed, is_after_own_close=is_after)
             if kept.size - dropped + known.size <= MAX_KEPT:
@@ -139,14 +188,14 @@ def shared_frames(capture: Capture, *, start: int = 0) -> Iterator[DecodedFrame]
 def decode_frame(
     frame: Frame, *, number: int = 0, app_type: candid.Type | None = None, is_after_own_close: bool = False
 ) -> DecodedFrame:
-    """One frame through every layer. Never raises for what the frame holds. ``is_after_own_close``: see `OwnCloses`."""
+    """Decode one frame. Never raises for its contents. `OwnCloses` tells ``is_after_own_close``."""
     blank = DecodedFrame(number, frame, "malformed", "")
     if frame.op not in ("binary", "text"):
         text = control_text(frame, is_after_own_close=is_after_own_close)
         return replace(blank, kind="control", summary=text)
     if frame.op == "text":
         shown = frame.data[:60].decode("utf-8", "replace")
-        return replace(blank, summary=f"text frame {shown!r}: the protocol has binary frames only")
+        return replace(blank, summary=f"text frame {shown!r}: the protocol uses binary frames only")
     decode = _decode_out if frame.direction == "out" else _decode_in
     try:
         return decode(blank, app_type)
@@ -159,7 +208,7 @@ def _decode_in(blank: DecodedFrame, app_type: candid.Type | None) -> DecodedFram
     try:
         handshake = Handshake.decode(data)
     except DecodeError:
-        pass  # not the handshake, then a canister message or nothing
+        pass  # not a handshake, so it must be a canister message
     else:
         return replace(
             blank, kind="handshake", handshake=handshake, summary=f"gateway {handshake.gateway_principal.short}"
@@ -193,7 +242,7 @@ def _decode_out(blank: DecodedFrame, app_type: candid.Type | None) -> DecodedFra
 
 
 def _content(partial: DecodedFrame, message: WebsocketMessage, app_type: candid.Type | None) -> DecodedFrame:
-    """The innermost layer: a service message, or the application's."""
+    """Decode the innermost layer: a service message or an application message."""
     partial = replace(partial, message=message, sequence_num=message.sequence_num)
     if message.is_service_message:
         try:
@@ -224,13 +273,13 @@ def _service_summary(service: ServiceMessage) -> tuple[Kind, str]:
 
 
 def value_text(value: Any, limit: int = 100) -> str:
-    """An application value on one line, cut at ``limit`` characters."""
+    """Show an application value on one line of at most ``limit`` characters."""
     text = " ".join(_plain(value, 4).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _plain(value: Any, depth: int) -> str:
-    """Like repr, but reads as data: bytes as hex, containers cut after some items."""
+    """Like repr, but bytes are hexadecimal and long containers are cut."""
     if isinstance(value, bytes):
         return f"0x{value[:32].hex()}{'…' if len(value) > 32 else ''}"
     if depth == 0:

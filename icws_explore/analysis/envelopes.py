@@ -1,4 +1,4 @@
-"""The client's requests, checked as a replica checks them when they were sent, and how a request id comes about."""
+"""Checks a client's requests as a replica checks them, and derives request ids step by step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _IMPORTED: Final = ("har", "pcap")
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeVerdict:
-    """The walk over one request. ``frame`` is its number in the capture, ``method`` what it calls, if readable."""
+    """The steps of checking one request. ``frame`` is its number in the capture, ``method`` the called method."""
 
     frame: int
     method: str | None
@@ -29,7 +29,7 @@ class EnvelopeVerdict:
 
     @property
     def ok(self) -> bool:
-        """A replica takes it: every step holds."""
+        """Whether a replica accepts the request: every step holds."""
         return passed(self.steps)
 
     @property
@@ -38,20 +38,22 @@ class EnvelopeVerdict:
 
 
 class EnvelopeVerdicts(list[EnvelopeVerdict]):
-    """A list of verdicts; of a type of its own, so that a notebook can draw it."""
+    """A list of verdicts; its own type, so that a notebook can draw it."""
 
 
 def check_envelopes(
     capture: Capture, *, root_key: bytes | None = None, canister_id: Principal | None = None
 ) -> Iterator[EnvelopeVerdict]:
-    """Each binary frame that the client sent. A frame's time stands for the replica's.
+    """Check each binary frame that the client sent, at the frame's time.
 
-    ``root_key`` (DER) judges canister signatures, as Internet Identity makes them; it and
-    ``canister_id``, the one that was meant, are the capture's own unless given. Raises IcwsError for
-    a capture whose signatures were never meant to hold.
+    ``root_key`` (DER) is needed for canister signatures, which Internet Identity makes. ``canister_id`` is
+    the intended canister. Both default to those of the capture. Raises IcwsError if the capture was
+    simulated without real cryptography.
     """
     if capture.info.crypto != "real":
-        raise IcwsError(f"there is nothing to check: the capture was simulated with {capture.info.crypto} cryptography")
+        raise IcwsError(
+            f"there is nothing to check: the recording was simulated with {capture.info.crypto} cryptography"
+        )
     key = capture.info.root_key if root_key is None else root_key
     meant = canister_id or capture_canister(capture)
     yield from check_frames(decode_frames(capture), root_key=key, canister_id=meant)
@@ -60,7 +62,7 @@ def check_envelopes(
 def check_frames(
     frames: Iterable[DecodedFrame], *, root_key: bytes | None, canister_id: Principal | None
 ) -> Iterator[EnvelopeVerdict]:
-    """As `check_envelopes`, over frames that are decoded already."""
+    """Like `check_envelopes`, for frames that are already decoded."""
     for decoded in frames:
         if decoded.frame.direction != "out" or decoded.frame.op != "binary":
             continue
@@ -78,9 +80,10 @@ def check_frames(
 
 
 def capture_canister(capture: Capture) -> Principal | None:
-    """The canister that the capture names, where it names one that can be.
+    """Return the canister of the capture, or None if it names none.
 
-    An import names that of its first request. None where its sessions are with several: each with its own then.
+    An import names the canister of its first request. If its sessions use several canisters, the result is
+    None, and each session counts with its own.
     """
     try:
         named = Principal.from_text(capture.info.canister_id) if capture.info.canister_id else None
@@ -98,7 +101,7 @@ def capture_canister(capture: Capture) -> Principal | None:
 
 @dataclass(frozen=True, slots=True)
 class HashedField:
-    """One field of a request on its way into the id: hash(name) ‖ hash(value), each 32 bytes."""
+    """One field of a request with the two hashes (32 bytes each) that go into the request id."""
 
     name: str
     value: Any
@@ -108,10 +111,10 @@ class HashedField:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """How a request id comes about: the ``fields`` in the order in which their hashes are joined.
+    """The derivation of a request id. ``fields`` are in the order in which their hashes are joined.
 
-    ``joined`` are those hashes one behind the other, ``request_id`` is their SHA-256, and
-    ``signed_bytes`` is what the sender signs: a domain separator and the id.
+    ``joined`` is the concatenation of those hashes, ``request_id`` its SHA-256, and ``signed_bytes`` what the
+    sender signs: a domain separator and the request id.
     """
 
     fields: tuple[HashedField, ...]
@@ -121,7 +124,7 @@ class Derivation:
 
 
 def derivation(envelope: Envelope) -> Derivation:
-    """The request id of ``envelope``, step by step. Raises ValueMismatchError for content that no request holds."""
+    """Derive the request id of ``envelope``. Raises ValueMismatchError for content that a request cannot have."""
     content = envelope.content
     hashes = request_id_fields(content)
     fields = tuple(HashedField(each.name, content[each.name], each.key_hash, each.value_hash) for each in hashes)

@@ -1,7 +1,7 @@
-"""A session as a sequence of steps between parties: what a sequence diagram draws.
+"""A session as steps between parties, for sequence diagrams.
 
-Each step is one frame. Its sequence number is judged against its direction's order (gap, duplicate,
-swap), and each ack and keep-alive is a bracket over the steps that it newly covers.
+Each step is one frame. Its sequence number is compared with the order of its direction (gap, duplicate,
+swap). Each ack and keep-alive is a bracket over the steps that it covers for the first time.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ Fault = Literal["gap", "duplicate", "swap", "late"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One frame. ``at_s`` counts from the session's first frame; ``made_s`` ago the canister had made it.
+    """One frame. ``at_s`` is in seconds since the session's first frame.
 
-    ``fault`` is what is wrong with its sequence number, ``fault_text`` says it. A "swap" is a number
-    that came right after its successor, "late" one that came further behind.
+    ``made_s`` is the age of the canister's timestamp on receipt, in seconds. ``fault`` says what is wrong with
+    the sequence number, ``fault_text`` describes it. A "swap" is a number that came directly after its
+    successor, "late" is one that came later than that.
     """
 
     frame: int
@@ -46,10 +47,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """What an ack or a keep-alive covers and none before it did: rows ``rows`` of the flow, up to row ``by``.
+    """The rows of the flow that the ack or keep-alive in row ``by`` covers for the first time.
 
-    ``first`` and ``last`` are their lowest and highest sequence number; ``oldest_s`` is how long the
-    first of them had waited.
+    ``first`` and ``last`` are their lowest and highest sequence numbers. ``oldest_s`` is how long the first
+    of them had waited, in seconds.
     """
 
     kind: Literal["ack", "keep_alive"]
@@ -63,8 +64,10 @@ class Bracket:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Steps in the order of the frames; brackets in the order of their acks. ``before`` and ``after`` count
-    the steps that were left out on either side."""
+    """Steps in the order of the frames, brackets in the order of their acks.
+
+    ``before`` and ``after`` count the steps left out at the start and at the end.
+    """
 
     steps: tuple[Step, ...]
     brackets: tuple[Bracket, ...]
@@ -73,9 +76,9 @@ class Flow:
 
 
 def flow(frames: Sequence[DecodedFrame], *, start: int = 0, stop: int | None = None) -> Flow:
-    """The flow of one session's frames, of which the steps ``start`` to ``stop`` (rows from 0) are kept.
+    """Return the flow of one session, with the steps from row ``start`` up to, but not including, ``stop``.
 
-    Order and brackets are judged over the whole session before anything is left out.
+    Order and brackets are computed over the whole session first.
     """
     origin = frames[0].frame.t if frames else 0.0
     steps = _judged([_step(decoded, origin) for decoded in frames], frames)
@@ -111,7 +114,7 @@ def _step(decoded: DecodedFrame, origin: float) -> Step:
 
 
 def _judged(steps: Sequence[Step], frames: Sequence[DecodedFrame]) -> list[Step]:
-    """The steps with what is wrong with their numbers; after a gap it counts on from what came."""
+    """Add the faults of the sequence numbers. After a gap, counting continues from the received number."""
     whole = any(decoded.kind in ("open_request", "open") for decoded in frames)
     expected: dict[Direction, int | None] = dict.fromkeys(("out", "in"), FIRST_SEQUENCE_NUM if whole else None)
     seen: dict[Direction, set[int]] = {"out": set(), "in": set()}
@@ -159,7 +162,7 @@ def _brackets(frames: Sequence[DecodedFrame], steps: Sequence[Step]) -> Iterable
 def _bracket(
     kind: Literal["ack", "keep_alive"], by: int, steps: Sequence[Step], waiting: list[int], number: int
 ) -> Bracket:
-    """Takes what it covers out of ``waiting``."""
+    """Make the bracket and remove the rows that it covers from ``waiting``."""
     rows = tuple(row for row in waiting if (steps[row].sequence_num or 0) <= number)
     waiting[:] = [row for row in waiting if row not in rows]
     numbers = [steps[row].sequence_num or 0 for row in rows]

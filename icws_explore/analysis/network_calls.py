@@ -1,7 +1,7 @@
-"""What passed between a gateway and its network, read: every call with its outcome, and whose frame it was.
+"""Reads the recorded HTTP traffic between a gateway and the network: each call, its outcome, and its frame.
 
-A gateway tells no client what became of a call; a tap in front of the network has recorded it.
-Outcomes are read, not verified. Source: interface specification, "HTTPS interface".
+A gateway does not tell a client what became of a call. A tap in front of the network records it. Outcomes
+are read, not verified. Source: interface specification, "HTTPS interface".
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any, Final, Literal
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import cbor, leb128
 from icws_explore.protocol.arguments import decode_poll_result, decode_result
-from icws_explore.protocol.bls import key_from_der
 from icws_explore.protocol.certificate import Certificate
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError, ValueMismatchError
 from icws_explore.protocol.hashtree import Found, lookup
+from icws_explore.protocol.keys.bls import key_from_der
 from icws_explore.protocol.principal import Principal
 
-# accepted: 202, the outcome comes later; err: the canister answered Err; rejected: by the replica or by a
-# trap; refused: HTTP 4xx or 5xx; unreadable: an answer that is none; unanswered: none is recorded.
+# accepted: HTTP 202, the outcome comes later; err: the canister answered Err; rejected: by the replica or by a
+# trap; refused: another HTTP status; unreadable: not a valid answer; unanswered: no answer is recorded.
 Outcome = Literal["replied", "err", "rejected", "refused", "accepted", "unreadable", "unanswered"]
 
 STATUS_PATH: Final = "/api/v2/status"
@@ -30,10 +30,11 @@ _MAX_TEXT: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class NetworkCall:
-    """One request and its answer. ``request`` and ``response`` are numbers of the capture's frames.
+    """One request and its answer. ``request`` and ``response`` are frame numbers of the capture.
 
-    ``frame`` is the client's frame that the gateway relayed, None for requests of the gateway's own.
-    ``text`` is the canister's Err, the reject message or the HTTP answer's text, ``status`` the HTTP status.
+    ``frame`` is the number of the client's frame that the gateway relayed, None for the gateway's own
+    requests. ``text`` is the canister's Err, the reject message or the body of an HTTP error, ``status`` the
+    HTTP status.
     """
 
     request: int
@@ -56,17 +57,17 @@ class NetworkCall:
 
     @property
     def is_final(self) -> bool:
-        """What became of it is recorded."""
+        """Whether the outcome is recorded."""
         return self.outcome not in ("accepted", "unanswered")
 
     @property
     def is_admitted(self) -> bool:
-        """The network took it up: signature, delegations and expiry were right, whatever became of it then."""
+        """Whether the network accepted the request: signature, delegations and expiry were valid."""
         return self.outcome in ("replied", "err", "rejected", "accepted")
 
 
 def network_calls(capture: Capture) -> list[NetworkCall]:
-    """Every recorded request to the network, in the order in which they were made."""
+    """Return every recorded request to the network, in order."""
     relayed = _requests_of_clients(capture)
     answers: dict[str | None, int] = {
         frame.session: number for number, frame in enumerate(capture.frames) if frame.op == "response"
@@ -87,12 +88,12 @@ def network_calls(capture: Capture) -> list[NetworkCall]:
 
 
 def read_exchange(request: Frame, response: Frame) -> NetworkCall:
-    """One request and its answer, on their own: frames 0 and 1."""
+    """Read one request and its answer; they count as frames 0 and 1."""
     return _with_answer(replace(_read_request(0, request), response=1, status=response.code), response)
 
 
 def recorded_root_keys(capture: Capture) -> list[bytes]:
-    """The root keys (DER) that networks named in their recorded status, each once; what is no key is left out."""
+    """Return the distinct root keys (DER) in recorded status answers; invalid ones are left out."""
     found = []
     for frame in capture.frames:
         if frame.op != "response" or frame.code != 200 or not (frame.reason or "").endswith(STATUS_PATH):
@@ -109,7 +110,7 @@ def recorded_root_keys(capture: Capture) -> list[bytes]:
 
 
 def _requests_of_clients(capture: Capture) -> dict[bytes, int]:
-    """The clients' frames by request id: the gateway encodes an envelope anew, but its id stays."""
+    """Map request ids to the clients' frames. The gateway encodes an envelope again, but the id stays."""
     found: dict[bytes, int] = {}
     for number, frame in enumerate(capture.frames):
         if frame.op == "binary" and frame.direction == "out":
@@ -152,7 +153,7 @@ def _with_answer(call: NetworkCall, frame: Frame) -> NetworkCall:
     except DecodeError as error:
         return replace(call, outcome="unreadable", text=str(error))
     if not isinstance(answer, dict):
-        return replace(call, outcome="unreadable", text="the network's answer is no map")
+        return replace(call, outcome="unreadable", text="the network's answer is not a map")
     if isinstance(answer.get("reject_code"), int):
         message = str(answer.get("reject_message", ""))[:_MAX_TEXT]
         return replace(call, outcome="rejected", reject_code=answer["reject_code"], text=message)
@@ -163,7 +164,7 @@ def _with_answer(call: NetworkCall, frame: Frame) -> NetworkCall:
 
 
 def _with_reply(call: NetworkCall, answer: dict[str, Any]) -> NetworkCall:
-    """The reply of a query, or what a certificate says of a call. Raises DecodeError."""
+    """Read the reply of a query, or the outcome in the certificate of a call. Raises DecodeError."""
     reply = answer.get("reply")
     if isinstance(reply, dict) and isinstance(reply.get("arg"), bytes):
         return _judged(call, reply["arg"])
@@ -184,7 +185,7 @@ def _with_reply(call: NetworkCall, answer: dict[str, Any]) -> NetworkCall:
 
 
 def _judged(call: NetworkCall, reply: bytes) -> NetworkCall:
-    """A reply may be an Err of the canister's own."""
+    """Tell a reply from an Err of the canister."""
     error: object = None
     if call.method_name in _RESULTS:
         error = decode_result(reply)

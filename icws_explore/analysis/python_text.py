@@ -14,15 +14,10 @@ from typing import Any, Final
 
 from icws_explore.capture import Capture, Frame, SessionInfo
 from icws_explore.protocol import candid
-from icws_explore.protocol.arguments import (
-    decode_message_args,
-    decode_open_args,
-    encode_message_args,
-    encode_open_args,
-)
-from icws_explore.protocol.delegation import SignedDelegation
+from icws_explore.protocol.arguments import decode_message_args, decode_open_args, encode_message_args, encode_open_args
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import IcwsError
+from icws_explore.protocol.keys.delegation import SignedDelegation
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake, WebsocketMessage
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import (

@@ -1,4 +1,8 @@
-"""Every canister message of a capture, verified at the time it was received."""
+"""Verifies every canister message of a capture, at the time at which it was received.
+
+The steps are those of the live client (protocol/verify.py). An old recording stays valid, because a
+certificate is judged at the time of its receipt.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +21,14 @@ from icws_explore.protocol.verify import CertificateCheck, check_message
 from .decode import DecodedFrame, shared_frames
 from .envelopes import capture_canister
 
-# A capture may begin in mid-session or hold no ws_open: these two then cannot be judged, and that
-# alone does not make a message bad.
+# A capture may begin in mid-session or lack the ws_open. These two steps then cannot be judged, which alone
+# does not make a message bad.
 _MAY_BE_UNJUDGED = frozenset({"sequence", "client_key"})
 
 
 @dataclass(frozen=True, slots=True)
 class MessageVerdict:
-    """The walk over one canister message. ``frame`` is its number in the capture, from 0."""
+    """The steps of verifying one canister message. ``frame`` is its number in the capture, from 0."""
 
     frame: int
     key: str
@@ -32,7 +36,7 @@ class MessageVerdict:
 
     @property
     def ok(self) -> bool:
-        """Authentic: every step holds; sequence and client_key may be unjudged for want of facts."""
+        """Whether every step holds; sequence and client_key may be unjudged if facts are missing."""
         return all(step.ok or (step.ok is None and step.step in _MAY_BE_UNJUDGED) for step in self.steps)
 
     @property
@@ -41,12 +45,12 @@ class MessageVerdict:
 
 
 class Verdicts(list[MessageVerdict]):
-    """A list of verdicts; of a type of its own, so that a notebook can draw it."""
+    """A list of verdicts; its own type, so that a notebook can draw it."""
 
 
 @dataclass(slots=True)
 class _SessionFacts:
-    """What the walk over one session has learned so far."""
+    """What the frames of a session have told so far."""
 
     client_key: ClientKey | None = None
     canister_id: Principal | None = None
@@ -56,14 +60,14 @@ class _SessionFacts:
 def verify_capture(
     capture: Capture, *, root_key: bytes | None = None, canister_id: Principal | None = None
 ) -> Iterator[MessageVerdict]:
-    """Each canister message of ``capture``, walked in the order of the frames.
+    """Verify each canister message of ``capture``, in the order of the frames.
 
-    ``root_key`` (DER) and ``canister_id`` override what the capture says. Certificates are judged at
-    the time of receipt, so that an old capture stays valid. Raises IcwsError when no root key is known.
+    ``root_key`` (DER) and ``canister_id`` override those of the capture. Raises IcwsError if no root key is
+    known or if the capture was simulated without real cryptography.
     """
     key = capture.info.root_key if root_key is None else root_key
     if key is None and capture.info.crypto == "real":
-        raise IcwsError("the capture names no root key: say which network it is from (--root-key or --network)")
+        raise IcwsError("the recording has no root key: give it with --root-key or --network")
     yield from verify_frames(shared_frames(capture), capture, root_key=key or b"", canister_id=canister_id)
 
 
@@ -75,11 +79,11 @@ def verify_frames(
     canister_id: Principal | None = None,
     check_certificate: CertificateCheck = check_certificate,
 ) -> Iterator[MessageVerdict]:
-    """As `verify_capture`, over frames that are decoded already; ``check_certificate`` as `check_message` has it."""
+    """Like `verify_capture`, for frames that are already decoded. See `check_message` for ``check_certificate``."""
     if capture.info.crypto != "real":
         raise IcwsError(
-            f"there is nothing to verify: the capture was simulated with {capture.info.crypto} cryptography, so its "
-            "signatures are none; simulate with real cryptography"
+            f"there is nothing to verify: the recording was simulated with {capture.info.crypto} cryptography, which "
+            "has no signatures; simulate with real cryptography"
         )
     configured = canister_id or capture_canister(capture)
     sessions: dict[str | None, _SessionFacts] = {}
@@ -100,7 +104,7 @@ def verify_frames(
             check_certificate=check_certificate,
         )
         if decoded.sequence_num is not None:
-            facts.expected = decoded.sequence_num + 1  # go on from here: one gap is one finding
+            facts.expected = decoded.sequence_num + 1  # continue from here, so that one gap is one failure
         yield MessageVerdict(decoded.number, decoded.canister_message.key, tuple(steps))
 
 
@@ -114,4 +118,4 @@ def _learn(facts: _SessionFacts, decoded: DecodedFrame) -> None:
             facts.client_key = ClientKey(Principal.of(content["sender"]), decoded.open_args.client_nonce)
         facts.canister_id = facts.canister_id or Principal.of(content["canister_id"])
     except (KeyError, PrincipalError):
-        return  # an envelope without these is the envelope checks' business
+        return  # check_envelopes reports it

@@ -1,9 +1,8 @@
-"""What moved over a socket: frames, what was configured, and the `.icws` file that holds both."""
+"""Recorded frames, the configuration they were recorded under, and the files that hold both."""
 
-from .capture import Capture
-from .file import CaptureWriter, load, save
+from .capture import Capture, ClockInfo, Origin, SessionInfo
 from .frame import HTTP_OPS, Direction, Frame, Op
-from .info import ClockInfo, Origin, SessionInfo
+from .icws_file import CaptureWriter, load, save
 
 __all__ = [
     "HTTP_OPS",

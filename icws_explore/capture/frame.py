@@ -1,4 +1,4 @@
-"""One WebSocket frame as it passed, seen from the client; or, where asked for, an HTTP message behind the gateway."""
+"""A recorded WebSocket frame, seen from the client, or a recorded HTTP message between gateway and network."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ DIRECTIONS: Final[tuple[Direction, ...]] = ("in", "out")
 OPS: Final[tuple[Op, ...]] = ("binary", "text", "ping", "pong", "close", "request", "response")
 HTTP_OPS: Final[tuple[Op, ...]] = ("request", "response")
 MAX_CODE: Final = 65535  # a close code is two bytes, an HTTP status three digits
-MAX_TIME_S: Final = 1e12  # from the epoch either way; what is further off is damage
+MAX_TIME_S: Final = 1e12  # seconds from the epoch in either direction; anything further is damage
 _WITH_CODE: Final[tuple[Op, ...]] = ("close", *HTTP_OPS)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A whole message, or a control frame.
+    """A complete message or a control frame.
 
-    ``t`` is in seconds since the epoch, on the clock that the capture names. ``direction`` is "in"
-    for what the client received and "out" for what it sent. ``code`` and ``reason`` belong to a
-    close; a close without a code (1005) or without a frame at all (1006) keeps that number.
-    ``session`` tells the sessions of a multi-session capture apart.
+    ``t`` is in seconds since the epoch, on the clock that the capture names. ``direction`` is "in" for
+    frames that the client received and "out" for frames that it sent. A close has ``code`` and ``reason``.
+    The code is 1005 if the close frame had none, and 1006 if the connection ended without a close frame.
+    ``session`` distinguishes the sessions of a capture with several.
 
-    A tap that also stands between the gateway and its network records what passes there as "request"
-    ("out") and "response" ("in"): ``data`` is the body, ``reason`` the request's method and target,
-    ``code`` the response's HTTP status, and ``session`` the same for a request and its response. They
-    belong to no WebSocket session. One response stands for itself: 101, a gateway's answer to the
-    upgrade, under its session's name; a tap records it, with its time, where the gateway then said
-    nothing. Readers of .icws files that do not know these lines leave them out.
+    A tap that also stands between the gateway and the network records the HTTP traffic there as "request"
+    ("out") and "response" ("in"). ``data`` is the body, ``reason`` the request's method and target, ``code``
+    the response's status. A request and its response have the same ``session``, which is not that of a
+    WebSocket. The only response without a request has status 101 and the name of a WebSocket session: it is
+    the gateway's answer to the upgrade, recorded if the gateway sent nothing afterwards. A reader of .icws
+    files that does not know these operations skips them.
     """
 
     t: float
@@ -48,11 +48,11 @@ class Frame:
 
     @property
     def is_http(self) -> bool:
-        """Whether this passed behind the gateway, not over the WebSocket."""
+        """Whether this is an HTTP message between gateway and network."""
         return self.op in HTTP_OPS
 
     def to_json(self) -> dict[str, Any]:
-        """The frame as one object of an `.icws` file."""
+        """Return the frame as one JSON object of an `.icws` file."""
         line: dict[str, Any] = {"t": self.t, "d": self.direction, "op": self.op}
         line["b"] = base64.b64encode(self.data).decode("ascii")
         if self.op in _WITH_CODE:
@@ -64,7 +64,7 @@ class Frame:
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> Frame:
-        """The frame in one object of an `.icws` file. Raises CaptureError naming the bad member."""
+        """Read one JSON object of an `.icws` file. Raises CaptureError that names the bad member."""
         t, direction, op = line.get("t"), line.get("d"), line.get("op")
         if isinstance(t, bool) or not isinstance(t, (int, float)) or not abs(t) < MAX_TIME_S:
             raise CaptureError('"t" must be a number of seconds')
@@ -90,7 +90,7 @@ def encodable(text: str) -> str: ...
 @overload
 def encodable(text: None) -> None: ...
 def encodable(text: str | None) -> str | None:
-    """``text`` without lone surrogates, which JSON can spell (\\ud800) and nothing can write."""
+    """Replace lone surrogates: JSON can contain them (\\ud800), but UTF-8 cannot."""
     return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
 
 

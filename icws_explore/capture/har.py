@@ -1,15 +1,25 @@
-"""Captures from HAR files, as Chrome, Firefox, Playwright and mitmproxy write them.
+"""Captures from HAR files as Chrome, Firefox, Playwright and mitmproxy write them.
 
-HAR 1.2 knows no WebSockets; these tools add ``_webSocketMessages`` to an entry, in one shape and
-with differing habits (units of time, text for binary data), which `har_socket` sorts out. The file
-is read piece by piece, so that neither its size nor a torn end matters: what came before is kept.
+HAR 1.2 has no WebSockets. These tools add ``_webSocketMessages`` to an entry. A message is
+``{type: "send"|"receive"|"error", time, opcode, data}``. The details differ:
+
+- Chrome and mitmproxy write times in seconds since the epoch, Playwright in milliseconds, others in
+  microseconds or on a clock that started with the browser.
+- Data is text for opcode 1 and base64 for every other opcode. Some tools write binary data as text with
+  one character per byte.
+
+The file is parsed as a stream, so a large file costs little memory and a torn file is read up to the tear.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
 from heapq import merge
 from pathlib import Path
 from typing import Any, Final
@@ -18,14 +28,168 @@ import ijson
 
 from icws_explore.protocol.errors import CaptureError
 
-from .capture import Capture
-from .file import MAX_FRAMES
-from .frame import Frame, encodable
-from .har_socket import HarMessage, HarSocket, iso_time, socket_frames, stated_time
-from .info import SessionInfo
-from .json_text import JsonText
-from .kinds import START, FileKind, kind_of, open_file, unreadable
-from .notes import Notes, shown
+from .capture import Capture, SessionInfo
+from .files import START, FileKind, JsonText, Notes, kind_of, open_file, shown, unreadable
+from .frame import MAX_TIME_S, Direction, Frame, Op, encodable
+from .icws_file import MAX_FRAMES
+from .websocket_stream import NO_CODE, close_message
+
+DAY_S: Final = 86_400.0
+_NEAR_S: Final = 7 * DAY_S  # a socket may stay open for days, and clocks may be wrong
+_LARGEST: Final = 1e30  # largest number that is read; nanoseconds since the epoch are 1e18
+_LEFT_OUT: Final = "messages left out"
+_EPOCH_S: Final = (1e9, 1e10)  # plausible seconds since the epoch: 2001 to 2286
+_UNITS: Final = ((1.0, "seconds"), (1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))
+_DIRECTIONS: Final[Mapping[str, Direction]] = {"send": "out", "receive": "in"}
+_OPS: Final[Mapping[int, Op]] = {1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
+
+
+@dataclass(frozen=True, slots=True)
+class HarMessage:
+    """A message as the file has it; None for a member that is missing or of the wrong type."""
+
+    type: str | None
+    time: float | None
+    opcode: int | None
+    data: str | None
+
+    @classmethod
+    def of(cls, members: Mapping[str, Any]) -> HarMessage:
+        kind, data = members.get("type"), members.get("data")
+        opcode = _number(members.get("opcode"))
+        return cls(
+            kind if isinstance(kind, str) else None,
+            _number(members.get("time")),
+            None if opcode is None else int(opcode),
+            data if isinstance(data, str) else None,
+        )
+
+
+@dataclass(slots=True)
+class HarSocket:
+    """An entry of the file. ``started`` is ISO 8601, ``failure`` the reason why the socket never opened."""
+
+    url: str = ""
+    started: str = ""
+    status: str = ""
+    kind: str = ""
+    failure: str = ""
+    is_socket: bool = False
+    messages: list[HarMessage] = field(default_factory=list)
+
+
+def _number(value: object) -> float | None:
+    """Return ``value`` as a float if it is a plausible number, else None."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if abs(number) < _LARGEST else None
+
+
+def socket_frames(socket: HarSocket, session: str | None, notes: Notes) -> list[Frame]:
+    """Return the socket's frames in the order of the file; ``notes`` gets everything that is not a frame."""
+    where = "the socket" if session is None else f"session {session}"
+    if not socket.messages:
+        notes.some("sockets without messages", _why_empty(socket, where))
+        return []
+    clock = _clock(socket, where, notes)
+    frames = []
+    previous = iso_time(socket.started) or 0.0
+    for number, message in enumerate(socket.messages, 1):
+        what = f"{where}: message {number}"
+        t = previous if message.time is None else clock(message.time)
+        if abs(t) < MAX_TIME_S:
+            previous = t
+        else:
+            notes.some("with such times", f"{what} has an impossible time; the previous time is used")
+        if message.type == "error" or message.opcode == -1:
+            notes.some("errors", f"{where}: the browser recorded an error: {shown(message.data or 'no text')}")
+            continue
+        frame = _frame(message, previous, session, what, notes)
+        if frame is not None:
+            frames.append(frame)
+    return frames
+
+
+def _frame(message: HarMessage, t: float, session: str | None, what: str, notes: Notes) -> Frame | None:
+    direction = _DIRECTIONS.get(message.type or "")
+    op = _OPS.get(-1 if message.opcode is None else message.opcode)
+    if direction is None or op is None:
+        notes.some(_LEFT_OUT, f"{what} left out: type {shown(str(message.type))}, opcode {message.opcode}")
+        return None
+    if message.data is None and op in ("text", "binary"):
+        notes.some(_LEFT_OUT, f"{what} left out: it has no data")
+        return None
+    data = (message.data or "").encode("utf-8", "surrogatepass") if op == "text" else _binary(message.data or "")
+    if data is None:
+        notes.some(_LEFT_OUT, f"{what} left out: its data is neither base64 nor bytes")
+        return None
+    if op != "close":
+        return Frame(t, direction, op, data, session=session)
+    close = close_message(data)
+    code = NO_CODE if close.code is None else close.code
+    return Frame(t, direction, "close", close.data, code, close.reason, session)
+
+
+def _binary(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        pass  # then it may be one character per byte
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return None
+
+
+def _clock(socket: HarSocket, where: str, notes: Notes) -> Callable[[float], float]:
+    """Return the function that converts one socket's times to seconds since the epoch."""
+    first = next((m.time for m in socket.messages if m.time is not None), None)
+    started = iso_time(socket.started)
+    if first is None:
+        notes.some("sockets without times", f"{where}: the messages have no times")
+        return lambda time: time
+    for divisor, _ in _UNITS:
+        seconds = first / divisor
+        if _EPOCH_S[0] <= seconds < _EPOCH_S[1] and (started is None or abs(seconds - started) < _NEAR_S):
+            return lambda time: time / divisor
+    begin = 0.0 if started is None else started
+    notes.some(
+        "sockets with such times",
+        f"{where}: the times are on another clock; the first message is placed at "
+        + ("0" if started is None else "the start of the socket"),
+    )
+    return lambda time: begin + (time - first)
+
+
+def _why_empty(socket: HarSocket, where: str) -> str:
+    if socket.failure:
+        return f"{where} ({shown(socket.url)}) never opened: {shown(socket.failure)}"
+    if socket.status and socket.status != "101":
+        return f"{where} ({shown(socket.url)}) never opened: status {shown(socket.status)}"
+    return f"{where} ({shown(socket.url)}) has no messages in the file: open the network panel before the page connects"
+
+
+def iso_time(text: str) -> float | None:
+    """Convert ISO 8601 to seconds since the epoch (UTC if it names no zone); None for anything else."""
+    try:
+        parsed = datetime.fromisoformat(text)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def stated_time(seconds: float) -> str | None:
+    """Convert seconds since the epoch to RFC 3339; None if no calendar has that time."""
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
 
 MAX_SOCKETS: Final = 10_000
 _ENTRY: Final = "log.entries.item"
@@ -33,19 +197,20 @@ _MESSAGES: Final = f"{_ENTRY}._webSocketMessages"
 _MESSAGE: Final = f"{_MESSAGES}.item"
 _DEPTH: Final = _MESSAGE.count(".") + 2  # names from the top to a message's member
 MAX_NESTING: Final = 1000
+MAX_NAME: Final = 100  # characters of a member's name; longer ones are unknown here, and would make every path long
 _KNOWN: Final = ("type", "time", "opcode", "data")
 _ADVICE: Final = {
     FileKind.EMPTY: "",
-    FileKind.CAPTURE: " already: icws show, verify, doctor and report read it as it is",
+    FileKind.CAPTURE: ": icws show, verify, doctor and report read it without an import",
     FileKind.PCAP: "",
     FileKind.GZIP: ": unpack it first",
     FileKind.ZIP: ": unpack it first",
     FileKind.PAGE: "",
 }
 _QUICK: Final = ijson.get_backend(ijson.backend)
-_PATIENT: Final = ijson.get_backend("python")  # many times slower, and with numbers of any size
+_PATIENT: Final = ijson.get_backend("python")  # many times slower, but reads numbers of any size
 _PARSE_ERRORS: Final = (ijson.JSONError, UnicodeDecodeError, ValueError, RecursionError, ArithmeticError)
-_EXPORT: Final = "export it with the sockets' messages: network panel open before they connect"
+_EXPORT: Final = "open the network panel before the page connects, then export the HAR"
 _FACTS: Final = {
     f"{_ENTRY}.request.url": "url",
     f"{_ENTRY}.startedDateTime": "started",
@@ -57,11 +222,11 @@ _FACTS: Final = {
 
 
 def load_har(path: str | os.PathLike[str], *, url: str = "") -> Capture:
-    """Every WebSocket of a HAR file whose URL holds ``url``, its frames in the order of time.
+    """Read every WebSocket of a HAR file whose URL contains ``url``; the frames are in order of time.
 
-    With several sockets ``Frame.session`` tells them apart. What could not be read, failed sockets
-    and errors that the browser noted are lines of ``capture.notes``. Raises CaptureError when the
-    file is none, or holds no such WebSocket.
+    ``Frame.session`` distinguishes several sockets. ``capture.notes`` lists sockets that failed, errors that
+    the browser recorded, and everything that could not be read. Raises CaptureError if the file is not a HAR
+    file or has no such WebSocket.
     """
     path = Path(path)
     try:
@@ -70,21 +235,21 @@ def load_har(path: str | os.PathLike[str], *, url: str = "") -> Capture:
         found = _read(path, _PATIENT)
     sockets = [socket for socket in found.sockets if url in socket.url]
     if not sockets:
-        which = f"no WebSocket whose URL holds {url!r}" if url else "no WebSocket"
-        raise CaptureError(f"{path} holds {which}: {found.notes[0] if found.notes else _EXPORT}")
+        which = f"no WebSocket whose URL contains {url!r}" if url else "no WebSocket"
+        raise CaptureError(f"{path} has {which}: {found.notes[0] if found.notes else _EXPORT}")
     return _capture(sockets, found.notes)
 
 
 def _read(path: Path, parser: Any) -> _Reader:
-    """What ``parser`` (a backend of ijson) finds. Raises CaptureError, and _NumberTooLargeError."""
+    """Read the sockets with ``parser``, a backend of ijson. Raises CaptureError and _NumberTooLargeError."""
     with open_file(path) as stream:
         kind = kind_of(stream.peek(START)[:START])
         if kind in _ADVICE:
-            raise CaptureError(f"{path} is no HAR file, it is {kind}{_ADVICE[kind]}")
+            raise CaptureError(f"{path} is not a HAR file, it is {kind}{_ADVICE[kind]}")
         text, reader = JsonText(stream), _Reader()
         _read_sockets(reader, _events(text, parser), path)
     if text.was_damaged:
-        reader.notes.append("not all of the file is UTF-8 text; what is not was replaced by �")
+        reader.notes.append("some bytes of the file are not UTF-8 text; they are shown as �")
     return reader
 
 
@@ -98,7 +263,7 @@ def _capture(sockets: list[HarSocket], notes: Notes) -> Capture:
         streams.append(socket_frames(socket, session, notes))
     frames = list(merge(*streams, key=lambda frame: frame.t))
     if frames and not any(frame.op == "close" for frame in frames):
-        notes.append("the file does not say how the sockets closed; a tap records that")
+        notes.append("the file does not say how the sockets closed; record with icws tap to see it")
     urls = {socket.url for socket in sockets}
     times = [time for socket in sockets if (time := iso_time(socket.started)) is not None]
     info = SessionInfo(
@@ -111,7 +276,7 @@ def _capture(sockets: list[HarSocket], notes: Notes) -> Capture:
 
 @dataclass(slots=True)
 class _Reader:
-    """The sockets so far, and what has been read of the entry that is being read."""
+    """The sockets read so far, and the state of the current entry."""
 
     notes: Notes = field(default_factory=Notes)
     sockets: list[HarSocket] = field(default_factory=list)
@@ -121,8 +286,8 @@ class _Reader:
     in_log: bool = False
 
     def take(self, prefix: str, event: str, value: Any) -> HarSocket | None:
-        """One event of the parser; a socket when its entry is complete."""
-        if event == "map_key":  # its path is still that of the key before
+        """Take one event of the parser. Returns the socket when its entry is complete."""
+        if event == "map_key":  # its path is still that of the previous key
             return None
         if prefix == _ENTRY:
             return self._at_entry(event)
@@ -153,65 +318,66 @@ class _Reader:
             if self.frames < MAX_FRAMES:
                 self.socket.messages.append(HarMessage.of(self.message))
             elif self.frames == MAX_FRAMES:
-                self.notes.append(f"what follows message {MAX_FRAMES} is left out")
+                self.notes.append(f"everything after message {MAX_FRAMES} is left out")
             self.frames += 1
             self.message = None
         else:
             where = shown(self.socket.url) or "a socket"
-            self.notes.some("that are no objects", f"a WebSocket message of {where} is no object and left out")
+            self.notes.some("that are not objects", f"a WebSocket message of {where} is not an object and left out")
 
     def done(self) -> HarSocket | None:
-        """The socket of the entry, if it is one."""
+        """Return the current entry if it is a WebSocket."""
         socket, self.socket = self.socket, HarSocket()
         socket.is_socket = socket.is_socket or socket.kind == "websocket" or socket.url.startswith(("ws:", "wss:"))
         return socket if socket.is_socket else None
 
 
 def _read_sockets(reader: _Reader, events: Iterator[tuple[str, str, Any]], path: Path) -> None:
-    """Each WebSocket of the file; the one that a torn file ends in, too."""
+    """Read each WebSocket of the file, including an incomplete one at the end of a torn file."""
     try:
         for prefix, event, value in events:
             socket = reader.take(prefix, event, value)
             if socket is None:
                 continue
             if len(reader.sockets) == MAX_SOCKETS:
-                reader.notes.append(f"what follows WebSocket {MAX_SOCKETS} is left out")
+                reader.notes.append(f"everything after WebSocket {MAX_SOCKETS} is left out")
                 return
             reader.sockets.append(socket)
     except (*_PARSE_ERRORS, OSError) as error:
         if isinstance(error, OSError) and not reader.in_log:
             raise unreadable(path, error) from error
         if not reader.in_log:
-            raise CaptureError(f"{path} is no HAR file: not JSON ({_line(error)})") from error
+            raise CaptureError(f"{path} is not a HAR file: not JSON ({_line(error)})") from error
         what = f"could not be read to its end ({error.strerror})" if isinstance(error, OSError) else _torn(error)
-        reader.notes.append(f"the file {what}; what came before is kept")
+        reader.notes.append(f"the file {what}; everything before that is kept")
         last = reader.done()
         if last is not None:
             reader.sockets.append(last)
         return
     if not reader.in_log:
-        raise CaptureError(f"{path} is no HAR file: it has no log.entries")
+        raise CaptureError(f"{path} is not a HAR file: it has no log.entries")
 
 
 class _NumberTooLargeError(Exception):
-    """JSON, but no number of C."""
+    """The JSON has a number that the C parser cannot represent."""
 
 
 def _events(text: JsonText, parser: Any) -> Iterator[tuple[str, str, Any]]:
-    """The parser's events with the dotted path that leads to each, down to where messages have members.
+    """Yield the parser's events, each with its dotted path, down to the members of messages.
 
-    ijson makes such paths too, but of any length: deep nesting would cost their square.
+    ijson can make such paths itself, but not bounded ones: deep nesting would cost the square of its depth.
     """
     path: list[str] = []
     try:
-        # Without use_float, the quick one is not safe: a number of more digits than int() takes crashes it.
+        # Without use_float the C parser is not safe: a number with more digits than int() accepts crashes it.
         for event, value in parser.basic_parse(text, use_float=parser is _QUICK):
+            text.progressed = True
             if event in ("end_map", "end_array"):
                 path.pop()
             if len(path) <= _DEPTH:
                 yield ".".join(path), event, value
             if event == "map_key":
-                path[-1] = value
+                path[-1] = value if len(value) <= MAX_NAME else ""
             elif event in ("start_map", "start_array"):
                 if len(path) == MAX_NESTING:
                     raise ValueError(f"nested more than {MAX_NESTING} deep")
@@ -227,7 +393,7 @@ def _torn(error: Exception) -> str:
 
 
 def _line(error: Exception) -> str:
-    """What the parser says, without the piece of the file that it quotes behind it."""
+    """Return the parser's message without the piece of the file that it quotes."""
     said = error.args[0] if error.args else ""
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
     return shown(text.partition("\n")[0]).rstrip(".") or type(error).__name__

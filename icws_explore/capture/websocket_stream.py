@@ -1,7 +1,7 @@
-"""WebSocket messages out of one direction of a TCP stream, for those who only look on.
+"""Passive reading of one direction of a WebSocket connection: the HTTP head, then the messages.
 
-Frames are parsed by websockets; nothing is answered, judged or changed. Source: RFC 6455, sections
-5 and 7.1.5, RFC 7692 for compressed messages.
+The websockets package parses the frames. Nothing is answered, judged or changed. Sources: RFC 6455,
+sections 4 (handshake), 5 (frames) and 7.1.5 (close code), RFC 7692 (compression).
 """
 
 from __future__ import annotations
@@ -22,8 +22,67 @@ from icws_explore.protocol.errors import CaptureError
 
 from .frame import Op
 
-MAX_MESSAGE: Final = 32 * 1024 * 1024  # bytes; fits a line of an .icws file, and no gateway lets more through
-MAX_PARTS: Final = 1_000_000  # frames of a message; empty ones have no size to be bounded by
+MAX_HEAD: Final = 64 * 1024  # bytes of an HTTP head
+HEAD_END: Final = b"\r\n\r\n"
+
+
+class HeadError(CaptureError):
+    """The first bytes of a connection are not the head of an HTTP message."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """The head of a client's request. ``target`` is path and query."""
+
+    target: str
+    host: str
+    is_upgrade: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHead:
+    """The head of the server's answer. ``extensions`` is its Sec-WebSocket-Extensions."""
+
+    status: int
+    extensions: str
+
+    @property
+    def is_upgrade(self) -> bool:
+        return self.status == 101
+
+
+def read_request(head: bytes) -> RequestHead:
+    """Read the head of a GET request. Raises HeadError for anything else."""
+    first, *lines = head.split(b"\r\n")
+    words = first.split(b" ")
+    if len(words) != 3 or words[0] != b"GET" or not words[2].startswith(b"HTTP/1."):
+        raise HeadError("not an HTTP request")
+    upgrade = b"websocket" in header(lines, b"upgrade").lower()
+    host = header(lines, b"host").decode("latin-1")
+    return RequestHead(words[1].decode("latin-1"), host, upgrade)
+
+
+def read_answer(head: bytes) -> AnswerHead:
+    """Read the answer's status and extensions. Raises HeadError."""
+    first, *lines = head.split(b"\r\n")
+    words = first.split(b" ", 2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not (words[1].isdigit() and len(words[1]) == 3):
+        raise HeadError("not an HTTP answer")
+    return AnswerHead(int(words[1]), header(lines, b"sec-websocket-extensions").decode("latin-1"))
+
+
+def header(lines: list[bytes], name: bytes) -> bytes:
+    """Return the values of header ``name`` (lower case), joined with commas as RFC 9110 allows."""
+    return b", ".join(line.partition(b":")[2].strip() for line in lines if header_name(line) == name)
+
+
+def header_name(line: bytes) -> bytes:
+    """Return the name on a header line, in lower case."""
+    return line.partition(b":")[0].strip().lower()
+
+
+MAX_MESSAGE: Final = 32 * 1024 * 1024  # bytes; fits a line of an .icws file, and no gateway accepts more
+MAX_PARTS: Final = 1_000_000  # frames of a message; empty frames are not bounded by the size
 NO_CODE: Final = 1005
 _OPS: Final[dict[Opcode, Op]] = {
     Opcode.TEXT: "text",
@@ -36,7 +95,7 @@ _OPS: Final[dict[Opcode, Op]] = {
 
 @dataclass(frozen=True, slots=True)
 class StreamMessage:
-    """A whole message or a control frame. A close has ``code`` (1005: none given) and ``reason``."""
+    """A complete message or a control frame. A close has ``code`` (1005 if it gave none) and ``reason``."""
 
     op: Op
     data: bytes
@@ -45,10 +104,10 @@ class StreamMessage:
 
 
 class StreamMessages:
-    """Takes the bytes behind the upgrade as they come and gives the messages that are complete.
+    """Takes the bytes after the upgrade as they arrive and gives the complete messages.
 
-    ``masked``: the stream is a client's. Once something cannot be read, ``fault`` says what, and
-    nothing more comes: the start of the next frame is not known then.
+    ``masked`` says that a client sent the stream. After something that cannot be read, ``fault`` says what,
+    and no more messages come, because the start of the next frame is unknown.
     """
 
     def __init__(self, *, masked: bool, extensions: Sequence[Extension] = ()) -> None:
@@ -59,13 +118,13 @@ class StreamMessages:
         self._stream = StreamReader()
         self._done: list[StreamMessage] = []
         self._parts: list[bytes] = []
-        self._size = 0  # bytes of them
+        self._size = 0  # bytes of the parts
         self._op: Op | None = None
         self._parser = self._parse()
         next(self._parser)
 
     def feed(self, data: bytes) -> list[StreamMessage]:
-        """The messages that ``data`` completes."""
+        """Take ``data`` and return the messages that it completes."""
         if self.fault is None and not self.closed:
             self._stream.feed_data(data)
             next(self._parser)
@@ -74,7 +133,7 @@ class StreamMessages:
 
     @property
     def pending(self) -> bool:
-        """Whether a message has begun and is not complete."""
+        """Whether an incomplete message is held."""
         return self._op is not None or bool(self._stream.buffer)
 
     def _parse(self) -> Generator[None, None, None]:
@@ -121,7 +180,7 @@ class StreamMessages:
 
 
 def close_message(payload: bytes) -> StreamMessage:
-    """A close frame's payload. One that the RFC forbids keeps its bytes, and whatever can be read of it."""
+    """Read the payload of a close frame. A payload that the RFC forbids also keeps its bytes."""
     if not payload:
         return StreamMessage("close", b"", NO_CODE, "")
     if len(payload) == 1:
@@ -134,9 +193,9 @@ def close_message(payload: bytes) -> StreamMessage:
 
 
 def stream_extensions(header: str, *, masked: bool) -> list[Extension]:
-    """What decodes a stream, by the server's ``Sec-WebSocket-Extensions``; one list for each direction.
+    """Return the decoders for one direction, by the server's ``Sec-WebSocket-Extensions``.
 
-    Raises CaptureError for an extension that is not known here, or one with impossible parameters.
+    Raises CaptureError for an unknown extension or impossible parameters.
     """
     try:
         offered = parse_extension(header) if header.strip() else []
@@ -147,12 +206,12 @@ def stream_extensions(header: str, *, masked: bool) -> list[Extension]:
 
 def _extension(name: str, parameters: dict[str, str | None], *, masked: bool) -> Extension:
     if name != "permessage-deflate":
-        raise CaptureError(f"the WebSocket extension {name[:40]!r} is not known here")
+        raise CaptureError(f"unknown WebSocket extension {name[:40]!r}")
     sender = "client" if masked else "server"
     bits = parameters.get(f"{sender}_max_window_bits") or "15"
     if not bits.isdecimal() or not 8 <= int(bits) <= 15:
         raise CaptureError(f"permessage-deflate with a window of {bits[:10]!r} bits does not exist")
-    # The two "local" values belong to the encoder, which is never used here.
+    # The "local" values configure the encoder, which is not used.
     return PerMessageDeflate(
         remote_no_context_takeover=f"{sender}_no_context_takeover" in parameters,
         local_no_context_takeover=True,

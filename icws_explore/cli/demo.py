@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from icws_explore.analysis.decode import decode_frame, decode_frames
-from icws_explore.analysis.table import Summary, summarise
+from icws_explore.analysis.recording import Summary, summarise
 from icws_explore.analysis.verify import verify_frames
 from icws_explore.capture import Capture
 from icws_explore.lab import Lab
@@ -72,7 +72,7 @@ async def _play(record: Path, quiet: bool) -> Capture:
                 await _await_keep_alives(session, acks)
             await session.close()
             await shown
-    return session.capture.raw
+    return session.recording.raw
 
 
 async def _play_rounds(session: Session) -> None:
@@ -106,13 +106,13 @@ async def _show(session: Session, quiet: bool) -> None:
     number = 0
     async for frame in session.follow():
         decoded = decode_frame(frame, number=number, app_type=session.app_type)
-        show(frame_line(frame_row(decoded, session.capture.raw[0].t), width()))
+        show(frame_line(frame_row(decoded, session.recording.raw[0].t), width()))
         number += 1
 
 
 def _write_views(capture: Capture, out: Path) -> list[Path]:
     from icws_explore.views import plots
-    from icws_explore.views.report import write_report
+    from icws_explore.views.report.html import write_report
 
     files = [write_report(capture, out / "report.html")]
     for name, figure in (("timing", plots.timing(capture)), ("sequences", plots.sequences(capture))):

@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 
 from icws_explore.analysis.doctor import Examination, Findings, examine
-from icws_explore.analysis.doctor.configuration import check_did, check_intervals
+from icws_explore.analysis.doctor.configuration import ANONYMOUS_NAMES, check_did, check_identity, check_intervals
 from icws_explore.analysis.doctor.csp import check_csp
-from icws_explore.analysis.doctor.identity_check import ANONYMOUS_NAMES, check_identity
-from icws_explore.analysis.replay import Replay
-from icws_explore.analysis.replay_text import replay_json, replay_lines
+from icws_explore.analysis.replay.replay import Replay
+from icws_explore.analysis.replay.text import replay_json, replay_lines
 from icws_explore.live.http import check_http_url
 from icws_explore.live.target import check_gateway_url
 from icws_explore.protocol.errors import CaptureError, DidError
@@ -20,8 +19,7 @@ from icws_explore.protocol.principal import Principal
 
 from .console import json_line, note
 from .findings import print_findings
-from .options import known_root_key
-from .reading import read_capture
+from .options import known_root_key, read_capture
 
 
 @click.command(

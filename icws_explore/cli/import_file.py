@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from icws_explore.analysis.identify import identify
+from icws_explore.analysis.imports import identify
 from icws_explore.capture import Capture, save
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
@@ -74,13 +74,13 @@ def command(
 
 def _load(file: str, url: str) -> Capture:
     from icws_explore.capture.har import load_har
-    from icws_explore.capture.pcap import is_pcap, load_pcap
+    from icws_explore.capture.packets import is_pcap, load_pcap
 
     return load_pcap(file, url=url) if is_pcap(file) else load_har(file, url=url)
 
 
 def _type_text(app_type: str) -> str:
-    from icws_explore.live.did_file import read_app_type
+    from icws_explore.live.target import read_app_type
     from icws_explore.protocol import candid
 
     return candid.type_text(read_app_type(app_type))
@@ -88,7 +88,7 @@ def _type_text(app_type: str) -> str:
 
 async def _ask_type(url: str, canister: str, root_key: bytes) -> str | None:
     from icws_explore.live.http import Network
-    from icws_explore.live.preflight import find_application_type
+    from icws_explore.live.target import find_application_type
     from icws_explore.protocol import candid
 
     async with Network(url) as network:

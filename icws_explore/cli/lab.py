@@ -1,22 +1,216 @@
-"""`icws lab`: the embedded network until interrupted, or one of its faults played to its end."""
+"""`icws lab`: the embedded network until interrupted, or one of its faults played to its end.
+
+`icws lab` without its options: a lab that runs until it is interrupted and says what happens in it.
+
+`icws lab --fault` without its options: a scenario over real sockets, told while it happens.
+
+What the lab's parts saw and what passed at the clients are told together, by protocol time. Application
+messages are left out, for most scenarios are full of them; the recording has them.
+"""
 
 from __future__ import annotations
 
+import json
+import queue
+import signal
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
 
+from icws_explore.analysis.decode import decode_frame
+from icws_explore.analysis.recording import Recording
+from icws_explore.capture import Frame
 from icws_explore.lab import Lab
 from icws_explore.lab.apps import APPS
-from icws_explore.lab.command import run_lab
+from icws_explore.lab.log import LabEvent
 from icws_explore.lab.scenarios import Scenario
+from icws_explore.live.tap import Tap
+from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import CaptureError
 
 from .console import json_line, note, printable
 from .faults import as_faults, fault_names, list_faults, only_with
 from .options import force, keep_recording
+
+_Done = None  # what the queue holds when it is time to end
+
+
+def run_lab(lab: Lab, *, as_json: bool, write: Callable[[str], None] | None = None) -> None:
+    """Start ``lab``, say where it is, then what happens in it, until SIGINT or SIGTERM; end it cleanly.
+
+    With ``as_json`` the first line is ``{"ready": true, "gateway_url", …}`` and every event one line
+    more. ``write`` takes a line without its end (default: stdout, flushed). Call it from the main
+    thread, which signals go to. Raises LabError when the lab cannot start.
+    """
+    write = write or _write_stdout
+    events: queue.SimpleQueue[LabEvent | None] = queue.SimpleQueue()
+    with _until_signal(lambda: events.put(_Done)), lab:
+        end_listening = lab.listen(events.put)
+        try:
+            for line in [json.dumps(ready(lab))] if as_json else summary(lab):
+                write(line)
+            while (event := _next(events)) is not None:
+                write(json.dumps(event.as_json()) if as_json else str(event))
+        finally:
+            end_listening()
+
+
+def ready(lab: Lab) -> dict[str, Any]:
+    """The first line of ``icws lab --json``."""
+    return {
+        "ready": True,
+        "gateway_url": lab.gateway_url,
+        "network_url": lab.network_url,
+        "canister_id": str(lab.canister_id),
+        "root_key": lab.root_key.hex(),
+        "gateway_principal": str(lab.gateway_principal),
+    }
+
+
+def summary(lab: Lab) -> Iterator[str]:
+    """The same for a person, with what to type next."""
+    facts = ready(lab)
+    yield f"gateway        {facts['gateway_url']}  ({facts['gateway_principal']})"
+    yield f"network        {facts['network_url']}"
+    yield f"canister       {facts['canister_id']}  ({lab.canisters[0].app.name})"
+    interval_s, timeout_s = lab.ack_interval_ms / 1000, lab.keep_alive_timeout_ms / 1000
+    yield f"acks           every {interval_s:g} s, to be answered within {timeout_s:g} s"
+    if lab.clock.scale != 1:
+        yield f"clock          × {lab.clock.scale:g}: a client on the real clock, as `icws open` is, cannot stay"
+    yield ""
+    yield f"icws open {facts['gateway_url']} --network {facts['network_url']} --canister {facts['canister_id']}"
+    yield "Ctrl-C ends it."
+    yield ""
+
+
+def _write_stdout(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _next(events: queue.SimpleQueue[LabEvent | None]) -> LabEvent | None:
+    # A wait without an end would not let Python run its signal handlers on every platform.
+    while True:
+        try:
+            return events.get(timeout=1.0)
+        except queue.Empty:
+            continue
+
+
+@contextmanager
+def _until_signal(on_signal: Callable[[], None]) -> Iterator[None]:
+    """Call ``on_signal`` at SIGINT and SIGTERM, and give the handlers back afterwards."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        on_signal()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+Write = Callable[[str], None]
+_LEFT_OUT: Final = ("message", "app")
+_SLOW_POLL: Final = "Polling messages took too long"  # what a scaled clock makes of a busy machine
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What waits to be printed: lines, when they happened, and how."""
+
+    t_ns: int
+    text: str
+    fields: dict[str, Any]
+
+
+def play_fault(
+    scenario: Scenario, *, write: Write, as_json: bool = False, time_scale: float | None = None, seed: int | None = None
+) -> Recording:
+    """Play it, and ``write`` a line for each thing that happens; gives the recording.
+
+    With ``as_json`` the first line is that of ``icws lab --json`` with "fault" and "about", and every
+    other one an object. Raises LabError, and KeyboardInterrupt with nothing left running.
+    """
+    waiting: queue.SimpleQueue[_Told] = queue.SimpleQueue()
+
+    def watch(lab: Lab, taps: Sequence[Tap]) -> None:
+        for line in _head(scenario, lab, as_json=as_json):
+            write(line)
+        lab.listen(lambda event: _put_event(waiting, event))
+        for number, tap in enumerate(taps):
+            tap.watch(_Clients(waiting, f"gateway {number + 1}, " if len(taps) > 1 else "").see)
+
+    def tell(_part: float = 1.0) -> None:
+        for told in sorted(_drained(waiting), key=lambda it: it.t_ns):
+            write(json.dumps(told.fields, ensure_ascii=False) if as_json else told.text)
+
+    try:
+        recording = scenario.play(time_scale=time_scale, seed=seed, progress=tell, watch=watch)
+    finally:
+        tell()
+    return recording
+
+
+def _head(scenario: Scenario, lab: Lab, *, as_json: bool) -> Iterator[str]:
+    if as_json:
+        yield json.dumps(ready(lab) | {"fault": scenario.name, "about": scenario.about}, ensure_ascii=False)
+        return
+    duration_s = scenario.plan().duration_s
+    yield f"{scenario.name}: {scenario.about}"
+    took = duration_s / lab.clock.scale
+    yield f"{duration_s:g} s of protocol time in about {took:.0f} s (× {lab.clock.scale:g})"
+    yield ""
+
+
+def _put_event(waiting: queue.SimpleQueue[_Told], event: LabEvent) -> None:
+    is_usual = event.kind in ("received", "accepted") and event.text.startswith("ws_message")
+    if not is_usual and not event.text.startswith(_SLOW_POLL):
+        waiting.put(_Told(event.t_ns, str(event), event.as_json()))
+
+
+class _Clients:
+    """What passes at the clients of one tap, up to each session's first close."""
+
+    def __init__(self, waiting: queue.SimpleQueue[_Told], gateway: str) -> None:
+        self._waiting = waiting
+        self._gateway = gateway
+        self._ended: set[str | None] = set()
+
+    def see(self, frame: Frame) -> None:
+        """A frame, on the tap's own thread."""
+        decoded = decode_frame(frame)
+        if frame.is_http or frame.session in self._ended or decoded.kind in _LEFT_OUT:
+            return
+        kind, text = ("sent" if frame.direction == "out" else "received"), decoded.summary
+        if frame.op == "close":
+            self._ended.add(frame.session)
+            kind = "closed"
+        elif decoded.kind != "control":
+            text = f"{decoded.kind.replace('_', '-')}: {text}"
+        facts = {"session": frame.session, "kind": decoded.kind}
+        event = LabEvent(
+            round(frame.t * NS_PER_S), "client", kind, f"{self._gateway}session {frame.session}: {text}", facts
+        )
+        self._waiting.put(_Told(event.t_ns, str(event), event.as_json()))
+
+
+def _drained(waiting: queue.SimpleQueue[_Told]) -> Iterator[_Told]:
+    while True:
+        try:
+            yield waiting.get_nowait()
+        except queue.Empty:
+            return
+
 
 # What goes with --fault; of the lab itself everything else is the scenario's.
 _WITH_FAULT = ("seed", "time_scale", "record", "force", "no_clients", "gateway_port", "replica_port", "as_json")
@@ -145,8 +339,7 @@ def _play(
 ) -> int:
     """Exit code 1 where the doctor does not name each by its own rule."""
     from icws_explore.analysis.doctor import examine
-    from icws_explore.analysis.replay_text import replay_json, replay_lines
-    from icws_explore.lab.fault_command import play_fault
+    from icws_explore.analysis.replay.text import replay_json, replay_lines
 
     from .findings import print_findings
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import click
 
 from icws_explore.analysis.decode import decode_frame
-from icws_explore.analysis.table import frame_row
+from icws_explore.analysis.recording import frame_row
 from icws_explore.live.connect import connect
 from icws_explore.live.session import Session
 from icws_explore.protocol.constants import CLOSE_BY_APPLICATION, CLOSE_NORMAL
@@ -109,7 +109,7 @@ async def _talk(connecting: connect, talk: Talk) -> int:
         await shown
     told = [*session.failures, *([unsent] if unsent else [])]
     if not told and not _ended_as_meant(session):
-        told.append(f"the session was ended by neither side's will: {session.capture[-1].summary}")
+        told.append(f"the session was ended by neither side's will: {session.recording[-1].summary}")
     for line in told:
         note(line)
     return SUBJECT_BAD if told else 0
@@ -117,7 +117,7 @@ async def _talk(connecting: connect, talk: Talk) -> int:
 
 def _ended_as_meant(session: Session) -> bool:
     """Whether it was closed here, as a user does, or because the canister's application closed it."""
-    end = session.capture.raw.frames[-1]
+    end = session.recording.raw.frames[-1]
     return end.op == "close" and end.direction == "out" and end.code in (CLOSE_NORMAL, CLOSE_BY_APPLICATION)
 
 

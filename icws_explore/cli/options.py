@@ -1,4 +1,7 @@
-"""What several commands' options have in common."""
+"""What several commands' options have in common.
+
+The recordings that commands are given: .icws files, and what `icws import` reads, without importing it first.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,13 @@ from pathlib import Path
 
 import click
 
-from icws_explore.protocol.bls import key_from_der
+from icws_explore.analysis.imports import FOREIGN, file_kind, load_any
+from icws_explore.capture import Capture
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import CaptureError, DecodeError
+from icws_explore.protocol.keys.bls import key_from_der
+
+from .console import note
 
 force = click.option("--force", is_flag=True, help="Overwrite a recording that is there.")
 
@@ -58,3 +65,17 @@ def known_root_key(text: str | None, network: str | None) -> bytes | None:
             return await asked.root_key()
 
     return asyncio.run(ask(network))
+
+
+def read_capture(file: str) -> Capture:
+    """The capture in ``file``; what could not be read of it is noted. Raises CaptureError.
+
+    Of a HAR or a packet capture the canister is that of the first request; nobody is asked for anything.
+    """
+    kind = file_kind(file)
+    capture = load_any(file)
+    if kind in FOREIGN:
+        note(f"{file} is {kind}: read as icws import does")
+    for text in capture.notes:
+        note(text)
+    return capture

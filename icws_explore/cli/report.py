@@ -9,11 +9,10 @@ import click
 
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
-from icws_explore.views.report import write_text
-from icws_explore.views.report_file import check_ending, is_markdown, report
+from icws_explore.views.report.file import check_ending, is_markdown, report
+from icws_explore.views.report.html import write_text
 
-from .options import known_root_key
-from .reading import read_capture
+from .options import known_root_key, read_capture
 
 STDOUT: Final = "-"
 

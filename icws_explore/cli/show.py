@@ -8,12 +8,12 @@ import click
 
 from icws_explore.analysis.decode import DecodedFrame, application_type, decode_at, decode_frames
 from icws_explore.analysis.filter import compile_filter
-from icws_explore.analysis.table import frame_row
+from icws_explore.analysis.recording import frame_row
 from icws_explore.capture import Capture
 from icws_explore.protocol.errors import IcwsError
 
 from .console import json_line, show, width
-from .reading import read_capture
+from .options import read_capture
 
 
 @click.command(

@@ -16,8 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from icws_explore.lab.apps import APPS
 from icws_explore.lab.scenarios import Scenario
 from icws_explore.lab.simulator import Delay, Network, Simulation, simulate
-from icws_explore.lab.simulator.delays import delay
-from icws_explore.lab.simulator.durations import duration_ns
+from icws_explore.lab.simulator.delays import delay, duration_ns
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import LabError
 

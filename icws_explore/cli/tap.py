@@ -9,9 +9,8 @@ from typing import Any, Final
 
 import click
 
-from icws_explore.analysis.control_text import OwnCloses
-from icws_explore.analysis.decode import application_type, decode_frame
-from icws_explore.analysis.table import frame_row
+from icws_explore.analysis.decode import OwnCloses, application_type, decode_frame
+from icws_explore.analysis.recording import frame_row
 from icws_explore.capture import Frame
 from icws_explore.live.tap import LOOPBACK, Tap
 
@@ -127,7 +126,7 @@ def _say_ready(tap: Tap, gateway: str, *, as_json: bool) -> None:
         return
     click.echo(f"{'tap':<9} {tap.url}  →  {gateway}")
     if tap.network_url is not None:
-        click.echo(f"{'network':<9} {tap.network_url}  →  {tap.capture.info.network_url}")
+        click.echo(f"{'network':<9} {tap.network_url}  →  {tap.recording.info.network_url}")
     click.echo("Ctrl-C ends it.\n")
 
 
@@ -136,7 +135,7 @@ async def _show(tap: Tap, passed: asyncio.Queue[Frame | str | None], *, as_json:
     from icws_explore.views.rows import frame_row as view_row
     from icws_explore.views.text import frame_header, frame_line
 
-    app_type = application_type(tap.capture.raw)
+    app_type = application_type(tap.recording.raw)
     number = 0
     start: float | None = None
     closes = OwnCloses()

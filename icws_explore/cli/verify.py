@@ -14,8 +14,7 @@ from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
 from .console import json_line, note, show, width
-from .options import known_root_key
-from .reading import read_capture
+from .options import known_root_key, read_capture
 
 
 @click.command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .canister import CanisterView, ClientView, LabCanister
 from .faults import Faults, RelayFaults
-from .gateway import GatewayServer
+from .gateway.gateway import GatewayServer
 from .lab import Lab
 from .log import LabEvent
 

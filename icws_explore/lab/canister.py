@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from icws_explore.protocol.cdk import App, CanisterCode, CanisterHost, CdkConfig, Reject, SystemApi
-from icws_explore.protocol.cdk.state import CdkState
+from icws_explore.protocol.canister import App, CanisterCode, CanisterHost, CdkConfig, Reject, SystemApi
+from icws_explore.protocol.canister.state import CdkState
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal

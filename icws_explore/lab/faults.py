@@ -3,6 +3,8 @@
 One vocabulary for both stages, the lab on real sockets and the simulator. What is to be passed on is a
 list of `Delivery`: an empty one drops it, two double it. The base class is honest. `RelayFaults` drops,
 delays, doubles or alters frames, with the seed's dice, so that one seed gives one run.
+
+Faults whose own failure is told: over real sockets an exception from a hook would only end a connection.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
-from icws_explore.protocol.cdk import App
+from icws_explore.protocol.canister import App
 from icws_explore.protocol.errors import DecodeError, LabError
-from icws_explore.protocol.gateway_events import PollOutcome
+from icws_explore.protocol.gateway.events import PollOutcome
 from icws_explore.protocol.messages import CanisterMessage
+
+from .log import LabLog
 
 Direction = Literal["up", "down"]
 FaultyClock = Literal["client", "canister"]
@@ -157,3 +161,46 @@ def tampered(frame: bytes) -> bytes:
         return frame
     content = message.content[:-1] + bytes([message.content[-1] ^ 1])
     return CanisterMessage(message.key, content, message.cert, message.tree).encode()
+
+
+T = TypeVar("T")
+
+
+class GuardedFaults(Faults):
+    """``faults``, honest wherever they raise; the first time that they do is written down in ``log`` (part "lab")."""
+
+    def __init__(self, faults: Faults, log: LabLog) -> None:
+        self._faults = faults
+        self._log = log
+        self._has_failed = False
+
+    def begin(self, stage: Stage) -> None:
+        """Raises what they raise: nothing has begun yet."""
+        self._faults.begin(stage)
+
+    def relay(self, direction: Direction, data: bytes) -> list[Delivery]:
+        return self._guarded(lambda: self._faults.relay(direction, data), [Delivery(data)])
+
+    def client_frame(self, session: int, data: bytes) -> list[Delivery]:
+        return self._guarded(lambda: self._faults.client_frame(session, data), [Delivery(data)])
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        return self._guarded(lambda: self._faults.gateway_frame(session, data), [Delivery(data)])
+
+    def call(self, session: int, envelope: bytes) -> list[Delivery]:
+        return self._guarded(lambda: self._faults.call(session, envelope), [Delivery(envelope)])
+
+    def poll_answer(self, gateway: int, outcome: PollOutcome) -> tuple[PollOutcome, float]:
+        return self._guarded(lambda: self._faults.poll_answer(gateway, outcome), (outcome, 0.0))
+
+    def clock_error_ns(self, clock: FaultyClock, number: int, now_ns: int) -> int:
+        return self._guarded(lambda: self._faults.clock_error_ns(clock, number, now_ns), 0)
+
+    def _guarded(self, ask: Callable[[], T], honest: T) -> T:
+        try:
+            return ask()
+        except Exception as error:  # noqa: BLE001 -- somebody's own fault, which must not pass for one of the gateway's
+            if not self._has_failed:
+                self._has_failed = True
+                self._log.write("lab", "error", f"a fault failed: {type(error).__name__}: {error}")
+            return honest

@@ -1,12 +1,15 @@
 """`Lab`: the embedded network as one object for a notebook, a test or the command line.
 
 Everything runs in a thread of its own, so a busy notebook cell does not stop its timers.
+
+A lab in a few facts, for its repr and for a notebook.
 """
 
 from __future__ import annotations
 
 import asyncio
 import atexit
+import html
 import weakref
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -15,18 +18,43 @@ from typing import Any, Final, Self, TypeVar
 
 from icws_explore.live.clock import Clock, clock_of_scale
 from icws_explore.live.loop import LoopThread
-from icws_explore.protocol.argument_types import checked
-from icws_explore.protocol.cdk import App, Flavour
+from icws_explore.protocol.canister import App, Flavour
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAX_MESSAGES_PER_POLL, POLL_INTERVAL_MS
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.type_checks import checked
 
 from .canister import CanisterView, LabCanister
 from .faults import Faults
-from .gateway import GatewayServer
+from .gateway.gateway import GatewayServer
 from .log import LabEvent, LabLog
 from .network import UPDATE_LATENCY_MS, LabNetwork, LabOptions
-from .shown import as_html, as_text
+
+
+def facts(lab: Lab) -> list[tuple[str, str]]:
+    """Names and values: where it is while it runs, and how it was made."""
+    app = lab.app.name if isinstance(lab.app, App) else str(lab.app)
+    clock = "real" if lab.clock.scale == 1 else f"× {lab.clock.scale:g}"
+    found = [("app", app), ("running", "yes" if lab.running else "no"), ("clock", clock)]
+    if lab.running:
+        found += [("gateway", gateway.url) for gateway in lab.gateways]
+        found.append(("network", lab.network_url))
+        found += [("canister", f"{each.id} ({each.app.name})") for each in lab.canisters]
+    times = {"ack interval": lab.ack_interval_ms, "keep-alive timeout": lab.keep_alive_timeout_ms}
+    return found + [(name, f"{ms / 1000:g} s") for name, ms in times.items()]
+
+
+def as_text(lab: Lab) -> str:
+    return f"Lab({', '.join(f'{name}={value}' for name, value in facts(lab))})"
+
+
+def as_html(lab: Lab) -> str:
+    rows = "".join(
+        f"<tr><th style='text-align:left'>{html.escape(name)}</th><td><code>{html.escape(value)}</code></td></tr>"
+        for name, value in facts(lab)
+    )
+    return f"<table><caption>IC WebSocket lab</caption>{rows}</table>"
+
 
 T = TypeVar("T")
 
@@ -53,7 +81,7 @@ class Lab:
     ``keep_alive_timeout_ms`` is twice ``latency_bound_ms`` unless given. The CDK's rule that the ack
     interval be longer than it holds only with ``enforce_minimum``. ``seed`` makes keys and ids
     reproducible; ``flavour`` is the CDK's ("rust" or "motoko", None: the app's own); ``ordered``
-    False relays calls side by side (see lab/gateway.py); ``delegated`` False
+    False relays calls side by side (see lab/gateway/gateway.py); ``delegated`` False
     certifies with the root key itself. Ports 0 are free ones. ``faults`` make it misbehave (see `Faults`);
     their time begins with the lab's start.
     """

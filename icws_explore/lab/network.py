@@ -10,23 +10,20 @@ from pathlib import Path
 from aiohttp import web
 
 from icws_explore.live.clock import Clock
-from icws_explore.protocol.cdk import App, CdkConfig, Flavour
+from icws_explore.protocol.canister import App, CdkConfig, Flavour
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAX_MESSAGES_PER_POLL, POLL_INTERVAL_MS
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.principal import Principal
 
 from .apps import load
 from .canister import LabCanister
-from .faults import Faults
-from .gateway import GatewayServer
-from .guarded_faults import GuardedFaults
-from .keys import FIRST_CANISTER, LAST_CANISTER, LabKeys, canister_principal
-from .log import LabLog
-from .replica import Replica
-from .replica_http import make_app
-from .rounds import Rounds
+from .faults import Faults, GuardedFaults
+from .gateway.gateway import GatewayServer
+from .log import LabLog, Testimony
+from .replica.http import make_app
+from .replica.replica import Replica, Rounds
+from .replica.subnet import FIRST_CANISTER, LAST_CANISTER, LabKeys, canister_principal
 from .stage import LabStage
-from .testimony import Testimony
 from .watchdog import Watchdog
 
 SHUTDOWN_TIMEOUT_S = 1.0  # real seconds for requests that are being answered

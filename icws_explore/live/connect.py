@@ -18,23 +18,24 @@ from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus,
 
 from icws_explore.capture import Capture, CaptureWriter
 from icws_explore.protocol import candid, cbor
-from icws_explore.protocol.argument_types import checked
-from icws_explore.protocol.client import ClientConfig, ClientMachine
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAX_CERTIFICATE_AGE_S
 from icws_explore.protocol.errors import CaptureError, ConnectError, SessionClosedError
-from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.type_checks import checked
 
 from .clock import Clock, RealClock
 from .connection import Connection, Observer
 from .http import Network, is_loopback, without_password
-from .preflight import find_application_type, require_websocket_canister
 from .session import Session
 from .target import (
     Endpoint,
     Target,
     check_gateway_url,
     check_root_key,
+    find_application_type,
+    require_websocket_canister,
     resolve_app_type,
     resolve_identity,
     session_info,
@@ -222,7 +223,7 @@ async def _await_open(session: Session, target: Target) -> None:
     opening = asyncio.ensure_future(session.wait_open())
     try:
         done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_PATIENCE_S)
-        if not done and not session.capture.raw.frames:
+        if not done and not session.recording.raw.frames:
             raise ConnectError(
                 f"{without_password(target.gateway_url)} sent no handshake in {HANDSHAKE_PATIENCE_S:g} s: "
                 "it is not an IC WebSocket gateway, or one older than 1.1.0"
@@ -239,7 +240,7 @@ async def _await_open(session: Session, target: Target) -> None:
 
 
 def _why_not_open(session: Session, target: Target, error: SessionClosedError) -> str:
-    frames = [frame for frame in session.capture.raw.frames if frame.op != "close"]
+    frames = [frame for frame in session.recording.raw.frames if frame.op != "close"]
     shown = without_password(target.gateway_url)
     if not frames:
         return f"{shown} closed before its handshake ({error.code}): is it an IC WebSocket gateway?"

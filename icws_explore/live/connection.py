@@ -16,8 +16,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from icws_explore.capture import Capture, CaptureWriter, Direction, Frame, Op
-from icws_explore.protocol.client import ClientMachine
-from icws_explore.protocol.client_events import CloseConnection, Event, SendFrame
+from icws_explore.protocol.client.events import CloseConnection, Event, SendFrame
+from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import CaptureError
 

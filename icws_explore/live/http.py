@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from icws_explore.protocol import bls, cbor
+from icws_explore.protocol import cbor
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.envelope import (
     call_content,
@@ -26,7 +26,7 @@ from icws_explore.protocol.envelope import (
     sign_envelope,
 )
 from icws_explore.protocol.errors import ConnectError, DecodeError
-from icws_explore.protocol.identity import AnonymousIdentity, Identity
+from icws_explore.protocol.keys import AnonymousIdentity, Identity, bls
 from icws_explore.protocol.principal import Principal
 
 from .clock import Clock, RealClock

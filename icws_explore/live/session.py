@@ -13,9 +13,9 @@ from icws_explore.analysis.recording import Recording
 from icws_explore.analysis.verify import MessageVerdict
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
-from icws_explore.protocol.client import ClientMachine
-from icws_explore.protocol.client_events import CanisterClosed, Event, Failed, Logged, MessageReceived, Opened
-from icws_explore.protocol.client_table import ClientState
+from icws_explore.protocol.client.events import CanisterClosed, Event, Failed, Logged, MessageReceived, Opened
+from icws_explore.protocol.client.machine import ClientMachine
+from icws_explore.protocol.client.table import ClientState
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError, StateError
 from icws_explore.protocol.messages import ClientKey, WebsocketMessage
@@ -39,7 +39,7 @@ class Session:
     """
 
     def __init__(self, machine: ClientMachine, clock: Clock, capture: Capture, app_type: candid.Type | None) -> None:
-        self.capture = Recording(capture)
+        self.recording = Recording(capture)
         self.clock = clock
         self.app_type = app_type
         self.failures: list[str] = []  # what the real SDK would hand to onerror, or only print
@@ -89,7 +89,7 @@ class Session:
 
     def verify(self) -> list[MessageVerdict]:
         """The walk over each canister message received so far."""
-        return self.capture.verify()
+        return self.recording.verify()
 
     def watch(self, observer: Observer) -> None:
         """Call ``observer`` with every frame and every event of the client machine, as they happen.
@@ -103,8 +103,8 @@ class Session:
         """The capture's frames, those so far and then each as it passes, until the session ends."""
         seen = 0
         while True:
-            while seen < len(self.capture):
-                yield self.capture.raw[seen]
+            while seen < len(self.recording):
+                yield self.recording.raw[seen]
                 seen += 1
             if self.close_code is not None:
                 return
@@ -112,7 +112,7 @@ class Session:
 
     def __repr__(self) -> str:
         closed = "" if self.close_code is None else f", closed {self.close_code} {self.close_reason}".rstrip()
-        return f"<Session of {self.principal.short}: {self.state}, {len(self.capture)} frames{closed}>"
+        return f"<Session of {self.principal.short}: {self.state}, {len(self.recording)} frames{closed}>"
 
     # -- what it does ----------------------------------------------------------------------------
 
@@ -253,7 +253,7 @@ class Session:
         self._changed.set()
 
     async def _more_than(self, frames: int) -> None:
-        await self._until(lambda: len(self.capture) > frames)
+        await self._until(lambda: len(self.recording) > frames)
 
     async def _until(self, true: Callable[[], object]) -> None:
         """Wait for ``true()`` or for the end of the session."""

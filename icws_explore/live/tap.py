@@ -4,7 +4,7 @@
 
     with icws.Tap("wss://gateway.example", record="sessions.icws") as tap:
         ...                      # point the dapp at tap.url instead of the gateway
-        tap.capture              # what has passed so far, as any other recording
+        tap.recording            # what has passed so far, as any other recording
 
 In front of a lab whose time runs faster, connect with the lab's clock: ``icws.connect(tap.url,
 network=lab.network_url, canister=lab.canister_id, clock=lab.clock)``.
@@ -28,9 +28,9 @@ from typing import Final, Self
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture, CaptureWriter, SessionInfo
 from icws_explore.protocol import candid
-from icws_explore.protocol.argument_types import checked
 from icws_explore.protocol.errors import ConnectError
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.type_checks import checked
 
 from .clock import Clock, RealClock
 from .http import Network, check_http_url
@@ -133,7 +133,7 @@ class Tap:
             keep=keep,
             every_query=every_query,
         )
-        self.capture = Recording(Capture(info))
+        self.recording = Recording(Capture(info))
         self._frame_observers: list[FrameObserver] = []
         self._note_observers: list[Callable[[str], object]] = []
         self._thread: LoopThread | None = None
@@ -166,7 +166,7 @@ class Tap:
     @property
     def notes(self) -> list[str]:
         """What no frame says: who could not be reached, what could not be read."""
-        return self.capture.notes
+        return self.recording.notes
 
     def watch(self, observer: FrameObserver, *, notes: Callable[[str], object] | None = None) -> None:
         """Call ``observer`` with every frame as it passes, and ``notes`` with every note.
@@ -179,7 +179,7 @@ class Tap:
 
     def __repr__(self) -> str:
         where = "stopped" if self._running is None else self.url
-        return f"<Tap {where} → {self._plan.upstream.url}: {len(self.capture)} frames>"
+        return f"<Tap {where} → {self._plan.upstream.url}: {len(self.recording)} frames>"
 
     # -- its life --------------------------------------------------------------------------------
 
@@ -199,7 +199,7 @@ class Tap:
             thread.stop()
             raise
         self._thread = thread
-        self.capture = Recording(self._running.recorder.capture)
+        self.recording = Recording(self._running.recorder.capture)
         return self
 
     def stop(self) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from icws_explore.capture.http_head import HEAD_END, HeadError, header_name
+from icws_explore.capture.websocket_stream import HEAD_END, HeadError, header_name
 
 from .target import check_gateway_url
 

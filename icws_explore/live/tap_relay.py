@@ -15,8 +15,14 @@ from collections.abc import Callable
 from typing import Final
 
 from icws_explore.capture import Direction
-from icws_explore.capture.http_head import HEAD_END, MAX_HEAD, HeadError, read_answer
-from icws_explore.capture.websocket_stream import StreamMessages, stream_extensions
+from icws_explore.capture.websocket_stream import (
+    HEAD_END,
+    MAX_HEAD,
+    HeadError,
+    StreamMessages,
+    read_answer,
+    stream_extensions,
+)
 from icws_explore.protocol.errors import CaptureError, ConnectError
 
 from .tap_dial import dial

@@ -1,4 +1,12 @@
-"""Where a session goes and with what: everything that `connect` takes, checked and resolved."""
+"""Where a session goes and with what: everything that `connect` takes, checked and resolved.
+
+An application's message type from what a user has at hand: a .did file, its text, or a type's text.
+
+What to ask a network before a session: is the canister there, and which messages does it take.
+
+The gateway never tells a client why its ws_open came to nothing, so a wrong canister id would show
+as a silent minute and a time-out. One query tells in advance.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +15,109 @@ import ssl as tls
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from icws_explore.capture import SessionInfo
-from icws_explore.protocol import bls, candid
+from icws_explore.protocol import candid
+from icws_explore.protocol.arguments import encode_poll_args
+from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.errors import ConnectError, DecodeError, IdentityError
-from icws_explore.protocol.identity import Ed25519Identity, Identity
-from icws_explore.protocol.keyfiles import identity_of, load_identity
+from icws_explore.protocol.errors import ConnectError, DecodeError, DidError, IcwsError, IdentityError
+from icws_explore.protocol.hashtree import Found, lookup
+from icws_explore.protocol.keys import Ed25519Identity, Identity, bls
+from icws_explore.protocol.keys.files import identity_of, load_identity
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.steps import passed
 
 from .clock import Clock
-from .did_file import read_app_type
-from .http import is_url, without_password
+from .http import Network, is_url, without_password
+
+MAX_DID_BYTES: Final = 4 * 1024 * 1024
+
+
+def read_app_type(source: str | os.PathLike[str]) -> candid.Type:
+    """The type of application messages: ``T`` of ``ws_message : (…, opt T)``, or the type given.
+
+    ``source`` is a path (or the name of a .did file) or Candid text. Raises DidError, which says
+    what to change where ``ws_message`` does not name a type.
+    """
+    if isinstance(source, os.PathLike) or _is_file_name(source):
+        path = Path(source)
+        try:
+            text = path.read_bytes()[: MAX_DID_BYTES + 1].decode("utf-8")
+        except OSError as error:
+            raise DidError(f"cannot read {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise DidError(f"{path} is not text: a .did file is UTF-8") from error
+        try:
+            return app_type_of(text)
+        except DidError as error:
+            raise DidError(f"{error.reason} (in {path})", error.line, error.column) from error
+    return app_type_of(source)
+
+
+def app_type_of(text: str) -> candid.Type:
+    """The application's type in Candid text: a service's, or the one type that the text is."""
+    if len(text) > MAX_DID_BYTES:
+        raise DidError(f"{len(text)} characters are more than the {MAX_DID_BYTES} allowed")
+    if "service" in text and "ws_message" in text:
+        return candid.parse_did(text).application_type()
+    return candid.parse_type(text)
+
+
+def _is_file_name(source: str | os.PathLike[str]) -> bool:
+    text = os.fspath(source)
+    return "\n" not in text and text.endswith(".did")
+
+
+DESTINATION_INVALID: Final = 3  # reject code: no such canister
+CANISTER_ERROR: Final = 5  # reject code: no such method, stopped, trapped
+
+
+async def require_websocket_canister(network: Network, canister_id: Principal) -> None:
+    """Raise ConnectError when the network says that the canister cannot take part.
+
+    An answer that does not settle it (a canister that is busy, a method that traps) is no reason
+    to refuse: the session itself will show.
+    """
+    if canister_id == Principal.MANAGEMENT:
+        raise ConnectError(f"{canister_id} is the management canister, which takes no part: name your own canister")
+    try:
+        answer = await network.query(canister_id, "ws_get_messages", encode_poll_args(0))
+    except ConnectError as error:
+        if "canister_not_found" in str(error) or "not found" in str(error).lower():
+            raise _missing(network, canister_id) from error
+        raise
+    if answer.reject_code == DESTINATION_INVALID:
+        raise _missing(network, canister_id)
+    if answer.reject_code == CANISTER_ERROR and "no query method" in answer.reject_message:
+        raise ConnectError(f"canister {canister_id} has no ws_get_messages: it is not built with an IC WebSocket CDK")
+    if answer.error_code in ("IC0508", "IC0509"):
+        raise ConnectError(f"canister {canister_id} is stopped: start it and try again")
+
+
+async def find_application_type(network: Network, canister_id: Principal, root_key: bytes) -> candid.Type | None:
+    """The type of application messages by the canister's public ``candid:service`` metadata.
+
+    None where the canister publishes none, where it names no type, or where the certificate does
+    not hold: then messages are shown by their wire types, and sending needs a declared type.
+    """
+    path = [b"canister", canister_id.raw, b"metadata", b"candid:service"]
+    try:
+        raw = await network.read_state(canister_id, [path])
+        certificate, steps = check_certificate(
+            raw, canister_id=canister_id, root_key=root_key, now_ns=network.clock.now_ns()
+        )
+        if certificate is None or not passed(steps):
+            return None
+        found = lookup(certificate.tree, path)
+        return app_type_of(found.value.decode("utf-8")) if isinstance(found, Found) else None
+    except (ConnectError, DidError, UnicodeDecodeError):
+        return None
+
+
+def _missing(network: Network, canister_id: Principal) -> IcwsError:
+    return ConnectError(f"canister {canister_id} does not exist on {network.url}: check the id and the network")
 
 
 class Endpoint(Protocol):

@@ -14,10 +14,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .cbor import dumps, loads
+from .cbor import MAX_U64, as_map, check, check_u64, dumps, field, loads, principal_field, u64_field
 from .constants import GATEWAY_NONCE_DIGITS
 from .errors import MessageError, PrincipalError
-from .fields import MAX_U64, as_map, check, check_u64, field, principal_field, u64_field
 from .principal import Principal
 
 _KEY = re.compile(rf"([a-z2-7-]+)_([0-9]{{{GATEWAY_NONCE_DIGITS}}})")

@@ -2,12 +2,15 @@
 
 Verifying a canister message, an envelope or a certificate is a walk; every view, command and rule
 shows the same list of steps, so nothing is checked in one place and explained in another.
+
+What a check says: holds, fails, or cannot be judged, and why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import VerificationError
 
@@ -42,3 +45,10 @@ def require(steps: Iterable[Step]) -> None:
     for step in steps:
         if not step.ok:
             raise VerificationError(step.step, step.detail)
+
+
+class Verdict(NamedTuple):
+    """``ok`` is None where a fact is missing that the check needs; ``detail`` is one line for a person."""
+
+    ok: bool | None
+    detail: str

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from . import hashtree
 from .certificate import CERTIFICATE_STEPS, Certificate, check_certificate, decode_cached, unjudged
-from .certificate.texts import hash_text
+from .certificate.format import hash_text
 from .constants import MAX_CERTIFICATE_AGE_S, WEBSOCKET_LABEL
 from .errors import DecodeError
 from .hashtree import Absent, Found, FoundSubtree, HashTree, Labeled, LookupResult

@@ -1,17 +1,29 @@
-"""What was configured and what happened, each in a line: the head of every view of a capture."""
+"""What was configured and what happened, each in a line: the head of every view of a capture.
+
+What a view takes: a stored capture, or a recording around one.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from icws_explore.analysis.table import Summary
+from icws_explore.analysis.recording import Recording, Summary
 from icws_explore.capture import Capture
 
 from .rows import one_line, seconds
 
 if TYPE_CHECKING:
     from icws_explore.lab import Lab
+
+
+Subject: TypeAlias = Capture | Recording
+
+
+def capture_of(subject: Subject) -> Capture:
+    """The stored capture, to which a live session may still be appending."""
+    return subject.raw if isinstance(subject, Recording) else subject
+
 
 NO_END: Final = "open, as far as recorded"  # a HAR does not say
 

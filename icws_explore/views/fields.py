@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from icws_explore.analysis.decode import DecodedFrame, value_text
-from icws_explore.analysis.withheld import Withheld
+from icws_explore.analysis.redaction.pseudonyms import Withheld
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.delegation import SignedDelegation
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import IcwsError, MessageError, PrincipalError
+from icws_explore.protocol.keys.delegation import SignedDelegation
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, WebsocketMessage, parse_message_key
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import (

@@ -15,16 +15,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from icws_explore.analysis.decode import DecodedFrame
-from icws_explore.analysis.table import Summary
+from icws_explore.analysis.recording import Summary
 
 from . import text
-from .facts import Fact, capture_facts, summary_facts
+from .facts import Fact, Subject, capture_facts, capture_of, summary_facts
 from .fields import Group, frame_groups
-from .rows import FrameRow, frame_row
+from .rows import MAX_FRAMES, FrameRow, frame_row, frame_window
 from .steps import StepRow, Verdict, step_rows, verdict_line
-from .subject import Subject, capture_of
 from .theme import color_variables
-from .window import MAX_FRAMES, frame_window
 
 MAX_VERDICTS: Final = 100  # messages that verify in one view; those that do not are all shown
 _TEXT_WIDTH: Final = 100

@@ -9,7 +9,7 @@ from icws_explore.analysis.decode import DecodedFrame, shared_frames
 from icws_explore.analysis.flow import Bracket, Flow, Party, Step, flow
 from icws_explore.capture import Capture
 
-from .figure import one_session
+from .figures.figure import one_session
 from .rows import one_line
 
 _SHORT: Final[dict[Party, str]] = {"client": "C", "gateway": "G", "canister": "K"}

@@ -6,33 +6,30 @@ from collections.abc import Sequence
 
 from icws_explore.analysis.annotate import annotate_frame
 from icws_explore.analysis.decode import application_type, decode_frame
-from icws_explore.analysis.instants import SessionInstants
-from icws_explore.analysis.keep_alives import KEEP_ALIVE_LIMIT_S
-from icws_explore.analysis.timing import Timing
+from icws_explore.analysis.timing.instants import SessionInstants
+from icws_explore.analysis.timing.keep_alives import KEEP_ALIVE_LIMIT_S
+from icws_explore.analysis.timing.timing import Timing
 from icws_explore.capture import Capture
 from icws_explore.protocol.constants import ACK_INTERVAL_MS
 from icws_explore.protocol.hashtree import HashTree
 from icws_explore.protocol.principal import Principal
 
-from . import (
-    ack_age_plot,
-    anatomy_figure,
-    certificate_plot,
-    chain_figure,
-    keep_alive_plot,
-    lanes_plot,
-    latency_plot,
-    sequence_plot,
-    sessions_plot,
-    tree_figure,
-)
 from . import mermaid as mermaid_text
 from . import sequence_diagram as diagram
-from . import timeline as timeline_plot
-from .figure import SessionFigure
-from .proof import panels_of, proof_for
-from .proof_tree import Path
-from .subject import Subject, capture_of
+from .facts import Subject, capture_of
+from .figures import acks as ack_age_plot
+from .figures import anatomy as anatomy_figure
+from .figures import certificates as certificate_plot
+from .figures import chain as chain_figure
+from .figures import keep_alives as keep_alive_plot
+from .figures import lanes as lanes_plot
+from .figures import latencies as latency_plot
+from .figures import sequence as sequence_plot
+from .figures import sessions as sessions_plot
+from .figures import timeline as timeline_plot
+from .figures import tree as tree_figure
+from .figures.figure import SessionFigure
+from .proof import Path, panels_of, proof_for
 
 __all__ = [
     "SessionFigure",

@@ -11,7 +11,7 @@ from icws_explore.analysis.decode import DecodedFrame, shared_frames
 from icws_explore.analysis.flow import Bracket, Flow, Party, Step, flow
 from icws_explore.capture import Capture
 
-from .figure import (
+from .figures.figure import (
     BAD,
     INK,
     LANE,

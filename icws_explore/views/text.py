@@ -14,13 +14,11 @@ from rich.text import Text
 
 from icws_explore.analysis.decode import DecodedFrame
 
-from .facts import Fact, capture_facts
+from .facts import Fact, Subject, capture_facts, capture_of
 from .fields import Group, frame_groups
 from .kinds import LOOKS
-from .rows import HEADINGS, FrameRow, frame_rows
+from .rows import HEADINGS, MAX_FRAMES, FrameRow, FrameWindow, frame_rows, frame_window
 from .steps import StepRow, Verdict, about, step_rows, verdict_line
-from .subject import Subject, capture_of
-from .window import MAX_FRAMES, FrameWindow, frame_window
 
 WIDTH: Final = 80
 _MAX_SIDE: Final = 200  # characters: hashes, keys and signatures, but no certificate

@@ -14,7 +14,7 @@ from functools import cache
 import pytest
 
 import icws_explore as icws
-from icws_explore.analysis.timing import Timing
+from icws_explore.analysis.timing.timing import Timing
 from icws_explore.lab.simulator import Exponential, MessageTruth, Network, Simulation, Uniform
 from icws_explore.protocol.constants import NS_PER_S
 

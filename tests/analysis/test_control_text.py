@@ -4,8 +4,7 @@ import dataclasses
 
 import pytest
 
-from icws_explore.analysis.control_text import OwnCloses, control_text
-from icws_explore.analysis.decode import decode_at, decode_frames, shared_frames
+from icws_explore.analysis.decode import OwnCloses, control_text, decode_at, decode_frames, shared_frames
 from icws_explore.capture import Capture, Frame, SessionInfo
 
 LOST = Frame(2.0, "in", "close", b"", 1006, "", "1")

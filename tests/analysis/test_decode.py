@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,9 +23,10 @@ from icws_explore.protocol.service_messages import (
     OpenMessage,
     encode_service,
 )
+from support.machine import ROOT
 from support.session_captures import healthy
 
-CALLS = json.loads((Path(__file__).parents[1] / "vectors" / "calls.json").read_text())["vectors"]
+CALLS = json.loads((ROOT / "tests" / "vectors" / "calls.json").read_text())["vectors"]
 KEY = ClientKey(Principal.from_text("2vxsx-fae"), 7)
 
 

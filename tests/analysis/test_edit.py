@@ -115,12 +115,12 @@ class TestSet:
         assert edit.set(frame, "msg.content.text", "q", app_type=APP_TYPE) == edit.set(frame, "msg.content.text", "q")
 
     def test_what_is_no_value(self) -> None:
-        with pytest.raises(IcwsError, match="give the bytes"):
+        with pytest.raises(IcwsError, match="give bytes"):
             edit.set(APP, "cert.tree:fork", 2)
         assert edit.set(SENT, ":head", b"\xa1") == SENT.frame
 
     def test_what_is_not_there_or_does_not_fit(self) -> None:
-        with pytest.raises(IcwsError, match="has no field 'colour'; there are"):
+        with pytest.raises(IcwsError, match="has no field 'colour'; its fields are"):
             edit.set(APP, "colour", 1)
         with pytest.raises(ValueMismatchError):
             edit.set(SENT, "msg.sequence_num", "seven")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.analysis.edit_bytes import cbor_head, encoded_value, tree_bytes, with_node
+from icws_explore.analysis.edit import cbor_head, encoded_value, tree_bytes, with_node
 from icws_explore.capture import Frame
 from icws_explore.protocol.cbor import dumps
 from icws_explore.protocol.hashtree import Empty

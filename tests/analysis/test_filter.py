@@ -58,6 +58,10 @@ class TestRefused:
             "kind.upper() == 'ACK'",
             "(lambda: 1)()",
             "[x for x in summary]",
+            "-kind == 1",
+            "-'?'",
+            "-(size)",
+            "-(-1) == 1",
             "size + 1 == 2",
             "summary * 1000000000 == ''",
             "f'{kind}' == 'ack'",
@@ -82,3 +86,27 @@ class TestRefused:
         except IcwsError:
             return
         assert wanted(ACK, 0.0) in (True, False)
+
+
+class TestOddTexts:
+    """pytest turns every warning into an error, so these would fail if the parser's warnings got through."""
+
+    @pytest.mark.parametrize("expression", [r"summary == '\d'", "1in (1, 2)", "size is 3"])
+    def test_cause_no_warning(self, expression):
+        try:
+            compile_filter(expression)(ACK, 0.0)
+        except IcwsError as error:
+            assert "cannot read the filter" in str(error)
+
+    @given(
+        st.recursive(
+            st.sampled_from(["kind", "1", "-", "'?'", "(", ")", "in", "<", "not ", ",", "\\\\", "[", "]"]),
+            lambda parts: st.lists(parts, max_size=6).map(" ".join),
+            max_leaves=12,
+        )
+    )
+    def test_end_in_a_value_or_in_one_error(self, expression):
+        try:
+            compile_filter(expression)(ACK, 0.0)
+        except IcwsError:
+            return

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from icws_explore.analysis.identify import identify, parties
+from icws_explore.analysis.imports import identify, parties
 from icws_explore.capture import Capture, Frame, SessionInfo
-from icws_explore.capture.notes import MAX_ALIKE
+from icws_explore.capture.files import MAX_ALIKE
 from support.certified_canister import CANISTER_ID
 from support.session_captures import SessionScript
 

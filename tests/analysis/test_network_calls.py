@@ -14,7 +14,7 @@ from icws_explore.protocol.arguments import encode_open_args, encode_poll_args
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import ConnectError
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from support.fake_clock import FakeClock
 
 
@@ -23,7 +23,7 @@ def recorded_network():
     """A lab's network through a tap, asked for everything that can go well and wrong."""
     with Lab(app="echo", seed=6, time_scale=20) as lab, Tap(lab, network=lab.network_url, every_query=True) as tap:
         asyncio.run(_ask(tap.network_url, lab))
-        return tap.capture.raw
+        return tap.recording.raw
 
 
 async def _ask(url, lab):

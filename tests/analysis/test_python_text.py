@@ -15,7 +15,7 @@ from icws_explore.analysis.python_text import WIDTH, frame_text
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import CloseMessage, CloseReason, OpenMessage, encode_service

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from icws_explore.analysis.doctor import diagnose
-from icws_explore.analysis.identify import identify
-from icws_explore.analysis.retime import retimed
+from icws_explore.analysis.imports import identify, retimed
 from icws_explore.capture import Capture, Frame, SessionInfo
 from support.hand_written import BEGIN_S, Place
 
@@ -31,7 +30,7 @@ class TestRetimed:
         assert diagnose(blank).has_errors
         found = identify(blank)
         assert diagnose(found).ids == ()
-        assert "its times are those that its messages hold" in found.notes[0]
+        assert "the file has no usable times, so those inside the messages are used" in found.notes[0]
         times = [frame.t for frame in found.frames]
         assert times == sorted(times)
         assert times[-1] - times[0] > 250

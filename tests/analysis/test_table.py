@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from icws_explore.analysis.decode import decode_frames
-from icws_explore.analysis.table import frame_row, frame_table, summarise
+from icws_explore.analysis.recording import frame_row, frame_table, summarise
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.capture import Capture, load
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +11,9 @@ from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
+from support.machine import ROOT
 
-VECTORS = Path(__file__).parents[1] / "vectors"
+VECTORS = ROOT / "tests" / "vectors"
 
 
 def failures(capture, **known):

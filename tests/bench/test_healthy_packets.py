@@ -10,9 +10,9 @@ import pytest
 
 from bench.healthy_settings import settings
 from icws_explore.analysis.doctor import diagnose
-from icws_explore.analysis.identify import identify
+from icws_explore.analysis.imports import identify
 from icws_explore.capture import Capture
-from icws_explore.capture.pcap import load_pcap
+from icws_explore.capture.packets import load_pcap
 from icws_explore.lab.simulator import simulate
 from support import packets
 from support.packets import Talk

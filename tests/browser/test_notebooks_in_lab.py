@@ -39,7 +39,7 @@ display(HTML("<img src=x onerror='window.icwsControl = true'>"))
 # A session on the lab under the widget that follows it.
 LIVE_CELL = """
 import icws_explore as icws
-from icws_explore.widgets.live_timing import live_timing
+from icws_explore.notebook.live_timing import live_timing
 lab = icws.Lab(app="pingpong", time_scale=60, ack_interval_ms=100_000).start()
 session = await icws.connect(lab)
 live_timing(session)

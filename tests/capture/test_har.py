@@ -65,7 +65,7 @@ class TestSockets:
         ]
         assert (capture.info.origin, capture.info.gateway_url) == ("har", "wss://gw/")
         assert capture.info.started_at == "2026-11-23T13:27:20.500Z"
-        assert capture.notes == ["the file does not say how the sockets closed; a tap records that"]
+        assert capture.notes == ["the file does not say how the sockets closed; record with icws tap to see it"]
 
     def test_several_are_merged_by_time_and_told_apart(self, write):
         first = chrome("ws://a/", sent(START_S), sent(START_S + 2))
@@ -78,7 +78,7 @@ class TestSockets:
     def test_only_those_asked_for(self, write):
         path = write(log(chrome("ws://vite/"), chrome("ws://gw/", sent(START_S))))
         assert load_har(path, url="gw").info.gateway_url == "ws://gw/"
-        with pytest.raises(CaptureError, match="whose URL holds 'nobody'"):
+        with pytest.raises(CaptureError, match="whose URL contains 'nobody'"):
             load_har(path, url="nobody")
 
     def test_a_socket_that_never_opened_is_named(self, write):
@@ -107,7 +107,7 @@ class TestNoHar:
             (b" \r\n", "it is empty"),
             (b"PK\x03\x04", "a ZIP archive: unpack it first"),
             (b"\x1f\x8b\x08", "gzip: unpack it first"),
-            (b'{"icws": 1}\n', "a capture already: icws show"),
+            (b'{"icws": 1}\n', "it is a capture: icws show"),
             (b"<html>", "it is a web page"),
             ("{}".encode("utf-16"), "no log.entries"),
             (b"nonsense", "not JSON"),
@@ -118,7 +118,7 @@ class TestNoHar:
             (b'{"log": 1}', "no log.entries"),
             (b'{"log": {"entries": {}}}', "no log.entries"),
             (b'{"log": {"entries": []}}', "no WebSocket"),
-            (json.dumps(log(page())).encode(), "no WebSocket: export it with the sockets' messages"),
+            (json.dumps(log(page())).encode(), "no WebSocket: open the network panel before the page connects"),
             (json.dumps(log(page()))[:-40].encode(), "no WebSocket: the file is torn or damaged"),
             (b"[" * 100_000, "not JSON"),
         ],
@@ -239,6 +239,6 @@ class TestMemory:
         capture = load_har(write(log(*entries)))
         assert len(capture) == 3
         assert [note for note in capture.notes if "left out" in note] == [
-            "what follows message 3 is left out",
-            "what follows WebSocket 2 is left out",
+            "everything after message 3 is left out",
+            "everything after WebSocket 2 is left out",
         ]

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from icws_explore.capture.files import Notes
 from icws_explore.capture.frame import MAX_TIME_S
-from icws_explore.capture.har_socket import HarMessage, HarSocket, iso_time, socket_frames, stated_time
-from icws_explore.capture.notes import Notes
+from icws_explore.capture.har import HarMessage, HarSocket, iso_time, socket_frames, stated_time
 
 STARTED = "2026-11-23T13:27:20.511Z"
 START_S = iso_time(STARTED)
@@ -34,7 +34,7 @@ class TestTimes:
     def test_a_monotonic_clock_is_put_at_the_sockets_start(self):
         got, notes = frames(message(time=1632.2), message(time=1634.7))
         assert [frame.t for frame in got] == pytest.approx([START_S, START_S + 2.5])
-        assert "first message was put at the socket's start" in notes[0]
+        assert "first message is placed at the start of the socket" in notes[0]
 
     def test_a_monotonic_clock_without_a_start(self):
         got, notes = frames(message(time=1632.2), message(time=1634.7), started="")
@@ -50,7 +50,7 @@ class TestTimes:
         got, notes = frames(message(time=START_S + 1), message(time=None), message(time="x"))
         assert [frame.t for frame in got] == [START_S + 1] * 3
         got, notes = frames(message(time=None))
-        assert ([frame.t for frame in got], notes) == ([START_S], ["the socket: its messages have no times"])
+        assert ([frame.t for frame in got], notes) == ([START_S], ["the socket: the messages have no times"])
 
     @pytest.mark.parametrize("odd", [1e18, -1e18, 10**400, float("inf"), Decimal("1e400"), Decimal("-1e25"), True, "1"])
     def test_no_time_is_one_that_a_capture_cannot_hold(self, odd):
@@ -113,7 +113,7 @@ class TestData:
     def test_errors_are_notes(self):
         got, notes = frames(message("error", opcode=-1, data="One or more\nreserved bits are on"), session="3")
         assert got == []
-        assert notes == ["session 3: the browser noted an error: One or more reserved bits are on"]
+        assert notes == ["session 3: the browser recorded an error: One or more reserved bits are on"]
 
 
 class TestEmpty:

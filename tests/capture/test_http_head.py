@@ -2,7 +2,7 @@
 
 import pytest
 
-from icws_explore.capture.http_head import HeadError, header, read_answer, read_request
+from icws_explore.capture.websocket_stream import HeadError, header, read_answer, read_request
 
 
 class TestRequest:

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.capture.json_text import JsonText
+from icws_explore.capture.files import CHUNK, JsonText
 
 TEXT = '{"text": "grüße 漢字 🜁"}'
 
 
 def read(content, size=65_536):
-    text = JsonText(io.BufferedReader(io.BytesIO(content)))
+    text = JsonText(io.BufferedReader(io.BytesIO(content)), chunk=size)
     parts = []
-    while part := text.read(size):
+    while part := text.read():
         parts.append(part)
     return b"".join(parts), text.was_damaged
 
@@ -48,3 +48,38 @@ class TestDamage:
     @given(st.binary(max_size=60), st.integers(1, 9))
     def test_whatever_comes_is_utf8_in_the_end(self, content, size):
         read(content, size)[0].decode()
+
+
+class TestChunks:
+    """The parser scans an unfinished string again with every chunk, so the chunks grow while it finds nothing."""
+
+    def chunks(self, content, *, progress=lambda chunk: False):
+        text = JsonText(io.BufferedReader(io.BytesIO(content)))
+        found = []
+        while chunk := text.read(CHUNK):
+            found.append(chunk)
+            text.progressed = progress(chunk)
+        assert b"".join(found) == content
+        return found
+
+    def test_double_while_no_event_comes(self):
+        sizes = [len(chunk) for chunk in self.chunks(b"a" * 100 * CHUNK)]
+        assert len(sizes) <= 8
+        scanned = sum(sum(sizes[: number + 1]) for number in range(len(sizes)))
+        assert scanned < 4 * sum(sizes)
+
+    def test_end_with_the_string(self):
+        content = b'"' + b"a" * 5 * CHUNK + b'"' + b"[]" * 5 * CHUNK
+        found = self.chunks(content, progress=lambda chunk: chunk.endswith((b'"', b"]")))
+        after = found.index(next(chunk for chunk in found if chunk.endswith(b'a"'))) + 1
+        assert max(len(chunk) for chunk in found[after:]) == CHUNK
+
+    @pytest.mark.parametrize("odd", [0, 1])
+    def test_an_escaped_quote_ends_none(self, odd):
+        content = b"a" * odd + rb"\"" * (5 * CHUNK) + b'"' + b"x" * CHUNK
+        found = self.chunks(content)
+        assert len(found) <= 6
+
+    def test_a_backslash_that_is_escaped_escapes_nothing(self):
+        content = b"a" * (CHUNK - 1) + rb"\\" + b'"' + b"b" * 10
+        assert [len(chunk) for chunk in self.chunks(content)] == [CHUNK, 2, 10]

@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from icws_explore.capture import lines as lines_module
-from icws_explore.capture.lines import Line, read_lines
+from icws_explore.capture import icws_file as lines_module
+from icws_explore.capture.icws_file import Line, read_lines
 from icws_explore.protocol.errors import CaptureError
 
 
@@ -48,7 +48,7 @@ class TestBounds:
 
     def test_a_file_of_blank_lines_ends(self, read, monkeypatch):
         monkeypatch.setattr(lines_module, "MAX_LINES", 100)
-        assert read(b"\n" * 1000) == ([], ["what follows line 100 is left out"])
+        assert read(b"\n" * 1000) == ([], ["everything after line 100 is left out"])
 
     def test_a_gzip_bomb_ends(self, read, monkeypatch):
         monkeypatch.setattr(lines_module, "MAX_UNPACKED", 1_000_000)
@@ -57,7 +57,7 @@ class TestBounds:
         assert len(bomb) < 200_000
         found, notes = read(bomb)
         assert found == []
-        assert "unpack it first" in notes[0]
+        assert "unpack the file" in notes[0]
 
     def test_one_that_is_not_packed_has_no_such_bound(self, read, monkeypatch):
         monkeypatch.setattr(lines_module, "MAX_UNPACKED", 10)

@@ -1,6 +1,6 @@
 """Lines for a person: all of them where they are few, the first and a count where they are many."""
 
-from icws_explore.capture.notes import MAX_ALIKE, MAX_TEXT, Notes, shown
+from icws_explore.capture.files import MAX_ALIKE, MAX_TEXT, Notes, shown
 
 
 class TestNotes:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.capture import packet_file
-from icws_explore.capture.notes import Notes
-from icws_explore.capture.packet_file import read_packets
+from icws_explore.capture import packets as packet_file
+from icws_explore.capture.files import Notes
+from icws_explore.capture.packets import read_packets
 from support import packets
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.capture import tcp_stream
-from icws_explore.capture.tcp_stream import TcpStream
+from icws_explore.capture import tcp as tcp_stream
+from icws_explore.capture.tcp import TcpStream
 
 
 class TestReassembly:

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from icws_explore.capture import Capture, load, save
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from support.doctor_scenarios import SCENARIOS
 
 DID = (

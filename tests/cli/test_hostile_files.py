@@ -13,7 +13,7 @@ import pytest
 
 from icws_explore.capture import Frame, load, save
 from icws_explore.capture.har import load_har
-from icws_explore.capture.pcap import load_pcap
+from icws_explore.capture.packets import load_pcap
 from icws_explore.protocol.errors import CaptureError
 from support import hostile_files as hostile
 from support.cost import lines_of
@@ -211,11 +211,11 @@ class TestWrongFiles:
     @pytest.mark.parametrize(
         ("name", "said"),
         [
-            ("a.icws", "a capture already: icws show"),
+            ("a.icws", "it is a capture: icws show"),
             ("a.zip", "unpack it first"),
             ("page", "a web page"),
-            ("junk", "no HAR file"),
-            ("zeros", "no HAR file"),
+            ("junk", "not a HAR file"),
+            ("zeros", "not a HAR file"),
             ("empty", "it is empty"),
             ("blank", "it is empty"),
             (".", "directory"),

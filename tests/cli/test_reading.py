@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from icws_explore.capture import Capture, load, save
-from icws_explore.cli.reading import read_capture
+from icws_explore.cli.options import read_capture
 from icws_explore.protocol.errors import CaptureError
 from support.packets import Talk, pcap, pcapng
 from support.raw_tcp import frame as websocket_frame

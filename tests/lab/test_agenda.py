@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from icws_explore.lab.agenda import Agenda
+from icws_explore.lab.stage import Agenda
 from icws_explore.live.clock import ScaledClock
 from support.lab_requests import eventually
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from icws_explore.lab.browser_keys import P256Identity, PasskeyIdentity
-from icws_explore.protocol.public_keys import KeyKind, parse_public_key, verify_signature
+from icws_explore.lab.identities import P256Identity, PasskeyIdentity
+from icws_explore.protocol.keys.public_keys import KeyKind, parse_public_key, verify_signature
 
 SECRET = bytes(range(32))
 

@@ -5,9 +5,9 @@ import pytest
 from icws_explore.lab.apps import load
 from icws_explore.lab.canister import LabCanister
 from icws_explore.protocol.arguments import encode_open_args
-from icws_explore.protocol.cdk import App, CanisterHost, CdkConfig, Reply
+from icws_explore.protocol.canister import App, CanisterHost, CdkConfig, Reply
 from icws_explore.protocol.errors import LabError
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.principal import Principal
 from support.fake_clock import FakeClock
 

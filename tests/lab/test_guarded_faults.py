@@ -6,10 +6,9 @@ from typing import Any, Never
 
 import pytest
 
-from icws_explore.lab.faults import Delivery, Faults
-from icws_explore.lab.guarded_faults import GuardedFaults
+from icws_explore.lab.faults import Delivery, Faults, GuardedFaults
 from icws_explore.lab.log import LabLog
-from icws_explore.protocol.gateway_events import Replied
+from icws_explore.protocol.gateway.events import Replied
 
 HOOKS = {
     "relay": (("up", b"data"), [Delivery(b"data")]),

@@ -3,12 +3,11 @@
 import pytest
 
 from icws_explore.lab.identities import KINDS, LOG_IN_NS, InternetIdentity, identity_of_kind
-from icws_explore.lab.keys import CANISTER_RANGE, LabKeys
-from icws_explore.lab.subnet import Subnet
+from icws_explore.lab.replica.subnet import CANISTER_RANGE, LabKeys, Subnet
 from icws_explore.protocol.envelope import call_content, check_envelope, sign_envelope
 from icws_explore.protocol.errors import LabError
-from icws_explore.protocol.identity import Ed25519Identity
-from icws_explore.protocol.public_keys import KeyKind, parse_public_key, verify_signature
+from icws_explore.protocol.keys import Ed25519Identity
+from icws_explore.protocol.keys.public_keys import KeyKind, parse_public_key, verify_signature
 
 NOW_NS = 1_767_225_600_000_000_000
 KEYS = LabKeys(1)

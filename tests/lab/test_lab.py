@@ -15,14 +15,14 @@ import pytest
 from icws_explore.lab import Faults, Lab
 from icws_explore.lab.apps import APPS
 from icws_explore.lab.faults import Stage
-from icws_explore.lab.gateway import GatewayServer
+from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.lab.watchdog import Watchdog
 from icws_explore.live.connect import connect
 from icws_explore.protocol.candid import parse_type
-from icws_explore.protocol.cdk import App, AppContext, Flavour
+from icws_explore.protocol.canister import App, AppContext, Flavour
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import LabError
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import WebsocketMessage
 from icws_explore.protocol.service_messages import (
     AckMessage,

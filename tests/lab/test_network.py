@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from icws_explore.lab import network as network_module
-from icws_explore.lab.keys import FIRST_CANISTER
 from icws_explore.lab.log import LabLog
 from icws_explore.lab.network import LabNetwork, LabOptions
+from icws_explore.lab.replica.subnet import FIRST_CANISTER
 from icws_explore.live.clock import RealClock
 from icws_explore.protocol.errors import LabError
 from support.lab_requests import ask, eventually

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from icws_explore.lab import Lab
-from icws_explore.lab.shown import facts
+from icws_explore.lab.lab import facts
 
 
 class TestShown:

@@ -11,7 +11,7 @@ from icws_explore.lab import Faults, Lab
 from icws_explore.lab.faults import Delivery, Direction, Stage, tampered
 from icws_explore.live.session import Session
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.gateway_events import PollOutcome
+from icws_explore.protocol.gateway.events import PollOutcome
 from support.lab_requests import PATIENCE_S, eventually
 
 SCALE = 60.0
@@ -106,7 +106,7 @@ class TestHooks:
                 return outcome, 3_000.0
 
         async def use(session: Session, lab: Lab) -> list[float]:
-            return list(session.capture.timing().certificates["age_s"])
+            return list(session.recording.timing().certificates["age_s"])
 
         ages_s = await opened(Late(), use)
         assert ages_s

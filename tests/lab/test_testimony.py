@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.lab import testimony
-from icws_explore.lab.admission import Request
-from icws_explore.lab.keys import canister_principal
+from icws_explore.lab import log as testimony
 from icws_explore.lab.log import LabEvent, LabLog
-from icws_explore.lab.refusal import Refused
+from icws_explore.lab.replica.admission import Refused, Request
+from icws_explore.lab.replica.subnet import canister_principal
 from icws_explore.protocol.arguments import encode_result
-from icws_explore.protocol.cdk import Outcome, Reject, Reply, TimerRun
+from icws_explore.protocol.canister import Outcome, Reject, Reply, TimerRun
 from icws_explore.protocol.principal import Principal
 from support.fake_clock import FakeClock
 

@@ -10,7 +10,7 @@ from icws_explore.live import connect as connect_module
 from icws_explore.live.connect import connect
 from icws_explore.protocol import cbor
 from icws_explore.protocol.errors import CaptureError, ConnectError, DidError, IdentityError, PrincipalError
-from icws_explore.protocol.identity import AnonymousIdentity, Ed25519Identity, Secp256k1Identity
+from icws_explore.protocol.keys import AnonymousIdentity, Ed25519Identity, Secp256k1Identity
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
 from support.servers import free_port, http_server, tunnel, websocket_server
@@ -109,7 +109,7 @@ class TestNetwork:
         async with connect(
             lab.gateway_url, network=lab.network_url, canister=str(lab.canister_id), clock=lab.clock
         ) as s:
-            assert s.capture.info.root_key == lab.root_key
+            assert s.recording.info.root_key == lab.root_key
             assert (await s.receive(60))["text"] == "ping"  # the type came from the canister's metadata
 
 
@@ -196,7 +196,7 @@ class TestIdentities:
             assert session.principal == identity.principal
 
     async def test_a_delegation_opens_as_its_root(self, lab):
-        from icws_explore.protocol.identity import DelegatedIdentity, delegate
+        from icws_explore.protocol.keys import DelegatedIdentity, delegate
 
         root, key = Ed25519Identity.generate(), Ed25519Identity.generate()
         link = delegate(root, key.public_key_der, expiration_ns=lab.clock.now_ns() + 3600 * 10**9)

@@ -10,10 +10,10 @@ from icws_explore.capture import Capture, SessionInfo
 from icws_explore.live.clock import RealClock
 from icws_explore.live.connect import connect
 from icws_explore.live.connection import Connection
-from icws_explore.protocol.client import ClientConfig, ClientMachine
-from icws_explore.protocol.client_events import SendFrame
+from icws_explore.protocol.client.events import SendFrame
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
 from support.jumping_lab import JumpingClock
@@ -43,8 +43,8 @@ class TestDeadlines:
             clock.jump(60 * NS_PER_S)
             await asyncio.wait_for(session.wait_closed(), 60)
         assert (session.close_code, session.close_reason) == (4000, "Open connection timeout")
-        sent = next(frame.frame.t for frame in session.capture if frame.kind == "open_request")
-        assert session.capture[-1].frame.t - sent >= 60
+        sent = next(frame.frame.t for frame in session.recording if frame.kind == "open_request")
+        assert session.recording[-1].frame.t - sent >= 60
         assert session.failures == ["Open timeout expired before receiving the open message"]
 
 
@@ -59,7 +59,7 @@ class TestTheEnd:
         async with websocket_server(brief) as url:
             session = await to(url, lab)
             await asyncio.wait_for(session.wait_closed(), 60)
-        last = session.capture[-1].frame
+        last = session.recording[-1].frame
         assert (last.direction, last.op, last.code, last.reason) == ("in", "close", code, reason)
 
     async def test_a_lost_connection_is_1006(self, lab):
@@ -71,8 +71,8 @@ class TestTheEnd:
         async with websocket_server(dropping) as url:
             session = await to(url, lab)
             await asyncio.wait_for(session.wait_closed(), 60)
-        assert session.capture[-1].frame.code == 1006
-        assert "lost" in session.capture[-1].summary
+        assert session.recording[-1].frame.code == 1006
+        assert "lost" in session.recording[-1].summary
 
     async def test_a_text_frame_is_recorded_as_text_and_ends_it_as_the_sdk_does(self, lab):
         async def chatty(connection):
@@ -83,9 +83,9 @@ class TestTheEnd:
         async with websocket_server(chatty) as url:
             session = await to(url, lab)
             await asyncio.wait_for(session.wait_closed(), 60)
-        assert [frame.frame.op for frame in session.capture if frame.frame.direction == "in"] == ["binary", "text"]
+        assert [frame.frame.op for frame in session.recording if frame.frame.direction == "in"] == ["binary", "text"]
         assert (session.close_code, session.close_reason) == (4000, "Error receiving message")
-        assert session.capture[-1].frame.direction == "out"
+        assert session.recording[-1].frame.direction == "out"
 
 
 class Odd(ClientMachine):
@@ -146,4 +146,4 @@ class TestRecording:
             await session.receive(60)
             await session.receive(60)
             assert session.is_open
-        assert any("recording stopped" in note for note in session.capture.notes)
+        assert any("recording stopped" in note for note in session.recording.notes)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from icws_explore.live.did_file import read_app_type
+from icws_explore.live.target import read_app_type
 from icws_explore.protocol import candid
 from icws_explore.protocol.errors import DidError
 

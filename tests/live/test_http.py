@@ -10,7 +10,7 @@ from icws_explore.protocol.arguments import decode_poll_result, encode_poll_args
 from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import ConnectError
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.principal import Principal
 from support.servers import http_server, silent_server
 

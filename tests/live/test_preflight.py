@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 
 from icws_explore.live.http import Network
-from icws_explore.live.preflight import find_application_type, require_websocket_canister
+from icws_explore.live.target import find_application_type, require_websocket_canister
 from icws_explore.protocol import candid, cbor
 from icws_explore.protocol.errors import ConnectError
 from icws_explore.protocol.principal import Principal

@@ -16,7 +16,7 @@ PATIENCE = 60
 
 
 def kinds(session):
-    return [frame.kind for frame in session.capture]
+    return [frame.kind for frame in session.recording]
 
 
 async def until(session, kind, count=1):
@@ -63,24 +63,24 @@ class TestCapture:
         path = tmp_path / "session.icws"
         async with connect(lab, record=path) as session:
             await session.receive(PATIENCE)
-            assert load(path).frames == session.capture.raw.frames[: len(load(path).frames)]
+            assert load(path).frames == session.recording.raw.frames[: len(load(path).frames)]
         assert kinds(session)[:3] == ["handshake", "open_request", "open"]
         verdicts = session.verify()
         assert len(verdicts) >= 2
         assert all(verdict.ok for verdict in verdicts)
         written = load(path)
-        assert written.frames == session.capture.raw.frames
-        assert written.info == session.capture.info
+        assert written.frames == session.recording.raw.frames
+        assert written.info == session.recording.info
         assert (written.info.clock.kind, written.info.clock.scale) == ("scaled", 60)
 
     async def test_follow_gives_each_frame_once_and_ends(self, lab):
         async with connect(lab) as session:
             followed = asyncio.create_task(_collect(session))
             await session.receive(PATIENCE)
-        assert await followed == session.capture.raw.frames
+        assert await followed == session.recording.raw.frames
 
     async def test_no_secret_is_in_the_file(self, lab, tmp_path):
-        from icws_explore.protocol.identity import Ed25519Identity
+        from icws_explore.protocol.keys import Ed25519Identity
 
         secret = bytes(range(32))
         path = tmp_path / "session.icws"
@@ -105,7 +105,7 @@ class TestAcks:
                 assert session.is_open
                 assert 0 < session.deadlines["ack"] <= 330
         assert kinds(session).count("keep_alive") == 2
-        acks_ns = [frame.message.timestamp_ns for frame in session.capture if frame.kind == "ack"]
+        acks_ns = [frame.message.timestamp_ns for frame in session.recording if frame.kind == "ack"]
         assert acks_ns[1] - acks_ns[0] == 300 * NS_PER_S
 
     async def test_a_busy_loop_on_this_side_delays_no_keep_alive(self):
@@ -148,7 +148,7 @@ class TestTheEnd:
             mortal.stop()
             await asyncio.wait_for(session.wait_closed(), PATIENCE)
         assert session.close_code in (1001, 1005, 1006)
-        assert session.capture[-1].frame.direction == "in"
+        assert session.recording[-1].frame.direction == "in"
 
     async def test_without_a_known_type_sending_says_what_to_do(self, echo):
         async with connect(echo) as session:

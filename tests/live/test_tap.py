@@ -8,9 +8,9 @@ from websockets.asyncio.client import connect as open_websocket
 from websockets.sync.client import connect as connect_in_this_thread
 
 from icws_explore.analysis.network_calls import network_calls
-from icws_explore.analysis.replay import replay
+from icws_explore.analysis.replay.replay import replay
 from icws_explore.capture import load
-from icws_explore.lab.gateway import GatewayServer
+from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
 from icws_explore.protocol.errors import CaptureError, ConnectError
@@ -36,13 +36,13 @@ class TestSessions:
                     await session.send({"text": "pong", "timestamp": 0})
                 await session.receive(60)
             await until(lambda: tap.open_connections == 0)
-            verdicts = tap.capture.verify()
-        theirs = [(f.direction, f.op, f.data) for f in session.capture.raw.frames if f.op == "binary"]
-        assert [(f.direction, f.op, f.data) for f in tap.capture.raw.frames if f.op == "binary"] == theirs
+            verdicts = tap.recording.verify()
+        theirs = [(f.direction, f.op, f.data) for f in session.recording.raw.frames if f.op == "binary"]
+        assert [(f.direction, f.op, f.data) for f in tap.recording.raw.frames if f.op == "binary"] == theirs
         assert len(verdicts) >= 5
         assert all(verdict.ok for verdict in verdicts)
         written = load(path)
-        assert written.frames == tap.capture.raw.frames
+        assert written.frames == tap.recording.raw.frames
         assert (written.info.origin, written.info.canister_id) == ("tap", str(lab.canister_id))
         assert written.info.clock == lab.clock.info
         assert written.info.started_at is not None
@@ -55,11 +55,11 @@ class TestSessions:
                     await session.receive(60)
                     await session.send({"text": "pong", "timestamp": 0})
                     await session.receive(60)
-                    return session.capture.raw.frames
+                    return session.recording.raw.frames
 
             played = await asyncio.gather(*(play() for _ in range(8)))
             await until(lambda: tap.open_connections == 0)
-        sessions = [tap.capture.session(name) for name in tap.capture.raw.session_ids]
+        sessions = [tap.recording.session(name) for name in tap.recording.raw.session_ids]
         assert len(sessions) == 8
         assert sorted([f.data for f in s.raw.frames if f.op == "binary"] for s in sessions) == sorted(
             [f.data for f in frames if f.op == "binary"] for frames in played
@@ -104,7 +104,7 @@ class TestSessions:
                 async with through(tap, lab) as session:
                     await session.receive(60)
                 await until(lambda: tap.open_connections == 0)
-        assert [frame.kind for frame in tap.capture][:3] == ["handshake", "open_request", "open"]
+        assert [frame.kind for frame in tap.recording][:3] == ["handshake", "open_request", "open"]
 
 
 def _sums_in_a_round_trip(url):
@@ -139,13 +139,13 @@ def _sums_in_a_round_trip(url):
 class TestNetwork:
     async def test_the_root_key_is_in_the_capture(self, lab):
         with Tap(lab.gateway_url, network=lab.network_url) as tap:
-            assert tap.capture.info.root_key == lab.root_key
-            assert tap.capture.info.network_url == lab.network_url
+            assert tap.recording.info.root_key == lab.root_key
+            assert tap.recording.info.network_url == lab.network_url
 
     async def test_a_network_that_is_not_there_is_a_note(self, lab):
         with Tap(lab.gateway_url, network=f"http://127.0.0.1:{free_port()}") as tap:
             assert "root key" in tap.notes[0]
-            assert tap.capture.info.root_key is None
+            assert tap.recording.info.root_key is None
 
 
 class TestLife:
@@ -195,7 +195,7 @@ class TestLife:
             async with through(tap, lab) as session:
                 await session.receive(60)
             await until(lambda: tap.open_connections == 0)
-        assert frames == tap.capture.raw.frames
+        assert frames == tap.recording.raw.frames
         assert len(notes) == 1
 
 
@@ -235,14 +235,14 @@ class TestBothSides:
                 await session.receive(60)
                 await session.send({"text": "pong", "timestamp": 0})
                 await session.receive(60)
-            await until(lambda: any(call.method_name == "ws_close" for call in network_calls(tap.capture.raw)))
+            await until(lambda: any(call.method_name == "ws_close" for call in network_calls(tap.recording.raw)))
             await gateway.stop()
-        calls = [call for call in network_calls(tap.capture.raw) if call.request_type == "call"]
+        calls = [call for call in network_calls(tap.recording.raw) if call.request_type == "call"]
         relayed = [
-            (call.method_name, tap.capture[call.frame].kind, call.outcome) for call in calls if call.frame is not None
+            (call.method_name, tap.recording[call.frame].kind, call.outcome) for call in calls if call.frame is not None
         ]
         assert relayed[:2] == [("ws_open", "open_request", "replied"), ("ws_message", "message", "replied")]
         assert [call.method_name for call in calls if call.frame is None] == ["ws_close"]
-        assert tap.capture.raw.session_ids == ["1"]
-        assert all(verdict.ok for verdict in tap.capture.verify())
-        assert replay(tap.capture.raw).agrees
+        assert tap.recording.raw.session_ids == ["1"]
+        assert all(verdict.ok for verdict in tap.recording.verify())
+        assert replay(tap.recording.raw).agrees

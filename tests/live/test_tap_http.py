@@ -2,7 +2,7 @@
 
 import pytest
 
-from icws_explore.capture.http_head import HeadError
+from icws_explore.capture.websocket_stream import HeadError
 from icws_explore.live.tap_http import Upstream, refusal, rewrite_request
 from icws_explore.protocol.errors import ConnectError
 

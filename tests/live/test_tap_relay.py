@@ -24,7 +24,7 @@ class SteppedClock(RealClock):
 
 
 def seen(tap):
-    return [(f.direction, f.op, f.data, f.code) for f in tap.capture.raw.frames]
+    return [(f.direction, f.op, f.data, f.code) for f in tap.recording.raw.frames]
 
 
 class TestBytes:
@@ -99,7 +99,7 @@ class TestBytes:
                 assert await reader.readexactly(8) == frame(Opcode.BINARY, b"answer")
                 writer.close()
                 await until(lambda: tap.open_connections == 0)
-        hundreds = [round((f.t - start_s) / 100) for f in tap.capture.raw.frames if f.op == "binary"]
+        hundreds = [round((f.t - start_s) / 100) for f in tap.recording.raw.frames if f.op == "binary"]
         assert hundreds == [2, 3]  # behind both heads, and behind the question
 
     async def test_the_answers_head_is_the_gateways(self):
@@ -243,7 +243,7 @@ class TestEnds:
                 clock.ahead_s = 60
                 writer.close()
                 await until(lambda: tap.open_connections == 0)
-        upgrade, close = tap.capture.raw.frames
+        upgrade, close = tap.recording.raw.frames
         assert (upgrade.op, upgrade.code, upgrade.reason) == ("response", 101, "GET /path")
         assert upgrade.session == close.session
         assert close.t - upgrade.t >= 60

@@ -9,7 +9,7 @@ from icws_explore.live.clock import RealClock, ScaledClock
 from icws_explore.live.target import Target, check_gateway_url, resolve_app_type, resolve_identity, session_info
 from icws_explore.protocol import candid
 from icws_explore.protocol.errors import ConnectError, IdentityError
-from icws_explore.protocol.identity import AnonymousIdentity, Ed25519Identity
+from icws_explore.protocol.keys import AnonymousIdentity, Ed25519Identity
 from icws_explore.protocol.principal import Principal
 
 

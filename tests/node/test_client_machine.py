@@ -20,8 +20,7 @@ import pytest
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import decode_message_args, decode_open_args
 from icws_explore.protocol.certificate import CertificateIssuer
-from icws_explore.protocol.client import ClientConfig, ClientMachine
-from icws_explore.protocol.client_events import (
+from icws_explore.protocol.client.events import (
     CloseConnection,
     ConnectionClosed,
     Event,
@@ -30,11 +29,12 @@ from icws_explore.protocol.client_events import (
     Opened,
     SendFrame,
 )
-from icws_explore.protocol.client_table import ClientState
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
+from icws_explore.protocol.client.table import ClientState
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import StateError
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import (

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
-from icws_explore.protocol.identity import DelegatedIdentity, Ed25519Identity, Secp256k1Identity, delegate_to
-from icws_explore.protocol.keyfiles import load_identity
+from icws_explore.protocol.keys import DelegatedIdentity, Ed25519Identity, Secp256k1Identity, delegate_to
+from icws_explore.protocol.keys.files import load_identity
 from support.identity_cases import CANISTER, NOW_NS
 from support.node_peer import run_script
 

@@ -9,7 +9,7 @@ import pytest
 
 from icws_explore.analysis.decode import DecodedFrame, decode_frames
 from icws_explore.analysis.doctor import Findings, diagnose
-from icws_explore.protocol.client import ClientConfig
+from icws_explore.protocol.client.machine import ClientConfig
 from icws_explore.protocol.principal import Principal
 from support.client_stories import machine_story, recorded_story
 from support.old_sdk_rows import GENERATIONS, Generation

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from icws_explore.analysis.doctor import RULES, Findings, diagnose
-from icws_explore.analysis.replay import Replay, replay_sessions
+from icws_explore.analysis.replay.replay import Replay, replay_sessions
 from support.node_peer import run_script
 from support.sdk_ends import ended, foretold, on_the_wire
 from support.sdk_fault_rows import ROWS

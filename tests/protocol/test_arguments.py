@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,8 +31,9 @@ from icws_explore.protocol.errors import CandidError, ValueMismatchError
 from icws_explore.protocol.interface import MESSAGE_ARGS
 from icws_explore.protocol.messages import ClientKey, WebsocketMessage
 from icws_explore.protocol.principal import Principal
+from support.machine import ROOT
 
-VECTORS = Path(__file__).parents[1] / "vectors"
+VECTORS = ROOT / "tests" / "vectors"
 ENTRIES = {entry["id"]: entry for entry in json.loads((VECTORS / "candid.json").read_text())["arguments_and_results"]}
 CALLS = json.loads((VECTORS / "calls.json").read_text())["vectors"]
 MOTOKO = json.loads((VECTORS / "motoko_cdk_traces.json").read_text())["traces"]

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from icws_explore.protocol.errors import MessageError, ValueMismatchError
-from icws_explore.protocol.fields import (
+from icws_explore.protocol.cbor import (
     MAX_U64,
     as_map,
     as_principal,
@@ -16,6 +15,7 @@ from icws_explore.protocol.fields import (
     principal_field,
     u64_field,
 )
+from icws_explore.protocol.errors import MessageError, ValueMismatchError
 from icws_explore.protocol.principal import Principal
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -20,8 +19,9 @@ from icws_explore.protocol.messages import (
     parse_message_key,
 )
 from icws_explore.protocol.principal import Principal
+from support.machine import ROOT
 
-VECTORS = Path(__file__).parents[1] / "vectors"
+VECTORS = ROOT / "tests" / "vectors"
 LOCAL_REPLICA = json.loads((VECTORS / "icws_local_replica.json").read_text())
 MOTOKO = json.loads((VECTORS / "motoko_cdk_traces.json").read_text())
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,9 @@ from hypothesis import strategies as st
 from icws_explore.protocol.errors import ValueMismatchError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.request_id import hash_value, request_id, request_id_fields
+from support.machine import ROOT
 
-VECTORS = Path(__file__).parents[1] / "vectors"
+VECTORS = ROOT / "tests" / "vectors"
 REQUEST_IDS = json.loads((VECTORS / "request_ids.json").read_text())["vectors"]
 CALLS = json.loads((VECTORS / "calls.json").read_text())["vectors"]
 

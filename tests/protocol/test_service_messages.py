@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +22,9 @@ from icws_explore.protocol.service_messages import (
     decode_service,
     encode_service,
 )
+from support.machine import ROOT
 
-VECTORS = Path(__file__).parents[1] / "vectors"
+VECTORS = ROOT / "tests" / "vectors"
 CANDID = json.loads((VECTORS / "candid.json").read_text())
 LOCAL_REPLICA = json.loads((VECTORS / "icws_local_replica.json").read_text())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from icws_explore.analysis.annotate import Node, annotate_frame
@@ -14,8 +13,9 @@ from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope, call_content
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, WebsocketMessage
 from icws_explore.protocol.principal import Principal
+from support.machine import ROOT
 
-VECTORS = Path(__file__).parents[1] / "vectors"
+VECTORS = ROOT / "tests" / "vectors"
 AT_S = 1_741_106_549.354
 CLIENT = Principal.self_authenticating(b"a client's key")
 GATEWAY = Principal.self_authenticating(b"a gateway's key")

@@ -14,7 +14,7 @@ from icws_explore.protocol.arguments import (
     encode_open_args,
     encode_poll_args,
 )
-from icws_explore.protocol.cdk import App, CanisterFactory, CanisterHost, CdkConfig, Outcome, Reject, Reply
+from icws_explore.protocol.canister import App, CanisterFactory, CanisterHost, CdkConfig, Outcome, Reject, Reply
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.messages import ClientKey, WebsocketMessage
 from icws_explore.protocol.principal import Principal

@@ -6,7 +6,7 @@ from typing import Any
 
 from icws_explore.protocol.arguments import encode_result
 from icws_explore.protocol.candid import BLOB, PRINCIPAL, Vec, decode
-from icws_explore.protocol.cdk import CdkConfig, Handlers, MethodNotFound, SystemApi, WebSocketCdk
+from icws_explore.protocol.canister import CdkConfig, Handlers, MethodNotFound, SystemApi, WebSocketCdk
 from icws_explore.protocol.principal import Principal
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 
 from icws_explore.protocol import hashtree, leb128
+from icws_explore.protocol.canister.certified_map import CertifiedMap
 from icws_explore.protocol.certificate import CertificateIssuer, Layout
-from icws_explore.protocol.certified_map import CertifiedMap
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.hashtree import HashTree, Nested
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, WebsocketMessage, message_key

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from icws_explore.protocol import hashtree, leb128
+from icws_explore.protocol.canister.certified_map import CertifiedMap
 from icws_explore.protocol.certificate import CertificateIssuer
-from icws_explore.protocol.certified_map import CertifiedMap
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, WebsocketMessage, message_key
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import ServiceMessage, encode_service

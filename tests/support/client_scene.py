@@ -6,22 +6,14 @@ from typing import Any
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import decode_message_args
-from icws_explore.protocol.client import ClientConfig, ClientMachine
-from icws_explore.protocol.client_events import (
-    Failed,
-    HandshakeReceived,
-    Opened,
-    SendFrame,
-    Verified,
-)
+from icws_explore.protocol.client.events import Failed, HandshakeReceived, Opened, SendFrame, Verified
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.envelope import Envelope, check_envelope
 from icws_explore.protocol.errors import IdentityError
-from icws_explore.protocol.identity import Ed25519Identity, Identity
+from icws_explore.protocol.keys import Ed25519Identity, Identity
 from icws_explore.protocol.messages import ClientKey, Handshake, WebsocketMessage
 from icws_explore.protocol.principal import Principal
-from icws_explore.protocol.service_messages import (
-    OpenMessage,
-)
+from icws_explore.protocol.service_messages import OpenMessage
 from icws_explore.protocol.steps import first_failure
 from support.certified_canister import CANISTER_ID, GATEWAY, CertifiedCanister
 from support.playbook import NS_PER_MS, Playbook, do

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from icws_explore.analysis.decode import DecodedFrame, decode_frame
-from icws_explore.analysis.replay import StandIn
+from icws_explore.analysis.replay.replay import StandIn
 from icws_explore.capture import Frame
-from icws_explore.protocol.client import ClientConfig, ClientMachine
-from icws_explore.protocol.client_events import CloseConnection, Event, SendFrame
+from icws_explore.protocol.client.events import CloseConnection, Event, SendFrame
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.principal import Principal
 

@@ -13,7 +13,7 @@ from icws_explore.protocol.arguments import encode_open_args
 from icws_explore.protocol.certificate import CertificateIssuer
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope, call_content, ingress_expiry_ns, sign_envelope
-from icws_explore.protocol.identity import AnonymousIdentity, DelegatedIdentity, Ed25519Identity, Identity, delegate
+from icws_explore.protocol.keys import AnonymousIdentity, DelegatedIdentity, Ed25519Identity, Identity, delegate
 from icws_explore.protocol.messages import ClientKey, Handshake
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import AckMessage, CloseReason, KeepAliveMessage

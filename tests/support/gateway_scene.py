@@ -6,9 +6,9 @@ from typing import Any
 
 from icws_explore.protocol.arguments import PollMessage, PollResult, encode_open_args, encode_poll_result
 from icws_explore.protocol.envelope import Envelope, call_content, ingress_expiry_ns, sign_envelope
-from icws_explore.protocol.gateway import GatewayConfig, GatewayMachine
-from icws_explore.protocol.gateway_events import Log, Poll, RelayCall, Replied, SendToClient
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.gateway.events import Log, Poll, RelayCall, Replied, SendToClient
+from icws_explore.protocol.gateway.machine import GatewayConfig, GatewayMachine
+from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake, message_key
 from icws_explore.protocol.principal import Principal
 from support.playbook import NS_PER_MS, Do, Playbook, do, do_timeless

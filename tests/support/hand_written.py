@@ -14,11 +14,11 @@ from typing import Any, Self
 from icws_explore.capture import Capture, ClockInfo, Direction, Frame, Op, SessionInfo
 from icws_explore.protocol import candid, cbor, hashtree, leb128
 from icws_explore.protocol.arguments import encode_message_args, encode_open_args, encode_result
+from icws_explore.protocol.canister.certified_map import CertifiedMap
 from icws_explore.protocol.certificate import CertificateIssuer
-from icws_explore.protocol.certified_map import CertifiedMap
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope, call_content, ingress_expiry_ns, sign_envelope
-from icws_explore.protocol.identity import DelegatedIdentity, Ed25519Identity, Identity, delegate
+from icws_explore.protocol.keys import DelegatedIdentity, Ed25519Identity, Identity, delegate
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake, WebsocketMessage, message_key
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import (

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from icws_explore.capture import Frame
 from icws_explore.protocol import candid
-from icws_explore.protocol.candid.header import unsigned
+from icws_explore.protocol.candid.wire import unsigned
 from icws_explore.protocol.cbor import dumps
-from icws_explore.protocol.delegation import Delegation, SignedDelegation
 from icws_explore.protocol.envelope import Envelope
+from icws_explore.protocol.keys.delegation import Delegation, SignedDelegation
 from icws_explore.protocol.messages import CanisterMessage
 
 from .annotated import AT_S, CANISTER, CLIENT, call_frame, canister_frame, message, message_call

@@ -10,7 +10,7 @@ from typing import Any
 from icws_explore.protocol import cbor, hashtree, leb128
 from icws_explore.protocol.certificate import CertificateIssuer
 from icws_explore.protocol.hashtree import to_cbor
-from icws_explore.protocol.identity import Ed25519Identity, Identity, Secp256k1Identity, delegate_to
+from icws_explore.protocol.keys import Ed25519Identity, Identity, Secp256k1Identity, delegate_to
 from icws_explore.protocol.principal import Principal
 
 NOW_NS = 1_763_895_600_000_000_000

@@ -19,7 +19,7 @@ from icws_explore.protocol.arguments import encode_message_args, encode_open_arg
 from icws_explore.protocol.candid import encode, parse_type
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import call_content, query_content, read_state_content, sign_envelope
-from icws_explore.protocol.identity import Ed25519Identity, Identity
+from icws_explore.protocol.keys import Ed25519Identity, Identity
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake, WebsocketMessage
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import encode_service

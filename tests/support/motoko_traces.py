@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from icws_explore.protocol.certified_map import CertifiedMap
+from icws_explore.protocol.canister.certified_map import CertifiedMap
 
 MOST_CANDIDATES = 300
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from icws_explore.protocol.client import ClientConfig, ClientMachine
-from icws_explore.protocol.client_events import HandshakeReceived, Opened, SendFrame, Verified
+from icws_explore.protocol.client.events import HandshakeReceived, Opened, SendFrame, Verified
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.envelope import Envelope
-from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.service_messages import OpenMessage
 from support.certified_canister import CANISTER_ID, GATEWAY, CertifiedCanister
 from support.client_scene import ACK_INTERVAL_MS, HANDSHAKE, IDENTITY, KEY, NONCE, START_NS, Play

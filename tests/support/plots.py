@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from icws_explore.capture import Capture
-from icws_explore.views.figure import SessionFigure
+from icws_explore.views.figures.figure import SessionFigure
 from support.overlaps import beyond_the_paper, overlapping, words
 from support.timing_captures import ALL
 

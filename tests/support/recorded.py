@@ -23,5 +23,5 @@ async def _play(lab: Lab, path: Path) -> None:
             await session.send({"text": "pong", "timestamp": ping["timestamp"]})
         async with asyncio.timeout(60):
             async for _ in session.follow():
-                if any(frame.kind == "keep_alive" for frame in session.capture):
+                if any(frame.kind == "keep_alive" for frame in session.recording):
                     return

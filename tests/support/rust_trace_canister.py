@@ -9,7 +9,7 @@ from typing import Any
 
 from icws_explore.protocol.arguments import encode_result
 from icws_explore.protocol.candid import BLOB, PRINCIPAL, TEXT, Opt, decode, encode, parse_type
-from icws_explore.protocol.cdk import CdkConfig, Handlers, MethodNotFound, SystemApi, Trap, WebSocketCdk
+from icws_explore.protocol.canister import CdkConfig, Handlers, MethodNotFound, SystemApi, Trap, WebSocketCdk
 from icws_explore.protocol.principal import Principal
 
 MESSAGE = parse_type("record { text : text; timestamp : nat64 }")

@@ -18,7 +18,7 @@ from unittest import mock
 
 from icws_explore.analysis.decode import decode_frames
 from icws_explore.analysis.doctor.facts import BUSY_S
-from icws_explore.analysis.replay_client import BUSY_NS
+from icws_explore.analysis.replay.client import BUSY_NS
 from icws_explore.capture import Capture, ClockInfo
 from icws_explore.lab import Lab
 from icws_explore.lab import lab as lab_module
@@ -181,7 +181,7 @@ def play(rows: Sequence[Row], *, until_s: float) -> dict[str, Played]:
             slowest_s = max(held_up_s, *(event["ms"] / 1000 for event in run.result().all("held_up")))
             for row in group:
                 told = tuple(_told(run.result(), row))
-                played[row.name] = Played(row, stages[row.name].tap.capture.raw, told, slowest_s)
+                played[row.name] = Played(row, stages[row.name].tap.recording.raw, told, slowest_s)
         return played
 
 
@@ -239,7 +239,7 @@ def _act(rows: Sequence[Row], stages: Mapping[str, Stage], runs: Sequence[Future
     while not all(run.done() for run in runs):
         for row, action in tuple(pending):
             stage = stages[row.name]
-            if action.when(stage.tap.capture.raw):
+            if action.when(stage.tap.recording.raw):
                 action.do(stage.lab, stage.tap)
                 pending.remove((row, action))
         time.sleep(LOOK_S)

@@ -12,11 +12,11 @@ from icws_explore.analysis.decode import decode_frames
 from icws_explore.capture import Capture
 from icws_explore.lab import Lab
 from icws_explore.lab.faults import Delivery, Direction, Faults, Stage, tampered
-from icws_explore.lab.scenarios.gateway_faults import is_ack
+from icws_explore.lab.scenarios.gateways import is_ack
 from icws_explore.live.http import Network
 from icws_explore.live.tap import Tap
 from icws_explore.protocol import candid
-from icws_explore.protocol.cdk import App, AppContext
+from icws_explore.protocol.canister import App, AppContext
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.messages import CanisterMessage

@@ -9,7 +9,7 @@ from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import encode_message_args, encode_open_args
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import call_content, ingress_expiry_ns, sign_envelope
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import ClientKey, Handshake, WebsocketMessage
 from icws_explore.protocol.service_messages import (
     AckMessage,

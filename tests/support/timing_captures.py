@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from icws_explore.analysis.instants import SessionInstants
-from icws_explore.analysis.timing import Timing
+from icws_explore.analysis.timing.instants import SessionInstants
+from icws_explore.analysis.timing.timing import Timing
 from icws_explore.capture import Capture, ClockInfo
 from icws_explore.protocol.service_messages import CloseReason
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.views.excerpt import excerpt, gaps
+from icws_explore.views.rows import excerpt, gaps
 
 
 def rows_of(parts: list[range]) -> list[int]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from icws_explore.analysis.decode import decode_frames
-from icws_explore.analysis.table import summarise
+from icws_explore.analysis.recording import summarise
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.capture import Capture, ClockInfo
 from icws_explore.views.facts import Fact, capture_facts, clock_note, summary_facts

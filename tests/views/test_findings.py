@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from icws_explore.analysis.doctor import Finding, diagnose
-from icws_explore.views import notebook
+from icws_explore.views import display as notebook
 from icws_explore.views.findings import findings_html, findings_text, findings_view
-from icws_explore.views.report import report_html
+from icws_explore.views.report.html import report_html
 from support.doctor_scenarios import SCENARIOS
 from support.markup import Markup
 from support.session_captures import healthy

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from icws_explore.analysis.decode import decode_frames
-from icws_explore.analysis.recording import Recording
-from icws_explore.analysis.table import summarise
+from icws_explore.analysis.recording import Recording, summarise
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.capture import Capture
 from icws_explore.views import text

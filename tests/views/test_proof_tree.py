@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol import hashtree
 from icws_explore.protocol.hashtree import Leaf, build, prune
-from icws_explore.views.proof_tree import MAX_ROWS, leaf_texts, proof_tree, short_label
+from icws_explore.views.proof import MAX_ROWS, leaf_texts, proof_tree, short_label
 
 TREE = build({b"a": {b"x": b"1", b"y": b"2"}, b"b": b"3", b"time": b"\x80\xb8\xd9\xe5\xe5\xdb\xc0\xc3\x18"})
 

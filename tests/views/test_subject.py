@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from icws_explore.analysis.recording import Recording
-from icws_explore.views.subject import capture_of
+from icws_explore.views.facts import capture_of
 from support.session_captures import healthy
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.views.window import frame_window
+from icws_explore.views.rows import frame_window
 from support.session_captures import healthy
 
 

@@ -1,15 +1,32 @@
-"""From scanned CBOR to named fields, layer by layer, down to Candid values and hash-tree nodes."""
+"""From scanned CBOR to named fields, layer by layer, down to Candid values and hash-tree nodes.
+
+A whole frame, annotated from its first byte to its last.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from icws_explore.capture import Frame
+from icws_explore.protocol import candid
+from icws_explore.protocol.constants import NS_PER_S
+
 from .candid_layer import candid_nodes, reading_of_arguments, reading_of_content
 from .cbor_scan import Fault, Item, scan
 from .meanings import Context
 from .node import Node
-from .shapes import CANISTER_RANGES, CERTIFICATE, HASH_TREE, PLAIN, WEBSOCKET_MESSAGE, Shape
+from .shapes import (
+    CANISTER_MESSAGE,
+    CANISTER_RANGES,
+    CERTIFICATE,
+    ENVELOPE_FRAME,
+    HANDSHAKE,
+    HASH_TREE,
+    PLAIN,
+    WEBSOCKET_MESSAGE,
+    Shape,
+)
 from .tree_layer import tree_node
 
 MAX_NAME: Final = 100  # characters of a field's name that stand in a path
@@ -155,3 +172,27 @@ _DECIDING: Final = ("method_name", "is_service_message")
 def plain(item: Item) -> Any:
     """An item's value as Python data: bytes are copied out of the frame only here."""
     return bytes(item.value) if isinstance(item.value, memoryview) else item.value
+
+
+MAX_TEXT: Final = 64 * 1024  # bytes of a text frame that are shown
+FRAME_SHAPE: Final = Shape({**HANDSHAKE.fields, **ENVELOPE_FRAME.fields, **CANISTER_MESSAGE.fields})
+
+
+def annotate_frame(frame: Frame, *, app_type: candid.Type | None = None) -> Node:
+    """The tree of ``frame``'s fields. Its leaves tile the frame: no gap, no overlap.
+
+    What does not decode is a leaf with the reason in ``fault``; nothing is raised for what the
+    frame holds. ``app_type`` names the fields of application messages.
+    """
+    data = frame.data
+    root = Node("", f"frame({len(data)})", 0, len(data))
+    if frame.op != "binary":
+        text = data[:MAX_TEXT].decode("utf-8", "replace")
+        root.children = [Node(frame.op, frame.op, 0, len(data), text, f"WebSocket {frame.op}")] if data else []
+        return root
+    context = Context(round(frame.t * NS_PER_S), frame.direction == "out", app_type)
+    if data:
+        root.children = Layers(data, context).cbor("", 0, len(data), FRAME_SHAPE)
+    else:
+        root.fault = "an empty frame"
+    return root

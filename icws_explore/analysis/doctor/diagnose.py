@@ -9,7 +9,7 @@ from icws_explore.capture import Capture
 from icws_explore.protocol.principal import Principal
 
 from ..decode import DecodedFrame
-from ..replay import Replay, replay_sessions
+from ..replay.replay import Replay, replay_sessions
 from . import rules  # noqa: F401  # registers them
 from .facts import CaptureFacts
 from .finding import SEVERITIES, Findings

@@ -7,8 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from ...protocol.cdk import App
-from ...protocol.errors import LabError
+from icws_explore.protocol.canister import App
+from icws_explore.protocol.errors import LabError
+
 from . import chat, echo, pingpong, ticker
 from .own import from_file
 

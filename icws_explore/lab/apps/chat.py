@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...protocol.candid import parse_type
-from ...protocol.cdk import App, AppContext
-from ...protocol.principal import Principal
+from icws_explore.protocol.candid import parse_type
+from icws_explore.protocol.canister import App, AppContext
+from icws_explore.protocol.principal import Principal
 
 _MESSAGE_TYPE = """\
 variant {

@@ -20,9 +20,9 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, get_args
 
-from ...protocol.candid import Type, parse_did, parse_type
-from ...protocol.cdk import App, Flavour, candid_interface
-from ...protocol.errors import DidError, LabError
+from icws_explore.protocol.candid import Type, parse_did, parse_type
+from icws_explore.protocol.canister import App, Flavour, candid_interface
+from icws_explore.protocol.errors import DidError, LabError
 
 HANDLERS: Final = MappingProxyType(
     {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...protocol.candid import parse_type
-from ...protocol.cdk import App, AppContext
+from icws_explore.protocol.candid import parse_type
+from icws_explore.protocol.canister import App, AppContext
 
 INTERVAL_MS = 10_000
 

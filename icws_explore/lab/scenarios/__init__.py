@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from . import (  # noqa: F401  # each registers its own
-    acks,
-    contents,
-    ends,
-    faulty_canisters,
-    lying_gateways,
-    opening,
-    order,
-    settings,
-    together,
-)
+from . import canisters, contents, gateways, opening, order, sessions  # noqa: F401  # each registers its own
 from .plan import ClientPlan, Plan
 from .registry import SCENARIOS, Scenario, scenario
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from icws_explore.lab.faults import Delivery, Faults, Stage
 from icws_explore.protocol.candid import NAT, encode
-from icws_explore.protocol.cdk import App, AppContext
+from icws_explore.protocol.canister import App, AppContext
 from icws_explore.protocol.constants import LATENCY_BOUND_MS, MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
 
-from .answers import TEXT, goodbye
-from .lines import texts
-from .odd_clients import Js031, Js034
+from ..faults import Delivery, Faults, Stage
+from .nonconforming_clients import Js031, Js034
 from .plan import ClientPlan, Plan
 from .registry import register
+from .scripts import TEXT, goodbye, texts
 
 ACK_TIMEOUT_0_3_1_MS = 450_000
 GIVEN_AWAY = 4  # the number of the message that the wrong client gets

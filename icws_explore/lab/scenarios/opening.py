@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from icws_explore.lab.faults import Delivery, Faults, Stage
-from icws_explore.lab.identities import identity_of_kind
-from icws_explore.lab.keys import LAST_CANISTER, LabKeys, canister_principal
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope, check_envelope
 from icws_explore.protocol.errors import DecodeError
-from icws_explore.protocol.identity import AnonymousIdentity, Identity, delegate_to
+from icws_explore.protocol.keys import AnonymousIdentity, Identity, delegate_to
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import first_failure
 
-from .answers import TEXT, echo
-from .lines import texts
-from .odd_canisters import ListsGateways
-from .odd_clients import (
+from ..faults import Delivery, Faults, Stage
+from ..identities import identity_of_kind
+from ..replica.subnet import LAST_CANISTER, LabKeys, canister_principal
+from .nonconforming_canisters import ListsGateways
+from .nonconforming_clients import (
     AgentV3,
     AgentV3Unread,
     BareSocket,
     Js021,
     Js022,
     NamesAnotherGateway,
+    Pings,
     RenewsTheExpiry,
     Unsigned,
 )
-from .odd_timing import Pings
 from .plan import ClientPlan, Plan
 from .registry import register
+from .scripts import TEXT, echo, texts
 
 UNTIL_S = 90.0  # behind the open timeout
 ROUND_TRIP_S = 0.2

@@ -10,18 +10,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from icws_explore.lab.apps import load
-from icws_explore.lab.faults import Faults
-from icws_explore.lab.keys import LabKeys
-from icws_explore.lab.lab import Lab
-from icws_explore.lab.simulator.network import Network
-from icws_explore.lab.simulator.scripts import Script
-from icws_explore.protocol.cdk import App, Flavour
-from icws_explore.protocol.client import ClientConfig, ClientMachine
+from icws_explore.protocol.canister import App, Flavour
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS
 from icws_explore.protocol.errors import LabError
-from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
+
+from ..apps import load
+from ..faults import Faults
+from ..lab import Lab
+from ..replica.subnet import LabKeys
+from ..simulator.conditions import Network
+from ..simulator.scripts import Script
 
 MakeIdentity = Callable[[LabKeys, int], Identity]  # of the run's keys and the start, ns since the epoch
 

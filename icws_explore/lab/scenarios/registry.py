@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from typing import Final
 
 from icws_explore.analysis.recording import Recording
-from icws_explore.lab.simulator import Simulation
 from icws_explore.protocol.errors import LabError
 
+from ..simulator import Simulation
 from .live import Progress, Watch, play
 from .plan import Plan
 from .simulated import run_simulated

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from icws_explore.capture import Capture, Frame
-from icws_explore.lab.apps import load
-from icws_explore.lab.keys import LabKeys
-from icws_explore.lab.replica import status_of
-from icws_explore.lab.simulator.client import ClientSetup
-from icws_explore.lab.simulator.crypto import RealCryptography
-from icws_explore.lab.simulator.run import Setting, Simulation, run
-from icws_explore.lab.simulator.world import World
 from icws_explore.protocol import cbor
-from icws_explore.protocol.cdk import CdkConfig
+from icws_explore.protocol.canister import CdkConfig
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 
+from ..apps import load
+from ..replica.replica import status_of
+from ..replica.subnet import LabKeys
+from ..simulator.client import ClientSetup
+from ..simulator.crypto import RealCryptography
+from ..simulator.simulation import Setting, Simulation, run
+from ..simulator.world import World
 from .plan import Plan
 
 STATUS_REQUEST = "GET /api/v2/status"

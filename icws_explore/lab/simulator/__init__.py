@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from .conditions import Network
 from .delays import Constant, Delay, Exponential, LogNormal, Sampled, Uniform
-from .network import Network
-from .run import Simulation
 from .scripts import Chat, Echo, Pong, Script
-from .simulation import simulate
+from .simulation import Simulation, simulate
 from .truth import MessageTruth, SessionTruth, Truth
 
 __all__ = [

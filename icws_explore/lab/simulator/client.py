@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icws_explore.capture import Direction, Frame
 from icws_explore.protocol import candid
-from icws_explore.protocol.client import ClientConfig, ClientMachine
-from icws_explore.protocol.client_events import (
+from icws_explore.protocol.client.events import (
     CanisterClosed,
     CloseConnection,
     Event,
@@ -20,13 +19,14 @@ from icws_explore.protocol.client_events import (
     Opened,
     SendFrame,
 )
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.gateway_events import FrameKind
-from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.gateway.events import FrameKind
+from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
 
 from .delays import DelayLike, delay
-from .websocket import Leg
+from .links import Leg
 
 if TYPE_CHECKING:
     from .gateway import SimGateway

@@ -12,13 +12,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from icws_explore.capture.info import Crypto
-from icws_explore.lab.admission import EnvelopeCheck
-from icws_explore.lab.identities import identity_of_kind
-from icws_explore.lab.keys import LabKeys
-from icws_explore.lab.subnet import Subnet
+from icws_explore.capture.capture import Crypto
 from icws_explore.protocol import hashtree
-from icws_explore.protocol.bls import SIGNATURE_SIZE
 from icws_explore.protocol.certificate import (
     CERTIFICATE_STEPS,
     Certificate,
@@ -27,14 +22,19 @@ from icws_explore.protocol.certificate import (
     time_step,
     unjudged,
 )
-from icws_explore.protocol.client_inbox import Verifier
+from icws_explore.protocol.client.wire import Verifier
 from icws_explore.protocol.envelope import Envelope, check_envelope
 from icws_explore.protocol.errors import DecodeError, LabError
-from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.keys import Identity
+from icws_explore.protocol.keys.bls import SIGNATURE_SIZE
 from icws_explore.protocol.messages import CanisterMessage, ClientKey
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 from icws_explore.protocol.verify import check_message
+
+from ..identities import identity_of_kind
+from ..replica.admission import EnvelopeCheck
+from ..replica.subnet import LabKeys, Subnet
 
 _ED25519_DER: Final = bytes.fromhex("302a300506032b6570032100")  # so that a stand-in's key has a key's size
 _STAND_IN: Final = b"icws_explore stand-in signature\x00"

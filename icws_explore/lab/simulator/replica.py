@@ -10,21 +10,19 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
-from icws_explore.lab.admission import Request, admit
-from icws_explore.lab.keys import FIRST_CANISTER, canister_principal
-from icws_explore.lab.refusal import Refused, canister_stopped
-from icws_explore.lab.state_tree import CANISTER
-from icws_explore.lab.subnet import canister_content
-from icws_explore.lab.testimony import Testimony
 from icws_explore.protocol.arguments import decode_result, encode_close_args, encode_poll_args
-from icws_explore.protocol.cdk import App, CanisterCode, CanisterHost, CdkConfig, Outcome, Reject, SystemApi
-from icws_explore.protocol.cdk.app import AppCanister
+from icws_explore.protocol.canister import App, CanisterCode, CanisterHost, CdkConfig, Outcome, Reject, SystemApi
+from icws_explore.protocol.canister.app import AppCanister
 from icws_explore.protocol.errors import LabError
-from icws_explore.protocol.gateway_events import PollOutcome, Rejected, Replied
+from icws_explore.protocol.gateway.events import PollOutcome, Rejected, Replied
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 
-from .trail import CallTrail
+from ..log import Testimony
+from ..replica.admission import Refused, Request, admit, canister_stopped
+from ..replica.state_tree import CANISTER
+from ..replica.subnet import FIRST_CANISTER, canister_content, canister_principal
+from .event_log import CallTrail
 
 if TYPE_CHECKING:
     from .world import World

@@ -26,7 +26,7 @@ from icws_explore.protocol.service_messages import (
     decode_service,
 )
 
-from .trail import CallTrail, Trail
+from .event_log import CallTrail, Trail
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,22 +6,22 @@ import random
 from collections.abc import Callable
 
 from icws_explore.capture import Frame
-from icws_explore.lab.apps import App
-from icws_explore.lab.faults import Faults
-from icws_explore.lab.keys import LabKeys
-from icws_explore.lab.log import LabLog
-from icws_explore.protocol.cdk import CdkConfig
-from icws_explore.protocol.client import ClientMachine
+from icws_explore.protocol.canister import CdkConfig
+from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.messages import ClientKey
 
+from ..apps import App
+from ..faults import Faults
+from ..log import LabLog
+from ..replica.subnet import LabKeys
 from .client import ClientSetup, SimClient
+from .conditions import Legs, Network
 from .crypto import Cryptography
+from .event_log import Trail
 from .gateway import SimGateway
-from .network import Legs, Network
 from .replica import SimReplica
-from .timeline import Timeline
-from .trail import Trail
+from .scheduler import Timeline
 
 NOBODY = -1  # the number of a session that no client of this simulation has
 

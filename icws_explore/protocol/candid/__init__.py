@@ -6,8 +6,7 @@ from .annotate import annotate
 from .decode import decode, decode_typed
 from .did import DidFile, parse_did, parse_type
 from .encode import encode
-from .expand import expand
-from .names import known_names, names_of
+from .names import expand, known_names, names_of
 from .node import CandidNode
 from .subtyping import is_subtype, same_type
 from .text import type_text
@@ -33,19 +32,21 @@ from .types import (
     TEXT,
     Field,
     Func,
+    FuncRef,
     Future,
     Opt,
     Prim,
     Record,
     Ref,
     Service,
+    ServiceRef,
+    Some,
     Type,
     Variant,
     Vec,
     label_hash,
     resolve,
 )
-from .values import FuncRef, ServiceRef, Some
 
 __all__ = [
     "BLOB",

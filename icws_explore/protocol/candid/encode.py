@@ -3,19 +3,365 @@
 Types are compiled once into a header (magic number, type table, argument types) and a function per
 argument; the last hundred or so are kept. The type table holds each distinct type once, however it
 was written.
+
+Writers of values that hold no other values, one function each; the twin of scalars.py.
+
+Functions that write Python values, one per Candid type: ``write(out, value, depth)``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
-from ..errors import ValueMismatchError
-from .header import header
-from .scalar_writers import Refusal, Write
-from .types import Type
-from .writers import Writers
+from ..errors import PrincipalError, ValueMismatchError
+from ..principal import Principal
+from .reader import MAX_DEPTH, MAX_NUMBER_BYTES
+from .readers import FIXED
+from .text import brief_text
+from .types import (
+    NAT8,
+    Func,
+    FuncRef,
+    Opt,
+    Prim,
+    Record,
+    Service,
+    ServiceRef,
+    Some,
+    Type,
+    Variant,
+    Vec,
+    resolve,
+    takes_null,
+)
+from .wire import header, signed, unsigned
+
+Write = Callable[[bytearray, Any, int], None]
+MAX_BITS: Final = 7 * MAX_NUMBER_BYTES - 7
+_RANGES: Final = {
+    f"{kind}{bits}": (0, (1 << bits) - 1) if kind == "nat" else (-(1 << bits - 1), (1 << bits - 1) - 1)
+    for kind in ("nat", "int")
+    for bits in (8, 16, 32, 64)
+}
+
+
+class Refusal(Exception):  # noqa: N818 - control flow; only ValueMismatchError leaves
+    """A value that does not fit; ``path`` grows on the way out."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path: list[str | int] = []
+
+
+def scalar_writer(prim: Prim) -> Write:
+    """The writer of a primitive type's values."""
+    return _PRIMS[prim.name] if prim.name in _PRIMS else _fixed(prim.name)
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, in a word, for messages."""
+    if value is None:
+        return "None"
+    if isinstance(value, Mapping):
+        return f"a dict of {len(value)}"
+    return type(value).__name__
+
+
+def _null(_out: bytearray, value: Any, _depth: int) -> None:
+    if value is not None:
+        raise Refusal(f"null takes None, not {kind_of(value)}")
+
+
+def _reserved(_out: bytearray, _value: Any, _depth: int) -> None:
+    return None
+
+
+def _empty(_out: bytearray, _value: Any, _depth: int) -> None:
+    raise Refusal("the type empty has no values")
+
+
+def _bool(out: bytearray, value: Any, _depth: int) -> None:
+    if not isinstance(value, bool):
+        raise Refusal(f"bool takes True or False, not {kind_of(value)}")
+    out.append(value)
+
+
+def _whole(name: str, value: Any) -> int:
+    if type(value) is int:
+        return value
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise Refusal(f"{name} takes an int, not {kind_of(value)}")
+    return operator.index(value)  # NumPy's integers, as data frames hold them
+
+
+def _nat(out: bytearray, value: Any, _depth: int) -> None:
+    number = _whole("nat", value)
+    if number < 0:
+        raise Refusal(f"nat takes no negative numbers like {_brief(number)}")
+    if number.bit_length() > MAX_BITS:
+        raise Refusal(f"the number has more than {MAX_BITS} bits")
+    out += unsigned(number)
+
+
+def _int(out: bytearray, value: Any, _depth: int) -> None:
+    number = _whole("int", value)
+    if number.bit_length() >= MAX_BITS:
+        raise Refusal(f"the number has more than {MAX_BITS - 1} bits")
+    out += signed(number)
+
+
+def _fixed(name: str) -> Write:
+    pack = struct.Struct("<" + FIXED[name]).pack
+    if name.startswith("float"):
+
+        def write_float(out: bytearray, value: Any, _depth: int) -> None:
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise Refusal(f"{name} takes a float, not {kind_of(value)}")
+            try:
+                out += pack(value)
+            except (OverflowError, struct.error):
+                raise Refusal(f"the number is too large for {name}") from None
+
+        return write_float
+    least, most = _RANGES[name]
+
+    def write(out: bytearray, value: Any, _depth: int) -> None:
+        number = _whole(name, value)
+        if not least <= number <= most:
+            raise Refusal(f"{_brief(number)} is outside {name}, which goes from {least} to {most}")
+        out += pack(number)
+
+    return write
+
+
+def _brief(number: int) -> str:
+    return str(number) if number.bit_length() < 200 else f"a number of {number.bit_length()} bits"
+
+
+def _text(out: bytearray, value: Any, _depth: int) -> None:
+    if not isinstance(value, str):
+        raise Refusal(f"text takes a str, not {kind_of(value)}")
+    _write_text(out, value)
+
+
+def _write_text(out: bytearray, value: str) -> None:
+    try:
+        encoded = value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Refusal("the text has a lone surrogate, which UTF-8 cannot express") from None
+    out += unsigned(len(encoded))
+    out += encoded
+
+
+def _principal(out: bytearray, value: Any, _depth: int) -> None:
+    if isinstance(value, ServiceRef):
+        value = value.principal
+    try:
+        raw = Principal.of(value).raw
+    except PrincipalError as error:
+        raise Refusal(error.reason) from None
+    out.append(1)
+    out.append(len(raw))
+    out += raw
+
+
+def write_service(out: bytearray, value: Any, depth: int) -> None:
+    _principal(out, value, depth)
+
+
+def write_func(out: bytearray, value: Any, depth: int) -> None:
+    if isinstance(value, FuncRef):
+        value = (value.principal, value.method)
+    if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str)):
+        raise Refusal(f"func takes a FuncRef, not {kind_of(value)}")
+    out.append(1)
+    _principal(out, value[0], depth)
+    _write_text(out, value[1])
+
+
+_PRIMS: Final[Mapping[str, Write]] = {
+    "null": _null, "reserved": _reserved, "empty": _empty, "bool": _bool, "nat": _nat, "int": _int,
+    "text": _text, "principal": _principal,
+}  # fmt: skip
+
+
+class Writers:
+    """Makes writers; each type's once, and its inner ones when they are first needed (types may be recursive)."""
+
+    def __init__(self) -> None:
+        self._made: dict[Type, Write] = {}
+
+    def writer(self, type_: Type) -> Write:
+        resolved = resolve(type_)
+        write = self._made.get(resolved)
+        if write is None:
+            write = self._made[resolved] = self._make(resolved)
+        return write
+
+    def _make(self, type_: Type) -> Write:
+        match type_:
+            case Prim():
+                return scalar_writer(type_)
+            case Opt():
+                return self._opt(type_)
+            case Vec():
+                return self._blob(type_) if resolve(type_.inner) == NAT8 else self._vec(type_)
+            case Record():
+                return self._record(type_)
+            case Variant():
+                return self._variant(type_)
+            case Func():
+                return write_func
+            case Service():
+                return write_service
+        raise TypeError(f"{type(type_).__name__} cannot be encoded")
+
+    def _opt(self, type_: Opt) -> Write:
+        def write(out: bytearray, value: Any, depth: int) -> None:
+            if value is None:
+                out.append(0)
+                return
+            if depth >= MAX_DEPTH:
+                raise Refusal(f"values are nested more than {MAX_DEPTH} deep")
+            out.append(1)
+            self.writer(type_.inner)(out, value.value if isinstance(value, Some) else value, depth + 1)
+
+        return write
+
+    def _blob(self, type_: Vec) -> Write:
+        as_list = self._vec(type_)
+
+        def write(out: bytearray, value: Any, depth: int) -> None:
+            if isinstance(value, (bytes, bytearray)):
+                out += unsigned(len(value))
+                out += value
+            elif isinstance(value, memoryview):
+                raw = value.tobytes()
+                out += unsigned(len(raw))
+                out += raw
+            else:
+                as_list(out, value, depth)
+
+        return write
+
+    def _vec(self, type_: Vec) -> Write:
+        def write(out: bytearray, value: Any, depth: int) -> None:
+            if not isinstance(value, (list, tuple)):
+                raise Refusal(f"{brief_text(type_)} takes a list, not {kind_of(value)}")
+            if depth >= MAX_DEPTH:
+                raise Refusal(f"values are nested more than {MAX_DEPTH} deep")
+            element = self.writer(type_.inner)
+            out += unsigned(len(value))
+            index = -1
+            try:
+                for each in value:
+                    index += 1
+                    element(out, each, depth + 1)
+            except Refusal as refusal:
+                refusal.path.append(index)
+                raise
+
+        return write
+
+    def _record(self, type_: Record) -> Write:
+        steps: list[tuple[str, tuple[str | int, ...], bool, Write]] = []
+        keys = frozenset(type_.keys)
+
+        def write(out: bytearray, value: Any, depth: int) -> None:
+            if depth >= MAX_DEPTH:
+                raise Refusal(f"values are nested more than {MAX_DEPTH} deep")
+            if len(steps) != len(type_.fields):
+                steps[:] = [
+                    (key, _spellings(key, field.label), takes_null(field.type), self.writer(field.type))
+                    for key, field in type_.by_id
+                ]
+            if not isinstance(value, Mapping):
+                value = _from_sequence(type_, value)
+            depth += 1
+            key = ""
+            found = 0
+            try:
+                for key, spellings, optional, inner in steps:
+                    if key in value:
+                        found += 1
+                        inner(out, value[key], depth)
+                        continue
+                    spelling = next((s for s in spellings if s in value), None)
+                    if spelling is not None:
+                        found += 1
+                        inner(out, value[spelling], depth)
+                    elif optional:
+                        inner(out, None, depth)
+                    else:
+                        raise Refusal("is missing")
+            except Refusal as refusal:
+                refusal.path.append(key)
+                raise
+            if found != len(value):
+                _refuse_strangers(value, keys, steps)
+
+        return write
+
+    def _variant(self, type_: Variant) -> Write:
+        cases: dict[str | int, tuple[int, str, Type]] = {}
+        for index, (key, field) in enumerate(type_.by_id):
+            for spelling in _spellings(key, field.label):
+                cases.setdefault(spelling, (index, key, field.type))
+        for index, (key, field) in enumerate(type_.by_id):
+            cases[key] = (index, key, field.type)
+
+        def write(out: bytearray, value: Any, depth: int) -> None:
+            if depth >= MAX_DEPTH:
+                raise Refusal(f"values are nested more than {MAX_DEPTH} deep")
+            name, content = _case_of(value)
+            case = cases.get(name) if isinstance(name, (str, int)) else None
+            if case is None:
+                raise Refusal(f"there is no case {name!r}; there are {', '.join(type_.keys) or 'none'}")
+            index, key, inner = case
+            out += unsigned(index)
+            try:
+                self.writer(inner)(out, content, depth + 1)
+            except Refusal as refusal:
+                refusal.path.append(key)
+                raise
+
+        return write
+
+
+def _spellings(key: str, label: str | int) -> tuple[str | int, ...]:
+    """How else a field without a name may be given: 0, "0" or "_0_"."""
+    return (label, str(label), f"_{label}_") if isinstance(label, int) else (key,)
+
+
+def _case_of(value: Any) -> tuple[Any, Any]:
+    if isinstance(value, str):
+        return value, None
+    if isinstance(value, Mapping) and len(value) == 1:
+        return next(iter(value.items()))
+    raise Refusal(f'a variant takes {{"Case": value}} with one case, not {kind_of(value)}')
+
+
+def _from_sequence(type_: Record, value: Any) -> Mapping[Any, Any]:
+    if not isinstance(value, (list, tuple)):
+        raise Refusal(f"a record takes a dict, not {kind_of(value)}")
+    if not type_.is_tuple:
+        raise Refusal(f"a record with named fields takes a dict, not {kind_of(value)}")
+    if len(value) > len(type_.fields):
+        raise Refusal(f"{len(value)} values for a tuple of {len(type_.fields)}")
+    return dict(zip(type_.keys, value, strict=False))
+
+
+def _refuse_strangers(value: Mapping[Any, Any], keys: frozenset[str], steps: list[Any]) -> None:
+    allowed = set(keys).union(*(spellings for _, spellings, _, _ in steps)) if steps else set()
+    strange = [repr(key) for key in value if key not in allowed]
+    if strange:
+        raise Refusal(f"there is no field {', '.join(strange[:3])}; there are {', '.join(sorted(keys)) or 'none'}")
+    raise Refusal("a field is given twice, by name and by number")
 
 
 def encode(types: Sequence[Type], values: Sequence[Any], *, inner_first: bool = False) -> bytes:

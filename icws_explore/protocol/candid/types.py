@@ -3,6 +3,8 @@
 Source: Candid specification, "Data". Types are immutable, hashable and compare by structure, labels
 and declared field order included; `subtyping.same_type` compares by meaning. Recursion and names go
 through `Ref`, which carries the environment it is defined in; `resolve` follows it.
+
+Python values for what Python has no word for: references, and an option inside an option.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from ..errors import DidError
+from ..principal import Principal
 
 MAX_TYPE_DEPTH: Final = 128  # nested constructors in one type expression; names (Ref) start anew
 MAX_ALIASES: Final = 100  # names for names for names …
@@ -308,3 +311,25 @@ def is_blob(type_: Type) -> bool:
     """Whether values are bytes: ``vec nat8``."""
     resolved = resolve(type_)
     return isinstance(resolved, Vec) and resolve(resolved.inner) == NAT8
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """A present option whose content may itself be None: ``opt opt T``, ``opt null``, ``opt reserved``."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRef:
+    """A reference to a canister at a service type."""
+
+    principal: Principal
+
+
+@dataclass(frozen=True, slots=True)
+class FuncRef:
+    """A reference to one public method of a canister."""
+
+    principal: Principal
+    method: str

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from .check import CERTIFICATE_STEPS, check_certificate, decode_cached, time_step, unjudged
-from .delegation import SubnetProof, check_delegation, prove_subnet
+from .delegation import (
+    Layout,
+    Range,
+    ShownRanges,
+    SubnetProof,
+    check_delegation,
+    decode_ranges,
+    encode_ranges,
+    prove_subnet,
+    shown_ranges,
+)
 from .format import STATE_ROOT, Certificate, Delegation
 from .issuer import DELEGATION_PERIOD_NS, CertificateIssuer, SigningKey
-from .ranges import Layout, Range, ShownRanges, decode_ranges, encode_ranges, shown_ranges
 
 __all__ = [
     "CERTIFICATE_STEPS",

@@ -16,9 +16,7 @@ from ..errors import DecodeError
 from ..principal import Principal
 from ..steps import Step
 from .delegation import check_delegation
-from .format import Certificate
-from .signature import signature_fault
-from .texts import hash_text, key_text, seconds_text, time_text
+from .format import Certificate, hash_text, key_text, seconds_text, signature_fault, time_text
 
 CERTIFICATE_STEPS: Final = ("parse", "delegation", "signature", "time")
 

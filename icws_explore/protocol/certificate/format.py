@@ -2,17 +2,25 @@
 
 Source: interface specification, "Certificate" and "Encoding of certificates": CBOR
 ``{tree, signature: bstr(48), delegation?: {subnet_id, certificate}}``, tagged or not.
+
+Keys, hashes, times and ages in the few words that a Step's detail has room for.
+
+Whether a key signed a certificate's root hash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from .. import cbor, hashtree, leb128
+from ..constants import MAINNET_ROOT_KEY, NS_PER_S
 from ..errors import DecodeError, MessageError
 from ..hashtree import HashTree
+from ..keys import bls
 from ..principal import Principal
 
 STATE_ROOT: Final = b"\x0dic-state-root"  # domain separator of what is signed
@@ -97,3 +105,63 @@ def _field(fields: Mapping[Any, Any], name: str, kind: type, what: str) -> Any:
     if type(value) is not kind:
         raise MessageError(what, f"{name} is {type(value).__name__}, not {_NAMES[kind]}")
     return value
+
+
+_LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that datetime can write
+
+
+def key_text(der: bytes) -> str:
+    """``814c0e6e…aaae``, and whose it is when that is known."""
+    body = der.removeprefix(bls.DER_PREFIX)
+    return hash_text(body) + (" (mainnet's)" if der == MAINNET_ROOT_KEY else "")
+
+
+def hash_text(digest: bytes) -> str:
+    """First and last bytes in hex, all of them where there are few."""
+    return digest.hex() if len(digest) <= 8 else f"{digest[:4].hex()}…{digest[-2:].hex()}"
+
+
+def time_text(time_ns: int) -> str:
+    """A time in ns since the epoch as RFC 3339 in UTC, to the ms."""
+    seconds, ns = divmod(time_ns, NS_PER_S)
+    if not 0 <= seconds <= _LAST_SECOND:
+        return f"{time_ns} ns after 1970"
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ns // 1_000_000:03d}Z"
+
+
+def seconds_text(ms: int) -> str:
+    """A duration in ms as seconds: ``0.25 s``, ``301 s``, ``24395743.93 s (282 days)``."""
+    text = f"{ms / 1000:.15g} s"
+    for unit, size_ms in (("days", 86_400_000), ("h", 3_600_000)):
+        if ms >= 2 * size_ms:
+            return f"{text} ({ms // size_ms} {unit})"
+    return text
+
+
+_CACHED: Final = 64  # each entry is some 300 bytes, whatever the size of the certificate
+_MISFIT: Final = "the tree or the signature was altered, or the key is another network's"
+
+
+def signature_fault(certificate: Certificate, key: bytes) -> str | None:
+    """Why the signature is not that of ``key`` (DER), None if it is.
+
+    Cached: the messages of one poll share a certificate, and a verification is two pairings.
+    """
+    return _fault(certificate.signed_bytes, certificate.signature, bytes(key))
+
+
+def _fault(message: bytes, signature: bytes, key: bytes) -> str | None:
+    try:
+        public_key = bls.key_from_der(key)
+    except DecodeError as error:
+        return f"the key to check with is unusable: {error}"
+    fault = bls.fault(public_key, signature)
+    if fault is not None:
+        return fault
+    return None if _verified(public_key, message, signature) else _MISFIT
+
+
+@lru_cache(maxsize=_CACHED)
+def _verified(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    return bls.verify(public_key, message, signature)

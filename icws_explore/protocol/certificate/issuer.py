@@ -11,13 +11,13 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from .. import hashtree, leb128
-from ..bls import SecretKey
 from ..constants import NS_PER_S
 from ..errors import StateError
 from ..hashtree import HashTree, Nested
+from ..keys.bls import SecretKey
 from ..principal import Principal
+from .delegation import Layout, Range, encode_ranges
 from .format import STATE_ROOT, TIME_PATH, Certificate, Delegation
-from .ranges import Layout, Range, encode_ranges
 
 RANGES_PER_SHARD: Final = 5  # as the replica's MAX_RANGES_PER_ROUTING_TABLE_LEAF
 # A real subnet renews its delegation every few minutes; until then all its certificates carry the same.

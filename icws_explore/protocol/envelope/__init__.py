@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from .check import check_envelope
-from .content import call_content, ingress_expiry_ns, query_content, read_state_content, sign_envelope
-from .shape import CONTENT_FIELDS, REQUEST_DOMAIN, Envelope
+from .envelope import (
+    CONTENT_FIELDS,
+    REQUEST_DOMAIN,
+    Envelope,
+    call_content,
+    ingress_expiry_ns,
+    query_content,
+    read_state_content,
+    sign_envelope,
+)
 
 __all__ = [
     "CONTENT_FIELDS",

@@ -2,21 +2,101 @@
 
 Sources: interface specification, "Authentication"; the replica's ingress_validation.rs (the expiry
 window, the limits on delegations and nonce, what an anonymous request may not hold).
+
+Durations in the texts of steps.
+
+Checking the delegations of an envelope, link by link from the root key to the session key.
+
+Source: interface specification, "Authentication" (sender_delegation), and the replica's
+ingress_validation.rs: at most 20 links and 1000 targets, no key twice, an expiration of this very
+instant still counts.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
-from ..constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, NS_PER_S
+from ..cbor import as_principal, field, u64_field
+from ..constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, NS_PER_MS, NS_PER_S
 from ..errors import MessageError, ValueMismatchError
-from ..fields import as_principal, field, u64_field
+from ..keys.delegation import MAX_LINKS, MAX_TARGETS, SignedDelegation
+from ..keys.public_keys import verify_signature
 from ..principal import Principal
-from ..public_keys import verify_signature
 from ..steps import Step
-from .durations import duration_text
-from .links import check_links
-from .shape import Envelope
+from .envelope import Envelope
+
+_MINUTE_S = 60
+_HOUR_S = 3600
+_DAY_S = 86_400
+
+
+def duration_text(duration_ns: int) -> str:
+    """A duration as one reads it: exact below a millisecond, where boundaries are at stake."""
+    if duration_ns < NS_PER_MS:
+        return f"{duration_ns} ns"
+    seconds = duration_ns / NS_PER_S
+    if seconds < 10 * _MINUTE_S:
+        return f"{seconds:.3f} s"
+    if seconds < 2 * _HOUR_S:
+        return f"{seconds / _MINUTE_S:.0f} min"
+    return f"{seconds / _HOUR_S:.1f} h" if seconds < 2 * _DAY_S else f"{seconds / _DAY_S:.1f} days"
+
+
+_STEP = "delegation"
+
+
+def check_links(
+    envelope: Envelope, *, now_ns: int, canister_id: Principal | None, root_key: bytes | None
+) -> list[Step]:
+    """One step for each link; a single step where there are none, or where they cannot be walked."""
+    links = envelope.sender_delegation or ()
+    signer = envelope.sender_pubkey
+    if not links:
+        return [Step(_STEP, True, "no delegation: the sender's own key signs")]
+    if signer is None:
+        return [Step(_STEP, False, "delegations without sender_pubkey, the key that they start from")]
+    if len(links) > MAX_LINKS:
+        return [Step(_STEP, False, f"{len(links)} links are more than the {MAX_LINKS} that a replica takes")]
+    steps = []
+    seen = {signer}
+    for number, link in enumerate(links, 1):
+        key = link.delegation.pubkey
+        step = _link(link, signer, now_ns, canister_id, root_key)
+        if key in seen:
+            step = Step(_STEP, False, "goes back to a key that the chain has already been at", actual=key)
+        steps.append(replace(step, detail=f"link {number} of {len(links)}: {step.detail}"))
+        seen.add(key)
+        signer = key
+    return steps
+
+
+def _link(
+    link: SignedDelegation, signer: bytes, now_ns: int, canister_id: Principal | None, root_key: bytes | None
+) -> Step:
+    delegation = link.delegation
+    # The signature comes first: of a forged link nothing else is worth reading.
+    verdict = verify_signature(signer, delegation.signed_bytes, link.signature, root_key=root_key)
+    if verdict.ok is False:
+        return Step(_STEP, False, verdict.detail, delegation.signed_bytes, link.signature)
+    left_ns = delegation.expiration_ns - now_ns
+    if left_ns < 0:
+        detail = f"expired {duration_text(-left_ns)} ago; log in again"
+        return Step(_STEP, False, detail, f"at least {now_ns} ns", f"{delegation.expiration_ns} ns")
+    targets = delegation.targets
+    if targets is None:
+        where = "all canisters"
+    elif len(targets) > MAX_TARGETS:
+        return Step(_STEP, False, f"{len(targets)} targets are more than the {MAX_TARGETS} that a replica takes")
+    elif canister_id is not None and canister_id not in targets:
+        where = ", ".join(str(target) for target in targets[:5]) or "no canister"
+        detail = f"it is for {where}, not for {canister_id}"
+        return Step(_STEP, False, detail, str(canister_id), where)
+    else:
+        where = "1 canister" if len(targets) == 1 else f"{len(targets)} canisters"
+    detail = f"{verdict.detail}; for {where}, for another {duration_text(left_ns)}"
+    return Step(_STEP, verdict.ok, detail, delegation.signed_bytes, link.signature)
+
 
 MAX_NONCE: Final = 32  # bytes; ingress_validation.rs, MAXIMUM_NUMBER_OF_BYTES_IN_NONCE
 

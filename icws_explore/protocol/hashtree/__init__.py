@@ -6,10 +6,22 @@ is strict; a look-up tells a value that is provably absent from one that was pru
 
 from __future__ import annotations
 
-from .build import Nested, Path, build, prune
 from .codec import MAX_DEPTH, MAX_NODES, MAX_SIZE, decode, encode, from_cbor, to_cbor
-from .lookup import Absent, Found, FoundSubtree, LookupResult, Unknown, leaves, lookup, lookup_value
 from .nodes import Empty, Forest, Fork, HashTree, Labeled, Leaf, Pruned, disorder, flatten, forest_of, walk
+from .paths import (
+    Absent,
+    Found,
+    FoundSubtree,
+    LookupResult,
+    Nested,
+    Path,
+    Unknown,
+    build,
+    leaves,
+    lookup,
+    lookup_value,
+    prune,
+)
 
 __all__ = [
     "MAX_DEPTH",

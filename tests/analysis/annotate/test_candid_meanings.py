@@ -2,7 +2,7 @@
 
 import pytest
 
-from icws_explore.analysis.annotate.candid_meanings import app_meaning, part_meaning, protocol_meaning
+from icws_explore.analysis.annotate.candid_layer import app_meaning, part_meaning, protocol_meaning
 from icws_explore.analysis.annotate.meanings import Context
 from icws_explore.protocol.candid import CandidNode
 from icws_explore.protocol.constants import NS_PER_S

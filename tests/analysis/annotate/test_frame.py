@@ -1,7 +1,6 @@
 """The leaves of every frame tile it, and the fields have the protocol's names."""
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,8 +10,9 @@ from icws_explore.analysis.annotate import annotate_frame
 from icws_explore.capture import Frame
 from icws_explore.protocol.messages import CanisterMessage, Handshake
 from icws_explore.protocol.principal import Principal
+from support.machine import ROOT
 
-VECTORS = Path(__file__).parents[2] / "vectors"
+VECTORS = ROOT / "tests" / "vectors"
 CALLS = json.loads((VECTORS / "calls.json").read_text())["vectors"]
 LOCAL = json.loads((VECTORS / "icws_local_replica.json").read_text())
 

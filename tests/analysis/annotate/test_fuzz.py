@@ -27,7 +27,7 @@ from icws_explore.capture import Capture, Frame, SessionInfo
 from icws_explore.protocol import verify as message_verify
 from icws_explore.protocol.certificate import check as certificate_check
 from icws_explore.protocol.certificate import delegation as certificate_delegation
-from icws_explore.protocol.certificate import signature as certificate_signature
+from icws_explore.protocol.certificate import format as certificate_signature
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.messages import CanisterMessage

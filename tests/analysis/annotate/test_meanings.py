@@ -15,7 +15,7 @@ from icws_explore.analysis.annotate.meanings import (
     time_meaning,
 )
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY, NS_PER_MS, NS_PER_S
-from icws_explore.protocol.identity import Ed25519Identity, Secp256k1Identity
+from icws_explore.protocol.keys import Ed25519Identity, Secp256k1Identity
 from icws_explore.protocol.messages import message_key
 from icws_explore.protocol.principal import Principal
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from icws_explore.analysis.doctor import diagnose
-from icws_explore.analysis.identify import identify
+from icws_explore.analysis.imports import identify
 from icws_explore.capture import Capture
 from icws_explore.protocol import candid
 from icws_explore.protocol.principal import Principal

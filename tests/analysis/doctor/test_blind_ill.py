@@ -15,7 +15,7 @@ from icws_explore.analysis.doctor import diagnose
 from icws_explore.protocol import candid
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.envelope import Envelope
-from icws_explore.protocol.identity import AnonymousIdentity, Identity
+from icws_explore.protocol.keys import AnonymousIdentity, Identity
 from icws_explore.protocol.messages import CanisterMessage, ClientKey
 from icws_explore.protocol.service_messages import CloseReason
 from support.doctor_findings import loud

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from icws_explore.analysis import replay as replay_module
 from icws_explore.analysis.doctor import RULES, Findings, diagnose, examine
 from icws_explore.analysis.recording import Recording, load
-from icws_explore.analysis.replay import replay_sessions
+from icws_explore.analysis.replay import replay as replay_module
+from icws_explore.analysis.replay.replay import replay_sessions
 from icws_explore.capture import Capture
 from icws_explore.lab.scenarios import SCENARIOS as LAB_SCENARIOS
 from icws_explore.lab.simulator import LogNormal, Network, simulate

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from icws_explore.analysis.doctor.identity_check import check_identity
+from icws_explore.analysis.doctor.configuration import check_identity
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.delegation import DelegationChain
-from icws_explore.protocol.identity import Ed25519Identity, Secp256k1Identity, delegate
+from icws_explore.protocol.keys import Ed25519Identity, Secp256k1Identity, delegate
+from icws_explore.protocol.keys.delegation import DelegationChain
 from icws_explore.protocol.principal import Principal
 from support.certified_canister import CANISTER_ID
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from icws_explore.analysis.decode import decode_frames
-from icws_explore.analysis.doctor.keyless import certifies, check_but_signature, fitting_root_key
+from icws_explore.analysis.doctor.facts import certifies, check_but_signature, fitting_root_key
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY, NS_PER_S
 from icws_explore.protocol.messages import CanisterMessage
 from support.hand_written import Place

@@ -14,11 +14,11 @@ from icws_explore.analysis.doctor.network_side import MAX_QUOTE, NetworkSide, ca
 from icws_explore.analysis.network_calls import NetworkCall
 from icws_explore.capture import Capture
 from icws_explore.lab import Lab
-from icws_explore.lab.gateway import GatewayServer
+from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
 from icws_explore.protocol import candid
-from icws_explore.protocol.cdk import App, error_texts
+from icws_explore.protocol.canister import App, error_texts
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import IcwsError
 from support.certified_canister import CANISTER_ID, GATEWAY
@@ -190,12 +190,12 @@ class TestOverRealSockets:
                         await session.receive(60)
                         await session.clock.sleep(10)
                         await session.send({"text": "pong", "timestamp": 0})
-                        kinds = [decoded.kind for decoded in session.capture]
+                        kinds = [decoded.kind for decoded in session.recording]
 
             await asyncio.gather(talk(), talk())
             await until(lambda: tap.open_connections == 0)
             await gateway.stop()
-            capture = tap.capture.raw
+            capture = tap.recording.raw
         facts = CaptureFacts(capture)
         assert len(facts.sessions) == 2
         assert all(session.has_network_side and session.acks for session in facts.sessions)
@@ -216,7 +216,7 @@ class TestOverRealSockets:
                     tap.url, canister=lab.canister_id, root_key=lab.root_key, clock=lab.clock, app_type=lab.app_did
                 )
             await gateway.stop()
-            capture = tap.capture.raw
+            capture = tap.recording.raw
             root_key = lab.root_key
         assert CaptureFacts(capture).network.root_keys == [root_key]
         finding = the_one(capture)

@@ -8,16 +8,16 @@ import pytest
 
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.analysis.doctor.facts import CaptureFacts
-from icws_explore.analysis.doctor.polls import Polls
+from icws_explore.analysis.doctor.network_side import Polls
 from icws_explore.capture import Capture
 from icws_explore.lab import Lab
 from icws_explore.lab.faults import RelayFaults
-from icws_explore.lab.gateway import GatewayServer
+from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
 from icws_explore.protocol.arguments import PollResult
 from icws_explore.protocol.errors import IcwsError
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import CanisterMessage, ClientKey
 from icws_explore.protocol.service_messages import AckMessage
 from support.certified_canister import CANISTER_ID, GATEWAY
@@ -178,6 +178,6 @@ class TestOverRealSockets:
             with pytest.raises(IcwsError, match="Certificate validation failed"):
                 await connect(tap.url, **known)
             await gateway.stop()
-            finding = the_one(tap.capture.raw)
+            finding = the_one(tap.recording.raw)
         assert finding.id == "BODY_HASH"
         assert "The canister gave the gateway another content" in finding.explanation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from icws_explore.analysis.doctor.stories import MAX_COMPARED, MAX_STORIES, other_stories
+from icws_explore.analysis.doctor.registry import MAX_COMPARED, MAX_STORIES, other_stories
 from support.cost import lines_of
 
 LATE = "The keep-alive for the AckMessage of frame 5 left 105 s after it (frame 7); the canister had closed before."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.analysis.doctor.facts import CaptureFacts
-from icws_explore.analysis.doctor.upward import missed_by_answers
-from icws_explore.protocol.cdk import error_texts
+from icws_explore.analysis.doctor.waits import missed_by_answers
+from icws_explore.protocol.canister import error_texts
 from icws_explore.protocol.service_messages import CloseReason
 from support.doctor_findings import the_one
 from support.network_side import answered, err, ok, refused, rejected, trapped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.analysis.doctor.wording import names, numbers, seconds
+from icws_explore.analysis.doctor.finding import names, numbers, seconds
 
 
 @pytest.mark.parametrize(

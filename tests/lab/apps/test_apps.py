@@ -9,7 +9,7 @@ import pytest
 
 from icws_explore.lab.apps import APPS, load, ticker
 from icws_explore.protocol.candid import decode, encode, parse_did, parse_type, same_type
-from icws_explore.protocol.cdk import App, CdkConfig
+from icws_explore.protocol.canister import App, CdkConfig
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.service_messages import OpenMessage

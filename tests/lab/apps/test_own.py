@@ -9,13 +9,13 @@ import pytest
 
 from icws_explore.lab.apps import from_file
 from icws_explore.protocol.candid import decode, encode, parse_type, same_type, type_text
-from icws_explore.protocol.cdk import candid_interface
+from icws_explore.protocol.canister import candid_interface
 from icws_explore.protocol.errors import LabError
 from support.canister_host import CanisterBench
 
 COUNTER = '''
 """Counts what each client says."""
-from icws_explore.protocol.cdk import Trap
+from icws_explore.protocol.canister import Trap
 
 MESSAGE_TYPE = "record { text : text; n : nat }"
 

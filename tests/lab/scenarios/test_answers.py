@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from icws_explore.lab.scenarios.answers import TEXT, echo, goodbye
-from icws_explore.lab.scenarios.lines import texts
+from icws_explore.lab.scenarios.scripts import TEXT, echo, goodbye, texts
 from icws_explore.lab.simulator import simulate
-from icws_explore.protocol.cdk import App
+from icws_explore.protocol.canister import App
 
 
 def said(app: App) -> tuple[list[str], int]:

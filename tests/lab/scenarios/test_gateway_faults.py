@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from icws_explore.lab.scenarios.gateway_faults import Downward, Muted, Stall, Stopped, Upgrade, is_ack
+from icws_explore.lab.scenarios.gateways import Downward, Muted, Stall, Stopped, Upgrade, is_ack
 from icws_explore.lab.simulator import Truth, simulate
 from support.session_captures import healthy
 

@@ -16,8 +16,8 @@ from icws_explore.analysis.recording import Recording
 from icws_explore.lab import Faults
 from icws_explore.lab.faults import Delivery, Stage
 from icws_explore.lab.scenarios import ClientPlan, Plan, scenario
-from icws_explore.lab.scenarios.lines import texts
 from icws_explore.lab.scenarios.live import play
+from icws_explore.lab.scenarios.scripts import texts
 from icws_explore.lab.scenarios.simulated import run_simulated
 from icws_explore.lab.simulator import Script
 from icws_explore.lab.simulator.scripts import Player

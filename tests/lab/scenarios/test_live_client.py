@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from icws_explore.lab import Faults, Lab
-from icws_explore.lab.agenda import Agenda
-from icws_explore.lab.scenarios.live_client import ClientClock, LiveClient, LiveSetup
+from icws_explore.lab.scenarios.live import ClientClock, LiveClient, LiveSetup
 from icws_explore.lab.simulator import Script
 from icws_explore.lab.simulator.client import SimClient
 from icws_explore.lab.simulator.scripts import Player
+from icws_explore.lab.stage import Agenda
 from icws_explore.live.clock import ScaledClock
 from icws_explore.protocol.candid import parse_type
-from icws_explore.protocol.client import ClientConfig, ClientMachine
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from support.lab_requests import eventually
 from support.servers import free_port
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icws_explore.lab.scenarios.odd_timing import FrozenTab, NeverAnswersAcks, Pings, SlowSigner
+from icws_explore.lab.scenarios.nonconforming_clients import FrozenTab, NeverAnswersAcks, Pings, SlowSigner
 from icws_explore.protocol.arguments import decode_message_args
-from icws_explore.protocol.client_events import (
+from icws_explore.protocol.client.events import (
     AckReceived,
     CanisterClosed,
     CloseConnection,

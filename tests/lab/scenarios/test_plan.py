@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from icws_explore.lab.faults import Faults
-from icws_explore.lab.keys import LabKeys
+from icws_explore.lab.replica.subnet import LabKeys
 from icws_explore.lab.scenarios import ClientPlan, Plan
 from icws_explore.lab.simulator import Network, Uniform
 from icws_explore.protocol.errors import LabError
-from icws_explore.protocol.identity import Identity
+from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
 
 CANISTER, OTHER = Principal(b"\x01" * 10), Principal(b"\x02" * 10)

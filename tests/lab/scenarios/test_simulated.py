@@ -6,11 +6,11 @@ import pytest
 
 from icws_explore.analysis.network_calls import network_calls
 from icws_explore.lab.scenarios import ClientPlan, Plan
-from icws_explore.lab.scenarios.lines import texts
+from icws_explore.lab.scenarios.scripts import texts
 from icws_explore.lab.scenarios.simulated import run_simulated
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol import cbor
-from icws_explore.protocol.client import ClientMachine
+from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.constants import NS_PER_S
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from icws_explore.lab.scenarios.talker import Talker
+from icws_explore.lab.scenarios.scripts import Talker
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.constants import NS_PER_S
 

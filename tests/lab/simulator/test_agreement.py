@@ -54,7 +54,7 @@ async def live(setting: Setting) -> Recording:
                     break
                 await session.clock.sleep(setting.think_s)
                 await session.send({"text": "pong", "timestamp": ping["timestamp"]})
-    return session.capture
+    return session.recording
 
 
 def simulated(like: Recording, setting: Setting) -> Recording:

@@ -48,7 +48,7 @@ class TestEnds:
             client.send({"text": "bye"})
 
         from icws_explore.lab.apps import echo
-        from icws_explore.protocol.cdk import App
+        from icws_explore.protocol.canister import App
 
         app = App("rude", echo.app().message_type, on_message=lambda context, client, _: context.close(client))
         simulation = simulate(app, duration="10s", clients=Does(close))

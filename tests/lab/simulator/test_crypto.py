@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from icws_explore.lab.keys import LabKeys
+from icws_explore.lab.replica.subnet import LabKeys
 from icws_explore.lab.simulator import simulate
 from icws_explore.lab.simulator.crypto import (
     RealCryptography,
@@ -18,7 +18,7 @@ from icws_explore.protocol.certificate import Certificate, check_certificate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope, check_envelope
 from icws_explore.protocol.errors import LabError
-from icws_explore.protocol.identity import Ed25519Identity
+from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.steps import first_failure
 
 NOW_NS = 1_767_225_600 * NS_PER_S

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from icws_explore.lab.simulator.durations import duration_ns
+from icws_explore.lab.simulator.delays import duration_ns
 from icws_explore.protocol.errors import LabError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from icws_explore.lab.simulator import Network, Script, simulate
-from icws_explore.protocol.gateway_table import SessionState
+from icws_explore.protocol.gateway.table import SessionState
 
 
 class Leaves(Script):

@@ -9,7 +9,7 @@ import pytest
 from icws_explore.lab.faults import Delivery, Faults, RelayFaults, tampered
 from icws_explore.lab.simulator import Script, simulate
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.gateway_events import AgentFailed, Rejected
+from icws_explore.protocol.gateway.events import AgentFailed, Rejected
 
 
 def ended(faults: Faults, **options: Any) -> dict[str, int]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from icws_explore.lab.faults import Faults
 from icws_explore.lab.simulator import Network, Script, Simulation, simulate
 from icws_explore.protocol.constants import NS_PER_MS
-from icws_explore.protocol.gateway_events import PollOutcome
+from icws_explore.protocol.gateway.events import PollOutcome
 
 
 class EveryPoll(Faults):

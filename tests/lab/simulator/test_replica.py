@@ -10,7 +10,7 @@ import pytest
 from icws_explore.lab.faults import Faults
 from icws_explore.lab.simulator import Network, simulate
 from icws_explore.protocol.candid import parse_type
-from icws_explore.protocol.cdk import App, AppContext, CdkConfig
+from icws_explore.protocol.canister import App, AppContext, CdkConfig
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.principal import Principal

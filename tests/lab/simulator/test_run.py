@@ -7,14 +7,14 @@ from typing import Any
 
 from icws_explore.lab.apps import load
 from icws_explore.lab.faults import Faults, Stage
-from icws_explore.lab.keys import LabKeys
+from icws_explore.lab.replica.subnet import LabKeys
 from icws_explore.lab.simulator.client import ClientSetup
 from icws_explore.lab.simulator.crypto import RealCryptography
-from icws_explore.lab.simulator.run import START, Setting, run
 from icws_explore.lab.simulator.scripts import Script
+from icws_explore.lab.simulator.simulation import START, Setting, run
 from icws_explore.lab.simulator.world import World
-from icws_explore.protocol.cdk import CdkConfig
-from icws_explore.protocol.client import ClientConfig
+from icws_explore.protocol.canister import CdkConfig
+from icws_explore.protocol.client.machine import ClientConfig
 from icws_explore.protocol.constants import NS_PER_S
 
 KEYS = LabKeys(1)

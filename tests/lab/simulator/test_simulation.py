@@ -9,15 +9,15 @@ from itertools import pairwise
 import pytest
 
 import icws_explore as icws
-from icws_explore.capture.file import load, save
+from icws_explore.capture.icws_file import load, save
 from icws_explore.lab.identities import KINDS
 from icws_explore.lab.simulator import LogNormal, Network, Script, Simulation, Uniform, simulate
 from icws_explore.protocol.candid import parse_type, type_text
-from icws_explore.protocol.cdk import App, AppContext
+from icws_explore.protocol.canister import App, AppContext
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import IcwsError, LabError
+from icws_explore.protocol.keys.public_keys import KeyKind, parse_public_key
 from icws_explore.protocol.principal import Principal
-from icws_explore.protocol.public_keys import KeyKind, parse_public_key
 
 LIVELY = Network(
     client_latency_ms=LogNormal(30),

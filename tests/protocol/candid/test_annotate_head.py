@@ -4,8 +4,7 @@ import pytest
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import annotate, parse_type
-from icws_explore.protocol.candid.header import unsigned
-from icws_explore.protocol.candid.table import MAX_ARGS, MAX_TABLE
+from icws_explore.protocol.candid.wire import MAX_ARGS, MAX_TABLE, unsigned
 from icws_explore.protocol.errors import CandidError
 from support.candid_cases import didl
 

@@ -6,7 +6,7 @@ import pytest
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import annotate, parse_type
-from icws_explore.protocol.candid.annotate_values import MAX_LEVELS, MAX_NUMBERS
+from icws_explore.protocol.candid.annotate import MAX_LEVELS, MAX_NUMBERS
 from support.candid_cases import didl
 
 LONG = list(range(MAX_NUMBERS + 1))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.protocol.candid.build import unquoted
+from icws_explore.protocol.candid.did import unquoted
 from icws_explore.protocol.errors import DidError
 
 

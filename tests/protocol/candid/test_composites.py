@@ -7,9 +7,8 @@ import pytest
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import Field, Record, Variant
-from icws_explore.protocol.candid.composites import label_of, opt, present, record, variant, vec
 from icws_explore.protocol.candid.reader import MAX_DEPTH, Fault, Mismatch, Reader
-from icws_explore.protocol.candid.scalars import SCALARS, Read
+from icws_explore.protocol.candid.readers import SCALARS, Read, label_of, opt, present, record, variant, vec
 
 BOOL = SCALARS["bool"]
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import BLOB, BOOL, NAT, TEXT, Field, Opt, Record, Vec, annotate, parse_type
 from icws_explore.protocol.candid.decode import refusal
-from icws_explore.protocol.candid.header import signed, unsigned
 from icws_explore.protocol.candid.names import inner_types
 from icws_explore.protocol.candid.reader import VALUES_FREE
+from icws_explore.protocol.candid.wire import signed, unsigned
 from icws_explore.protocol.errors import CandidError
 from icws_explore.protocol.principal import Principal
 from support.candid_cases import didl, finite_types, typed_values, types, with_little_stack, work_of

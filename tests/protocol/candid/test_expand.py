@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 
 from icws_explore.protocol import candid
-from icws_explore.protocol.candid import Opt, Record, Ref, Vec, expand, parse_did, parse_type, same_type
-from icws_explore.protocol.candid.expand import MAX_EXPANDED, MAX_NAMES
+from icws_explore.protocol.candid import Opt, Record, Ref, Vec, parse_did, parse_type, same_type
+from icws_explore.protocol.candid.names import MAX_EXPANDED, MAX_NAMES, expand
 from icws_explore.protocol.errors import DidError
 from support.candid_cases import LIST_DID, types
 

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from lark import Lark
 
-from icws_explore.protocol.candid.build import Builder
-from icws_explore.protocol.candid.grammar import GRAMMAR, TERMINAL_NAMES
+from icws_explore.protocol.candid.did import GRAMMAR, TERMINAL_NAMES, Builder
 
 PARSER = Lark(GRAMMAR, parser="lalr", start=["did", "did_or_type"])
 

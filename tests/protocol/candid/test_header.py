@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import Future, Opt, Ref, parse_type
-from icws_explore.protocol.candid.header import header, signed, unsigned
 from icws_explore.protocol.candid.reader import Reader
-from icws_explore.protocol.candid.table import read_table
+from icws_explore.protocol.candid.wire import header, read_table, signed, unsigned
 from icws_explore.protocol.errors import DidError
 from support.candid_cases import LIST_DID, didl, types
 

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from icws_explore.protocol import candid
-from icws_explore.protocol.candid import plans
-from icws_explore.protocol.candid.header import unsigned
 from icws_explore.protocol.candid.reader import Reader
-from icws_explore.protocol.candid.table import read_table
+from icws_explore.protocol.candid.wire import read_table, unsigned
 from icws_explore.protocol.errors import CandidError
 from support.candid_cases import work_of
+
+plans = sys.modules["icws_explore.protocol.candid.decode"]  # `candid.decode` is the function
 
 
 @pytest.fixture(autouse=True)

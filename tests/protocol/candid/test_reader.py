@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.candid.header import signed, unsigned
 from icws_explore.protocol.candid.reader import (
     MAX_COUNT_BYTES,
     MAX_NUMBER_BYTES,
@@ -13,6 +12,7 @@ from icws_explore.protocol.candid.reader import (
     Fault,
     Reader,
 )
+from icws_explore.protocol.candid.wire import signed, unsigned
 
 
 class TestLeb128:

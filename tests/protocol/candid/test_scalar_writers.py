@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from icws_explore.protocol.candid.scalar_writers import Refusal, kind_of, scalar_writer, write_func, write_service
-from icws_explore.protocol.candid.types import PRIM_BY_NAME
-from icws_explore.protocol.candid.values import FuncRef, ServiceRef
+from icws_explore.protocol.candid.encode import Refusal, kind_of, scalar_writer, write_func, write_service
+from icws_explore.protocol.candid.types import PRIM_BY_NAME, FuncRef, ServiceRef
 from icws_explore.protocol.principal import Principal
 
 IC = Principal(b"")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import is_subtype, parse_type, same_type
-from icws_explore.protocol.candid.header import signed, unsigned
+from icws_explore.protocol.candid.wire import signed, unsigned
 from icws_explore.protocol.errors import CandidError
 from icws_explore.protocol.principal import Principal
 from support.candid_cases import LIST_DID, finite_types, types, values_of

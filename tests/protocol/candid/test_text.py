@@ -5,19 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.protocol import candid
-from icws_explore.protocol.candid import (
-    Field,
-    Future,
-    Opt,
-    Prim,
-    Record,
-    Ref,
-    Vec,
-    parse_type,
-    same_type,
-    type_text,
-)
-from icws_explore.protocol.candid.build import unquoted
+from icws_explore.protocol.candid import Field, Future, Opt, Prim, Record, Ref, Vec, parse_type, same_type, type_text
+from icws_explore.protocol.candid.did import unquoted
 from icws_explore.protocol.candid.text import KEYWORDS, MAX_INLINE, brief_text, label_text, quoted
 from icws_explore.protocol.candid.types import MAX_TYPE_DEPTH
 from icws_explore.protocol.errors import DidError

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from icws_explore.protocol import hashtree, leb128
-from icws_explore.protocol.bls import SecretKey
 from icws_explore.protocol.certificate import (
     STATE_ROOT,
     Certificate,
@@ -14,6 +13,7 @@ from icws_explore.protocol.certificate import (
 )
 from icws_explore.protocol.certificate import delegation as module
 from icws_explore.protocol.hashtree import Fork, HashTree, Labeled, Nested, build
+from icws_explore.protocol.keys.bls import SecretKey
 from icws_explore.protocol.principal import Principal
 from support.certificates import CANISTER, RANGES, canister_range, issuer
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from icws_explore.protocol import bls, hashtree
+from icws_explore.protocol import hashtree
 from icws_explore.protocol.certificate import DELEGATION_PERIOD_NS, Certificate, CertificateIssuer, shown_ranges
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.errors import StateError
 from icws_explore.protocol.hashtree import Found, Unknown, lookup
+from icws_explore.protocol.keys import bls
 from icws_explore.protocol.principal import Principal
 from support.certificates import CANISTER, LAYOUTS, NOW_NS, RANGES, canister_range, issuer, messages, state
 from support.node_peer import run_script

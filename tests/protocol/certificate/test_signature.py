@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from icws_explore.protocol import bls
-from icws_explore.protocol.bls import SecretKey
 from icws_explore.protocol.certificate import Certificate
-from icws_explore.protocol.certificate.signature import signature_fault
+from icws_explore.protocol.certificate.format import signature_fault
 from icws_explore.protocol.hashtree import build
+from icws_explore.protocol.keys import bls
+from icws_explore.protocol.keys.bls import SecretKey
 from support.certificates import issuer, state
 
 CERTIFICATE = Certificate.decode(issuer().certify(state()))

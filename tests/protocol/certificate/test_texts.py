@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.protocol.certificate.texts import hash_text, key_text, seconds_text, time_text
+from icws_explore.protocol.certificate.format import hash_text, key_text, seconds_text, time_text
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 
 

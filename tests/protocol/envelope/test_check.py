@@ -18,7 +18,7 @@ from icws_explore.protocol.envelope import (
     sign_envelope,
 )
 from icws_explore.protocol.errors import DecodeError
-from icws_explore.protocol.identity import AnonymousIdentity, Ed25519Identity, Secp256k1Identity
+from icws_explore.protocol.keys import AnonymousIdentity, Ed25519Identity, Secp256k1Identity
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step, first_failure, passed
 from support.identity_cases import CANISTER, ED25519_SECRET, NOW_NS, OTHER_CANISTER, SECP256K1_SECRET

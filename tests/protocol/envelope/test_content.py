@@ -16,7 +16,7 @@ from icws_explore.protocol.envelope import (
     sign_envelope,
 )
 from icws_explore.protocol.errors import ValueMismatchError
-from icws_explore.protocol.identity import AnonymousIdentity, Ed25519Identity
+from icws_explore.protocol.keys import AnonymousIdentity, Ed25519Identity
 from icws_explore.protocol.principal import Principal
 from support.identity_cases import CANISTER, ED25519_SECRET, NOW_NS, identity_of_vector
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.protocol.envelope.durations import duration_text
+from icws_explore.protocol.envelope.check import duration_text
 
 
 @pytest.mark.parametrize(

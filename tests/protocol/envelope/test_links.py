@@ -6,16 +6,10 @@ from typing import Any
 import pytest
 
 from icws_explore.protocol.certificate import CertificateIssuer
-from icws_explore.protocol.delegation import MAX_LINKS, Delegation, SignedDelegation
 from icws_explore.protocol.envelope import Envelope, call_content, check_envelope, sign_envelope
-from icws_explore.protocol.envelope.links import check_links
-from icws_explore.protocol.identity import (
-    DelegatedIdentity,
-    Ed25519Identity,
-    Identity,
-    Secp256k1Identity,
-    delegate_to,
-)
+from icws_explore.protocol.envelope.check import check_links
+from icws_explore.protocol.keys import DelegatedIdentity, Ed25519Identity, Identity, Secp256k1Identity, delegate_to
+from icws_explore.protocol.keys.delegation import MAX_LINKS, Delegation, SignedDelegation
 from icws_explore.protocol.steps import Step, passed
 from support.identity_cases import (
     CANISTER,

@@ -7,21 +7,11 @@ from typing import Final
 
 from icws_explore.protocol.service_messages import AckMessage
 
-from ..ack_waits import (
-    BOUND_S,
-    DEFAULT_S,
-    Wait,
-    acked_meanwhile,
-    expected_s,
-    made_apart_s,
-    spacing_s,
-    wait_of,
-    withheld,
-)
 from ..facts import TOLERANCE_S, SessionFacts
-from ..polls import RECORD_POLLS
+from ..finding import RECORD_NETWORK, numbers, seconds
+from ..network_side import RECORD_POLLS
 from ..registry import Evidence, session_rule
-from ..wording import RECORD_NETWORK, numbers, seconds
+from ..waits import BOUND_S, DEFAULT_S, Wait, acked_meanwhile, expected_s, made_apart_s, spacing_s, wait_of, withheld
 
 OLD_TIMEOUT_S: Final = 90.0  # ic-websocket-js up to 0.3.0
 _SDK: Final = (

@@ -11,13 +11,10 @@ from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.steps import Step
 
 from ...decode import DecodedFrame
-from ..consequences import ACKS, UPWARD
-from ..facts import SessionFacts
-from ..keyless import OF_THE_CERTIFICATE, certifies
-from ..network_side import cause_of, frames_of, quoted
-from ..polls import RECORD_POLLS
-from ..registry import Evidence, session_rule
-from ..wording import seconds
+from ..facts import OF_THE_CERTIFICATE, SessionFacts, certifies
+from ..finding import seconds
+from ..network_side import RECORD_POLLS, cause_of, frames_of, quoted
+from ..registry import ACKS, UPWARD, Evidence, session_rule
 
 _CLOSE: Final = 'close(4000, "Error receiving message")'
 

@@ -8,8 +8,8 @@ from typing import Final
 from icws_explore.protocol.service_messages import CloseMessage, CloseReason
 
 from ..facts import LOST, SessionFacts
+from ..finding import seconds
 from ..registry import Evidence, session_rule
-from ..wording import seconds
 
 IDLE_LIMITS_S: Final = (60.0, 100.0)  # nginx and most load balancers; Cloudflare
 IDLE_TOLERANCE_S: Final = 5.0

@@ -11,8 +11,8 @@ from icws_explore.protocol.service_messages import CloseMessage
 
 from ...decode import DecodedFrame, application_type
 from ..facts import SessionFacts
+from ..finding import seconds
 from ..registry import Evidence, session_rule
-from ..wording import seconds
 
 PROOF_S: Final = 5.0  # what the pairings of a certificate may take a busy machine or a telephone, in JavaScript
 _CLOSE: Final = 'close(4000, "Error receiving message")'

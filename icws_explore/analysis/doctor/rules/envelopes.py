@@ -13,14 +13,13 @@ from typing import Final
 from icws_explore.protocol.constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, NS_PER_S
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError
-from icws_explore.protocol.public_keys import KeyKind, parse_public_key
+from icws_explore.protocol.keys.public_keys import KeyKind, parse_public_key
 
 from ...decode import DecodedFrame
-from ..consequences import REFUSED
 from ..facts import SessionFacts
+from ..finding import seconds
 from ..network_side import Cause, cause_of, frames_of, quoted
-from ..registry import Evidence, session_rule
-from ..wording import seconds
+from ..registry import REFUSED, Evidence, session_rule
 
 _UNOPENED: Final = (
     'Nobody tells it of the refusal. Before the session is open: close(4000, "Open connection timeout") after 60 s; '

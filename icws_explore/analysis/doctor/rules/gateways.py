@@ -11,9 +11,9 @@ from icws_explore.protocol.constants import NS_PER_S
 from ...decode import DecodedFrame
 from ..alike import by_gateway, is_along, is_served
 from ..facts import NO_CODE, TOLERANCE_S, CaptureFacts, SessionFacts
+from ..finding import RECORD_NETWORK, seconds
 from ..network_side import frames_of, quoted
 from ..registry import Evidence, capture_rule
-from ..wording import RECORD_NETWORK, seconds
 
 STALL_S: Final = 10.0  # longer than a poll's time-out of 5 s and a poll behind it
 

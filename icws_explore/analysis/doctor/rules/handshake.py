@@ -8,10 +8,9 @@ from typing import Final
 from icws_explore.protocol.constants import CLOSE_BY_SDK
 
 from ...decode import DecodedFrame
-from ..consequences import OPENING
 from ..facts import LOST, SessionFacts
-from ..registry import Evidence, session_rule
-from ..wording import seconds
+from ..finding import seconds
+from ..registry import OPENING, Evidence, session_rule
 
 PATIENCE_S: Final = 5.0  # a gateway's handshake comes within a round trip
 SIGNING_S: Final = 0.5  # within which an SDK has sent ws_open

@@ -10,9 +10,9 @@ from icws_explore.protocol.service_messages import CloseMessage, CloseReason
 
 from ...decode import DecodedFrame
 from ..facts import SessionFacts
+from ..finding import RECORD_NETWORK, seconds
 from ..network_side import frames_of, quoted
 from ..registry import Evidence, session_rule
-from ..wording import RECORD_NETWORK, seconds
 
 _SDK: Final = (
     "It answers every AckMessage with a keep-alive at once. To the CloseMessage: "

@@ -9,13 +9,12 @@ from typing import Final
 from icws_explore.protocol.constants import KEEP_ALIVE_TIMEOUT_MS
 
 from ...network_calls import NetworkCall
-from ..ack_waits import silent_canister
 from ..alike import by_canister, by_client, gateway_nonce, is_along, is_same_client, last_received
-from ..consequences import ACKS, OPENING
 from ..facts import LOST, TOLERANCE_S, CaptureFacts, SessionFacts
+from ..finding import RECORD_NETWORK, names, seconds
 from ..network_side import Cause, cause_of, frames_of, quoted
-from ..registry import Evidence, capture_rule
-from ..wording import RECORD_NETWORK, names, seconds
+from ..registry import ACKS, OPENING, Evidence, capture_rule
+from ..waits import silent_canister
 
 SILENCE_S: Final = 60.0
 _ACK_TIMEOUT: Final = "Ack message timeout"

@@ -10,9 +10,9 @@ from icws_explore.protocol.constants import OPEN_TIMEOUT_MS
 from ...network_calls import NetworkCall
 from ..alike import is_along, is_same_client, is_served
 from ..facts import NO_CODE, SessionFacts
+from ..finding import RECORD_NETWORK, seconds
 from ..network_side import cause_of, frames_of, quoted
 from ..registry import Evidence, session_rule
-from ..wording import RECORD_NETWORK, seconds
 
 _SDK = '"Open timeout expired before receiving the open message", then close(4000, "Open connection timeout").'
 IMPATIENCE_S: Final = 20.0  # a way of 5 s in each direction, and a canister that takes its time

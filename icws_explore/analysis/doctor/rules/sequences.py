@@ -11,9 +11,9 @@ from icws_explore.protocol.service_messages import AckMessage, CloseMessage, Clo
 
 from ...decode import DecodedFrame
 from ..facts import SessionFacts
+from ..finding import RECORD_NETWORK, numbers, seconds
 from ..registry import Evidence, session_rule
-from ..upward import Missed, missed_by_answers
-from ..wording import RECORD_NETWORK, numbers, seconds
+from ..waits import Missed, missed_by_answers
 from .keep_alive import lost_answer
 
 BURST_S: Final = 2.0  # calls sent closer together than this can be executed the other way round

@@ -7,7 +7,7 @@ import pytest
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import sign_envelope
-from icws_explore.protocol.identity import AnonymousIdentity
+from icws_explore.protocol.keys import AnonymousIdentity
 from icws_explore.protocol.messages import Handshake
 from support.certified_canister import CANISTER_ID, GATEWAY
 from support.doctor_findings import ids, the_one

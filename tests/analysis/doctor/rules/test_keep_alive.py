@@ -34,7 +34,7 @@ class TestKeepAliveTimeout:
 
     def test_an_ack_that_came_late_is_no_lost_answer(self):
         """The canister counts from when it made the ack: a gateway that held it 61 s left no time to answer."""
-        from icws_explore.lab.scenarios.gateway_faults import Downward
+        from icws_explore.lab.scenarios.gateways import Downward
         from icws_explore.lab.simulator import simulate
 
         held = Downward(lambda _number, delivery: [delivery], late_ms=lambda number: 61_000 if number > 3 else 0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.capture import Capture
-from icws_explore.lab.scenarios.gateway_faults import Upgrade
+from icws_explore.lab.scenarios.gateways import Upgrade
 from icws_explore.lab.simulator import simulate
-from icws_explore.protocol.cdk import error_texts
+from icws_explore.protocol.canister import error_texts
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.service_messages import CloseReason
 from support.doctor_findings import ids, the_one

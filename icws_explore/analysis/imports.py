@@ -1,0 +1,148 @@
+"""Loading a capture from any supported file: `.icws`, HAR, packets.
+
+An imported file lacks facts that its own frames contain. `identify` takes the canister and the client from
+the first requests. `retimed` repairs the times of a HAR that has none, or only differences: it uses the
+timestamps inside the messages, because otherwise every expiry and certificate age would be wrong. Such a
+timestamp comes from the clock of the message's sender.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from icws_explore.capture import Capture, Frame, load
+from icws_explore.capture.files import START, FileKind, Notes, kind_of, open_file
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.envelope import Envelope
+from icws_explore.protocol.errors import CaptureError, DecodeError
+from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.type_checks import checked
+
+from .decode import DecodedFrame, shared_frames
+
+FOREIGN: Final = (FileKind.HAR, FileKind.PCAP)
+
+
+@checked(CaptureError, path="the file's path")
+def file_kind(path: str | os.PathLike[str]) -> FileKind:
+    """Recognise a file by its first bytes. Raises CaptureError.
+
+    The bytes read from a pipe would be lost, so a pipe counts as OTHER and is read as an `.icws` file.
+    """
+    if Path(path).is_fifo():
+        return FileKind.OTHER
+    with open_file(Path(path)) as stream:
+        return kind_of(stream.read(START))
+
+
+@checked(CaptureError, path="the file's path")
+def load_any(path: str | os.PathLike[str]) -> Capture:
+    """Load the capture in a file. The canister of an import is that of its first request. Raises CaptureError."""
+    kind = file_kind(path)
+    if kind not in FOREIGN:
+        return load(path)
+    from icws_explore.capture.har import load_har
+    from icws_explore.capture.packets import load_pcap
+
+    return identify(load_pcap(path) if kind is FileKind.PCAP else load_har(path))
+
+
+MAX_NAMED: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """The sender and the canister of a client's request."""
+
+    session: str | None
+    canister_id: Principal | None
+    sender: Principal | None
+
+
+def parties(capture: Capture) -> Iterator[Party]:
+    """Yield the parties of each request that a client sent, in the order of the frames."""
+    for frame in capture.frames:
+        if frame.op != "binary" or frame.direction != "out":
+            continue
+        try:
+            envelope = Envelope.decode_frame(frame.data)
+        except DecodeError:
+            continue  # another protocol or malformed; decoding reports it
+        yield Party(frame.session, envelope.canister_id, envelope.sender)
+
+
+def identify(capture: Capture) -> Capture:
+    """Add the canister of the first request, and the client if there is only one.
+
+    Facts that the capture already states stay. Sessions without a request are listed in the notes. A HAR
+    without usable times gets the times inside its messages.
+    """
+    capture = retimed(capture)
+    info = capture.info
+    found = list(parties(capture))
+    canisters = list(dict.fromkeys(party.canister_id for party in found if party.canister_id is not None))
+    senders = {party.sender for party in found if party.sender is not None}
+    notes = Notes()
+    notes += capture.notes
+    if len(canisters) > 1 and info.canister_id is None:
+        others = ", ".join(canister.text for canister in canisters[1 : 1 + MAX_NAMED])
+        others += f" and {len(canisters) - 1 - MAX_NAMED} more" if len(canisters) - 1 > MAX_NAMED else ""
+        notes.append(f"the canister is that of the first session; other sessions use {others}")
+    speaking = {party.session for party in found}
+    silent = [session for session in capture.session_ids if session not in speaking and session is not None]
+    for session in silent:
+        notes.some("sessions that sent none", f"session {session} sent no IC WebSocket request")
+    info = replace(
+        info,
+        canister_id=info.canister_id or (canisters[0].text if canisters else None),
+        client_principal=info.client_principal or (senders.pop().text if len(senders) == 1 else None),
+    )
+    return Capture(info, capture.frames, notes.counted())
+
+
+_EARLIEST_S: Final = 1e9  # 2001; smaller numbers are not seconds since the epoch
+_FEW: Final = 3  # this many frames with the same time mean that the file has no times
+
+
+def retimed(capture: Capture) -> Capture:
+    """Return the capture with repaired times, or ``capture`` itself if its times are plausible."""
+    if capture.info.origin != "har" or not capture.frames:
+        return capture
+    sessions: dict[str | None, list[DecodedFrame]] = {}
+    for decoded in shared_frames(capture):
+        sessions.setdefault(decoded.frame.session, []).append(decoded)
+    frames: list[Frame] = []
+    notes = list(capture.notes)
+    for name, decoded_frames in sessions.items():
+        times = _times(decoded_frames)
+        if times is not None:
+            where = "the socket" if name is None else f"session {name}"
+            notes.append(f"{where}: the file has no usable times, so those inside the messages are used")
+        pairs = zip(decoded_frames, times or [d.frame.t for d in decoded_frames], strict=True)
+        frames.extend(d.frame if t == d.frame.t else replace(d.frame, t=t) for d, t in pairs)
+    if len(notes) == len(capture.notes):
+        return capture
+    return Capture(capture.info, sorted(frames, key=lambda frame: frame.t), notes)
+
+
+def _times(frames: list[DecodedFrame]) -> list[float] | None:
+    """Return repaired times in seconds since the epoch, or None to keep the times as they are."""
+    given = [decoded.frame.t for decoded in frames]
+    is_spread = len(set(given)) > 1 or len(given) < _FEW
+    if is_spread and min(given) >= _EARLIEST_S:
+        return None
+    held = [None if d.message is None else d.message.timestamp_ns / NS_PER_S for d in frames]
+    first = next(((index, t) for index, t in enumerate(held) if t is not None), None)
+    if first is None:
+        return None
+    if is_spread:
+        return [t + first[1] - given[first[0]] for t in given]
+    times, latest = [], first[1]
+    for t in held:
+        latest = latest if t is None else max(latest, t)
+        times.append(latest)
+    return times

@@ -1,0 +1,150 @@
+"""The replica's HTTP endpoints, for agents of ic-websocket-js's time and of today.
+
+Source: interface specification, "HTTPS interface"; shared facts of what the real SDK and gateway
+send. Paths up to call v3, query v2 and read_state v2 come with certificates in the classic layout
+of canister ranges, call v4, query v3 and read_state v3 with the sharded one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiohttp import web
+
+from icws_explore.protocol import cbor
+from icws_explore.protocol.canister import Reject
+from icws_explore.protocol.certificate import Layout
+from icws_explore.protocol.errors import PrincipalError
+from icws_explore.protocol.principal import Principal
+
+from .admission import NotReplicated, Refused
+from .read_state import Target
+from .replica import Rounds
+
+MAX_BODY: Final = 5 * 1024 * 1024  # bytes; the replica's max_request_size_bytes, above the ingress limit
+CBOR_TYPE: Final = "application/cbor"
+_CORS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, GET",
+    "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type",
+    # A page from elsewhere may talk to loopback only if loopback says so.
+    "Access-Control-Allow-Private-Network": "true",
+    "Access-Control-Max-Age": "600",
+}
+_LAYOUT: Final[dict[tuple[str, str], Layout]] = {
+    ("query", "v2"): "classic",
+    ("query", "v3"): "sharded",
+    ("read_state", "v2"): "classic",
+    ("read_state", "v3"): "sharded",
+    ("call", "v3"): "classic",
+    ("call", "v4"): "sharded",
+}
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_app(rounds: Rounds) -> web.Application:
+    """The application that serves ``rounds.replica``."""
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_for_everybody])
+    endpoints = _Endpoints(rounds)
+    app.router.add_get("/api/v2/status", endpoints.status)
+    app.router.add_post("/api/v2/canister/{id}/call", endpoints.call_async)
+    for name, handler in (
+        ("call", endpoints.call_sync),
+        ("query", endpoints.query),
+        ("read_state", endpoints.read_state),
+    ):
+        for version in (version for kind, version in _LAYOUT if kind == name):
+            app.router.add_post(f"/api/{{version:{version}}}/canister/{{id}}/{name}", handler)
+    app.router.add_post("/api/{version:v2|v3}/subnet/{id}/read_state", endpoints.read_subnet_state)
+    app.router.add_post("/api/{version:v4}/subnet/{id}/call", endpoints.call_sync)
+    return app
+
+
+@web.middleware
+async def _for_everybody(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Preflights of browsers are answered here, refusals become answers, and every answer may be read."""
+    try:
+        response = web.Response(status=204) if request.method == "OPTIONS" else await handler(request)
+    except Refused as refused:
+        response = web.Response(status=refused.status, text=refused.text)
+    except web.HTTPRequestEntityTooLarge:
+        response = web.Response(status=413, text=f"The request body is bigger than {MAX_BODY} bytes.")
+    except web.HTTPException as error:  # no such path, another method
+        response = web.Response(status=error.status, text=error.reason)
+    response.headers.update(_CORS)
+    return response
+
+
+def _cbor(value: Any) -> web.Response:
+    return web.Response(body=cbor.dumps(value, tagged=True), content_type=CBOR_TYPE)
+
+
+async def _body(request: web.Request) -> bytes:
+    if request.content_type != CBOR_TYPE:
+        raise Refused(400, f"Unexpected content-type, expected {CBOR_TYPE}.")
+    return await request.read()
+
+
+def _effective_id(request: web.Request) -> Principal:
+    text = request.match_info["id"]
+    try:
+        return Principal.from_text(text)
+    except PrincipalError as error:
+        raise Refused(400, f"Invalid URL: Cannot parse `effective_canister_id` with value `{text}`: {error}") from error
+
+
+def _reject_fields(reject: Reject) -> dict[str, Any]:
+    return {
+        "reject_code": reject.code,
+        "reject_message": reject.text,
+        "error_code": reject.error_code,
+    }
+
+
+class _Endpoints:
+    def __init__(self, rounds: Rounds) -> None:
+        self._rounds = rounds
+        self._replica = rounds.replica
+
+    async def status(self, _request: web.Request) -> web.Response:
+        return _cbor(self._replica.status())
+
+    async def call_async(self, request: web.Request) -> web.Response:
+        """Taken up: 202. What becomes of it, read_state tells."""
+        try:
+            self._rounds.submit(await _body(request), _effective_id(request))
+        except NotReplicated as rejected:
+            return _cbor(_reject_fields(rejected.reject))
+        return web.Response(status=202)
+
+    async def call_sync(self, request: web.Request) -> web.Response:
+        """Waits for the certificate, as long as a replica does; then 202."""
+        try:
+            submission = self._rounds.submit(await _body(request), _effective_id(request))
+        except NotReplicated as rejected:
+            return _cbor({"status": "non_replicated_rejection", **_reject_fields(rejected.reject)})
+        reason = await self._rounds.wait_for(submission)
+        if reason is not None:
+            return web.Response(status=202, text=reason)
+        certificate = self._replica.certify_request(submission.request_id, self._layout(request, "call"))
+        return _cbor({"status": "replied", "certificate": certificate})
+
+    async def query(self, request: web.Request) -> web.Response:
+        layout = self._layout(request, "query")
+        return _cbor(self._replica.query(await _body(request), _effective_id(request), layout))
+
+    async def read_state(self, request: web.Request) -> web.Response:
+        return await self._read_state(request, Target.CANISTER)
+
+    async def read_subnet_state(self, request: web.Request) -> web.Response:
+        return await self._read_state(request, Target.SUBNET)
+
+    async def _read_state(self, request: web.Request, target: Target) -> web.Response:
+        layout = self._layout(request, "read_state")
+        certificate = self._replica.read_state(await _body(request), _effective_id(request), target, layout)
+        return _cbor({"certificate": certificate})
+
+    @staticmethod
+    def _layout(request: web.Request, kind: str) -> Layout:
+        return _LAYOUT[kind, request.match_info["version"]]

@@ -1,0 +1,239 @@
+"""The timing of a session while it runs: countdowns to its time-outs, and the timing plots, redrawn as it goes.
+
+The session runs on a thread of its own; this draws on the kernel's, at most five times a second, and
+never more than a fifth of the time, so that what it takes from the interpreter stays small.
+
+In which cell of a notebook, and in which run of it, code runs: a cell that runs again replaces what it showed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import html
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol, TypeAlias
+
+import ipywidgets
+
+from icws_explore.analysis.decode import DecodedFrame, decode_frames
+from icws_explore.analysis.recording import Recording
+from icws_explore.analysis.timing.countdown import Countdown, Watch
+from icws_explore.analysis.timing.instants import SessionInstants
+from icws_explore.analysis.timing.keep_alives import KEEP_ALIVE_LIMIT_S
+from icws_explore.capture import Capture
+from icws_explore.views.figures.acks import ack_age
+from icws_explore.views.figures.certificates import certificate_age
+from icws_explore.views.figures.figure import SessionFigure, nothing
+from icws_explore.views.figures.keep_alives import keep_alive_windows
+from icws_explore.views.figures.lanes import lanes
+from icws_explore.views.figures.latencies import latencies
+from icws_explore.views.figures.sequence import sequences
+from icws_explore.views.figures.timeline import timeline
+from icws_explore.views.html import note_view
+from icws_explore.views.rows import one_line
+from icws_explore.views.theme import SHADES
+
+from .interactive_plot import InteractivePlot, with_twin
+
+
+@dataclass(frozen=True, slots=True)
+class CellRun:
+    """One run of one cell; None is what the front end does not say, and all of it outside of a notebook."""
+
+    cell: str | None = None
+    run: str | None = None
+
+    def replaces(self, earlier: CellRun) -> bool:
+        """Whether it is a later run of the same cell."""
+        return self.cell is not None and self.cell == earlier.cell and self.run != earlier.run
+
+
+def current_cell() -> CellRun:
+    """The run that this is called in."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    request = shell.get_parent() if shell is not None and hasattr(shell, "get_parent") else None
+    if not isinstance(request, dict):
+        return CellRun()
+    return CellRun(request.get("metadata", {}).get("cellId"), request.get("header", {}).get("msg_id"))
+
+
+MAX_REDRAWS_PER_S: Final = 5
+_SHARE: Final = 4  # a plot that took d seconds to draw is not drawn again for 4 d
+_IDLE_S: Final = 1.0  # without new frames only the time axis moves, and that can wait
+_LANES_S: Final = 30.0  # protocol seconds that the lanes show
+
+Draw: TypeAlias = Callable[[Capture, SessionInstants, Sequence[DecodedFrame]], SessionFigure]
+
+PLOTS: Final[Mapping[str, Draw]] = {
+    "age at ack": lambda capture, session, _: ack_age(capture, session),
+    "keep-alive windows": lambda capture, session, _: keep_alive_windows(capture, session, limit_s=KEEP_ALIVE_LIMIT_S),
+    "timeline": lambda capture, session, frames: timeline(
+        capture, frames=frames, session=session.session, timing=session
+    ),
+    "lanes": lambda capture, session, _: lanes(capture, session, start_s=max(0.0, session.last - _LANES_S)),
+    "sequence numbers": lambda capture, session, frames: sequences(
+        capture, frames=frames, session=session.session, until_s=session.last
+    ),
+    "certificate age": lambda capture, session, _: certificate_age(capture, [session]),
+    "latencies": lambda capture, session, _: latencies(capture, [session]),
+}
+_NAMES: Final = {
+    "open": "open time-out",
+    "ack": "ack time-out",
+    "keep_alive": "keep-alive time-out",
+    "next_ack": "next ack expected",
+}
+
+
+class Running(Protocol):
+    """What is followed: a live session, or anything with a capture, a clock and an end."""
+
+    @property
+    def recording(self) -> Recording: ...
+    @property
+    def clock(self) -> Any: ...
+    @property
+    def close_code(self) -> int | None: ...
+
+
+_following: dict[asyncio.Task[None], CellRun] = {}  # what is drawn, and by which cell
+
+
+class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Countdowns and a plot of a running session; show it, and it follows until the session ends or `stop`.
+
+    The cell that shows it, run again, stops what it showed before. What cannot be drawn is said in its
+    place, and following goes on.
+    """
+
+    def __init__(self, session: Running, plot: str = "age at ack", *, redraws_per_s: float = MAX_REDRAWS_PER_S) -> None:
+        """``plot`` is one of `PLOTS`. Raises ValueError for another, and for more than five redraws a second."""
+        if not 0 < redraws_per_s <= MAX_REDRAWS_PER_S:
+            raise ValueError(f"at most {MAX_REDRAWS_PER_S} redraws a second, not {redraws_per_s!r}")
+        if plot not in PLOTS:
+            raise ValueError(f"{plot!r} is none of the plots: {', '.join(PLOTS)}")
+        self._session = session
+        self._period_s = 1 / redraws_per_s
+        self._watch = Watch(session.recording.raw)
+        self._frames: list[DecodedFrame] = []
+        self._next_drawing = 0.0  # by the machine's monotonic clock
+        self._task: asyncio.Task[None] | None = None
+        self.redraws = 0
+        self.chooser = ipywidgets.Dropdown(options=list(PLOTS), value=plot, description="plot")
+        self.countdowns = ipywidgets.HTML()
+        self.fault = ipywidgets.HTML()
+        self.picture = InteractivePlot(_nothing_yet())
+        self.chooser.observe(lambda _: self.tick(force=True), names="value")
+        super().__init__([self.countdowns, self.chooser, self.fault, self.picture])
+        self.tick(force=True)
+
+    def start(self) -> LiveTiming:
+        """Follow the session on the running event loop, which in a notebook is the kernel's."""
+        if self._task is None or self._task.done():
+            here = current_cell()
+            for other, there in _following.items():
+                if here.replaces(there):
+                    other.cancel()
+            self._task = asyncio.get_running_loop().create_task(self._follow(), name="icws-live-timing")
+            _following[self._task] = here
+            self._task.add_done_callback(_following.pop)
+        return self
+
+    async def stop(self) -> None:
+        """Stop following; what is shown stays."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        while self._session.close_code is None:
+            self.tick()
+            await asyncio.sleep(self._period_s)
+        self.tick(force=True)
+
+    def tick(self, *, force: bool = False) -> None:
+        """Take new frames in, and show what is due: the countdowns each time, the plot when it may be drawn."""
+        new = list(decode_frames(self._session.recording.raw, start=len(self._frames)))
+        self._frames += new
+        self._watch.feed(new)
+        now_s = self._session.clock.now_s() - self._watch.instants.origin.t if self._frames else 0.0
+        ended = self._session.close_code is not None
+        self.countdowns.value = countdown_html([] if ended else self._watch.left(now_s), ended=ended)
+        at = time.monotonic()
+        if force or at >= self._next_drawing + (0 if new else _IDLE_S):
+            self._draw(now_s)
+            took = time.monotonic() - at
+            self._next_drawing = at + took + max(self._period_s, _SHARE * took)
+
+    def _draw(self, now_s: float) -> None:
+        sessions = list(self._watch.instants.sessions.values())
+        if not sessions:
+            return
+        session = sessions[0]
+        if session.ended is None:
+            session = replace(session, last=max(session.last, now_s))
+        try:
+            self.picture.show(PLOTS[self.chooser.value](self._session.recording.raw, session, self._frames))
+        except Exception as error:  # noqa: BLE001  # in a task nobody would see it, and the countdowns would stand
+            line = f"{self.chooser.value} cannot be drawn: {type(error).__name__}: {error}"
+            self.fault.value = note_view(one_line(line), "bad").html
+            return
+        self.fault.value = ""
+        self.redraws += 1
+
+    def _repr_mimebundle_(self, **more: Any) -> Any:
+        """Shown in a cell, it begins to follow."""
+        with contextlib.suppress(RuntimeError):  # no loop runs: what is shown stays as it is
+            self.start()
+        figure = self.picture.figure
+        return with_twin(super()._repr_mimebundle_(**more), figure, figure.description)
+
+
+def _nothing_yet() -> SessionFigure:
+    figure = SessionFigure(1.6)
+    figure.description = "no frames yet"
+    nothing(figure)
+    return figure
+
+
+def countdown_html(running: Sequence[Countdown], *, ended: bool = False) -> str:
+    """A bar for each countdown, with its seconds in words; the text says all that the bar does."""
+    if not running:
+        words = "the session has ended" if ended else "nothing is timed yet"
+        return f"<div class='icws'><span style='color:{_themed('soft')}'>{words}</span></div>"
+    rows = "".join(map(_bar, running))
+    return f"<div class='icws'><table style='color:{_themed('ink')};border-spacing:0.6em 0.1em'>{rows}</table></div>"
+
+
+def _bar(countdown: Countdown) -> str:
+    share = min(1.0, max(0.0, countdown.left_s / countdown.limit_s))
+    urgent = countdown.left_s < 0.1 * countdown.limit_s and countdown.name != "next_ack"
+    color = _themed("bad" if urgent else "good")
+    name = _NAMES[countdown.name] + (f" ({html.escape(countdown.session)})" if countdown.session else "")
+    words = f"{countdown.left_s:.0f} s of {countdown.limit_s:g} s"
+    if countdown.inferred:
+        words += f" (inferred: {countdown.left_min_s:.0f} to {countdown.left_max_s:.0f} s)"
+    bar = (
+        f"<div style='width:16em;height:0.7em;border:1px solid {_themed('soft')}'>"
+        f"<div style='width:{100 * share:.1f}%;height:100%;background:{color}'></div></div>"
+    )
+    return f"<tr><td>{name}</td><td>{bar}</td><td style='text-align:left'>{words}</td></tr>"
+
+
+def _themed(role: str) -> str:
+    """The page's colour for ``role``; the picture's style says which that is."""
+    return f"var(--icws-{role}, {SHADES[role].light})"
+
+
+def live_timing(session: Running, plot: str = "age at ack") -> LiveTiming:
+    """The timing of ``session`` while it runs; the last expression of a cell, or ``.start()`` it yourself.
+
+    ``plot`` is the one to begin with: a key of `PLOTS`; ValueError for another.
+    """
+    return LiveTiming(session, plot)

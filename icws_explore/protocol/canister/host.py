@@ -1,0 +1,377 @@
+"""Runs one canister: calls, timers, rollback, certified data. No clock, no sockets, no signing.
+
+The replica of the lab, the simulator and the tests all run canisters through this, so a canister
+behaves the same everywhere. Time comes in with each call, in nanoseconds since the epoch, and never
+goes back. Source: interface specification, "Calls", "Reject codes" and "The IC System API".
+
+The timers that a canister has set, as the replica keeps them. Times are nanoseconds since the epoch.
+
+An interval's next due time is counted from when it was served, as ic-cdk-timers 0.10 does: what fell
+due several times while the canister was stopped goes off once. That is the last due time unless the
+canister was stopped. Timers due at the same time go in the order in which they were set.
+
+The replica's side of the System API for one installed canister, and what the replica keeps for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeAlias
+
+from ..constants import MAX_REPLY_BYTES, NS_PER_MS
+from ..principal import Principal
+from .system_api import CanisterCode, CanisterFactory, MethodNotFound, Trap
+
+MIN_DELAY_NS: Final = NS_PER_MS  # a replica serves timers once a round; this keeps set_timer(0) loops finite
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """``interval_ns`` is None for a timer that goes off once."""
+
+    due_ns: int
+    timer_id: int
+    interval_ns: int | None
+    callback: Callable[[], None]
+
+
+class Alarms:
+    """Mutable; copy() is shallow, because every Alarm is a value. Ids are never used twice."""
+
+    __slots__ = ("_by_id", "_last_id")
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Alarm] = {}
+        self._last_id = 0
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def copy(self) -> Alarms:
+        other = Alarms()
+        other._by_id = dict(self._by_id)
+        other._last_id = self._last_id
+        return other
+
+    def set(self, now_ns: int, delay_ns: int, callback: Callable[[], None], *, repeats: bool) -> int:
+        delay_ns = max(delay_ns, MIN_DELAY_NS)
+        self._last_id += 1
+        self._by_id[self._last_id] = Alarm(now_ns + delay_ns, self._last_id, delay_ns if repeats else None, callback)
+        return self._last_id
+
+    def clear(self, timer_id: int) -> None:
+        self._by_id.pop(timer_id, None)
+
+    @property
+    def next_ns(self) -> int | None:
+        return min((alarm.due_ns for alarm in self._by_id.values()), default=None)
+
+    def take(self, until_ns: int, *, served_ns: int = 0) -> Alarm | None:
+        """The next alarm due by ``until_ns``, put forward by its interval or removed; None if there is none.
+
+        It is served when it is due, or at ``served_ns`` if that is later.
+        """
+        alarm = min(self._by_id.values(), key=lambda alarm: (alarm.due_ns, alarm.timer_id), default=None)
+        if alarm is None or alarm.due_ns > until_ns:
+            return None
+        if alarm.interval_ns is None:
+            del self._by_id[alarm.timer_id]
+        else:
+            self._by_id[alarm.timer_id] = replace(alarm, due_ns=max(alarm.due_ns, served_ns) + alarm.interval_ns)
+        return alarm
+
+
+MAX_CERTIFIED_DATA: Final = 32  # bytes
+CallKind = Literal["install", "update", "query", "timer"]
+
+
+class System:
+    """A `SystemApi`. The host enters a call before the canister's code runs; times are ns since the epoch.
+
+    What a call may do depends on its kind (interface specification, "Overview of imports"): only a
+    query sees a certificate, and a query sets neither certified data nor timers.
+    """
+
+    def __init__(
+        self,
+        canister_id: Principal,
+        *,
+        certified_data: bytes,
+        certify: Callable[[bytes], bytes] | None,
+        on_print: Callable[[int, str], None] | None,
+    ) -> None:
+        self.certified_data = certified_data
+        self.alarms = Alarms()
+        self.on_commit: Callable[[], None] = _nothing
+        self._canister_id = canister_id
+        self._certify = certify
+        self._on_print = on_print
+        self._kind: CallKind = "install"
+        self._caller = Principal.MANAGEMENT
+        self._now_ns = 0
+
+    def enter(self, kind: CallKind, caller: Principal, now_ns: int) -> None:
+        self._kind, self._caller, self._now_ns = kind, caller, now_ns
+
+    def snapshot(self) -> tuple[bytes, Alarms]:
+        return self.certified_data, self.alarms.copy()
+
+    def restore(self, saved: tuple[bytes, Alarms]) -> None:
+        self.certified_data, self.alarms = saved[0], saved[1].copy()
+
+    def time_ns(self) -> int:
+        return self._now_ns
+
+    def caller(self) -> Principal:
+        return self._caller
+
+    def canister_id(self) -> Principal:
+        return self._canister_id
+
+    def set_certified_data(self, data: bytes) -> None:
+        self._not_in_a_query("set_certified_data")
+        if len(data) > MAX_CERTIFIED_DATA:
+            raise Trap(f"certified data of {len(data)} bytes; {MAX_CERTIFIED_DATA} are the most")
+        self.certified_data = data
+
+    def data_certificate(self) -> bytes | None:
+        if self._kind != "query" or self._certify is None:
+            return None
+        return self._certify(self.certified_data)
+
+    def set_timer(self, delay_ns: int, callback: Callable[[], None]) -> int:
+        self._not_in_a_query("set_timer")
+        return self.alarms.set(self._now_ns, delay_ns, callback, repeats=False)
+
+    def set_timer_interval(self, interval_ns: int, callback: Callable[[], None]) -> int:
+        self._not_in_a_query("set_timer_interval")
+        return self.alarms.set(self._now_ns, interval_ns, callback, repeats=True)
+
+    def clear_timer(self, timer_id: int) -> None:
+        self.alarms.clear(timer_id)
+
+    def commit(self) -> None:
+        self._not_in_a_query("commit")
+        self.on_commit()
+
+    def print(self, text: str) -> None:
+        if self._on_print is not None:
+            self._on_print(self._now_ns, text)
+
+    def _not_in_a_query(self, what: str) -> None:
+        if self._kind == "query":
+            raise Trap(f"{what} cannot be called in a query")
+
+
+def _nothing() -> None:
+    pass
+
+
+CANISTER_REJECT: Final = 4  # an error that the canister passed on
+CANISTER_ERROR: Final = 5  # the canister trapped, or has no such method, or no code
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """``data`` is the Candid reply; empty for an install or an upgrade."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """``code`` is the specification's reject code, ``error_code`` the replica's name of the fault.
+
+    ``cause`` is the exception behind a trap that the canister's code did not raise as a Trap itself.
+    """
+
+    code: int
+    text: str
+    error_code: str
+    cause: BaseException | None = None
+
+
+Outcome: TypeAlias = Reply | Reject
+
+
+@dataclass(frozen=True, slots=True)
+class TimerRun:
+    """One timer that went off: at what time (ns), and the reject that its callback ended in, if it trapped."""
+
+    at_ns: int
+    reject: Reject | None
+
+
+class _Installed:
+    """Code with its system, and what both go back to when a call traps."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.code: CanisterCode | None = None  # None until its factory has run
+        self.has_committed = False
+        self._saved: Any = None
+        system.on_commit = self._commit
+
+    def save(self) -> None:
+        self.has_committed = False
+        self._save()
+
+    def roll_back(self) -> None:
+        system, code = self._saved
+        self.system.restore(system)
+        if self.code is not None and code is not None:
+            self.code.restore(code)
+
+    def _commit(self) -> None:
+        self._save()
+        self.has_committed = True
+
+    def _save(self) -> None:
+        self._saved = (self.system.snapshot(), None if self.code is None else self.code.snapshot())
+
+
+class CanisterHost:
+    """A canister id with, after install(), code in it.
+
+    ``certify`` makes the certificate over the certified data that a query sees (None: queries see no
+    certificate). ``on_print`` gets what the canister prints, with the time in ns, and the text of
+    every trap in a timer, which has no caller to hear of it. ``run_code`` is given what a message runs,
+    with words for it, and may end it by an exception.
+    """
+
+    def __init__(
+        self,
+        canister_id: Principal,
+        *,
+        certify: Callable[[bytes], bytes] | None = None,
+        on_print: Callable[[int, str], None] | None = None,
+    ) -> None:
+        self.canister_id = canister_id
+        self.now_ns = 0
+        self._certify = certify
+        self._on_print = on_print
+        self._installed: _Installed | None = None
+        self.run_code: Callable[[str, Callable[[], bytes]], bytes] = lambda _, body: body()
+
+    @property
+    def certified_data(self) -> bytes:
+        """At most 32 bytes; empty as long as the canister has set none."""
+        return b"" if self._installed is None else self._installed.system.certified_data
+
+    @property
+    def candid_interface(self) -> str:
+        """The .did text of the installed code; empty without code."""
+        code = None if self._installed is None else self._installed.code
+        return "" if code is None else code.candid_interface
+
+    @property
+    def next_timer_ns(self) -> int | None:
+        """When advance() has something to do next; None when no timer is set."""
+        return None if self._installed is None else self._installed.system.alarms.next_ns
+
+    def install(
+        self, factory: CanisterFactory, *, now_ns: int, controller: Principal = Principal.MANAGEMENT
+    ) -> Outcome:
+        """Put code into the canister and call its init. After a Reject everything is as before."""
+        return self._install(factory, now_ns, controller, b"")
+
+    def upgrade(
+        self, factory: CanisterFactory, *, now_ns: int, controller: Principal = Principal.MANAGEMENT
+    ) -> Outcome:
+        """Replace the code: memory and timers are lost, certified data stays until the new code sets it."""
+        self.advance(now_ns)
+        return self._install(factory, now_ns, controller, self.certified_data)
+
+    def update(self, method: str, arg: bytes, *, caller: Principal, now_ns: int) -> Outcome:
+        """An update call; timers that are due by ``now_ns`` go first."""
+        self.advance(now_ns)
+        return self._run("update", caller, lambda code: code.update(method, arg))
+
+    def query(self, method: str, arg: bytes, *, caller: Principal, now_ns: int) -> Outcome:
+        """A query call, behind the timers that are due: it sees a certificate and changes nothing."""
+        self.advance(now_ns)
+        return self._run("query", caller, lambda code: code.query(method, arg))
+
+    def advance(self, now_ns: int) -> list[TimerRun]:
+        """Move time on: every timer due by ``now_ns`` goes off, at its due time and in due order."""
+        runs = []
+        installed = self._installed
+        while installed is not None:
+            alarm = installed.system.alarms.take(now_ns, served_ns=self.now_ns)
+            if alarm is None:
+                break
+            self.now_ns = max(self.now_ns, alarm.due_ns)
+            reject = self._run_timer(installed, alarm.callback)
+            runs.append(TimerRun(self.now_ns, reject))
+        self.now_ns = max(self.now_ns, now_ns)
+        return runs
+
+    def resume(self, now_ns: int) -> None:
+        """Time went by in which nothing of the canister ran: timers that fell due go off late, at ``now_ns``."""
+        self.now_ns = max(self.now_ns, now_ns)
+
+    def _run_timer(self, installed: _Installed, callback: Callable[[], None]) -> Reject | None:
+        def body() -> bytes:
+            callback()
+            return b""
+
+        outcome = self._execute(installed, "timer", self.canister_id, body)
+        if isinstance(outcome, Reply):
+            return None
+        installed.system.print(f"in a timer: {outcome.text}")
+        return outcome
+
+    def _install(self, factory: CanisterFactory, now_ns: int, controller: Principal, certified_data: bytes) -> Outcome:
+        self.now_ns = max(self.now_ns, now_ns)
+        system = System(self.canister_id, certified_data=certified_data, certify=self._certify, on_print=self._on_print)
+        installed = _Installed(system)
+
+        def body() -> bytes:
+            code = factory(system)
+            installed.code = code
+            code.init()
+            return b""
+
+        outcome = self._execute(installed, "install", controller, body)
+        if isinstance(outcome, Reply):
+            self._installed = installed
+        return outcome
+
+    def _run(self, kind: CallKind, caller: Principal, body: Callable[[CanisterCode], bytes]) -> Outcome:
+        installed = self._installed
+        if installed is None or installed.code is None:
+            return self._reject("IC0537", "the canister contains no code")
+        code = installed.code
+        return self._execute(installed, kind, caller, lambda: body(code))
+
+    def _execute(self, installed: _Installed, kind: CallKind, caller: Principal, body: Callable[[], bytes]) -> Outcome:
+        """One message: what it changes stays, unless it traps (then up to its last commit point) or is a query."""
+        installed.system.enter(kind, caller, self.now_ns)
+        installed.save()
+        try:
+            data = self.run_code(f"a canister's {kind}", body)
+        except MethodNotFound as error:
+            installed.roll_back()
+            return self._reject("IC0536", str(error))
+        except Exception as error:  # noqa: BLE001 -- whatever ends a canister's code is a trap; the cause is kept
+            installed.roll_back()
+            return self._trapped(error, passed_on=installed.has_committed)
+        if kind == "query" or len(data) > MAX_REPLY_BYTES:
+            installed.roll_back()
+        if len(data) > MAX_REPLY_BYTES:
+            return self._reject("IC0504", f"a reply of {len(data)} bytes is larger than {MAX_REPLY_BYTES}")
+        return Reply(data)
+
+    def _trapped(self, error: Exception, *, passed_on: bool) -> Reject:
+        cause = None if isinstance(error, Trap) else error
+        text = str(error) if cause is None else f"{type(error).__name__}: {error}"
+        trapped = f"Canister called `ic0.trap` with message: '{text}'"
+        if not passed_on:
+            return self._reject("IC0503", trapped, cause=cause)
+        return self._reject("IC0406", f"IC0503: {trapped}", code=CANISTER_REJECT, cause=cause)
+
+    def _reject(
+        self, error_code: str, text: str, *, code: int = CANISTER_ERROR, cause: Exception | None = None
+    ) -> Reject:
+        return Reject(code, f"Error from Canister {self.canister_id}: {text}", error_code, cause)

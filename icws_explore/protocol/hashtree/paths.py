@@ -1,0 +1,153 @@
+"""Looking up a path: found, a subtree, provably absent, or unknown because it was pruned away.
+
+Source: interface specification, "Lookup". @dfinity/agent 2.4.1 answers differently in three ways: it
+compares labels in another order, it stops at an empty tree inside a fork, and it misses a label when
+an earlier one is a proper prefix of it. Trees that replicas and the CDKs make do not bring it there.
+
+Making hash trees from nested dictionaries, and cutting them down to a witness.
+
+A witness has the root hash of the whole and shows only what it must: for a path that exists its
+value or subtree, for one that does not the two labels between which it would stand.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .codec import check_depth
+from .nodes import Empty, Fork, HashTree, Labeled, Leaf, Pruned, forest_of, walk
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The path ends at a leaf with ``value``."""
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSubtree:
+    """The path ends at labels below it, not at a value (the specification's ``Error``)."""
+
+    tree: HashTree
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Whoever certified this root hash certified that nothing is at the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The part of the tree that would tell was pruned."""
+
+
+LookupResult: TypeAlias = Found | FoundSubtree | Absent | Unknown
+
+_ABSENT = Absent()
+_UNKNOWN = Unknown()
+
+
+def lookup(tree: HashTree, path: Sequence[bytes]) -> LookupResult:
+    """What ``tree`` says of ``path``; never raises, whatever the tree."""
+    node = tree
+    for label in path:
+        forest = forest_of(node)
+        below = forest.get(label)
+        if below is None:
+            return _ABSENT if forest.proves_absent(label) else _UNKNOWN
+        node = below
+    match node:
+        case Leaf(value):
+            return Found(value)
+        case Pruned():
+            return _UNKNOWN
+        case Empty():
+            return _ABSENT
+        case _:
+            return FoundSubtree(node)
+
+
+def lookup_value(tree: HashTree, path: Sequence[bytes]) -> bytes | None:
+    """The value at ``path``, None for every other answer."""
+    result = lookup(tree, path)
+    return result.value if isinstance(result, Found) else None
+
+
+def leaves(tree: HashTree) -> Iterator[tuple[tuple[bytes, ...], bytes]]:
+    """Every value that can be seen, with its path, from left to right."""
+    for path, node, _ in walk(tree):
+        if isinstance(node, Leaf):
+            yield path, node.value
+
+
+Nested: TypeAlias = bytes | Mapping[bytes, "Nested"]
+Path: TypeAlias = Sequence[bytes]
+
+
+def build(content: Nested) -> HashTree:
+    """The tree of ``content``: labels in ascending order, forks paired level by level as a replica does.
+
+    A bytes value becomes a leaf, an empty mapping an empty tree.
+    """
+    if not isinstance(content, Mapping):
+        return Leaf(content)
+    row: list[HashTree] = [Labeled(label, build(content[label])) for label in sorted(content)]
+    while len(row) > 1:
+        paired: list[HashTree] = [Fork(a, b) for a, b in zip(row[::2], row[1::2], strict=False)]
+        row = paired + row[len(paired) * 2 :]
+    return row[0] if row else Empty()
+
+
+def prune(tree: HashTree, paths: Iterable[Path]) -> HashTree:
+    """The witness of a well-formed ``tree`` for ``paths``, with the same root hash.
+
+    Every path gets the answer that ``tree`` gives. Raises StateError for a tree deeper than
+    codec.MAX_DEPTH.
+    """
+    check_depth(tree)
+    return _witness(tree, [tuple(path) for path in paths])
+
+
+def _witness(tree: HashTree, paths: list[tuple[bytes, ...]]) -> HashTree:
+    if not paths:
+        return Pruned(tree.digest)
+    if () in paths or not isinstance(tree, Fork | Labeled):
+        return tree
+    forest = forest_of(tree)
+    labels = sorted(forest.labels)
+    # A label that is kept without paths of its own is a neighbour: its name proves an absence.
+    kept: dict[bytes, list[tuple[bytes, ...]]] = {}
+    for path in paths:
+        if forest.get(path[0]) is not None:
+            kept.setdefault(path[0], []).append(path[1:])
+            continue
+        at = bisect_left(labels, path[0])
+        for neighbour in labels[max(at - 1, 0) : at + 1]:
+            kept.setdefault(neighbour, [])
+    cut = _cut(tree, kept)
+    return Pruned(tree.digest) if cut is None else cut
+
+
+def _cut(tree: HashTree, kept: Mapping[bytes, list[tuple[bytes, ...]]]) -> HashTree | None:
+    """``tree`` with only the labels in ``kept``; None where nothing of it needs to be seen."""
+    if isinstance(tree, Labeled):
+        return Labeled(tree.label, _witness(tree.tree, kept[tree.label])) if tree.label in kept else None
+    if not isinstance(tree, Fork):
+        return None
+    left, right = _cut(tree.left, kept), _cut(tree.right, kept)
+    if left is None and right is None:
+        return None
+    return Fork(left or _rest(tree.left), right or _rest(tree.right))
+
+
+def _rest(tree: HashTree) -> HashTree:
+    # An empty tree stays: pruned, it would look as if labels could be there, and spoil a proof of absence.
+    return tree if _is_bare(tree) else Pruned(tree.digest)
+
+
+def _is_bare(tree: HashTree) -> bool:
+    return isinstance(tree, Empty) or (isinstance(tree, Fork) and _is_bare(tree.left) and _is_bare(tree.right))

@@ -1,0 +1,190 @@
+"""Identities out of the files and objects that people have: PEM, Internet Identity's JSON, ic-py.
+
+Sources: ``dfx identity export`` (PEM); ``toJSON`` of Ed25519KeyIdentity, Secp256k1KeyIdentity and
+DelegationChain in @dfinity/identity 2.4.1; what @dfinity/auth-client keeps under "identity" and
+"delegation" in a browser's storage; ic-py 1.0.1 identity.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from ..errors import IdentityError, MessageError
+from . import AnonymousIdentity, DelegatedIdentity, Ed25519Identity, Identity, Secp256k1Identity
+from .delegation import Delegation, DelegationChain, SignedDelegation
+from .pem import ED25519, read_pem
+from .public_keys import verify_signature
+
+MAX_FILE_SIZE = 1024 * 1024  # bytes; a delegation of Internet Identity has about 3 KB
+
+# What may be a key or a seed phrase in the place of a file's name: 32 bytes in base64 or hex, many words.
+_MAY_BE_SECRET = re.compile(r"[0-9A-Za-z+/=]{43}|(\S+\s+){8}|\n")
+_FORMS = "an identity is a PEM key, Ed25519KeyIdentity's JSON, or a delegation chain's JSON with its session key"
+
+
+def load_identity(source: str | bytes | Path, *, session: object = None) -> Identity:
+    """The identity in a file, or in the text itself.
+
+    PEM (Ed25519 in PKCS#8, secp256k1 in PKCS#8 or SEC 1), the JSON ``["public hex", "secret hex"]``,
+    or Internet Identity's delegation: ``{"identity": session key, "delegation": chain}``, or the
+    chain alone with its session key as ``session`` (an Identity, or what load_identity takes).
+    Raises IdentityError, which never shows what was read.
+    """
+    text = _text(source)
+    if text.lstrip()[:1] not in ("{", "["):
+        return _no_session(_from_pem(text), session)
+    value = _json(text)
+    if isinstance(value, list):
+        return _no_session(_from_key_pair(value), session)
+    fields = value if isinstance(value, dict) else {}
+    if "delegation" in fields and "identity" in fields:
+        inner = _no_session(_from_key_pair(_nested(fields["identity"])), session)
+        return _delegated(inner, _nested(fields["delegation"]))
+    if "delegations" in fields:
+        if session is None:
+            raise IdentityError(
+                "this delegation chain comes without its session key: pass the key's file too, session=FILE, "
+                'or join both as {"identity": […], "delegation": {…}}'
+            )
+        return _delegated(identity_of(session), fields)
+    raise IdentityError(f"this JSON holds no identity; {_FORMS}")
+
+
+def identity_of(value: object) -> Identity:
+    """``value`` as an identity of ours: ours as it is, ic-py's converted, a path or a text loaded.
+
+    Raises IdentityError.
+    """
+    if isinstance(value, Identity):
+        return value
+    if isinstance(value, (str, bytes, Path)):
+        return load_identity(value)
+    if getattr(value, "anonymous", None) is True:
+        return AnonymousIdentity()
+    if hasattr(value, "key_type") and isinstance(getattr(value, "privkey", None), str):
+        return _from_ic_py_key(value)
+    if hasattr(value, "identity") and isinstance(getattr(value, "delegations", None), list):
+        return _from_ic_py_delegate(value)
+    raise IdentityError(f"{type(value).__name__} is no identity; {_FORMS}, or an Identity of ic-py")
+
+
+def _text(source: str | bytes | Path) -> str:
+    if isinstance(source, bytes):
+        return source.decode("utf-8", "replace")
+    if isinstance(source, str) and ("-----BEGIN" in source or source.lstrip()[:1] in ("{", "[")):
+        return source
+    path = Path(source).expanduser()
+    data, fault = b"", ""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_SIZE + 1)
+    except (OSError, ValueError) as error:
+        fault = getattr(error, "strerror", None) or "that is no file name"
+    if fault:
+        # The name is shown only if it looks like one: it might be a key that somebody pasted.
+        shown = "the identity file" if _MAY_BE_SECRET.search(str(path)) else repr(str(path))
+        raise IdentityError(f"{shown} cannot be read: {fault}; give the path of a PEM or JSON file, or its text")
+    if len(data) > MAX_FILE_SIZE:
+        raise IdentityError(f"{path} has more than {MAX_FILE_SIZE} bytes; is it the right file?")
+    return data.decode("utf-8", "replace")
+
+
+def _json(text: str) -> Any:
+    value, fault = None, ""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        fault = f"line {error.lineno}, column {error.colno}: {error.msg}"
+    except (RecursionError, ValueError):
+        fault = "it is nested too deep or holds too long a number"
+    # Raised out here, because the JSON error would carry the whole text, secrets and all.
+    if fault:
+        raise IdentityError(f"this is no JSON: {fault}")
+    return value
+
+
+def _nested(value: object) -> Any:
+    return _json(value) if isinstance(value, str) else value
+
+
+def _no_session(identity: Identity, session: object) -> Identity:
+    if session is not None:
+        raise IdentityError("this identity holds its own key; session= goes with a delegation chain only")
+    return identity
+
+
+def _from_pem(text: str) -> Identity:
+    key = read_pem(text)
+    kind = Ed25519Identity if key.algorithm == ED25519 else Secp256k1Identity
+    identity = kind.from_secret(key.secret)
+    if key.public is not None and len(key.public) in (32, 65) and not identity.public_key_der.endswith(key.public):
+        raise IdentityError("the PEM's public key does not belong to its secret key: export the key again")
+    return identity
+
+
+def _from_key_pair(value: object) -> Identity:
+    """From ``[public key hex, secret key hex]``; which curve it is shows in the public key."""
+    pair = []
+    if isinstance(value, list) and len(value) == 2:
+        pair = [_from_hex(part) for part in value]
+    if len(pair) != 2 or None in pair:
+        raise IdentityError('a key pair in JSON is ["public key in hex", "secret key in hex"]')
+    public, secret = (part or b"" for part in pair)
+    if len(secret) == 64:  # tweetnacl's form: the public key behind the secret one
+        secret = secret[:32]
+    for kind in (Ed25519Identity, Secp256k1Identity):
+        identity = kind.from_secret(secret)
+        if public and identity.public_key_der.endswith(public):
+            return identity
+    raise IdentityError("the public key does not belong to the secret key; copy both of the same identity")
+
+
+def _from_hex(text: object) -> bytes | None:
+    try:
+        return bytes.fromhex(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _delegated(session: Identity, value: object) -> DelegatedIdentity:
+    try:
+        chain = DelegationChain.from_json(value)
+    except MessageError as error:
+        raise IdentityError(f"the delegation chain cannot be read: {error.reason}") from error
+    return DelegatedIdentity(session, chain.root_public_key_der, chain.delegations)
+
+
+def _from_ic_py_key(value: Any) -> Identity:
+    secret = _from_hex(value.privkey)
+    if value.key_type == "ed25519" and secret is not None:
+        return Ed25519Identity.from_secret(secret)
+    if value.key_type == "secp256k1" and secret is not None:
+        return Secp256k1Identity.from_secret(secret)
+    raise IdentityError("this ic-py identity is neither an Ed25519 nor a secp256k1 key")
+
+
+def _from_ic_py_delegate(value: Any) -> Identity:
+    session = identity_of(value.identity)
+    links = []
+    fault = ""
+    try:
+        for entry in value.delegations:
+            inner = entry["delegation"]
+            links.append(SignedDelegation(Delegation(inner["pubkey"], inner["expiration"]), entry["signature"]))
+    except (KeyError, TypeError, AttributeError) as error:
+        fault = type(error).__name__
+    if fault:
+        raise IdentityError(f"this ic-py delegation has another form than that of 1.0.1 ({fault})")
+    # ic-py drops the targets of a delegation, and without them the signature covers something else.
+    signer = value.der_pubkey
+    for link in links:
+        if verify_signature(signer, link.delegation.signed_bytes, link.signature).ok is False:
+            raise IdentityError(
+                "a delegation's signature does not hold, most likely because ic-py has dropped its targets: "
+                "give the delegation's JSON to load_identity instead"
+            )
+        signer = link.delegation.pubkey
+    return DelegatedIdentity(session, value.der_pubkey, links)

@@ -1,0 +1,259 @@
+"""The byte map of a frame: each layer a bar to its own scale, opened out of its place in the layer around it.
+
+Fields are told apart by their names and by alternating shades, names in CBOR and framing bytes by
+hatching, so that it reads in greyscale.
+
+A frame as layers, each cut into its fields: what the anatomy figure draws and its text twin says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Polygon, Rectangle
+
+from icws_explore.analysis.annotate import Node
+
+from ..kinds import LOOKS
+from ..proof import short_label
+from ..rows import one_line
+from .figure import BAD, INK, LANE, PAPER, RULE, SOFT, WIDTH_IN, SessionFigure
+
+Part = Literal["field", "name", "form", "fault"]
+
+MAX_LAYERS: Final = 8
+MIN_BYTES: Final = 8  # of a field worth a layer of its own
+_TREE_NODES: Final = ("empty", "fork", "labeled", "leaf", "pruned")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of bytes within a layer. "name" is a field's name in CBOR, "form" is what holds the encoding together."""
+
+    name: str
+    start: int
+    end: int
+    part: Part
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """``parent`` is the number of the layer that holds it, None for the frame."""
+
+    title: str
+    start: int
+    end: int
+    segments: tuple[Segment, ...]
+    parent: int | None
+
+    @property
+    def size(self) -> int:
+        return self.end - self.start
+
+
+def layers_of(root: Node) -> list[Layer]:
+    """The frame's layers from the outside in; a layer's segments tile it. At most MAX_LAYERS."""
+    found: list[Layer] = []
+    waiting: list[tuple[Node, int | None]] = [(root, None)]
+    while waiting and len(found) < MAX_LAYERS:
+        node, parent = waiting.pop(0)
+        segments = tuple(_segments(node))
+        found.append(Layer(_title(node), node.start, node.end, segments, parent))
+        here = len(found) - 1
+        waiting[:0] = [(s.node, here) for s in segments if s.part == "field" and _worth_a_layer(s.node)]
+    return found
+
+
+def _title(node: Node) -> str:
+    return one_line(node.path)[-60:] or "frame"
+
+
+def _worth_a_layer(node: Node) -> bool:
+    """Whether there is more than one field in it; Candid's type tables are for the field tree."""
+    if node.end - node.start < MIN_BYTES or node.name.endswith((":types", ":args")):
+        return False
+    fields = [segment.node for segment in _segments(node) if segment.part == "field"]
+    if len(fields) == 1 and fields[0] is not node and fields[0].children:
+        return _worth_a_layer(fields[0])
+    return len(fields) > 1
+
+
+def _segments(node: Node) -> Iterator[Segment]:
+    """The fields right inside ``node``: tags, heads and single wrappers around the same thing are passed through."""
+    if not node.children:
+        yield _segment(node)
+        return
+    for child in node.children:
+        if child.children and child.path == node.path and child.type not in _TREE_NODES:
+            yield from _segments(child)  # a tag's content, a byte string's layer
+        else:
+            yield _segment(child)
+
+
+def _segment(node: Node) -> Segment:
+    name = one_line(node.name)
+    if node.fault:
+        return Segment(name.partition(":")[0] or "fault", node.start, node.end, "fault", node)
+    if name.endswith(":key"):
+        return Segment(name.removesuffix(":key"), node.start, node.end, "name", node)
+    before, colon, form = name.partition(":")
+    if node.type in _TREE_NODES and not colon:
+        return Segment("hash tree", node.start, node.end, "field", Node(node.path, node.type, node.start, node.end))
+    if not colon:
+        return Segment(name or "frame", node.start, node.end, "field", node)
+    part: Part = "form" if form in ("head", "tag", "end", "magic") else "field"
+    return Segment(form if part == "field" else f"{before}:{form}", node.start, node.end, part, node)
+
+
+_LEFT_IN: Final = 0.35
+_RIGHT_IN: Final = WIDTH_IN - 0.35
+_BAR_IN: Final = 0.34
+_TITLE_IN: Final = 0.26
+_LABEL_IN: Final = 0.155  # a row of labels below a bar
+_GAP_IN: Final = 0.32
+_HEAD_IN: Final = 0.75
+_FONT_PT: Final = 7.5
+_CHARACTER_IN: Final = 0.066
+# Of the theme, so that they follow it; of different lightness, so that neighbours part in greyscale.
+_FILLS: Final = (to_rgba(LOOKS["message"].light, 0.24), to_rgba(LOOKS["app"].light, 0.08))
+_MAX_ROWS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    layer: Layer
+    top: float  # of the bar
+    inside: list[Segment]
+    below: list[tuple[Segment, float, int]]  # segment, left edge of its label, row
+
+    def x(self, offset: float) -> float:
+        return _LEFT_IN + (offset - self.layer.start) / max(1, self.layer.size) * (_RIGHT_IN - _LEFT_IN)
+
+
+def anatomy_figure(root: Node, heading: str) -> SessionFigure:
+    """The layers of an annotated frame below each other, each to scale within itself."""
+    drawn: list[_Drawn] = []
+    top = _HEAD_IN
+    for layer in layers_of(root):
+        each = _laid_out(layer, top + _TITLE_IN)
+        drawn.append(each)
+        rows = 1 + max((row for _, _, row in each.below), default=-1)
+        top = each.top + _BAR_IN + rows * _LABEL_IN + _GAP_IN
+    total = top + 0.15
+    figure = SessionFigure(total)
+    axes: Axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, WIDTH_IN)
+    axes.set_ylim(total, 0)
+    axes.axis("off")
+    axes.text(_LEFT_IN, 0.25, heading, fontsize=11, fontweight="bold", color=INK, va="center", parse_math=False)
+    note = "each bar is one layer, its bytes to scale; hatched: names and framing of the encoding"
+    axes.text(_LEFT_IN, 0.48, note, fontsize=8, color=SOFT, va="center")
+    for each in drawn:
+        _draw_layer(axes, each, None if each.layer.parent is None else drawn[each.layer.parent])
+    figure.description = anatomy_text(root, heading)
+    return figure
+
+
+def _laid_out(layer: Layer, top: float) -> _Drawn:
+    """Which fields carry their name inside the bar, and where below it the others do."""
+    each = _Drawn(layer, top, [], [])
+    ends = [0.0] * _MAX_ROWS
+    for segment in layer.segments:
+        if segment.part not in ("field", "fault"):
+            continue
+        text = _label(segment)
+        width = len(text) * _CHARACTER_IN
+        if width + 0.08 < each.x(segment.end) - each.x(segment.start):
+            each.inside.append(segment)
+            continue
+        middle = each.x((segment.start + segment.end) / 2)
+        x = (
+            middle if middle + width < _RIGHT_IN else middle - width - 0.06
+        )  # no room to the right: to the left of its line
+        row = next((number for number, end in enumerate(ends) if end < x), None)
+        if row is not None:  # else there is no room: the text twin has it
+            each.below.append((segment, x, row))
+            ends[row] = x + width + 0.12
+    return each
+
+
+def _label(segment: Segment) -> str:
+    """Its name and its bytes; a name that is a number reads as a place."""
+    name = short_label(segment.name)
+    return f"{f'[{name}]' if name.isdecimal() else name} {segment.end - segment.start}"
+
+
+def _draw_layer(axes: Axes, each: _Drawn, parent: _Drawn | None) -> None:
+    layer, top = each.layer, each.top
+    if parent is not None:
+        _draw_funnel(axes, each, parent)
+    title = f"{layer.title}, bytes {layer.start} to {layer.end} ({layer.size})"
+    text = axes.text(
+        _LEFT_IN, top - 0.11, title, fontsize=8.5, fontweight="bold", color=INK, va="center", parse_math=False, zorder=6
+    )
+    text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 1.0, "alpha": 0.85})
+    fields = 0
+    for segment in layer.segments:
+        left, right = each.x(segment.start), each.x(segment.end)
+        named = segment.part in ("field", "fault")
+        fields += named
+        color = "none" if segment.part == "fault" else _FILLS[fields % 2] if named else LANE
+        edge = BAD if segment.part == "fault" else SOFT if named else RULE
+        axes.add_patch(Rectangle((left, top), right - left, _BAR_IN, facecolor=color, edgecolor=edge, linewidth=0.6))
+        if segment.part != "field":  # a patch of its own: a hatched one with a face keeps its colours on a dark page
+            hatch = "xx" if segment.part == "fault" else "////"
+            axes.add_patch(
+                Rectangle(
+                    (left, top), right - left, _BAR_IN, facecolor="none", edgecolor=edge, hatch=hatch, linewidth=0
+                )
+            )
+    for segment in each.inside:
+        middle = each.x((segment.start + segment.end) / 2)
+        _write(axes, middle, top + _BAR_IN / 2, segment, "center")
+    for segment, x, row in each.below:
+        middle = each.x((segment.start + segment.end) / 2)
+        y = top + _BAR_IN + (row + 0.6) * _LABEL_IN
+        axes.plot([middle, middle], [top + _BAR_IN, y], color=SOFT, linewidth=0.6, zorder=2)
+        if x < middle:
+            _write(axes, middle - 0.03, y, segment, "right")
+        else:
+            _write(axes, middle + 0.03, y, segment, "left")
+
+
+def _write(axes: Axes, x: float, y: float, segment: Segment, align: str) -> None:
+    text = axes.text(
+        x, y, _label(segment), fontsize=_FONT_PT, ha=align, va="center", zorder=5, parse_math=False,
+        color=BAD if segment.part == "fault" else INK,
+    )  # fmt: skip
+    if align != "center":
+        text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 0.5})
+
+
+def _draw_funnel(axes: Axes, each: _Drawn, parent: _Drawn) -> None:
+    """From the layer's place in the layer around it out to its own bar."""
+    corners = [
+        (parent.x(each.layer.start), parent.top + _BAR_IN), (parent.x(each.layer.end), parent.top + _BAR_IN),
+        (_RIGHT_IN, each.top), (_LEFT_IN, each.top),
+    ]  # fmt: skip
+    neighbour = each.top - parent.top < 2 * _BAR_IN + _GAP_IN + _TITLE_IN + _MAX_ROWS * _LABEL_IN
+    axes.add_patch(Polygon(corners, closed=True, facecolor=LANE if neighbour else "none", alpha=0.7, zorder=0.5))
+    if neighbour:
+        for (x0, y0), (x1, y1) in ((corners[0], corners[3]), (corners[1], corners[2])):
+            axes.plot([x0, x1], [y0, y1], color=RULE, linewidth=0.7, zorder=1)
+
+
+def anatomy_text(root: Node, heading: str) -> str:
+    """Every layer with its fields and their bytes, in lines."""
+    lines = [heading]
+    for layer in layers_of(root):
+        lines.append(f"{layer.title}, bytes {layer.start} to {layer.end} ({layer.size})")
+        lines += [
+            f"  {s.start:>6} to {s.end:<6} {'' if s.part == 'field' else f'({s.part}) '}{s.name}"
+            for s in layer.segments
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,195 @@
+"""The chain of trust: root key → subnet → certificate → witness → message, each link with its verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch
+
+from icws_explore.protocol import hashtree
+from icws_explore.protocol.certificate import shown_ranges
+from icws_explore.protocol.certificate.delegation import ranges_text
+from icws_explore.protocol.certificate.format import hash_text, key_text, time_text
+from icws_explore.protocol.errors import DecodeError
+from icws_explore.protocol.steps import Step
+
+from ..proof import Proof
+from ..rows import one_line
+from ..steps import mark, outcome
+from ..text import wrap_cells
+from ..theme import SHADES
+from .figure import BAD, INK, LANE, RULE, SOFT, WIDTH_IN, SessionFigure
+
+GOOD: Final = SHADES["good"].light
+_LEFT_IN: Final = 0.3
+_BOX_IN: Final = 4.6  # width
+_LINE_IN: Final = 0.17
+_LINK_IN: Final = 0.5
+_MAX_CHARACTERS: Final = 68
+_MAX_LINE: Final = 1000  # characters of what a peer sent; the figure shows two or three lines of it
+_STYLE: Final[dict[bool | None, dict[str, Any]]] = {
+    True: {"color": GOOD, "linewidth": 2.2},
+    False: {"color": BAD, "linewidth": 2.2, "linestyle": (0, (1, 1))},
+    None: {"color": SOFT, "linewidth": 1.2, "linestyle": (0, (4, 3))},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One party's word: its ``lines`` are what it says; ``steps`` judge the way here from the one above."""
+
+    title: str
+    lines: tuple[str, ...]
+    link: str = ""
+    steps: tuple[Step, ...] = ()
+
+
+def stations(proof: Proof) -> list[Station]:
+    """The chain from the root key down, as far as it can be read."""
+    key = "none is known" if proof.root_key is None else key_text(proof.root_key)
+    found = [Station("root key", (key, "known beforehand; everything else follows"))]
+    certificate = proof.certificate
+    if certificate is None:
+        return [*found, Station("certificate", ("cannot be read",), "", _steps(proof, "parse"))]
+    if proof.subnet is not None and certificate.delegation is not None:
+        found.append(Station("subnet", _subnet_lines(proof), "signed a delegation", _steps(proof, "delegation")))
+    data = None if proof.canister_id is None else certificate.canister_data(proof.canister_id)
+    lines = [f"root hash {hash_text(certificate.tree.digest)}", _time_line(certificate.time_ns)]
+    if isinstance(data, hashtree.Found):
+        lines.append(f"certified_data {hash_text(data.value)} of {proof.canister_id}")
+    found.append(Station("certificate", tuple(lines), "signed the state tree", _steps(proof, "signature", "time")))
+    if proof.witness is not None and proof.message is not None:
+        root = f"root hash {hash_text(proof.witness.digest)}"
+        found.append(Station("witness, from the canister", (root,), "names the tree", _steps(proof, "certified_data")))
+        steps = _steps(proof, "lookup", "body", "sequence", "client_key")
+        found.append(Station("message", _message_lines(proof), "holds its hash", steps))
+    return found
+
+
+def _steps(proof: Proof, *names: str) -> tuple[Step, ...]:
+    return tuple(step for step in proof.steps if step.step in names)
+
+
+def _time_line(time_ns: int | None) -> str:
+    return "no time" if time_ns is None else f"time {time_text(time_ns)}"
+
+
+def _subnet_lines(proof: Proof) -> tuple[str, ...]:
+    assert proof.certificate is not None
+    assert proof.certificate.delegation is not None
+    assert proof.subnet is not None
+    subnet_id = proof.certificate.delegation.subnet_id
+    key = hashtree.lookup_value(proof.subnet.tree, (b"subnet", subnet_id.raw, b"public_key"))
+    lines = [str(subnet_id), f"key {'not shown' if key is None else key_text(key)}"]
+    if proof.canister_id is not None:
+        held = shown_ranges(proof.subnet.tree, subnet_id, proof.canister_id).holding(proof.canister_id)
+        lines.append(f"canisters {ranges_text([held])}" if held else f"no canister range with {proof.canister_id}")
+    return (*lines, _time_line(proof.subnet.time_ns))
+
+
+def _message_lines(proof: Proof) -> tuple[str, ...]:
+    message = proof.message
+    assert message is not None
+    digest = f"SHA-256 of content {hash_text(sha256(message.content).digest())}"
+    try:
+        number = f"sequence_num {message.message.sequence_num}"
+    except DecodeError as error:
+        number = f"content does not decode: {error}"
+    return tuple(one_line(line[:_MAX_LINE]) for line in (f"key {message.key}", digest, number))
+
+
+def chain_figure(proof: Proof) -> SessionFigure:
+    """The stations below each other; beside each link the steps that judge it."""
+    chain = [(station, [part for line in station.lines for part in _at_most(wrap_cells(line, _MAX_CHARACTERS), 3)])
+             for station in stations(proof)]  # fmt: skip
+    heights = [0.34 + _LINE_IN * max(len(lines), 1) for _, lines in chain]
+    total = 0.75 + sum(heights) + _LINK_IN * (len(chain) - 1) + 0.15
+    figure = SessionFigure(total)
+    axes: Axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, WIDTH_IN)
+    axes.set_ylim(total, 0)
+    axes.axis("off")
+    heading = f"Why to believe it: {proof.title}"
+    axes.text(_LEFT_IN, 0.25, heading, fontsize=11, fontweight="bold", color=INK, va="center", parse_math=False)
+    axes.text(_LEFT_IN, 0.47, _verdict(proof), fontsize=8, color=SOFT, va="center", parse_math=False)
+    top = 0.75
+    for number, ((station, lines), height) in enumerate(zip(chain, heights, strict=True)):
+        if number:
+            _link(axes, station, top)
+            top += _LINK_IN
+        _box(axes, station, lines, top, height)
+        top += height
+    figure.description = chain_text(proof)
+    return figure
+
+
+def _verdict(proof: Proof) -> str:
+    failure = proof.failure
+    if failure is not None:
+        return f"✗ {failure.step} fails"
+    return proof.note or ("✓ every link holds" if proof.steps else "nothing was judged")
+
+
+def _box(axes: Axes, station: Station, lines: list[str], top: float, height: float) -> None:
+    bad = any(step.ok is False for step in station.steps)
+    box = FancyBboxPatch(
+        (_LEFT_IN, top), _BOX_IN, height, boxstyle="round,pad=0,rounding_size=0.06", facecolor=LANE,
+        edgecolor=BAD if bad else RULE, linewidth=1.8 if bad else 1.0,
+    )  # fmt: skip
+    axes.add_patch(box)
+    axes.text(_LEFT_IN + 0.12, top + 0.16, station.title, fontsize=9, fontweight="bold", color=INK, va="center")
+    for number, line in enumerate(lines):
+        y = top + 0.35 + number * _LINE_IN
+        axes.text(_LEFT_IN + 0.12, y, line, fontsize=7, family="monospace", color=INK, va="center", parse_math=False)
+
+
+def _link(axes: Axes, station: Station, top: float) -> None:
+    """The arrow down to ``station``, what it means, and its steps at the right with their marks."""
+    worst = _outcome(station.steps)
+    x = _LEFT_IN + 0.5
+    style = _STYLE[worst]
+    axes.plot([x, x], [top, top + _LINK_IN - 0.09], **style)
+    axes.plot([x], [top + _LINK_IN - 0.06], marker="v", markersize=8, color=style["color"])
+    axes.text(x + 0.18, top + _LINK_IN / 2, station.link, fontsize=8, color=SOFT, va="center")
+    words = [line for step in station.steps for line in _step_lines(step)]
+    first = top + _LINK_IN / 2 - (len(words) - 1) * _LINE_IN / 2
+    for number, (text, ok) in enumerate(words):
+        axes.text(
+            _LEFT_IN + _BOX_IN + 0.2, first + number * _LINE_IN, text, fontsize=7.5, va="center", parse_math=False,
+            color=BAD if ok is False else INK if ok else SOFT, fontweight="bold" if ok is False else "normal",
+        )  # fmt: skip
+
+
+def _step_lines(step: Step) -> list[tuple[str, bool | None]]:
+    parts = _at_most(
+        wrap_cells(f"{mark(step.ok)} {step.step}: {one_line(step.detail[:_MAX_LINE])}", 68), 2 if step.ok else 3
+    )
+    return [(part if number == 0 else f"    {part}", step.ok) for number, part in enumerate(parts)]
+
+
+def _at_most(parts: list[str], count: int) -> list[str]:
+    """The first ``count`` lines, and a sign where there are more; the text beside the figure has all."""
+    return parts if len(parts) <= count else [*parts[: count - 1], parts[count - 1] + " …"]
+
+
+def _outcome(steps: tuple[Step, ...]) -> bool | None:
+    if any(step.ok is False for step in steps):
+        return False
+    return True if any(step.ok for step in steps) else None
+
+
+def chain_text(proof: Proof) -> str:
+    """The chain in lines: what the figure says."""
+    lines = [f"Why to believe it: {proof.title}", _verdict(proof)]
+    for station in stations(proof):
+        if station.link:
+            lines.append(f"  ↓ {station.link}")
+        lines += [
+            f"    {mark(step.ok)} {step.step} {outcome(step.ok)}: {one_line(step.detail[:_MAX_LINE])}"
+            for step in station.steps
+        ]
+        lines.append(f"{station.title}: {'; '.join(station.lines)}")
+    return "\n".join(lines)

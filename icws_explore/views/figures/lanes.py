@@ -1,0 +1,172 @@
+"""The session in three lanes, client, gateway and canister, with every message on its way between them.
+
+Only the client's lane is seen. What happened on the two others is known from certified timestamps
+(solid) or inferred from what must have been before and after (dashed, hollow).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from icws_explore.analysis.decode import Kind
+from icws_explore.analysis.timing.instants import Received, Sent, SessionInstants
+from icws_explore.analysis.timing.skew import Skew, skew_of
+from icws_explore.capture import Capture
+
+from ..kinds import LOOKS
+from .figure import INK, LANE, PAPER, RULE, SOFT, SessionFigure, marker_style, sheet, time_axis, write_empty
+
+_LANES: Final = {"client": 0.0, "gateway": 1.0, "canister": 2.0}
+_MAX_LABELS: Final = 14  # on a page: beyond, they would lie on each other
+_DASHED: Final = (0, (3, 2))
+# Within a lane, what goes up runs above what comes down, so that a question and its answer both show.
+_UP, _DOWN = -0.1, 0.1
+
+
+def lanes(
+    capture: Capture, session: SessionInstants, *, start_s: float | None = None, end_s: float | None = None
+) -> SessionFigure:
+    """Every message between ``start_s`` and ``end_s`` (seconds since the first frame; None: all of the session).
+
+    Times of the canister are brought to this side's clock with the estimated skew.
+    """
+    figure, (axes,) = sheet(capture, "Session, lane by lane", (2.6,), right_in=0.3)
+    begin = (session.first or 0.0) if start_s is None else start_s
+    end = session.last if end_s is None else end_s
+    time_axis(axes, capture, begin, end)
+    axes.set_ylim(2.55, -0.55)
+    axes.set_yticks([*_LANES.values()], [*_LANES])
+    axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=8.5)
+    axes.grid(visible=False, axis="y")
+    for name, y in _LANES.items():
+        axes.axhspan(y - 0.2, y + 0.2, color=LANE, linewidth=0, zorder=0.4)
+        axes.axhline(y, color=SOFT if name != "gateway" else RULE, linewidth=0.8, zorder=0.6)
+    up = [sent for sent in session.sent if begin <= sent.at <= end]
+    down = [message for message in session.received if begin <= message.at <= end]
+    if not up and not down:
+        write_empty(axes, "nothing passed in this time")
+    skew = skew_of(session)
+    way_up = _way_up(session, skew)
+    for kind in LOOKS:
+        if sent := [one for one in up if one.kind == kind]:
+            _draw_up(axes, kind, sent, way_up)
+        if received := [one for one in down if one.kind == kind]:
+            _draw_down(axes, kind, received, skew)
+    if len(up) + len(down) <= _MAX_LABELS * 2:
+        _label(axes, up, down, skew)
+    if session.handshake is not None and begin <= session.handshake <= end:
+        axes.plot(
+            [session.handshake], [_DOWN], zorder=4, **marker_style(LOOKS["handshake"].marker, LOOKS["handshake"].light)
+        )
+    if session.ended is not None and begin <= session.ended.at <= end:
+        axes.axvline(session.ended.at, color=INK, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
+    _, height = figure.get_size_inches()
+    figure.text(0.02, 0.07 / height, _note(skew), ha="left", va="bottom", fontsize=7, color=SOFT)
+    figure.description += f". {len(up)} messages up, {len(down)} down. {_note(skew)}"
+    _legend(axes, {sent.kind for sent in up} | {message.kind for message in down})
+    return figure
+
+
+def _note(skew: Skew) -> str:
+    """How the other lanes' times were brought to this side's clock."""
+    bounds = f"{skew.min_s:+.2f} to {skew.max_s:+.2f} s" if skew.min_by and skew.max_by else "not known"
+    return (
+        f"Canister times are shown with a clock skew of {skew.estimate_s:+.2f} s (surely {bounds}). "
+        "Dashed and hollow is inferred: no frame tells when a message reached the canister or left the gateway."
+    )
+
+
+def _way_up(session: SessionInstants, skew: Skew) -> float:
+    """How long ws_open took to the canister (s): what is assumed of every message up."""
+    if session.asked is None or session.opened is None:
+        return 0.0
+    return max(0.0, session.opened.made + skew.estimate_s - session.asked.at)
+
+
+def _draw_up(axes: Axes, kind: Kind, sent: Sequence[Sent], way_up: float) -> None:
+    look = LOOKS[kind]
+    style: dict[str, Any] = {"color": look.light, "linewidth": 1.0, "linestyle": _DASHED, "zorder": 2}
+    left, there = [s.at for s in sent], [s.at + way_up for s in sent]
+    _ways(axes, left, _UP, there, 2 + _UP, **style)
+    axes.plot(left, [_UP] * len(left), zorder=4, **marker_style(look.marker, look.light))
+    axes.plot(there, [2 + _UP] * len(there), zorder=3.5, **_hollow(look.marker, look.light))
+
+
+def _draw_down(axes: Axes, kind: Kind, messages: Sequence[Received], skew: Skew) -> None:
+    look = LOOKS[kind]
+    made, here = [m.made + skew.estimate_s for m in messages], [m.at for m in messages]
+    axes.plot(made, [2 + _DOWN] * len(made), zorder=4, **marker_style(look.marker, look.light))
+    axes.plot(here, [_DOWN] * len(here), zorder=4, **marker_style(look.marker, look.light))
+    unknown = [(m.made + skew.estimate_s, m.at) for m in messages if m.certified is None]
+    dashed: dict[str, Any] = {"color": look.light, "linewidth": 1.0, "linestyle": _DASHED, "zorder": 2}
+    _ways(axes, [left for left, _ in unknown], 2 + _DOWN, [came for _, came in unknown], _DOWN, **dashed)
+    known = [
+        (m.made + skew.estimate_s, _polled(m, m.certified, skew), m.at) for m in messages if m.certified is not None
+    ]
+    waited, left, came = ([way[part] for way in known] for part in range(3))
+    solid: dict[str, Any] = {"color": look.light, "linewidth": 2.2, "solid_capstyle": "butt", "zorder": 2.5}
+    _ways(axes, waited, 2 + _DOWN, left, 2 + _DOWN, **solid)
+    _ways(axes, left, 2 + _DOWN, came, _DOWN, color=look.light, linewidth=1.0, zorder=2)
+    if not known:
+        return
+    middle = [(start + end) / 2 for start, end in zip(left, came, strict=True)]
+    axes.plot(middle, [1 + _DOWN] * len(middle), zorder=3, **_hollow(look.marker, look.light, 4.5))
+
+
+def _polled(message: Received, certified: float, skew: Skew) -> float:
+    """When the gateway came for it: by its certificate, but after it was made and before it was here."""
+    made = message.made + skew.estimate_s
+    return min(max(made, certified + skew.estimate_s), max(made, message.at))
+
+
+def _ways(axes: Axes, starts: Sequence[float], low: float, ends: Sequence[float], high: float, **style: Any) -> None:
+    """From each start at ``low`` to its end at ``high``: one line with breaks, for thousands of lines take a minute."""
+    if not starts:
+        return
+    xs = [x for start, end in zip(starts, ends, strict=True) for x in (start, end, float("nan"))]
+    axes.plot(xs, [low, high, float("nan")] * len(starts), **style)
+
+
+def _hollow(marker: str, color: str, size: float = 6) -> dict[str, Any]:
+    style = marker_style(marker, color, size)
+    return style | {"markerfacecolor": PAPER, "markeredgecolor": color, "markeredgewidth": 1.0}
+
+
+def _label(axes: Axes, up: list[Sent], down: list[Received], skew: Skew) -> None:
+    """Sequence numbers, above the client's lane for what it sent and below the canister's for what it made."""
+    left, right = axes.get_xlim()
+    gap = (right - left) * 0.018
+    for points, y, offset, va in (
+        ([(s.at, s.sequence_num) for s in up], -0.2, 2, "bottom"),
+        ([(m.made + skew.estimate_s, m.sequence_num) for m in down], 2.2, -2, "top"),
+    ):
+        last = float("-inf")
+        for at, number in sorted(points):
+            if number is None or at - last < gap or not left <= at <= right:
+                continue
+            axes.annotate(
+                str(number), (at, y), (0, offset), textcoords="offset points", ha="center", va=va, fontsize=7,
+                color=SOFT, zorder=5,
+            )  # fmt: skip
+            last = at
+
+
+def _legend(axes: Axes, kinds: set[Any]) -> None:
+    handles: list[Line2D] = [
+        Line2D([], [], label=kind, **marker_style(look.marker, look.light, 5))
+        for kind, look in LOOKS.items()
+        if kind in kinds
+    ]
+    handles.append(
+        Line2D(
+            [], [], label="inferred", linewidth=0.9, **(_hollow("o", SOFT, 5) | {"linestyle": _DASHED, "color": SOFT})
+        )
+    )
+    axes.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=8, frameon=False, fontsize=8,
+        labelcolor=INK, borderaxespad=0.2, handletextpad=0.4, columnspacing=1.2,
+    )  # fmt: skip

@@ -1,0 +1,140 @@
+"""Many sessions on one page: a row each, from its first frame to its last, and how it fared against the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.transforms import blended_transform_factory
+
+from icws_explore.analysis.decode import Kind
+from icws_explore.analysis.timing.acks import TimerRun, replay
+from icws_explore.analysis.timing.instants import SessionInstants
+from icws_explore.analysis.timing.opens import OPEN_LIMIT_S
+from icws_explore.capture import Capture
+from icws_explore.protocol.constants import CLOSE_NORMAL, LATENCY_BOUND_MS
+
+from ..kinds import LOOKS
+from ..rows import one_line
+from .figure import BAD, INK, LANE, NOTE, SOFT, SessionFigure, marker_style, panel_title, sheet, time_axis, write_empty
+
+MAX_ROWS: Final = 40
+_ROW_IN: Final = 0.24
+_RIGHT_IN: Final = 2.75
+_END_CHARS: Final = 24
+_COLUMNS_PT: Final = (8, 52, 96)
+_SHOWN: Final[tuple[Kind, ...]] = ("open", "ack", "keep_alive")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A session and what its row says; ``is_bad`` when a limit was passed or it did not end well."""
+
+    session: SessionInstants
+    runs: tuple[TimerRun, ...]
+    open_s: float | None
+    oldest_s: float | None
+    end: str
+    is_bad: bool
+
+
+def overview(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionFigure:
+    """At most 40 rows; of more sessions those that ended badly come first, then the earliest."""
+    lines = [_line(session) for session in sessions]
+    shown = sorted(lines, key=lambda line: not line.is_bad)[:MAX_ROWS] if len(lines) > MAX_ROWS else lines
+    shown = sorted(shown, key=lambda line: line.session.first or 0.0)
+    height = max(1.0, _ROW_IN * (len(shown) + 2))
+    figure, (axes,) = sheet(capture, "Sessions", (height,), right_in=_RIGHT_IN)
+    start = min((s.first for s in sessions if s.first is not None), default=0.0)
+    time_axis(axes, capture, start, max((s.last for s in sessions), default=0.0))
+    axes.set_ylim(max(len(shown) - 0.4, 0.6), -1.9)
+    axes.grid(visible=False, axis="y")
+    bad = sum(line.is_bad for line in lines)
+    which = _count(len(lines)) if len(shown) == len(lines) else f"{len(shown)} of {len(lines)} sessions"
+    panel_title(axes, f"{which}, {bad} ended badly" if bad else which)
+    axes.set_yticks(range(len(shown)), [_name(line.session, number) for number, line in enumerate(shown)])
+    axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=7)
+    if not shown:
+        write_empty(axes, "no frames yet")
+        return figure
+    limit = sessions[0].ack_interval_s + LATENCY_BOUND_MS / 1000
+    heads = (f"open\n≤ {OPEN_LIMIT_S:g} s", f"ack age\n≤ {limit:g} s", "end\n")
+    for offset, head in zip(_COLUMNS_PT, heads, strict=True):
+        _beside(axes, -1.15, offset, head, SOFT)
+    for row, line in enumerate(shown):
+        _draw(axes, row, line)
+    _legend(axes)
+    rows = (f"{_name(line.session, number)}: {line.end}" for number, line in enumerate(shown))
+    figure.description += f". {which}, {bad} ended badly. " + "; ".join(rows)
+    return figure
+
+
+def _count(sessions: int) -> str:
+    return "1 session" if sessions == 1 else f"{sessions} sessions"
+
+
+def _line(session: SessionInstants) -> Line:
+    timer, corners = replay(session)
+    oldest = max((corner.age_s for corner in corners), default=0.0) if session.numbered else None
+    started = session.asked.at if session.asked is not None else None
+    took = None if session.opened is None or started is None else session.opened.at - started
+    ended = session.ended
+    words = "open" if ended is None else str(ended.code or "no code")
+    if ended is not None and ended.reason:
+        words = f"{words} {one_line(ended.reason)}"
+        words = words if len(words) <= _END_CHARS else words[: _END_CHARS - 1] + "…"
+    is_bad = (ended is not None and ended.code != CLOSE_NORMAL) or (took is not None and took > OPEN_LIMIT_S)
+    return Line(session, tuple(timer.runs), took, oldest, words, is_bad)
+
+
+def _draw(axes: Axes, row: int, line: Line) -> None:
+    session = line.session
+    end = session.last if session.ended is None else session.ended.at
+    begin = session.first or 0.0
+    axes.plot([begin, end], [row, row], color=BAD if line.is_bad else SOFT, linewidth=1.0, zorder=2)
+    axes.fill_between([begin, end], row - 0.32, row + 0.32, color=LANE, linewidth=0, zorder=0.5)
+    for run in line.runs:
+        late = run.start + session.ack_interval_s
+        if run.end > late:
+            axes.plot([late, run.end], [row, row], color=NOTE, linewidth=4, solid_capstyle="butt", zorder=2.2)
+    happened: tuple[tuple[Kind, list[float]], ...] = (
+        ("open", [m.at for m in session.received if m.kind == "open"]),
+        ("ack", [m.at for m in session.acks]),
+        ("keep_alive", [s.at for s in session.sent if s.kind == "keep_alive"]),
+    )
+    for kind, points in happened:
+        look = LOOKS[kind]
+        offset = 0.14 if kind == "keep_alive" else -0.14 if kind == "ack" else 0.0
+        axes.plot(points, [row + offset] * len(points), zorder=3, **marker_style(look.marker, look.light, 5))
+    if session.ended is not None:
+        axes.plot([end], [row], zorder=4, **marker_style("X", BAD if line.is_bad else INK, 6))
+    opened = "–" if line.open_s is None else f"{line.open_s:.1f} s"
+    oldest = "–" if line.oldest_s is None else f"{line.oldest_s:.0f} s"
+    for offset_pt, text in zip(_COLUMNS_PT, (opened, oldest, line.end), strict=True):
+        _beside(axes, row, offset_pt, text, BAD if line.is_bad else INK)
+
+
+def _beside(axes: Axes, row: float, offset_pt: int, text: str, color: str) -> None:
+    where = blended_transform_factory(axes.transAxes, axes.transData)
+    axes.annotate(
+        text, (1.0, row), (offset_pt, 0), xycoords=where, textcoords="offset points", fontsize=7, va="center",
+        color=color, annotation_clip=False, parse_math=False,
+    )  # fmt: skip
+
+
+def _name(session: SessionInstants, number: int) -> str:
+    return one_line(session.session)[:10] if session.session else f"{number + 1}"
+
+
+def _legend(axes: Axes) -> None:
+    for kind in _SHOWN:
+        look = LOOKS[kind]
+        axes.plot([], [], label=kind, **marker_style(look.marker, look.light, 5))
+    axes.plot([], [], label="end", **marker_style("X", INK, 6))
+    axes.plot([], [], color=NOTE, linewidth=4, label="ack overdue")
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, frameon=False, fontsize=8, labelcolor=INK,
+        borderaxespad=0.2, handletextpad=0.4, handlelength=1.2, columnspacing=1.2,
+    )  # fmt: skip

@@ -1,0 +1,58 @@
+"""Files known by how they begin, and opened or refused in one line."""
+
+import gzip
+import json
+
+import pytest
+
+from icws_explore.capture.files import FileKind, kind_of, open_file
+from icws_explore.protocol.errors import CaptureError
+
+HAR = json.dumps({"log": {"version": "1.2", "entries": []}}).encode()
+
+
+class TestKinds:
+    @pytest.mark.parametrize(
+        ("start", "kind"),
+        [
+            (b"", FileKind.EMPTY),
+            (b" \r\n\t", FileKind.EMPTY),
+            (b"\xef\xbb\xbf", FileKind.EMPTY),
+            (b'{"icws": 1}', FileKind.CAPTURE),
+            (b'\xef\xbb\xbf {\n "icws" :', FileKind.CAPTURE),
+            (HAR, FileKind.HAR),
+            (b"\xef\xbb\xbf\n" + HAR, FileKind.HAR),
+            (b'{"comment": "x", "log": {', FileKind.HAR),
+            (b'{"log": 1}', FileKind.OTHER),
+            (b"\xd4\xc3\xb2\xa1\x02\0", FileKind.PCAP),
+            (b"\x0a\x0d\x0d\x0a", FileKind.PCAP),
+            (gzip.compress(HAR), FileKind.GZIP),
+            (b"PK\x03\x04", FileKind.ZIP),
+            (HAR.decode().encode("utf-16"), FileKind.UTF16),
+            (HAR.decode().encode("utf-16-le"), FileKind.UTF16),
+            (HAR.decode().encode("utf-16-be"), FileKind.UTF16),
+            (b"<!doctype html>", FileKind.PAGE),
+            (b"\0\0\0\0", FileKind.OTHER),
+            (b"\x7fELF", FileKind.OTHER),
+            (b"hello", FileKind.OTHER),
+        ],
+    )
+    def test_by_the_start(self, start, kind):
+        assert kind_of(start) is kind
+
+
+class TestOpening:
+    def test_leaves_the_start_to_be_read(self, tmp_path):
+        path = tmp_path / "file"
+        path.write_bytes(b"content")
+        with open_file(path) as stream:
+            assert stream.peek(2)[:2] == b"co"
+            assert stream.read() == b"content"
+
+    def test_what_cannot_be_opened_is_one_error(self, tmp_path, monkeypatch):
+        for name in ("missing", "a\0b", "x" * 5000):
+            with pytest.raises(CaptureError, match="cannot read") as raised:
+                open_file(tmp_path / name)
+            assert "\n" not in str(raised.value)
+        with pytest.raises(CaptureError, match="directory"):
+            open_file(tmp_path)

@@ -1,0 +1,60 @@
+"""What is wrong is the canister itself: its code, its certified data, or what is done to it."""
+
+from __future__ import annotations
+
+from icws_explore.analysis.verify import verify_capture
+from icws_explore.lab.scenarios import scenario
+from icws_explore.protocol.gateway.events import Rejected
+
+
+class TestTraps:
+    def test_in_on_open_roll_ws_open_back(self):
+        run = scenario("ON_OPEN_TRAP").run(1)
+        first, second = run.truth.of("open_request")
+        assert first.fate == "accepted"
+        assert "not today" in second.fate
+        assert len(run.truth.of("open")) == 1
+
+    def test_in_on_message_roll_the_number_back(self):
+        run = scenario("ON_MESSAGE_TRAP").run(1)
+        fates = [message.fate for message in run.truth.of("message")]
+        assert fates[:2] == ["accepted"] * 2
+        assert "the third one" in fates[2]
+        assert fates[3] == "Expected incoming sequence number 3 but got 4"
+
+
+class TestCertifiedData:
+    def test_is_really_another_s(self):
+        """Signature and certificate hold; what they are over is not the CDK's tree."""
+        run = scenario("CERTIFIED_DATA_CLASH").run(1)
+        bad = next(verdict for verdict in verify_capture(run.raw) if verdict.failure is not None)
+        assert bad.failure.step == "certified_data"
+        held = {step.step: step.ok for step in bad.steps}
+        assert held["signature"]
+        assert held["time"]
+
+
+class TestStopped:
+    def test_refuses_polls_and_its_timers_rest(self):
+        run = scenario("POLLER_DEAD").run(1)
+        world = run.world
+        outcome = world.replica.poll(world.gateways[0].principal, 0)
+        assert isinstance(outcome, Rejected)
+        assert outcome.reject_message.endswith("is stopped")
+        stopped_ns = world.start_ns + 90_000_000_000
+        assert all(message.executed_ns <= stopped_ns for message in run.truth.of("app"))
+        assert run.counts.ended == {"1005": 3}
+
+
+class TestUpgraded:
+    def test_forgets_its_clients(self):
+        run = scenario("UPGRADE_WIPE").run(1)
+        assert run.world.replica.clients == ()
+        assert {session.gateway for session in run.truth.sessions} == {0, 1}
+        assert run.counts.ended == {"4000 Ack message timeout": 3}
+
+    def test_its_nonces_begin_anew_and_the_gateway_s_do_not(self):
+        run = scenario("STALE_NONCE").run(1)
+        late = run.truth.of("open", 2)
+        assert [message.executed_ns is not None for message in late] == [True]  # the canister did open it
+        assert late[0].polled_ns is None

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from icws_explore.analysis import edit
+from icws_explore.notebook.exercises import Check
+from icws_explore.notebook.exercises import proof as exercises
+from icws_explore.protocol import hashtree
+from icws_explore.protocol.envelope import Envelope
+from icws_explore.protocol.hashtree import Leaf, build, prune
+from support.proofs import frame_of, mainnet, simulated
+
+TREE = build({b"fruit": {b"apple": b"red", b"lemon": b"yellow", b"plum": b"blue"}, b"time": b"1"})
+LEMON = prune(TREE, [(b"fruit", b"lemon")])
+NEW_YEAR_NS = 1_767_225_600 * 10**9
+MESSAGE, APP = frame_of(simulated(), "message"), frame_of(simulated(), "app")
+
+
+def envelope() -> Envelope:
+    found = simulated()[MESSAGE].envelope
+    assert found is not None
+    return found
+
+
+def lifetime() -> float:
+    return (envelope().ingress_expiry_ns or 0) / 1e9 - simulated()[MESSAGE].frame.t
+
+
+CASES: list[tuple[Callable[..., Check], tuple[Any, ...], Any, list[Any]]] = [
+    (exercises.check_field_hash, (envelope(), "method_name"), sha256(b"ws_message").digest(),
+     [sha256(b"method_name").digest(), sha256(b"x").digest(), sha256(b"ws_message").hexdigest(), None]),
+    (exercises.check_signed_bytes, (envelope(),), b"\x0aic-request" + envelope().request_id,
+     [envelope().request_id, b"ic-request" + envelope().request_id, b"", "text"]),
+    (exercises.check_lifetime, (simulated()[MESSAGE],), lifetime(), [lifetime() * 1e9, 0, True, "soon"]),
+    (exercises.check_caught, (simulated(), APP, edit.flip(simulated()[APP], 200)), "body",
+     ["sequence", "parse", "gateway", 7]),
+    (exercises.check_caught, (simulated(), APP, simulated()[APP].frame), None, ["body"]),
+    (exercises.check_root_hash, (TREE,), hashtree.root_hash(TREE), [b"", hashtree.root_hash(Leaf(b"")), "aa"]),
+    (exercises.check_lookup, (LEMON, (b"fruit", b"cherry")), "unknown", ["absent", "found", "here", 1]),
+    (exercises.check_lookup, (TREE, (b"fruit", b"cherry")), "absent", ["unknown", "found"]),
+    (exercises.check_lookup, (LEMON, (b"fruit", b"lemon")), "found", ["unknown", "absent"]),
+    (exercises.check_witness, (TREE, (b"fruit", b"plum")), prune(TREE, [(b"fruit", b"plum")]),
+     [TREE, LEMON, Leaf(b"blue"), b"blue"]),
+    (exercises.check_certificate_step, (mainnet()[0], NEW_YEAR_NS), "time", ["signature", "parse", "body", 0]),
+    (exercises.check_covered_canister, (mainnet()[0],), str(mainnet()[1]), ["ryjl3-tyaaa-aaaaa-aaaba-cai", "x", 5]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "given", "right", "wrong"), CASES, ids=[case[0].__name__ for case in CASES])
+class TestEveryCheck:
+    def test_waits_for_an_answer(self, check: Any, given: Any, right: Any, wrong: Any) -> None:
+        result = check(*given, ...)
+        assert result.ok is None
+        assert result.text.startswith("– put your answer in the place of the three dots")
+
+    def test_takes_the_right_answer(self, check: Any, given: Any, right: Any, wrong: Any) -> None:
+        if right is not None:
+            assert check(*given, right).ok is True
+
+    def test_refuses_others_with_a_hint_that_is_not_the_answer(
+        self, check: Any, given: Any, right: Any, wrong: Any
+    ) -> None:
+        for answer in wrong:
+            result = check(*given, answer)
+            assert result.ok is False
+            assert len(result.text) > 20

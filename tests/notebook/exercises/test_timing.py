@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from icws_explore.capture import Capture
+from icws_explore.notebook.exercises import Check
+from icws_explore.notebook.exercises import timing as exercises
+from support.session_captures import SessionScript, healthy
+from support.timing_captures import never_opened, still_open, unacked
+
+
+def disorder() -> Capture:
+    return SessionScript().opened().app_says(5, "a").app_says(6, "c", sequence_num=4).capture
+
+
+def slow_clock() -> Capture:
+    script = SessionScript().opened(latency=1.2).acked(70)
+    for number, frame in enumerate(script.capture.frames):
+        script.capture.frames[number] = type(frame)(frame.t - 40, frame.direction, frame.op, frame.data)
+    return script.capture
+
+
+CASES: list[tuple[Callable[..., Check], Callable[[], Capture], Any, list[Any]]] = [
+    (exercises.check_covered, healthy, [1, 2, 3, 4, 5], [[5], [1, 2], 5]),
+    (exercises.check_first_fault, disorder, 4, [3, 0, "four"]),
+    (exercises.check_fault_kind, disorder, "gap", ["swap", "duplicate", "late"]),
+    (exercises.check_give_up, unacked, 335, [330, 305, 100, "late"]),
+    (exercises.check_ack_interval, healthy, 300.4, [310, 200, "x"]),
+    (exercises.check_slowest_keep_alive, healthy, 53.6, [55.8, 10, "x"]),
+    (exercises.check_skew, slow_clock, -39.9, [39.9, 0, "x"]),
+]
+
+
+@pytest.mark.parametrize(("check", "make", "right", "wrong"), CASES, ids=lambda it: getattr(it, "__name__", "case"))
+class TestEveryCheck:
+    def test_waits_for_an_answer(self, check: Any, make: Any, right: Any, wrong: Any) -> None:
+        assert check(make(), ...).ok is None
+
+    def test_knows_the_right_answer(self, check: Any, make: Any, right: Any, wrong: Any) -> None:
+        assert check(make(), right).ok is True
+
+    def test_hints_at_wrong_ones_and_does_not_tell(self, check: Any, make: Any, right: Any, wrong: Any) -> None:
+        for answer in wrong:
+            outcome = check(make(), answer)
+            assert outcome.ok is False
+            assert str(right) not in outcome.text
+
+
+class TestNothingToAsk:
+    def test_says_so(self) -> None:
+        for check, make in (
+            (exercises.check_covered, still_open),
+            (exercises.check_first_fault, healthy),
+            (exercises.check_fault_kind, healthy),
+            (exercises.check_give_up, healthy),
+            (exercises.check_ack_interval, still_open),
+            (exercises.check_slowest_keep_alive, never_opened),
+        ):
+            answer = "gap" if check is exercises.check_fault_kind else 1
+            assert check(make(), answer).ok is False

@@ -1,0 +1,293 @@
+"""The CDK's entry points where the golden traces do not go: traps in handlers, forgotten init, upgrades."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from icws_explore.protocol.arguments import encode_open_args, encode_poll_args
+from icws_explore.protocol.candid import BLOB, TEXT, encode
+from icws_explore.protocol.canister import (
+    CANISTER_ERROR,
+    CANISTER_REJECT,
+    App,
+    AppCanister,
+    AppContext,
+    CdkConfig,
+    Flavour,
+    SystemApi,
+)
+from icws_explore.protocol.cbor import SELF_DESCRIBE
+from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.service_messages import AckMessage, CloseMessage, CloseReason, OpenMessage
+from support.canister_host import GATEWAY, OTHER_GATEWAY, CanisterBench, client_key, with_sequence_num
+
+FLAVOURS = pytest.mark.parametrize("flavour", ["rust", "motoko"])
+HELLO = encode([TEXT], ["hello"])
+BOOM = encode([TEXT], ["boom"])
+
+
+def trapping(event: str) -> App:
+    """An app whose handler of one event traps; on_message only for the text "boom"."""
+
+    def on_client(context: AppContext, _client: Principal) -> None:
+        context.trap(f"{event} fails")
+
+    def on_message(context: AppContext, client: Principal, message: Any) -> None:
+        if message == "boom":
+            context.send(client, "not to be seen")
+            context.trap("on_message fails")
+        context.send(client, message)
+
+    handlers = {"on_open": on_client, "on_close": on_client}
+    chosen = {event: handlers[event]} if event in handlers else {}
+    return App("trapping", TEXT, on_message=on_message, **chosen)
+
+
+def bench(event: str = "", flavour: Flavour = "rust", **config: Any) -> CanisterBench:
+    return CanisterBench.of(trapping(event), CdkConfig(flavour=flavour, **config))
+
+
+class TestContents:
+    @pytest.mark.parametrize(("flavour", "tagged"), [("rust", True), ("motoko", False)])
+    def test_are_tagged_by_rust_only(self, flavour: Flavour, tagged: bool) -> None:
+        it = bench(flavour=flavour)
+        it.opened("ada")
+        poll = it.poll()
+        assert poll.messages[0].content.startswith(SELF_DESCRIBE) is tagged
+        assert poll.tree.startswith(SELF_DESCRIBE)
+
+
+class TestTrapInOnMessage:
+    def test_rust_undoes_the_sequence_number(self) -> None:
+        it = bench()
+        side = it.opened("ada")
+        reject = it.reject(it.message(side, BOOM))
+        assert reject.code == CANISTER_ERROR
+        # The client goes on with 2 and is thrown out: ON_MESSAGE_TRAP of misbehaviours.md.
+        assert it.error(it.message(side, HELLO)) == "Expected incoming sequence number 1 but got 2"
+        assert it.received(side) == [OpenMessage(side.key), CloseMessage(CloseReason.WRONG_SEQUENCE_NUMBER)]
+
+    def test_motoko_has_used_it_up_and_has_sent(self) -> None:
+        it = bench(flavour="motoko")
+        side = it.opened("ada")
+        reject = it.reject(it.message(side, BOOM))
+        assert reject.code == CANISTER_REJECT
+        it.ok(it.message(side, HELLO))
+        assert it.received(side) == [OpenMessage(side.key), encode([TEXT], ["not to be seen"]), HELLO]
+
+
+class TestTrapInOnOpen:
+    def test_rust_undoes_the_opening(self) -> None:
+        it = bench("on_open")
+        assert it.reject(it.open(client_key("ada"))).code == CANISTER_ERROR
+        assert it.messages() == []
+        assert it.host.certified_data == b""
+
+    def test_motoko_has_opened(self) -> None:
+        it = bench("on_open", "motoko")
+        key = client_key("ada")
+        assert it.reject(it.open(key)).code == CANISTER_REJECT
+        assert [message.client_key for message in it.messages()] == [key]
+        assert it.error(it.open(key)) == f"Client with key {key} already has an open connection"
+
+
+class TestTrapInOnClose:
+    def test_rust_never_lets_the_principal_in_again(self) -> None:
+        it = bench("on_close")
+        it.opened("ada")
+        for nonce in (2, 3):
+            assert it.reject(it.open(client_key("ada", nonce))).code == CANISTER_ERROR
+        assert [message.client_key.client_nonce for message in it.messages()] == [1]
+
+    def test_motoko_does_at_the_second_try(self) -> None:
+        it = bench("on_close", "motoko")
+        it.opened("ada")
+        assert it.reject(it.open(client_key("ada", 2))).code == CANISTER_REJECT
+        it.ok(it.open(client_key("ada", 2)))
+
+    def test_rust_undoes_the_whole_keep_alive_check(self) -> None:
+        it = bench("on_close", send_ack_interval_ms=90_000)
+        sides = [it.opened(name) for name in ("ada", "bob")]
+        it.advance_ms(150_001)
+        assert [it.received(side) for side in sides] == [[OpenMessage(side.key), AckMessage(0)] for side in sides]
+        assert any("in a timer" in line and "on_close fails" in line for line in it.prints)
+
+    def test_motoko_keeps_what_was_removed_before_the_trap(self) -> None:
+        it = bench("on_close", "motoko", send_ack_interval_ms=90_000)
+        sides = [it.opened(name) for name in ("ada", "bob")]
+        it.advance_ms(150_001)
+        closed = CloseMessage(CloseReason.KEEP_ALIVE_TIMEOUT)
+        assert sum(it.received(side)[-1] == closed for side in sides) == 1
+
+
+class TestMalformedServiceMessage:
+    def test_rust_answers_err_and_counts_it(self) -> None:
+        it = bench()
+        side = it.opened("ada")
+        error = it.error(it.message(side, b"garbage", is_service_message=True))
+        assert error is not None
+        assert error.startswith("Error decoding service message content: ")
+        it.ok(it.message(side, HELLO))
+
+    def test_motoko_traps_and_counts_it(self) -> None:
+        it = bench(flavour="motoko")
+        side = it.opened("ada")
+        assert it.reject(it.message(side, b"garbage", is_service_message=True)).code == CANISTER_REJECT
+        it.ok(it.message(side, HELLO))
+
+    @FLAVOURS
+    def test_only_keep_alives_are_for_the_canister(self, flavour: Flavour) -> None:
+        it = bench(flavour=flavour)
+        side = it.opened("ada")
+        assert it.error(it.service(side, AckMessage(1))) == "Invalid service message"
+        it.ok(it.keep_alive(side))
+
+
+@FLAVOURS
+class TestArguments:
+    def test_that_are_not_candid_trap(self, flavour: Flavour) -> None:
+        it = bench(flavour=flavour)
+        for method in ("ws_open", "ws_message", "ws_close"):
+            reject = it.reject(it.update(method, b"garbage", GATEWAY))
+            assert reject.code == CANISTER_ERROR
+            assert reject.cause is None
+            assert "failed to decode call arguments" in reject.text
+        assert it.reject(it.host.query("ws_get_messages", b"", caller=GATEWAY, now_ns=it.now_ns)).cause is None
+
+    def test_ws_open_of_an_old_sdk_lacks_the_gateway(self, flavour: Flavour) -> None:
+        """OLD_SDK_NEW_GATEWAY of misbehaviours.md."""
+        it = bench(flavour=flavour)
+        reject = it.reject(it.update("ws_open", encode_open_args(1, None), Principal(b"ada")))
+        assert "gateway_principal" in reject.text
+
+    def test_a_poll_is_a_query(self, flavour: Flavour) -> None:
+        it = bench(flavour=flavour)
+        it.opened("ada")
+        reject = it.reject(it.update("ws_get_messages", encode_poll_args(0), GATEWAY))
+        assert "not called as a query" in reject.text
+
+    def test_updates_are_no_queries(self, flavour: Flavour) -> None:
+        it = bench(flavour=flavour)
+        outcome = it.host.query("ws_open", encode_open_args(1, GATEWAY), caller=GATEWAY, now_ns=it.now_ns)
+        assert it.reject(outcome).error_code == "IC0536"
+
+
+@FLAVOURS
+class TestInit:
+    def test_an_interval_not_longer_than_the_timeout_traps(self, flavour: Flavour) -> None:
+        it = bench(flavour=flavour, send_ack_interval_ms=60_000)
+        assert "send_ack_interval_ms must be greater than CLIENT_KEEP_ALIVE_TIMEOUT_MS" in it.reject(it.installed).text
+
+    def test_unless_the_rule_is_lifted(self, flavour: Flavour) -> None:
+        it = bench(flavour=flavour, send_ack_interval_ms=500, keep_alive_timeout_ms=800, enforce_minimum=False)
+        side = it.opened("ada")
+        it.advance_ms(1_000)
+        # The opening is older than an interval by now, so the second ack has deleted it.
+        assert it.received(side) == [AckMessage(0), AckMessage(0)]
+        it.advance_ms(300)
+        assert it.received(side)[-1] == CloseMessage(CloseReason.KEEP_ALIVE_TIMEOUT)
+
+    def test_forgotten_no_timer_runs(self, flavour: Flavour) -> None:
+        """NO_ACKS of misbehaviours.md."""
+        it = bench(flavour=flavour, forget_init=True)
+        side = it.opened("ada")
+        it.advance_ms(3_600_000)
+        assert it.received(side) == [OpenMessage(side.key)]
+        assert it.host.next_timer_ns is None
+
+
+class TestForgottenInit:
+    def test_motoko_has_its_handlers_from_the_constructor(self) -> None:
+        it = bench(flavour="motoko", forget_init=True)
+        side = it.opened("ada")
+        it.ok(it.message(side, HELLO))
+        assert it.received(side) == [OpenMessage(side.key), HELLO]
+
+    def test_rust_has_no_handlers_and_default_parameters(self) -> None:
+        it = bench(forget_init=True, max_messages=1)
+        side = it.opened("ada")
+        it.ok(it.message(side, HELLO))
+        it.opened("bob")
+        assert [message.client_key.client_nonce for message in it.messages()] == [1, 1]
+        assert it.received(side) == [OpenMessage(side.key)]
+
+
+@FLAVOURS
+class TestUpgrade:
+    def test_forgets_clients_and_messages_without_a_word(self, flavour: Flavour) -> None:
+        """UPGRADE_WIPE and STALE_NONCE of misbehaviours.md."""
+        it = bench(flavour=flavour)
+        side = it.opened("ada")
+        it.ok(it.message(side, HELLO))
+        it.host.upgrade(it.factory, now_ns=it.now_ns)
+        assert it.messages() == []
+        ada = side.key.client_principal
+        assert it.error(it.message(side, HELLO)) == f"Client with principal {ada} doesn't have an open connection"
+        it.opened("ada", nonce=2)
+        assert [message.key[-20:] for message in it.poll().messages] == ["0" * 20]
+        it.advance_ms(300_000)
+        assert len(it.messages()) == 2
+
+
+@FLAVOURS
+class TestTakeover:
+    def test_a_second_opening_of_a_principal_evicts_without_a_message(self, flavour: Flavour) -> None:
+        it = bench(flavour=flavour)
+        old = it.opened("ada")
+        new = it.opened("ada", OTHER_GATEWAY, nonce=2)
+        assert it.received(old) == [OpenMessage(old.key)]
+        assert it.received(new) == [OpenMessage(new.key)]
+        text = f"Client with principal {old.key.client_principal} has a different key than the one used in the message"
+        assert it.error(it.message(old, HELLO)) == text
+
+
+@FLAVOURS
+class TestSequenceNumbers:
+    @pytest.mark.parametrize("sequence_num", [0, 2, 2**64 - 1])
+    def test_a_wrong_one_ends_the_session(self, flavour: Flavour, sequence_num: int) -> None:
+        it = bench(flavour=flavour)
+        side = it.opened("ada")
+        outcome = it.message(with_sequence_num(side, sequence_num), HELLO)
+        assert it.error(outcome) == f"Expected incoming sequence number 1 but got {sequence_num}"
+        assert it.received(side)[-1] == CloseMessage(CloseReason.WRONG_SEQUENCE_NUMBER)
+
+
+class TestContentNotOfTheType:
+    """What the public examples do with a message that they cannot read."""
+
+    @pytest.mark.parametrize("content", [b"garbage", encode([BLOB], [b"\x01"])])
+    def test_rust_unwraps(self, content: bytes) -> None:
+        it = bench()
+        reject = it.reject(it.message(it.opened("ada"), content))
+        assert "the message cannot be decoded" in reject.text
+
+    def test_motoko_traps_only_if_it_is_not_candid(self) -> None:
+        it = bench(flavour="motoko")
+        side = it.opened("ada")
+        it.reject(it.message(side, b"garbage"))
+        it.ok(it.message(side, encode([BLOB], [b"\x01"])))
+        assert it.prints == ["Could not deserialize message"]
+
+
+class TestLookingIn:
+    """What a simulator sees of the queues, without a poll."""
+
+    @FLAVOURS
+    def test_messages_are_those_that_polls_get(self, flavour: Flavour) -> None:
+        code: list[AppCanister] = []
+
+        def factory(system: SystemApi) -> AppCanister:
+            code.append(AppCanister(system, App("quiet", TEXT), CdkConfig(flavour=flavour, max_messages=1)))
+            return code[-1]
+
+        bench = CanisterBench(factory)
+        cdk = code[0].cdk
+        assert (cdk.next_nonce(GATEWAY), cdk.messages_from(GATEWAY, 0)) == (0, [])
+        bench.opened("one")
+        bench.opened("two")
+        assert (cdk.next_nonce(GATEWAY), cdk.next_nonce(OTHER_GATEWAY)) == (2, 0)
+        assert cdk.messages_from(GATEWAY, 0) == [bench.poll(nonce=n).messages[0] for n in (0, 1)]
+        assert cdk.messages_from(GATEWAY, 1) == list(bench.poll(nonce=1).messages)
+        assert cdk.messages_from(GATEWAY, 2) == []
