@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from icws_explore.analysis.decode import DecodedFrame, decode_frame, decode_frames
 from icws_explore.capture import Frame
-from icws_explore.protocol.certificate.format import time_text
+from icws_explore.protocol.wording import time_text
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import call_content, sign_envelope
 from icws_explore.protocol.keys import DelegatedIdentity, Ed25519Identity, delegate
