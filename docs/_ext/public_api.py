@@ -29,7 +29,7 @@ _SPECIAL: Final = ("__getitem__", "__iter__", "__aiter__", "__await__", "__aente
 
 @dataclass(frozen=True, slots=True)
 class Public:
-    """A public name: ``path`` is where a user finds it, as icws_explore.plots.timing."""
+    """A public name: ``path`` is where a user finds it, as icws_explore.plots.timeline."""
 
     path: str
     value: Any

@@ -20,7 +20,7 @@ def time_text(time_ns: int) -> str:
     """A time in ns since the epoch as ``2026-11-23 13:53:16.867 UTC``, to the millisecond."""
     seconds, ns = divmod(time_ns, NS_PER_S)
     if not 0 <= seconds <= _LAST_SECOND:
-        return f"{time_ns} ns after 1970"
+        return f"{time_ns} ns after 1970" if abs(time_ns).bit_length() <= 128 else "a time beyond any calendar"
     moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment:%Y-%m-%d %H:%M:%S}.{ns // NS_PER_MS:03d} UTC"
 

@@ -26,7 +26,7 @@ class TestPublicNames:
     def test_have_one_home_each_the_front_door_first(self) -> None:
         homes = public_api.home_of()
         assert homes[id(icws.Principal)].path == "icws_explore.Principal"
-        assert homes[id(icws.plots.timing)].path == "icws_explore.plots.timing"
+        assert homes[id(icws.plots.timeline)].path == "icws_explore.plots.timeline"
 
     def test_know_their_room(self) -> None:
         rooms = {public.name: public.room for public in public_api.front_door()}

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from icws_explore.analysis.decode import DecodedFrame, decode_frame, decode_frames
 from icws_explore.capture import Frame
-from icws_explore.protocol.certificate.format import time_text
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import call_content, sign_envelope
 from icws_explore.protocol.keys import DelegatedIdentity, Ed25519Identity, delegate
+from icws_explore.protocol.wording import time_text
 from icws_explore.views.fields import MAX_FULL, Field, frame_groups, targets_text
 from support.certified_canister import CANISTER_ID
 from support.session_captures import START_S, healthy, hostile

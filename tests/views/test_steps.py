@@ -62,7 +62,7 @@ class TestVerdictLine:
 
     def test_names_the_failed_step(self) -> None:
         bad = next(v for v in verify_capture(hostile()) if not v.ok)
-        assert verdict_line(bad).startswith("✗ frame 8: sequence failed: message 9 came where 4 was expected")
+        assert verdict_line(bad).startswith("✗ frame 8: sequence failed: message 9 came instead of 4")
 
     def test_names_steps_that_were_not_checked(self) -> None:
         steps = (Step("body", True, ""), Step("client_key", None, "no ws_open"))
