@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from icws_explore.lab.faults import Delivery
 from icws_explore.lab.gateway.links import Link
-from icws_explore.lab.simulator.scheduler import Timeline
+from icws_explore.lab.simulator.scheduler import VirtualScheduler
 
 MS = 1_000_000
 
 
 class Line:
     def __init__(self, *, ordered: bool = True) -> None:
-        self.scheduler = Timeline(0)
+        self.scheduler = VirtualScheduler(0)
         self.out: list[tuple[float, bytes]] = []
         self._link = Link(self.scheduler, ordered=ordered)
 

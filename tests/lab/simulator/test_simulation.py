@@ -32,7 +32,7 @@ from icws_explore.protocol.candid import parse_type, type_text
 from icws_explore.protocol.canister import App, AppContext, CdkConfig
 from icws_explore.protocol.client.machine import ClientConfig
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
-from icws_explore.protocol.errors import IcwsError, LabError
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, IcwsError
 from icws_explore.protocol.principal import Principal
 
 LIVELY = NetworkConditions(
@@ -262,14 +262,15 @@ class TestRefusals:
         ],
         ids=str,
     )  # fmt: skip
-    def test_are_lab_errors(self, options):
-        with pytest.raises(LabError):
+    def test_are_documented_errors(self, options):
+        with pytest.raises(IcwsError):
             simulate(**options)
 
     def test_say_what_to_give(self):
-        with pytest.raises(LabError, match="^population cannot be a str: give a number of sessions or a Population$"):
+        wanted = "^population must be a number of sessions or a Population, not a str$"
+        with pytest.raises(ArgumentTypeError, match=wanted):
             simulate(population="many")  # type: ignore[arg-type]
-        with pytest.raises(LabError, match="^flavour cannot be a str: give 'rust', 'motoko' or None$"):
+        with pytest.raises(ArgumentValueError, match="^flavour must be 'rust', 'motoko' or None$"):
             CanisterSettings(flavour="go")  # type: ignore[arg-type]
 
 
