@@ -1,1 +1,1 @@
-"""What things cost on this machine: `make bench`."""
+"""Benchmarks (`make bench`), healthy sessions, and the doctor's confusion matrix (`make scenarios`)."""

@@ -1,4 +1,4 @@
-"""Candid: the messages a session decodes, with ic-py beside where it can do the same."""
+"""What Candid costs for a session's messages, compared with ic-py where ic-py can do the same."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SERVICE = candid.parse_type(
 
 
 def candid_cases() -> Iterator[tuple[str, Operation]]:
-    """(name, operation) for encoding and decoding; ic-py 1.0.1 in the same run."""
+    """Yield the name and the operation of every measurement. ic-py 1.0.1 is measured in the same run."""
     poll = poll_of_fifty()
     data = candid.encode([RESULT], [poll])
     size = f"{len(data) / 1000:.0f} KB"
@@ -48,7 +48,7 @@ def candid_cases() -> Iterator[tuple[str, Operation]]:
 
 
 def poll_of_fifty() -> dict[str, Any]:
-    """What `ws_get_messages` answers when 50 messages of 300 bytes wait."""
+    """Return the answer of `ws_get_messages` with 50 messages of 300 bytes."""
     gateway = Principal.self_authenticating(b"gateway").text
     messages = [
         {

@@ -1,6 +1,6 @@
-"""The doctor's confusion matrix: what each scenario was found to be, in each stage; stored, and written out.
+"""The doctor's confusion matrix: which findings each scenario produced, in the simulator and over real sockets.
 
-A scenario is named when its own rule speaks and no other one does so as an error or a warning.
+A run of a scenario counts as named if the doctor finds the scenario's own id, and no other error or warning.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import Final, Literal
 
 Stage = Literal["simulated", "sockets"]
 STAGES: Final[tuple[Stage, ...]] = ("simulated", "sockets")
-HEALTHY: Final = "healthy"  # the row of the sessions in which nothing is wrong
+HEALTHY: Final = "healthy"  # the row of the healthy sessions
 _HEAD: Final = ("scenario", "stage", "runs", "sessions", "named", "ends")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One scenario played once. ``found`` is (id, severity), ``ends`` how its ``sessions`` ended, each way once.
+    """One run of a scenario.
 
-    ``failure`` is why there is no recording to judge; empty where there is.
+    ``found`` are the findings as (id, severity), ``sessions`` is the number of sessions, and ``ends`` are the ways in
+    which they ended, without repetitions. ``failure`` is the error if there is no recording, otherwise "".
     """
 
     scenario: str
@@ -35,17 +36,18 @@ class Run:
 
     @property
     def wrong(self) -> tuple[str, ...]:
-        """The errors and warnings that are not its own."""
+        """The ids of errors and warnings other than the scenario's own."""
         return tuple(name for name, severity in self.found if name != self.scenario and severity != "info")
 
     @property
     def is_named(self) -> bool:
+        """Whether the doctor named the scenario, and nothing else as an error or a warning."""
         return self.scenario in dict(self.found) and not self.wrong and not self.failure
 
 
 @dataclass(slots=True)
 class Row:
-    """All runs of a scenario in a stage: in how many of them each id was found, and how the sessions ended."""
+    """All runs of a scenario in one stage. ``found`` counts the runs in which each id was found."""
 
     scenario: str
     stage: Stage
@@ -57,6 +59,7 @@ class Row:
 
     @property
     def is_right(self) -> bool:
+        """Whether there are runs and all of them are named."""
         return self.runs > 0 and self.named == self.runs
 
     def add(self, run: Run) -> None:
@@ -68,7 +71,7 @@ class Row:
 
 
 class Matrix:
-    """Rows by scenario and stage. ``ids`` are the columns, in their order."""
+    """Rows by scenario and stage. ``ids`` are the columns."""
 
     def __init__(self, ids: Sequence[str]) -> None:
         self.ids = tuple(ids)
@@ -79,7 +82,7 @@ class Matrix:
         self.rows.setdefault((run.scenario, run.stage), Row(run.scenario, run.stage)).add(run)
 
     def add_healthy(self, stage: Stage, found: Iterable[tuple[str, str]], sessions: int) -> None:
-        """One healthy recording; it is right where nothing is found but infos."""
+        """Add a healthy recording. It counts as named if nothing but infos was found."""
         found = tuple(found)
         row = self.healthy.setdefault(stage, Row(HEALTHY, stage))
         row.runs += 1
@@ -91,30 +94,30 @@ class Matrix:
         return self.rows.get((scenario, stage), Row(scenario, stage))
 
     def __iter__(self) -> Iterator[Row]:
-        """Scenarios in the order of their columns, the healthy ones last."""
+        """Yield the scenarios' rows in the order of the columns, then the healthy rows."""
         for name in self.ids:
             yield from (self.rows[name, stage] for stage in STAGES if (name, stage) in self.rows)
         yield from (self.healthy[stage] for stage in STAGES if stage in self.healthy)
 
     @property
     def is_right(self) -> bool:
-        """Every row that is there."""
+        """Whether every row is right."""
         return all(row.is_right for row in self)
 
     def save(self, path: Path) -> None:
-        """As CSV: a line for each row, a column for each id, with the number of runs that it was found in."""
+        """Write a CSV file: a line for each row, a column for each id with the number of runs in which it was found."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([*_HEAD, *self.ids])
             for row in self:
                 counts = [row.found[name] for name in self.ids]
-                told = (row.scenario, row.stage, row.runs, row.sessions, row.named, " | ".join(row.ends))
-                writer.writerow([*told, *counts])
+                facts = (row.scenario, row.stage, row.runs, row.sessions, row.named, " | ".join(row.ends))
+                writer.writerow([*facts, *counts])
 
 
 def load(path: Path) -> Matrix:
-    """What `Matrix.save` has stored."""
+    """Read what `Matrix.save` has written."""
     with path.open(encoding="utf-8", newline="") as file:
         lines = csv.reader(file)
         matrix = Matrix(next(lines)[len(_HEAD) :])

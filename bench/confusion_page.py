@@ -1,4 +1,4 @@
-"""The confusion matrix for people: as a square of signs in a terminal, and as docs/scenarios.md."""
+"""Shows the confusion matrix: as a square of symbols in a terminal, and as docs/scenarios.md."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ from .confusion import STAGES, Matrix, Row, Stage
 ROOT: Final = Path(__file__).parent.parent
 DATA: Final = ROOT / "data" / "scenarios" / "confusion_matrix.csv"
 PAGE: Final = ROOT / "docs" / "scenarios.md"
-WIDTH: Final = 100  # columns that the printed matrix takes
+WIDTH: Final = 100  # characters per line of the printed matrix
 SIGNS: Final = {"error": "■", "warning": "▲", "info": "i"}
-LEGEND: Final = "■ error  ▲ warning  i info: found in every run;  ? in some of the runs;  ✗ not its own, and no info"
+LEGEND: Final = "■ error  ▲ warning  i info: found in every run;  ? in some runs;  ✗ missing, or not the scenario's own"
 INTRODUCTION: Final = """\
 # Scenarios
 
-Every row of the doctor's catalogue that a recording can show can be made to happen: in the lab over real sockets \
-(`icws lab --fault NAME`), and in the simulator (`icws simulate --fault NAME`). In a notebook that is \
-`scenario(NAME).play()` and `scenario(NAME).run(seed)`, of `icws_explore.lab.scenarios`. `ACK_INTERVAL_TOO_SHORT`, \
-`CSP_BLOCK`, `IDENTITY_TYPE` and `WS_MESSAGE_ARITY` never come to a session: `icws doctor` finds them in a \
-configuration, a page's policy, an identity, a `.did`. `make scenarios` plays all scenarios in both, asks the doctor \
-what is wrong, and writes this page and [the confusion matrix](../data/scenarios/confusion_matrix.csv) anew. The \
-matrix has a line for each scenario and stage and a column for each finding, with the number of runs in which it was \
-found.
+A scenario reproduces one problem of the doctor's catalogue. There is one for every problem that a recording can \
+show. Run it in the lab over real sockets with `icws lab --fault NAME`, or in the simulator with \
+`icws simulate --fault NAME`. In a notebook, use `scenario(NAME).play()` or `scenario(NAME).run(seed)` from \
+`icws_explore.lab.scenarios`.
 
-A scenario counts as named when its own rule speaks, and no other rule does so as an error or a warning.
+Four problems prevent a session from starting, so they have no scenario: `icws doctor` finds \
+`ACK_INTERVAL_TOO_SHORT` in a configuration, `CSP_BLOCK` in a page's policy, `IDENTITY_TYPE` in an identity, and \
+`WS_MESSAGE_ARITY` in a `.did` file.
+
+`make scenarios` runs every scenario in the simulator and over real sockets, diagnoses the recordings, and rewrites \
+this page and [the confusion matrix](../data/scenarios/confusion_matrix.csv). The matrix has a line for each \
+scenario and stage, and a column for each finding with the number of runs in which it was found. A run counts as \
+named if the doctor finds the scenario's own id, and no other error or warning.
 """.splitlines()
 TABLE_HEAD: Final = """\
-| scenario | what is made to go wrong | severity | simulated | over sockets | the sessions end with |
+| scenario | what goes wrong | severity | simulated | over sockets | the sessions end with |
 |---|---|---|---|---|---|""".splitlines()
 _STAGE_NAMES: Final[dict[Stage, str]] = {"simulated": "simulated", "sockets": "over real sockets"}
 
 
 def print_matrix(matrix: Matrix, console: Console) -> None:
-    """A row a scenario, a column an id, both in the same order and by the same numbers; 100 columns wide."""
+    """Print a row for each scenario and a column for each id, in the same order and with the same numbers."""
     width = max(map(len, matrix.ids))
     tens = "".join(str(number // 10) if number >= 10 else " " for number in range(1, len(matrix.ids) + 1))
     ones = "".join(str(number % 10) for number in range(1, len(matrix.ids) + 1))
@@ -58,8 +61,8 @@ def print_matrix(matrix: Matrix, console: Console) -> None:
             line.append(*_cell(name, column, [row for row in rows.values() if row.runs]))
         console.print(line, highlight=False, no_wrap=True)
     console.print(LEGEND, style="dim", highlight=False)
-    for told in _summaries(matrix):
-        console.print(told, highlight=False)
+    for line in _summaries(matrix):
+        console.print(line, highlight=False)
 
 
 def _verdict(row: Row) -> tuple[str, str]:
@@ -79,11 +82,11 @@ def _cell(name: str, column: str, rows: list[Row]) -> tuple[str, str]:
 
 
 def _summaries(matrix: Matrix) -> Iterator[str]:
-    """What it comes to, a line a stage and kind."""
+    """Yield a line with the totals of each stage, for scenarios and for healthy recordings."""
     for stage in STAGES:
         rows = [matrix.rows[name, stage] for name in matrix.ids if (name, stage) in matrix.rows]
         if not rows:
-            yield f"{_STAGE_NAMES[stage]}: not played"
+            yield f"{_STAGE_NAMES[stage]}: not run"
             continue
         named, runs = sum(row.named for row in rows), sum(row.runs for row in rows)
         counted = f"{sum(row.is_right for row in rows)} of {len(rows)} scenarios ({named} of {runs} runs)"
@@ -94,17 +97,18 @@ def _summaries(matrix: Matrix) -> Iterator[str]:
 
 
 def write_page(matrix: Matrix, path: Path = PAGE) -> None:
-    """docs/scenarios.md, from what the scenarios say of themselves and from what was found."""
+    """Write docs/scenarios.md from the scenarios' descriptions and the matrix."""
     path.write_text(page(matrix), encoding="utf-8")
 
 
 def page(matrix: Matrix) -> str:
-    told = [f"- {line[0].upper()}{line[1:]}." for line in _summaries(matrix)]
-    lines = [*INTRODUCTION, "", *told, "", *TABLE_HEAD]
+    """Return the page as Markdown."""
+    totals = [f"- {line[0].upper()}{line[1:]}." for line in _summaries(matrix)]
+    lines = [*INTRODUCTION, "", *totals, "", *TABLE_HEAD]
     lines += [_page_line(matrix, name) for name in matrix.ids if name in SCENARIOS]
     others = [f"`{row.scenario}` ({_STAGE_NAMES[row.stage]}): {_also(row)}" for row in matrix if _also(row)]
     if others:
-        lines += ["", "Besides, the doctor remarks (as an info, which is no fault):", "", *(f"- {it}" for it in others)]
+        lines += ["", "The doctor also reports (as an info, not a fault):", "", *(f"- {line}" for line in others)]
     return "\n".join(lines) + "\n"
 
 
@@ -115,11 +119,11 @@ def _page_line(matrix: Matrix, name: str) -> str:
 
 
 def _ends(rows: list[Row]) -> str:
-    """How the sessions ended, once where it was the same in all stages."""
-    told = {row.stage: "; ".join(row.ends) or "no close" for row in rows if row.runs}
-    if len(set(told.values())) <= 1:
-        return next(iter(told.values()), "–")
-    return ", ".join(f"{text} ({_STAGE_NAMES[stage]})" for stage, text in told.items())
+    """Return how the sessions ended, for each stage unless it was the same in all."""
+    ends = {row.stage: "; ".join(row.ends) or "no close" for row in rows if row.runs}
+    if len(set(ends.values())) <= 1:
+        return next(iter(ends.values()), "–")
+    return ", ".join(f"{text} ({_STAGE_NAMES[stage]})" for stage, text in ends.items())
 
 
 def _also(row: Row) -> str:

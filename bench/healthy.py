@@ -1,11 +1,11 @@
-"""Healthy sessions of varied settings, and what the doctor says of them: nothing, else it is a false alarm.
+"""Diagnoses healthy sessions with varied settings. Any finding is a false alarm.
 
 python -m bench.healthy [--sweep N] [--seed S] [--live]
 
-Simulations of settings that are dealt at random, plans, the healthy recordings in data/, and with --live
-the plans again over real sockets. Each simulation is handed to the doctor as it was recorded and in one
-more way in which recordings come: cut short, without a configuration, one session of several, as a
-browser's HAR. Certificates and requests are real ones throughout.
+The sessions are: simulations with random settings, plans in the simulator, the healthy recordings in data/, and with
+--live the plans over real sockets. The doctor gets each simulation as it was recorded, and once more in another form
+in which recordings arrive: cut short, without a configuration, one session of several, or as a browser's HAR. All
+certificates and requests are real.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from icws_explore.lab.scenarios.simulated import run_simulated
 from icws_explore.lab.simulator import Simulation
 
 from .healthy_plans import plans
-from .healthy_recordings import retold
+from .healthy_recordings import converted
 from .healthy_settings import settings
 
 WANTED = 200  # sessions
@@ -36,11 +36,11 @@ RECORDINGS = (
     "healthy.icws", "chat.icws", "markup.icws", "motoko_flavour.icws", "no_delegation.icws",
     "real_sdk_ed25519.icws.gz", "real_sdk_secp256k1.icws.gz", "real_sdk_delegation.icws.gz",
 )  # fmt: skip
-NORMAL = ("CLOSED_BY_APPLICATION",)  # what a finding may say of a healthy session: the canister's code closed it
+NORMAL = ("CLOSED_BY_APPLICATION",)  # a finding that a healthy session may have: the canister's code closed it
 
 
 class Healthy(NamedTuple):
-    """One recording: what it is of, what was found, and how many sessions it holds that opened."""
+    """One recording: its description, the findings, and the number of sessions in it that opened."""
 
     text: str
     findings: Findings
@@ -48,12 +48,12 @@ class Healthy(NamedTuple):
 
     @property
     def alarms(self) -> list[str]:
-        """The ids of what was found and should not have been."""
-        return [it.id for it in self.findings if it.id not in NORMAL or it.severity != "info"]
+        """The ids of the false alarms."""
+        return [found.id for found in self.findings if found.id not in NORMAL or found.severity != "info"]
 
 
 def healthy(wanted: int = WANTED, seed: int = 1) -> Iterator[Healthy]:
-    """Recordings of ``wanted`` simulated sessions at least; those told in another way do not count again."""
+    """Yield simulations until ``wanted`` sessions have opened. Each also comes in another form, not counted."""
     count = 0
     for setting in settings(seed):
         simulation = setting.run()
@@ -61,30 +61,31 @@ def healthy(wanted: int = WANTED, seed: int = 1) -> Iterator[Healthy]:
             continue
         opened = simulation.counts.opened
         yield Healthy(str(setting), simulation.doctor(), opened)
-        for how, capture in retold(simulation.raw, setting):
-            yield Healthy(f"{setting}; {how}", diagnose(capture), 0)
+        for form, capture in converted(simulation.raw, setting):
+            yield Healthy(f"{setting}; {form}", diagnose(capture), 0)
         count += opened
         if count >= wanted:
             return
 
 
 def lost_a_poller(simulation: Simulation) -> bool:
-    """Whether no fault was needed: what a client left unread is deleted bit by bit, and the next poller finds a gap.
+    """Return whether a gateway's poller ended, which can happen without any fault.
 
-    So it is with the real gateway, and what the doctor says of it (POLLER_DEAD) is no false alarm.
+    The canister deletes messages that a client left unread, and the next poller finds a gap in the nonces. The real
+    gateway ends its poller then too, so the doctor's finding POLLER_DEAD is correct and no false alarm.
     """
     return any(event.part == "gateway" and "terminated with error" in event.text for event in simulation.log)
 
 
 def planned(seed: int = 1) -> Iterator[Healthy]:
-    """The plans, simulated; people who come back, above all."""
+    """Yield the plans in the simulator, most of all users who return."""
     for plan in plans():
         simulation = run_simulated(plan.make(), seed)
         yield Healthy(f"{plan.text}, simulated", simulation.doctor(), simulation.counts.opened)
 
 
 def played(names: Iterable[str] | None = None, seed: int = 1) -> Iterator[Healthy]:
-    """The plans (None: all) over real sockets in the lab, recorded by a tap in front of each gateway."""
+    """Yield the plans of those names (None: all) over real sockets, recorded by a tap in front of each gateway."""
     for plan in plans():
         if names is None or plan.text in names:
             recording = play(plan.make(), time_scale=plan.time_scale, seed=seed)
@@ -92,7 +93,7 @@ def played(names: Iterable[str] | None = None, seed: int = 1) -> Iterator[Health
 
 
 def recorded() -> Iterator[Healthy]:
-    """The healthy ones of the recordings in data/, the real SDK's among them."""
+    """Yield the healthy recordings of data/, some of which come from the real SDK."""
     for name in RECORDINGS:
         recording = load(DATA / name)
         yield Healthy(name, recording.doctor(), _opened(recording.raw))
@@ -103,19 +104,19 @@ def _opened(capture: Capture) -> int:
 
 
 def main() -> int:
-    """Print the false alarms, and how many recordings have one; the exit code is 1 where there is any."""
-    parser = argparse.ArgumentParser(description="Healthy sessions, and false alarms of the doctor.")
+    """Print the false alarms and the number of recordings that have one. The exit code is 1 if there is any."""
+    parser = argparse.ArgumentParser(description="Diagnose healthy sessions and print false alarms.")
     parser.add_argument("--sweep", type=int, default=WANTED, metavar="N", help="sessions (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="S")
-    parser.add_argument("--live", action="store_true", help="the plans over real sockets, too (some minutes)")
+    parser.add_argument("--live", action="store_true", help="also run the plans over real sockets (some minutes)")
     asked = parser.parse_args()
     began, recordings, sessions, wrong = time.monotonic(), 0, 0, 0
     kinds = [healthy(asked.sweep, asked.seed), planned(asked.seed), recorded()]
-    for it in chain(*kinds, played(seed=asked.seed) if asked.live else ()):
-        recordings, sessions = recordings + 1, sessions + it.sessions
-        if it.alarms:
+    for recording in chain(*kinds, played(seed=asked.seed) if asked.live else ()):
+        recordings, sessions = recordings + 1, sessions + recording.sessions
+        if recording.alarms:
             wrong += 1
-            print(f"✗ {', '.join(it.alarms)}: {it.text}", flush=True)
+            print(f"✗ {', '.join(recording.alarms)}: {recording.text}", flush=True)
     took_s = time.monotonic() - began
     print(f"{sessions} healthy sessions in {recordings} recordings: {wrong} with a false alarm ({took_s:.0f} s)")
     return min(wrong, 1)

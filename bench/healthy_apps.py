@@ -1,12 +1,11 @@
-"""Dapps of which nothing is wrong: the lab's own and some more, each with what its clients do."""
+"""Healthy dapps: the lab's example apps and some more, each with the script of its clients."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from icws_explore.lab.simulator import Chat, Echo, Pong, Script, Uniform
-from icws_explore.lab.simulator.client import SimClient
+from icws_explore.lab.simulator import Chat, Echo, Pong, Script, ScriptedClient, Uniform
 from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.canister import App, AppContext
 from icws_explore.protocol.principal import Principal
@@ -16,43 +15,43 @@ LARGE = "x" * 100_000
 
 
 class Says(Script):
-    """Says ``value`` every ``every_ms``, ``times`` at once."""
+    """Sends ``times`` copies of ``value`` every ``every_ms`` milliseconds."""
 
     def __init__(self, value: Any, every_ms: float, times: int = 1) -> None:
         self._value, self._every_ms, self._times = value, every_ms, times
 
-    def opened(self, client: SimClient) -> None:
+    def opened(self, client: ScriptedClient) -> None:
         client.after(self._every_ms, self._say, client)
 
-    def _say(self, client: SimClient) -> None:
+    def _say(self, client: ScriptedClient) -> None:
         for _ in range(self._times):
             client.send(self._value)
         client.after(self._every_ms, self._say, client)
 
 
 class Leaving(Script):
-    """As ``other``, until the user leaves ``after_ms`` after the opening."""
+    """Does what ``other`` does and closes the session ``after_ms`` milliseconds after it has opened."""
 
     def __init__(self, other: Script, after_ms: float) -> None:
         self._other, self._after_ms = other, after_ms
 
-    def opened(self, client: SimClient) -> None:
+    def opened(self, client: ScriptedClient) -> None:
         client.after(self._after_ms, client.close)
         self._other.opened(client)
 
-    def received(self, client: SimClient, value: Any) -> None:
+    def received(self, client: ScriptedClient, value: Any) -> None:
         self._other.received(client, value)
 
 
 def _tally() -> App:
-    """Counts, and tells everybody now and then; a message type with most of Candid in it."""
+    """Return an app that adds numbers and broadcasts at intervals. Its message type uses most of Candid."""
 
     def on_message(context: AppContext, client: Principal, message: dict[str, Any]) -> None:
         context.state["sum"] = context.state.get("sum", 0) + message["Add"]["by"]
         context.send(client, {"Sum": {"of": context.state["sum"], "who": client, "raw": bytes(3), "note": None}})
 
     def on_init(context: AppContext) -> None:
-        context.every(45_000, lambda it: it.broadcast({"Tick": None}))
+        context.every(45_000, lambda timer: timer.broadcast({"Tick": None}))
 
     message_type = """variant {
       Add : record { by : nat }; Tick;
@@ -62,7 +61,7 @@ def _tally() -> App:
 
 
 def _greeter() -> App:
-    """Says much at once to whoever comes: more than one poll takes, where polls take little."""
+    """Return an app that sends each new client many messages: more than fit into one small poll."""
 
     def on_open(context: AppContext, client: Principal) -> None:
         for number in range(GREETINGS):
@@ -72,7 +71,7 @@ def _greeter() -> App:
 
 
 def _farewell() -> App:
-    """Closes the session of a client that says goodbye."""
+    """Return an app that closes a client's session after its first message."""
 
     def on_message(context: AppContext, client: Principal, message: str) -> None:
         context.send(client, f"{message} to you, too")
@@ -81,7 +80,7 @@ def _farewell() -> App:
     return App("farewell", parse_type("text"), on_message=on_message)
 
 
-# What the clients do follows the app. A dapp is made anew for every run.
+# Each function makes a new app and the script of its clients. Call it for every run.
 DAPPS: dict[str, Callable[[], tuple[App | str, Script]]] = {
     "pingpong": lambda: ("pingpong", Pong()),
     "pingpong at once": lambda: ("pingpong", Pong(Uniform(300, 6_000))),

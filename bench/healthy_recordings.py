@@ -1,4 +1,4 @@
-"""The same sessions as they may come to the doctor: cut short, bare, one of several, out of a browser."""
+"""Converts recordings to other forms in which the doctor gets them: cut short, without facts, from a browser."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from .healthy_settings import Setting
 _OPCODES = {"text": 1, "binary": 2, "ping": 9, "pong": 10}
 
 
-def retold(capture: Capture, setting: Setting) -> Iterator[tuple[str, Capture]]:
-    """One more way to tell it, in turns, and what it is called."""
-    dice = random.Random(setting.number)
-    way = setting.number % 6
-    if way == 0:
-        length = dice.randrange(len(capture) + 1)
-        yield f"cut short behind {length} frames", Capture(capture.info, capture.frames[:length])
-    elif way == 1:
+def converted(capture: Capture, setting: Setting) -> Iterator[tuple[str, Capture]]:
+    """Yield the name of one form, which depends on the setting's number, and the capture in that form."""
+    rng = random.Random(setting.number)
+    form = setting.number % 6
+    if form == 0:
+        length = rng.randrange(len(capture) + 1)
+        yield f"cut short after {length} frames", Capture(capture.info, capture.frames[:length])
+    elif form == 1:
         yield "without a configuration", identify(Capture(SessionInfo(), capture.frames))
-    elif way == 2:
+    elif form == 2:
         bare = replace(capture.info, root_key=None, ack_interval_ms=None, app_type=None, started_at=None)
         yield "without root key, ack interval and type", Capture(bare, capture.frames)
-    elif way == 3:
-        name = dice.choice(capture.session_ids)
-        yield f"session {name} alone", capture.session(name)
-    elif way == 4:
+    elif form == 3:
+        name = rng.choice(capture.session_ids)
+        yield f"only session {name}", capture.session(name)
+    elif form == 4:
         with tempfile.TemporaryDirectory() as folder:
             yield "through a file", load(save(capture, Path(folder) / "session.icws.gz"))
     else:
@@ -42,7 +42,7 @@ def retold(capture: Capture, setting: Setting) -> Iterator[tuple[str, Capture]]:
 
 
 def _as_har(capture: Capture) -> Capture:
-    """Each session a socket, written as Chrome does and imported again. Closes are not in a HAR."""
+    """Write each session as a WebSocket of a HAR, as Chrome does, and import it. A HAR has no close frames."""
     entries = []
     for name in capture.session_ids:
         frames = [frame for frame in capture.frames if frame.session == name and frame.op in _OPCODES]

@@ -1,6 +1,6 @@
-"""The frames that a hostile peer would send, and which of them take longest: none should take 50 ms.
+"""What hostile frames cost: the slowest ones. None should take 50 ms.
 
-The tests count the lines of Python that are executed instead. Run alone with ``python -m bench.hostile``.
+The tests count executed lines of Python instead. Run it alone with ``python -m bench.hostile``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .timing import Cost, duration_text
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 SLOW_S = 0.01
 SHOWN = 3
-TRIES = 5  # for what seems slow
+TRIES = 5  # for frames that seem slow
 READERS: tuple[tuple[str, Callable[[Frame], object]], ...] = (("decode", decode_frame), ("annotate", annotate_frame))
 
 
 def hostile_costs() -> Iterator[Cost]:
-    """The slowest frames of each reader."""
+    """Yield the costs of the slowest frames of each reader."""
     sys.path.insert(0, str(TESTS))
     from support.hostile_frames import hostile_frames
 

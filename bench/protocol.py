@@ -1,4 +1,4 @@
-"""The pure parts: decoding, verifying, signing, witnesses. Messages are those of tests/vectors."""
+"""What the pure core costs: decoding, verifying, signing, witnesses. The messages are those of tests/vectors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Case = tuple[str, Operation | list[Operation]]
 
 
 def cases() -> Iterator[Case]:
-    """(name, operation) for every pure part; a list of operations where each may run only once."""
+    """Yield the name and the operation of every measurement; a list of operations if each may run only once."""
     yield from _messages()
     yield from _certificates()
     yield from _witnesses()
@@ -52,7 +52,7 @@ def _messages() -> Iterator[Case]:
     frame = messages[0][0].encode()
     yield "decode a canister message, frame to content", lambda: CanisterMessage.decode(frame).message
     verifications = [partial(check_message, message, **facts) for message, facts in messages]
-    # The walk remembers proofs it has judged, as the messages of one poll share theirs.
+    # check_message caches checked certificates, because the messages of one poll share one.
     yield "verify a canister message, the first of its poll", verifications
     yield "verify a canister message, another of the same poll", verifications[-1]
 

@@ -1,4 +1,4 @@
-"""What it costs to look at an hour-long recording: the first look decodes every frame, the others share that."""
+"""What it costs to look at an hour-long recording. The first look decodes every frame; the others use the result."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LOOKS = ("frames", "summary", "timing", "frames")
 
 
 def recording_costs() -> Iterator[Cost]:
-    """Each look at a recording of an hour, one after the other and once: the order matters."""
-    made = icws.simulate(duration="1h", think_ms=1000, seed=3, crypto="stand-in")
+    """Measure each look at a recording of an hour once. The order matters."""
+    made = icws.simulate(duration="1h", population=icws.Population(think_ms=1000), seed=3, crypto="stand-in")
     recording = Recording(Capture(made.raw.info, list(made.raw.frames)))
     size = f"{len(recording):,} frames".replace(",", " ")
     looks = [(name, getattr(recording, name)) for name in LOOKS]

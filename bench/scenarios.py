@@ -1,7 +1,7 @@
-"""The doctor's confusion matrix, made anew: every scenario in the simulator and over real sockets.
+"""Computes the doctor's confusion matrix: runs every scenario in the simulator and over real sockets.
 
-``make scenarios``, or ``python -m bench.scenarios [NAMES]``. What it finds is printed, and stored where
-all scenarios were played: in data/scenarios/confusion_matrix.csv and docs/scenarios.md.
+Run it with ``make scenarios`` or ``python -m bench.scenarios [NAMES]``. It prints the matrix. If all scenarios and
+the healthy sessions were run, it also stores it in data/scenarios/confusion_matrix.csv and docs/scenarios.md.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from .healthy import WANTED, Healthy, healthy, planned, played
 from .healthy_plans import plans
 
 T = TypeVar("T")
-PATIENCE_S: Final = 600.0  # real seconds for the next of the runs
-TIME_SCALE: Final = 30.0  # over real sockets: a client then has two real seconds for its keep-alive, however busy
-PART: Final = 50  # healthy sessions of one deal
+PATIENCE_S: Final = 600.0  # real seconds to wait for the next result
+TIME_SCALE: Final = 30.0  # over real sockets; a client then has two real seconds for its keep-alive
+PART: Final = 50  # healthy sessions in one piece of work
 
 
 def run_of(name: str, stage: Stage, seed: int) -> Run:
-    """Play one scenario and ask the doctor."""
+    """Run one scenario once and diagnose its recording."""
     try:
         recording: Recording = (
             SCENARIOS[name].run(seed)
@@ -52,7 +52,7 @@ def run_of(name: str, stage: Stage, seed: int) -> Run:
 
 
 def ends_of(recording: Recording) -> tuple[str, ...]:
-    """How each session ended, by the first close in it: "4000 Ack message timeout"."""
+    """Return how the sessions ended, by the first close of each: "4000 Ack message timeout". No end is repeated."""
     ends: dict[str | None, str] = {}
     for frame in recording.raw.frames:
         if frame.op == "close" and frame.session not in ends:
@@ -61,7 +61,7 @@ def ends_of(recording: Recording) -> tuple[str, ...]:
 
 
 def side_by_side(work: Sequence[Callable[[], T]], jobs: int, title: str) -> Iterator[T]:
-    """What each piece of work gives, as it is done: ``jobs`` at a time, in processes of which none is left behind."""
+    """Do the work in ``jobs`` processes and yield each result as it is ready. No process is left behind."""
     if not work:
         return
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -84,7 +84,7 @@ def _do(work: Callable[[], T]) -> T:
 
 
 def _pool(jobs: int) -> Pool:
-    """Its processes ignore interrupts from their very start: the parent ends them."""
+    """Return a pool whose processes ignore interrupts from the start. The parent process ends them."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         return get_context("spawn").Pool(jobs)
@@ -93,9 +93,9 @@ def _pool(jobs: int) -> Pool:
 
 
 def play_scenarios(matrix: Matrix, names: Iterable[str], stage: Stage, seeds: int, jobs: int) -> None:
-    """Each with each seed, into the matrix; what is wrong is said at once."""
+    """Run each scenario with each seed and add the results to the matrix. Print what is wrong at once."""
     tasks = [(name, stage, seed) for name in names for seed in range(1, seeds + 1)]
-    # The longest first, so that none is left running alone at the end.
+    # The longest first, so that none runs alone at the end.
     longest = sorted(tasks, key=lambda task: -SCENARIOS[task[0]].plan().duration_s)
     runs: dict[tuple[str, Stage, int], Run] = {}
     for run in side_by_side([partial(run_of, *task) for task in longest], jobs, stage):
@@ -103,12 +103,12 @@ def play_scenarios(matrix: Matrix, names: Iterable[str], stage: Stage, seeds: in
         if not run.is_named:
             found = ", ".join(f"{name} ({severity})" for name, severity in run.found) or "nothing"
             _complain(f"{run.scenario}, {run.stage}, seed {run.seed}: {run.failure or found}")
-    for task in tasks:  # in their order, whichever was done first
+    for task in tasks:  # in this order, whichever finished first
         matrix.add(runs[task])
 
 
 def play_healthy(matrix: Matrix, stage: Stage, wanted: int, jobs: int) -> None:
-    """Sessions in which nothing is wrong, into the matrix; what the doctor finds all the same is said at once."""
+    """Diagnose healthy sessions and add the results to the matrix. Print false alarms at once."""
     work: Sequence[Callable[[], list[Healthy]]]
     if stage == "simulated":
         parts = range(1, ceil(wanted / PART) + 1)
@@ -116,10 +116,11 @@ def play_healthy(matrix: Matrix, stage: Stage, wanted: int, jobs: int) -> None:
     else:
         work = [partial(_listed, played, [plan.text]) for plan in plans()]
     for found in side_by_side(work, jobs, f"{stage}, healthy"):
-        for it in found:
-            matrix.add_healthy(stage, [(each.id, each.severity) for each in it.findings], it.sessions)
-            if it.alarms:
-                _complain(f"{', '.join(it.alarms)}: {it.text}")
+        for recording in found:
+            findings = [(finding.id, finding.severity) for finding in recording.findings]
+            matrix.add_healthy(stage, findings, recording.sessions)
+            if recording.alarms:
+                _complain(f"{', '.join(recording.alarms)}: {recording.text}")
 
 
 def _listed(make: Callable[..., Iterator[Healthy]], *given: object) -> list[Healthy]:
@@ -132,12 +133,17 @@ def _complain(text: str) -> None:
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAMES]", type=click.Choice(sorted(SCENARIOS)))
-@click.option("--seeds", default=10, show_default=True, help="Simulated runs of each.")
-@click.option("--plays", default=2, show_default=True, help="Runs of each over real sockets.")
-@click.option("--sessions", default=WANTED, show_default=True, help="Healthy sessions, simulated; 0: none at all.")
-@click.option("--labs", default=2 * (os.cpu_count() or 1), show_default=True, help="Labs side by side.")
+@click.option("--seeds", default=10, show_default=True, help="Simulated runs of each scenario.")
+@click.option("--plays", default=2, show_default=True, help="Runs of each scenario over real sockets.")
+@click.option(
+    "--sessions", default=WANTED, show_default=True, help="Simulated healthy sessions; 0: no healthy sessions."
+)
+@click.option("--labs", default=2 * (os.cpu_count() or 1), show_default=True, help="Labs that run at the same time.")
 def main(names: tuple[str, ...], seeds: int, plays: int, sessions: int, labs: int) -> None:
-    """The confusion matrix of all scenarios, or of NAMES. Exit code 1 if any is not named by its own rule alone."""
+    """Compute the confusion matrix of all scenarios, or of NAMES.
+
+    The exit code is 1 if a scenario is not named by its own rule alone, or if a healthy session gets an alarm.
+    """
     wanted = names or tuple(SCENARIOS)
     matrix = Matrix(sorted(RULES))
     began = time.monotonic()

@@ -1,6 +1,6 @@
-"""Simulations: what an hour of one session costs, and ten minutes of a thousand; each in a process of its own.
+"""What simulations cost: an hour of one session, and ten minutes of a thousand. Each runs in a process of its own.
 
-Beside the hour stands the same hour with every idle poll made for real, as the lab would have to.
+The hour is also measured without skipping idle polls, as the lab has to run it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .timing import duration_text
 
 
 class EveryPoll(Faults):
-    """Changes nothing, but wants to see every poll's answer: so none is passed over."""
+    """Changes nothing. It overrides the hook for poll answers, so no poll is skipped."""
 
     def poll_answer(self, gateway: int, outcome: PollOutcome) -> tuple[PollOutcome, float]:
         del gateway
@@ -31,7 +31,7 @@ class EveryPoll(Faults):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """``limit_s`` and ``limit_mib`` are what the project promises; None: nothing."""
+    """One measurement. ``limit_s`` and ``limit_mib`` are the limits that the project promises, if any."""
 
     name: str
     simulate: Callable[[], Simulation]
@@ -41,11 +41,11 @@ class Run:
 
 RUNS = {
     "hour": Run("an hour of one session", lambda: simulate(duration="1h"), 2.0),
-    "polls": Run("the same, every idle poll for real", lambda: simulate(duration="1h", faults=EveryPoll())),
+    "polls": Run("the same, without skipping idle polls", lambda: simulate(duration="1h", faults=EveryPoll())),
     "hour-stand-in": Run("an hour of one session, stand-in", lambda: simulate(duration="1h", crypto="stand-in")),
     "many": Run(
         "ten minutes of 1,000 sessions, stand-in",
-        lambda: simulate(duration="10m", sessions=1_000, crypto="stand-in"),
+        lambda: simulate(duration="10m", population=1_000, crypto="stand-in"),
         120.0,
         1_536.0,
     ),
@@ -53,7 +53,7 @@ RUNS = {
 
 
 def measured() -> Iterator[dict[str, Any]]:
-    """For each run: its name, seconds (clock and processor), MiB at most, frames, events, and the limits."""
+    """Yield for each run: its name, wall and processor seconds, peak MiB, frames, events, and the limits."""
     for key, run in RUNS.items():
         child = [sys.executable, "-m", "bench.simulate", key]
         done = subprocess.run(child, check=True, capture_output=True, text=True)
@@ -62,7 +62,7 @@ def measured() -> Iterator[dict[str, Any]]:
 
 
 def row(facts: dict[str, Any]) -> tuple[str, ...]:
-    """One line of the table."""
+    """Return a row of the table."""
     return (
         facts["name"],
         _of(duration_text(facts["took_s"]), facts["limit_s"], "s"),
@@ -81,8 +81,8 @@ def _of(text: str, limit: float | None, unit: str) -> str:
 
 
 def main(key: str) -> None:
-    """The child: run one, once, and say what it took."""
-    simulate(duration="5s")  # imports and caches
+    """Run one simulation once and print what it took. This runs in the child process."""
+    simulate(duration="5s")  # fills imports and caches
     began, cpu = time.perf_counter(), time.process_time()
     simulation = RUNS[key].simulate()
     took_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu

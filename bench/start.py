@@ -1,4 +1,4 @@
-"""How long one waits for the first thing: the import, and a lab. Each time in a fresh interpreter."""
+"""How long the import and the start of a lab take, each in a new interpreter."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ PROGRAMS = {
 
 
 def start_costs() -> Iterator[Cost]:
+    """Yield the cost of each program."""
     for name, (before, timed) in PROGRAMS.items():
-        times = [_seconds(before, timed) for _ in range(RUNS + 1)][1:]  # the first may write byte code
+        times = [_seconds(before, timed) for _ in range(RUNS + 1)][1:]  # the first run may write byte code
         yield Cost(name, min(times), median(times))
 
 

@@ -1,7 +1,7 @@
-"""What the tap adds to a frame: round trips with an echo server, direct and through it, each in a process of its own.
+"""What the tap adds to a frame: round trips to an echo server, direct and through the tap.
 
-The two are measured in turns, so that other work on the machine falls on both. A round trip is two
-frames. Run alone with ``python -m bench.tap``.
+Server and tap run in processes of their own. Direct and tapped round trips are measured in turns, so other work on
+the machine affects both. A round trip is two frames. Run it alone with ``python -m bench.tap``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def running(program: str, *arguments: str) -> Iterator[str]:
 
 
 def round_trips(socket: ClientConnection, data: bytes, count: int) -> float:
-    """Seconds of one, on average."""
+    """Return the mean duration of a round trip in seconds."""
     before = time.perf_counter()
     for _ in range(count):
         socket.send(data)
@@ -63,7 +63,7 @@ def round_trips(socket: ClientConnection, data: bytes, count: int) -> float:
 
 
 def tap_costs(batches: int = BATCHES, count: int = ROUND_TRIPS) -> Iterator[Cost]:
-    """For each size: a round trip direct, one through a tap that records into a file, and what a frame pays."""
+    """Yield for each size: a direct round trip, one through a tap that records into a file, and the cost per frame."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         url = stack.enter_context(running(ECHO))

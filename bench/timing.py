@@ -1,4 +1,4 @@
-"""Time one operation, by the best of several rounds: the program's cost without the machine's other work."""
+"""Times an operation. The best of several rounds is its cost without the machine's other work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROUNDS = 7
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds for one operation."""
+    """What one operation costs, in seconds: in the best round, and in the median round."""
 
     name: str
     best_s: float
@@ -21,14 +21,14 @@ class Cost:
 
 
 def cost(name: str, operation: Callable[[], object]) -> Cost:
-    """Repeat the operation for about ``ROUNDS`` × ``ROUND_S`` seconds, at least once a round."""
+    """Measure an operation for about ``ROUNDS`` × ``ROUND_S`` seconds, at least once per round."""
     repeats = max(1, int(ROUND_S / max(_once(operation, 1), 1e-9)))
     rounds = [_once(operation, repeats) for _ in range(ROUNDS)]
     return Cost(name, min(rounds), median(rounds))
 
 
 def cost_of_each(name: str, operations: Iterable[Callable[[], object]]) -> Cost:
-    """Each operation once: for what is quicker the second time."""
+    """Measure each operation once, for operations that are faster the second time."""
     times = [_once(operation, 1) for operation in operations]
     return Cost(name, min(times), median(times))
 
@@ -41,7 +41,7 @@ def _once(operation: Callable[[], object], repeats: int) -> float:
 
 
 def duration_text(seconds: float) -> str:
-    """Three digits with the unit that suits: 12.3 µs, 4.56 ms, 1.20 s."""
+    """Return the duration with three digits and a suitable unit: 12.3 µs, 4.56 ms, 1.20 s."""
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         if seconds * factor >= 1 or unit == "µs":
             return f"{seconds * factor:#.3g}".rstrip(".") + f" {unit}"

@@ -1,8 +1,8 @@
-"""Messages verified in a second, beside others that verify: `python -m bench.verify_peers`.
+"""How many messages per second this package verifies, compared with others: `python -m bench.verify_peers`.
 
-All nine steps over the hundred different messages of tests/vectors/perf_certified_100.json, one after
-the other, so that no certificate is known yet. Beside it the signature alone with each BLS library,
-py_ecc in plain Python, and ic-websocket-js itself (@dfinity/agent) where Node.js and its packages are.
+The package runs all nine steps on the hundred different messages of tests/vectors/perf_certified_100.json, one after
+another, so no certificate is cached. The others are: the signature check alone with each BLS library, py_ecc in
+plain Python, and ic-websocket-js itself (@dfinity/agent) if Node.js and its packages are installed.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from icws_explore.protocol.verify import authentic, check_message
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE_PEERS = ROOT / "tests" / "node"
-NODE_MESSAGES = 40  # as many as fit into one argument of a command
+NODE_MESSAGES = 40  # the most that fit into one command-line argument
 ENTRIES = json.loads((ROOT / "tests" / "vectors" / "perf_certified_100.json").read_text(encoding="utf-8"))["entries"]
 
-Row = tuple[str, float]  # what, seconds a message
+Row = tuple[str, float]  # name, seconds per message
 
 
 def rows() -> Iterator[Row]:
     yield f"icws_explore, all steps ({bls.BACKEND})", _median(_walk, range(len(ENTRIES)))
     for module, backend in (("pyblst", bls_backends.Pyblst), ("py_arkworks_bls12381", bls_backends.Arkworks)):
         if importlib.util.find_spec(module) is not None:
-            yield f"{backend.name}, signature alone", _median(_signature(backend().verify), range(30))
+            yield f"{backend.name}, signature only", _median(_signature(backend().verify), range(30))
     if importlib.util.find_spec("py_ecc") is not None:
-        yield "py_ecc, signature alone", _median(_signature(_py_ecc), range(2))
+        yield "py_ecc, signature only", _median(_signature(_py_ecc), range(2))
     if (NODE_PEERS / "node_modules" / "ic-websocket-js").is_dir():
         yield f"ic-websocket-js, isMessageBodyValid ({NODE_MESSAGES} messages)", _node()
 
 
 def _median(operation: Callable[[int], bool], numbers: range) -> float:
-    operation(numbers[0])  # imports and caches of the library itself
+    operation(numbers[0])  # fills the library's own imports and caches
     taken = []
     for number in numbers:
         begin = time.perf_counter()
@@ -112,7 +112,7 @@ def _node() -> float:
 
 
 def main() -> None:
-    table = Table("what", "ms a message", "messages a second", title="Verifying a canister message (medians)")
+    table = Table("verifier", "ms per message", "messages per second", title="Verifying a canister message (medians)")
     for column in table.columns[1:]:
         column.justify = "right"
     for name, seconds in rows():

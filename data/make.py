@@ -1,8 +1,8 @@
-"""Makes the captures in this folder: `python data/make.py` for all of them, or with the names of some.
+"""Makes the recordings in this folder: `python data/make.py` for all of them, or with the names of some.
 
-Keys of the lab and of its client come from seeds; times are those of the day, and the real SDK draws
-its own keys and nonces. What is derived (tampered, forged, …) follows from its original alone. Then
-README.md's table is written anew from what the files say.
+The keys of the lab and of its client come from seeds. Times are those of the day, and the real SDK draws
+its own keys and nonces. The derived recordings (tampered, forged, …) depend on their original alone. At the end the
+table in README.md is written from the files.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def sdk_session(name: str, identity: str) -> None:
 
 
 def derived(name: str, change: Callable[[Recording, int], Frame], *, kind: str = "app", drop: bool = False) -> None:
-    """The healthy session with its third frame of that kind changed, or taken out."""
+    """The healthy session with its third frame of that kind changed or removed."""
     recording = load(SESSIONS / "healthy.icws")
     number = [decoded.number for decoded in recording if decoded.kind == kind][2 if kind == "app" else 0]
     frames = list(recording.raw.frames)
@@ -101,10 +101,16 @@ def derived(name: str, change: Callable[[Recording, int], Frame], *, kind: str =
     save(Capture(recording.info, frames), SESSIONS / name)
 
 
-def stale(recording: Recording, number: int) -> Frame:
-    """The same frame, received six minutes after its certificate was made."""
-    frame = recording[number].frame
-    return dataclasses.replace(frame, t=frame.t + 360)
+def stale(name: str) -> None:
+    """The healthy session until its last application message, which the gateway delivers five minutes late.
+
+    By then its certificate is too old, so the client closes as the SDK does.
+    """
+    recording = load(SESSIONS / "healthy.icws")
+    number = [decoded.number for decoded in recording if decoded.kind == "app"][-1]
+    late = dataclasses.replace(recording[number].frame, t=recording[number].frame.t + 300)
+    close = Frame(late.t + 0.01, "out", "close", code=4000, reason="Error receiving message")
+    save(Capture(recording.info, [*recording.raw.frames[:number], late, close]), SESSIONS / name)
 
 
 PINGS: list[object] = [{"text": "pong", "timestamp": number} for number in range(1, 6)]
@@ -128,7 +134,7 @@ MAKERS: dict[str, Callable[[str], None]] = {
     "forged_certificate.icws": lambda name: derived(
         name, lambda r, n: edit.set(r[n], "certified_data.leaf", bytes(32))
     ),
-    "stale_certificate.icws": lambda name: derived(name, stale),
+    "stale_certificate.icws": stale,
     "foreign_witness.icws": lambda name: derived(name, lambda r, n: edit.set(r[n], "tree", b"\x81\x00")),
     "pruned_witness.icws": lambda name: derived(name, lambda r, n: edit.prune(r[n], "tree.websocket")),
     "tampered_body.icws": lambda name: derived(name, lambda r, n: edit.set(r[n], "content.text", "pwned")),

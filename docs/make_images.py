@@ -71,7 +71,7 @@ async def draw_timeline(path: Path) -> None:
             for number in range(13):
                 await session.send({"text": f"message {number}", "timestamp": lab.clock.now_ns()})
                 await lab.clock.sleep(50)
-    icws.plots.timing(session.recording).save(path)
+    icws.plots.timeline(session.recording).save(path)
 
 
 def photograph(theme: str, path: Path) -> None:

@@ -61,10 +61,9 @@ STYLE: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """One top-level folder of the package: its modules (all levels) and its inner folders, by name."""
+    """One top-level folder of the package, with the names of its inner folders."""
 
     name: str
-    modules: int
     folders: tuple[str, ...]
 
 
@@ -73,7 +72,7 @@ def rooms() -> dict[str, Room]:
     found = {}
     for folder in sorted(path for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()):
         inner = sorted(path.name for path in folder.iterdir() if (path / "__init__.py").is_file())
-        found[folder.name] = Room(folder.name, len(list(folder.rglob("*.py"))), tuple(inner))
+        found[folder.name] = Room(folder.name, tuple(inner))
     return found
 
 
@@ -130,7 +129,6 @@ def _box(room: Room, x: float, y: float, width: float) -> list[str]:
     return [
         f'<rect class="room" x="{x:g}" y="{y}" width="{width:g}" height="{HEIGHT}" rx="6"/>',
         f'<text class="name" x="{x + 12:g}" y="{y + 24}">{escape(room.name)}/{purpose}</text>',
-        f'<text class="purpose" x="{x + width - 12:g}" y="{y + 24}" text-anchor="end">{room.modules}</text>',
         f'<text class="folders" x="{x + 12:g}" y="{y + 46}">{escape(folders)}</text>',
     ]
 

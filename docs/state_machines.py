@@ -1,6 +1,6 @@
-"""docs/state-machines.md: the diagrams of all state machines, drawn from the tables that the machines run by.
+"""Generates docs/state-machines.md: a diagram and a table of every state machine, from the transition tables.
 
-`python -m docs.state_machines` writes the page anew; a test keeps it in step with the tables.
+`python -m docs.state_machines` writes the page. A test fails when page and tables differ.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
-from icws_explore.protocol.canister.client_table import CANISTER_SIDE_TRANSITIONS, CanisterSideState
-from icws_explore.protocol.client.table import TRANSITIONS, ClientState
+from docs.canister_side import CANISTER_SIDE_TRANSITIONS, CanisterSideState
+from icws_explore.protocol.client.states import ClientState
+from icws_explore.protocol.client.table import TRANSITIONS
 from icws_explore.protocol.gateway.poller import POLLER_TRANSITIONS, PollerState
-from icws_explore.protocol.gateway.table import SESSION_TRANSITIONS, SessionState
+from icws_explore.protocol.gateway.session import SessionState
+from icws_explore.protocol.gateway.table import SESSION_TRANSITIONS
 from icws_explore.protocol.transitions import Transition, TransitionTable
 
 PAGE: Final = Path(__file__).parent / "state-machines.md"
@@ -24,48 +26,57 @@ PAGE: Final = Path(__file__).parent / "state-machines.md"
 _HEAD: Final = """\
 # State machines
 
-Client, gateway and canister each follow a table: in this state, when this happens and the [guard] holds, \
-go there, do that, close the connection like so. The live client, the lab and the simulator run by these \
-tables, and this page is drawn from them (`python -m docs.state_machines`), so it cannot say \
-anything else than what runs. Rows of one state and trigger are tried in their order; what has no row means \
-nothing in that state. In a diagram what leaves the state as it is stands inside of it; what is done is in the table.
+The client, a gateway's session and a gateway's poller each run by a transition table. The live client, the lab \
+and the simulator use these tables, and this page is generated from them (`python -m docs.state_machines`), so the \
+page always matches the code. The last table, a client seen from the canister, is a model: the canister does not run \
+by it, but a test runs both side by side.
+
+Each row says: in this state, when this happens and the guard holds, go to that state, do these actions, and close \
+the connection with this code. Guards and actions are methods of the machine's class. Rows of the same state and \
+trigger are tried from top to bottom. A trigger without a row is ignored in that state.
+
+In the diagrams, guards are in [brackets]. Rows that keep the state are listed inside the state's box. The actions are \
+only in the tables.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One table with what the page says of it."""
+    """One table with its heading, its text and its states."""
 
     title: str
     text: str
     states: type[Enum]
-    table: TransitionTable[Any, Any]
+    table: TransitionTable[Any, Any, Any, Any]
 
 
 MACHINES: Final = (
     Machine(
         "The client",
-        "ic-websocket-js 0.5.0. The open timeout is 60 s from ws_open; the ack timeout is the ack interval and "
-        "30 s more, on one timer that every AckMessage starts anew.",
+        "ic-websocket-js 0.5.0 (`protocol/client/table.py`). The open timeout is 60 s after ws_open. The ack timeout "
+        "is the ack interval plus 30 s, on a single timer that every AckMessage restarts.",
         ClientState,
         TRANSITIONS,
     ),
     Machine(
         "A session of the gateway",
-        "Gateway 1.4.6. It never looks at what a frame says beyond the first one.",
+        "Gateway 1.4.6 (`protocol/gateway/table.py`). After the first frame, the gateway only checks that each frame "
+        "is a call.",
         SessionState,
         SESSION_TRANSITIONS,
     ),
     Machine(
         "The gateway's poller",
-        "Gateway 1.4.6. One for each canister, with all of its sessions: when it dies, they all end.",
+        "Gateway 1.4.6 (`protocol/gateway/poller.py`). Each canister has one poller, which serves all of its sessions. "
+        "When the poller fails, all of these sessions end.",
         PollerState,
         POLLER_TRANSITIONS,
     ),
     Machine(
         "A client, seen from the canister",
-        "CDK 0.4.1. The CDK itself keeps maps; these are the states that are in them. The ack timer serves all "
-        "clients at once, every ack interval; the keep-alive check follows 60 s behind.",
+        "CDK 0.4.1 (`docs/canister_side.py`). A model for this page: the CDK itself keeps maps, and these are the "
+        "states that can be read off them. One timer sends acks to all clients once per ack interval. "
+        "The keep-alive check follows 60 s later.",
         CanisterSideState,
         CANISTER_SIDE_TRANSITIONS,
     ),
@@ -87,14 +98,16 @@ def _section(machine: Machine) -> Iterator[str]:
 
 
 def _states(states: type[Enum]) -> str:
-    """What the states mean, as their docstring says."""
+    """The docstring of the states, in one line."""
     return " ".join((inspect.getdoc(states) or "").split())
 
 
-def _row(row: Transition[Any, Any]) -> str:
+def _row(row: Transition[Any, Any, Any, Any]) -> str:
     then = "" if row.to is row.state else row.to.name
     close = "" if row.close is None else f"`{row.close}`"
-    cells = [row.state.name, row.trigger.value, row.guard, then, ", ".join(row.actions), close]
+    guard = "" if row.guard is None else row.guard.__name__
+    actions = ", ".join(action.__name__ for action in row.actions)
+    cells = [row.state.name, row.trigger.value, guard, then, actions, close]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -19,29 +19,38 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+    from icws_explore import errors
     from icws_explore.analysis import edit
     from icws_explore.analysis.recording import Recording, load
     from icws_explore.capture import Capture, ClockInfo, Frame, SessionInfo
+    from icws_explore.errors import (
+        ArgumentTypeError,
+        ArgumentValueError,
+        BackendError,
+        CandidError,
+        CaptureError,
+        CborError,
+        ConnectError,
+        DecodeError,
+        DidError,
+        IcwsError,
+        IdentityError,
+        LabError,
+        MessageError,
+        PrincipalError,
+        SessionClosedError,
+        StateError,
+        ValueMismatchError,
+    )
     from icws_explore.lab import Lab
-    from icws_explore.lab.simulator import Network, simulate
+    from icws_explore.lab.simulator import CanisterSettings, NetworkConditions, Population, simulate
     from icws_explore.live.connect import connect
+    from icws_explore.live.http import Network
     from icws_explore.live.session import Session
     from icws_explore.live.tap import Tap
     from icws_explore.protocol import candid
-    from icws_explore.protocol.arguments import encode_message_args, encode_open_args
-    from icws_explore.protocol.envelope import Envelope
-    from icws_explore.protocol.errors import IcwsError
-    from icws_explore.protocol.keys.delegation import Delegation, SignedDelegation
-    from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake, WebsocketMessage
     from icws_explore.protocol.principal import Principal
-    from icws_explore.protocol.service_messages import (
-        AckMessage,
-        CloseMessage,
-        CloseReason,
-        KeepAliveMessage,
-        OpenMessage,
-        encode_service,
-    )
     from icws_explore.views import plots
     from icws_explore.views.cards.certificate import certificate_card
     from icws_explore.views.cards.envelope import envelope_card
@@ -49,37 +58,42 @@ if TYPE_CHECKING:
     from icws_explore.views.report.file import report
 
 __all__ = [
-    "AckMessage",
-    "CanisterMessage",
+    "ArgumentTypeError",
+    "ArgumentValueError",
+    "BackendError",
+    "CandidError",
+    "CanisterSettings",
     "Capture",
-    "ClientKey",
+    "CaptureError",
+    "CborError",
     "ClockInfo",
-    "CloseMessage",
-    "CloseReason",
-    "Delegation",
-    "Envelope",
+    "ConnectError",
+    "DecodeError",
+    "DidError",
     "Frame",
-    "Handshake",
     "IcwsError",
-    "KeepAliveMessage",
+    "IdentityError",
     "Lab",
+    "LabError",
+    "MessageError",
     "Network",
-    "OpenMessage",
+    "NetworkConditions",
+    "Population",
     "Principal",
+    "PrincipalError",
     "Recording",
     "Session",
+    "SessionClosedError",
     "SessionInfo",
-    "SignedDelegation",
+    "StateError",
     "Tap",
-    "WebsocketMessage",
+    "ValueMismatchError",
     "candid",
     "certificate_card",
     "connect",
     "edit",
-    "encode_message_args",
-    "encode_open_args",
-    "encode_service",
     "envelope_card",
+    "errors",
     "inspect",
     "load",
     "plots",
@@ -88,41 +102,45 @@ __all__ = [
 ]
 
 _HOME = {
-    "AckMessage": "protocol.service_messages",
-    "CanisterMessage": "protocol.messages",
+    "ArgumentTypeError": "errors",
+    "ArgumentValueError": "errors",
+    "BackendError": "errors",
+    "CandidError": "errors",
+    "CanisterSettings": "lab.simulator",
     "Capture": "capture",
-    "ClientKey": "protocol.messages",
+    "CaptureError": "errors",
+    "CborError": "errors",
     "ClockInfo": "capture",
-    "CloseMessage": "protocol.service_messages",
-    "CloseReason": "protocol.service_messages",
-    "Delegation": "protocol.keys.delegation",
-    "Envelope": "protocol.envelope",
+    "ConnectError": "errors",
+    "DecodeError": "errors",
+    "DidError": "errors",
     "Frame": "capture",
-    "Handshake": "protocol.messages",
-    "IcwsError": "protocol.errors",
-    "KeepAliveMessage": "protocol.service_messages",
+    "IcwsError": "errors",
+    "IdentityError": "errors",
     "Lab": "lab",
-    "Network": "lab.simulator",
-    "OpenMessage": "protocol.service_messages",
+    "LabError": "errors",
+    "MessageError": "errors",
+    "Network": "live.http",
+    "NetworkConditions": "lab.simulator",
+    "Population": "lab.simulator",
     "Principal": "protocol.principal",
+    "PrincipalError": "errors",
     "Recording": "analysis.recording",
     "Session": "live.session",
+    "SessionClosedError": "errors",
     "SessionInfo": "capture",
-    "SignedDelegation": "protocol.keys.delegation",
+    "StateError": "errors",
     "Tap": "live.tap",
-    "WebsocketMessage": "protocol.messages",
+    "ValueMismatchError": "errors",
     "certificate_card": "views.cards.certificate",
     "connect": "live.connect",
-    "encode_message_args": "protocol.arguments",
-    "encode_open_args": "protocol.arguments",
-    "encode_service": "protocol.service_messages",
     "envelope_card": "views.cards.envelope",
     "inspect": "views.cards.inspect",
     "load": "analysis.recording",
     "report": "views.report.file",
     "simulate": "lab.simulator",
 }
-_MODULES = {"candid": "protocol.candid", "edit": "analysis.edit", "plots": "views.plots"}
+_MODULES = {"candid": "protocol.candid", "edit": "analysis.edit", "errors": "errors", "plots": "views.plots"}
 
 
 def __getattr__(name: str) -> Any:
@@ -130,6 +148,10 @@ def __getattr__(name: str) -> Any:
         value: Any = importlib.import_module(f"{__name__}.{_MODULES[name]}")
     elif name in _HOME:
         value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    elif name == "__version__":
+        from importlib.metadata import version  # not quick to import
+
+        value = version(__name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

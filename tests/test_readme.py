@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import inspect
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,16 +30,30 @@ def python_in(title: str) -> list[str]:
 
 
 class TestExamples:
-    async def test_the_ten_lines_run(
+    def test_of_a_notebook_runs_in_one(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        (source,) = python_in("Ten lines")
+        source, _ = python_in("Ten lines")
         assert len([line for line in source.splitlines() if line]) <= 10
         monkeypatch.chdir(tmp_path)
         code = compile(source, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-        await eval(code, {})
+
+        async def cell() -> None:
+            await eval(code, {})
+
+        asyncio.run(cell())
         assert "'text': 'ping'" in capsys.readouterr().out
         assert (tmp_path / "session.icws").is_file()
+
+    def test_of_a_script_runs_as_one(self, tmp_path: Path) -> None:
+        _, source = python_in("Ten lines")
+        script = tmp_path / "script.py"
+        script.write_text(source, encoding="utf-8")
+        run = subprocess.run(
+            [sys.executable, script], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+        )
+        assert (run.returncode, run.stderr) == (0, "")
+        assert "'text': 'ping'" in run.stdout
 
     @pytest.mark.parametrize("title", ["Your own gateway and canister"])
     def test_the_others_call_what_exists(self, title: str) -> None:

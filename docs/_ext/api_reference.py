@@ -32,7 +32,7 @@ from sphinx.util.inspect import TypeAliasForwardRef
 from sphinx.util.nodes import make_refnode
 
 from . import public_api
-from .public_api import PACKAGE, Public
+from .public_api import PACKAGE, Alias, Public
 
 logger = logging.getLogger(__name__)
 
@@ -103,14 +103,15 @@ class Module(_Api):
 
 class Types(_Api):
     def lines(self) -> Iterator[str]:
-        types, aliases = public_api.neighbours(public_api.public_names())
+        publics = public_api.public_names()
+        types, aliases = public_api.neighbours(publics)
+        exported = [public_api.alias_of(public) for public in publics]
         for kind in sorted(types, key=lambda kind: kind.__name__):
             if kind.__module__.split(".")[1] in self.words and not _is_error(kind):
                 yield from _described(Public(f"{kind.__module__}.{kind.__qualname__}", kind))
         for alias in sorted(aliases, key=lambda alias: alias.name):
-            if alias.room in self.words:
-                yield from (f".. py:currentmodule:: {alias.module}", "")
-                yield from (f".. py:type:: {alias.name}", f"   :canonical: {alias.text}", "")
+            if alias.room in self.words and alias not in exported:
+                yield from _alias(alias)
         yield from (f".. py:currentmodule:: {PACKAGE}", "")
 
 
@@ -148,7 +149,7 @@ def _subclasses(error: type[BaseException]) -> list[type[BaseException]]:
 
 
 def _is_error(value: Any) -> bool:
-    return inspect.isclass(value) and issubclass(value, BaseException) and value.__module__.startswith(PACKAGE)
+    return inspect.isclass(value) and issubclass(value, public_api.imported(PACKAGE).IcwsError)
 
 
 def _home(public: Public, homes: dict[int, Public]) -> Public:
@@ -156,7 +157,7 @@ def _home(public: Public, homes: dict[int, Public]) -> Public:
 
 
 def _described(public: Public) -> Iterator[str]:
-    value = public.value
+    value, alias = public.value, public_api.alias_of(public)
     if inspect.isclass(value):
         kind = "exception" if issubclass(value, BaseException) else "class"
         foreign = [base.__name__ for base in value.__mro__ if not base.__module__.startswith(PACKAGE)]
@@ -164,10 +165,17 @@ def _described(public: Public) -> Iterator[str]:
         yield from (f"   :inherited-members: {', '.join(foreign)}", "")
     elif inspect.isroutine(value):
         yield from (f".. autofunction:: {public.path}", "")
+    elif alias is not None:
+        yield from _alias(alias)
     else:
         yield from (f".. py:data:: {public.name}", f"   :module: {public.module}")
         yield from (f"   :type: {type(value).__name__}", "")
         yield from (f"   ``{value}``", "")
+
+
+def _alias(alias: Alias) -> Iterator[str]:
+    yield from (f".. py:currentmodule:: {alias.module}", "")
+    yield from (f".. py:type:: {alias.name}", f"   :canonical: {alias.text}", "")
 
 
 def first_sentence(value: Any) -> str:
@@ -263,11 +271,14 @@ def missing(described: Iterable[str]) -> list[str]:
     """The public names that are in ``described`` under none of their names."""
     known = set(described)
     homes = public_api.home_of()
-    return [
-        public.path
-        for public in public_api.public_names()
-        if not public.is_module and not {public.path, _home(public, homes).path, *_names(public.value)} & known
-    ]
+
+    def names(public: Public) -> set[str]:
+        alias = public_api.alias_of(public)
+        found = {public.path, _home(public, homes).path, *_names(public.value)}
+        return found if alias is None else found | {alias.path}
+
+    publics = [public for public in public_api.public_names() if not public.is_module]
+    return [public.path for public in publics if not names(public) & known]
 
 
 def check_complete(_app: Sphinx, env: BuildEnvironment) -> None:

@@ -140,6 +140,12 @@ class Alias:
         return room_of(self.module)
 
 
+def alias_of(public: Public) -> Alias | None:
+    """The type alias that a public name is; None for anything else."""
+    found = (alias for alias in _alias_definitions() if alias.name == public.name)
+    return next((alias for alias in found if getattr(modules()[alias.module], alias.name) is public.value), None)
+
+
 def neighbours(publics: list[Public]) -> tuple[list[type], list[Alias]]:
     """The package's classes and type aliases that are not public but that a user of ``publics`` meets.
 
@@ -174,17 +180,21 @@ def _module_of(value: Any) -> ModuleType:
 def aliases() -> dict[str, Alias]:
     """Every public type alias of the package by its name; none that two modules define differently."""
     found: dict[str, Alias] = {}
-    ambiguous: set[str] = set()
+    ambiguous = {alias.name for alias in _alias_definitions() if found.setdefault(alias.name, alias).text != alias.text}
+    return {name: alias for name, alias in found.items() if name not in ambiguous}
+
+
+@cache
+def _alias_definitions() -> list[Alias]:
+    found: list[Alias] = []
     for path, module in modules().items():
         for node in _tree_of(module).body:
             if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
                 continue
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
             if isinstance(target, ast.Name) and _is_type_expression(target.id, getattr(module, target.id, None)):
-                alias = Alias(path, target.id, ast.unparse(node.value))
-                if found.setdefault(target.id, alias).text != alias.text:
-                    ambiguous.add(target.id)
-    return {name: alias for name, alias in found.items() if name not in ambiguous}
+                found.append(Alias(path, target.id, ast.unparse(node.value)))
+    return found
 
 
 def _is_type_expression(name: str, value: object) -> bool:

@@ -16,8 +16,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from icws_explore.capture import Capture, Frame
+from icws_explore.capture.upgrade import Upgrade
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import OpenArgs, decode_message_args, decode_open_args
+from icws_explore.protocol.cbor import has_indefinite_lengths
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError, DidError
 from icws_explore.protocol.messages import CanisterMessage, Handshake, WebsocketMessage
@@ -30,9 +33,6 @@ from icws_explore.protocol.service_messages import (
     decode_service,
 )
 
-NO_CODE: Final = 1005
-LOST: Final = 1006
-
 
 def control_text(frame: Frame, *, is_after_own_close: bool = False) -> str:
     """Describe a frame that is neither binary nor text. `OwnCloses` tells ``is_after_own_close``."""
@@ -41,6 +41,9 @@ def control_text(frame: Frame, *, is_after_own_close: bool = False) -> str:
             return _close_text(frame, is_after_own_close)
         case "request":
             return f"the gateway asks the network: {frame.reason}"
+        case "response" if (upgrade := Upgrade.of(frame)) is not None:
+            answer = f"HTTP {upgrade.status}" if upgrade.status else "no answer"
+            return f"the WebSocket to {upgrade.url} did not open: {upgrade.error_code or answer}"
         case "response":
             return f"the network answers HTTP {frame.code}: {frame.reason}"
         case _:
@@ -48,12 +51,12 @@ def control_text(frame: Frame, *, is_after_own_close: bool = False) -> str:
 
 
 def _close_text(frame: Frame, is_after_own: bool) -> str:
-    if frame.code == LOST and is_after_own:
+    if frame.code == CloseCode.ABNORMAL_CLOSURE and is_after_own:
         return "the connection ended after the client's close (1006)"
-    if frame.code == LOST:
+    if frame.code == CloseCode.ABNORMAL_CLOSURE:
         return "the connection was lost (1006)"
     by = "the gateway's side" if frame.direction == "in" else "the client"
-    code = "no code" if frame.code in (None, NO_CODE) else str(frame.code)
+    code = "no code" if frame.code in (None, CloseCode.NO_STATUS_RCVD) else str(frame.code)
     return f"closed by {by}: {code}" + (f" {frame.reason!r}" if frame.reason else "")
 
 
@@ -71,7 +74,7 @@ class OwnCloses:
             return False
         if frame.session in self._closed:
             return True
-        if frame.direction == "out" and frame.code != LOST:
+        if frame.direction == "out" and frame.code != CloseCode.ABNORMAL_CLOSURE:
             self._closed.add(frame.session)
         return False
 
@@ -117,11 +120,37 @@ class DecodedFrame:
         """The size of the frame's payload in bytes."""
         return len(self.frame.data)
 
-    def as_python(self) -> str:
-        """An expression that rebuilds the frame byte for byte, with the names of `from icws_explore import *`."""
-        from .python_text import frame_text
+    @property
+    def indefinite_layers(self) -> tuple[str, ...]:
+        """The CBOR layers of the frame that use indefinite lengths: "frame", "content", "cert" and "tree".
 
-        return frame_text(self.frame)
+        IC4J writes such CBOR. Agents and the gateway read it, but some of them refuse strings in chunks: see
+        protocol/cbor.py.
+        """
+        if self.frame.op != "binary":
+            return ()
+        layers = {"frame": self.frame.data}
+        if self.canister_message is not None:
+            layers |= {name: getattr(self.canister_message, name) for name in ("content", "cert", "tree")}
+        return tuple(name for name, data in layers.items() if has_indefinite_lengths(data))
+
+    def to_json(self) -> dict[str, Any]:
+        """The frame as `icws show --json` prints it. ``t`` is in seconds since the epoch, ``size`` in bytes."""
+        return {
+            "frame": self.number,
+            "t": self.frame.t,
+            "direction": self.frame.direction,
+            "kind": self.kind,
+            "sequence_num": self.sequence_num,
+            "size": self.size,
+            "summary": self.summary,
+        }
+
+    def as_python(self) -> str:
+        """Python code that rebuilds the frame byte for byte as the variable ``frame``, with its imports."""
+        from .python_text import frame_code
+
+        return frame_code(self.frame)
 
 
 def application_type(capture: Capture) -> candid.Type | None:

@@ -17,10 +17,11 @@ from typing import Any, Final
 
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid, hashtree
-from icws_explore.protocol.candid.wire import header, signed, unsigned
+from icws_explore.protocol.candid.wire import header
 from icws_explore.protocol.cbor import dumps, loads
 from icws_explore.protocol.errors import DecodeError, DidError, IcwsError, ValueMismatchError
 from icws_explore.protocol.hashtree import HashTree, Pruned
+from icws_explore.protocol.leb128 import encode_signed, encode_unsigned
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step, first_failure
 
@@ -60,7 +61,7 @@ def _length_of(parent: Node) -> Node | None:
 
 
 def _length_bytes(length: Node, size: int) -> bytes:
-    return cbor_head(_BYTE_STRING, size) if length.type == "head" else unsigned(size)
+    return cbor_head(_BYTE_STRING, size) if length.type == "head" else encode_unsigned(size)
 
 
 def cbor_head(major: int, argument: int) -> bytes:
@@ -129,10 +130,10 @@ def _part(node: Node, value: Any) -> bytes:
     if not isinstance(value, int):
         raise ValueMismatchError(node.path, f"is {type(value).__name__}; a {node.type} is a number or bytes")
     if node.type in ("opcode", "type"):
-        return signed(value)
+        return encode_signed(value)
     if value < 0:
         raise ValueMismatchError(node.path, f"is {value}; a {node.type} is not negative")
-    return unsigned(value)
+    return encode_unsigned(value)
 
 
 def _type_at(message: bytes, way: list[Node], app_type: candid.Type | None) -> candid.Type:

@@ -1,11 +1,12 @@
-"""A session as steps between parties, for sequence diagrams.
+"""A session as a sequence of steps between parties, as a sequence diagram draws it.
 
-Each step is one frame. Its sequence number is compared with the order of its direction (gap, duplicate,
-swap). Each ack and keep-alive is a bracket over the steps that it covers for the first time.
+Each step is one frame. Its sequence number is checked against the order of its direction (gap, duplicate,
+swap), and each ack and keep-alive is a bracket over the steps that it covers and no earlier one did.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -24,9 +25,9 @@ Fault = Literal["gap", "duplicate", "swap", "late"]
 class Step:
     """One frame. ``at_s`` is in seconds since the session's first frame.
 
-    ``made_s`` is the age of the canister's timestamp on receipt, in seconds. ``fault`` says what is wrong with
-    the sequence number, ``fault_text`` describes it. A "swap" is a number that came directly after its
-    successor, "late" is one that came later than that.
+    ``made_s`` is how many seconds before its receipt the canister made the message. ``fault`` is what is wrong with
+    its sequence number, and ``fault_text`` says so in words: a "swap" came right after its successor, a "late" one
+    later than that. ``lost`` are the numbers that are missing ahead of it and that never came in the whole session.
     """
 
     frame: int
@@ -39,6 +40,7 @@ class Step:
     made_s: float | None = None
     fault: Fault | None = None
     fault_text: str = ""
+    lost: tuple[range, ...] = ()
 
     @property
     def direction(self) -> Direction:
@@ -47,10 +49,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """The rows of the flow that the ack or keep-alive in row ``by`` covers for the first time.
+    """The steps that an ack or a keep-alive covers and no earlier one did: ``rows`` of the flow. ``by`` is its own row.
 
-    ``first`` and ``last`` are their lowest and highest sequence numbers. ``oldest_s`` is how long the first
-    of them had waited, in seconds.
+    ``number`` is the sequence number that it confirms. ``first`` and ``last`` are the lowest and the highest number
+    of the covered steps, ``oldest_s`` is how many seconds the first of them had waited.
     """
 
     kind: Literal["ack", "keep_alive"]
@@ -66,7 +68,7 @@ class Bracket:
 class Flow:
     """Steps in the order of the frames, brackets in the order of their acks.
 
-    ``before`` and ``after`` count the steps left out at the start and at the end.
+    ``before`` and ``after`` count the steps that were left out at either end.
     """
 
     steps: tuple[Step, ...]
@@ -76,9 +78,9 @@ class Flow:
 
 
 def flow(frames: Sequence[DecodedFrame], *, start: int = 0, stop: int | None = None) -> Flow:
-    """Return the flow of one session, with the steps from row ``start`` up to, but not including, ``stop``.
+    """The flow of one session's frames, of which the steps ``start`` to ``stop`` (counted from 0) are kept.
 
-    Order and brackets are computed over the whole session first.
+    Order and brackets are worked out over the whole session before anything is left out.
     """
     origin = frames[0].frame.t if frames else 0.0
     steps = _judged([_step(decoded, origin) for decoded in frames], frames)
@@ -114,10 +116,14 @@ def _step(decoded: DecodedFrame, origin: float) -> Step:
 
 
 def _judged(steps: Sequence[Step], frames: Sequence[DecodedFrame]) -> list[Step]:
-    """Add the faults of the sequence numbers. After a gap, counting continues from the received number."""
+    """The steps with what is wrong with their numbers. After a gap the count continues from the number that came."""
     whole = any(decoded.kind in ("open_request", "open") for decoded in frames)
     expected: dict[Direction, int | None] = dict.fromkeys(("out", "in"), FIRST_SEQUENCE_NUM if whole else None)
     seen: dict[Direction, set[int]] = {"out": set(), "in": set()}
+    came: dict[Direction, list[int]] = {
+        side: sorted({n for step in steps if step.direction == side and (n := step.sequence_num) is not None})
+        for side in seen
+    }
     last: dict[Direction, int] = {}
     judged = []
     for step in steps:
@@ -128,19 +134,29 @@ def _judged(steps: Sequence[Step], frames: Sequence[DecodedFrame]) -> list[Step]
         due = expected[side]
         fault: Fault | None = None
         text = ""
+        lost: tuple[range, ...] = ()
         if due is not None and number > due:
             missing = str(due) if number == due + 1 else f"{due}–{number - 1}"
             fault, text = "gap", f"gap: {missing} missing"
+            lost = tuple(_never_came(due, number, came[side]))
         elif number in seen[side]:
             fault, text = "duplicate", f"duplicate of {number}"
         elif due is not None and number < due:
             fault = "swap" if last.get(side) == number + 1 else "late"
             text = f"swapped: {number} after {last.get(side)}" if fault == "swap" else f"late: {due} expected"
-        judged.append(replace(step, fault=fault, fault_text=text))
+        judged.append(replace(step, fault=fault, fault_text=text, lost=lost))
         seen[side].add(number)
         last[side] = number
         expected[side] = number + 1 if due is None else max(due, number + 1)
     return judged
+
+
+def _never_came(start: int, stop: int, came: Sequence[int]) -> Iterable[range]:
+    """The numbers from ``start`` up to ``stop`` that are not among those that ``came``, which are sorted."""
+    for number in [*came[bisect_left(came, start) : bisect_left(came, stop)], stop]:
+        if number > start:
+            yield range(start, number)
+        start = number + 1
 
 
 def _brackets(frames: Sequence[DecodedFrame], steps: Sequence[Step]) -> Iterable[Bracket]:
@@ -162,7 +178,7 @@ def _brackets(frames: Sequence[DecodedFrame], steps: Sequence[Step]) -> Iterable
 def _bracket(
     kind: Literal["ack", "keep_alive"], by: int, steps: Sequence[Step], waiting: list[int], number: int
 ) -> Bracket:
-    """Make the bracket and remove the rows that it covers from ``waiting``."""
+    """The bracket of the ack in row ``by``. What it covers is taken out of ``waiting``."""
     rows = tuple(row for row in waiting if (steps[row].sequence_num or 0) <= number)
     waiting[:] = [row for row in waiting if row not in rows]
     numbers = [steps[row].sequence_num or 0 for row in rows]

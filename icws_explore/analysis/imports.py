@@ -18,7 +18,7 @@ from icws_explore.capture import Capture, Frame, load
 from icws_explore.capture.files import START, FileKind, Notes, kind_of, open_file
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope
-from icws_explore.protocol.errors import CaptureError, DecodeError
+from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.type_checks import checked
 
@@ -27,7 +27,7 @@ from .decode import DecodedFrame, shared_frames
 FOREIGN: Final = (FileKind.HAR, FileKind.PCAP)
 
 
-@checked(CaptureError, path="the file's path")
+@checked(path="the file's path")
 def file_kind(path: str | os.PathLike[str]) -> FileKind:
     """Recognise a file by its first bytes. Raises CaptureError.
 
@@ -39,16 +39,32 @@ def file_kind(path: str | os.PathLike[str]) -> FileKind:
         return kind_of(stream.read(START))
 
 
-@checked(CaptureError, path="the file's path")
-def load_any(path: str | os.PathLike[str]) -> Capture:
-    """Load the capture in a file. The canister of an import is that of its first request. Raises CaptureError."""
+@checked(path="the file's path")
+def load_any(path: str | os.PathLike[str], *, url: str = "") -> Capture:
+    """Load the capture in a file. The canister of an import is that of its first request. Raises CaptureError.
+
+    Of a HAR or packets only the sockets whose URL contains ``url`` are read.
+    """
     kind = file_kind(path)
     if kind not in FOREIGN:
         return load(path)
     from icws_explore.capture.har import load_har
     from icws_explore.capture.packets import load_pcap
 
-    return identify(load_pcap(path) if kind is FileKind.PCAP else load_har(path))
+    if kind is FileKind.PCAP:
+        return identify(load_pcap(path, url=url))
+    return identify(load_har(path, url=url, parties_of=call_parties))
+
+
+def call_parties(body: bytes) -> tuple[str, str] | None:
+    """The canister and the sender of a call, as text, from its HTTP body; None if the body is not a call."""
+    try:
+        envelope = Envelope.decode(body)
+    except DecodeError:
+        return None
+    if envelope.sender is None or envelope.canister_id is None:
+        return None
+    return envelope.canister_id.text, envelope.sender.text
 
 
 MAX_NAMED: Final = 10
@@ -101,7 +117,7 @@ def identify(capture: Capture) -> Capture:
         canister_id=info.canister_id or (canisters[0].text if canisters else None),
         client_principal=info.client_principal or (senders.pop().text if len(senders) == 1 else None),
     )
-    return Capture(info, capture.frames, notes.counted())
+    return Capture(info, capture.frames, notes.counted(), capture.page_calls)
 
 
 _EARLIEST_S: Final = 1e9  # 2001; smaller numbers are not seconds since the epoch
@@ -126,7 +142,7 @@ def retimed(capture: Capture) -> Capture:
         frames.extend(d.frame if t == d.frame.t else replace(d.frame, t=t) for d, t in pairs)
     if len(notes) == len(capture.notes):
         return capture
-    return Capture(capture.info, sorted(frames, key=lambda frame: frame.t), notes)
+    return Capture(capture.info, sorted(frames, key=lambda frame: frame.t), notes, capture.page_calls)
 
 
 def _times(frames: list[DecodedFrame]) -> list[float] | None:

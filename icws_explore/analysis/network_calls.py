@@ -26,6 +26,7 @@ Outcome = Literal["replied", "err", "rejected", "refused", "accepted", "unreadab
 STATUS_PATH: Final = "/api/v2/status"
 _RESULTS: Final = ("ws_open", "ws_message", "ws_close")
 _MAX_TEXT: Final = 500
+_MAX_ERROR_CODE: Final = 20  # characters of the replica's error code, as IC0207
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,9 @@ def _with_answer(call: NetworkCall, frame: Frame) -> NetworkCall:
     if not isinstance(answer, dict):
         return replace(call, outcome="unreadable", text="the network's answer is not a map")
     if isinstance(answer.get("reject_code"), int):
-        message = str(answer.get("reject_message", ""))[:_MAX_TEXT]
+        message, error_code = str(answer.get("reject_message", ""))[:_MAX_TEXT], answer.get("error_code")
+        if isinstance(error_code, str) and error_code not in message:
+            message = f"{error_code[:_MAX_ERROR_CODE]}: {message}"
         return replace(call, outcome="rejected", reject_code=answer["reject_code"], text=message)
     try:
         return _with_reply(call, answer)
@@ -180,7 +183,7 @@ def _with_reply(call: NetworkCall, answer: dict[str, Any]) -> NetworkCall:
     if given is not None:
         return _judged(call, given)
     if code is not None:
-        return replace(call, outcome="rejected", reject_code=leb128.decode(code), text=_text(message or b""))
+        return replace(call, outcome="rejected", reject_code=leb128.decode_unsigned(code), text=_text(message or b""))
     return replace(call, outcome="accepted")
 
 

@@ -1,13 +1,14 @@
-"""Frames as Python expressions that rebuild them byte for byte.
+"""Frames and recordings as Python code that rebuilds them byte for byte.
 
-Each layer is written as the call that encodes it, where that gives the very same bytes; what no call
-gives is hexadecimal. The names are those of `from icws_explore import *`. What was never in a frame
-cannot be in its expression: no private key is.
+Each layer is written as the call that encodes it, if that gives the very same bytes; everything else is written in
+hexadecimal. The code begins with the imports that it needs, so it can be pasted into a notebook or a script. It
+contains no private key, because no frame does.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -34,11 +35,24 @@ WIDTH: Final = 100
 MAX_TYPE: Final = 2_000  # characters of a type; a longer one is not written out
 MAX_NESTING: Final = 30  # brackets in brackets; Python's own parser ends at 200
 _INDENT: Final = "    "
+_ROOT: Final = "icws_explore"
+_HOMES: Final[Mapping[str, tuple[str, ...]]] = {
+    _ROOT: ("Frame", "Principal", "Recording", "candid"),
+    f"{_ROOT}.capture": ("Capture", "ClockInfo", "SessionInfo"),
+    f"{_ROOT}.protocol.arguments": ("encode_message_args", "encode_open_args"),
+    f"{_ROOT}.protocol.envelope": ("Envelope",),
+    f"{_ROOT}.protocol.keys.delegation": ("Delegation", "SignedDelegation"),
+    f"{_ROOT}.protocol.messages": ("CanisterMessage", "ClientKey", "Handshake", "WebsocketMessage"),
+    f"{_ROOT}.protocol.service_messages": (
+        "AckMessage", "CloseMessage", "CloseReason", "KeepAliveMessage", "OpenMessage", "encode_service",
+    ),
+}  # fmt: skip
+_NAME: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """``open`` items ``close``, on one line where that fits; a keyword is part of its item's text."""
+    """``open`` items ``close``, on one line if it fits. An item is a text with its prefix, such as a keyword."""
 
     open: str
     items: tuple[tuple[str, _Text], ...]
@@ -48,16 +62,43 @@ class _Call:
 _Text = str | _Call
 
 
-def frame_text(frame: Frame) -> str:
-    """The expression of a whole frame."""
-    return _laid_out(_frame(frame), "")
+def frame_code(frame: Frame) -> str:
+    """Code that rebuilds a frame, as the variable ``frame``."""
+    return _code("frame", _frame(frame))
 
 
-def capture_text(capture: Capture) -> str:
-    """The expression of a capture; what it could not read of its file (``notes``) is left out."""
+def recording_code(capture: Capture) -> str:
+    """Code that rebuilds a recording, as the variable ``recording``.
+
+    What could not be read of its file (``notes``) is left out.
+    """
     info = _info(capture.info)
     frames = _Call("[", tuple(("", _frame(frame)) for frame in capture.frames), "]")
-    return _laid_out(_call("Recording", _call("Capture", info, frames)), "")
+    return _code("recording", _call("Recording", _call("Capture", info, frames)))
+
+
+def _code(variable: str, text: _Call) -> str:
+    used = _names(text)
+    lines = []
+    for home, names in _HOMES.items():
+        if imported := [name for name in names if name in used]:
+            lines.append(f"from {home} import {', '.join(imported)}")
+    return "\n".join([*lines, "", f"{variable} = {_laid_out(text, '', len(variable) + 3)}"]) + "\n"
+
+
+def _names(text: _Call) -> set[str]:
+    """The first name of each part of an expression. Literals of strings begin with a quote, so they have none."""
+    found = set()
+    todo: list[_Text] = [text]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, _Call):
+            todo.extend(item for _, item in part.items)
+            todo.extend(prefix for prefix, _ in part.items)
+            part = part.open
+        if name := _NAME.match(part):
+            found.add(name[0])
+    return found
 
 
 def _laid_out(text: _Text, indent: str, used: int = 0) -> str:
@@ -119,12 +160,12 @@ def _data(frame: Frame) -> _Text:
 
 
 def _first(ways: Sequence[Callable[[bytes], _Text | None]], data: bytes) -> _Text:
-    """The first way of writing ``data`` that gives the same bytes, else hexadecimal."""
+    """``data`` in the first way that gives the same bytes, else in hexadecimal."""
     for way in ways:
         try:
             text = way(data)
         except IcwsError:
-            continue  # not of this kind, or of a shape that no encoder of ours writes
+            continue  # of another kind, or in a form that our encoders do not write
         if text is not None:
             return text
     return _literal(data)
@@ -209,7 +250,7 @@ def _application(data: bytes) -> _Text | None:
 
 
 def _nesting(value: Any) -> int:
-    """How deep containers stand in containers."""
+    """How deeply containers are nested."""
     deepest = 0
     todo = [(value, 0)]
     while todo:
@@ -276,7 +317,7 @@ def _list(items: Sequence[_Text]) -> _Call:
 
 
 def _literal(value: Any) -> _Text:
-    """A value of CBOR or Candid as Python."""
+    """A value of CBOR or Candid as a Python expression."""
     match value:
         case bytes():
             return f"bytes.fromhex({value.hex()!r})"

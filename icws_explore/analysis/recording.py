@@ -1,8 +1,7 @@
-"""A recording: what users hold of a session, live or loaded.
+"""A recording as its user holds it: its frames decoded and as a table, verified, summarised, replayed.
 
-`Capture` only stores frames. A `Recording` wraps a capture and adds the protocol's knowledge: decoded
-frames, tables, verification, timing, replay and the doctor. Live sessions, taps, simulations and files give
-one, and every view takes one.
+`Capture` only stores frames. `Recording` is the same with the protocol's knowledge on top. Live sessions, taps,
+simulations and files all give one, and every view takes one.
 """
 
 from __future__ import annotations
@@ -26,40 +25,25 @@ from .timing.timing import Timing
 from .verify import MessageVerdict, Verdicts, verify_capture
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .doctor import Findings
     from .replay.text import Replays
+    from .table import Table
 
 
-COLUMNS = ("frame", "t", "elapsed_s", "direction", "kind", "sequence_num", "size", "summary", "session")
+def frame_table(capture: Capture) -> Table:
+    """A row for each frame, indexed by frame number.
 
-
-def frame_row(decoded: DecodedFrame) -> dict[str, Any]:
-    """Return one frame as the JSON object that `icws show --json` prints. ``t`` is in seconds since the epoch."""
-    return {
-        "frame": decoded.number,
-        "t": decoded.frame.t,
-        "direction": decoded.frame.direction,
-        "kind": decoded.kind,
-        "sequence_num": decoded.sequence_num,
-        "size": decoded.size,
-        "summary": decoded.summary,
-    }
-
-
-def frame_table(capture: Capture) -> pd.DataFrame:
-    """Return a table with one row per frame, indexed by frame number.
-
-    Columns: ``t`` (UTC timestamps of the capture's clock), ``elapsed_s`` (seconds since the first
+    Columns: ``t`` (UTC timestamps of the recording's clock), ``elapsed_s`` (seconds since the first
     frame), ``direction``, ``kind``, ``sequence_num`` (nullable integer), ``size`` (bytes),
     ``summary``, ``session`` and ``value`` (the application's message, else None).
     """
     import pandas as pd
 
+    from .table import Table
+
     frames = list(shared_frames(capture))
     first = frames[0].frame.t if frames else 0.0
-    return pd.DataFrame(
+    return Table(
         {
             "t": pd.to_datetime([d.frame.t for d in frames], unit="s", utc=True),
             "elapsed_s": pd.Series([d.frame.t - first for d in frames], dtype="float64"),
@@ -148,8 +132,8 @@ class Recording:
         """What could not be read from the file, in plain lines."""
         return self.raw.notes
 
-    def frames(self) -> pd.DataFrame:
-        """A row a frame; `frame_table` says which columns, in which units."""
+    def frames(self) -> Table:
+        """A row for each frame; `frame_table` lists the columns with their units."""
         return frame_table(self.raw)
 
     def verify(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> Verdicts:
@@ -187,10 +171,10 @@ class Recording:
         )
 
     def as_python(self) -> str:
-        """An expression that rebuilds the recording, with the names of `from icws_explore import *`."""
-        from .python_text import capture_text
+        """Python code that rebuilds the recording as the variable ``recording``, with its imports."""
+        from .python_text import recording_code
 
-        return capture_text(self.raw)
+        return recording_code(self.raw)
 
     def summary(self) -> Summary:
         """Return the recording in numbers; certificates count if the root key is known."""

@@ -1,6 +1,6 @@
 """Recorded frames, the configuration they were recorded under, and the files that hold both."""
 
-from .capture import Capture, ClockInfo, Origin, SessionInfo
+from .capture import Capture, ClockInfo, Origin, PageCall, SessionInfo
 from .frame import HTTP_OPS, Direction, Frame, Op
 from .icws_file import CaptureWriter, load, save
 
@@ -13,6 +13,7 @@ __all__ = [
     "Frame",
     "Op",
     "Origin",
+    "PageCall",
     "SessionInfo",
     "load",
     "save",

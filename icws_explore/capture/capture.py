@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from icws_explore.protocol.credentials import shown_url
 from icws_explore.protocol.errors import CaptureError
 
 from .frame import Frame, encodable
@@ -39,7 +40,9 @@ class ClockInfo:
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """The configuration of a capture. None means "not known". It never holds a private key.
+    """The configuration of a capture. None means "not known".
+
+    It never holds a private key, and its URLs hold no password and no query.
 
     ``canister_id`` and ``client_principal`` are principals as text, ``root_key`` is DER, ``app_type`` is
     Candid text, ``started_at`` is RFC 3339, ``ack_interval_ms`` is in milliseconds. ``crypto`` "stand-in"
@@ -58,6 +61,11 @@ class SessionInfo:
     origin: Origin = "live"
     started_at: str | None = None
     crypto: Crypto = "real"
+
+    def __post_init__(self) -> None:
+        for name in ("gateway_url", "network_url"):
+            if (url := getattr(self, name)) is not None:
+                object.__setattr__(self, name, shown_url(url))
 
     def to_json(self) -> dict[str, Any]:
         line: dict[str, Any] = {
@@ -170,6 +178,19 @@ _MEMBERS: Final[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class PageCall:
+    """A call that the page itself sent to a canister over HTTP, as a browser's HAR holds it.
+
+    ``t`` is in seconds since the epoch; ``canister_id`` and ``sender`` are principals as text. Of many calls of
+    one sender to one canister only the first is kept.
+    """
+
+    t: float
+    canister_id: str
+    sender: str
+
+
 @dataclass(slots=True)
 class Capture:
     """The frames of one session, or of several distinguished by ``Frame.session``.
@@ -183,6 +204,7 @@ class Capture:
     frames: list[Frame] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     kept: Any = field(default=None, init=False, repr=False, compare=False)
+    page_calls: list[PageCall] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.frames)

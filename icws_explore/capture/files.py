@@ -18,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from icws_explore.protocol.credentials import without_credentials
 from icws_explore.protocol.errors import CaptureError
 
 START: Final = 4096  # bytes, enough to recognise a file
@@ -190,6 +191,6 @@ class Notes(list[str]):
 
 
 def shown(text: str) -> str:
-    """Quote ``text`` from a file on one line, shortened to `MAX_TEXT` characters."""
-    line = " ".join(text[: 10 * MAX_TEXT].split())
+    """Quote ``text`` from a file on one line, shortened to `MAX_TEXT` characters and without credentials."""
+    line = without_credentials(" ".join(text[: 10 * MAX_TEXT].split()))
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"

@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,13 +27,17 @@ from typing import Any, Final
 
 import ijson
 
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import CaptureError
 
-from .capture import Capture, SessionInfo
+from .capture import Capture, PageCall, SessionInfo
 from .files import START, FileKind, JsonText, Notes, kind_of, open_file, shown, unreadable
 from .frame import MAX_TIME_S, Direction, Frame, Op, encodable
 from .icws_file import MAX_FRAMES
-from .websocket_stream import NO_CODE, close_message
+from .upgrade import Upgrade
+from .websocket_stream import close_message
+
+PartiesOf = Callable[[bytes], tuple[str, str] | None]  # from the body of a call: its canister and its sender, as text
 
 DAY_S: Final = 86_400.0
 _NEAR_S: Final = 7 * DAY_S  # a socket may stay open for days, and clocks may be wrong
@@ -76,6 +81,9 @@ class HarSocket:
     failure: str = ""
     is_socket: bool = False
     messages: list[HarMessage] = field(default_factory=list)
+    method: str = ""
+    body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)  # of the subprotocol, by "request" and "response"
 
 
 def _number(value: object) -> float | None:
@@ -94,7 +102,8 @@ def socket_frames(socket: HarSocket, session: str | None, notes: Notes) -> list[
     where = "the socket" if session is None else f"session {session}"
     if not socket.messages:
         notes.some("sockets without messages", _why_empty(socket, where))
-        return []
+        upgrade = _failed_upgrade(socket)
+        return [] if upgrade is None else [upgrade.frame(iso_time(socket.started) or 0.0, session)]
     clock = _clock(socket, where, notes)
     frames = []
     previous = iso_time(socket.started) or 0.0
@@ -130,7 +139,7 @@ def _frame(message: HarMessage, t: float, session: str | None, what: str, notes:
     if op != "close":
         return Frame(t, direction, op, data, session=session)
     close = close_message(data)
-    code = NO_CODE if close.code is None else close.code
+    code = CloseCode.NO_STATUS_RCVD if close.code is None else close.code
     return Frame(t, direction, "close", close.data, code, close.reason, session)
 
 
@@ -170,7 +179,32 @@ def _why_empty(socket: HarSocket, where: str) -> str:
         return f"{where} ({shown(socket.url)}) never opened: {shown(socket.failure)}"
     if socket.status and socket.status != "101":
         return f"{where} ({shown(socket.url)}) never opened: status {shown(socket.status)}"
-    return f"{where} ({shown(socket.url)}) has no messages in the file: open the network panel before the page connects"
+    return f"{where} ({shown(socket.url)}) has no messages in the file. {_BROWSERS}"
+
+
+def _failed_upgrade(socket: HarSocket) -> Upgrade | None:
+    """Why the socket never opened; None if the file does not say that it did not."""
+    status = int(socket.status) if socket.status.isdecimal() and len(socket.status) < 4 else 0
+    if not socket.failure and status in (0, SWITCHING_PROTOCOLS):
+        return None
+    asked, confirmed = (socket.headers.get(side, "") for side in ("request", "response"))
+    return Upgrade(encodable(socket.url), status, *(encodable(text) for text in (socket.failure, asked, confirmed)))
+
+
+def _page_call(socket: HarSocket, parties_of: PartiesOf) -> PageCall | None:
+    """The call to a canister in an entry that is not a socket, with the principal that sent it; None for others."""
+    found = _CALL_PATH.search(socket.url)
+    data = _binary_body(socket.body) if found is not None and socket.body else None
+    parties = None if data is None else parties_of(data)
+    return None if parties is None else PageCall(iso_time(socket.started) or 0.0, *parties)
+
+
+def _binary_body(text: str) -> bytes | None:
+    """A body that is text with a character a byte, or base64."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return None
 
 
 def iso_time(text: str) -> float | None:
@@ -191,11 +225,22 @@ def stated_time(seconds: float) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+SWITCHING_PROTOCOLS: Final = 101
+MAX_PAGE_CALLS: Final = 1000  # senders and canisters
+MAX_BODY: Final = 4 * 1024 * 1024  # characters
+_CALL_PATH: Final = re.compile(r"/api/v\d/canister/[^/]+/(call|query)")
+_BROWSERS: Final = (
+    "Chrome, Edge, Firefox and Playwright export the messages of WebSockets, Safari does not; icws tap records them "
+    "with any browser."
+)
+_SUBPROTOCOL: Final = "sec-websocket-protocol"
 MAX_SOCKETS: Final = 10_000
 _ENTRY: Final = "log.entries.item"
+_ENTRY_SIDES: Final = (f"{_ENTRY}.request.headers", f"{_ENTRY}.response.headers")
 _MESSAGES: Final = f"{_ENTRY}._webSocketMessages"
 _MESSAGE: Final = f"{_MESSAGES}.item"
-_DEPTH: Final = _MESSAGE.count(".") + 2  # names from the top to a message's member
+_HEADERS: Final = {f"{_ENTRY}.{side}.headers.item": side for side in ("request", "response")}
+_DEPTH: Final = max(_MESSAGE.count("."), *(path.count(".") for path in _HEADERS)) + 2  # names down to a member
 MAX_NESTING: Final = 1000
 MAX_NAME: Final = 100  # characters of a member's name; longer ones are unknown here, and would make every path long
 _KNOWN: Final = ("type", "time", "opcode", "data")
@@ -210,7 +255,7 @@ _ADVICE: Final = {
 _QUICK: Final = ijson.get_backend(ijson.backend)
 _PATIENT: Final = ijson.get_backend("python")  # many times slower, but reads numbers of any size
 _PARSE_ERRORS: Final = (ijson.JSONError, UnicodeDecodeError, ValueError, RecursionError, ArithmeticError)
-_EXPORT: Final = "open the network panel before the page connects, then export the HAR"
+_EXPORT: Final = "open the network panel before the page connects. A browser lists no socket that {blocked}"
 _FACTS: Final = {
     f"{_ENTRY}.request.url": "url",
     f"{_ENTRY}.startedDateTime": "started",
@@ -218,35 +263,40 @@ _FACTS: Final = {
     f"{_ENTRY}._resourceType": "kind",
     f"{_ENTRY}.response._failureText": "failure",
     f"{_ENTRY}.response._error": "failure",
+    f"{_ENTRY}.request.method": "method",
+    f"{_ENTRY}.request.postData.text": "body",
 }
 
 
-def load_har(path: str | os.PathLike[str], *, url: str = "") -> Capture:
+def load_har(path: str | os.PathLike[str], *, url: str = "", parties_of: PartiesOf | None = None) -> Capture:
     """Read every WebSocket of a HAR file whose URL contains ``url``; the frames are in order of time.
 
     ``Frame.session`` distinguishes several sockets. ``capture.notes`` lists sockets that failed, errors that
-    the browser recorded, and everything that could not be read. Raises CaptureError if the file is not a HAR
-    file or has no such WebSocket.
+    the browser recorded, and everything that could not be read. With ``parties_of``, which reads the body of
+    a call, ``capture.page_calls`` lists the page's own calls to canisters. Raises CaptureError if the file is
+    not a HAR file or has no such WebSocket.
     """
     path = Path(path)
     try:
-        found = _read(path, _QUICK)
+        found = _read(path, _QUICK, parties_of)
     except _NumberTooLargeError:
-        found = _read(path, _PATIENT)
+        found = _read(path, _PATIENT, parties_of)
     sockets = [socket for socket in found.sockets if url in socket.url]
     if not sockets:
         which = f"no WebSocket whose URL contains {url!r}" if url else "no WebSocket"
-        raise CaptureError(f"{path} has {which}: {found.notes[0] if found.notes else _EXPORT}")
-    return _capture(sockets, found.notes)
+        raise CaptureError(f"{path} has {which}: {found.notes[0] if found.notes else found.advice}")
+    capture = _capture(sockets, found.notes)
+    capture.page_calls = list(found.page_calls.values())
+    return capture
 
 
-def _read(path: Path, parser: Any) -> _Reader:
+def _read(path: Path, parser: Any, parties_of: PartiesOf | None) -> _Reader:
     """Read the sockets with ``parser``, a backend of ijson. Raises CaptureError and _NumberTooLargeError."""
     with open_file(path) as stream:
         kind = kind_of(stream.peek(START)[:START])
         if kind in _ADVICE:
             raise CaptureError(f"{path} is not a HAR file, it is {kind}{_ADVICE[kind]}")
-        text, reader = JsonText(stream), _Reader()
+        text, reader = JsonText(stream), _Reader(parties_of=parties_of)
         _read_sockets(reader, _events(text, parser), path)
     if text.was_damaged:
         reader.notes.append("some bytes of the file are not UTF-8 text; they are shown as �")
@@ -284,6 +334,10 @@ class _Reader:
     message: dict[str, Any] | None = None
     frames: int = 0
     in_log: bool = False
+    parties_of: PartiesOf | None = None
+    page_calls: dict[tuple[str, str], PageCall] = field(default_factory=dict)
+    is_https: bool = False  # a page was loaded over https
+    header: dict[str, str] = field(default_factory=dict)
 
     def take(self, prefix: str, event: str, value: Any) -> HarSocket | None:
         """Take one event of the parser. Returns the socket when its entry is complete."""
@@ -293,10 +347,12 @@ class _Reader:
             return self._at_entry(event)
         if prefix == _MESSAGE:
             self._at_message(event)
+        elif prefix.startswith(_ENTRY_SIDES) and prefix.rpartition(".")[0] in _HEADERS and event == "string":
+            self._at_header(prefix, value)
         elif prefix == _MESSAGES and event == "start_array":
             self.socket.is_socket = True
         elif prefix in _FACTS and event in ("string", "number"):
-            setattr(self.socket, _FACTS[prefix], str(value))
+            setattr(self.socket, _FACTS[prefix], str(value)[:MAX_BODY])
         elif self.message is not None and prefix.startswith(_MESSAGE):
             name = prefix[len(_MESSAGE) + 1 :]
             if name in _KNOWN and event in ("string", "number"):
@@ -325,10 +381,30 @@ class _Reader:
             where = shown(self.socket.url) or "a socket"
             self.notes.some("that are not objects", f"a WebSocket message of {where} is not an object and left out")
 
+    def _at_header(self, prefix: str, value: str) -> None:
+        """A header's name or value: that of the subprotocol is kept."""
+        where, _, member = prefix.rpartition(".")
+        self.header[member] = value
+        if self.header.get("name", "").lower() == _SUBPROTOCOL and "value" in self.header:
+            self.socket.headers[_HEADERS[where]] = self.header["value"]
+        if {"name", "value"} <= set(self.header):
+            self.header = {}
+
+    @property
+    def advice(self) -> str:
+        """What to do if there is no socket in the file."""
+        mixed = ", or mixed content (a ws:// gateway on this https page)," if self.is_https else ""
+        return _EXPORT.format(blocked=f"the page's Content Security Policy{mixed} blocks; its console does")
+
     def done(self) -> HarSocket | None:
         """Return the current entry if it is a WebSocket."""
         socket, self.socket = self.socket, HarSocket()
         socket.is_socket = socket.is_socket or socket.kind == "websocket" or socket.url.startswith(("ws:", "wss:"))
+        if not socket.is_socket:
+            self.is_https = self.is_https or socket.url.startswith("https:")
+            call = None if self.parties_of is None else _page_call(socket, self.parties_of)
+            if call is not None and len(self.page_calls) < MAX_PAGE_CALLS:
+                self.page_calls.setdefault((call.canister_id, call.sender), call)
         return socket if socket.is_socket else None
 
 

@@ -99,27 +99,30 @@ class CaptureWriter:
         self._gzip = gzip.GzipFile(fileobj=self._raw, mode="wb", mtime=0) if is_packed else None
         said = {"notes": [encodable(note) for note in notes]}
         try:
-            self._put(info.to_json() | (said if said["notes"] else {}))
+            self._put(_line(info.to_json() | (said if said["notes"] else {})))
         except CaptureError:
             with contextlib.suppress(OSError):  # closing tries to write once more
                 self._raw.close()
             raise
 
-    def write(self, frame: Frame) -> None:
-        """Append one frame and hand it to the operating system before returning. Raises CaptureError."""
-        self._put(frame.to_json())
+    def write(self, *frames: Frame) -> None:
+        """Append frames and hand them to the operating system before returning. Raises CaptureError."""
+        self._put(b"".join(frame.to_line() for frame in frames))
+
+    def write_parts(self, parts: Iterable[bytes]) -> None:
+        """Append the parts of a line, as `Frame.line_parts` gives them. Raises CaptureError."""
+        self._put(*parts)
 
     def note(self, text: str) -> None:
         """Append a note. Raises CaptureError."""
-        self._put({"note": encodable(text)})
+        self._put(_line({"note": encodable(text)}))
 
-    def _put(self, line: dict[str, Any]) -> None:
-        encoded = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    def _put(self, *parts: bytes) -> None:
         try:
             if self._gzip is None:
-                self._raw.write(encoded)
+                self._raw.writelines(parts)
             else:
-                self._gzip.write(encoded)
+                self._gzip.writelines(parts)
                 self._gzip.flush()  # a sync flush, so that everything written so far can be read back
             self._raw.flush()
         except (OSError, ValueError) as error:
@@ -137,7 +140,11 @@ class CaptureWriter:
         self.close()
 
 
-@checked(CaptureError, path="the file's path")
+def _line(members: dict[str, Any]) -> bytes:
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+@checked(path="the file's path")
 def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
     """Write a capture and return the path. Raises CaptureError."""
     with CaptureWriter(path, capture.info, capture.notes) as writer:
@@ -146,7 +153,7 @@ def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
     return writer.path
 
 
-@checked(CaptureError, path="the file's path")
+@checked(path="the file's path")
 def load(path: str | os.PathLike[str]) -> Capture:
     """Read an `.icws` or `.icws.gz` file up to its last complete frame.
 

@@ -167,6 +167,7 @@ MAX_RATIO: Final = 16  # … plus this many for each byte of the packets read so
 MAX_HEADERS: Final = 2048  # bytes before a segment's payload; nested headers would cost the square of the packet
 _ETHERNET, _RAW, _COOKED, _COOKED_2, _LOOPBACK = 1, (12, 14, 101), 113, 276, (0, 108)
 _IPV4, _IPV6 = 228, 229
+_VXLAN_PORT, _VXLAN_HEADER = 4789, 8  # RFC 7348
 _FRAGMENT: Final = 44  # the extension header of an IPv6 fragment
 _READ_ERRORS: Final = (
     dpkt.Error,
@@ -349,6 +350,17 @@ def _is_fragment(ip: Any) -> bool:
 
 
 def _ip(link: int, raw: bytes) -> Any:
+    """The IP packet in a captured one; that of the inner packet if it is tunnelled (PPPoE, VXLAN)."""
+    ip = _outer_ip(link, raw)
+    if isinstance(ip, dpkt.pppoe.PPPoE):
+        ip = getattr(ip.data, "data", ip.data)
+    data = getattr(ip, "data", None)
+    if isinstance(data, dpkt.udp.UDP) and data.dport == _VXLAN_PORT and len(data.data) > _VXLAN_HEADER:
+        return _ip(_ETHERNET, bytes(data.data)[_VXLAN_HEADER:])
+    return ip
+
+
+def _outer_ip(link: int, raw: bytes) -> Any:
     if link == _ETHERNET:
         return dpkt.ethernet.Ethernet(raw).data
     if link == _COOKED:

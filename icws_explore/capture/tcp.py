@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final
 
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import CaptureError
 
 from .frame import Direction, Frame
@@ -101,7 +102,6 @@ class TcpStream:
             self._longest.clear()
 
 
-LOST: Final = 1006
 _TLS_RECORD: Final = b"\x16\x03"
 
 
@@ -260,7 +260,7 @@ class TcpSocket:
         by_client = sender == self._client
         gateway_closed = any(name != self._client for name in closed)
         if not gateway_closed and not (by_client and sender in closed):
-            self.frames.append(Frame(t, self._direction(sender), "close", b"", LOST, ""))
+            self.frames.append(Frame(t, self._direction(sender), "close", b"", CloseCode.ABNORMAL_CLOSURE, ""))
 
     def _direction(self, sender: str) -> Direction:
         return "out" if sender == self._client else "in"

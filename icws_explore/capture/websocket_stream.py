@@ -18,6 +18,7 @@ from websockets.frames import Frame, Opcode
 from websockets.headers import parse_extension
 from websockets.streams import StreamReader
 
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import CaptureError
 
 from .frame import Op
@@ -83,7 +84,6 @@ def header_name(line: bytes) -> bytes:
 
 MAX_MESSAGE: Final = 32 * 1024 * 1024  # bytes; fits a line of an .icws file, and no gateway accepts more
 MAX_PARTS: Final = 1_000_000  # frames of a message; empty frames are not bounded by the size
-NO_CODE: Final = 1005
 _OPS: Final[dict[Opcode, Op]] = {
     Opcode.TEXT: "text",
     Opcode.BINARY: "binary",
@@ -116,6 +116,8 @@ class StreamMessages:
         self._masked = masked
         self._extensions = list(extensions)
         self._stream = StreamReader()
+        self._most: int | None = None  # frames that are still to be read of what was fed
+        self._is_stopped = False  # because they have been
         self._done: list[StreamMessage] = []
         self._parts: list[bytes] = []
         self._size = 0  # bytes of the parts
@@ -123,13 +125,22 @@ class StreamMessages:
         self._parser = self._parse()
         next(self._parser)
 
-    def feed(self, data: bytes) -> list[StreamMessage]:
-        """Take ``data`` and return the messages that it completes."""
+    def feed(self, data: bytes, most: int | None = None) -> list[StreamMessage]:
+        """Take ``data`` and return the messages that it completes.
+
+        With ``most``, stop after that many frames: `unread` then counts what is left for the next call.
+        """
         if self.fault is None and not self.closed:
+            self._most = most
             self._stream.feed_data(data)
             next(self._parser)
         done, self._done = self._done, []
         return done
+
+    @property
+    def unread(self) -> int:
+        """Bytes that the last `feed` was not to look at; the next one does, whatever it is given."""
+        return len(self._stream.buffer) if self._is_stopped else 0
 
     @property
     def pending(self) -> bool:
@@ -146,6 +157,12 @@ class StreamMessages:
                     extensions=self._extensions,
                 )
                 self._take(frame)
+                if self._most is not None and not self.closed:
+                    self._most -= 1
+                    if self._most <= 0:
+                        self._is_stopped = True
+                        yield
+                        self._is_stopped = False
         except ProtocolError as error:
             self.fault = f"not a WebSocket frame ({error})"
         except PayloadTooBig:
@@ -182,7 +199,7 @@ class StreamMessages:
 def close_message(payload: bytes) -> StreamMessage:
     """Read the payload of a close frame. A payload that the RFC forbids also keeps its bytes."""
     if not payload:
-        return StreamMessage("close", b"", NO_CODE, "")
+        return StreamMessage("close", b"", CloseCode.NO_STATUS_RCVD, "")
     if len(payload) == 1:
         return StreamMessage("close", payload, None, "")
     (code,) = struct.unpack("!H", payload[:2])

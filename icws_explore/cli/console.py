@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from typing import Any, Final
 
@@ -10,6 +12,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from icws_explore.protocol.credentials import without_credentials
 from icws_explore.protocol.principal import Principal
 
 SUBJECT_BAD: Final = 1  # the exit code where the command ran, and what it looked at is not well
@@ -17,12 +20,13 @@ SUBJECT_BAD: Final = 1  # the exit code where the command ran, and what it looke
 
 def error_line(text: str) -> None:
     """One line on stderr; whatever a hostile text holds, it stays one line without control characters."""
-    click.echo(f"icws: {printable(text)}", err=True)
+    click.echo(f"icws: {printable(without_credentials(text))}", err=True)
 
 
 def note(text: str) -> None:
     """Something a person wants to know that is not the output: progress, what is left out."""
-    click.echo(click.style(printable(text), dim=True) if sys.stderr.isatty() else printable(text), err=True)
+    line = printable(without_credentials(text))
+    click.echo(click.style(line, dim=True) if sys.stderr.isatty() else line, err=True)
 
 
 def printable(text: str) -> str:
@@ -53,6 +57,12 @@ def show(line: Text) -> None:
 def width() -> int:
     """Cells of a line: the terminal's, or 120 where the output goes into a file or a pipe."""
     return _console().width if not sys.stdout.closed and sys.stdout.isatty() else 120
+
+
+def mute_stdout() -> None:
+    """Keep Python from complaining at shutdown about what it cannot flush."""
+    with contextlib.suppress(ValueError):  # a stdout that is no file, as in a notebook
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _console() -> Console:

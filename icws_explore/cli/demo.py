@@ -112,10 +112,11 @@ async def _show(session: Session, quiet: bool) -> None:
 
 def _write_views(capture: Capture, out: Path) -> list[Path]:
     from icws_explore.views import plots
-    from icws_explore.views.report.html import write_report
+    from icws_explore.views.report.file import report
 
-    files = [write_report(capture, out / "report.html")]
-    for name, figure in (("timing", plots.timing(capture)), ("sequences", plots.sequences(capture))):
+    files = [report(capture).save(out / "report.html")]
+    for name, draw in (("timeline", plots.timeline), ("sequence_numbers", plots.sequence_numbers)):
+        figure = draw(capture)
         pictures = [out / f"{name}.{ending}" for ending in ("png", "svg")]
         figure.save(*pictures)
         files += pictures

@@ -1,4 +1,4 @@
-"""What the doctor says, on a terminal: its findings and what the real SDK would have done."""
+"""The doctor's findings on a terminal, and what the real SDK would have done."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from icws_explore.analysis.doctor import Finding, Findings
 
 from .console import printable, width
 
-_MARKS = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "cyan")}
-_MAX_WIDTH: Final = 110  # what is read, not scanned
+_MARKS: Final = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "cyan")}
+_UNCHECKED: Final = ("?", "yellow")
+_STATES: Final = {"passed": "green", "not checked": "yellow", "failed": "red"}
+_MAX_WIDTH: Final = 110  # characters of a line of prose
 
 
 def print_findings(findings: Findings, replayed: Iterable[str] = ()) -> None:
-    """Each finding in full, the lines of the replay, and a last line that counts."""
+    """Print each finding in full, what was not checked or left out, the replay, and a conclusion."""
     for finding in findings:
         for line in _lines(finding):
             click.echo(line)
+    for left_out in findings.left_out:
+        _print(f"· {printable(str(left_out))}", "  ", fg="cyan")
+    for unchecked in findings.unchecked:
+        mark, colour = _UNCHECKED
+        _print(f"{mark} not checked: {printable(str(unchecked))}", "    ", fg=colour)
     for line in replayed:
-        for part in _wrapped(f"replay: {printable(line)}", "  "):
-            click.echo(part)
-    counts = [
-        f"{count} {severity}{'s' if count != 1 else ''}"
-        for severity in ("error", "warning")
-        if (count := sum(finding.severity == severity for finding in findings))
-    ]
-    click.echo(", ".join(counts) if counts else "nothing is wrong as far as this tells")
+        _print(f"replay: {printable(line)}", "  ")
+    click.echo(click.style(findings.conclusion, fg=_STATES[findings.state]))
 
 
 def _lines(finding: Finding) -> Iterator[str]:
@@ -44,8 +45,13 @@ def _lines(finding: Finding) -> Iterator[str]:
     yield ""
 
 
+def _print(text: str, indent: str, *, fg: str | None = None) -> None:
+    for line in _wrapped(text, indent):
+        click.echo(line if fg is None else click.style(line, fg=fg))
+
+
 def _wrapped(text: str, indent: str) -> list[str]:
-    """``text`` in lines of the terminal; in a pipe it stays one line, for whoever searches it."""
+    """``text`` in lines of the terminal; one line in a pipe, so that it can be searched."""
     if sys.stdout.closed or not sys.stdout.isatty():
         return [text]
     columns = max(min(width(), _MAX_WIDTH), 40)

@@ -111,10 +111,10 @@ def _report(capture: Capture, output: str, *, as_json: bool) -> None:
             }
         )
         return
-    from icws_explore.views.facts import capture_facts
+    from icws_explore.views.facts import recording_facts
     from icws_explore.views.text import facts_lines
 
-    for line in facts_lines(capture_facts(capture)):
+    for line in facts_lines(recording_facts(capture)):
         show(line)
     click.echo(f"written {output}; next: icws doctor {output}")
     if info.canister_id is None:

@@ -75,18 +75,17 @@ def ready(lab: Lab) -> dict[str, Any]:
 
 
 def summary(lab: Lab) -> Iterator[str]:
-    """The same for a person, with what to type next."""
-    facts = ready(lab)
-    yield f"gateway        {facts['gateway_url']}  ({facts['gateway_principal']})"
-    yield f"network        {facts['network_url']}"
-    yield f"canister       {facts['canister_id']}  ({lab.canisters[0].app.name})"
-    interval_s, timeout_s = lab.ack_interval_ms / 1000, lab.keep_alive_timeout_ms / 1000
-    yield f"acks           every {interval_s:g} s, to be answered within {timeout_s:g} s"
+    """What the lab is, for a person, and the command to connect to it."""
+    from icws_explore.views.facts import lab_facts
+    from icws_explore.views.text import facts_lines
+
+    for line in facts_lines([fact for fact in lab_facts(lab) if fact.name != "running"]):
+        yield line.plain
     if lab.clock.scale != 1:
-        yield f"clock          × {lab.clock.scale:g}: a client on the real clock, as `icws open` is, cannot stay"
+        yield "A client on the real clock, such as `icws open`, cannot keep up with this clock."
     yield ""
-    yield f"icws open {facts['gateway_url']} --network {facts['network_url']} --canister {facts['canister_id']}"
-    yield "Ctrl-C ends it."
+    yield f"icws open {lab.gateway_url} --network {lab.network_url} --canister {lab.canister_id}"
+    yield "Press Ctrl-C to stop the lab."
     yield ""
 
 
@@ -236,6 +235,11 @@ An app of your own is a Python file with MESSAGE_TYPE (Candid), on_open, on_mess
 Clients want the real clock, `icws open` too: rather than scaling time, shorten the intervals for
 them. In Python, icws.connect(lab) goes by the lab's clock.
 
+\b
+The lab accepts programs and pages of this machine (http://localhost:3000).
+It refuses other pages that are open in a browser here, because it runs your
+code. Accept a page with --allow-origin https://dapp.example.
+
 --fault plays a scenario over real sockets, with its own clients and time × 60: what happens is told
 as it happens, then what the doctor makes of the recording. Exit 1 if the doctor does not name it.
 With --no-clients only the faulty lab is there, at the real clock, for a client of your own.
@@ -259,6 +263,8 @@ With --no-clients only the faulty lab is there, at the real clock, for a client 
 @click.option("--gateways", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="How many.")
 @click.option("--gateway-port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
 @click.option("--replica-port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
+@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Accept pages from there (* for any).")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this name of the lab (* for any).")
 @click.option(
     "--fault",
     "faults",
@@ -284,6 +290,8 @@ def command(
     gateways: int,
     gateway_port: int,
     replica_port: int,
+    allow_origin: tuple[str, ...],
+    allow_host: tuple[str, ...],
     faults: tuple[Scenario, ...],
     listed: bool,
     record: str | None,
@@ -316,6 +324,8 @@ def command(
         gateway_port=gateway_port,
         replica_port=replica_port,
         seed=seed,
+        allow_origins=allow_origin,
+        allow_hosts=allow_host,
     )
     run_lab(lab, as_json=as_json)
     return 0

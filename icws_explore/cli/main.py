@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import io
 import os
@@ -16,7 +15,7 @@ import click
 
 from icws_explore.protocol.errors import IcwsError
 
-from .console import error_line
+from .console import error_line, mute_stdout
 
 USAGE: Final = 2
 COULD_NOT_RUN: Final = 3
@@ -123,17 +122,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _mute_stdout()  # the reader (head, less) has seen enough
+        mute_stdout()  # the reader (head, less) has seen enough
         return 0
     except OSError as error:  # a full disk, a folder in a file's place: whatever no command could foresee
         error_line(f"{error.filename or 'cannot write the output'}: {error.strerror or error}")
         if error.filename is None:
-            _mute_stdout()
+            mute_stdout()
         return COULD_NOT_RUN
     return outcome if isinstance(outcome, int) else 0
-
-
-def _mute_stdout() -> None:
-    """Keep Python from complaining at shutdown about what it cannot flush."""
-    with contextlib.suppress(ValueError):  # a stdout that is no file, as in a notebook
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

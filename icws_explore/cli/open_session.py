@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import click
 
 from icws_explore.analysis.decode import decode_frame
-from icws_explore.analysis.recording import frame_row
 from icws_explore.live.connect import connect
 from icws_explore.live.session import Session
-from icws_explore.protocol.constants import CLOSE_BY_APPLICATION, CLOSE_NORMAL
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import IcwsError, SessionClosedError, StateError
 
 from .console import SUBJECT_BAD, json_line, note, show, width
@@ -118,7 +117,11 @@ async def _talk(connecting: connect, talk: Talk) -> int:
 def _ended_as_meant(session: Session) -> bool:
     """Whether it was closed here, as a user does, or because the canister's application closed it."""
     end = session.recording.raw.frames[-1]
-    return end.op == "close" and end.direction == "out" and end.code in (CLOSE_NORMAL, CLOSE_BY_APPLICATION)
+    return (
+        end.op == "close"
+        and end.direction == "out"
+        and end.code in (CloseCode.NORMAL_CLOSURE, CloseCode.CLOSED_BY_APPLICATION)
+    )
 
 
 async def _send_all(session: Session, talk: Talk) -> None:
@@ -168,7 +171,7 @@ async def _send_or_say(session: Session, line: str) -> None:
 
 async def _show(session: Session, as_json: bool) -> None:
     """Print the frames as they pass, until the session ends."""
-    from icws_explore.views.rows import frame_row as view_row
+    from icws_explore.views.rows import frame_row
     from icws_explore.views.text import frame_header, frame_line
 
     number = 0
@@ -180,7 +183,7 @@ async def _show(session: Session, as_json: bool) -> None:
             decoded = decode_frame(frame, number=number, app_type=session.app_type)
             start = frame.t if start is None else start
             if as_json:
-                json_line(frame_row(decoded))
+                json_line(decoded.to_json())
             else:
-                show(frame_line(view_row(decoded, start), width()))
+                show(frame_line(frame_row(decoded, start), width()))
             number += 1

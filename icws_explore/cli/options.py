@@ -67,13 +67,15 @@ def known_root_key(text: str | None, network: str | None) -> bytes | None:
     return asyncio.run(ask(network))
 
 
-def read_capture(file: str) -> Capture:
+def read_capture(file: str, *, url: str = "") -> Capture:
     """The capture in ``file``; what could not be read of it is noted. Raises CaptureError.
+
+    Of a HAR or a packet capture only the sockets whose URL holds ``url`` are read.
 
     Of a HAR or a packet capture the canister is that of the first request; nobody is asked for anything.
     """
     kind = file_kind(file)
-    capture = load_any(file)
+    capture = load_any(file, url=url)
     if kind in FOREIGN:
         note(f"{file} is {kind}: read as icws import does")
     for text in capture.notes:

@@ -9,8 +9,7 @@ import click
 
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
-from icws_explore.views.report.file import check_ending, is_markdown, report
-from icws_explore.views.report.html import write_text
+from icws_explore.views.report.file import check_suffix, is_markdown, report, write_text
 
 from .options import known_root_key, read_capture
 
@@ -87,5 +86,5 @@ def _target(file: str, output: str | None, wanted: str | None, *, as_markdown: b
     if target.resolve() == Path(file).resolve():
         raise CaptureError(f"{target} is the capture: write the report to another file")
     if wanted is None:
-        check_ending(target)
+        check_suffix(target)
     return target

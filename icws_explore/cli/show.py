@@ -8,11 +8,10 @@ import click
 
 from icws_explore.analysis.decode import DecodedFrame, application_type, decode_at, decode_frames
 from icws_explore.analysis.filter import compile_filter
-from icws_explore.analysis.recording import frame_row
 from icws_explore.capture import Capture
 from icws_explore.protocol.errors import IcwsError
 
-from .console import json_line, show, width
+from .console import json_line, note, show, width
 from .options import read_capture
 
 
@@ -60,14 +59,17 @@ def _only(frames: Iterable[DecodedFrame], wanted: Callable[[DecodedFrame, float]
 def _list(capture: Capture, frames: Iterable[DecodedFrame], as_json: bool) -> int:
     if as_json:
         for decoded in frames:
-            json_line(frame_row(decoded))
+            json_line(decoded.to_json())
         return 0
+    from icws_explore.views.facts import order_facts
     from icws_explore.views.text import frame_header, frame_lines
 
     start = capture[0].t if len(capture) else 0.0
     show(frame_header(width()))
     for line in frame_lines(frames, start=start, width=width()):
         show(line)
+    for fact in order_facts(capture):
+        note(fact.value)
     return 0
 
 

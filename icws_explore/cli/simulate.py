@@ -15,7 +15,14 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from icws_explore.lab.apps import APPS
 from icws_explore.lab.scenarios import Scenario
-from icws_explore.lab.simulator import Delay, Network, Simulation, simulate
+from icws_explore.lab.simulator import (
+    CanisterSettings,
+    Delay,
+    NetworkConditions,
+    Population,
+    Simulation,
+    simulate,
+)
 from icws_explore.lab.simulator.delays import delay, duration_ns
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import LabError
@@ -134,7 +141,7 @@ def command(
             simulation, {"seed": seed, "crypto": "real", "took_s": round(time.monotonic() - began, 3)}, out, as_json
         )
         return 0
-    network = Network(
+    conditions = NetworkConditions(
         client_latency_ms=latency_ms,
         replica_latency_ms=replica_latency_ms,
         update_latency_ms=update_latency_ms,
@@ -146,15 +153,17 @@ def command(
         simulation = simulate(
             app,
             duration=duration,
-            sessions=sessions,
-            network=network,
             seed=seed,
-            think_ms=think_ms,
+            population=Population(
+                sessions=sessions,
+                think_ms=think_ms,
+                ack_interval_ms=client_ack_interval_ms,
+                skew_ms=skew_ms,
+                gateways=gateways,
+            ),
+            conditions=conditions,
             ack_interval_ms=ack_interval_ms,
-            client_ack_interval_ms=client_ack_interval_ms,
-            keep_alive_timeout_ms=keep_alive_timeout_ms,
-            skew_ms=skew_ms,
-            gateways=gateways,
+            canister=CanisterSettings(keep_alive_timeout_ms=keep_alive_timeout_ms),
             crypto=crypto,
             progress=progress,
         )

@@ -1,23 +1,35 @@
-"""`icws tap`: a proxy between a dapp and its gateway that shows and records every session."""
+"""`icws tap`: a proxy between a dapp and its gateway that shows and records every session.
+
+The tap runs in one thread and the output in another, so a slow or unread terminal delays neither sessions nor signals.
+A bounded number of frames waits between the two. Frames beyond that are not shown, but counted.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import os
 import signal
-from collections import Counter
+import sys
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
 
 from icws_explore.analysis.decode import OwnCloses, application_type, decode_frame
-from icws_explore.analysis.recording import frame_row
 from icws_explore.capture import Frame
 from icws_explore.live.tap import LOOPBACK, Tap
 
-from .console import json_line, note, show, width
+from .console import json_line, mute_stdout, note, show, width
 from .options import force, keep_recording, parse_root_key
 
-MAX_WAITING: Final = 10_000  # frames that a slow terminal may be behind
+MAX_WAITING: Final = 10_000  # frames and notes that a slow terminal may be behind
+MAX_WAITING_BYTES: Final = 64 * 1024 * 1024  # of the frames' payloads
+END_S: Final = 0.5  # real seconds after a signal in which waiting frames are still shown
+LEAVE_S: Final = 1.2  # real seconds after a signal until the process ends, even if nobody reads its output
+SWITCH_S: Final = 0.0005  # real seconds until the output's thread lets the tap run; Python's default is 0.005
 
 
 @click.command(
@@ -30,6 +42,13 @@ Examples:
 
 Point the dapp at the address that is shown instead of the gateway. With --network, point the
 gateway at the second address to record what it never forwards. Ctrl-C ends it.
+
+\b
+The tap accepts programs and pages of this machine (http://localhost:3000).
+It refuses other pages, because any page that is open in a browser here could
+use the gateway through the tap. Accept a dapp's page with
+--allow-origin https://dapp.example. If a gateway in a container reaches the
+tap by another name, accept it with --allow-host host.docker.internal.
 """,
 )
 @click.argument("gateway")
@@ -39,6 +58,8 @@ gateway at the second address to record what it never forwards. Ctrl-C ends it.
 @click.option("--network", metavar="URL", help="Note this network's root key, and stand in front of it as well.")
 @click.option("--network-listen", default=LOOPBACK, show_default=True, metavar="HOST:PORT")
 @click.option("--all-queries", is_flag=True, help="Record the polls that went well, too (ten a second).")
+@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Accept pages from there (* for any).")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this name of the tap (* for any).")
 @click.option("--root-key", metavar="HEX|mainnet", help="The network's root key (DER), for the capture.")
 @click.option("--canister", metavar="ID", help="The canister, for the capture (default: as the sessions say).")
 @click.option("--app-type", metavar="FILE.did", help="The canister's .did, or a type as Candid text.")
@@ -52,6 +73,8 @@ def command(
     network: str | None,
     network_listen: str,
     all_queries: bool,
+    allow_origin: tuple[str, ...],
+    allow_host: tuple[str, ...],
     root_key: str | None,
     canister: str | None,
     app_type: str | None,
@@ -72,84 +95,183 @@ def command(
         ack_interval_ms=ack_interval_ms,
         keep=False,
         every_query=all_queries,
+        allow_origins=allow_origin,
+        allow_hosts=allow_host,
     )
     if tap.is_public:
         note("warning: other machines can connect to this tap and reach the gateway through it")
-    return asyncio.run(_run(tap, gateway, record, as_json=as_json))
-
-
-async def _run(tap: Tap, gateway: str, record: str | None, *, as_json: bool) -> int:
-    loop = asyncio.get_running_loop()
-    passed: asyncio.Queue[Frame | str | None] = asyncio.Queue()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, passed.put_nowait, None)
-    left_out = 0
-    seen: Counter[str | None] = Counter()
-
-    def put(item: Frame | str) -> None:
-        nonlocal left_out
-        if isinstance(item, Frame):
-            seen[item.session] += 1
-        if passed.qsize() < MAX_WAITING:
-            passed.put_nowait(item)
-        else:
-            left_out += 1
-
-    tap.watch(lambda frame: loop.call_soon_threadsafe(put, frame), notes=lambda t: loop.call_soon_threadsafe(put, t))
-    tap.start()
-    try:
-        _say_ready(tap, gateway, as_json=as_json)
-        await _show(tap, passed, as_json=as_json)
-    finally:
-        await asyncio.to_thread(tap.stop)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-    await asyncio.sleep(0)  # what the end itself had to say
-    while not passed.empty():
-        if isinstance(item := passed.get_nowait(), str):
-            note(item)
-    if left_out:
-        note(f"{left_out} frames were not shown, because the output was too slow (a recording has them)")
-    if record is not None and not as_json:
-        told = _counted(seen.total(), "frame"), _counted(len(seen.keys() - {None}), "session")
-        click.echo(f"recorded in {record}: {' of '.join(told)}; next: icws doctor {record}")
+    with _switching_often():
+        _run(_Shown(tap, record, as_json=as_json))
     return 0
+
+
+def _run(shown: _Shown) -> None:
+    """Run until a signal comes or the output fails."""
+    shown.tap.start()
+    with _at_signals(shown.over.set):
+        shown.start()
+        shown.over.wait()
+        leave_at = time.monotonic() + LEAVE_S
+        shown.waiting.end(time.monotonic() + END_S)
+        stopping = threading.Thread(target=_stop, args=(shown,), daemon=True)
+        stopping.start()
+        for thread in (stopping, shown):
+            thread.join(max(0.0, leave_at - time.monotonic()))
+        if stopping.is_alive() or shown.is_alive():
+            os._exit(0)  # Python would wait for a thread that waits for somebody to read the output
+    if shown.failure is not None:
+        raise shown.failure
+
+
+def _stop(shown: _Shown) -> None:
+    try:
+        shown.tap.stop()
+    finally:
+        shown.waiting.close()
+
+
+class _Waiting:
+    """The queue of frames and notes between the tap's thread and the output's."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str | None] = Counter()  # frames by session
+        self.left_out = 0
+        self._items: deque[Frame | str] = deque()
+        self._bytes = 0
+        self._end_at = float("inf")
+        self._is_closed = False
+        self._changed = threading.Condition()
+
+    def put(self, item: Frame | str) -> None:
+        """Add an item without waiting. If the queue is full, a frame is left out and counted."""
+        with self._changed:
+            if isinstance(item, Frame):
+                self.seen[item.session] += 1
+                is_over = self._items and self._bytes + len(item.data) > MAX_WAITING_BYTES
+                if len(self._items) >= MAX_WAITING or is_over:
+                    self.left_out += 1
+                    return
+                self._bytes += len(item.data)
+            elif len(self._items) >= 2 * MAX_WAITING:
+                return
+            self._items.append(item)
+            self._changed.notify()
+
+    def end(self, at: float) -> None:
+        """Give only notes from ``at`` (monotonic seconds) on."""
+        self._end_at = at
+
+    def close(self) -> None:
+        """End the queue."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+
+    def __iter__(self) -> Iterator[Frame | str]:
+        while True:
+            with self._changed:
+                while not self._items and not self._is_closed:
+                    self._changed.wait()
+                if not self._items:
+                    return
+                item = self._items.popleft()
+                if isinstance(item, Frame):
+                    self._bytes -= len(item.data)
+            if isinstance(item, str) or time.monotonic() < self._end_at:
+                yield item
+            else:
+                self.left_out += 1
+
+
+class _Shown(threading.Thread):
+    """The thread that prints frames and notes. ``over`` is set when the tap is to end, or the thread has."""
+
+    def __init__(self, tap: Tap, record: str | None, *, as_json: bool) -> None:
+        super().__init__(name="icws-show", daemon=True)
+        self.tap = tap
+        self.waiting = _Waiting()
+        self.over = threading.Event()
+        self.failure: Exception | None = None
+        self._record = record
+        self._as_json = as_json
+        tap.watch(self.waiting.put, notes=self.waiting.put)
+
+    def run(self) -> None:
+        try:
+            self._say_ready()
+            self._show_all()
+            self._say_what_was()
+        except (BrokenPipeError, SystemExit):  # rich turns the first into the second
+            mute_stdout()  # the reader (head, less) has seen enough
+        except Exception as error:  # noqa: BLE001  # the main thread raises it again
+            self.failure = error
+        finally:
+            self.over.set()
+
+    def _say_ready(self) -> None:
+        tap = self.tap
+        if self._as_json:
+            where = {"url": tap.url, "gateway_url": tap.gateway_url, "network_url": tap.network_url}
+            json_line({"ready": True, **where})
+            return
+        click.echo(f"{'tap':<9} {tap.url}  →  {tap.gateway_url}")
+        if tap.network_url is not None:
+            click.echo(f"{'network':<9} {tap.network_url}  →  {tap.recording.info.network_url}")
+        click.echo("Ctrl-C ends it.\n")
+
+    def _show_all(self) -> None:
+        from icws_explore.views.rows import frame_row
+        from icws_explore.views.text import frame_header, frame_line
+
+        app_type = application_type(self.tap.recording.raw)
+        start: float | None = None
+        closes = OwnCloses()
+        if not self._as_json:
+            show(frame_header(width()))
+        number = 0
+        for item in self.waiting:
+            if isinstance(item, str):
+                note(item)
+                continue
+            decoded = decode_frame(item, number=number, app_type=app_type, is_after_own_close=closes.see(item))
+            start = item.t if start is None else start
+            if self._as_json:
+                row: dict[str, Any] = decoded.to_json() | {"session": item.session}
+                json_line(row)
+            else:
+                show(frame_line(frame_row(decoded, start), width()))
+            number += 1
+
+    def _say_what_was(self) -> None:
+        seen, left_out = self.waiting.seen, self.waiting.left_out
+        if left_out:
+            note(f"{left_out} frames were not shown, because the output was too slow (a recording has them)")
+        if self._record is not None and not self._as_json:
+            told = _counted(seen.total(), "frame"), _counted(len(seen.keys() - {None}), "session")
+            click.echo(f"recorded in {self._record}: {' of '.join(told)}; next: icws doctor {self._record}")
 
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _say_ready(tap: Tap, gateway: str, *, as_json: bool) -> None:
-    if as_json:
-        json_line({"ready": True, "url": tap.url, "gateway_url": gateway, "network_url": tap.network_url})
-        return
-    click.echo(f"{'tap':<9} {tap.url}  →  {gateway}")
-    if tap.network_url is not None:
-        click.echo(f"{'network':<9} {tap.network_url}  →  {tap.recording.info.network_url}")
-    click.echo("Ctrl-C ends it.\n")
+@contextmanager
+def _switching_often() -> Iterator[None]:
+    """Make threads take turns more often, because the output computes for long and the tap does not."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
-async def _show(tap: Tap, passed: asyncio.Queue[Frame | str | None], *, as_json: bool) -> None:
-    """Print what passes until a signal puts None into the queue."""
-    from icws_explore.views.rows import frame_row as view_row
-    from icws_explore.views.text import frame_header, frame_line
-
-    app_type = application_type(tap.recording.raw)
-    number = 0
-    start: float | None = None
-    closes = OwnCloses()
-    if not as_json:
-        show(frame_header(width()))
-    while (item := await passed.get()) is not None:
-        if isinstance(item, str):
-            note(item)
-            continue
-        decoded = decode_frame(item, number=number, app_type=app_type, is_after_own_close=closes.see(item))
-        start = item.t if start is None else start
-        if as_json:
-            row: dict[str, Any] = frame_row(decoded) | {"session": item.session}
-            json_line(row)
-        else:
-            show(frame_line(view_row(decoded, start), width()))
-        number += 1
+@contextmanager
+def _at_signals(act: Callable[[], object]) -> Iterator[None]:
+    """Call ``act()`` on SIGINT and SIGTERM, and restore the handlers afterwards."""
+    before = {number: signal.signal(number, lambda *_: act()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

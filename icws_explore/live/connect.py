@@ -1,4 +1,4 @@
-"""`icws_explore.connect`: from a gateway's address to an open session, with errors that say what to do."""
+"""`icws_explore.connect`: it opens a session, and each of its errors says what to do."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
 from icws_explore.capture import Capture, CaptureWriter
+from icws_explore.capture.files import shown
 from icws_explore.protocol import candid, cbor
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAX_CERTIFICATE_AGE_S
+from icws_explore.protocol.credentials import shown_url
 from icws_explore.protocol.errors import CaptureError, ConnectError, SessionClosedError
 from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.type_checks import checked
 
+from .address import Address, proxy_for
 from .clock import Clock, RealClock
-from .connection import Connection, Observer
-from .http import Network, is_loopback, without_password
+from .connection import CLOSE_PATIENCE_S, Connection, Observer
+from .http import Network, redirected
 from .session import Session
 from .target import (
     Endpoint,
@@ -42,31 +45,51 @@ from .target import (
 )
 
 _HOW_TO_OPEN: Final = "write session = await icws.connect(…), or async with icws.connect(…) as session"
-HANDSHAKE_PATIENCE_S: Final = 10.0  # real seconds in which a gateway sends its first frame
+HANDSHAKE_TIMEOUT_S: Final = 10.0  # real seconds that a gateway has to send its first frame
 
 
 class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
-    """Open a live IC WebSocket session.
+    """Open a live IC WebSocket session. Await it, or use it as an asynchronous context manager.
 
-    ``await connect(lab)`` or ``async with connect(lab) as session``; or to anything else::
+    ::
 
-        connect("wss://gateway.example", network="https://icp-api.io", canister="aaaaa-aa",
-                identity="me.pem", app_type="type Msg = record { text : text };")
+        session = await icws.connect(lab)
 
-    ``network`` is where the root key is asked for (pinned for mainnet); ``root_key`` (DER) gives it
-    directly. ``identity`` is an Identity, a PEM file, Internet Identity's delegation JSON, or None
-    for a fresh Ed25519 key. ``app_type`` is Candid text, a .did text or a .did file; without it the
-    canister's public ``candid:service`` metadata is asked. ``ack_interval_ms`` must be the canister's
-    own. ``record`` names an .icws file that is written frame by frame. ``wait_open=False`` returns
-    before the canister has answered.
+        async with icws.connect(
+            "wss://gateway.example",
+            network="https://icp-api.io",
+            canister="bnz7o-iuaaa-aaaaa-qaaaa-cai",
+            identity="me.pem",
+            app_type="record { text : text }",
+        ) as session:
+            await session.send({"text": "hello"})
+            print(await session.receive())
 
-    Raises ConnectError, IdentityError, DidError, PrincipalError or SessionClosedError, each in a
-    line that says what to do.
+    Arguments:
+
+    - ``gateway``: the URL of the gateway, or a `Lab`, which gives the other arguments their values.
+    - ``network``: the URL of the network, from which the root key is fetched. Mainnet's root key is built in.
+    - ``canister``: the canister's id.
+    - ``identity``: an `Identity`, the path of a PEM file or of an Internet Identity delegation (JSON), or an identity
+      of ic-py. None: a new Ed25519 key.
+    - ``app_type``: the Candid type of the application's messages: a type as text, the text or the path of a .did file,
+      or a `candid.Type`. None: it is read from the canister's public metadata (``candid:service``).
+    - ``root_key``: the network's root key (DER). Then ``network`` is not needed.
+    - ``ack_interval_ms``: the canister's ack interval in milliseconds of protocol time. None: 300 000.
+    - ``max_certificate_age_s``: the age in seconds up to which a certificate is accepted.
+    - ``clock``: the clock of the session. None: the machine's.
+    - ``record``: the path of an .icws file to which every frame is written as it passes.
+    - ``ssl``: the `ssl.SSLContext` for a wss:// gateway. None: the default one.
+    - ``wait_open``: wait until the canister has opened the session. False: return after the gateway has accepted the
+      connection.
+
+    Raises ConnectError, IdentityError, DidError, PrincipalError, CaptureError (for ``record``), SessionClosedError, or
+    ArgumentTypeError and ArgumentValueError for a wrong type or number. Each is one line that says what to do.
     """
 
     @checked(
-        ConnectError, skip=("canister", "identity"),  # these have errors of their own
-        gateway="the gateway's URL, as ws://127.0.0.1:8080, or a Lab", network="its URL, as http://127.0.0.1:4943",
+        skip=("canister", "identity"),  # these have errors of their own
+        gateway="the URL of a gateway, such as ws://127.0.0.1:8080, or a Lab", network="the URL of a network, such as http://127.0.0.1:4943",
         app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
     )  # fmt: skip
     def __init__(
@@ -93,18 +116,19 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
             ack_interval_ms = ack_interval_ms or gateway.ack_interval_ms
             clock = clock or gateway.clock
             gateway = gateway.gateway_url
+        gateway_url = check_gateway_url(gateway)  # first: a wrong URL is the most common mistake
         if canister is None:
-            raise ConnectError("no canister: say which one to talk to, as canister=… (--canister)")
+            raise ConnectError("no canister: pass its id as canister=… (--canister)")
         if ack_interval_ms is not None and not ack_interval_ms > 0:
             raise ConnectError(
-                f"an ack interval of {ack_interval_ms} ms cannot be: say the canister's own, more than 0"
+                f"ack_interval_ms must be more than 0, not {ack_interval_ms}: pass the canister's interval"
             )
         if root_key is not None:
             check_root_key(root_key)
         if network is None and root_key is None:
-            raise ConnectError("no network: say where the root key is to be had, as network=… (--network)")
+            raise ConnectError("no network: pass its URL as network=… (--network), so that the root key can be fetched")
         self._target = Target(
-            gateway_url=check_gateway_url(gateway),
+            gateway_url=gateway_url,
             network_url=network,
             canister_id=Principal.of(canister),
             identity=resolve_identity(identity),
@@ -120,10 +144,10 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
         self._session: Session | None = None
 
     def __repr__(self) -> str:
-        return f"<connect to {without_password(self._target.gateway_url)}: not open yet, {_HOW_TO_OPEN}>"
+        return f"<connect to {shown_url(self._target.gateway_url)}: not open yet, {_HOW_TO_OPEN}>"
 
     def __getattr__(self, name: str) -> Never:
-        raise AttributeError(f"{name!r} is a session's, and this is none yet: {_HOW_TO_OPEN}", name=name, obj=self)
+        raise AttributeError(f"no session is open yet, so there is no {name!r}: {_HOW_TO_OPEN}", name=name, obj=self)
 
     def __await__(self) -> Generator[Any, None, Session]:
         return self._open().__await__()
@@ -155,7 +179,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
 
         async def make(observe: Observer) -> Connection:
             socket = await open_socket(target.gateway_url, target.ssl)
-            try:  # not before the gateway is there: a mistyped address must not empty the file
+            try:  # only once the gateway has answered, so that a mistyped URL does not empty an existing file
                 writer = None if target.record is None else CaptureWriter(target.record, capture.info)
             except CaptureError:
                 await socket.close()
@@ -170,7 +194,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
 
 
 async def _ask_network(target: Target) -> Target:
-    """The target with what only the network can tell, and a first look at the canister."""
+    """Check the canister, and return ``target`` with the root key and the application's type from the network."""
     if target.network_url is None:
         return target
     async with Network(target.network_url, clock=target.clock) as network:
@@ -180,53 +204,74 @@ async def _ask_network(target: Target) -> Target:
     return replace(target, root_key=root_key, app_type=app_type)
 
 
+class _OneAddress(open_websocket):
+    """A handshake that does not follow redirects: they are treated as answers that are not a WebSocket."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 async def open_socket(url: str, ssl: tls.SSLContext | None = None) -> ClientConnection:
-    """A WebSocket to ``url``, without pings and whole messages only. Raises ConnectError."""
-    tls_options: dict[str, Any] = {"ssl": ssl or True} if url.startswith("wss:") else {}
-    shown = without_password(url)
+    """Open a WebSocket to ``url``. It sends no pings and returns whole messages. Raises ConnectError.
+
+    It buffers at most three unread messages of `cbor.MAX_SIZE` bytes, and then stops reading.
+    """
+    address = Address.gateway(url)
+    proxy = proxy_for(address)
+    tls_options: dict[str, Any] = {"ssl": ssl or True} if address.is_tls else {}
+    headers = {"Authorization": address.authorization} if address.authorization else {}
     try:
-        return await open_websocket(
-            url,
+        return await _OneAddress(
+            address.url("/"),
             **tls_options,
-            proxy=None if is_loopback(url) else True,
+            additional_headers=headers,
+            proxy=None if proxy is None else proxy.secret_url,
             ping_interval=None,  # the real gateway ends a session that pings
             compression=None,
             max_size=cbor.MAX_SIZE,
+            max_queue=1,
+            close_timeout=CLOSE_PATIENCE_S,
         )
-    except InvalidStatus as error:
-        status = error.response.status_code
-        raise ConnectError(
-            f"{shown} answers HTTP {status}, not a WebSocket: check the gateway's URL and path"
-        ) from error
-    except (InvalidURI, InvalidHandshake) as error:
-        raise ConnectError(f"{shown} is not a WebSocket server: {error}; check the gateway's URL") from error
-    except TimeoutError as error:
-        raise ConnectError(f"{shown} accepts connections but does not answer: is it a gateway?") from error
-    except tls.SSLCertVerificationError as error:
-        reason = error.verify_message
-        raise ConnectError(f"{shown}'s certificate is not trusted ({reason}): check the host, or pass ssl=…") from error
-    except (tls.SSLError, ConnectionResetError) as error:
-        reason = getattr(error, "reason", None) or _os_reason(error)
-        if not url.startswith("wss:"):
-            raise ConnectError(f"{shown} drops connections ({reason}): is it a wss:// gateway?") from error
-        raise ConnectError(f"no TLS with {shown} ({reason}): is it a ws:// gateway?") from error
-    except OSError as error:
-        raise ConnectError(
-            f"nobody listens at {shown} ({_os_reason(error)}): start a gateway or correct the URL"
-        ) from error
-    except (InvalidProxy, ValueError) as error:  # last, for some of the above are ValueErrors
-        raise ConnectError(f"no way to {shown}: {error}; correct the proxy in the environment") from error
+    except (InvalidHandshake, InvalidURI, InvalidProxy, OSError, ValueError) as error:
+        failure = _why_no_socket(address, error)
+    raise failure  # outside the except block: the library's error may quote a URL or a proxy with its password
+
+
+def _why_no_socket(address: Address, error: Exception) -> ConnectError:
+    match error:
+        case InvalidStatus(response=response) if 300 <= response.status_code < 400:
+            elsewhere = address.hide(response.headers.get("Location", ""))
+            return ConnectError(redirected(address.shown, response.status_code, elsewhere))
+        case InvalidStatus(response=response):
+            status = response.status_code
+            return ConnectError(f"{address} answers HTTP {status}, not a WebSocket: check the gateway's URL and path")
+        case InvalidURI() | InvalidHandshake():
+            reason = shown(address.hide(str(error)))
+            return ConnectError(f"{address} is not a WebSocket server: {reason}; check the gateway's URL")
+        case TimeoutError():
+            return ConnectError(f"{address} accepts connections but does not answer: is it a gateway?")
+        case tls.SSLCertVerificationError(verify_message=reason):
+            return ConnectError(f"{address}'s certificate is not trusted ({reason}): check the host, or pass ssl=…")
+        case tls.SSLError() | ConnectionResetError():
+            reason = getattr(error, "reason", None) or _os_reason(error)
+            if not address.is_tls:
+                return ConnectError(f"{address} drops connections ({reason}): is it a wss:// gateway?")
+            return ConnectError(f"no TLS with {address} ({reason}): is it a ws:// gateway?")
+        case OSError():
+            reason = _os_reason(error)
+            return ConnectError(f"nobody listens at {address} ({reason}): start a gateway or correct the URL")
+    return ConnectError(f"no way to {address}: {shown(address.hide(str(error)))}; correct the proxy in the environment")
 
 
 async def _await_open(session: Session, target: Target) -> None:
-    """Wait for the OpenMessage, and say what failed on the way in terms of what to do."""
+    """Wait for the OpenMessage. Raises ConnectError, which says what to do."""
     opening = asyncio.ensure_future(session.wait_open())
     try:
-        done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_PATIENCE_S)
+        done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_TIMEOUT_S)
         if not done and not session.recording.raw.frames:
             raise ConnectError(
-                f"{without_password(target.gateway_url)} sent no handshake in {HANDSHAKE_PATIENCE_S:g} s: "
-                "it is not an IC WebSocket gateway, or one older than 1.1.0"
+                f"{shown_url(target.gateway_url)} sent no handshake in {HANDSHAKE_TIMEOUT_S:g} s: "
+                "it is not an IC WebSocket gateway, or it is older than 1.1.0"
             )
         await opening
     except SessionClosedError as error:
@@ -241,15 +286,15 @@ async def _await_open(session: Session, target: Target) -> None:
 
 def _why_not_open(session: Session, target: Target, error: SessionClosedError) -> str:
     frames = [frame for frame in session.recording.raw.frames if frame.op != "close"]
-    shown = without_password(target.gateway_url)
+    where = shown_url(target.gateway_url)
     if not frames:
-        return f"{shown} closed before its handshake ({error.code}): is it an IC WebSocket gateway?"
+        return f"{where} closed before its handshake ({error.code}): is it an IC WebSocket gateway?"
     if session.state == "handshake" or len(frames) == 1:
-        return f"{shown} is not an IC WebSocket gateway: {error.detail or error}"
+        return f"{where} is not an IC WebSocket gateway: {error.detail or error}"
     if error.reason == "Open connection timeout":
         return (
-            f"canister {target.canister_id} did not open the session within 60 s; the gateway tells no reasons: "
-            "check the canister id, the machine's clock, and the canister's logs"
+            f"canister {target.canister_id} did not open the session within 60 s, and a gateway does not say why: "
+            "check the canister id, this machine's clock and the canister's logs"
         )
     return f"the session did not open: {error}"
 

@@ -2,6 +2,7 @@
 
 Everything here runs on one event loop. The reader feeds frames to the machine, the timer tells it
 when a deadline has come, the writer sends what it asks for, in order. What to do is the machine's.
+If a task fails, the session ends with code 1011 and a line that says what failed.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from icws_explore.capture import Capture, CaptureWriter, Direction, Frame, Op
-from icws_explore.protocol.client.events import CloseConnection, Event, SendFrame
+from icws_explore.protocol.client.events import ClientEvent, CloseConnection, Failed, SendFrame
 from icws_explore.protocol.client.machine import ClientMachine
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.credentials import without_credentials
 from icws_explore.protocol.errors import CaptureError
 
 from .clock import Clock
 from .loop import wait_at_most
 
-NO_CODE: Final = 1005
-LOST: Final = 1006
-CLOSE_PATIENCE_S: Final = 5.0  # real seconds that a peer gets to answer a close
+CLOSE_PATIENCE_S: Final = 1.0  # real seconds for the peer to answer a close; a real gateway never answers
+TURN_S: Final = 0.005  # real seconds of work before the other sessions of this loop get a turn
+CLOSING_BYTES: Final = 16 * 1024 * 1024  # bytes that a peer may send after our close; then it is disconnected
 
-Observer = Callable[[Event | Frame], None]
+Observer = Callable[[ClientEvent | Frame], None]
 
 
 class Connection:
@@ -48,28 +51,55 @@ class Connection:
         self.capture = capture
         self.close_code: int | None = None
         self.close_reason = ""
+        self.fault = ""  # the error of ours that ended the session
         self._socket = socket
         self._clock = clock
         self._writer = writer
         self._observe = observe
+        self._cut_off: asyncio.TimerHandle | None = None  # once the machine has asked for a close
+        self._left_to_read = CLOSING_BYTES
         self._outbox: deque[SendFrame | CloseConnection] = deque()
         self._to_send = asyncio.Event()
         self._deadline_moved = asyncio.Event()
 
     async def run(self) -> None:
         """Read until the socket ends; then stop the timer and the writer and close the file."""
-        timer = asyncio.create_task(self._fire_deadlines(), name="icws-deadlines")
-        sender = asyncio.create_task(self._send_outbox(), name="icws-sender")
+        works = {"reader": self._read(), "timer": self._fire_deadlines(), "sender": self._send_outbox()}
+        tasks = {asyncio.create_task(work, name=f"icws-{name}"): name for name, work in works.items()}
         try:
-            self._act(self.machine.connected(self._clock.now_ns()))
-            await self._read()
+            self._try("start", lambda: self._act(self.machine.connected(self._clock.now_ns())))
+            await self._until_over(tasks)
         finally:
-            for task in (timer, sender):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(timer, sender, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             if not self._socket.close_code:
+                if self.fault:
+                    await self._close_socket(CloseCode.INTERNAL_ERROR, "internal error")
                 await self._socket.close()
             self._end()
+
+    async def _until_over(self, tasks: dict[asyncio.Task[None], str]) -> None:
+        """Wait until the reader ends or a task fails. The sender may end earlier, after it has sent a close."""
+        running = set(tasks)
+        while not self.fault and any(tasks[task] == "reader" for task in running):
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                self._try(tasks[task], task.result)
+
+    def _try(self, what: str, work: Callable[[], object]) -> None:
+        """Call ``work``. An error ends the session and is reported."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  # an error of ours; nobody else would see it
+            text = f"the session's {what} failed: {type(error).__name__}: {error}"
+            self.fault = self.fault or without_credentials(text)
+            self.capture.notes.append(self.fault)
+            if self._writer is not None:
+                with contextlib.suppress(CaptureError):  # the next frame reports a full disk
+                    self._writer.note(self.fault)
+            with contextlib.suppress(Exception):  # the observer itself may be what fails
+                self._observe(Failed(self.fault))
 
     async def abandon(self) -> None:
         """Close socket and file of a session that never began to run."""
@@ -85,13 +115,24 @@ class Connection:
         self._act(self.machine.close(self._clock.now_ns()))
 
     async def _read(self) -> None:
+        loop, worked_s = asyncio.get_running_loop(), 0.0
         with contextlib.suppress(ConnectionClosed):
             while True:
                 message = await self._socket.recv()
                 text = isinstance(message, str)
                 data = message.encode() if isinstance(message, str) else bytes(message)
+                began = loop.time()
                 self._record("in", "text" if text else "binary", data)
                 self._act(self.machine.receive(data, self._clock.now_ns()))
+                if self._cut_off is not None:
+                    self._left_to_read -= len(data)
+                    if self._left_to_read < 0:
+                        self._socket.transport.abort()
+                        return
+                worked_s += loop.time() - began
+                if worked_s > TURN_S:
+                    worked_s = 0.0
+                    await asyncio.sleep(0)
 
     async def _fire_deadlines(self) -> None:
         while True:
@@ -105,6 +146,7 @@ class Connection:
                 await wait_at_most(self._deadline_moved, self._clock.real_seconds(left_s))
                 continue
             self._act(self.machine.tick(self._clock.now_ns()))
+            await asyncio.sleep(0)
 
     async def _send_outbox(self) -> None:
         while True:
@@ -133,13 +175,20 @@ class Connection:
             self._record("out", "close", b"", code, reason)
         await self._socket.close(code, reason)
 
-    def _act(self, events: Iterable[Event]) -> None:
+    def _act(self, events: Iterable[ClientEvent]) -> None:
         for event in events:
             if isinstance(event, (SendFrame, CloseConnection)):
                 self._outbox.append(event)
                 self._to_send.set()
+            if isinstance(event, CloseConnection) and self._cut_off is None:
+                self._cut_off = asyncio.get_running_loop().call_later(CLOSE_PATIENCE_S, self._is_stuck)
             self._observe(event)
         self._deadline_moved.set()
+
+    def _is_stuck(self) -> None:
+        """Disconnect a peer that reads nothing, so that our close frame cannot be sent."""
+        if self.close_code is None:
+            self._socket.transport.abort()
 
     def _record(self, direction: Direction, op: Op, data: bytes, code: int | None = None, reason: str = "") -> None:
         frame = Frame(self._clock.now_s(), direction, op, data, code, reason if op == "close" else None)
@@ -154,15 +203,22 @@ class Connection:
 
     def _end(self) -> None:
         """Note how the socket closed, tell the machine, close the file."""
+        if self._cut_off is not None:
+            self._cut_off.cancel()
+        self._try("end", self._tell_end)
+        self._stop_recording()
+
+    def _tell_end(self) -> None:
         if self.close_code is None:
             received = self._socket.protocol.close_rcvd
-            self.close_code = self._socket.close_code or LOST
+            self.close_code = self._socket.close_code or CloseCode.ABNORMAL_CLOSURE
             self.close_reason = self._socket.close_reason or ""
-            direction: Direction = "in" if received is not None or self.close_code == LOST else "out"
+            direction: Direction = (
+                "in" if received is not None or self.close_code == CloseCode.ABNORMAL_CLOSURE else "out"
+            )
             self._record(direction, "close", b"", self.close_code, self.close_reason)
         for event in self.machine.connection_lost(self.close_code, self.close_reason, self._clock.now_ns()):
             self._observe(event)
-        self._stop_recording()
 
     def _stop_recording(self) -> None:
         writer, self._writer = self._writer, None

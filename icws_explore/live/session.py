@@ -7,15 +7,16 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from icws_explore.analysis.recording import Recording
 from icws_explore.analysis.verify import MessageVerdict
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol import candid
-from icws_explore.protocol.client.events import CanisterClosed, Event, Failed, Logged, MessageReceived, Opened
+from icws_explore.protocol.client.events import CanisterClosed, ClientEvent, Failed, Logged, MessageReceived, Opened
 from icws_explore.protocol.client.machine import ClientMachine
-from icws_explore.protocol.client.table import ClientState
+from icws_explore.protocol.client.states import ClientState
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError, StateError
 from icws_explore.protocol.messages import ClientKey, WebsocketMessage
@@ -23,8 +24,10 @@ from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import CloseReason
 
 from .clock import Clock
-from .connection import LOST, Connection, Observer
+from .connection import Connection, Observer
 from .loop import LIVE, LoopThread, Signal, from_thread
+
+WAITING_BYTES: Final = 64 * 1024 * 1024  # bytes of messages that wait for `receive`
 
 T = TypeVar("T")
 MakeConnection = Callable[[Observer], Coroutine[Any, Any, Connection]]
@@ -36,6 +39,9 @@ class Session:
     Runs on a loop of its own, so that a busy notebook cell does not delay its keep-alives; its
     coroutines can be awaited on any loop. Use as an async context manager, or call `close`.
     Iterating gives the application's messages until the session ends.
+
+    At most 64 MiB of messages wait for `receive`. After that, the oldest are removed from the queue, and a note says
+    so; the recording keeps them all. If the session itself fails, ``failures`` says why, and it ends with code 1011.
     """
 
     def __init__(self, machine: ClientMachine, clock: Clock, capture: Capture, app_type: candid.Type | None) -> None:
@@ -45,10 +51,13 @@ class Session:
         self.failures: list[str] = []  # what the real SDK would hand to onerror, or only print
         self._machine = machine
         self._opened = False
+        self._canister_closed = ""
         self._connection: Connection | None = None
         self._thread: LoopThread | None = None
         self._running: Future[None] | None = None
         self._messages: deque[WebsocketMessage] = deque()
+        self._waiting_bytes = 0
+        self._has_dropped = False
         self._changed = Signal()
         self._observers: list[Observer] = []
 
@@ -149,7 +158,7 @@ class Session:
     async def receive_message(self, timeout: float | None = None) -> WebsocketMessage:
         """As `receive`, with the message around the value: sequence number, timestamp, bytes."""
         if self._thread is None and self._messages:
-            return self._messages.popleft()
+            return self._take()
         return await self._there(self._next(timeout))
 
     def decode(self, message: WebsocketMessage) -> Any:
@@ -165,10 +174,15 @@ class Session:
             try:
                 yield await self.receive()
             except SessionClosedError:
+                if self._connection is not None and self._connection.fault:
+                    raise
                 return
 
     async def close(self) -> None:
-        """End the session with code 1000 and wait until nothing of it runs any more."""
+        """End the session with code 1000 and wait until nothing of it runs any more.
+
+        The peer gets one second of real time to answer; then it is disconnected.
+        """
         if self._running is None:
             return
         connection = self._connection
@@ -234,16 +248,18 @@ class Session:
         finally:
             self._changed.set()
 
-    def _observe(self, event: Event | Frame) -> None:
+    def _observe(self, event: ClientEvent | Frame) -> None:
         match event:
             case Opened():
                 self._opened = True
             case MessageReceived(message=message):
-                self._messages.append(message)
+                self._keep(message)
             case Failed(text=text) | Logged(text=text):
                 self.failures.append(text)
-            case CanisterClosed(reason=reason) if reason is not CloseReason.CLOSED_BY_APPLICATION:
-                self.failures.append(f"the canister closed the session: {reason}")
+            case CanisterClosed(reason=reason):
+                self._canister_closed = f"the canister closed the session: {reason}"
+                if reason is not CloseReason.CLOSED_BY_APPLICATION:
+                    self.failures.append(self._canister_closed)
         for observer in list(self._observers):
             try:
                 observer(event)
@@ -265,7 +281,23 @@ class Session:
             await self._until(lambda: self._messages)
         if not self._messages:
             raise self._closed()
-        return self._messages.popleft()
+        return self._take()
+
+    def _take(self) -> WebsocketMessage:
+        message = self._messages.popleft()
+        self._waiting_bytes -= len(message.content)
+        return message
+
+    def _keep(self, message: WebsocketMessage) -> None:
+        self._messages.append(message)
+        self._waiting_bytes += len(message.content)
+        while self._waiting_bytes > WAITING_BYTES and len(self._messages) > 1:
+            self._take()
+            if not self._has_dropped:
+                self._has_dropped = True
+                self.recording.notes.append(
+                    f"more than {WAITING_BYTES} bytes of messages wait for receive(): only the recording has the oldest"
+                )
 
     async def _there(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` on the session's loop and wait for it on this one."""
@@ -275,8 +307,9 @@ class Session:
         return await from_thread(self._thread, work)
 
     def _closed(self) -> SessionClosedError:
-        detail = self.failures[-1] if self.failures else ""
-        return SessionClosedError(self.close_code or LOST, self.close_reason, detail)
+        # The canister's reason comes first: the failure that follows it is the SDK's "[object Object]".
+        detail = self._canister_closed or (self.failures[-1] if self.failures else "")
+        return SessionClosedError(self.close_code or CloseCode.ABNORMAL_CLOSURE, self.close_reason, detail)
 
     def _release(self) -> None:
         if self._thread is not None:

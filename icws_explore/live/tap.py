@@ -9,7 +9,8 @@
 In front of a lab whose time runs faster, connect with the lab's clock: ``icws.connect(tap.url,
 network=lab.network_url, canister=lab.canister_id, clock=lab.clock)``.
 
-It runs in a thread of its own, so that a busy notebook cell does not hold up the dapp.
+It runs in a thread of its own, so that a busy notebook cell does not hold up the dapp. Every frame is recorded before
+it is passed on, so the file has every frame that the other side received, even if the process is killed.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import asyncio
 import itertools
 import os
 import ssl as tls
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture, CaptureWriter, SessionInfo
@@ -32,13 +33,13 @@ from icws_explore.protocol.errors import ConnectError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.type_checks import checked
 
+from .address import Address
 from .clock import Clock, RealClock
-from .http import Network, check_http_url
-from .listen import Listen
+from .http import Network
+from .listen import Listen, Visitors
 from .loop import LoopThread
-from .tap_http import Upstream
 from .tap_network import NetworkTap
-from .tap_recorder import FrameObserver, Recorder
+from .tap_recorder import FrameObserver, NoteObserver, Recorder
 from .tap_relay import Relay
 from .target import Endpoint, resolve_app_type
 
@@ -51,10 +52,11 @@ STOP_TIMEOUT_S: Final = 10.0
 class TapPlan:
     """What a tap was asked to do."""
 
-    upstream: Upstream
+    gateway: Address
     listen: Listen
-    network_url: str | None
+    network_url: str | None = field(repr=False)  # it may hold a password or a token
     network_listen: Listen
+    visitors: Visitors
     record: Path | None
     info: SessionInfo
     clock: Clock
@@ -73,13 +75,17 @@ class Tap:
     ``canister``, ``root_key``, ``app_type`` and ``ack_interval_ms`` are facts for the capture, where
     known. ``ssl`` is the context for a wss:// gateway with a certificate of its own.
 
+    The tap accepts programs and pages of this machine (http://localhost:3000). Other pages that are open in a
+    browser here are refused, because they could use the gateway through the tap and write into the recording.
+    ``allow_origins`` lists more pages to accept ("https://dapp.example", "null", or "*" for any), ``allow_hosts``
+    more names by which clients reach the tap ("host.docker.internal").
     A browser's mixed-content rules let an https:// page connect to ws:// on loopback only.
     Raises ConnectError, DidError or PrincipalError for what cannot be.
     """
 
     @checked(
-        ConnectError, skip=("canister",),  # it has an error of its own
-        gateway="the gateway's URL, as ws://127.0.0.1:8080, or a Lab", network="its URL, as http://127.0.0.1:4943",
+        skip=("canister",),  # it has an error of its own
+        gateway="the URL of a gateway, such as ws://127.0.0.1:8080, or a Lab", network="the URL of a network, such as http://127.0.0.1:4943",
         listen="an address, as 127.0.0.1:8081", network_listen="an address, as 127.0.0.1:8082",
         app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
     )  # fmt: skip
@@ -99,6 +105,8 @@ class Tap:
         ssl: tls.SSLContext | None = None,
         keep: bool = True,
         every_query: bool = False,
+        allow_origins: Sequence[str] = (),
+        allow_hosts: Sequence[str] = (),
     ) -> None:
         known_network = network
         if not isinstance(gateway, str):
@@ -121,11 +129,15 @@ class Tap:
             clock=clock.info,
             origin="tap",
         )
+        if network is not None:
+            Address.network(network)
+        here, network_here = Listen.parse(listen), Listen.parse(network_listen)
         self._plan = TapPlan(
-            upstream=Upstream.parse(gateway),
-            listen=Listen.parse(listen),
-            network_url=None if network is None else check_http_url(network),
-            network_listen=Listen.parse(network_listen),
+            gateway=Address.gateway(gateway),
+            listen=here,
+            network_url=network,
+            network_listen=network_here,
+            visitors=Visitors.of(here, network_here, origins=allow_origins, hosts=allow_hosts),
             record=None if record is None else Path(record),
             info=info,
             clock=clock,
@@ -135,7 +147,7 @@ class Tap:
         )
         self.recording = Recording(Capture(info))
         self._frame_observers: list[FrameObserver] = []
-        self._note_observers: list[Callable[[str], object]] = []
+        self._note_observers: list[NoteObserver] = []
         self._thread: LoopThread | None = None
         self._running: _Running | None = None
 
@@ -144,7 +156,12 @@ class Tap:
     @property
     def url(self) -> str:
         """Where clients connect. Raises ConnectError while the tap is not running."""
-        return f"ws://{self._plan.listen.at(self._need().port)}{self._plan.upstream.prefix}"
+        return f"ws://{self._plan.listen.at(self._need().port)}{self._plan.gateway.path.rstrip('/')}"
+
+    @property
+    def gateway_url(self) -> str:
+        """The gateway's URL without password and query."""
+        return self._plan.gateway.shown
 
     @property
     def network_url(self) -> str | None:
@@ -168,10 +185,11 @@ class Tap:
         """What no frame says: who could not be reached, what could not be read."""
         return self.recording.notes
 
-    def watch(self, observer: FrameObserver, *, notes: Callable[[str], object] | None = None) -> None:
+    def watch(self, observer: FrameObserver, *, notes: NoteObserver | None = None) -> None:
         """Call ``observer`` with every frame as it passes, and ``notes`` with every note.
 
-        On the tap's own thread: be quick, and hand over to your loop what takes time.
+        Observers run on the tap's thread, before the frame is passed on, so they must be quick. An observer that
+        raises is not called again, and a note says so.
         """
         self._frame_observers.append(observer)
         if notes is not None:
@@ -179,7 +197,7 @@ class Tap:
 
     def __repr__(self) -> str:
         where = "stopped" if self._running is None else self.url
-        return f"<Tap {where} → {self._plan.upstream.url}: {len(self.recording)} frames>"
+        return f"<Tap {where} → {self._plan.gateway}: {len(self.recording)} frames>"
 
     # -- its life --------------------------------------------------------------------------------
 
@@ -239,7 +257,7 @@ class _Running:
 
     @classmethod
     async def start(
-        cls, plan: TapPlan, frame_observers: list[FrameObserver], note_observers: list[Callable[[str], object]]
+        cls, plan: TapPlan, frame_observers: list[FrameObserver], note_observers: list[NoteObserver]
     ) -> _Running:
         info, notes = await _informed(plan)
         capture = Capture(info, notes=notes)
@@ -247,6 +265,7 @@ class _Running:
         recorder = Recorder(capture, plan.clock, writer, keep=plan.keep)
         recorder.observers, recorder.note_observers = frame_observers, note_observers
         running = cls(plan, recorder)
+        asyncio.get_running_loop().set_exception_handler(running.loop_fault)
         try:
             await running.listen()
         except BaseException:
@@ -267,7 +286,7 @@ class _Running:
             raise ConnectError(plan.listen.taken(error)) from error
         self.port = self._server.sockets[0].getsockname()[1]
         if plan.network_url is not None:
-            self.network = NetworkTap(plan.network_url, self.recorder, every_query=plan.every_query)
+            self.network = NetworkTap(plan.network_url, self.recorder, plan.visitors, every_query=plan.every_query)
             await self.network.start(plan.network_listen)
 
     async def stop(self) -> None:
@@ -283,9 +302,16 @@ class _Running:
 
     def _relay(self) -> Relay:
         session = str(next(self._numbers))
-        relay = Relay(session, self.plan.upstream, self.recorder, ssl=self.plan.ssl, on_gone=self.relays.discard)
+        plan = self.plan
+        relay = Relay(session, plan.gateway, self.recorder, plan.visitors, ssl=plan.ssl, on_gone=self.relays.discard)
         self.relays.add(relay)
         return relay
+
+    def loop_fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Note what asyncio would log with a traceback, such as connections that cannot be accepted."""
+        message, error = context.get("message", ""), context.get("exception")
+        reason = "" if error is None else f" ({type(error).__name__}: {error})"
+        self.recorder.fault(f"loop {message}", f"the tap: {message}{reason}")
 
 
 async def _informed(plan: TapPlan) -> tuple[SessionInfo, list[str]]:

@@ -2,28 +2,51 @@
 
 The gateway tells its clients nothing of this, so a canister's ``Err`` and a refused call show here
 only. Bodies pass unchanged. Polls that went well (ten a second) are left out unless asked for.
+
+Requests go to the network that the user named. A request's target must be a path; it is recorded without its query,
+which may contain a token. See listen.py for the clients that are accepted.
 """
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import logging
+from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict
 from yarl import URL
 
 from icws_explore.analysis.network_calls import read_exchange
 from icws_explore.capture import Frame
+from icws_explore.capture.files import shown
 from icws_explore.protocol.errors import ConnectError
 
-from .http import REQUEST_TIMEOUT_S, check_http_url, is_loopback
-from .listen import Listen
+from .address import Address
+from .http import REQUEST_TIMEOUT_S, failure_text, http_client, read_at_most
+from .listen import Listen, Visitors
 from .tap_recorder import Recorder
 
-MAX_BODY: Final = 16 * 1024 * 1024  # bytes; a replica takes and gives at most about 3 MiB
+MAX_BODY: Final = 8 * 1024 * 1024  # bytes; a replica takes at most 5 MiB and gives about 3 MiB
+SHUTDOWN_S: Final = 0.5  # real seconds for the requests that are in progress when the tap ends
+AT_ONCE: Final = 64  # requests in progress; a gateway's agent makes at most 50
 _OF_ONE_HOP: Final = frozenset(
-    {"connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"}
+    {
+        "connection",
+        "content-length",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
 _OWN_HEADERS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
@@ -31,24 +54,27 @@ _OWN_HEADERS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent"
 class NetworkTap:
     """An HTTP proxy in front of the network at ``url``; ``every_query`` records the polls that went well too."""
 
-    def __init__(self, url: str, recorder: Recorder, *, every_query: bool = False) -> None:
-        self.network_url = check_http_url(url)
+    def __init__(
+        self, url: str, recorder: Recorder, visitors: Visitors | None = None, *, every_query: bool = False
+    ) -> None:
         self.url = ""
+        self._network = Address.network(url)
         self._recorder = recorder
+        self._visitors = visitors or Visitors()
         self._every_query = every_query
         self._numbers = itertools.count(1)
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._http: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
 
     async def start(self, listen: Listen) -> None:
         """Raises ConnectError when the address is taken."""
-        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
-        self._http = aiohttp.ClientSession(
-            timeout=timeout, auto_decompress=False, trust_env=not is_loopback(self.network_url)
-        )
+        self._http = http_client(self._network, timeout_s=REQUEST_TIMEOUT_S)
         application = web.Application(client_max_size=MAX_BODY)
         application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        logger = logging.Logger("icws-tap")  # noqa: LOG001  # a shared logger would keep the handlers of every tap
+        logger.addHandler(_ToRecorder(self._recorder))
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_S, logger=logger)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, listen.host, listen.port).start()
@@ -65,50 +91,77 @@ class NetworkTap:
         self._runner = self._http = None
 
     async def _answer(self, request: web.Request) -> web.Response:
+        headers = request.headers
+        asked = (headers.getall(name, []) for name in ("Host", "Origin", "Sec-Fetch-Site"))
+        if (refused := self._visitors.refusal(*asked)) is not None:
+            self._recorder.fault(refused, f"a request to the network was refused: {refused}")
+            return _failed(403, refused)
+        if not request.raw_path.startswith("/") or request.raw_path.startswith("//"):
+            return _failed(400, "the request must name a path: point a gateway at this address")
+        async with self._room:
+            return await self._exchange(request)
+
+    async def _exchange(self, request: web.Request) -> web.Response:
         began = self._recorder.clock.now_s()
-        what = f"{request.method} {request.raw_path}"
+        what = f"{request.method} {request.raw_path.partition('?')[0]}"  # a query may hold a token
         body = await request.read()
         session = f"http-{next(self._numbers)}"
+        asked = Frame(began, "out", "request", body, reason=what, session=session)
         is_poll = request.path.endswith("/query") and not self._every_query
         if not is_poll:
-            self._recorder.record(session, "out", "request", body, reason=what, t=began)
+            self._recorder.record(asked)
         response = await self._relay(request, body)
-        answer, status = response.body if isinstance(response.body, bytes) else b"", response.status
-        if is_poll and _has_failed(
-            Frame(began, "out", "request", body), Frame(began, "in", "response", answer, status)
-        ):
-            self._recorder.record(session, "out", "request", body, reason=what, t=began)
-            is_poll = False
+        data = response.body if isinstance(response.body, bytes) else b""
+        answer = Frame(self._recorder.clock.now_s(), "in", "response", data, response.status, what, session)
         if not is_poll:
-            self._recorder.record(session, "in", "response", answer, status, what)
+            self._recorder.record(answer)
+        elif _has_failed(asked, answer):
+            self._recorder.record(asked, answer)
         return response
 
     async def _relay(self, request: web.Request, body: bytes) -> web.Response:
         assert self._http is not None
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_ONE_HOP}
         try:
             async with self._http.request(
                 request.method,
-                URL(self.network_url + request.raw_path, encoded=True),
+                URL(self._network.url(request.raw_path), encoded=True),
                 data=body if request.body_exists else None,
-                headers=headers,
+                headers=_passed_on(request.headers),
                 allow_redirects=False,
                 skip_auto_headers=_OWN_HEADERS,
             ) as answered:
-                answer = await answered.content.read(MAX_BODY + 1)
-                while len(answer) <= MAX_BODY and not answered.content.at_eof():
-                    answer += await answered.content.read(MAX_BODY + 1 - len(answer))
+                answer = await read_at_most(answered.content, MAX_BODY)
                 if len(answer) > MAX_BODY:
-                    return _failed(502, f"{self.network_url} answered more than {MAX_BODY} bytes")
-                kept = [(name, value) for name, value in answered.headers.items() if name.lower() not in _OF_ONE_HOP]
+                    return _failed(502, f"{self._network} answered more than {MAX_BODY} bytes")
                 response = web.Response(status=answered.status, reason=answered.reason, body=answer)
                 response.headers.clear()
-                response.headers.extend(kept)
+                response.headers.extend(_passed_on(answered.headers))
                 return response
         except TimeoutError:
-            return _failed(504, f"{self.network_url} did not answer within {REQUEST_TIMEOUT_S:g} s")
-        except (aiohttp.ClientError, OSError) as error:
-            return _failed(502, f"no answer from {self.network_url}: {' '.join(str(error).split())}")
+            return _failed(504, f"{self._network} did not answer within {REQUEST_TIMEOUT_S:g} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return _failed(502, f"no answer from {self._network}: {failure_text(self._network, error)}")
+
+
+class _ToRecorder(logging.Handler):
+    """Turns what aiohttp's server logs, mostly about garbage at its port, into a note a minute."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(logging.WARNING)
+        self._recorder = recorder
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = None if record.exc_info is None else record.exc_info[1]
+        kind = type(error).__name__
+        what = "" if error is None else f" ({kind}: {shown(str(error))})"
+        self._recorder.fault(f"http {kind}", f"the network's address: {record.getMessage()}{what}")
+
+
+def _passed_on(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """Return the headers without those that concern one connection only. Source: RFC 9110, section 7.6.1."""
+    connection = ",".join(value for name, value in headers.items() if name.lower() == "connection")
+    dropped = _OF_ONE_HOP | {name.strip().lower() for name in connection.split(",")}
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in dropped)
 
 
 def _has_failed(request: Frame, response: Frame) -> bool:
@@ -117,4 +170,4 @@ def _has_failed(request: Frame, response: Frame) -> bool:
 
 
 def _failed(status: int, text: str) -> web.Response:
-    return web.Response(status=status, text=f"icws tap: {text}\n")
+    return web.Response(status=status, text=f"icws tap: {text}\n", headers={"X-Content-Type-Options": "nosniff"})

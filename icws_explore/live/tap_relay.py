@@ -1,8 +1,16 @@
-"""One connection through the tap: two TCP connections whose bytes go across as they come.
+"""One connection through the tap: two TCP connections, and the bytes between them.
 
-Nothing is parsed on the way that could change it: frames are read from a copy. So masks, fragments,
-pings, broken frames and every kind of end reach the other side as they would without a tap. A side
-that does not read stops the other: its transport is full, the other's is not read any more.
+The bytes of either side are processed in turns. A turn parses some frames from a copy of the bytes, records them in
+one write, and then passes the original bytes on. The socket of a side is not read while its bytes wait for a turn, or
+while the other side does not read. This has three effects:
+
+- A tap that is killed has recorded every frame that it passed on.
+- A flood delays the other connections by one turn at a time.
+- A connection holds a bounded number of bytes.
+
+The other side receives masks, fragments, pings, broken frames and every kind of end as it would without a tap. Only
+WebSocket connections are passed on (see tap_handshake.py). If the gateway claims an extension that was not offered,
+the connection is refused, as RFC 6455, section 4.1, demands.
 """
 
 from __future__ import annotations
@@ -11,42 +19,72 @@ import asyncio
 import socket
 import ssl as tls
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum, auto
 from typing import Final
 
-from icws_explore.capture import Direction
+from icws_explore.capture import Direction, Frame
+from icws_explore.capture.files import shown
 from icws_explore.capture.websocket_stream import (
     HEAD_END,
     MAX_HEAD,
     HeadError,
+    StreamMessage,
     StreamMessages,
     read_answer,
-    stream_extensions,
 )
-from icws_explore.protocol.errors import CaptureError, ConnectError
+from icws_explore.protocol.close_codes import CloseCode
+from icws_explore.protocol.errors import ConnectError
 
-from .tap_dial import dial
-from .tap_http import Upstream, refusal, rewrite_request
+from .address import Address
+from .listen import Visitors
+from .tap_handshake import UpgradeRequest, dial, own_answer
 from .tap_recorder import Recorder
 
-LOST: Final = 1006
 UPGRADED: Final = 101  # HTTP: switching protocols
+TURN_FRAMES: Final = 64  # frames per turn, which then takes about a millisecond
+TURN_BYTES: Final = 512 * 1024  # bytes of payloads; the lines of larger frames are made over several turns
+HEAD_PATIENCE_S: Final = 10.0  # real seconds for the client's whole request
+HELD: Final = 64 * 1024  # bytes that a client may send before the gateway has answered
+LOST: Final = StreamMessage("close", b"", CloseCode.ABNORMAL_CLOSURE, "")  # the end of a connection without a close
+SESSION_BYTES: Final = 256 * 1024 * 1024  # bytes recorded of one session; after that only its end is recorded
+FRAME_BYTES: Final = 100  # bytes of a frame's line without its payload
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 s
 
 
+class Stage(Enum):
+    """The stages of a connection."""
+
+    ASKING = auto()  # the client's request is incomplete
+    DIALLING = auto()  # the gateway is being connected to
+    ANSWERING = auto()  # the gateway's answer is incomplete
+    OPEN = auto()  # frames pass
+    DECLINED = auto()  # the answer is no upgrade: it passes to its end, but nothing from the client passes any more
+
+
 class Leg(asyncio.Protocol):
-    """One of the two TCP connections. ``direction`` is that of the bytes it brings."""
+    """One of the two TCP connections. ``direction`` is that of the bytes that it receives."""
 
     def __init__(self, relay: Relay, direction: Direction) -> None:
         self.relay = relay
         self.direction = direction
-        self.messages: StreamMessages | None = None  # once the upgrade is through
-        self.transport: asyncio.Transport | None = None
-        self.ended = False  # the other end says, or has shown, that nothing more comes
+        self.messages = StreamMessages(masked=direction == "out")
+        self.inbox = bytearray()  # received, and not passed on yet
+        self.turn: asyncio.Handle | None = None  # the next turn, if one is scheduled
+        self.work: Iterator[None] | None = None  # recording of large frames, which takes several turns
+        self.late = bytearray()  # received meanwhile
+        self.has_ended = False  # nothing more will be received
+        self.is_told = False  # the end was passed on
+        self.is_lost = False  # the connection is gone
+        self.error: Exception | None = None  # the reason, if it was reset
+        self.is_over = False  # the loss was passed on
+        self.is_full = False  # too many written bytes wait to be sent
+        self._transport: asyncio.Transport | None = None
+        self._is_paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self._transport = transport
         raw = transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -56,71 +94,79 @@ class Leg(asyncio.Protocol):
         self.relay.received(self, data)
 
     def eof_received(self) -> bool:
-        self.relay.half_closed(self)
+        self.relay.ended(self)
         return self.can_half_close
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.relay.lost(self, exc)
+        transport, self._transport = self._transport, None
+        self.is_full = False
+        if transport is not None:
+            self.relay.lost(self, exc)
 
     def pause_writing(self) -> None:
-        self.relay.other(self).pause()
+        self.is_full = True
+        self.relay.settle(self.relay.other(self))
 
     def resume_writing(self) -> None:
-        self.relay.other(self).resume()
+        self.is_full = False
+        self.relay.settle(self.relay.other(self))
 
-    # -- what the relay does with it -------------------------------------------------------------
+    # -- for the relay ---------------------------------------------------------------------------
+
+    @property
+    def is_there(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
 
     @property
     def can_half_close(self) -> bool:
-        return self.transport is not None and self.transport.can_write_eof()
-
-    @property
-    def is_writable(self) -> bool:
-        return self.transport is not None and not self.transport.is_closing()
+        return self._transport is not None and self._transport.can_write_eof()
 
     def write(self, data: bytes) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(data)
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
 
-    def pause(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
-
-    def resume(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.resume_reading()
+    def read_on(self, wanted: bool) -> None:
+        """Read the socket, or pause reading."""
+        if self._transport is None or self._transport.is_closing() or self._is_paused is not wanted:
+            return
+        self._is_paused = not wanted
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def finish(self) -> None:
-        """Nothing more will be written: the other end learns it once what is under way has gone out."""
-        if self.transport is None or self.transport.is_closing():
+        """Send the end of the stream, after everything that was written."""
+        if self._transport is None or self._transport.is_closing():
             return
         if self.can_half_close:
-            self.transport.write_eof()
+            self._transport.write_eof()
         else:
-            self.transport.close()
+            self._transport.close()
 
     def close(self) -> None:
-        if self.transport is not None:
-            self.transport.close()
+        if self._transport is not None:
+            self._transport.close()
 
     def reset(self) -> None:
-        """End the TCP connection as a crash does."""
-        if self.transport is None:
+        """End the TCP connection with a reset, as a crash does."""
+        if self._transport is None:
             return
-        raw = self.transport.get_extra_info("socket")
+        raw = self._transport.get_extra_info("socket")
         if raw is not None and raw.fileno() >= 0:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self.transport.abort()
+        self._transport.abort()
 
 
 class Relay:
-    """Joins a client's connection with one to the gateway. ``on_gone`` is called when both are over."""
+    """Joins a client's connection with one to the gateway. ``on_gone`` is called when both are closed."""
 
     def __init__(
         self,
         session: str,
-        upstream: Upstream,
+        gateway: Address,
         recorder: Recorder,
+        visitors: Visitors,
         *,
         ssl: tls.SSLContext | None,
         on_gone: Callable[[Relay], None],
@@ -128,160 +174,325 @@ class Relay:
         self.session = session
         self.client = Leg(self, "out")
         self.gateway = Leg(self, "in")
-        self._upstream = upstream
+        self.stage = Stage.ASKING
+        self._address = gateway
         self._recorder = recorder
+        self._visitors = visitors
         self._ssl = ssl
         self._on_gone = on_gone
-        self._request = b""  # until its head is complete
-        self._target = ""
-        self._answer: bytes | None = b""  # likewise; None: read
-        self._connecting: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._patience = self._loop.call_later(HEAD_PATIENCE_S, self._is_late)
+        self._dialling: asyncio.Task[None] | None = None
         self._legs_left = 1
-        self._explained = False  # how the session ended is on record
+        self._target = ""
+        self._left = SESSION_BYTES
+        self._is_over_budget = False
+        self._explained = False  # the end of the session is recorded, or needs no record
         self._told: set[Direction] = set()
-        self._upgraded: tuple[float, str] | None = None  # when and for what, until the gateway has said something
+        self._upgraded: tuple[float, str] | None = None  # time and target, until the gateway has sent a frame
 
     def other(self, leg: Leg) -> Leg:
         return self.gateway if leg is self.client else self.client
 
-    # -- what the legs report --------------------------------------------------------------------
+    # -- events of the two connections -----------------------------------------------------------
 
     def made(self, leg: Leg) -> None:
         if leg is self.gateway:
             self._legs_left += 1
 
     def received(self, leg: Leg, data: bytes) -> None:
-        if leg is self.client and self._connecting is None:
-            self._read_request(data)
-            return
-        t = self._recorder.clock.now_s()  # before it goes on: what answers it cannot be earlier
-        self.other(leg).write(data)  # first: nobody waits for the recording
-        if leg is self.gateway and self._answer is not None:
-            self._read_answer(data, t)
-        else:
-            self._look(leg, data, t)
+        self._guard(self._receive, leg, data)
 
-    def half_closed(self, leg: Leg) -> None:
-        leg.ended = True
+    def ended(self, leg: Leg) -> None:
+        leg.has_ended = True
+        self._guard(self.settle, leg)
+
+    def lost(self, leg: Leg, error: Exception | None) -> None:
+        leg.has_ended = leg.is_lost = True
+        leg.error = error
+        if leg is self.client and self._dialling is not None:
+            self._dialling.cancel()
+        self._guard(self.settle, leg)
+        self._guard(self.settle, self.other(leg))  # it need not wait for this side to read any more
+
+    def _guard(self, work: Callable[..., None], *args: object) -> None:
+        """Call ``work``. An error of ours ends the session and is noted; otherwise the session would just stall."""
+        try:
+            work(*args)
+        except Exception as error:  # noqa: BLE001
+            self._fail(error)
+
+    def _receive(self, leg: Leg, data: bytes) -> None:
+        if self.stage is Stage.OPEN:
+            if leg.work is None:
+                self._take(leg, data)
+            else:
+                leg.late += data  # it was on its way when reading was paused
+        elif self.stage is not Stage.DECLINED:
+            leg.inbox += data
+            if self.stage is Stage.ASKING:
+                self._read_request()
+            elif leg is self.gateway:
+                self._read_answer()
+        elif leg is self.gateway:
+            self.client.write(data)
+        self.settle(leg)
+
+    def settle(self, leg: Leg) -> None:
+        """Decide what to do next for ``leg``: read on or pause, schedule a turn, pass its end on."""
+        other = self.other(leg)
+        if self.stage is Stage.OPEN:
+            is_behind = bool(leg.inbox or leg.late) or leg.work is not None
+            leg.read_on(not is_behind and not other.is_full)
+            if is_behind:
+                if leg.turn is None and not other.is_full:
+                    leg.turn = self._loop.call_soon(self._turn, leg)
+                return  # the end is passed on after that
+        elif leg is self.client:
+            leg.read_on(len(leg.inbox) <= HELD)
+        else:
+            leg.read_on(not other.is_full)
+        if leg.is_lost and not leg.is_over:
+            self._pass_loss(leg)
+        elif leg.has_ended and not leg.is_told and not self._comes_behind(leg):
+            self._pass_end(leg)
+
+    def _comes_behind(self, leg: Leg) -> bool:
+        """Whether something must be sent to the gateway before the end of the client's stream."""
+        return leg is self.client and (
+            self.stage is Stage.DIALLING or (self.stage is Stage.ANSWERING and bool(leg.inbox))
+        )
+
+    def _pass_end(self, leg: Leg) -> None:
+        leg.is_told = True
         self._explain(leg)
         other = self.other(leg)
-        if other.transport is None:  # the client left before the gateway was reached
+        if not other.is_there:
             leg.close()
-        elif other.ended:
+        elif other.has_ended:
             leg.close()
             other.close()
         else:
             other.finish()
 
-    def lost(self, leg: Leg, error: Exception | None) -> None:
-        if not leg.ended:
-            leg.ended = True
-            self._explain(leg)
+    def _pass_loss(self, leg: Leg) -> None:
+        leg.is_over = True
         self._legs_left -= 1
-        if leg is self.client and self._connecting is not None and not self._connecting.done():
-            self._connecting.cancel()
-        other = self.other(leg)
-        if error is not None:
-            other.reset()
-        else:
-            other.close()
-        if self._legs_left == 0:
-            self._on_gone(self)
+        try:
+            self._explain(leg)
+        finally:
+            other = self.other(leg)
+            if leg.error is not None:
+                other.reset()
+            else:
+                other.close()
+            if self._legs_left == 0:
+                self._patience.cancel()
+                self._on_gone(self)
 
     def cut(self) -> None:
-        """The tap ends: both sides lose their connection."""
-        self._explained = True
-        if self.client.messages is not None and not self.client.ended and not self.gateway.ended:
+        """Reset both connections, because the tap ends."""
+        if (
+            self.stage is Stage.OPEN
+            and not self._explained
+            and not self.client.has_ended
+            and not self.gateway.has_ended
+        ):
             self._recorder.note(f"session {self.session} was still open when the tap ended, and was cut")
             if self._upgraded is not None:  # else nothing would show that there was a session, and how long it waited
-                self._tell_silence()
-                self._recorder.record(self.session, "in", "close", b"", LOST, "")
-        self.client.reset()
-        self.gateway.reset()
+                self._recorder.record(*self._silence(), self._frame("in", LOST))
+        self._explained = True
+        self._patience.cancel()
+        if self._dialling is not None:
+            self._dialling.cancel()
+        self._reset()
+
+    def _fail(self, error: BaseException) -> None:
+        """End the session after an error of the tap itself, and note it."""
+        self._recorder.note(f"session {self.session} was ended by a fault of the tap: {type(error).__name__}: {error}")
+        self._explained = True
+        self._reset()
+
+    def _reset(self) -> None:
+        for leg in (self.client, self.gateway):
+            leg.inbox.clear()
+            leg.late.clear()
+            leg.work = None
+            leg.reset()
 
     async def gone(self) -> None:
-        """Wait for what still runs."""
-        if self._connecting is not None:
-            await asyncio.gather(self._connecting, return_exceptions=True)
+        """Wait for the task that connects to the gateway, if there is one."""
+        if self._dialling is not None:
+            await asyncio.gather(self._dialling, return_exceptions=True)
 
     # -- the opening handshake -------------------------------------------------------------------
 
-    def _read_request(self, data: bytes) -> None:
-        self._request += data
-        end = self._request.find(HEAD_END)
-        if end < 0 and len(self._request) <= MAX_HEAD:
+    def _read_request(self) -> None:
+        inbox = self.client.inbox
+        end = inbox.find(HEAD_END, 0, MAX_HEAD)
+        if end < 0 and len(inbox) < MAX_HEAD:
             return
+        head = bytes(inbox[: end + len(HEAD_END)]) if end >= 0 else b""
+        del inbox[: len(head)]
         try:
-            if end < 0:
-                raise HeadError("its head is too long")
-            head = rewrite_request(self._request[: end + len(HEAD_END)], self._upstream)
+            if not head:
+                raise HeadError("the head of the request is too long")
+            request = UpgradeRequest.read(head)
         except HeadError as error:
             self._refuse("400 Bad Request", f"{error}: point a WebSocket client at this address")
             return
-        self.client.pause()
-        self._target = head.split(b" HTTP/", 1)[0].split(b"?", 1)[0].decode("latin-1")  # a query may hold a token
-        rest, self._request = self._request[end + len(HEAD_END) :], b""
-        self._connecting = asyncio.get_running_loop().create_task(self._connect(head, rest), name="icws-tap-connect")
+        refused = self._visitors.refusal(*(request.values(name) for name in ("host", "origin", "sec-fetch-site")))
+        if refused is not None:
+            self._refuse("403 Forbidden", refused)
+        elif not request.is_upgrade:
+            self._refuse(
+                "426 Upgrade Required",
+                "only WebSocket connections are relayed: point a WebSocket client at this address",
+            )
+        else:
+            self.stage = Stage.DIALLING
+            self._target = "GET " + self._address.target(request.target).partition("?")[0]  # a query may hold a token
+            self._dialling = self._loop.create_task(self._dial(request.forwarded(self._address)), name="icws-tap-dial")
+            self._dialling.add_done_callback(self._dialled)
 
-    async def _connect(self, head: bytes, rest: bytes) -> None:
+    async def _dial(self, head: bytes) -> None:
         try:
-            await dial(self._upstream, lambda: self.gateway, self._ssl)
+            await dial(self._address, lambda: self.gateway, self._ssl)
         except ConnectError as error:
-            self._refuse("502 Bad Gateway", str(error))
+            self._recorder.note(f"session {self.session}: {error}")
+            self._turn_away("502 Bad Gateway", str(error))
             return
-        self.gateway.write(head + rest)
-        if not self.client.is_writable:  # it left in the meantime
+        self.stage = Stage.ANSWERING
+        self.gateway.write(head)
+        if not self.client.is_there:  # it has disconnected in the meantime
             self.gateway.close()
-        self.client.resume()
+        self.settle(self.client)
 
-    def _refuse(self, status: str, text: str) -> None:
-        self._explained = True
-        self._recorder.note(f"session {self.session}: {text}")
-        self.client.write(refusal(status, text))
-        self.client.close()
+    def _dialled(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
 
-    def _read_answer(self, data: bytes, t: float) -> None:
-        """From a copy: what came at ``t`` goes on to the client whatever it is."""
-        assert self._answer is not None
-        self._answer += data
-        end = self._answer.find(HEAD_END)
-        if end < 0 and len(self._answer) <= MAX_HEAD:
+    def _read_answer(self) -> None:
+        inbox, t = self.gateway.inbox, self._recorder.clock.now_s()
+        end = inbox.find(HEAD_END, 0, MAX_HEAD)
+        if end < 0 and len(inbox) < MAX_HEAD:
             return
-        head, rest = self._answer[:end] if end >= 0 else b"", self._answer[end + len(HEAD_END) :]
-        self._answer = None
         try:
-            answer = read_answer(head)
+            answer = read_answer(bytes(inbox[: max(end, 0)]))
         except HeadError as error:
-            self._recorder.note(f"session {self.session}: {self._upstream.url} gave {error}")
+            self._recorder.note(f"session {self.session}: {self._address} gave {error}")
+            self._decline(bytes(inbox))
             return
         if not answer.is_upgrade:
-            self._recorder.note(f"session {self.session}: {self._upstream.url} answered HTTP {answer.status}")
+            self._recorder.note(f"session {self.session}: {self._address} answered HTTP {answer.status}")
+            self._decline(bytes(inbox))
             return
-        try:
-            for leg in (self.client, self.gateway):
-                masked = leg is self.client
-                extensions = stream_extensions(answer.extensions, masked=masked)
-                leg.messages = StreamMessages(masked=masked, extensions=extensions)
-        except CaptureError as error:
-            self._recorder.note(f"session {self.session} is relayed, but not recorded: {error}")
+        if answer.extensions.strip(" \t,"):
+            text = f"{self._address} claims the WebSocket extension {shown(answer.extensions)!r}, which nobody offered"
+            self._recorder.note(f"session {self.session}: {text}: refused")
+            self._turn_away("502 Bad Gateway", text)
+            self.gateway.close()
             return
+        self.stage = Stage.OPEN
         self._upgraded = t, self._target
-        if rest:
-            self._look(self.gateway, rest, t)
+        end += len(HEAD_END)
+        head, rest, early = bytes(inbox[:end]), bytes(inbox[end:]), bytes(self.client.inbox)
+        inbox.clear()
+        self.client.inbox.clear()
+        self.client.write(head)
+        for leg, data in ((self.gateway, rest), (self.client, early)):
+            if data:
+                self._take(leg, data)
+        self.settle(self.client)
 
-    # -- what is seen ----------------------------------------------------------------------------
+    def _is_late(self) -> None:
+        if self.stage is Stage.ASKING:
+            if self.client.inbox:  # browsers open spare connections and send nothing
+                self._refuse("408 Request Timeout", f"the request was not complete after {HEAD_PATIENCE_S:g} s")
+            self.client.close()
 
-    def _look(self, leg: Leg, data: bytes, t: float) -> None:
-        """Record what ``data``, received at ``t`` (seconds since the epoch), completes."""
-        if leg.messages is None:
+    def _refuse(self, status: str, text: str) -> None:
+        """Refuse a request. Strangers can cause this any number of times, so it is noted once a minute."""
+        self._recorder.fault(text, f"session {self.session} was refused: {text}")
+        self._turn_away(status, text)
+
+    def _turn_away(self, status: str, text: str) -> None:
+        """Send an answer of the tap itself and close the client's connection."""
+        self._decline(own_answer(status, text))
+        self.client.close()
+
+    def _decline(self, answer: bytes) -> None:
+        self.stage = Stage.DECLINED
+        self._explained = True
+        self.client.inbox.clear()
+        self.gateway.inbox.clear()
+        self.client.write(answer)
+
+    # -- frames ----------------------------------------------------------------------------------
+
+    def _turn(self, leg: Leg) -> None:
+        leg.turn = None
+        if leg.work is None:
+            data = bytes(leg.late)
+            leg.late.clear()
+            self._guard(self._take, leg, data)
+        else:
+            self._guard(self._go_on, leg)
+        self._guard(self.settle, leg)
+
+    def _go_on(self, leg: Leg) -> None:
+        if leg.work is not None and next(leg.work, True):  # the steps are None; True means that it has ended
+            leg.work = None
+
+    def _take(self, leg: Leg, data: bytes) -> None:
+        """Parse some frames from the waiting bytes and ``data``, record them, and pass their bytes on."""
+        messages = leg.messages.feed(data, TURN_FRAMES)
+        frames = self._frames(leg, messages)
+        left = leg.messages.unread
+        if leg.inbox or left:
+            leg.inbox += data
+            passed = len(leg.inbox) - left
+            data = bytes(leg.inbox[:passed])
+            del leg.inbox[:passed]
+        if sum(len(message.data) for message in messages) > TURN_BYTES:
+            leg.work = self._pass_on_in_turns(leg, frames, data)
             return
-        for message in leg.messages.feed(data):
+        if frames:
+            self._recorder.record(*frames)
+        self._tell(leg)
+        self.other(leg).write(data)
+
+    def _pass_on_in_turns(self, leg: Leg, frames: Sequence[Frame], data: bytes) -> Iterator[None]:
+        """Record large frames. Their lines take long to make, and each must be written in one piece."""
+        parts: list[bytes] = []
+        for frame in frames:
+            for part in frame.line_parts(TURN_BYTES):
+                parts.append(part)
+                yield
+        self._recorder.record(*frames, parts=parts)
+        self._tell(leg)
+        self.other(leg).write(data)
+
+    def _frames(self, leg: Leg, messages: Sequence[StreamMessage]) -> list[Frame]:
+        """Return the frames to record for these messages."""
+        frames: list[Frame] = []
+        for message in messages:
             if leg is self.gateway:
                 self._upgraded = None
             elif message.op == "close":
-                self._tell_silence()
-            what = message.op, message.data, message.code, message.reason
-            self._recorder.record(self.session, leg.direction, *what, t=t)
+                frames += self._silence()
+            self._left -= FRAME_BYTES + len(message.data) * 4 // 3
+            if self._left >= 0 or message.op == "close":
+                frames.append(self._frame(leg.direction, message))
+        return frames
+
+    def _tell(self, leg: Leg) -> None:
+        """Note that this session, or one direction of it, is not recorded any more."""
+        if self._left < 0 and not self._is_over_budget:
+            self._is_over_budget = True
+            self._recorder.note(
+                f"session {self.session} has sent more than {SESSION_BYTES} bytes: from here on it is not recorded"
+            )
         if leg.messages.fault is not None and leg.direction not in self._told:
             self._told.add(leg.direction)
             who = "the client" if leg is self.client else "the gateway"
@@ -289,20 +500,27 @@ class Relay:
                 f"session {self.session}: {who} sent {leg.messages.fault}; from there on it is relayed, not recorded"
             )
 
+    def _frame(self, direction: Direction, message: StreamMessage) -> Frame:
+        t = self._recorder.clock.now_s()
+        return Frame(t, direction, message.op, message.data, message.code, message.reason, self.session)
+
     def _explain(self, leg: Leg) -> None:
-        """The side that ends first says how the session ended: after a close frame, or without one (1006)."""
-        if self._explained:
+        """Record how the session ended. The side that ends first decides: after a close frame, or without (1006)."""
+        if leg is self.gateway and self.stage is Stage.ANSWERING:
+            self._recorder.note(f"session {self.session}: {self._address} ended the connection without an answer")
+            self._decline(bytes(leg.inbox))
+        if self._explained or self.stage is not Stage.OPEN:
             return
         self._explained = True
-        if self.client.messages is None or self.gateway.messages is None:
-            return
         if not self.gateway.messages.closed and not (leg is self.client and self.client.messages.closed):
-            self._tell_silence()
-            self._recorder.record(self.session, leg.direction, "close", b"", LOST, "")
+            self._recorder.record(
+                *self._silence(),
+                self._frame(leg.direction, LOST),
+            )
 
-    def _tell_silence(self) -> None:
-        """A gateway that never said anything shows in no frame but the upgrade's answer: since when, at least."""
-        if self._upgraded is not None:
-            t, target = self._upgraded
-            self._upgraded = None
-            self._recorder.record(self.session, "in", "response", b"", UPGRADED, target, t=t)
+    def _silence(self) -> list[Frame]:
+        """Return the answer to the upgrade as a frame if the gateway has sent no frame: it shows since when."""
+        if self._upgraded is None:
+            return []
+        (t, target), self._upgraded = self._upgraded, None
+        return [Frame(t, "in", "response", b"", UPGRADED, target, self.session)]

@@ -1,18 +1,17 @@
-"""Where a session goes and with what: everything that `connect` takes, checked and resolved.
+"""The target of a session: what `connect` and `Tap` take as arguments, checked and resolved.
 
-An application's message type from what a user has at hand: a .did file, its text, or a type's text.
-
-What to ask a network before a session: is the canister there, and which messages does it take.
-
-The gateway never tells a client why its ws_open came to nothing, so a wrong canister id would show
-as a silent minute and a time-out. One query tells in advance.
+That includes two questions to the network before a session opens: whether the canister exists and is built with an IC
+WebSocket CDK, and the type of its messages. A gateway never says why a ws_open failed. Without the first question, a
+wrong canister id would only show as a time-out after a minute.
 """
 
 from __future__ import annotations
 
 import os
 import ssl as tls
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -20,6 +19,7 @@ from typing import Any, Final, Protocol
 from icws_explore.capture import SessionInfo
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import encode_poll_args
+from icws_explore.protocol.candid.limits import MAX_DID_SIZE
 from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import ConnectError, DecodeError, DidError, IcwsError, IdentityError
@@ -29,45 +29,91 @@ from icws_explore.protocol.keys.files import identity_of, load_identity
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import passed
 
+from .address import Address
 from .clock import Clock
-from .http import Network, is_url, without_password
+from .http import Network
 
-MAX_DID_BYTES: Final = 4 * 1024 * 1024
+MAX_DID_BYTES: Final = 4 * MAX_DID_SIZE  # of one file; the characters of UTF-8 have up to four bytes
 
 
 def read_app_type(source: str | os.PathLike[str]) -> candid.Type:
     """The type of application messages: ``T`` of ``ws_message : (…, opt T)``, or the type given.
 
-    ``source`` is a path (or the name of a .did file) or Candid text. Raises DidError, which says
-    what to change where ``ws_message`` does not name a type.
+    ``source`` is a path (or the name of a .did file) or Candid text. A file may import files: see `_DidFolder`.
+    Raises DidError, which says what to change if ``ws_message`` does not name a type.
     """
-    if isinstance(source, os.PathLike) or _is_file_name(source):
-        path = Path(source)
+    if not isinstance(source, os.PathLike) and not _is_file_name(source):
+        return candid.parse_application_type(source)
+    path = Path(source)
+    with _named(path):
+        folder = _DidFolder(path)
+        return candid.parse_application_type(folder.text(), read_import=folder.read_import, name=folder.name)
+
+
+def read_did(source: str | os.PathLike[str]) -> candid.DidFile:
+    """The interface in a .did file and the files that it imports (see `_DidFolder`). Raises DidError."""
+    path = Path(source)
+    with _named(path):
+        folder = _DidFolder(path)
+        return candid.parse_did(folder.text(), read_import=folder.read_import, name=folder.name)
+
+
+class _DidFolder:
+    """Reads a .did file and the files that it imports, relative to the importing file.
+
+    Only files in the folder of the first file and in the folders below it are read, also through symbolic links, and
+    only regular files. A .did file may come from anyone, and error texts show parts of what was read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self._path = path
+        self._folder = path.parent.resolve()
+
+    def text(self) -> str:
+        """The text of the first file. Raises DidError."""
+        return _read_text(self._path, str(self._path))
+
+    def read_import(self, wanted: str, importer: str) -> tuple[str, str]:
+        """The name (relative to the folder) and the text of an imported file. Raises DidError."""
+        shown = repr(wanted[:200])
         try:
-            text = path.read_bytes()[: MAX_DID_BYTES + 1].decode("utf-8")
-        except OSError as error:
-            raise DidError(f"cannot read {path}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise DidError(f"{path} is not text: a .did file is UTF-8") from error
-        try:
-            return app_type_of(text)
-        except DidError as error:
-            raise DidError(f"{error.reason} (in {path})", error.line, error.column) from error
-    return app_type_of(source)
+            file = (self._folder / importer).parent.joinpath(wanted).resolve()
+            is_regular = file.is_relative_to(self._folder) and file.is_file()
+        except (OSError, ValueError, RuntimeError) as error:  # a null character, a loop of links
+            raise DidError(f"cannot import {shown}: not the path of a file") from error
+        if not file.is_relative_to(self._folder):
+            raise DidError(f"cannot import {shown}: outside the folder of {self.name}; copy the file into that folder")
+        if not is_regular:
+            raise DidError(f"cannot import {shown}: there is no such file")
+        return file.relative_to(self._folder).as_posix(), _read_text(file, shown)
 
 
-def app_type_of(text: str) -> candid.Type:
-    """The application's type in Candid text: a service's, or the one type that the text is."""
-    if len(text) > MAX_DID_BYTES:
-        raise DidError(f"{len(text)} characters are more than the {MAX_DID_BYTES} allowed")
-    if "service" in text and "ws_message" in text:
-        return candid.parse_did(text).application_type()
-    return candid.parse_type(text)
+def _read_text(path: Path, shown: str) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_DID_BYTES + 1)
+    except OSError as error:
+        raise DidError(f"cannot read {shown}: {error.strerror}") from error
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DidError(f"{shown} is not text: a .did file is UTF-8") from error
 
 
-def _is_file_name(source: str | os.PathLike[str]) -> bool:
-    text = os.fspath(source)
-    return "\n" not in text and text.endswith(".did")
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Adds the file to a DidError that has a place in it."""
+    try:
+        yield
+    except DidError as error:
+        if str(path) in error.reason:
+            raise
+        raise DidError(f"{error.reason} (in {path})", error.line, error.column) from error
+
+
+def _is_file_name(source: str) -> bool:
+    return "\n" not in source and source.endswith(".did")
 
 
 DESTINATION_INVALID: Final = 3  # reject code: no such canister
@@ -75,13 +121,12 @@ CANISTER_ERROR: Final = 5  # reject code: no such method, stopped, trapped
 
 
 async def require_websocket_canister(network: Network, canister_id: Principal) -> None:
-    """Raise ConnectError when the network says that the canister cannot take part.
+    """Raise ConnectError if the canister does not exist, is stopped, or has no ws_get_messages.
 
-    An answer that does not settle it (a canister that is busy, a method that traps) is no reason
-    to refuse: the session itself will show.
+    Other failures (the canister is busy, the method traps) say nothing about that. Then the session itself will show.
     """
     if canister_id == Principal.MANAGEMENT:
-        raise ConnectError(f"{canister_id} is the management canister, which takes no part: name your own canister")
+        raise ConnectError(f"{canister_id} is the management canister, which has no sessions: pass your canister's id")
     try:
         answer = await network.query(canister_id, "ws_get_messages", encode_poll_args(0))
     except ConnectError as error:
@@ -97,10 +142,10 @@ async def require_websocket_canister(network: Network, canister_id: Principal) -
 
 
 async def find_application_type(network: Network, canister_id: Principal, root_key: bytes) -> candid.Type | None:
-    """The type of application messages by the canister's public ``candid:service`` metadata.
+    """Return the type of application messages from the canister's public metadata (``candid:service``).
 
-    None where the canister publishes none, where it names no type, or where the certificate does
-    not hold: then messages are shown by their wire types, and sending needs a declared type.
+    None if the canister publishes no interface, if the interface has no such type, or if the certificate is not valid.
+    Then messages are decoded by their wire types, and sending a value needs a declared type.
     """
     path = [b"canister", canister_id.raw, b"metadata", b"candid:service"]
     try:
@@ -111,7 +156,9 @@ async def find_application_type(network: Network, canister_id: Principal, root_k
         if certificate is None or not passed(steps):
             return None
         found = lookup(certificate.tree, path)
-        return app_type_of(found.value.decode("utf-8")) if isinstance(found, Found) else None
+        if not isinstance(found, Found):
+            return None
+        return candid.parse_application_type(found.value.decode("utf-8"))
     except (ConnectError, DidError, UnicodeDecodeError):
         return None
 
@@ -121,7 +168,7 @@ def _missing(network: Network, canister_id: Principal) -> IcwsError:
 
 
 class Endpoint(Protocol):
-    """What a lab offers to connect to; whatever has these attributes will do."""
+    """What `connect` and `Tap` read from a `Lab`. Any object with these attributes can take its place."""
 
     @property
     def gateway_url(self) -> str: ...
@@ -141,10 +188,10 @@ class Endpoint(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Everything that a session needs to know, resolved."""
+    """The arguments of a session, checked and resolved."""
 
-    gateway_url: str
-    network_url: str | None
+    gateway_url: str = field(repr=False)  # it may hold a password or a token
+    network_url: str | None = field(repr=False)
     canister_id: Principal
     identity: Identity
     root_key: bytes | None
@@ -159,41 +206,40 @@ class Target:
 
 def check_gateway_url(url: str) -> str:
     """``url`` as it is. Raises ConnectError unless it is ws(s)://host."""
-    if not is_url(url, ("ws", "wss")):
-        raise ConnectError(f"{url!r} is not a gateway URL: write ws://127.0.0.1:8080 or wss://gateway.example")
+    Address.gateway(url)
     return url
 
 
 def check_root_key(key: bytes) -> None:
-    """Raise ConnectError unless ``key`` is a network's public key in DER form."""
+    """Raise ConnectError unless ``key`` is a public key of a network in DER."""
     try:
         bls.key_from_der(key)
     except DecodeError as error:
-        raise ConnectError(f"not a network's root key (DER, 133 bytes): {error}") from error
+        raise ConnectError(f"root_key is not the root key of a network (DER, 133 bytes): {error}") from error
 
 
 def resolve_identity(value: Any) -> Identity:
-    """An identity from whatever ``connect`` takes. Raises IdentityError; anonymous is refused."""
+    """Return the identity in any of the forms that `connect` accepts. Raises IdentityError, also for anonymous."""
     if value is None:
         return Ed25519Identity.generate()
     source = Path(value) if isinstance(value, os.PathLike) else value
     identity = load_identity(source) if isinstance(source, (str, Path)) else identity_of(source)
     if identity.principal.is_anonymous:
-        raise IdentityError("the anonymous identity cannot open a session: pass a key, or none to get a fresh one")
+        raise IdentityError("the anonymous identity cannot open a session: pass a key, or None to get a new one")
     return identity
 
 
 def resolve_app_type(value: candid.Type | str | os.PathLike[str] | None) -> candid.Type | None:
-    """A Candid type from a type, Candid text, .did text or a .did file. Raises DidError."""
+    """Return the Candid type that was given as a type, as text or as a .did file. Raises DidError."""
     return value if value is None or isinstance(value, candid.Type) else read_app_type(value)
 
 
 def session_info(target: Target) -> SessionInfo:
-    """What a capture of this session says of itself in its first line."""
+    """Return the description of this session for the first line of a recording."""
     started = datetime.fromtimestamp(target.clock.now_ns() / NS_PER_S, UTC)
     return SessionInfo(
-        gateway_url=without_password(target.gateway_url),
-        network_url=None if target.network_url is None else without_password(target.network_url),
+        gateway_url=target.gateway_url,
+        network_url=target.network_url,
         canister_id=target.canister_id.text,
         root_key=target.root_key,
         client_principal=target.identity.principal.text,

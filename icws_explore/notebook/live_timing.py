@@ -24,16 +24,16 @@ from icws_explore.analysis.timing.countdown import Countdown, Watch
 from icws_explore.analysis.timing.instants import SessionInstants
 from icws_explore.analysis.timing.keep_alives import KEEP_ALIVE_LIMIT_S
 from icws_explore.capture import Capture
-from icws_explore.views.figures.acks import ack_age
-from icws_explore.views.figures.certificates import certificate_age
-from icws_explore.views.figures.figure import SessionFigure, nothing
-from icws_explore.views.figures.keep_alives import keep_alive_windows
-from icws_explore.views.figures.lanes import lanes
-from icws_explore.views.figures.latencies import latencies
-from icws_explore.views.figures.sequence import sequences
-from icws_explore.views.figures.timeline import timeline
+from icws_explore.views.figures.ack_age import ack_age_figure
+from icws_explore.views.figures.certificate_age import certificate_age_figure
+from icws_explore.views.figures.figure import SessionFigure, empty_figure
+from icws_explore.views.figures.keep_alives import keep_alives_figure
+from icws_explore.views.figures.lanes import lanes_figure
+from icws_explore.views.figures.latencies import latencies_figure
+from icws_explore.views.figures.sequence_numbers import sequence_numbers_figure
+from icws_explore.views.figures.timeline import timeline_figure
+from icws_explore.views.formatting import one_line
 from icws_explore.views.html import note_view
-from icws_explore.views.rows import one_line
 from icws_explore.views.theme import SHADES
 
 from .interactive_plot import InteractivePlot, with_twin
@@ -70,17 +70,17 @@ _LANES_S: Final = 30.0  # protocol seconds that the lanes show
 Draw: TypeAlias = Callable[[Capture, SessionInstants, Sequence[DecodedFrame]], SessionFigure]
 
 PLOTS: Final[Mapping[str, Draw]] = {
-    "age at ack": lambda capture, session, _: ack_age(capture, session),
-    "keep-alive windows": lambda capture, session, _: keep_alive_windows(capture, session, limit_s=KEEP_ALIVE_LIMIT_S),
-    "timeline": lambda capture, session, frames: timeline(
+    "age at ack": lambda capture, session, _: ack_age_figure(capture, session),
+    "keep-alive windows": lambda capture, session, _: keep_alives_figure(capture, session, limit_s=KEEP_ALIVE_LIMIT_S),
+    "timeline": lambda capture, session, frames: timeline_figure(
         capture, frames=frames, session=session.session, timing=session
     ),
-    "lanes": lambda capture, session, _: lanes(capture, session, start_s=max(0.0, session.last - _LANES_S)),
-    "sequence numbers": lambda capture, session, frames: sequences(
+    "lanes": lambda capture, session, _: lanes_figure(capture, session, start_s=max(0.0, session.last - _LANES_S)),
+    "sequence numbers": lambda capture, session, frames: sequence_numbers_figure(
         capture, frames=frames, session=session.session, until_s=session.last
     ),
-    "certificate age": lambda capture, session, _: certificate_age(capture, [session]),
-    "latencies": lambda capture, session, _: latencies(capture, [session]),
+    "certificate age": lambda capture, session, _: certificate_age_figure(capture, [session]),
+    "latencies": lambda capture, session, _: latencies_figure(capture, [session]),
 }
 _NAMES: Final = {
     "open": "open time-out",
@@ -127,7 +127,7 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.chooser = ipywidgets.Dropdown(options=list(PLOTS), value=plot, description="plot")
         self.countdowns = ipywidgets.HTML()
         self.fault = ipywidgets.HTML()
-        self.picture = InteractivePlot(_nothing_yet())
+        self.picture = InteractivePlot(empty_figure(session.recording.raw, "Session timing"))
         self.chooser.observe(lambda _: self.tick(force=True), names="value")
         super().__init__([self.countdowns, self.chooser, self.fault, self.picture])
         self.tick(force=True)
@@ -193,13 +193,6 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             self.start()
         figure = self.picture.figure
         return with_twin(super()._repr_mimebundle_(**more), figure, figure.description)
-
-
-def _nothing_yet() -> SessionFigure:
-    figure = SessionFigure(1.6)
-    figure.description = "no frames yet"
-    nothing(figure)
-    return figure
 
 
 def countdown_html(running: Sequence[Countdown], *, ended: bool = False) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import ipywidgets
 
-from icws_explore.lab.simulator import Network, Simulation, simulate
+from icws_explore.lab.simulator import NetworkConditions, Population, Simulation, simulate
 from icws_explore.views import plots
 from icws_explore.views.figures.figure import SessionFigure
 from icws_explore.views.html import note_view
@@ -19,9 +19,9 @@ Plot: TypeAlias = Callable[[Simulation], SessionFigure]
 PLOTS: Final[Mapping[str, Plot]] = {
     "age at ack": plots.ack_age,
     "keep-alive windows": plots.keep_alives,
-    "timeline": plots.timing,
+    "timeline": plots.timeline,
     "lanes": plots.lanes,
-    "sequence numbers": plots.sequences,
+    "sequence numbers": plots.sequence_numbers,
     "certificate age": plots.certificate_age,
     "latencies": plots.latencies,
 }
@@ -69,16 +69,17 @@ class SimulationSliders(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ha
 
     def _run(self) -> Simulation:
         values = {name: slider.value for name, slider in self.sliders.items()}
-        network = Network(
+        conditions = NetworkConditions(
             client_latency_ms=values["latency_ms"], update_latency_ms=values["update_latency_ms"], loss=values["loss"]
         )
         return simulate(
             duration=self._duration,
-            network=network,
+            conditions=conditions,
             seed=self._seed,
             ack_interval_ms=round(values["ack_interval_s"] * 1000),
-            client_ack_interval_ms=round(values["client_ack_interval_s"] * 1000),
-            skew_ms=values["skew_s"] * 1000,
+            population=Population(
+                ack_interval_ms=round(values["client_ack_interval_s"] * 1000), skew_ms=values["skew_s"] * 1000
+            ),
             crypto="stand-in",
         )
 

@@ -1,8 +1,7 @@
 """Arguments and results of the canister's methods: ws_open, ws_message, ws_get_messages, ws_close.
 
 Source: CDK 0.4.1 types.rs, ic-websocket-js 0.5.0 idl.ts, gateway 1.4.6 canister-utils. The encoders
-write what the SDK writes, bytes included. All decoders raise CandidError, all encoders
-ValueMismatchError.
+write the same bytes as the SDK. All decoders raise CandidError, all encoders ValueMismatchError.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class OpenArgs:
 
 @dataclass(frozen=True, slots=True)
 class PollMessage:
-    """One message of a poll: for whom, under which label in the witness, and the CBOR to relay."""
+    """One message of a poll: its client, its label in the witness (``key``), and the CBOR to relay (``content``)."""
 
     client_key: ClientKey
     key: str
@@ -37,9 +36,9 @@ class PollMessage:
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """What ws_get_messages returns: messages and one proof for all of them.
+    """The result of ws_get_messages: messages, and one proof for all of them.
 
-    ``is_end_of_queue`` is None from canisters before CDK 0.3.1.
+    ``is_end_of_queue`` is None from canisters with a CDK before 0.3.1.
     """
 
     messages: tuple[PollMessage, ...]
@@ -49,7 +48,7 @@ class PollResult:
 
 
 def encode_open_args(client_nonce: int, gateway_principal: Principal | None) -> bytes:
-    """``(record {client_nonce; gateway_principal})``; without a gateway as clients before 0.3.0 sent it."""
+    """``(record {client_nonce; gateway_principal})``. Clients before 0.3.0 sent no gateway."""
     if gateway_principal is None:
         return _encode((idl.OPEN_ARGS_BEFORE_0_3,), ({"client_nonce": client_nonce},))
     return _encode((idl.OPEN_ARGS,), ({"client_nonce": client_nonce, "gateway_principal": gateway_principal},))
@@ -60,7 +59,7 @@ def decode_open_args(data: bytes) -> OpenArgs:
     try:
         value = _one(data, idl.OPEN_ARGS)
     except CandidError:
-        # Not opt principal: Candid would turn a gateway_principal of a wrong type into a missing one.
+        # Decoding as opt principal would turn a gateway_principal of a wrong type into a missing one.
         value = _one(data, idl.OPEN_ARGS_BEFORE_0_3)
         sent = decode(data)[0]
         if not isinstance(sent, Mapping) or "gateway_principal" in sent:
@@ -69,7 +68,7 @@ def decode_open_args(data: bytes) -> OpenArgs:
 
 
 def encode_message_args(message: WebsocketMessage) -> bytes:
-    """``(record {msg}, opt null)``, as the SDK sends them."""
+    """``(record {msg}, opt null)``, as the SDK sends it."""
     value = {
         "msg": {
             "client_key": _key_to_candid(message.client_key),
@@ -83,7 +82,7 @@ def encode_message_args(message: WebsocketMessage) -> bytes:
 
 
 def decode_message_args(data: bytes) -> WebsocketMessage:
-    """The message in the arguments of ws_message; the second argument is of the application's type and not read."""
+    """The message in the arguments of ws_message. The second argument, of the application's type, is ignored."""
     message = _one(data, idl.MESSAGE_ARGS)["msg"]
     return WebsocketMessage(
         _key_from_candid(message["client_key"]),
@@ -95,18 +94,18 @@ def decode_message_args(data: bytes) -> WebsocketMessage:
 
 
 def encode_poll_args(nonce: int) -> bytes:
-    """``(record {nonce})``: the gateway's next expected nonce."""
+    """``(record {nonce})``, the next nonce that the gateway expects."""
     return _encode((idl.POLL_ARGS,), ({"nonce": nonce},))
 
 
 def decode_poll_args(data: bytes) -> int:
-    """The nonce that a gateway polls from."""
+    """The nonce from which a gateway polls."""
     nonce: int = _one(data, idl.POLL_ARGS)["nonce"]
     return nonce
 
 
 def encode_poll_result(result: PollResult | str, *, inner_first: bool = True) -> bytes:
-    """The reply of ws_get_messages; a str is the text of Err. Without ``inner_first`` in the bytes of the Rust CDK."""
+    """The reply of ws_get_messages; a str is the text of Err. ``inner_first`` False writes the Rust CDK's bytes."""
     if isinstance(result, str):
         return encode((idl.POLL_RESULT,), ({"Err": result},), inner_first=inner_first)
     value: dict[str, Any] = {
@@ -124,7 +123,7 @@ def encode_poll_result(result: PollResult | str, *, inner_first: bool = True) ->
 
 
 def decode_poll_result(data: bytes) -> PollResult | str:
-    """The reply of ws_get_messages, of any release; a str is the text of Err."""
+    """The reply of ws_get_messages of any release; a str is the text of Err."""
     value = _one(data, idl.POLL_RESULT_READ)
     if "Err" in value:
         return str(value["Err"])
@@ -136,12 +135,12 @@ def decode_poll_result(data: bytes) -> PollResult | str:
 
 
 def encode_close_args(client_key: ClientKey) -> bytes:
-    """``(record {client_key})``, which the gateway sends when a session has ended."""
+    """``(record {client_key})``, which the gateway sends after the end of a session."""
     return _encode((idl.CLOSE_ARGS,), ({"client_key": _key_to_candid(client_key)},))
 
 
 def decode_close_args(data: bytes) -> ClientKey:
-    """The client key whose session a gateway says has ended."""
+    """The key of the client whose session has ended."""
     return _key_from_candid(_one(data, idl.CLOSE_ARGS)["client_key"])
 
 

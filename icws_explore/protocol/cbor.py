@@ -1,15 +1,24 @@
-"""CBOR as the protocol's parties write it: strict on the way in, plain on the way out.
+"""CBOR: reading the CBOR of any party within limits, writing plain CBOR, and checking the fields of maps.
 
-Bytes from a socket are untrusted, so `loads` takes only what the protocol uses: definite lengths,
-text or byte keys, no duplicate keys, no bignums, dates, shared references or other tags, no
-undefined, nothing behind the value, and no deeper or larger than asked. The self-describe tag 55799
-(``d9 d9 f7``) is optional in front of a whole value, because the Rust and Motoko CDKs and the two
-agents disagree about writing it.
+`loads` reads one value. It refuses what no party of the protocol writes: bignums, dates, shared references and other
+tags, undefined, keys that are neither text nor bytes, duplicate keys, and bytes after the value. The self-describe tag
+55799 (``d9 d9 f7``) before the value is optional, because the Rust and the Motoko CDK and the agents differ in writing
+it.
 
-Reading typed fields out of decoded CBOR maps, and checking values on their way into one.
+Maps, arrays and strings of indefinite length are read everywhere. IC4J writes such maps and arrays, and the real
+readers accept them, also in certificates and hash trees (tried on the packages themselves):
 
-What a peer sent wrongly is a MessageError that names the field; what we were given wrongly is a
-ValueMismatchError. Unknown fields are nobody's error: serde and the SDK pass over them.
+- @dfinity/agent 2.4.1, which ic-websocket-js 0.5.0 uses (borc): all of them,
+- the gateway's ic-transport-types 0.39.1 and ic-certification 3.0.3 (serde_cbor 0.11): all but byte strings in chunks
+  as a principal or in a hash tree,
+- @dfinity/cbor 0.2.3, which @dfinity/agent 3 and @icp-sdk/core use: maps and arrays, no strings in chunks.
+
+Nothing that is signed depends on these lengths: signatures cover hashes of the decoded values, so a certificate in this
+form proves the same. Everything here reads as the SDK of today does, strings in chunks included, also the lab's gateway
+and replica; the real gateway refuses some of those chunks. `has_indefinite_lengths` finds them for views and rules.
+
+The functions after `dumps` check typed fields. A fault in the data of a peer is a MessageError that names the field; a
+fault in data of our own side is a ValueMismatchError. Unknown fields are ignored, as serde and the SDK do.
 """
 
 from __future__ import annotations
@@ -21,12 +30,15 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import cbor2
 
-from .errors import CborError, MessageError, PrincipalError, ValueMismatchError
+from .errors import CborError, MessageError, PrincipalError, ValueMismatchError, count_of
 from .principal import Principal
 
-SELF_DESCRIBE = b"\xd9\xd9\xf7"
-MAX_SIZE = 16 * 1024 * 1024  # bytes; a frame of the real gateway is far smaller (ingress ends at 2 MiB)
-MAX_DEPTH = 128  # as ic-certification's reader; a witness among a million keys is about 45 deep
+SELF_DESCRIBE: Final = b"\xd9\xd9\xf7"
+MAX_SIZE: Final = 16 * 1024 * 1024  # bytes; the frames of the real gateway are far smaller (an ingress has 2 MiB)
+MAX_DEPTH: Final = 128  # as in ic-certification; a witness among a million keys is about 45 deep
+MAX_ITEMS: Final = 40_000  # data items and break bytes; the largest witness that hashtree accepts has fewer
+MAX_U64: Final = 2**64 - 1
+_FEW: Final = 16 * 1024  # bytes whose items need no counting
 
 
 def _refuse(number: int, *_: object) -> NoReturn:
@@ -37,21 +49,17 @@ def _unknown_tag(tag: cbor2.CBORTag, *_: object) -> NoReturn:
     _refuse(tag.tag)
 
 
-# Everything that cbor2 would turn into something richer than data. Other tags reach `_unknown_tag`.
+# The tags that cbor2 would turn into objects. All other tags reach `_unknown_tag`.
 _TAGS = (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 100, 256, 258, 260, 261, 1004, 43000, 55799)
 _REFUSED: dict[int, Any] = {number: partial(_refuse, number) for number in _TAGS}
 _PLAIN = frozenset({bytes, str, int, float, bool, type(None)})
 
 
-MAX_ITEMS = 40_000  # data items; the largest witness that hashtree takes has fewer
-_FEW = 16 * 1024  # bytes that cannot hold so many items as to matter
-
-
 def loads(data: bytes, *, what: str = "CBOR", max_size: int = MAX_SIZE, max_depth: int = MAX_DEPTH) -> Any:
-    """The one CBOR value in ``data``: dict, list, bytes, str, int, float, bool or None.
+    """The CBOR value in ``data``: dict, list, bytes, str, int, float, bool or None.
 
-    Raises CborError for anything that is not exactly one plain value. ``what`` names the value in
-    the error. Sizes are in bytes.
+    ``what`` names the value in errors. ``max_size`` is in bytes, ``max_depth`` in nested items. Raises CborError for
+    anything but exactly one plain value.
     """
     if len(data) > max_size:
         raise CborError(what, f"{len(data)} bytes are more than the {max_size} allowed")
@@ -59,12 +67,12 @@ def loads(data: bytes, *, what: str = "CBOR", max_size: int = MAX_SIZE, max_dept
     if len(data) > _FEW:
         _require_few_items(data, what)
     stream = io.BytesIO(data[skip:] if skip else data)
-    # read_size=1 keeps the stream's position at the end of the value, which shows what trails it.
+    # read_size=1 keeps the stream's position at the end of the value, which shows what follows it.
     decoder = cbor2.CBORDecoder(
         stream,
         read_size=1,
         max_depth=max_depth,
-        allow_indefinite=False,
+        allow_indefinite=True,
         allow_duplicate_keys=False,
         strict_hashable_types=True,
         tag_hook=_unknown_tag,
@@ -77,14 +85,14 @@ def loads(data: bytes, *, what: str = "CBOR", max_size: int = MAX_SIZE, max_dept
         raise CborError(what, _one_line(error), skip + stream.tell()) from error
     end = skip + stream.tell()
     if end != len(data):
-        raise CborError(what, f"{len(data) - end} bytes too many behind the value", end)
+        raise CborError(what, f"{count_of(len(data) - end, 'byte')} too many after the value", end)
     return value
 
 
 def dumps(value: Any, *, tagged: bool = False) -> bytes:
-    """``value`` as CBOR, map keys in the order given; ``tagged`` puts the self-describe tag in front.
+    """``value`` as CBOR with definite lengths and map keys in the given order.
 
-    Raises ValueMismatchError for what CBOR cannot hold.
+    ``tagged`` writes the self-describe tag first. Raises ValueMismatchError for a value that CBOR does not have.
     """
     try:
         encoded = cbor2.dumps(value)
@@ -93,32 +101,46 @@ def dumps(value: Any, *, tagged: bool = False) -> bytes:
     return SELF_DESCRIBE + encoded if tagged else encoded
 
 
-def _require_few_items(data: bytes, what: str) -> None:
-    """Raise CborError for more than MAX_ITEMS items, before cbor2 makes a Python object of each.
+def has_indefinite_lengths(data: bytes) -> bool:
+    """Whether a map, an array or a string among the first MAX_ITEMS items of ``data`` has no length in its head."""
+    return _walk_heads(data)[1]
 
-    Heads are only counted and strings passed over; whatever else is wrong is cbor2's to say.
+
+def _require_few_items(data: bytes, what: str) -> None:
+    """Raises CborError for more than MAX_ITEMS items, before cbor2 makes a Python object of each."""
+    at, _ = _walk_heads(data)
+    if at < len(data):
+        raise CborError(what, f"more than the {MAX_ITEMS} items allowed", at)
+
+
+def _walk_heads(data: bytes) -> tuple[int, bool]:
+    """The offset after the first MAX_ITEMS items, and whether one of them has an indefinite length.
+
+    Strings are skipped, and other faults are left to cbor2.
     """
-    at, end = 0, len(data)
+    at, end, is_indefinite = 0, len(data), False
     for _ in range(MAX_ITEMS):
         if at >= end:
-            return
+            break
         initial = data[at]
         major, info = initial >> 5, initial & 31
         at += 1
-        if 24 <= info < 28:
+        if info < 24:
+            argument = info
+        elif info < 28:
             size = 1 << (info - 24)
             argument = int.from_bytes(data[at : at + size], "big")
             at += size
         else:
-            argument = info
-        if major in (2, 3) and info < 28:
+            argument = 0
+            is_indefinite = is_indefinite or (info == 31 and 2 <= major <= 5)
+        if major in (2, 3):
             at += argument
-    if at < end:
-        raise CborError(what, f"more than the {MAX_ITEMS} items allowed", at)
+    return at, is_indefinite
 
 
 def _require_plain(value: object) -> None:
-    """Raise ValueError for what no option of cbor2 refuses: undefined and unassigned simple values."""
+    """Raises ValueError for what no option of cbor2 refuses: undefined and unassigned simple values."""
     todo = [value]
     while todo:
         item = todo.pop()
@@ -138,8 +160,6 @@ def _one_line(error: BaseException) -> str:
     return " ".join(text.split())
 
 
-MAX_U64: Final = 2**64 - 1
-
 _NAMES: Final[dict[type, str]] = {
     bytes: "a byte string",
     str: "text",
@@ -153,30 +173,30 @@ _T = TypeVar("_T")
 
 
 def as_map(value: object, what: str) -> Mapping[str, Any]:
-    """``value``, if it is a map. Raises MessageError about ``what``."""
+    """``value``, which must be a map. Raises MessageError about ``what``."""
     if not isinstance(value, dict):
-        raise MessageError(what, f"is {_kind(value)} where a map belongs")
+        raise MessageError(what, f"is {_kind(value)}, not a map")
     return value
 
 
 def field(fields: Mapping[str, Any], name: str, kind: type[_T], what: str) -> _T:
-    """The field ``name`` of exactly that type. Raises MessageError."""
+    """The field ``name``, which must have exactly the type ``kind``. Raises MessageError."""
     if name not in fields:
         raise MessageError(what, f"field {name!r} is missing")
     value = fields[name]
-    # Exactly this type: a bool is an int to isinstance, and never one on the wire.
+    # Not isinstance, for which a bool is an int.
     if type(value) is not kind:
-        raise MessageError(what, f"field {name!r} is {_kind(value)} where {_NAMES[kind]} belongs")
+        raise MessageError(what, f"field {name!r} is {_kind(value)}, not {_NAMES[kind]}")
     return value
 
 
 def optional_field(fields: Mapping[str, Any], name: str, kind: type[_T], what: str) -> _T | None:
-    """The field ``name``, or None if it is missing or null, which serde does not tell apart. Raises MessageError."""
+    """The field ``name``, or None if it is missing or null, as serde reads an optional field. Raises MessageError."""
     return None if fields.get(name) is None else field(fields, name, kind, what)
 
 
 def u64_field(fields: Mapping[str, Any], name: str, what: str) -> int:
-    """The field ``name``, a number that a u64 holds. Raises MessageError."""
+    """The field ``name``, which must be a 64-bit unsigned integer. Raises MessageError."""
     value = field(fields, name, int, what)
     if not 0 <= value <= MAX_U64:
         raise MessageError(what, f"field {name!r} is {_shown(value)}, not a 64-bit unsigned integer")
@@ -184,14 +204,14 @@ def u64_field(fields: Mapping[str, Any], name: str, what: str) -> int:
 
 
 def principal_field(fields: Mapping[str, Any], name: str, what: str) -> Principal:
-    """The field ``name``, the bytes of a principal. Raises MessageError."""
+    """The principal whose bytes are in the field ``name``. Raises MessageError."""
     return as_principal(field(fields, name, bytes, what), f"field {name!r}", what)
 
 
 def as_principal(raw: object, name: str, what: str) -> Principal:
-    """The principal of those bytes. Raises MessageError."""
+    """The principal with the bytes ``raw``. Raises MessageError."""
     if type(raw) is not bytes:
-        raise MessageError(what, f"{name} is {_kind(raw)} where a byte string belongs")
+        raise MessageError(what, f"{name} is {_kind(raw)}, not a byte string")
     try:
         return Principal(raw)
     except PrincipalError as error:
@@ -199,14 +219,14 @@ def as_principal(raw: object, name: str, what: str) -> Principal:
 
 
 def check(name: str, value: object, kind: type[_T]) -> _T:
-    """``value``, if it is exactly of that type. Raises ValueMismatchError."""
+    """``value``, which must have exactly the type ``kind``. Raises ValueMismatchError."""
     if type(value) is not kind:
         raise ValueMismatchError(name, f"takes {_NAMES[kind]}, not {type(value).__name__}")
     return value
 
 
 def check_u64(name: str, value: int) -> int:
-    """``value``, if a u64 holds it. Raises ValueMismatchError."""
+    """``value``, which must be a 64-bit unsigned integer. Raises ValueMismatchError."""
     if type(value) is not int or not 0 <= value <= MAX_U64:
         raise ValueMismatchError(name, f"{_shown(value)} is not a 64-bit unsigned integer")
     return value

@@ -1,4 +1,4 @@
-"""The protocol's numbers, each with its unit in its name and its source beside it."""
+"""The protocol's numbers, with their units in the names and their sources in comments."""
 
 from __future__ import annotations
 
@@ -11,11 +11,7 @@ NS_PER_S: Final = 1_000_000_000
 LATENCY_BOUND_MS: Final = 30_000  # COMMUNICATION_LATENCY_BOUND_MS, also the CDK's
 OPEN_TIMEOUT_MS: Final = 2 * LATENCY_BOUND_MS
 ACK_INTERVAL_MS: Final = 300_000  # DEFAULT_ACK_MESSAGE_INTERVAL_MS, also the CDK's DEFAULT_SEND_ACK_INTERVAL_MS
-MAX_CERTIFICATE_AGE_S: Final = 300  # 5 min, to the past and to the future
-
-CLOSE_NORMAL: Final = 1000
-CLOSE_BY_SDK: Final = 4000
-CLOSE_BY_APPLICATION: Final = 4001
+MAX_CERTIFICATE_AGE_S: Final = 300  # 5 min into the past and into the future
 
 # Canister: CDK 0.4.1, lib.rs, types.rs and Constants.mo
 KEEP_ALIVE_TIMEOUT_MS: Final = 60_000  # CLIENT_KEEP_ALIVE_TIMEOUT_MS; the ack interval must be longer
@@ -30,13 +26,13 @@ GATEWAY_NONCE_DIGITS: Final = 20
 POLL_INTERVAL_MS: Final = 100
 POLL_TIMEOUT_MS: Final = 5_000
 
-# Interface specification: "Ingress expiry", ic-agent's and agent-js's defaults
-INGRESS_WINDOW_S: Final = 300  # a replica refuses ingress that expires later than this (plus drift)
-INGRESS_DRIFT_S: Final = 30  # PERMITTED_DRIFT_AT_VALIDATOR: 5.5 min in all
+# Interface specification ("Ingress expiry") and the replica's ingress_validation.rs
+INGRESS_WINDOW_S: Final = 300  # a replica refuses ingress that expires later than this plus the drift
+INGRESS_DRIFT_S: Final = 30  # PERMITTED_DRIFT_AT_VALIDATOR; together 5.5 min
 MAX_INGRESS_BYTES: Final = 2 * 1024 * 1024  # one ingress message
 MAX_REPLY_BYTES: Final = 2 * 1024 * 1024  # one query or update reply, 2 MiB
 
-# BLS public key of mainnet, DER: root of trust for ic0.app and icp-api.io
+# BLS public key of mainnet (DER), the root of trust for ic0.app and icp-api.io
 MAINNET_ROOT_KEY: Final = bytes.fromhex(
     "308182301d060d2b0601040182dc7c0503010201060c2b0601040182dc7c05030201036100"
     "814c0e6ec71fab583b08bd81373c255c3c371b2e84863c98a4f1e08b74235d14"

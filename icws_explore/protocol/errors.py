@@ -1,37 +1,69 @@
-"""Every exception that leaves the package, in one place.
+"""Every exception that leaves the package, in one place. `icws_explore.errors` exports them all.
 
 ::
 
     IcwsError
-    ├── DecodeError          bytes from outside that are not what they should be
+    ├── ArgumentTypeError    an argument of a wrong type (also a TypeError)
+    ├── ArgumentValueError   an argument that cannot be used (also a ValueError)
+    ├── ValueMismatchError   a Python value that does not fit its Candid or CBOR type
+    │                        (also a TypeError and a ValueError)
+    ├── DecodeError          bytes or text from outside that cannot be decoded (also a ValueError)
     │   ├── CborError
     │   ├── CandidError
-    │   ├── PrincipalError   (also a ValueError)
-    │   └── MessageError     well-formed CBOR of the wrong shape
-    ├── VerificationError    a proof or a signature that does not hold; says which step
-    ├── DidError             a .did text that cannot be read; says line and column
-    ├── ValueMismatchError   a Python value that does not fit the declared Candid type
-    ├── IdentityError        a key file or a delegation that cannot be used
-    ├── StateError           we used a state machine wrongly (send before open, …)
-    ├── CaptureError         a capture file that cannot be read or written
-    ├── ConnectError         nobody there, not a gateway, no such network or canister
-    ├── SessionClosedError   the session ended; says the close code and reason
-    └── LabError             the embedded network could not do what was asked
+    │   ├── PrincipalError   (also a TypeError)
+    │   └── MessageError     well-formed CBOR or Candid of the wrong shape
+    ├── DidError             a .did text that cannot be read; has line and column (also a ValueError)
+    ├── IdentityError        a key file or a delegation that cannot be used (also a ValueError)
+    ├── StateError           a method that the state does not allow (send before open)
+    ├── BackendError         no library for BLS12-381 signatures is installed
+    ├── CaptureError         a recording that cannot be read or written
+    ├── ConnectError         a gateway, network or canister that cannot be reached or used
+    ├── SessionClosedError   the session has ended; has the close code and reason
+    └── LabError             the lab could not do what was asked
 
-The facts are attributes as well as text, so that views and rules need not parse messages.
-Each text is one line and says what is wrong; where there is something to do, it says that too.
+The facts are attributes as well as text, so that no caller needs to parse messages. Each text is one
+line. It says what is wrong and, where possible, what to do about it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from .credentials import without_credentials
+
+__all__ = [
+    "ArgumentTypeError",
+    "ArgumentValueError",
+    "BackendError",
+    "CandidError",
+    "CaptureError",
+    "CborError",
+    "ConnectError",
+    "DecodeError",
+    "DidError",
+    "IcwsError",
+    "IdentityError",
+    "LabError",
+    "MessageError",
+    "PrincipalError",
+    "SessionClosedError",
+    "StateError",
+    "ValueMismatchError",
+]
+
+
+def count_of(number: int, noun: str) -> str:
+    """A count for a text: ``1 byte``, ``2 bytes``, ``3 entries``."""
+    if number != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{number} {noun}"
+
 
 class IcwsError(Exception):
     """Base of every documented error of the package."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exception would call the class with its text alone, but the classes below take their facts.
+        # Exception would call the class with the text alone, but some classes below take their facts.
         return _rebuilt, (type(self), str(self), vars(self))
 
 
@@ -41,11 +73,28 @@ def _rebuilt(kind: type[IcwsError], text: str, facts: dict[str, Any]) -> IcwsErr
     return error
 
 
-class DecodeError(IcwsError):
-    """Bytes from outside could not be decoded.
+class ArgumentTypeError(IcwsError, TypeError):
+    """An argument of a public function has a wrong type. The text says what to pass."""
 
-    ``what`` names the thing that was being read, ``reason`` the fault, and ``offset`` the byte
-    (from the start of what was being read) where it shows, or None where the reader cannot tell.
+
+class ArgumentValueError(IcwsError, ValueError):
+    """An argument of a public function has a value that cannot be used. The text says what to pass."""
+
+
+class ValueMismatchError(IcwsError, TypeError, ValueError):
+    """A Python value does not fit its Candid or CBOR type. ``path`` leads to the part that does not fit."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path or 'value'}: {reason}")
+
+
+class DecodeError(IcwsError, ValueError):
+    """Bytes or text from outside could not be decoded.
+
+    ``what`` names the thing that was being read and ``reason`` the fault. ``offset`` is the byte at
+    which it shows, counted from the start of ``what``; None where the reader cannot tell.
     """
 
     def __init__(self, what: str, reason: str, offset: int | None = None) -> None:
@@ -57,32 +106,23 @@ class DecodeError(IcwsError):
 
 
 class CborError(DecodeError):
-    """Not CBOR, or CBOR that a peer has no business sending."""
+    """The bytes are not CBOR, or CBOR that the protocol does not use."""
 
 
 class CandidError(DecodeError):
-    """Not Candid, or Candid of another type than expected, or one that asks for too much."""
+    """The bytes are not Candid, or Candid of another type than expected, or would cost too much to decode."""
 
 
-class PrincipalError(DecodeError, ValueError):
-    """Neither the bytes nor the text of a principal."""
+class PrincipalError(DecodeError, TypeError):
+    """The bytes or the text are not a principal, or the value is neither bytes nor text."""
 
 
 class MessageError(DecodeError):
-    """Well-formed CBOR or Candid that is not the protocol message it should be."""
+    """Well-formed CBOR or Candid is not the expected protocol message."""
 
 
-class VerificationError(IcwsError):
-    """A proof or a signature does not hold. ``step`` is a step name of protocol.steps."""
-
-    def __init__(self, step: str, detail: str) -> None:
-        self.step = step
-        self.detail = detail
-        super().__init__(f"{step}: {detail}")
-
-
-class DidError(IcwsError):
-    """A .did text cannot be read. ``line`` and ``column`` count from 1 (None: not tied to a place)."""
+class DidError(IcwsError, ValueError):
+    """A .did text cannot be read. ``line`` and ``column`` count from 1 (None: the fault has no place)."""
 
     def __init__(self, reason: str, line: int | None = None, column: int | None = None) -> None:
         self.reason = reason
@@ -92,33 +132,37 @@ class DidError(IcwsError):
         super().__init__(f"{where}{reason}")
 
 
-class ValueMismatchError(IcwsError):
-    """A Python value does not fit its Candid type. ``path`` leads to the offending part."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        self.path = path
-        self.reason = reason
-        super().__init__(f"{path or 'value'}: {reason}")
-
-
-class IdentityError(IcwsError):
+class IdentityError(IcwsError, ValueError):
     """A key or a delegation cannot be used."""
 
 
 class StateError(IcwsError):
-    """A state machine was used wrongly by this side (not by its peer)."""
+    """A method was called that the object's state does not allow. The caller misused it, not the peer."""
+
+
+class BackendError(IcwsError):
+    """A library that this machine lacks is needed. The text says which to install."""
 
 
 class CaptureError(IcwsError):
-    """A capture cannot be read or written."""
+    """A recording cannot be read or written."""
 
 
 class ConnectError(IcwsError):
-    """A gateway, a network or a canister cannot be reached, or is not what it should be."""
+    """A gateway, a network or a canister cannot be reached, or is not what it should be.
+
+    Its text contains no passwords and no URL queries; they are removed here.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(without_credentials(text))
 
 
 class SessionClosedError(IcwsError):
-    """The session is over. ``code`` and ``reason`` are the WebSocket's (1005: none given, 1006: lost)."""
+    """The session has ended. ``code`` and ``reason`` are the WebSocket's (1005: no code given, 1006: no close frame).
+
+    ``detail`` says why, as far as it is known.
+    """
 
     def __init__(self, code: int, reason: str, detail: str = "") -> None:
         self.code = code
@@ -129,4 +173,4 @@ class SessionClosedError(IcwsError):
 
 
 class LabError(IcwsError):
-    """The embedded network cannot do what was asked."""
+    """The lab could not do what was asked."""

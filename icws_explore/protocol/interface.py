@@ -1,6 +1,6 @@
 """The Candid types of a WebSocket canister's methods and of the service messages.
 
-Source: CDK 0.4.1 types.rs and Types.mo, ic-websocket-js 0.5.0 idl.ts. Built once, at import.
+Source: CDK 0.4.1 types.rs and Types.mo, ic-websocket-js 0.5.0 idl.ts. The types are built once, at import.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WEBSOCKET_MESSAGE: Final = _record(
 OPEN_ARGS: Final = _record(client_nonce=NAT64, gateway_principal=PRINCIPAL)
 OPEN_ARGS_BEFORE_0_3: Final = _record(client_nonce=NAT64)
 MESSAGE_ARGS: Final = _record(msg=WEBSOCKET_MESSAGE)
-# The SDK always sends null at the place whose declared type names the application's messages.
+# The declared type of this argument names the application's messages. The SDK always sends null.
 APPLICATION_MESSAGE: Final = Opt(NULL)
 POLL_ARGS: Final = _record(nonce=NAT64)
 CLOSE_ARGS: Final = _record(client_key=CLIENT_KEY)
@@ -39,7 +39,7 @@ POLL_RESULT: Final = _variant(
     Err=TEXT,
 )
 POLL_RESULT_BEFORE_0_3_1: Final = _variant(Ok=_record(messages=_MESSAGES, cert=BLOB, tree=BLOB), Err=TEXT)
-# What the gateway reads either of them as: bool and a missing field are both subtypes of opt bool.
+# The type as which the gateway reads both: bool and a missing field are subtypes of opt bool.
 POLL_RESULT_READ: Final = _variant(
     Ok=_record(messages=_MESSAGES, cert=BLOB, tree=BLOB, is_end_of_queue=Opt(BOOL)),
     Err=TEXT,

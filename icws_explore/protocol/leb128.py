@@ -1,25 +1,29 @@
-"""Unsigned LEB128, as the state tree writes `time`.
+"""LEB128, the variable-length integers of Candid and of the state tree.
 
-Source: interface specification, "The system state tree", time: a natural number in LEB128.
+Sources: Candid specification, "Binary Format" (LEB128 and its signed form); interface specification,
+"The system state tree" (``time`` is a natural number in LEB128). Candid's decoder reads LEB128 out of
+a longer buffer (`candid.reader`); here is the reading of a whole value.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from .errors import DecodeError
+from .errors import DecodeError, count_of
 
-MAX_SIZE: Final = 10  # bytes: what 64 bits take
+MAX_SIZE: Final = 10  # bytes of a 64-bit number
 
 
-def decode(data: bytes, *, what: str = "LEB128") -> int:
-    """The number in ``data``, at most 64 bits. Raises DecodeError, also for bytes behind the number."""
+def decode_unsigned(data: bytes, *, what: str = "LEB128") -> int:
+    """The number that ``data`` is, at most 64 bits. Raises DecodeError, also if bytes follow the number."""
     number = 0
     for index, byte in enumerate(data[:MAX_SIZE]):
         number |= (byte & 0x7F) << (7 * index)
         if byte < 0x80:
             if index + 1 != len(data):
-                raise DecodeError(what, f"{len(data) - index - 1} bytes too many behind the number", index + 1)
+                raise DecodeError(
+                    what, f"{count_of(len(data) - index - 1, 'byte')} too many after the number", index + 1
+                )
             if number.bit_length() > 64:
                 raise DecodeError(what, "the number has more than 64 bits", index)
             return number
@@ -28,11 +32,21 @@ def decode(data: bytes, *, what: str = "LEB128") -> int:
     raise DecodeError(what, "the number has more than 64 bits", MAX_SIZE)
 
 
-def encode(number: int) -> bytes:
-    """``number`` (not negative) in as few bytes as it takes."""
+def encode_unsigned(value: int) -> bytes:
+    """``value`` (not negative) in as few bytes as possible."""
     encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def encode_signed(value: int) -> bytes:
+    """``value`` in signed LEB128 (two's complement), in as few bytes as possible."""
+    encoded = bytearray()
+    while not -0x40 <= value <= 0x3F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value & 0x7F)
     return bytes(encoded)

@@ -1,11 +1,11 @@
-"""The CBOR shapes that travel in frames: the handshake, the canister message and what is inside it.
+"""The CBOR messages in frames: the gateway's handshake, the canister message, and the message inside it.
 
 Sources: ic-websocket-js 0.5.0 types.ts, CDK 0.4.1 types.rs and Types.mo, gateway 1.4.6
-client_session.rs. Field order on the way out is that of the Rust and Motoko structures; on the way
-in any order goes, and unknown fields are passed over, because serde and the SDK do both.
+client_session.rs. Fields are encoded in the order of the Rust and Motoko structures. They are decoded
+in any order, and unknown fields are ignored, as serde and the SDK do.
 
-Every ``decode`` raises CborError (not CBOR) or MessageError (CBOR of another shape); every
-``encode`` raises ValueMismatchError (a number that no u64 holds, a field of the wrong type).
+Every ``decode`` raises CborError (not CBOR) or MessageError (CBOR of another shape). Every ``encode``
+raises ValueMismatchError (a number that does not fit 64 bits, a field of the wrong type).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KEY = re.compile(rf"([a-z2-7-]+)_([0-9]{{{GATEWAY_NONCE_DIGITS}}})")
 
 @dataclass(frozen=True, slots=True)
 class ClientKey:
-    """Who a session belongs to: the client's principal and the u64 it drew at random when it opened."""
+    """The owner of a session: the client's principal, and a random u64 that the client drew when it opened."""
 
     client_principal: Principal
     client_nonce: int
@@ -46,10 +46,10 @@ class ClientKey:
 
 @dataclass(frozen=True, slots=True)
 class WebsocketMessage:
-    """One message of a session, in either direction; ``content`` is Candid (see service_messages).
+    """One message of a session, in either direction. ``content`` is Candid (see service_messages).
 
-    From the canister it is CBOR (tagged by the Rust CDK, untagged by the Motoko CDK); from the
-    client it is the Candid record of arguments.encode_message_args.
+    The canister sends it as CBOR, tagged by the Rust CDK and untagged by the Motoko CDK. The client sends
+    it as a Candid record (see `arguments.encode_message_args`). ``timestamp_ns`` is ns since the epoch.
     """
 
     client_key: ClientKey
@@ -83,9 +83,9 @@ class WebsocketMessage:
 
 @dataclass(frozen=True, slots=True)
 class CanisterMessage:
-    """Frame from gateway to client: a WebsocketMessage (``content``) and the proof that the canister made it.
+    """A frame from gateway to client: a WebsocketMessage (``content``) and the proof that the canister made it.
 
-    ``cert`` is an IC certificate and ``tree`` a witness; one pair covers every message of a poll.
+    ``cert`` is an IC certificate and ``tree`` a witness. All messages of a poll share them.
     """
 
     key: str
@@ -122,7 +122,7 @@ class CanisterMessage:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """First frame of a connection, sent by the gateway unasked: the principal that ws_open has to echo."""
+    """The first frame of a connection, sent by the gateway: the principal that ws_open must name."""
 
     gateway_principal: Principal
 
@@ -136,16 +136,15 @@ class Handshake:
 
 
 def message_key(gateway: Principal, nonce: int) -> str:
-    """The label of a message in the witness: ``<gateway>_<nonce>``, the nonce padded to 20 digits.
+    """The label of a message in the witness: ``<gateway>_<nonce>``, with the nonce padded to 20 digits.
 
-    The padding makes the order of the labels that of the numbers (state.rs,
-    format_message_for_gateway_key).
+    The padding makes labels sort by their numbers. Source: state.rs, format_message_for_gateway_key.
     """
     return f"{gateway}_{check_u64('nonce', nonce):0{GATEWAY_NONCE_DIGITS}d}"
 
 
 def parse_message_key(key: str) -> tuple[Principal, int]:
-    """The gateway and the nonce that a key names. Raises MessageError."""
+    """The gateway and the nonce in a message key. Raises MessageError."""
     shown = key if len(key) <= 100 else key[:97] + "…"
     match = _KEY.fullmatch(key)
     if match is None:

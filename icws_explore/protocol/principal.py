@@ -1,7 +1,8 @@
-"""Principals: the identifiers of canisters, users and gateways.
+"""Principals, the identifiers of canisters, users and gateways.
 
-Source: interface specification, "Principals" and "Textual representation of principals": CRC-32 of
-the bytes in front, base32 without padding, lower case, a dash after every five characters.
+Source: interface specification, "Principals" and "Textual representation of principals": the CRC-32 of
+the bytes and the bytes, in base32 without padding, in lower case, with a dash after every five
+characters.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import ClassVar
 from .errors import PrincipalError
 
 MAX_LENGTH = 29  # bytes
+MAX_TEXT_LENGTH = 63  # characters of 29 bytes
 _SELF_AUTHENTICATING = b"\x02"
 _ANONYMOUS = b"\x04"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Principal:
-    """0 to 29 bytes. Hashable, and ordered by its bytes as canister ranges are."""
+    """0 to 29 bytes. Hashable, and ordered by its bytes as canister ranges are. Raises PrincipalError."""
 
     raw: bytes
 
@@ -31,16 +33,18 @@ class Principal:
 
     def __post_init__(self) -> None:
         if not isinstance(self.raw, bytes):
-            raise PrincipalError("principal", f"takes bytes, not {type(self.raw).__name__}; use Principal.from_text")
+            raise PrincipalError("principal", f"must be bytes, not {type(self.raw).__name__}; use Principal.from_text")
         if len(self.raw) > MAX_LENGTH:
             raise PrincipalError("principal", f"{len(self.raw)} bytes are more than {MAX_LENGTH}")
 
     @classmethod
     def from_text(cls, text: str) -> Principal:
-        """The principal written as ``text``; only the canonical spelling is taken. Raises PrincipalError."""
+        """Read a principal in its canonical spelling. Raises PrincipalError."""
         if not isinstance(text, str):
-            raise PrincipalError("principal", f"takes text, not {type(text).__name__}")
+            raise PrincipalError("principal", f"must be a str, not {type(text).__name__}")
         shown = text if len(text) <= 80 else text[:77] + "…"
+        if len(text) > MAX_TEXT_LENGTH:
+            raise PrincipalError("principal", f"{shown!r} is longer than the {MAX_TEXT_LENGTH} characters allowed")
         compact = text.replace("-", "")
         try:
             padded = compact.upper() + "=" * (-len(compact) % 8)
@@ -58,7 +62,7 @@ class Principal:
 
     @classmethod
     def of(cls, value: object) -> Principal:
-        """A principal from whatever a caller is likely to hold. Raises PrincipalError."""
+        """A principal from a Principal, a text, bytes, or a Principal of ic-py. Raises PrincipalError."""
         if isinstance(value, Principal):
             return value
         if isinstance(value, str):
@@ -68,11 +72,11 @@ class Principal:
         foreign = getattr(value, "bytes", None)  # ic-py's Principal
         if isinstance(foreign, bytes):
             return cls(foreign)
-        raise PrincipalError("principal", f"cannot be made from {type(value).__name__}")
+        raise PrincipalError("principal", f"must be text or bytes, not {type(value).__name__}")
 
     @classmethod
     def self_authenticating(cls, public_key_der: bytes) -> Principal:
-        """The principal of whoever holds the key: SHA-224 of its DER form, then 0x02."""
+        """The principal of a public key (DER): its SHA-224, then 0x02."""
         return cls(hashlib.sha224(public_key_der).digest() + _SELF_AUTHENTICATING)
 
     @property
@@ -85,7 +89,7 @@ class Principal:
 
     @property
     def short(self) -> str:
-        """First and last group, for tables: ``ryjl3…-cai``."""
+        """The first and the last group, for tables: ``ryjl3…-cai``."""
         groups = self.text.split("-")
         return self.text if len(groups) <= 2 else f"{groups[0]}…-{groups[-1]}"
 
@@ -100,7 +104,7 @@ def _checksum(raw: bytes) -> bytes:
     return binascii.crc32(raw).to_bytes(4, "big")
 
 
-@lru_cache(maxsize=4096)  # a gateway's stands in every message's key, a client's in every error text
+@lru_cache(maxsize=4096)  # a gateway's text is in every message key, a client's in every error text
 def _text(raw: bytes) -> str:
     body = base64.b32encode(_checksum(raw) + raw).decode("ascii").rstrip("=").lower()
     return "-".join(body[i : i + 5] for i in range(0, len(body), 5))

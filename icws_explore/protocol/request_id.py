@@ -1,8 +1,8 @@
 """Request ids: the representation-independent hash of a map.
 
-Source: interface specification, "Request id". Each field becomes hash(name) ‖ hash(value); the
-pairs are sorted as bytes, joined and hashed again, so neither the order of the fields nor the
-encoding changes the id. Everything is SHA-256.
+Source: interface specification, "Request ids". Each field becomes hash(name) ‖ hash(value). These pairs
+are sorted as bytes, joined and hashed, so that neither the order of the fields nor the encoding changes
+the id. All hashes are SHA-256.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from . import leb128
 from .errors import ValueMismatchError
 from .principal import Principal
 
-MAX_DEPTH = 64  # of nested maps and arrays; a request is 3 deep
+MAX_DEPTH = 64  # of nested maps and arrays; a request has a depth of 3
 
 
 class FieldHash(NamedTuple):
-    """One field's part of a request id."""
+    """The hashes of one field in a request id."""
 
     name: str
     key_hash: bytes
@@ -27,22 +27,22 @@ class FieldHash(NamedTuple):
 
 
 def request_id(content: Mapping[str, Any]) -> bytes:
-    """The 32 bytes that name a request, and that its sender signs.
+    """The 32 bytes that identify a request. The sender signs them.
 
-    Values: text, bytes, Principal, unsigned int of any size, list or tuple, mapping. A None is an
-    absent option and is left out, as serde and the agents do. Raises ValueMismatchError for
+    Values may be text, bytes, Principals, ints that are not negative, lists, tuples and mappings. None
+    is an absent option and is left out, as serde and the agents do. Raises ValueMismatchError for
     anything else.
     """
     return _hash_map(content, "", 0)
 
 
 def request_id_fields(content: Mapping[str, Any]) -> list[FieldHash]:
-    """The parts of ``request_id``, in the order in which they are hashed."""
+    """The parts of ``request_id``, in the order in which they are hashed. Raises ValueMismatchError."""
     return _fields(content, "", 0)
 
 
 def hash_value(value: object) -> bytes:
-    """The 32 bytes that stand for one value in a request id. Raises ValueMismatchError."""
+    """The hash of one value in a request id (32 bytes). Raises ValueMismatchError."""
     return _hash_value(value, "", 0)
 
 
@@ -73,14 +73,14 @@ def _hash_value(value: object, path: str, depth: int) -> bytes:
         case Principal():
             return sha256(value.raw).digest()
         case int() if not isinstance(value, bool) and value >= 0:
-            return sha256(leb128.encode(value)).digest()
+            return sha256(leb128.encode_unsigned(value)).digest()
         case list() | tuple():
             joined = b"".join(_hash_value(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value))
             return sha256(joined).digest()
         case Mapping():
             return _hash_map(value, path, depth)
     kind = "a negative number" if isinstance(value, int) and not isinstance(value, bool) else type(value).__name__
-    raise ValueMismatchError(path, f"is {kind}, which no request holds")
+    raise ValueMismatchError(path, f"is {kind}, which no request can hold")
 
 
 def _utf8(text: str, path: str) -> bytes:

@@ -1,7 +1,7 @@
-"""Service messages: what the CDK and the SDK say to each other inside WebsocketMessage.content.
+"""Service messages, which CDK and SDK exchange in WebsocketMessage.content.
 
 Source: CDK 0.4.1 types.rs and Types.mo (WebsocketServiceMessageContent), ic-websocket-js 0.5.0
-idl.ts. The canister sends open, ack and close; the client sends keep-alive, as its answer to an ack.
+idl.ts. The canister sends open, ack and close. The client answers every ack with a keep-alive.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class CloseReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenMessage:
-    """The session of this client is open."""
+    """The client's session is open."""
 
     client_key: ClientKey
 
@@ -40,7 +40,7 @@ class AckMessage:
 
 @dataclass(frozen=True, slots=True)
 class KeepAliveMessage:
-    """The client is still there, and has received the canister's messages up to this number."""
+    """The client has received the canister's messages up to this number."""
 
     last_incoming_sequence_num: int
 
@@ -56,16 +56,16 @@ ServiceMessage: TypeAlias = OpenMessage | AckMessage | KeepAliveMessage | CloseM
 
 
 def encode_service(message: ServiceMessage, *, inner_first: bool = True) -> bytes:
-    """The message as Candid, in the bytes of the SDK, or without ``inner_first`` in those of the Rust CDK.
+    """The message as Candid: the bytes of the SDK, or with ``inner_first`` False those of the Rust CDK.
 
-    The two order the type table differently; either reads both. Raises ValueMismatchError.
+    The two order the type table differently. Both read either order. Raises ValueMismatchError.
     """
     value = {type(message).__name__: _to_candid(message)}
     return encode((SERVICE_MESSAGE,), (value,), inner_first=inner_first)
 
 
 def decode_service(data: bytes) -> ServiceMessage:
-    """The service message in a content. Raises CandidError."""
+    """The service message in ``data`` (Candid). Raises CandidError."""
     ((name, fields),) = decode(data, (SERVICE_MESSAGE,))[0].items()
     if name == "OpenMessage":
         key = fields["client_key"]

@@ -1,9 +1,8 @@
-"""One step of a verification: what was compared, with the bytes on both sides.
+"""One step of a verification: what was compared, and with what result.
 
-Verifying a canister message, an envelope or a certificate is a walk; every view, command and rule
-shows the same list of steps, so nothing is checked in one place and explained in another.
-
-What a check says: holds, fails, or cannot be judged, and why.
+Verifying a canister message, an envelope or a certificate gives a list of steps. The machines, the
+views, the commands and the doctor all use this same list, so what is checked and what is shown cannot
+differ. A `Verdict` is the result of a single check within a step.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .errors import VerificationError
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``ok`` is None where the step could not be judged (an earlier one failed, or a fact is missing).
+    """``ok`` is None if the step was not checked: an earlier step failed, or a fact is missing.
 
-    ``expected`` and ``actual`` are the two sides that were compared, as bytes or as text; both are
+    ``expected`` and ``actual`` are the two sides that were compared, as bytes or as text. Both are
     None for a step that compares nothing. ``detail`` is one line for a person.
     """
 
@@ -31,24 +28,17 @@ class Step:
 
 
 def first_failure(steps: Iterable[Step]) -> Step | None:
-    """The step that explains why the whole is invalid: the first that failed."""
+    """The first step that failed, which explains why the whole is invalid; None if none failed."""
     return next((step for step in steps if step.ok is False), None)
 
 
 def passed(steps: Iterable[Step]) -> bool:
-    """Every step was judged and holds."""
+    """Whether every step was checked and passed."""
     return all(step.ok for step in steps)
 
 
-def require(steps: Iterable[Step]) -> None:
-    """Raise VerificationError for the first step that does not hold."""
-    for step in steps:
-        if not step.ok:
-            raise VerificationError(step.step, step.detail)
-
-
 class Verdict(NamedTuple):
-    """``ok`` is None where a fact is missing that the check needs; ``detail`` is one line for a person."""
+    """``ok`` is None if a fact that the check needs is missing. ``detail`` is one line for a person."""
 
     ok: bool | None
     detail: str

@@ -1,15 +1,14 @@
-"""A frame's annotated tree as text: offset, size, first bytes, and what they say, in 80 columns.
+"""The annotated tree of a frame as text: offset, size, first bytes and meaning of every field, for 80 columns.
 
-One line a field. How a value is written (names of fields, heads, lengths, type tables) is left out
-unless every byte is asked for; then each line is a leaf or what holds it, and the leaves tile the frame.
+Each field has a line. Parts that only encode a value (field names, CBOR heads, lengths, type tables) are
+left out, unless every byte is asked for; then the lines of the leaves together cover the whole frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from icws_explore.analysis.annotate import Node
@@ -18,26 +17,26 @@ from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.wording import time_text
 
 from .facts import Fact
-from .fields import time_text
-from .kinds import LOOKS
-from .rows import one_line
-from .text import WIDTH, facts_lines, wrap_cells
+from .fields import direction_text
+from .formatting import count, one_line, shorten
+from .text import WIDTH, cut, facts_lines, frame_title, hanging_lines
 
-MAX_BYTES: Final = 6  # of a field in the column of bytes
-MAX_VALUE: Final = 160  # characters of a value
-MAX_LINES: Final = 2_000  # a frame of the protocol has some hundred
+MAX_BYTES: Final = 6  # of a field, in the column of bytes
+MAX_VALUE: Final = 160  # characters
+MAX_LINES: Final = 2_000  # a frame of the protocol has a few hundred
 MAX_INDENT: Final = 24  # cells
 _BYTES_WIDTH: Final = 2 * MAX_BYTES + 1
+_FIELD_COLUMN: Final = 17 + _BYTES_WIDTH  # cells to the left of a field's name, and two more for wrapped lines
 
 
 def annotated_frame_lines(
     decoded: DecodedFrame, root: Node, *, width: int = WIDTH, every_byte: bool = False
 ) -> Iterator[Text]:
-    """One frame in full: what it is in a few lines, then its tree."""
-    look = LOOKS[decoded.kind]
-    yield Text(f"frame {decoded.number} ", style="bold").append(f"{look.glyph} {decoded.kind}", style=look.terminal)
+    """A few lines of facts about a frame, then its annotated tree ``root``."""
+    yield frame_title(decoded)
     yield from facts_lines(_facts(decoded), width=width)
     if decoded.frame.data:
         yield Text()
@@ -46,14 +45,15 @@ def annotated_frame_lines(
 
 def _facts(decoded: DecodedFrame) -> list[Fact]:
     frame = decoded.frame
-    way = "the client sent it" if frame.direction == "out" else "the client received it"
     facts = [
-        Fact("what", one_line(decoded.summary) or "nothing", "bad" if decoded.error else ""),
-        Fact("when", f"{time_text(round(frame.t * NS_PER_S))}, {way}"),
-        Fact("size", f"{decoded.size} bytes, WebSocket {frame.op}"),
+        Fact("summary", one_line(decoded.summary) or "nothing", "bad" if decoded.error else ""),
+        Fact("time", f"{time_text(round(frame.t * NS_PER_S))}, {direction_text(decoded)}"),
+        Fact("size", f"{count(decoded.size, 'byte')}, WebSocket {frame.op}"),
     ]
     if decoded.sequence_num is not None:
         facts.insert(1, Fact("sequence", str(decoded.sequence_num)))
+    if decoded.indefinite_layers:
+        facts.append(Fact("encoding", f"CBOR with indefinite lengths in: {', '.join(decoded.indefinite_layers)}"))
     if frame.session is not None:
         facts.append(Fact("session", one_line(frame.session)))
     if decoded.envelope is not None:
@@ -63,23 +63,25 @@ def _facts(decoded: DecodedFrame) -> list[Fact]:
 
 def _request_id(envelope: Envelope) -> Fact:
     try:
-        return Fact("request id", f"0x{envelope.request_id.hex()}, computed from the content; this is signed")
+        return Fact("request id", f"0x{envelope.request_id.hex()}, the hash of the content; it is signed")
     except IcwsError as error:
         return Fact("request id", f"cannot be computed: {one_line(str(error))}", "bad")
 
 
 def annotated_lines(root: Node, data: bytes, *, width: int = WIDTH, every_byte: bool = False) -> Iterator[Text]:
-    """The tree of the frame ``data``; with ``every_byte`` every leaf has its line."""
+    """The annotated tree of the frame ``data``. With ``every_byte`` every leaf has a line."""
     yield Text(f"{'offset':>7} {'size':>5}  {'bytes':<{_BYTES_WIDTH}}  field", style="bold")
     for number, (node, depth) in enumerate(_shown(root, every_byte)):
         if number == MAX_LINES:
-            yield Text("… and more: `icws show --frame N --json` has all of it", style="italic")
+            yield Text("… and more: `icws show --frame N --json` prints the whole tree", style="italic")
             break
         yield from _lines(node, depth, data, width)
     fault = root.first_fault()
     if fault is not None:
         body = f"first fault at byte {fault.fault_offset}, in {one_line(fault.path) or 'the frame'}: "
-        yield from _hang(Text("! ", style="bold red"), body + one_line(fault.fault or ""), width, "bold red")
+        yield from hanging_lines(
+            Text("! ", style="bold red"), body + one_line(fault.fault or ""), width, style="bold red"
+        )
 
 
 def annotated_text(root: Node, data: bytes, *, width: int = WIDTH, every_byte: bool = False) -> str:
@@ -87,39 +89,39 @@ def annotated_text(root: Node, data: bytes, *, width: int = WIDTH, every_byte: b
 
 
 def _shown(root: Node, every_byte: bool) -> Iterator[tuple[Node, int]]:
-    """The nodes that have a line, with their depth; one that only wraps another has none."""
+    """The nodes that have a line, with their depth. A node that only wraps another has none."""
     todo = [(node, "", 0) for node in reversed(root.children)] or [(root, "frame", 0)]
     while todo:
         node, above, depth = todo.pop()
         wraps = bool(node.children) and (not node.path or (not every_byte and _is_inner(node, above)))
-        if not wraps and (every_byte or not _is_writing(node)):
+        if not wraps and (every_byte or not is_encoding(node)):
             yield node, depth
             depth += 1
         if every_byte or not (node.type in _WHOLE or _is_blob_of_bytes(node)):
             todo.extend((child, node.path, depth) for child in reversed(node.children))
 
 
-_HEADS: Final = ("type table", "types of the values")
-_WHOLE: Final = ("text", "principal", *_HEADS)
-_TURNS: Final = ("fork", "labeled", "leaf", "pruned")
+_TYPE_TABLES: Final = ("type table", "types of the values")
+_WHOLE: Final = ("text", "principal", *_TYPE_TABLES)
+_TREE_FORKS: Final = ("fork", "labeled", "leaf", "pruned")
 _ALWAYS: Final = ("tag 55799", "rest", "unread", "type table")
 
 
-def _is_writing(node: Node) -> bool:
-    """Whether it tells how something is written, and nothing that a reader of values would miss."""
+def is_encoding(node: Node) -> bool:
+    """Whether a node only says how a value is encoded, so that a reader of values does not miss it."""
     if node.fault or node.type in _ALWAYS or node.path.endswith((":rest", ":value", ".unread")):
         return False
     return ":" in node.path
 
 
 def _is_inner(node: Node, above: str) -> bool:
-    """What is in a field that has a line already, and the turns of a hash tree."""
-    return node.path == above or node.type in _TURNS or node.path.endswith(":value")
+    """Whether a node is inside a field that has a line already, or a fork of a hash tree."""
+    return node.path == above or node.type in _TREE_FORKS or node.path.endswith(":value")
 
 
 def _is_blob_of_bytes(node: Node) -> bool:
-    """A blob with nothing in it that is told apart."""
-    return node.type.startswith("blob") and [child.type for child in node.children] == ["count", "bytes"]
+    """Whether a node is a blob without any structure inside."""
+    return node.type.startswith("blob") and [child.type for child in node.children] in (["count"], ["count", "bytes"])
 
 
 def _lines(node: Node, depth: int, data: bytes, width: int) -> Iterator[Text]:
@@ -130,14 +132,14 @@ def _lines(node: Node, depth: int, data: bytes, width: int) -> Iterator[Text]:
     head.append(f"{indent}{one_line(_name(node))}", style="cyan" if not node.fault else "bold red")
     body = _body(node)
     if not body:
-        yield from _cut(head, width)
+        yield cut(head, width)
         return
     head.append(" ")
-    yield from _hang(head, body, width, "default", indent=23 + _BYTES_WIDTH - 6 + len(indent))
+    yield from hanging_lines(head, body, width, indent=_FIELD_COLUMN + len(indent))
 
 
 def _name(node: Node) -> str:
-    """The last step of the path, the whole of it where the steps above have no line."""
+    """The last step of a node's path; within a hash tree the path of labels."""
     if not node.path:
         return "frame"
     step = node.path.rpartition(".")[2]
@@ -147,7 +149,7 @@ def _name(node: Node) -> str:
 
 
 def _in_tree(path: str) -> str:
-    """A path within a hash tree without the turns: ``canister/bnz7o…-cai/certified_data``."""
+    """A path within a hash tree without its forks: ``canister/bnz7o…-cai/certified_data``."""
     below = path.rpartition("tree.")[2].partition(":")[0]
     steps = [step for step in below.split(".") if step not in ("left", "right", "leaf")]
     if steps[-1:] == ["pruned"]:
@@ -156,17 +158,17 @@ def _in_tree(path: str) -> str:
 
 
 def _body(node: Node) -> str:
-    parts = [] if node.value is None or (node.children and not _says_itself(node)) else [_value(node.value)]
+    parts = [] if node.value is None or (node.children and not _has_own_value(node)) else [_value(node.value)]
     if node.children and node.type not in ("text", "principal"):
         parts.insert(0, f"({one_line(_brief(node.type))})")
-    if node.meaning and not (node.children and node.type in _HEADS):
+    if node.meaning and not (node.children and node.type in _TYPE_TABLES):
         parts.append(one_line(node.meaning))
     if node.fault:
         parts.append(f"✗ {one_line(node.fault)}")
     return "  ".join(parts)
 
 
-def _says_itself(node: Node) -> bool:
+def _has_own_value(node: Node) -> bool:
     return node.type in ("text", "principal") or _is_blob_of_bytes(node)
 
 
@@ -185,33 +187,9 @@ def _value(value: Any) -> str:
         text = value.text
     else:
         text = str(value)
-    text = one_line(text)
-    return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
+    return shorten(one_line(text), MAX_VALUE)
 
 
 def _bytes(data: bytes, node: Node) -> str:
     shown = data[node.start : min(node.end, node.start + MAX_BYTES)].hex()
     return shown + ("…" if node.end - node.start > MAX_BYTES else "")
-
-
-def _cut(line: Text, width: int) -> Iterable[Text]:
-    line.truncate(width, overflow="ellipsis")
-    line.rstrip()
-    return (line,)
-
-
-def _hang(head: Text, body: str, width: int, style: str, *, indent: int | None = None) -> Iterator[Text]:
-    """``body`` behind ``head``, going on below it; a head that leaves no room has a line of its own."""
-    margin = cell_len(head.plain) if indent is None else indent
-    room = width - cell_len(head.plain)
-    if room < 16:
-        yield from _cut(head, width)
-        head, room = Text(" " * margin), width - margin
-    first, *_ = wrap_cells(body, max(10, room))
-    line = head.copy()
-    line.append(first, style=style)
-    line.rstrip()
-    yield line
-    rest = body[len(first) :].lstrip()
-    for part in wrap_cells(rest, max(10, width - margin)) if rest else ():
-        yield Text(" " * margin + part, style=style)

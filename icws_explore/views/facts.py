@@ -1,50 +1,44 @@
-"""What was configured and what happened, each in a line: the head of every view of a capture.
-
-What a view takes: a stored capture, or a recording around one.
-"""
+"""Facts: names and values that head the views of a recording, a session or a lab."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal
 
-from icws_explore.analysis.recording import Recording, Summary
+from icws_explore.analysis.order import out_of_order
+from icws_explore.analysis.recording import Summary
 from icws_explore.capture import Capture
 
-from .rows import one_line, seconds
+from .formatting import all_of, count, duration, one_line, seconds
 
 if TYPE_CHECKING:
+    from icws_explore.analysis.replay.replay import Replay
     from icws_explore.lab import Lab
 
+NO_END: Final = "still open at the end of the recording"
+_MAX_NUMBERS: Final = 8  # frames that are listed out of time order
 
-Subject: TypeAlias = Capture | Recording
-
-
-def capture_of(subject: Subject) -> Capture:
-    """The stored capture, to which a live session may still be appending."""
-    return subject.raw if isinstance(subject, Recording) else subject
-
-
-NO_END: Final = "open, as far as recorded"  # a HAR does not say
+Weight = Literal["", "good", "note", "bad"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """``weight`` is "bad" for what is wrong, "note" for what a reader must not miss, else ""."""
+    """``weight`` is "bad" for what is wrong, "note" for what a reader must not miss, "good" for a passed check."""
 
     name: str
     value: str
-    weight: str = ""
+    weight: Weight = ""
 
 
-def capture_facts(capture: Capture) -> list[Fact]:
-    """Where a capture comes from, under which clock, and what of it could not be read."""
+def recording_facts(capture: Capture) -> list[Fact]:
+    """Origin, size, clock and addresses of a recording, and notes on what could not be read."""
     info = capture.info
     sessions = len(capture.session_ids)
-    many = f" in {sessions} sessions" if sessions > 1 else ""
+    many = f" in {count(sessions, 'session')}" if sessions > 1 else ""
     facts = [
-        Fact("capture", f"{info.origin}, {len(capture)} frames{many}, {seconds(capture.duration_s)} s"),
-        Fact("clock", clock_note(capture), "" if info.clock.kind == "real" else "note"),
+        Fact("recording", f"{info.origin}, {count(len(capture), 'frame')}{many}, {seconds(capture.duration_s)} s"),
+        Fact("clock", clock_text(capture), "" if info.clock.kind == "real" else "note"),
     ]
     for name, value in (
         ("gateway", info.gateway_url),
@@ -55,46 +49,53 @@ def capture_facts(capture: Capture) -> list[Fact]:
     ):
         if value is not None:
             facts.append(Fact(name, one_line(value)))
-    return facts + [Fact("note", one_line(note), "bad") for note in capture.notes]
+    return [*facts, *order_facts(capture), *(Fact("note", one_line(note), "bad") for note in capture.notes)]
 
 
-def clock_note(capture: Capture) -> str:
-    """What one second of the capture's times was on the wall."""
+def order_facts(capture: Capture) -> list[Fact]:
+    """A fact that names the frames whose times contradict their order; none where times only go forward."""
+    misplaced = out_of_order(capture)
+    return [Fact("time order", order_text(misplaced), "bad")] if misplaced else []
+
+
+def order_text(misplaced: Sequence[int]) -> str:
+    """Which frames have times that contradict their order in the recording, in one sentence."""
+    shown = ", ".join(map(str, misplaced[:_MAX_NUMBERS])) + (", …" if len(misplaced) > _MAX_NUMBERS else "")
+    one = len(misplaced) == 1
+    return (
+        f"{count(len(misplaced), 'frame')} ({shown}) {'has a time' if one else 'have times'} out of order; "
+        f"time axes leave {'it' if one else 'them'} out"
+    )
+
+
+def clock_text(capture: Capture) -> str:
+    """The clock that the frames' times are on, and how long the recording took in real time."""
     clock = capture.info.clock
     if clock.kind == "scaled":
-        real = capture.duration_s / clock.scale
-        return f"scaled × {clock.scale:g}: times are protocol seconds; this took {seconds(real)} s on the wall"
+        real = duration(capture.duration_s / clock.scale)
+        return f"scaled × {clock.scale:g}: times are protocol seconds; the recording took {real} of real time"
     if clock.kind == "virtual":
         return "virtual: times are those of a simulation"
     return "real"
 
 
 def lab_facts(lab: Lab) -> list[Fact]:
-    """A running lab: its addresses, its times, and how fast its clock goes."""
-    scale = lab.clock.scale
-    clock = "real" if scale == 1 else f"scaled × {scale:g}: {60 / scale:g} s on the wall are a minute of the protocol"
-    return [
-        Fact("lab", "running"),
-        Fact("clock", clock, "" if scale == 1 else "note"),
-        Fact("gateway", lab.gateway_url),
-        Fact("network", lab.network_url),
-        Fact("canister", str(lab.canister_id)),
-        Fact("acks", f"every {lab.ack_interval_ms / 1000:g} s"),
-        Fact("keep-alives", f"within {lab.keep_alive_timeout_ms / 1000:g} s"),
-    ]
+    """A lab as `Lab.describe` describes it."""
+    notes = {"running": not lab.running, "clock": lab.clock.scale != 1}
+    return [Fact(name, one_line(value), "note" if notes.get(name) else "") for name, value in lab.describe()]
 
 
 def summary_facts(summary: Summary) -> list[Fact]:
-    """A session in numbers."""
-    latency = "" if summary.open_latency_s is None else f", {seconds(summary.open_latency_s)} s after it asked"
-    malformed = Fact("malformed", f"{summary.malformed} frames do not decode", "bad")
+    """What happened in a session, counted."""
+    latency = "" if summary.open_latency_s is None else f", {duration(summary.open_latency_s)} after the request"
+    malformed = f"{count(summary.malformed, 'frame')} {'does' if summary.malformed == 1 else 'do'} not decode"
     return [
         Fact("opened", f"yes{latency}" if summary.opened else "no", "" if summary.opened else "bad"),
         Fact("messages", f"{summary.sent} sent, {summary.received} received"),
         Fact("acks", f"{summary.acks} received"),
         Fact("keep-alives", f"{summary.keep_alives} sent"),
         _certificates(summary),
-        *([malformed] if summary.malformed else []),
+        *([Fact("malformed", malformed, "bad")] if summary.malformed else []),
         Fact("ended", NO_END if summary.ended is None else one_line(summary.ended)),
         Fact("duration", f"{seconds(summary.duration_s)} s"),
     ]
@@ -103,7 +104,16 @@ def summary_facts(summary: Summary) -> list[Fact]:
 def _certificates(summary: Summary) -> Fact:
     total, valid = summary.certificates, summary.certificates_valid
     if not total:
-        return Fact("certificates", "none judged: no message, or no root key")
+        return Fact("certificates", "not checked: there is no canister message, or no root key", "note")
     if valid == total:
-        return Fact("certificates", f"all {total} canister messages verify")
-    return Fact("certificates", f"only {valid} of {total} canister messages verify", "bad")
+        return Fact("certificates", f"{all_of(total, 'canister message')} verified", "good")
+    return Fact("certificates", f"only {valid} of {count(total, 'canister message')} verified", "bad")
+
+
+def replay_facts(replays: Sequence[Replay]) -> list[Fact]:
+    """How the real client and gateway would have continued each session, and where a party did something else."""
+    from icws_explore.analysis.replay.text import Replays, replay_lines
+
+    agree = all(replay.agrees for replay in replays)
+    lines = replay_lines(replays) or [repr(Replays(replays))]
+    return [Fact("replay", one_line(line), "" if agree else "note") for line in lines]

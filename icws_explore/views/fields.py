@@ -1,10 +1,9 @@
-"""One frame's fields, layer by layer: what the text and the HTML of a frame both say."""
+"""The fields of one frame, layer by layer, for text and HTML alike."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from icws_explore.analysis.decode import DecodedFrame, value_text
@@ -22,15 +21,20 @@ from icws_explore.protocol.service_messages import (
     OpenMessage,
     ServiceMessage,
 )
+from icws_explore.protocol.wording import time_text
 
-from .rows import elide, one_line
+from .formatting import distance, elide, one_line, shorten
 
-MAX_FULL: Final = 4096  # bytes or characters of one field that are shown when all of it is asked for
+MAX_FULL: Final = 4096  # bytes or characters of a field that are shown on demand
+_MAX_TEXT: Final = 200  # characters of a text on one line
+_MAX_BYTES: Final = 20  # bytes on one line
+_MAX_FIELDS: Final = 20  # unknown fields of a request
+_MAX_TARGETS: Final = 20  # canisters of a delegation
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """``value`` fits a line or a few; ``full`` is all of it where ``value`` elides."""
+    """``value`` takes a line or a few. ``full`` is the whole value if ``value`` is shortened."""
 
     name: str
     value: str
@@ -55,7 +59,7 @@ def frame_groups(decoded: DecodedFrame) -> list[Group]:
 def _groups(decoded: DecodedFrame) -> Iterator[Group]:
     yield _socket(decoded)
     if decoded.handshake is not None:
-        meaning = "the gateway's own identity; ws_open echoes it"
+        meaning = "the gateway's identity; the client repeats it in ws_open"
         yield Group("handshake", (Field("gateway_principal", str(decoded.handshake.gateway_principal), meaning),))
     if decoded.envelope is not None:
         yield from _envelope(decoded.envelope, decoded.frame.t)
@@ -63,7 +67,7 @@ def _groups(decoded: DecodedFrame) -> Iterator[Group]:
         yield _canister_message(decoded.canister_message)
     if decoded.open_args is not None:
         args = decoded.open_args
-        fields = [Field("client_nonce", str(args.client_nonce), "drawn at random for this session")]
+        fields = [Field("client_nonce", str(args.client_nonce), "a random number for this session")]
         if args.gateway_principal is not None:
             fields.append(Field("gateway_principal", str(args.gateway_principal)))
         yield Group("argument of ws_open", tuple(fields))
@@ -78,11 +82,15 @@ def _groups(decoded: DecodedFrame) -> Iterator[Group]:
         yield _fault(decoded)
 
 
+def direction_text(decoded: DecodedFrame) -> str:
+    """Who sent a frame."""
+    return "sent by the client" if decoded.frame.direction == "out" else "received by the client"
+
+
 def _socket(decoded: DecodedFrame) -> Group:
     frame = decoded.frame
-    way = "the client sent it" if frame.direction == "out" else "the client received it"
     fields = [
-        Field("direction", frame.direction, way),
+        Field("direction", frame.direction, direction_text(decoded)),
         Field("t", time_text(round(frame.t * NS_PER_S))),
         Field("op", frame.op),
     ]
@@ -97,7 +105,7 @@ def _socket(decoded: DecodedFrame) -> Group:
 def _envelope(envelope: Envelope, sent_s: float) -> Iterator[Group]:
     content = envelope.content
     names: list[str] = [name for name in _CONTENT_ORDER if name in content]
-    names += [name for name in content if name not in _CONTENT_ORDER][:20]
+    names += [name for name in content if name not in _CONTENT_ORDER][:_MAX_FIELDS]
     fields = [_content_field(name, content[name], sent_s) for name in names]
     yield Group("call", (*fields, _request_id(envelope)))
     signature = [_optional("sender_pubkey", envelope.sender_pubkey), _optional("sender_sig", envelope.sender_sig)]
@@ -123,30 +131,37 @@ def _content_field(name: str, value: Any, sent_s: float) -> Field:
         return Field(label, time_text(value), distance(value, sent_s, "sent"))
     if isinstance(value, bytes):
         return _bytes(label, value)
-    return _text(label, one_line(value_text(value, MAX_FULL)) if not isinstance(value, str) else one_line(value))
+    return _text(label, one_line(value if isinstance(value, str) else value_text(value, MAX_FULL)))
 
 
 def _request_id(envelope: Envelope) -> Field:
     if isinstance(envelope.content.get("arg"), Withheld):
-        return Field("request_id", "‹hash›", "withheld: the argument could be guessed by it")
+        return Field("request_id", "‹hash›", "withheld, because the argument could be guessed from it")
     try:
-        return Field("request_id", f"0x{envelope.request_id.hex()}", "the hash of the fields above; this is signed")
+        return Field("request_id", f"0x{envelope.request_id.hex()}", "the hash of the fields above; it is signed")
     except IcwsError as error:
         return Field("request_id", "cannot be computed", one_line(str(error)))
 
 
 def _delegation(number: int, links: int, link: SignedDelegation, sent_s: float) -> Group:
     inner = link.delegation
-    targets = "every canister" if inner.targets is None else ", ".join(str(t) for t in inner.targets[:20])
     return Group(
         f"delegation {number} of {links}",
         (
             _bytes("pubkey", inner.pubkey),
             Field("expiration", time_text(inner.expiration_ns), distance(inner.expiration_ns, sent_s, "sent")),
-            Field("targets", targets or "none"),
+            Field("targets", targets_text(inner.targets)),
             _bytes("signature", link.signature),
         ),
     )
+
+
+def targets_text(targets: tuple[Principal, ...] | None) -> str:
+    """The canisters that a delegation is valid for."""
+    if targets is None:
+        return "every canister"
+    more = f", and {len(targets) - _MAX_TARGETS} more" if len(targets) > _MAX_TARGETS else ""
+    return (", ".join(map(str, targets[:_MAX_TARGETS])) or "none") + more
 
 
 def _canister_message(outer: CanisterMessage) -> Group:
@@ -160,21 +175,21 @@ def _canister_message(outer: CanisterMessage) -> Group:
         (
             key,
             _bytes("content", outer.content),
-            _bytes("cert", outer.cert, "the network's word for the canister's certified data"),
+            _bytes("cert", outer.cert, "the network's certificate of the canister's certified data"),
             _bytes("tree", outer.tree, "the canister's witness for this key"),
         ),
     )
 
 
 def _message(message: WebsocketMessage, frame_s: float) -> Group:
-    said = "a service message" if message.is_service_message else "the application's"
+    kind = "a service message" if message.is_service_message else "an application message"
     return Group(
         "WebsocketMessage",
         (
             *_client_key(message.client_key),
             Field("sequence_num", str(message.sequence_num)),
             Field("timestamp", time_text(message.timestamp_ns), distance(message.timestamp_ns, frame_s, "this frame")),
-            Field("is_service_message", str(message.is_service_message).lower(), said),
+            Field("is_service_message", str(message.is_service_message).lower(), kind),
             _bytes("content", message.content),
         ),
     )
@@ -188,14 +203,11 @@ def _service(service: ServiceMessage) -> Group:
     fields: tuple[Field, ...]
     match service:
         case OpenMessage(client_key=key):
-            fields = (
-                Field("client_principal", str(key.client_principal)),
-                Field("client_nonce", str(key.client_nonce)),
-            )
+            fields = _client_key(key)
         case AckMessage(last_incoming_sequence_num=last):
-            fields = (Field("last_incoming_sequence_num", str(last), "the last message the canister had received"),)
+            fields = (Field("last_incoming_sequence_num", str(last), "the last message that the canister received"),)
         case KeepAliveMessage(last_incoming_sequence_num=last):
-            fields = (Field("last_incoming_sequence_num", str(last), "the last message the client had received"),)
+            fields = (Field("last_incoming_sequence_num", str(last), "the last message that the client received"),)
         case CloseMessage(reason=reason):
             fields = (Field("reason", one_line(str(reason))),)
     return Group(type(service).__name__, fields)
@@ -204,7 +216,7 @@ def _service(service: ServiceMessage) -> Group:
 def _fault(decoded: DecodedFrame) -> Group:
     error = decoded.error
     assert error is not None
-    fields = [Field("reading", one_line(error.what)), Field("fault", one_line(error.reason))]
+    fields = [Field("layer", one_line(error.what)), Field("fault", one_line(error.reason))]
     if error.offset is not None:
         fields.append(Field("at byte", str(error.offset), f"of the {one_line(error.what)}"))
     return Group("does not decode", tuple(fields), fault=True)
@@ -217,33 +229,13 @@ def _optional(name: str, value: bytes | None) -> Field:
 def _bytes(name: str, data: bytes, meaning: str = "") -> Field:
     if isinstance(data, Withheld):
         return Field(name, str(data), meaning)
-    short = elide(data, 20)
-    if len(data) <= 20:
+    short = elide(data, _MAX_BYTES)
+    if len(data) <= _MAX_BYTES:
         return Field(name, short, meaning)
     more = "" if len(data) <= MAX_FULL else f"… (the first {MAX_FULL} of {len(data)} bytes)"
     return Field(name, short, meaning, f"0x{data[:MAX_FULL].hex()}{more}")
 
 
 def _text(name: str, text: str) -> Field:
-    short = text if len(text) <= 200 else text[:199] + "…"
+    short = shorten(text, _MAX_TEXT)
     return Field(name, short, full=None if short == text else text[:MAX_FULL])
-
-
-def time_text(ns: int) -> str:
-    """Nanoseconds since the epoch as a UTC time, to the millisecond; the number itself where no calendar has it."""
-    try:
-        moment = datetime.fromtimestamp(ns // NS_PER_S, UTC)
-    except (OverflowError, ValueError, OSError):
-        return f"{ns} ns since the epoch" if abs(ns).bit_length() <= 128 else "far beyond any calendar"
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{ns % NS_PER_S // 1_000_000:03d} UTC"
-
-
-def distance(ns: int, reference_s: float, event: str) -> str:
-    """How far a time (ns) lies from ``reference_s`` (s), both since the epoch: "238.2 s after it was sent"."""
-    if abs(ns).bit_length() > 128:
-        return ""
-    apart = ns / NS_PER_S - reference_s
-    if abs(apart) < 0.0005:
-        return f"as {event}"
-    when = "after" if apart > 0 else "before"
-    return f"{abs(apart):.3f} s {when} {'it was sent' if event == 'sent' else event}"

@@ -1,4 +1,4 @@
-"""The doctor's findings: each with its evidence and what to change, the worst first."""
+"""The doctor's findings with their evidence, the worst first, and what was not checked or left out."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
-from icws_explore.analysis.doctor import Finding, Severity
+from icws_explore.analysis.doctor import Finding, Findings, Severity
+from icws_explore.analysis.doctor.finding import NOTHING_WRONG
 
-from .html import View, render, style
-from .rows import one_line
+from .formatting import one_line
+from .html import View, render, view_of
 
-NOTHING: Final = "nothing is wrong as far as the recording tells"
 MARKS: Final[dict[Severity, str]] = {"error": "✗", "warning": "!", "info": "·"}
+UNCHECKED_MARK: Final = "?"
 _WEIGHTS: Final[dict[Severity, str]] = {"error": "bad", "warning": "note", "info": "soft"}
 _MAX_FRAMES: Final = 12  # numbers in a line
 
 
 class FindingRow(NamedTuple):
-    """A finding as the template takes it; whatever a peer sent is on one line."""
+    """A finding as the template takes it. Each text is one line, whatever a peer sent."""
 
     title: str
     weight: str
@@ -29,25 +30,49 @@ class FindingRow(NamedTuple):
 
 
 def findings_html(findings: Sequence[Finding]) -> Markup:
-    """The findings as a piece of a page."""
-    return render("findings.html.j2", rows=[finding_row(finding) for finding in findings], nothing=NOTHING)
+    """The findings as a part of a page."""
+    return render(
+        "findings.html.j2",
+        rows=[finding_row(finding) for finding in findings],
+        unchecked=unchecked_lines(findings),
+        left_out=left_out_lines(findings),
+        nothing=nothing_line(findings),
+    )
 
 
 def findings_text(findings: Sequence[Finding]) -> str:
-    """The same in plain lines."""
-    if not findings:
-        return NOTHING
+    """The findings as plain lines."""
     lines = []
     for row in map(finding_row, findings):
         lines += [f"{row.title}{row.where and f', {row.where}'}", f"    {row.explanation}"]
-        lines += [f"    {name}: {said}" for name, said in row.rest]
-    return "\n".join(lines)
+        lines += [f"    {name}: {text}" for name, text in row.rest]
+    lines += left_out_lines(findings)
+    lines += [f"{UNCHECKED_MARK} {line}" for line in unchecked_lines(findings)]
+    nothing = nothing_line(findings)
+    return "\n".join([*lines, *([nothing] if nothing else [])])
 
 
 def findings_view(findings: Sequence[Finding]) -> View:
     """The findings in a notebook."""
     plain = findings_text(findings)
-    return View(str(render("view.html.j2", style=style(), text=plain, body=findings_html(findings))), plain)
+    return view_of(findings_html(findings), plain)
+
+
+def unchecked_lines(findings: Sequence[Finding]) -> list[str]:
+    """A line for each check that could not be made."""
+    return [one_line(f"not checked: {it}") for it in getattr(findings, "unchecked", ())]
+
+
+def left_out_lines(findings: Sequence[Finding]) -> list[str]:
+    """A line for each socket that speaks another protocol."""
+    return [one_line(str(it)) for it in getattr(findings, "left_out", ())]
+
+
+def nothing_line(findings: Sequence[Finding]) -> str:
+    """What to say if there is no finding: that nothing is wrong, or that something was not checked; else ""."""
+    if findings:
+        return ""
+    return findings.conclusion if isinstance(findings, Findings) else NOTHING_WRONG
 
 
 def finding_row(finding: Finding) -> FindingRow:

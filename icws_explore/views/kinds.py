@@ -1,8 +1,8 @@
-"""How each kind of frame looks, everywhere: glyph, marker, colour and lane.
+"""How each kind of frame looks in every view: glyph, marker, colour and lane.
 
-A kind is told apart by its glyph (text, HTML) or marker (figures) and by its name as well as by its
-colour, so every view reads in greyscale and to a colour-blind eye. The light colours are those of
-Okabe and Ito, darkened until text in them has a contrast of 4.5 on white; the dark ones have it on #111.
+A kind is recognised by its glyph (text, HTML) or marker (figures) and by its name as well as by its
+colour, so every view can be read in greyscale and by a colour-blind reader. The light colours are those of
+Okabe and Ito, darkened until text in them has a contrast of 4.5 on white; the dark ones have it on #16191d.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from icws_explore.capture import Direction
 Lane = Literal["client", "gateway", "canister"]
 LANES: Final[tuple[Lane, ...]] = ("client", "gateway", "canister")
 
-ARROWS: Final[Mapping[Direction, str]] = {"out": "→", "in": "←"}  # the client stands on the left
+ARROWS: Final[Mapping[Direction, str]] = {"out": "→", "in": "←"}  # the client is on the left
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """``marker`` is matplotlib's, ``light`` and ``dark`` are colours for either theme, ``terminal`` is rich's."""
+    """``marker`` is matplotlib's, ``light`` and ``dark`` are the colours of the two themes, ``terminal`` is rich's.
+
+    ``lane`` is the party that causes the frame; None means the party that sent it over the socket.
+    """
 
     kind: Kind
     glyph: str
@@ -30,7 +33,7 @@ class Look:
     light: str
     dark: str
     terminal: str
-    lane: Lane | None  # whose doing it is; None: that of the frame's direction
+    lane: Lane | None
 
 
 LOOKS: Final[Mapping[Kind, Look]] = {
@@ -52,6 +55,6 @@ LOOKS: Final[Mapping[Kind, Look]] = {
 
 
 def lane_of(decoded: DecodedFrame) -> Lane:
-    """Whose doing a frame is; a control or unreadable frame belongs to whoever sent it over the socket."""
+    """The party that causes a frame. A control or malformed frame belongs to the side that sent it over the socket."""
     by_direction: Lane = "client" if decoded.frame.direction == "out" else "gateway"
     return LOOKS[decoded.kind].lane or by_direction

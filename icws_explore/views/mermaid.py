@@ -1,74 +1,73 @@
-"""The same sequence diagram as Mermaid text, for documents that draw it themselves."""
+"""The sequence diagram of a session as Mermaid text, for documents that render Mermaid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from icws_explore.analysis.decode import DecodedFrame, shared_frames
+from icws_explore.analysis.decode import DecodedFrame
 from icws_explore.analysis.flow import Bracket, Flow, Party, Step, flow
-from icws_explore.capture import Capture
 
-from .figures.figure import one_session
-from .rows import one_line
+from .formatting import count, one_line, shorten
 
 _SHORT: Final[dict[Party, str]] = {"client": "C", "gateway": "G", "canister": "K"}
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._,:'()[]{}=+-–…→/×")
-_TEXT_CHARS: Final = 60
+_MAX_TEXT: Final = 100  # characters
 
 
-def mermaid(
-    capture: Capture,
-    *,
-    frames: Sequence[DecodedFrame] | None = None,
-    session: str | None = None,
-    start: int = 0,
-    stop: int | None = None,
-) -> str:
-    """A Mermaid sequenceDiagram of steps ``start`` to ``stop`` (rows from 0) of one session.
+def mermaid_text(frames: Sequence[DecodedFrame], *, start: int = 0, stop: int | None = None) -> str:
+    """A Mermaid sequenceDiagram of the steps ``start`` to ``stop`` (counted from 0) of one session's frames.
 
-    Whatever a peer wrote is escaped: it cannot become part of the diagram. Same steps, same text.
+    Whatever a peer wrote is escaped, so it cannot become part of the diagram. The same steps give the same text.
     """
-    mine = one_session(list(shared_frames(capture)) if frames is None else frames, session)
-    return text_of(flow(mine, start=start, stop=stop))
+    return flow_text(flow(frames, start=start, stop=stop))
 
 
-def text_of(chosen: Flow) -> str:
-    """A flow as Mermaid text; participants C (client), G (gateway) and K (canister)."""
+def flow_text(chosen: Flow) -> str:
+    """A flow as Mermaid text with the participants C (client), G (gateway) and K (canister)."""
     lines = ["sequenceDiagram"]
     lines += [f"    participant {short} as {party}" for party, short in _SHORT.items()]
     if chosen.before:
-        lines.append(f"    Note over C,K: {chosen.before} steps before")
+        lines.append(f"    Note over C,K: {count(chosen.before, 'frame')} before")
     brackets = {bracket.by: bracket for bracket in chosen.brackets}
     for row, step in enumerate(chosen.steps):
-        lines.append(f"    {_arrow(step)}: {escaped(_words(step))}")
+        source, target = _SHORT[step.source], _SHORT[step.target]
+        if step.lost:
+            lines.append(f"    {source}-x{'G' if source == 'C' else 'C'}: {escaped(lost_text(step))}")
+        lines.append(f"    {source}->>{target}: {escaped(_label(step))}")
         if step.fault:
             lines.append(f"    Note over C,K: {escaped(step.fault_text)}")
         if row in brackets:
-            lines.append(f"    {_note(brackets[row])}")
+            side = "right of K" if brackets[row].kind == "ack" else "left of C"
+            lines.append(f"    Note {side}: {numbers_text(brackets[row])}")
     if chosen.after:
-        lines.append(f"    Note over C,K: {chosen.after} steps after")
+        lines.append(f"    Note over C,K: {count(chosen.after, 'frame')} after")
     return "\n".join(lines) + "\n"
 
 
-def _arrow(step: Step) -> str:
-    lost = step.fault is not None
-    return f"{_SHORT[step.source]}{'-x' if lost else '->>'}{_SHORT[step.target]}"
-
-
-def _words(step: Step) -> str:
+def _label(step: Step) -> str:
     number = "" if step.sequence_num is None else f"{step.sequence_num} "
     text = "" if step.kind in ("open", "ack", "keep_alive") else f" {one_line(step.text)}"
-    whole = f"{step.at_s:.2f} s, {number}{step.kind}{text}"
-    return whole if len(whole) <= _TEXT_CHARS else whole[: _TEXT_CHARS - 1] + "…"
+    return shorten(f"{step.at_s:.2f} s, {number}{step.kind}{text}", _MAX_TEXT)
 
 
-def _note(bracket: Bracket) -> str:
-    side, verb = ("right of K", "acks") if bracket.kind == "ack" else ("left of C", "has")
-    if bracket.first is None:
-        return f"Note {side}: {verb} up to {bracket.number}"
-    covered = f"{bracket.first}" if bracket.first == bracket.last else f"{bracket.first}–{bracket.last}"
-    return f"Note {side}: {verb} {covered}"
+def lost_text(step: Step) -> str:
+    """Which messages are missing ahead of ``step``, and how far they are known to have come."""
+    numbers = ", ".join(_range_text(numbers[0], numbers[-1]) for numbers in step.lost[:5])
+    more = ", …" if len(step.lost) > 5 else ""
+    return f"{numbers}{more} {'not sent' if step.source == 'client' else 'lost on the way to the client'}"
+
+
+def numbers_text(bracket: Bracket) -> str:
+    """What an ack or a keep-alive confirms: "acks 1–5", "has up to 7"."""
+    verb = "acks" if bracket.kind == "ack" else "has"
+    if bracket.first is None or bracket.last is None:
+        return f"{verb} up to {bracket.number}"
+    return f"{verb} {_range_text(bracket.first, bracket.last)}"
+
+
+def _range_text(first: int, last: int) -> str:
+    return f"{first}" if first == last else f"{first}–{last}"
 
 
 def escaped(text: str) -> str:

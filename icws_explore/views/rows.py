@@ -1,32 +1,31 @@
-"""A frame as the cells of one row: what the text and the HTML of a frame list both say.
-
-Which frames of a long capture a view shows: the first and the last ones.
-
-Which rows of a long list a report shows: the first, the last, and those around the evidence.
-"""
+"""The rows of a frame list, and which of them a bounded view shows."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, Literal
+from typing import Final, Generic, Literal, TypeVar
 
 from icws_explore.analysis.decode import DecodedFrame, Kind, shared_frames
 from icws_explore.capture import Capture
 
+from .formatting import one_line, seconds
 from .kinds import ARROWS, LOOKS
+
+MAX_FRAMES: Final = 100  # rows of a frame list in a notebook; more make it slow
 
 Flag = Literal["", "closed", "malformed"]
 
-HEADINGS = ("#", "time", "", "kind", "seq", "size", "summary")
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
 class FrameRow:
-    """``elapsed`` is in seconds since the capture's first frame, ``size`` in bytes.
+    """The cells of one frame in a list. ``elapsed`` is in seconds since the list's first frame, ``size`` in bytes.
 
-    ``flag`` marks what a reader must not miss: the end of the session, and bytes that do not decode.
+    ``flag`` marks a close of the session and bytes that do not decode.
     """
 
     number: int
@@ -50,7 +49,7 @@ class FrameRow:
 
 
 def frame_row(decoded: DecodedFrame, start: float) -> FrameRow:
-    """The row of one frame; ``start`` is the first frame's time in seconds since the epoch."""
+    """The row of one frame. ``start`` is the time that counts as 0, in seconds since the epoch."""
     return FrameRow(
         number=decoded.number,
         elapsed=seconds(decoded.frame.t - start),
@@ -65,7 +64,7 @@ def frame_row(decoded: DecodedFrame, start: float) -> FrameRow:
 
 
 def frame_rows(frames: Iterable[DecodedFrame], start: float | None = None) -> Iterator[FrameRow]:
-    """The rows of ``frames``; times count from ``start``, or else from the first of them."""
+    """The rows of ``frames``. Times count from ``start`` (seconds since the epoch), by default from the first frame."""
     for decoded in frames:
         if start is None:
             start = decoded.frame.t
@@ -78,62 +77,28 @@ def _flag(decoded: DecodedFrame) -> Flag:
     return "closed" if decoded.kind == "close" or decoded.frame.op == "close" else ""
 
 
-def seconds(value: float) -> str:
-    """A time or a duration in seconds, to the millisecond."""
-    return f"{value:.3f}"
-
-
-def one_line(text: str) -> str:
-    """``text`` without anything that moves a cursor, breaks a line or turns the direction of writing."""
-    return "".join(c if c.isprintable() else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
-
-
-def elide(data: bytes, limit: int = 12) -> str:
-    """Bytes as hexadecimal on one line, the middle left out where there are more than ``limit``."""
-    if len(data) <= limit:
-        return f"0x{data.hex()}" if data else "empty"
-    head, tail = limit - limit // 3, limit // 3
-    return f"0x{data[:head].hex()}…{data[-tail:].hex()} ({len(data)} bytes)"
-
-
-MAX_FRAMES: Final = 100  # in one list: more makes a notebook slow, and nobody reads them
-
-
 @dataclass(frozen=True, slots=True)
-class FrameWindow:
-    """``start`` is the first frame's time, in seconds since the epoch; ``left_out`` lie between head and tail."""
+class Part(Generic[T]):
+    """Consecutive items of a long list; ``left_out`` items before them are not shown.
 
-    start: float
-    head: list[DecodedFrame]
+    Where the end of the list is not shown, the last part is empty and counts what is left out there.
+    """
+
     left_out: int
-    tail: list[DecodedFrame]
+    items: Sequence[T]
+
+    def map(self, function: Callable[[T], U]) -> Part[U]:
+        return Part(self.left_out, [function(item) for item in self.items])
 
 
-def frame_window(capture: Capture, limit: int | None = MAX_FRAMES) -> FrameWindow:
-    """At most ``limit`` frames (None: all), half of them from the end. Only those are decoded."""
-    total = len(capture.frames)
-    start = capture.frames[0].t if total else 0.0
-    if limit is None or total <= limit:
-        return FrameWindow(start, list(islice(shared_frames(capture), total)), 0, [])
-    first = (limit + 1) // 2
-    last = limit - first
-    head = list(islice(shared_frames(capture), first))
-    tail = list(islice(shared_frames(capture, start=total - last), last)) if last else []
-    return FrameWindow(start, head, total - len(head) - len(tail), tail)
+def excerpt(total: int, evidence: Iterable[int] = (), *, limit: int, around: int = 3) -> list[Part[int]]:
+    """At most ``limit`` of the rows 0 to ``total``, in order.
 
-
-def excerpt(total: int, evidence: Iterable[int], *, limit: int, around: int = 3) -> list[range]:
-    """At most ``limit`` of the rows 0 to ``total``, as ranges in order that do not touch.
-
-    The rows ``around`` each piece of evidence come first, in the order given, in up to half of the limit (all
-    of it where the limit is small); head and tail share what is left.
+    The rows ``around`` each piece of evidence are chosen first, in the order given, for up to half of the limit (all
+    of it where the limit is small). The rest is taken from both ends of the list.
     """
     if total <= limit:
-        return [range(total)] if total else []
+        return [Part(0, range(total))] if total else []
     chosen: set[int] = set()
     for row in evidence:
         near = set(range(max(0, row - around), min(total, row + around + 1)))
@@ -144,30 +109,33 @@ def excerpt(total: int, evidence: Iterable[int], *, limit: int, around: int = 3)
         if len(chosen) >= limit:
             break
         chosen.add(row)
-    return _ranges(chosen)
+    return list(_parts(sorted(chosen), total))
 
 
-def _from_both_ends(total: int) -> Iterable[int]:
-    """0, the last, 1, the last but one, …"""
+def _from_both_ends(total: int) -> Iterator[int]:
+    """0, the last, 1, the last but one, and so on."""
     for step in range((total + 1) // 2):
         yield step
         yield total - 1 - step
 
 
-def _ranges(rows: Collection[int]) -> list[range]:
-    found: list[range] = []
-    for row in sorted(rows):
-        if found and found[-1].stop == row:
-            found[-1] = range(found[-1].start, row + 1)
-        else:
-            found.append(range(row, row + 1))
-    return found
+def _parts(rows: Sequence[int], total: int) -> Iterator[Part[int]]:
+    shown = 0  # rows up to here are in a part or counted as left out
+    begin = 0  # index in ``rows`` where the next part begins
+    for index, row in enumerate(rows):
+        if index + 1 == len(rows) or rows[index + 1] != row + 1:
+            yield Part(rows[begin] - shown, range(rows[begin], row + 1))
+            shown, begin = row + 1, index + 1
+    if shown < total:
+        yield Part(total - shown, ())
 
 
-def gaps(ranges: Iterable[range], total: int) -> list[int]:
-    """How many rows are left out before each range, and behind the last one."""
-    at, found = 0, []
-    for part in ranges:
-        found.append(part.start - at)
-        at = part.stop
-    return [*found, total - at]
+def excerpt_frames(capture: Capture, limit: int | None = MAX_FRAMES) -> list[Part[DecodedFrame]]:
+    """At most ``limit`` frames of a recording from its beginning and its end (None: all). Only those are decoded."""
+    total = len(capture.frames)
+
+    def decoded(rows: Sequence[int]) -> Sequence[DecodedFrame]:
+        return list(islice(shared_frames(capture, start=rows[0]), len(rows))) if rows else ()
+
+    parts = excerpt(total, limit=total if limit is None else limit)
+    return [Part(part.left_out, decoded(part.items)) for part in parts]

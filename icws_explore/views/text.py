@@ -1,7 +1,7 @@
-"""The text twins of the HTML views, readable in 80 columns; the commands print them.
+"""The text twins of the HTML views, for 80 columns. The commands print them.
 
-Every line is a rich Text, so a terminal gets colour, and `.plain` (or a ``…_text`` function) gives
-the same without. What a peer sent cannot move the cursor: all of it went through `rows.one_line`.
+Every line is a rich Text, which a terminal shows in colour; ``.plain``, or the functions that end in ``_text``,
+give it without. Text that a peer sent went through `formatting.one_line`, so it cannot move the cursor.
 """
 
 from __future__ import annotations
@@ -14,94 +14,71 @@ from rich.text import Text
 
 from icws_explore.analysis.decode import DecodedFrame
 
-from .facts import Fact, Subject, capture_facts, capture_of
+from .facts import Fact
 from .fields import Group, frame_groups
+from .formatting import count
 from .kinds import LOOKS
-from .rows import HEADINGS, MAX_FRAMES, FrameRow, FrameWindow, frame_rows, frame_window
+from .rows import FrameRow, Part, frame_row, frame_rows
 from .steps import StepRow, Verdict, about, step_rows, verdict_line
 
 WIDTH: Final = 80
-_MAX_SIDE: Final = 200  # characters: hashes, keys and signatures, but no certificate
+_MAX_SIDE: Final = 200  # characters: enough for hashes, keys and signatures, not for a certificate
 _FLAG_STYLE: Final = {"": "", "closed": "bold", "malformed": "bold red"}
-_FACT_STYLE: Final = {"": "default", "note": "yellow", "bad": "bold red"}
-_MARK_STYLE: Final = {"✓": "green", "✗": "bold red", "–": "bright_black"}
+_FACT_STYLE: Final = {"": "default", "good": "green", "note": "yellow", "bad": "bold red"}
+_MARK_STYLE: Final = {"✓": "green", "✗": "bold red", "–": "yellow"}
 
 
 def frame_header(width: int = WIDTH) -> Text:
-    """The head of a frame list whose lines come from `frame_line`."""
-    number, time, _, kind, seq, size, summary = HEADINGS
-    return _cut(Text(f" {number:>4} {time:>9}   {'  ' + kind:<14} {seq:>4} {size:>6}  {summary}", style="bold"), width)
+    """The heading of a list whose lines come from `frame_line`."""
+    heading = f" {'#':>4} {'seconds':>9}   {'  kind':<14} {'seq':>4} {'bytes':>6}  summary"
+    return cut(Text(heading, style="bold"), width)
 
 
 def frame_line(row: FrameRow, width: int = WIDTH) -> Text:
-    """One frame as one line of at most ``width`` cells; what is cut ends in an ellipsis."""
+    """One frame as one line of at most ``width`` cells. A line that is cut ends in an ellipsis."""
     look = LOOKS[row.kind]
     line = Text(f"{row.mark}{row.number:>4} {row.elapsed:>9} {row.arrow} ", style=_FLAG_STYLE[row.flag])
     line.append(f"{look.glyph} {row.kind:<12}", style=look.terminal)
     line.append(f" {row.sequence:>4} {row.size:>6}  ")
     line.append(f"[{row.session}] {row.summary}" if row.session else row.summary)
-    return _cut(line, width)
+    return cut(line, width)
 
 
 def frame_lines(frames: Iterable[DecodedFrame], *, start: float | None = None, width: int = WIDTH) -> Iterator[Text]:
-    """A line a frame as they come, without the head; times count from ``start`` (seconds since the epoch)."""
+    """A line for each frame, without the heading. Times count from ``start`` (seconds since the epoch)."""
     for row in frame_rows(frames, start):
         yield frame_line(row, width)
 
 
-def frame_table_text(frames: Iterable[DecodedFrame], *, start: float | None = None, width: int = WIDTH) -> str:
-    """The frame list as plain text."""
-    return _join([frame_header(width), *frame_lines(frames, start=start, width=width)])
-
-
-def capture_lines(subject: Subject, *, limit: int | None = MAX_FRAMES, width: int = WIDTH) -> Iterator[Text]:
-    """A capture: its facts, then its frames; beyond ``limit`` the middle ones are left out, and that is said."""
-    capture = capture_of(subject)
-    yield from facts_lines(capture_facts(capture), width=width)
-    yield from window_lines(frame_window(capture, limit), width=width)
-
-
-def capture_text(subject: Subject, *, limit: int | None = MAX_FRAMES, width: int = WIDTH) -> str:
-    return _join(capture_lines(subject, limit=limit, width=width))
-
-
-def window_lines(window: FrameWindow, *, width: int = WIDTH) -> Iterator[Text]:
-    """The frames of a window under their head, and how many are left out."""
+def frame_list_lines(parts: Iterable[Part[DecodedFrame]], *, start: float, width: int = WIDTH) -> Iterator[Text]:
+    """An excerpt of a recording under its heading, with the number of frames that are left out."""
     yield frame_header(width)
-    yield from frame_lines(window.head, start=window.start, width=width)
-    if window.left_out:
-        yield Text(f"      … {window.left_out} frames not shown …", style="italic")
-    yield from frame_lines(window.tail, start=window.start, width=width)
-
-
-def window_text(facts: Sequence[Fact], window: FrameWindow, *, width: int = WIDTH) -> str:
-    return _join([*facts_lines(facts, width=width), *window_lines(window, width=width)])
+    for part in parts:
+        if part.left_out:
+            yield Text(f"      … {count(part.left_out, 'frame')} not shown …", style="italic")
+        for decoded in part.items:
+            yield frame_line(frame_row(decoded, start), width)
 
 
 def facts_lines(facts: Sequence[Fact], *, width: int = WIDTH) -> Iterator[Text]:
-    """A line a fact, its name in front."""
+    """A line for each fact, the names in one column."""
     label = max((len(fact.name) for fact in facts), default=0)
     for fact in facts:
-        yield from _hanging(
-            Text(f"{fact.name:<{label}} ", style="bold"), fact.value, width, style=_FACT_STYLE[fact.weight]
-        )
+        head = Text(f"{fact.name:<{label}} ", style="bold")
+        yield from hanging_lines(head, fact.value, width, style=_FACT_STYLE[fact.weight])
 
 
-def facts_text(facts: Sequence[Fact], *, width: int = WIDTH) -> str:
-    return _join(facts_lines(facts, width=width))
-
-
-def frame_detail_lines(decoded: DecodedFrame, *, width: int = WIDTH) -> Iterator[Text]:
-    """One frame in full: every field of every layer, grouped by layer."""
-    look = LOOKS[decoded.kind]
-    head = Text(f"frame {decoded.number} ", style="bold")
-    yield head.append(f"{look.glyph} {decoded.kind}", style=look.terminal)
+def frame_fields_lines(decoded: DecodedFrame, *, width: int = WIDTH) -> Iterator[Text]:
+    """Every field of one frame, grouped by layer."""
+    yield frame_title(decoded)
     for group in frame_groups(decoded):
         yield from _group_lines(group, width)
 
 
-def frame_detail_text(decoded: DecodedFrame, *, width: int = WIDTH) -> str:
-    return _join(frame_detail_lines(decoded, width=width))
+def frame_title(decoded: DecodedFrame) -> Text:
+    """The number and the kind of a frame."""
+    look = LOOKS[decoded.kind]
+    return Text(f"frame {decoded.number} ", style="bold").append(f"{look.glyph} {decoded.kind}", style=look.terminal)
 
 
 def _group_lines(group: Group, width: int) -> Iterator[Text]:
@@ -109,53 +86,73 @@ def _group_lines(group: Group, width: int) -> Iterator[Text]:
     label = max(len(field.name) for field in group.fields)
     for field in group.fields:
         body = f"{field.value}   {field.meaning}" if field.meaning else field.value
-        yield from _hanging(Text(f"  {field.name:<{label}}  ", style="cyan"), body, width)
+        yield from hanging_lines(Text(f"  {field.name:<{label}}  ", style="cyan"), body, width)
 
 
 def steps_lines(verdict: Verdict, *, width: int = WIDTH) -> Iterator[Text]:
-    """The walk over one message: a mark, the step, what it found, and the two sides that were compared."""
-    yield from _hanging(Text(), verdict_line(verdict), width, style="bold")
+    """Every step of one verification: its mark, its name, what it found, and the two values that it compared."""
+    yield from hanging_lines(Text(), verdict_line(verdict), width, style="bold")
     name, value = about(verdict)
-    yield from _hanging(Text(f"  {name} "), value, width)
-    for row in step_rows(verdict.steps):
+    yield from hanging_lines(Text(f"  {name} "), value, width)
+    yield from step_rows_lines(step_rows(verdict.steps), width=width)
+
+
+def step_rows_lines(rows: Iterable[StepRow], *, width: int = WIDTH) -> Iterator[Text]:
+    """The steps of a verification with the values that they compared."""
+    for row in rows:
         head = Text(f"  {row.mark} ", style=_MARK_STYLE[row.mark]).append(f"{row.name:<15}", style="default")
-        yield from _hanging(head, row.detail, width)
+        yield from hanging_lines(head, row.detail, width)
         yield from _side_lines(row, width)
 
 
-def steps_text(verdict: Verdict, *, width: int = WIDTH) -> str:
-    return _join(steps_lines(verdict, width=width))
-
-
 def verdicts_lines(verdicts: Iterable[Verdict], *, width: int = WIDTH) -> Iterator[Text]:
-    """A line a message or request, and the whole walk of each that does not hold."""
+    """A line for each verified message or request, and all steps of each that did not pass."""
     for verdict in verdicts:
         if verdict.ok:
-            yield _cut(Text(verdict_line(verdict)), width)
+            yield cut(Text(verdict_line(verdict)), width)
         else:
             yield from steps_lines(verdict, width=width)
 
 
-def verdicts_text(verdicts: Iterable[Verdict], *, width: int = WIDTH) -> str:
-    return _join(verdicts_lines(verdicts, width=width))
-
-
 def _side_lines(row: StepRow, width: int) -> Iterator[Text]:
-    """What was compared; of a step that fails, all of it unless that fills the screen, as a certificate does."""
+    """The compared values: whole for a failed step unless they are as long as a certificate, else shortened."""
     for name, side in row.sides:
         full = side.full or side.short
         shown = full if row.mark == "✗" and len(full) <= _MAX_SIDE else side.short
-        yield from _hanging(Text(f"{'':19}{name:<9}"), shown, width, style="bright_black")
+        yield from hanging_lines(Text(f"{'':19}{name:<9}"), shown, width, style="bright_black")
 
 
-def _hanging(head: Text, body: str, width: int, *, style: str = "default") -> Iterator[Text]:
-    """``body`` beside ``head``, going on below itself where it is too long for the line."""
-    indent = " " * cell_len(head.plain)
-    for number, part in enumerate(wrap_cells(body, max(20, width - len(indent)))):
-        line = head.copy() if number == 0 else Text(indent)
-        line.append(part, style=style)
-        line.rstrip()
-        yield line
+def plain(lines: Iterable[Text]) -> str:
+    """Lines without colour."""
+    return "\n".join(line.plain for line in lines)
+
+
+_MIN_ROOM: Final = 16  # cells that a text needs next to its head
+_MIN_WRAP: Final = 10  # cells to wrap at, where a narrow terminal leaves fewer
+
+
+def hanging_lines(
+    head: Text, body: str, width: int, *, style: str = "default", indent: int | None = None
+) -> Iterator[Text]:
+    """``body`` next to ``head``, wrapped at ``width`` cells.
+
+    Further lines begin ``indent`` cells from the left, by default where the body begins. With ``indent``, a head
+    that leaves no room for the body gets a line of its own.
+    """
+    margin = cell_len(head.plain) if indent is None else indent
+    room = width - cell_len(head.plain)
+    if room < _MIN_ROOM and indent is not None:
+        yield cut(head, width)
+        head, room = Text(" " * margin), width - margin
+    first, *rest = wrap_cells(body, max(_MIN_WRAP, room))
+    if rest and width - margin != room:
+        rest = wrap_cells(body[len(first) :].lstrip(), max(_MIN_WRAP, width - margin))
+    line = head.copy()
+    line.append(first, style=style)
+    line.rstrip()
+    yield line
+    for part in rest:
+        yield Text(" " * margin).append(part, style=style)
 
 
 def wrap_cells(text: str, width: int) -> list[str]:
@@ -175,11 +172,8 @@ def wrap_cells(text: str, width: int) -> list[str]:
     return [*parts, rest]
 
 
-def _cut(line: Text, width: int) -> Text:
+def cut(line: Text, width: int) -> Text:
+    """``line`` cut to ``width`` cells, with an ellipsis at the end."""
     line.truncate(width, overflow="ellipsis")
     line.rstrip()
     return line
-
-
-def _join(lines: Iterable[Text]) -> str:
-    return "\n".join(line.plain for line in lines)

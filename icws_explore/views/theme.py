@@ -1,7 +1,7 @@
-"""The colours of both themes, for HTML and for figures; one table, so that they agree.
+"""The colours of both themes, in one table for HTML and figures.
 
-In JupyterLab the page's own variables lead, so that a view follows the theme chosen there; elsewhere
-the reader's preference does (``prefers-color-scheme``).
+In JupyterLab a view follows the theme chosen there, through the page's own CSS variables. Elsewhere it follows
+the reader's preference (``prefers-color-scheme``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .kinds import LOOKS
 
 
 class Shade(NamedTuple):
-    """``jupyter`` is JupyterLab's variable for the same role, or None."""
+    """The colour of one role in both themes. ``jupyter`` is JupyterLab's CSS variable for that role, or None."""
 
     light: str
     dark: str
@@ -33,7 +33,7 @@ SHADES: Final[Mapping[str, Shade]] = {
 
 
 def color_variables() -> str:
-    """CSS that defines ``--icws-<role>`` and ``--icws-k-<kind>`` inside ``.icws``, for both themes; paper is light."""
+    """CSS that defines ``--icws-<role>`` and ``--icws-k-<kind>`` within ``.icws`` for both themes. Print is light."""
     light = _block(dark=False)
     dark = _block(dark=True)
     return (
@@ -54,7 +54,7 @@ def _block(*, dark: bool) -> str:
 
 
 def themed(svg: str) -> str:
-    """An inline SVG whose colours follow the page: each colour of the light theme becomes its variable."""
+    """An inline SVG in which each colour of the light theme is replaced by its CSS variable."""
     names = {shade.light: f"--icws-{role}" for role, shade in SHADES.items()}
     names |= {look.light: f"--icws-k-{kind}" for kind, look in LOOKS.items()}
     for color, name in names.items():

@@ -15,7 +15,7 @@ import pytest
 
 import icws_explore as icws
 from icws_explore.analysis.timing.timing import Timing
-from icws_explore.lab.simulator import Exponential, MessageTruth, Network, Simulation, Uniform
+from icws_explore.lab.simulator import Exponential, MessageTruth, NetworkConditions, Simulation, Uniform
 from icws_explore.protocol.constants import NS_PER_S
 
 RUNS = 200
@@ -28,7 +28,7 @@ def run(seed: int) -> tuple[Simulation, Timing, float]:
     """A short session with its parameters drawn from ``seed``, its analysis, and its ack interval in seconds."""
     dice = random.Random(seed)
     interval_s = dice.randint(61, 120)
-    network = Network(
+    network = NetworkConditions(
         client_latency_ms=dice.choice([dice.uniform(1, 300), Uniform(5, 400), Exponential(80)]),
         replica_latency_ms=dice.uniform(1, 60),
         update_latency_ms=dice.choice([dice.uniform(20, 2000), Uniform(200, 2500)]),
@@ -38,11 +38,13 @@ def run(seed: int) -> tuple[Simulation, Timing, float]:
     simulation = icws.simulate(
         app="echo",
         duration=3.4 * interval_s,
-        network=network,
+        conditions=network,
         seed=seed,
         ack_interval_ms=interval_s * 1000,
-        skew_ms=dice.choice([0.0, dice.uniform(-2000, 2000), dice.uniform(-100_000, 100_000)]),
-        think_ms=Uniform(8_000, 40_000),
+        population=icws.Population(
+            skew_ms=dice.choice([0.0, dice.uniform(-2000, 2000), dice.uniform(-100_000, 100_000)]),
+            think_ms=Uniform(8_000, 40_000),
+        ),
         crypto="stand-in",
     )
     return simulation, Timing(simulation.raw), float(interval_s)

@@ -23,6 +23,7 @@ from icws_explore.protocol.service_messages import (
     OpenMessage,
     encode_service,
 )
+from support.indefinite import reencoded
 from support.machine import ROOT
 from support.session_captures import healthy
 
@@ -199,8 +200,8 @@ class TestShared:
         recording.timing().acks  # noqa: B018  # a table that is made when it is asked for
         recording.timing().countdown()
         list(recording.verify())
-        icws.plots.timing(recording)
-        icws.plots.sequences(recording)
+        icws.plots.timeline(recording)
+        icws.plots.sequence_numbers(recording)
         assert decoded == list(range(len(recording)))
 
     def test_of_a_live_session_only_what_is_new(self, decoded):
@@ -239,3 +240,26 @@ class TestShared:
         for value in (recording.frames()["value"][at], recording[at].value, list(recording)[at].value):
             value["text"] = "changed"
         assert [d.value["text"] for d in shared_frames(recording.raw) if d.number == at] == ["pong 0"]
+
+
+class TestIndefiniteLengths:
+    @pytest.mark.parametrize("chunks", [False, True])
+    def test_frames_decode_as_ever_and_say_so(self, chunks):
+        capture = healthy()
+        for decoded in decode_frames(capture):
+            if decoded.frame.op != "binary":
+                continue
+            inside = ("cert", "tree") if decoded.canister_message else ()
+            frame = dataclasses.replace(decoded.frame, data=reencoded(decoded.frame.data, chunks=chunks, inside=inside))
+            again = decode_frame(frame, number=decoded.number, app_type=application_type(capture))
+            assert (again.kind, again.summary, again.value) == (decoded.kind, decoded.summary, decoded.value)
+            assert decoded.indefinite_layers == ()
+            assert again.indefinite_layers == ("frame", *inside)
+
+    def test_of_the_content(self):
+        content = reencoded(WebsocketMessage(KEY, 1, 5, False, b"DIDL\0\0").encode())
+        frame = Frame(1.0, "in", "binary", CanisterMessage("key", content, b"", b"").encode())
+        assert decode_frame(frame).indefinite_layers == ("content",)
+
+    def test_frames_without_cbor_have_none(self):
+        assert decode_frame(Frame(1.0, "in", "text", b"\x9f\xff")).indefinite_layers == ()

@@ -84,3 +84,16 @@ class TestPart:
     def test_may_lie_beyond_the_session(self) -> None:
         assert of(healthy(), start=1000).steps == ()
         assert of(empty()) == Flow((), ())
+
+
+class TestLost:
+    def lost(self, capture: Capture) -> list[tuple[int | None, list[int]]]:
+        return [(step.sequence_num, [n for part in step.lost for n in part]) for step in of(capture).steps if step.lost]
+
+    def test_are_the_numbers_that_never_came(self) -> None:
+        assert self.lost(disorder()) == [(9, [5, 7, 8]), (5, [3, 4])]
+
+    def test_are_not_counted_one_by_one(self) -> None:
+        capture = SessionScript().opened().app_says(4, "x", sequence_num=2**64 - 1).capture
+        (step,) = [step for step in of(capture).steps if step.lost]
+        assert step.lost == (range(2, 2**64 - 1),)

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from icws_explore.analysis.decode import decode_frames
-from icws_explore.analysis.recording import frame_row, frame_table, summarise
+from icws_explore.analysis.recording import frame_table, summarise
+from icws_explore.analysis.table import Table
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.capture import Capture, load
 
@@ -29,10 +30,19 @@ class TestFrameTable:
         assert list(frame_table(Capture()).columns)[:3] == ["t", "elapsed_s", "direction"]
 
 
-class TestRow:
-    def test_is_the_json_of_show(self, recorded):
-        row = frame_row(next(decode_frames(load(recorded))))
+class TestJson:
+    def test_is_what_show_prints(self, recorded):
+        row = next(decode_frames(load(recorded))).to_json()
         assert list(row) == ["frame", "t", "direction", "kind", "sequence_num", "size", "summary"]
+
+
+class TestTable:
+    def test_is_a_data_frame_and_so_is_what_is_selected_from_it(self, recorded):
+        table = frame_table(load(recorded))
+        for part in (table, table[table["kind"] == "app"], table[["kind", "size"]], table.head(3)):
+            assert type(part) is Table
+            assert isinstance(part, pd.DataFrame)
+        assert type(table["kind"]) is pd.Series
 
 
 class TestSummary:

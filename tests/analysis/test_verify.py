@@ -11,6 +11,7 @@ from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
+from support.indefinite import reencoded
 from support.machine import ROOT
 
 VECTORS = ROOT / "tests" / "vectors"
@@ -99,3 +100,29 @@ class TestFacts:
         capture = load(recorded)
         capture.info = dataclasses.replace(capture.info, canister_id="nonsense")
         assert failures(capture) == []
+
+
+class TestIndefiniteLengths:
+    """Signatures cover hashes of the decoded trees, so the encoding of the proofs does not matter."""
+
+    @pytest.mark.parametrize("chunks", [False, True])
+    def test_proofs_and_frames_verify_as_ever(self, recorded, chunks):
+        capture = load(recorded)
+        for number in canister_frames(capture):
+            frame = capture.frames[number]
+            data = reencoded(frame.data, chunks=chunks, inside=("cert", "tree"))
+            capture.frames[number] = dataclasses.replace(frame, data=data)
+        verdicts = list(verify_capture(capture))
+        assert len(verdicts) >= 5
+        assert all(verdict.ok and all(step.ok for step in verdict.steps) for verdict in verdicts)
+
+    def test_a_changed_leaf_is_still_found(self, recorded):
+        capture = load(recorded)
+        number = canister_frames(capture)[1]
+        frame = capture.frames[number]
+        message = CanisterMessage.decode(frame.data)
+        tree = reencoded(message.tree)
+        at = tree.index(b"websocket")
+        changed = dataclasses.replace(message, tree=tree[:at] + b"w" * 9 + tree[at + 9 :])
+        capture.frames[number] = dataclasses.replace(frame, data=changed.encode())
+        assert failures(capture)[0] == (number, "certified_data")

@@ -11,7 +11,7 @@ from bench.healthy import RECORDINGS, Healthy, healthy, lost_a_poller, main, pla
 from bench.healthy_apps import DAPPS
 from bench.healthy_settings import CLIENT_MS, INTERVALS_MS, KINDS, MAX_MESSAGES, settings
 from icws_explore.analysis.doctor import diagnose
-from icws_explore.lab.simulator import simulate
+from icws_explore.lab.simulator import Population, simulate
 
 PARTS = 4  # of fifty sessions each
 
@@ -33,7 +33,7 @@ class TestHealthySessions:
         assert sum(it.sessions for it in found) >= 40
 
     def test_over_real_sockets(self):
-        found = list(played(["acks every 20 s", "comes back at another gateway"]))
+        found = list(played(["acks every 20 s", "returns at another gateway"]))
         assert [(it.alarms, it.text) for it in found] == [([], it.text) for it in found]
         assert [it.sessions for it in found] == [2, 3]
 
@@ -50,7 +50,7 @@ class TestHealthySessions:
 
     def test_what_is_found_is_an_alarm(self):
         """The corpus could not fail otherwise."""
-        ill = simulate("echo", duration="10m", ack_interval_ms=200_000, client_ack_interval_ms=90_000)
+        ill = simulate("echo", duration="10m", ack_interval_ms=200_000, population=Population(ack_interval_ms=90_000))
         assert Healthy("ill", ill.doctor(), 1).alarms == ["ACK_INTERVAL_MISMATCH"]
         assert Healthy("nothing", diagnose(simulate(duration="20s").raw), 1).alarms == []
 
@@ -59,16 +59,16 @@ class TestSettings:
     def test_hold_every_value_of_every_choice(self):
         drawn = list(islice(settings(1), 48))
         assert {it.dapp for it in drawn} == set(DAPPS)
-        assert {it.options["identities"] for it in drawn} == {*KINDS, KINDS}
-        assert {it.options["flavour"] for it in drawn} == {None, "rust", "motoko"}
-        assert {it.options["gateways"] for it in drawn} == {1, 2, 3}
-        assert {it.options["max_messages"] for it in drawn} == set(MAX_MESSAGES)
-        assert {it.options["ack_interval_ms"] for it in drawn} == {interval for interval, _, _ in INTERVALS_MS}
-        assert {it.network.client_latency_ms for it in drawn} == set(CLIENT_MS)
-        assert {it.network.ordered for it in drawn} == {True, False}
+        assert {it.population.identities for it in drawn} == {*KINDS, KINDS}
+        assert {it.canister.flavour for it in drawn} == {None, "rust", "motoko"}
+        assert {it.population.gateways for it in drawn} == {1, 2, 3}
+        assert {it.canister.max_messages for it in drawn} == set(MAX_MESSAGES)
+        assert {it.ack_interval_ms for it in drawn} == {interval for interval, _, _ in INTERVALS_MS}
+        assert {it.conditions.client_latency_ms for it in drawn} == set(CLIENT_MS)
+        assert {it.conditions.ordered for it in drawn} == {True, False}
 
     def test_lose_no_message(self):
-        assert all(it.network.losses[1] == 0 for it in islice(settings(1), 48))
+        assert all(it.conditions.losses[1] == 0 for it in islice(settings(1), 48))
 
     def test_are_the_same_for_the_same_seed(self):
         texts = [[str(it) for it in islice(settings(seed), 5)] for seed in (1, 1, 2)]
@@ -84,7 +84,7 @@ class TestCommand:
         assert " healthy sessions in " in capsys.readouterr().out
 
     def test_fails_with_a_false_alarm(self, monkeypatch, capsys):
-        ill = simulate("echo", duration="10m", ack_interval_ms=200_000, client_ack_interval_ms=90_000)
+        ill = simulate("echo", duration="10m", ack_interval_ms=200_000, population=Population(ack_interval_ms=90_000))
         monkeypatch.setattr("sys.argv", ["healthy", "--sweep", "1"])
         monkeypatch.setattr("bench.healthy.planned", lambda seed: [Healthy("said to be", ill.doctor(), 1)])
         assert main() == 1

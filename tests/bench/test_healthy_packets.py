@@ -13,7 +13,7 @@ from icws_explore.analysis.doctor import diagnose
 from icws_explore.analysis.imports import identify
 from icws_explore.capture import Capture
 from icws_explore.capture.packets import load_pcap
-from icws_explore.lab.simulator import simulate
+from icws_explore.lab.simulator import Population, simulate
 from support import packets
 from support.packets import Talk
 from support.raw_tcp import frame
@@ -52,7 +52,7 @@ def imported(capture: Capture, conversation: list[tuple[float, bytes]], path) ->
 
 @pytest.fixture(scope="module")
 def recordings() -> list[Capture]:
-    small = (it for it in settings(31) if it.sessions <= 3 and it.options["duration"] < 1_000)
+    small = (it for it in settings(31) if it.sessions <= 3 and it.duration_s < 1_000)
     return [it.run().raw for it in islice(small, 6)]
 
 
@@ -88,5 +88,5 @@ def test_with_packets_lost(recordings, tmp_path):
 
 
 def test_an_ill_one_is_still_found(tmp_path):
-    ill = simulate("echo", duration="10m", ack_interval_ms=200_000, client_ack_interval_ms=90_000).raw
+    ill = simulate("echo", duration="10m", ack_interval_ms=200_000, population=Population(ack_interval_ms=90_000)).raw
     assert alarms(imported(ill, talk_of(ill), tmp_path / "a.pcap")) == ["ACK_INTERVAL_MISMATCH"]

@@ -60,7 +60,7 @@ class TestMalformed:
 
 class TestText:
     def test_lone_surrogates_are_replaced_by_what_can_be_written(self):
-        assert SessionInfo.from_json(json.loads('{"icws": 1, "gateway_url": "ws://\\ud800"}')).gateway_url == "ws://?"
+        assert SessionInfo.from_json(json.loads('{"icws": 1, "app_type": "a\\ud800"}')).app_type == "a?"
 
     def test_a_scaled_clock_says_by_how_much(self):
         assert str(ClockInfo("scaled", 60)) == "scaled × 60"

@@ -51,6 +51,26 @@ class TestFrames:
         assert got == payloads
         assert (stream.pending, stream.fault) == (False, None)
 
+    @given(st.lists(st.binary(max_size=300), max_size=30), st.integers(1, 7), st.randoms(use_true_random=False))
+    def test_some_frames_at_a_time_and_what_is_left_is_counted(self, payloads, most, dice):
+        sent = wire(*(Frame(Opcode.BINARY, payload) for payload in payloads), masked=True)
+        stream, got, left = StreamMessages(masked=True), [], 0
+        while sent or left:
+            size = dice.choice([0, 1, 10, 1000])
+            messages = stream.feed(sent[:size], most)
+            sent = sent[size:]
+            assert len(messages) <= most
+            assert stream.unread <= left + size
+            assert len(messages) == most or not stream.unread
+            left = stream.unread
+            got += [message.data for message in messages]
+        assert got == payloads
+
+    def test_behind_a_close_nothing_is_left(self):
+        stream = StreamMessages(masked=False)
+        assert [it.op for it in stream.feed(wire(Frame(Opcode.CLOSE, b""), Frame(Opcode.PING, b"")), 1)] == ["close"]
+        assert stream.unread == 0
+
     @given(st.binary(max_size=200), st.booleans())
     def test_any_bytes_end_in_messages_or_a_fault(self, data, masked):
         _, stream = read(data, masked=masked)

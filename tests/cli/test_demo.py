@@ -22,7 +22,7 @@ class TestDemo:
     def test_leaves_everything_and_says_it_is_scaled(self, icws, tmp_path):
         assert icws("demo", "--out", tmp_path / "out").code == 0, icws.err
         made = {path.name for path in (tmp_path / "out").iterdir()}
-        assert {"session.icws", "report.html", "timing.png", "sequences.svg"} <= made
+        assert {"session.icws", "report.html", "timeline.png", "sequence_numbers.svg"} <= made
         for said in ("opened", "acks", "keep-alives", "valid", "scaled × 100"):
             assert said in icws.out
         assert "its clock runs × 100" in icws.err
@@ -45,5 +45,5 @@ class TestDemo:
 
     @pytest.mark.usefixtures("played_before")
     def test_a_folder_in_the_place_of_a_picture(self, icws, tmp_path):
-        (tmp_path / "timing.png").mkdir()
-        assert "timing.png: Is a directory" in icws("demo", "--out", tmp_path).err
+        (tmp_path / "timeline.png").mkdir()
+        assert "timeline.png: Is a directory" in icws("demo", "--out", tmp_path).err

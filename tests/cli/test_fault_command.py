@@ -21,7 +21,7 @@ def told():
 class TestLines:
     def test_begin_with_what_is_to_happen(self, told):
         lines, _ = told
-        assert lines[0] == "POLLER_DEAD: the canister is stopped, so that polls are rejected for good"
+        assert lines[0] == "POLLER_DEAD: the canister is stopped, so it rejects the gateway's polls permanently"
         assert lines[1] == "120 s of protocol time in about 2 s (× 60)"
 
     def test_tell_what_every_part_saw(self, told):

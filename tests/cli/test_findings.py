@@ -60,5 +60,5 @@ class TestCount:
         assert printed(capsys, finding(), finding(), finding("warning"))[-1] == "2 errors, 1 warning"
 
     def test_of_nothing(self, capsys):
-        assert printed(capsys) == ["nothing is wrong as far as this tells"]
-        assert printed(capsys, finding("info"))[-1] == "nothing is wrong as far as this tells"
+        assert printed(capsys) == ["nothing is wrong"]
+        assert printed(capsys, finding("info"))[-1] == "nothing is wrong"

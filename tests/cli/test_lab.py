@@ -53,7 +53,7 @@ class TestSignals:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_end_it_cleanly(self, number):
         with start("lab") as process:
-            assert "gateway" in process.stdout.readline()
+            assert process.stdout.readline().startswith("app ")
             process.send_signal(number)
             out, err = process.stdout.read(), process.stderr.read()
             assert (process.wait(60), err) == (0, "")

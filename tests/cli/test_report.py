@@ -2,6 +2,10 @@
 
 import re
 
+import pytest
+
+from support.doctor_cases import FOLDER
+
 
 class TestReport:
     def test_is_written_beside_the_capture(self, icws, recorded, tmp_path):
@@ -29,7 +33,7 @@ class TestReport:
     def test_a_name_of_another_format_is_not_written(self, icws, recorded, tmp_path):
         for name in ("x.pdf", "x"):
             line = icws.fails(3, "report", recorded, "-o", tmp_path / name)
-            assert "a page (.html) or Markdown (.md)" in line
+            assert "must end in .html for a page or in .md for Markdown" in line
             assert not (tmp_path / name).exists()
         assert icws("report", recorded, "-o", tmp_path / "x.txt", "--format", "md").code == 0
         assert (tmp_path / "x.txt").read_text("utf-8").startswith("### ")
@@ -69,3 +73,13 @@ class TestRedacted:
         redacted = icws("report", recorded, "-o", "-", "--redact-principals").out
         assert not re.search(r"\b[a-z0-9]{5}(-[a-z0-9]{5}){3,}", redacted)
         assert "client-1" in redacted
+
+
+class TestOtherProtocols:
+    @pytest.mark.parametrize("ending", ["md", "html"])
+    def test_nothing_of_another_socket_is_in_a_redacted_report(self, icws, tmp_path, ending):
+        path = tmp_path / f"report.{ending}"
+        assert icws("report", FOLDER / "har_redact_foreign.har", "--redact", "-o", path).code == 0
+        text = path.read_text(encoding="utf-8")
+        assert "SECRET" not in text
+        assert "session 1 was left out: it speaks another protocol (Socket.IO)" in text

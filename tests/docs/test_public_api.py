@@ -39,7 +39,7 @@ class TestNeighbours:
     def test_are_what_public_names_return_and_that_in_turn(self) -> None:
         types, _ = public_api.neighbours([Public("icws_explore.Recording", icws.Recording)])
         found = {kind.__name__ for kind in types}
-        assert {"Timing", "Findings", "Finding", "Verdicts", "Step"} <= found
+        assert {"Timing", "Findings", "Finding", "Verdicts"} <= found
 
     def test_are_what_public_names_take(self) -> None:
         types, aliases = public_api.neighbours([Public("icws_explore.simulate", icws.simulate)])

@@ -40,4 +40,4 @@ class TestEachMachine:
         rows = list(machine.table)
         reached = {row.to for row in rows} | {rows[0].state}
         assert reached == set(machine.states)
-        assert all(state.name in page().split(machine.title)[1] for state in machine.states)
+        assert all(state.name in page().split(f"## {machine.title}\n")[1] for state in machine.states)

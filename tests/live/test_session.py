@@ -7,9 +7,11 @@ import pytest
 
 from icws_explore.capture import load
 from icws_explore.lab import Lab
+from icws_explore.live import session as session_module
 from icws_explore.live.connect import connect
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import SessionClosedError, StateError, ValueMismatchError
+from icws_explore.protocol.messages import WebsocketMessage
 from support.jumping_lab import JumpingLab
 
 PATIENCE = 60
@@ -93,6 +95,19 @@ async def _collect(session):
     return [frame async for frame in session.follow()]
 
 
+class TestWaiting:
+    async def test_of_what_nobody_receives_the_oldest_leave_the_queue(self, lab, monkeypatch):
+        monkeypatch.setattr(session_module, "WAITING_BYTES", 1000)
+        async with connect(lab) as session:
+            await session.receive(PATIENCE)  # no other comes without an answer
+            for number in range(10):
+                session._keep(WebsocketMessage(session.client_key, number + 1, 0, False, number.to_bytes() * 300))
+            received = [(await session.receive_message()).content[0] for _ in range(3)]
+            assert received == [7, 8, 9]
+            assert (session._waiting_bytes, len(session._messages)) == (0, 0)
+        assert ["wait for receive()" in note for note in session.recording.notes] == [True]
+
+
 class TestAcks:
     async def test_each_ack_is_answered_by_a_keep_alive(self):
         with JumpingLab(app="pingpong", seed=1) as lab:
@@ -141,6 +156,16 @@ class TestTheEnd:
         async with connect(lab) as session:
             await until(session, "app")
         assert (await session.receive())["text"] == "ping"
+
+    async def test_a_close_of_the_canister_gives_its_reason(self, lab):
+        async with connect(lab) as session:
+            session._machine._session.outbox.number(b"", 0, is_service_message=False)  # a number that is never sent
+            await session.send({"text": "pong", "timestamp": 0})
+            await asyncio.wait_for(session.wait_closed(), PATIENCE)
+        with pytest.raises(SessionClosedError) as caught:
+            await session.send({"text": "pong", "timestamp": 0})
+        assert caught.value.detail == "the canister closed the session: WrongSequenceNumber"
+        assert "[object Object]" not in str(caught.value)
 
     async def test_a_gateway_that_dies_ends_the_session_with_1006_or_its_code(self):
         with Lab(app="echo") as mortal:

@@ -13,11 +13,12 @@ from icws_explore.capture import load
 from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
+from icws_explore.live.tap_relay import Stage
 from icws_explore.protocol.errors import CaptureError, ConnectError
 from support.cost import lines_of
 from support.jumping_lab import wait_for
-from support.raw_tcp import until
-from support.servers import free_port, tunnel, websocket_server
+from support.raw_tcp import ASK, until
+from support.servers import free_port, silent_server, tunnel, websocket_server
 from support.tls import server_and_client
 
 
@@ -89,15 +90,18 @@ class TestSessions:
 
         async with websockets.serve(gateway, "127.0.0.1", 0, subprotocols=["ic", "other"]) as server:
             port = next(iter(server.sockets)).getsockname()[1]
-            with Tap(f"ws://127.0.0.1:{port}/gateway") as tap:
+            with Tap(f"ws://127.0.0.1:{port}/gateway", allow_origins=["https://dapp.example"]) as tap:
                 assert tap.url.endswith("/gateway")
                 url = tap.url.removesuffix("/gateway") + "/room?x=1"
                 async with open_websocket(url, origin="https://dapp.example", subprotocols=["nope", "ic"]) as socket:
                     assert socket.subprotocol == "ic"
                     await socket.wait_closed()
                     assert (socket.close_code, socket.close_reason) == (4000, "done")
+                assert seen == {"path": "/gateway/room?x=1", "origin": "https://dapp.example", "extensions": None}
+                async with open_websocket(tap.url, origin="http://localhost:3000", subprotocols=["ic"]) as socket:
+                    await socket.wait_closed()
                 await until(lambda: tap.open_connections == 0)
-        assert seen == {"path": "/gateway/room?x=1", "origin": "https://dapp.example", "extensions": None}
+        assert seen == {"path": "/gateway", "origin": "http://localhost:3000", "extensions": None}
 
     async def test_a_gateway_behind_tls(self, lab, tmp_path):
         server, client = server_and_client(tmp_path)
@@ -174,7 +178,10 @@ class TestLife:
         with pytest.raises(CaptureError, match="cannot write"):
             Tap(lab, record=tmp_path / "missing" / "s.icws").start()
 
-    @pytest.mark.parametrize("more", [{"listen": "nowhere"}, {"network": "ws://x"}])
+    @pytest.mark.parametrize(
+        "more",
+        [{"listen": "nowhere"}, {"network": "ws://x"}, {"allow_origins": ["dapp.example"]}, {"allow_hosts": ["a:1"]}],
+    )
     def test_what_cannot_be_is_refused_at_once(self, lab, more):
         with pytest.raises(ConnectError):
             Tap(lab, **more)
@@ -199,6 +206,36 @@ class TestLife:
             await until(lambda: tap.open_connections == 0)
         assert frames == tap.recording.raw.frames
         assert len(notes) == 1
+
+
+class TestFaults:
+    async def test_of_the_loop_are_told_once_a_minute_and_printed_nowhere(self, caplog, capfd):
+        """Descriptors that are used up: asyncio reports each connection that it cannot accept, a hundred at a time."""
+        with Tap("ws://127.0.0.1:1") as tap:
+            loop = tap._thread.loop
+            error = OSError(24, "Too many open files")
+            for _ in range(100):
+                context = {"message": "socket.accept() out of system resource", "exception": error}
+                loop.call_soon_threadsafe(loop.call_exception_handler, context)
+            await until(lambda: tap.notes)
+        assert len(tap.notes) == 1
+        assert "Too many open files" in tap.notes[0]
+        assert "Traceback" not in caplog.text + capfd.readouterr().err
+
+    async def test_a_tap_ends_while_a_gateway_is_dialled(self, monkeypatch):
+        async with silent_server() as address:
+            with Tap(f"wss://{address}") as tap:
+                _, writer = await upgraded_or_waiting(tap.url)
+                await until(lambda: any(relay.stage is Stage.DIALLING for relay in tap._running.relays))
+            writer.close()
+        assert tap.open_connections == 0
+
+
+async def upgraded_or_waiting(url):
+    host, _, port = url.removeprefix("ws://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(ASK)
+    return reader, writer
 
 
 class TestCost:

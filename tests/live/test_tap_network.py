@@ -10,7 +10,7 @@ from yarl import URL
 from icws_explore.capture import Capture
 from icws_explore.live import tap_network
 from icws_explore.live.clock import RealClock
-from icws_explore.live.listen import Listen
+from icws_explore.live.listen import Listen, Visitors
 from icws_explore.live.tap_network import NetworkTap
 from icws_explore.live.tap_recorder import Recorder
 from icws_explore.protocol import cbor
@@ -27,14 +27,15 @@ QUERY = "/api/v2/canister/aaaaa-aa/query"
 class Tapped:
     """A tap in front of ``handle``, or of nobody."""
 
-    def __init__(self, handle=None, **options):
+    def __init__(self, handle=None, visitors=None, *, secrets="", **options):
         self.recorder = Recorder(Capture(), RealClock(), None, keep=True)
-        self._handle, self._options = handle, options
+        self._handle, self._visitors, self._secrets, self._options = handle, visitors, secrets, options
 
     async def __aenter__(self):
         self._server = http_server(self._handle) if self._handle else None
         url = await self._server.__aenter__() if self._server else f"http://127.0.0.1:{free_port()}"
-        self.tap = NetworkTap(url, self.recorder, **self._options)
+        url = url.replace("//", f"//{self._secrets}")
+        self.tap = NetworkTap(url, self.recorder, self._visitors, **self._options)
         await self.tap.start(Listen("127.0.0.1", 0))
         return self
 
@@ -50,6 +51,13 @@ class Tapped:
             http.request(method, url, data=body, **more) as answer,
         ):
             return answer.status, await answer.read(), dict(answer.headers)
+
+    async def raw(self, head):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(self.tap.url.rpartition(":")[2]))
+        writer.write(head)
+        answer = await asyncio.wait_for(reader.read(2**16), 60)
+        writer.close()
+        return answer
 
     @property
     def frames(self):
@@ -183,3 +191,150 @@ class TestFailures:
     def test_no_network_url(self, url):
         with pytest.raises(ConnectError, match="not a network URL"):
             NetworkTap(url, Recorder(Capture(), RealClock(), None, keep=True))
+
+
+class TestTargets:
+    """``https://icp-api.io`` and ``.evil.example/`` make one URL when they are put together as texts."""
+
+    @pytest.mark.parametrize(
+        "target",
+        [b"http://evil.example/x", b".evil.example/", b"@evil.example/", b":1@evil.example/", b"*", b"evil.example:443",
+         b"http://[::1/", b"ws://evil.example/", b"//evil.example/"],
+    )  # fmt: skip
+    async def test_that_are_no_path_are_refused_and_never_asked_for(self, target, caplog, capfd):
+        asked = []
+
+        async def handle(request):
+            asked.append(request.path)
+            return web.Response()
+
+        async with Tapped(handle) as tapped:
+            answer = await tapped.raw(b"OPTIONS " + target + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert answer.split()[1] == (b"404" if target == b"*" else b"400")
+            assert tapped.frames == []
+        assert asked == []
+        assert "Traceback" not in caplog.text + capfd.readouterr().err
+
+    @pytest.mark.parametrize("path", ["/", "/@evil.example", "/.evil.example/", "/:1@evil.example/"])
+    async def test_that_are_one_reach_the_network_that_was_named(self, path):
+        asked = []
+
+        async def handle(request):
+            asked.append((request.headers["Host"], request.raw_path))
+            return web.Response(body=b"ok")
+
+        async with Tapped(handle) as tapped:
+            answer = await tapped.raw(b"GET " + path.encode() + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert b"200 OK" in answer
+            network = tapped.tap._network.authority
+        assert asked == [(network, path)]
+
+    async def test_garbage_is_told_once_a_minute_and_printed_nowhere(self, caplog, capfd):
+        async with Tapped() as tapped:
+            for _ in range(20):
+                await tapped.raw(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nBad\r\n\r\n")
+            assert len(tapped.recorder.capture.notes) == 1
+        assert "Traceback" not in caplog.text + capfd.readouterr().err
+
+
+class TestVisitors:
+    @pytest.mark.parametrize(
+        ("headers", "said"),
+        [
+            ({"Host": "evil.example"}, b"--allow-host evil.example"),
+            ({"Origin": "https://evil.example"}, b"--allow-origin https://evil.example"),
+            ({"Origin": "null"}, b"--allow-origin null"),
+            ({"Sec-Fetch-Site": "cross-site"}, b"other sites"),
+        ],
+    )
+    async def test_others_are_refused_and_leave_nothing_in_the_recording_but_a_note(self, headers, said):
+        asked = []
+
+        async def handle(request):
+            asked.append(request)
+            return web.Response()
+
+        async with Tapped(handle) as tapped:
+            for _ in range(3):
+                status, body, answered = await tapped.ask("/api/v2/status", None, "GET", headers=headers)
+            assert status == 403
+            assert said in body
+            assert "Access-Control-Allow-Origin" not in answered
+            assert tapped.frames == []
+            assert len(tapped.recorder.capture.notes) == 1
+        assert asked == []
+
+    @pytest.mark.parametrize("origin", ["http://localhost:3000", "https://dapp.example"])
+    async def test_preflights_of_pages_that_are_let_in_pass(self, origin):
+        async def handle(request):
+            return web.Response(status=204, headers={"Access-Control-Allow-Origin": request.headers["Origin"]})
+
+        async with Tapped(handle, Visitors.of(origins=["https://dapp.example"])) as tapped:
+            status, _, headers = await tapped.ask(CALL, None, "OPTIONS", headers={"Origin": origin})
+            assert (status, headers["Access-Control-Allow-Origin"]) == (204, origin)
+
+
+class TestCredentials:
+    async def test_of_the_url_reach_the_network_and_nothing_else(self):
+        seen = []
+
+        async def handle(request):
+            seen.append(request.headers.get("Authorization"))
+            return web.Response(body=b"ok")
+
+        async with Tapped(handle, secrets="me:s3cr3t@") as tapped:
+            await tapped.ask(CALL)
+            await tapped.ask(CALL, headers={"Authorization": "Bearer own", "Proxy-Authorization": "Basic s3cr3t"})
+        assert seen == ["Basic bWU6czNjcjN0", "Bearer own"]
+
+    async def test_are_in_no_answer_and_no_frame(self):
+        async with Tapped(secrets="me:s3cr3t@") as tapped:
+            status, body, _ = await tapped.ask(f"{CALL}?token=t0k3n", headers={"Authorization": "Bearer t0k3n"})
+            assert (status, tapped.frames[0][4]) == (502, f"POST {CALL}")
+            for text in (body.decode(), str(tapped.frames), repr(tapped.tap._network)):
+                assert "s3cr3t" not in text
+                assert "t0k3n" not in text
+
+    async def test_headers_between_two_neighbours_stay_there(self):
+        seen = {}
+
+        async def handle(request):
+            seen.update(request.headers)
+            return web.Response(headers={"Connection": "close, X-Hop", "X-Hop": "1", "X-Kept": "2"})
+
+        async with Tapped(handle) as tapped:
+            headers = {"Connection": "X-Mine", "X-Mine": "1", "Proxy-Authorization": "Basic x", "X-Sent": "2"}
+            _, _, answered = await tapped.ask(CALL, headers=headers)
+        assert ("X-Mine" in seen, "Proxy-Authorization" in seen, seen["X-Sent"]) == (False, False, "2")
+        assert ("X-Hop" in answered, answered["X-Kept"]) == (False, "2")
+
+
+class TestRecordingFirst:
+    async def test_a_request_is_on_record_before_the_network_has_it_and_an_answer_before_the_gateway(self):
+        at = []
+
+        async def handle(_request):
+            at.append(len(tapped.frames))
+            return web.Response(body=b"ok")
+
+        async with Tapped(handle) as tapped:
+            await tapped.ask(CALL)
+            at.append(len(tapped.frames))
+        assert at == [1, 2]
+
+    async def test_at_once_there_is_room_for_a_bounded_number(self, monkeypatch):
+        monkeypatch.setattr(tap_network, "AT_ONCE", 2)
+        at_once, most = 0, 0
+        two = asyncio.Barrier(2)
+
+        async def handle(_request):
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            await two.wait()
+            at_once -= 1
+            return web.Response(body=b"ok")
+
+        async with Tapped(handle) as tapped:
+            await asyncio.gather(*(tapped.ask(CALL) for _ in range(8)))
+        assert most == 2

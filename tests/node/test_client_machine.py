@@ -17,20 +17,21 @@ from typing import Any
 
 import pytest
 
+from icws_explore.analysis.replay.after_close import MachineAfterClose
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import decode_message_args, decode_open_args
 from icws_explore.protocol.certificate import CertificateIssuer
 from icws_explore.protocol.client.events import (
+    ClientEvent,
     CloseConnection,
     ConnectionClosed,
-    Event,
     Failed,
     MessageReceived,
     Opened,
     SendFrame,
 )
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
-from icws_explore.protocol.client.table import ClientState
+from icws_explore.protocol.client.states import ClientState
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import StateError
@@ -218,9 +219,9 @@ def our_story(scene: Scene) -> Story:
         None if scene.is_key_late else scene.canister.root_key,
         ACK_INTERVAL_MS,
         application_type=TEXT,
-        keep_processing_after_close=scene.still_delivers,
     )
-    machine = ClientMachine(config, IDENTITY, entropy=bytes, client_nonce=KEY.client_nonce)
+    kind = MachineAfterClose if scene.still_delivers else ClientMachine
+    machine = kind(config, IDENTITY, entropy=bytes, client_nonce=KEY.client_nonce)
     story: Story = []
     for step in scene.steps:
         now_ns = step["at_ms"] * NS_PER_MS
@@ -247,7 +248,7 @@ def our_story(scene: Scene) -> Story:
     return story
 
 
-def told(events: list[Event]) -> Story:
+def told(events: list[ClientEvent]) -> Story:
     story: Story = []
     for event in events:
         match event:

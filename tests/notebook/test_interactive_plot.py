@@ -10,8 +10,8 @@ from icws_explore.notebook.interactive_plot import InteractivePlot, interactive,
 from icws_explore.views import plots
 from support.session_captures import healthy, hostile
 
-DRAW = (plots.timing, plots.ack_age, plots.keep_alives, plots.lanes, plots.certificate_age, plots.latencies,
-        plots.sequences, plots.sessions, plots.sequence_diagram)  # fmt: skip
+DRAW = (plots.timeline, plots.ack_age, plots.keep_alives, plots.lanes, plots.certificate_age, plots.latencies,
+        plots.sequence_numbers, plots.sessions, plots.sequence_diagram)  # fmt: skip
 
 
 @pytest.mark.parametrize("draw", DRAW, ids=lambda draw: draw.__name__)

@@ -39,7 +39,7 @@ class TestNumbers:
 
 class TestRows:
     def test_are_named_by_what_stands_beside_them(self) -> None:
-        (panel,) = drawn(plots.timing(healthy()))
+        (panel,) = drawn(plots.timeline(healthy()))
         marks = {text: at for at, text in panel["y"]["marks"]}
         assert {"client sends", "message", "ack 330 s", "keep_alive 60 s"} <= set(marks)
         assert marks["client sends"] < marks["message"] < marks["keep_alive 60 s"]

@@ -102,15 +102,15 @@ class TestOpen:
         assert encode_open_args(args.client_nonce, args.gateway_principal) == data
 
     @given(u64, st.none() | principals)
-    def test_decode_undoes_encode(self, nonce: int, gateway: Principal | None) -> None:
+    def test_round_trip(self, nonce: int, gateway: Principal | None) -> None:
         assert decode_open_args(encode_open_args(nonce, gateway)) == OpenArgs(nonce, gateway)
 
-    def test_a_gateway_of_another_type_is_not_a_missing_one(self) -> None:
+    def test_a_gateway_of_another_type_does_not_count_as_missing(self) -> None:
         type_ = Record((Field("client_nonce", NAT64), Field("gateway_principal", TEXT)))
         with pytest.raises(CandidError, match="gateway_principal"):
             decode_open_args(encode([type_], [{"client_nonce": 1, "gateway_principal": "2vxsx-fae"}]))
 
-    def test_unknown_fields_are_passed_over(self) -> None:
+    def test_unknown_fields_are_ignored(self) -> None:
         type_ = Record((Field("client_nonce", NAT64), Field("later", TEXT)))
         assert decode_open_args(encode([type_], [{"client_nonce": 1, "later": ""}])) == OpenArgs(1, None)
 
@@ -133,16 +133,16 @@ class TestMessage:
             assert encode_message_args(message_of(args["msg"])) == data
 
     @given(websocket_messages)
-    def test_decode_undoes_encode(self, message: WebsocketMessage) -> None:
+    def test_round_trip(self, message: WebsocketMessage) -> None:
         assert decode_message_args(encode_message_args(message)) == message
 
-    def test_the_second_argument_may_be_missing_as_from_sdk_0_1(self) -> None:
+    def test_the_second_argument_may_be_missing_as_in_sdk_0_1(self) -> None:
         value = {"msg": {"client_key": {"client_principal": KEY.client_principal, "client_nonce": 7}}}
         value["msg"] |= {"sequence_num": 1, "timestamp": 2, "is_service_message": False, "content": b"hello"}  # type: ignore[dict-item]  # mixed values
         assert decode_message_args(encode([MESSAGE_ARGS], [value])) == MESSAGE
-        assert decode_message_args(encode([MESSAGE_ARGS, Opt(TEXT)], [value, "an application's"])) == MESSAGE
+        assert decode_message_args(encode([MESSAGE_ARGS, Opt(TEXT)], [value, "of the application"])) == MESSAGE
 
-    def test_a_number_that_no_u64_holds_is_not_encoded(self) -> None:
+    def test_a_number_beyond_64_bits_is_not_encoded(self) -> None:
         with pytest.raises(ValueMismatchError, match="sequence_num"):
             encode_message_args(WebsocketMessage(KEY, 2**64, 0, False, b""))
 
@@ -154,7 +154,7 @@ class TestPoll:
         assert encode_poll_args(0) == data
 
     @given(u64)
-    def test_decode_undoes_encode_for_arguments(self, nonce: int) -> None:
+    def test_round_trip_of_arguments(self, nonce: int) -> None:
         assert decode_poll_args(encode_poll_args(nonce)) == nonce
 
     @entries("getres")
@@ -162,11 +162,11 @@ class TestPoll:
         data = bytes.fromhex(entry["encoded_hex"])
         result = poll_result_of(entry["value"][0])
         assert decode_poll_result(data) == result
-        if "opt bool" not in entry["type"]:  # the gateway's own type, which no canister sends
+        if "opt bool" not in entry["type"]:  # the type of the gateway, which no canister sends
             assert encode_poll_result(result) == data
 
     @given(poll_results | st.text())
-    def test_decode_undoes_encode(self, result: PollResult | str) -> None:
+    def test_round_trip(self, result: PollResult | str) -> None:
         assert decode_poll_result(encode_poll_result(result)) == result
 
 
@@ -178,7 +178,7 @@ class TestClose:
         assert encode_close_args(key).hex() == entry["encoded_hex"]
 
     @given(client_keys)
-    def test_decode_undoes_encode(self, key: ClientKey) -> None:
+    def test_round_trip(self, key: ClientKey) -> None:
         assert decode_close_args(encode_close_args(key)) == key
 
 
@@ -190,12 +190,12 @@ class TestResult:
         assert encode_result(err) == data
 
     @given(st.none() | st.text())
-    def test_decode_undoes_encode(self, err: str | None) -> None:
+    def test_round_trip(self, err: str | None) -> None:
         assert decode_result(encode_result(err)) == err
 
 
 class TestMotokoCdk:
-    def test_every_argument_and_reply_of_its_traces(self) -> None:
+    def test_all_arguments_and_replies_of_its_traces(self) -> None:
         readers: dict[str, Callable[[bytes], object]] = {
             "ws_open": decode_open_args,
             "ws_message": decode_message_args,
@@ -229,7 +229,7 @@ class TestHostileBytes:
             read(valid[:kept] + tail)
 
     @pytest.mark.parametrize("data", [b"", b"DIDL", b"\x00", b"DIDL\x00\x00"])
-    def test_nothing_at_all(self, data: bytes) -> None:
+    def test_empty_and_short_bytes(self, data: bytes) -> None:
         for read in (decode_open_args, decode_message_args, decode_poll_args, decode_poll_result, decode_close_args):
             with pytest.raises(CandidError):
                 read(data)

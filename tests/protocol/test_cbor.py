@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.cbor import MAX_DEPTH, MAX_ITEMS, SELF_DESCRIBE, dumps, loads
+from icws_explore.protocol.cbor import MAX_DEPTH, MAX_ITEMS, SELF_DESCRIBE, dumps, has_indefinite_lengths, loads
 from icws_explore.protocol.errors import CborError, ValueMismatchError
+from support.indefinite import indefinite
 
 scalars = (
     st.none()
@@ -49,13 +50,13 @@ class TestRoundTrip:
 
         check(loads(dumps(value)))
 
-    def test_integers_are_as_short_as_can_be(self) -> None:
+    def test_integers_are_as_short_as_possible(self) -> None:
         assert dumps(23) == b"\x17"
         assert dumps(2**64 - 1) == b"\x1b" + b"\xff" * 8
 
 
 class TestStrictness:
-    """What other readers take, and what no party of the protocol sends."""
+    """CBOR that other readers accept and no party of the protocol sends."""
 
     @pytest.mark.parametrize(
         "data",
@@ -70,10 +71,17 @@ class TestStrictness:
             "1c",
             "ff",
             "61ff",
-            "5f4101ff",
-            "7f6161ff",
-            "9f00ff",
-            "bf616100ff",
+            "5f4101",
+            "5f6161ff",
+            "5f5f4101ffff",
+            "7f4161ff",
+            "7f61c361a9ff",
+            "9f00",
+            "9fff00",
+            "bf6161ff",
+            "bf616101616102ff",
+            "bf01ff",
+            "81ff",
             "a2616100616101",
             "a10000",
             "a1800000",
@@ -112,7 +120,7 @@ class TestStrictness:
             ("f7", "undefined is not used by the protocol"),
             ("8161ff", "utf-8"),
             ("a2616100616101", "duplicate"),
-            ("9f00ff", "indefinite"),
+            ("81ff", "break"),
         ],
     )
     def test_says_why(self, data: str, reason: str) -> None:
@@ -121,7 +129,7 @@ class TestStrictness:
         assert reason in str(caught.value).lower()
 
     def test_says_where(self) -> None:
-        with pytest.raises(CborError, match="3 bytes too many behind the value at byte 4") as caught:
+        with pytest.raises(CborError, match="3 bytes too many after the value at byte 4") as caught:
             loads(SELF_DESCRIBE + b"\x00\x01\x02\x03")
         assert caught.value.offset == 4
         assert caught.value.what == "CBOR"
@@ -138,6 +146,67 @@ class TestStrictness:
                 loads(nested(depth))
         with pytest.raises(CborError):
             loads(b"\x81\x81\x81\x00", max_depth=2)
+
+
+class TestIndefiniteLengths:
+    """IC4J writes maps and arrays without lengths; the real readers accept them (see the module's docstring)."""
+
+    @pytest.mark.parametrize(
+        ("data", "value"),
+        [
+            ("bf616101ff", {"a": 1}),
+            ("9fff", []),
+            ("bfff", {}),
+            ("5fff", b""),
+            ("7fff", ""),
+            ("5f42010243030405ff", b"\x01\x02\x03\x04\x05"),
+            ("7f657374726561646d696e67ff", "streaming"),
+            ("9f018202039f0405ffff", [1, [2, 3], [4, 5]]),
+            ("bf61610161629f0203ffff", {"a": 1, "b": [2, 3]}),
+            ("d9d9f7bf6346756ef563416d7421ff", {"Fun": True, "Amt": -2}),
+        ],
+    )
+    def test_examples(self, data: str, value: Any) -> None:
+        # Mostly those of RFC 8949, appendix A.
+        assert loads(bytes.fromhex(data)) == value
+
+    @given(values, st.booleans())
+    def test_mean_the_same_value(self, value: Any, chunks: bool) -> None:
+        assert loads(indefinite(value, chunks=chunks)) == value
+
+    @given(values, st.booleans())
+    def test_are_found(self, value: Any, chunks: bool) -> None:
+        assert not has_indefinite_lengths(dumps(value))
+        data = indefinite(value, chunks=chunks)
+        assert has_indefinite_lengths(data) is (data != dumps(value))
+
+    def test_bytes_that_only_look_like_them_are_not_found(self) -> None:
+        assert not has_indefinite_lengths(dumps([b"\x9f\xff", "\xbf", 0x9F, -0x60, 1.5, None]))
+
+    def test_depth_is_limited(self) -> None:
+        assert loads(b"\x9f" * MAX_DEPTH + b"\xff" * MAX_DEPTH)
+        for opening in (b"\x9f", b"\xbf\x60"):
+            for depth in (MAX_DEPTH + 1, 100_000):
+                with pytest.raises(CborError):
+                    loads(opening * depth + b"\xff" * depth)
+
+    @pytest.mark.parametrize(
+        ("opening", "item"), [(b"\x9f", b"\x00"), (b"\x5f", b"\x41a"), (b"\x7f", b"\x60"), (b"\x9f", b"\x9f\xff")]
+    )
+    def test_items_and_chunks_are_limited(self, opening: bytes, item: bytes) -> None:
+        with pytest.raises(CborError, match=f"more than the {MAX_ITEMS} items"):
+            loads(opening + item * MAX_ITEMS + b"\xff")
+        few = MAX_ITEMS // 2 - 2
+        assert len(loads(opening + item * few + b"\xff")) in (0, few)
+
+    def test_chunks_take_the_space_of_their_bytes(self) -> None:
+        data = b"\x5f" + (b"\x58\xff" + bytes(255)) * 10_000 + b"\xff"
+        tracemalloc.start()
+        try:
+            assert len(loads(data)) == 2_550_000
+            assert tracemalloc.get_traced_memory()[1] < 4 * len(data)
+        finally:
+            tracemalloc.stop()
 
 
 class TestHostileBytes:

@@ -7,6 +7,8 @@ import pytest
 
 from icws_explore.protocol import errors
 from icws_explore.protocol.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
     CandidError,
     CborError,
     DecodeError,
@@ -16,12 +18,12 @@ from icws_explore.protocol.errors import (
     MessageError,
     PrincipalError,
     SessionClosedError,
+    StateError,
     ValueMismatchError,
-    VerificationError,
+    count_of,
 )
 
 CLASSES = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, Exception)]
-BUILTIN_BASES = (Exception, ValueError)
 
 
 class TestTree:
@@ -37,8 +39,22 @@ class TestTree:
     def test_decoding_errors_are_one_kind(self, kind: type[Exception]) -> None:
         assert issubclass(kind, DecodeError)
 
-    def test_a_bad_principal_is_a_bad_value_too(self) -> None:
-        assert issubclass(PrincipalError, ValueError)
+    def test_every_class_is_exported(self) -> None:
+        assert sorted(kind.__name__ for kind in CLASSES) == errors.__all__
+
+    @pytest.mark.parametrize("kind", [ArgumentTypeError, ValueMismatchError, PrincipalError])
+    def test_errors_about_types_are_type_errors(self, kind: type[Exception]) -> None:
+        assert issubclass(kind, TypeError)
+
+    @pytest.mark.parametrize(
+        "kind", [ArgumentValueError, ValueMismatchError, DecodeError, PrincipalError, DidError, IdentityError]
+    )
+    def test_errors_about_values_are_value_errors(self, kind: type[Exception]) -> None:
+        assert issubclass(kind, ValueError)
+
+    @pytest.mark.parametrize("kind", [StateError, SessionClosedError])
+    def test_other_errors_are_neither(self, kind: type[Exception]) -> None:
+        assert not issubclass(kind, (TypeError, ValueError))
 
 
 class TestFacts:
@@ -48,10 +64,6 @@ class TestFacts:
         assert (error.what, error.reason, error.offset) == ("envelope", "ends early", 7)
         assert str(CborError("envelope", "ends early")) == "envelope: ends early"
         assert str(CborError("envelope", "ends early", 0)) == "envelope: ends early at byte 0"
-
-    def test_of_verification(self) -> None:
-        error = VerificationError("signature", "does not hold")
-        assert (str(error), error.step, error.detail) == ("signature: does not hold", "signature", "does not hold")
 
     def test_of_a_did_text(self) -> None:
         error = DidError("a name is missing", 3, 14)
@@ -80,7 +92,7 @@ class TestTransport:
         [
             CborError("envelope", "ends early", 7),
             PrincipalError("principal", "wrong checksum"),
-            VerificationError("signature", "does not hold"),
+            ArgumentTypeError("network must be a string, not an int"),
             DidError("a name is missing", 3, 14),
             ValueMismatchError("path", "reason"),
             SessionClosedError(4000, "Ack message timeout"),
@@ -93,3 +105,9 @@ class TestTransport:
         assert type(copy) is type(error)
         assert str(copy) == str(error)
         assert vars(copy) == vars(error)
+
+
+class TestCounts:
+    def test_are_singular_or_plural(self) -> None:
+        assert [count_of(number, "byte") for number in (0, 1, 2)] == ["0 bytes", "1 byte", "2 bytes"]
+        assert count_of(2, "entry") == "2 entries"

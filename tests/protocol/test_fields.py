@@ -29,11 +29,11 @@ class TestReading:
     @pytest.mark.parametrize(
         ("value", "kind", "text"),
         [
-            (True, int, "is a bool where an integer belongs"),
-            (1, bool, "is an integer where a bool belongs"),
-            (None, str, "is null where text belongs"),
-            ([], dict, "is an array where a map belongs"),
-            (1.5, int, "is float where an integer belongs"),
+            (True, int, "is a bool, not an integer"),
+            (1, bool, "is an integer, not a bool"),
+            (None, str, "is null, not text"),
+            ([], dict, "is an array, not a map"),
+            (1.5, int, "is float, not an integer"),
         ],
     )
     def test_another_type_is_named(self, value: object, kind: Any, text: str) -> None:
@@ -56,7 +56,7 @@ class TestReading:
     def test_principals_that_are_none(self) -> None:
         with pytest.raises(MessageError, match="30 bytes are more than 29"):
             as_principal(bytes(30), "a target", "thing")
-        with pytest.raises(MessageError, match="a target is text where a byte string belongs"):
+        with pytest.raises(MessageError, match="a target is text, not a byte string"):
             as_principal("2vxsx-fae", "a target", "thing")
 
 

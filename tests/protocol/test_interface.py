@@ -46,7 +46,7 @@ class TestMethods:
             ("ws_close", interface.CLOSE_ARGS),
         ],
     )
-    def test_take_what_is_sent(self, method: str, argument: Type) -> None:
+    def test_accept_our_arguments(self, method: str, argument: Type) -> None:
         assert same_type(FILE.methods[method].args[0], argument)
 
     @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ class TestMethods:
             ("ws_close", interface.RESULT),
         ],
     )
-    def test_return_what_is_read(self, method: str, result: Type) -> None:
+    def test_return_our_results(self, method: str, result: Type) -> None:
         assert same_type(FILE.methods[method].results[0], result)
 
-    def test_any_application_type_takes_the_sdks_null(self) -> None:
+    def test_the_null_of_the_sdk_fits_any_application_type(self) -> None:
         assert is_subtype(interface.APPLICATION_MESSAGE, FILE.methods["ws_message"].args[1])
 
     def test_service_messages(self) -> None:
@@ -69,10 +69,10 @@ class TestMethods:
 
 
 class TestReleases:
-    def test_poll_results_of_every_release_are_subtypes_of_what_is_read(self) -> None:
+    def test_poll_results_of_every_release_can_be_read(self) -> None:
         assert is_subtype(interface.POLL_RESULT, interface.POLL_RESULT_READ)
         assert is_subtype(interface.POLL_RESULT_BEFORE_0_3_1, interface.POLL_RESULT_READ)
         assert not is_subtype(interface.POLL_RESULT_BEFORE_0_3_1, interface.POLL_RESULT)
 
-    def test_arguments_of_a_new_client_are_taken_by_an_old_canister(self) -> None:
+    def test_an_old_canister_accepts_the_arguments_of_a_new_client(self) -> None:
         assert is_subtype(interface.OPEN_ARGS, interface.OPEN_ARGS_BEFORE_0_3)

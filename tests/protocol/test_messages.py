@@ -39,16 +39,16 @@ def fields_of(message: WebsocketMessage) -> dict[str, Any]:
 
 
 class TestClientKey:
-    def test_prints_as_the_cdk_prints_it(self) -> None:
+    def test_str_is_that_of_the_cdk(self) -> None:
         assert str(KEY) == "ryjl3-tyaaa-aaaaa-aaaba-cai_7"
 
-    def test_is_a_dictionary_key(self) -> None:
+    def test_can_be_a_dictionary_key(self) -> None:
         assert {KEY: 1}[ClientKey(KEY.client_principal, 7)] == 1
 
 
 class TestWebsocketMessage:
     @given(websocket_messages, st.booleans())
-    def test_decode_undoes_encode(self, message: WebsocketMessage, tagged: bool) -> None:
+    def test_round_trip(self, message: WebsocketMessage, tagged: bool) -> None:
         data = message.encode(tagged)
         assert data.startswith(b"\xd9\xd9\xf7") is tagged
         assert WebsocketMessage.decode(data) == message
@@ -69,7 +69,7 @@ class TestWebsocketMessage:
                     seen += 1
         assert seen > 100
 
-    def test_unknown_fields_and_any_order_are_taken(self) -> None:
+    def test_unknown_fields_and_any_order_are_accepted(self) -> None:
         fields = dict(reversed(fields_of(MESSAGE).items())) | {"later": [1]}
         assert WebsocketMessage.decode(cbor2.dumps(fields)) == MESSAGE
 
@@ -83,13 +83,13 @@ class TestWebsocketMessage:
     @pytest.mark.parametrize(
         ("name", "value", "fault"),
         [
-            ("sequence_num", "1", "'sequence_num' is text where an integer belongs"),
-            ("sequence_num", True, "'sequence_num' is a bool where an integer belongs"),
+            ("sequence_num", "1", "'sequence_num' is text, not an integer"),
+            ("sequence_num", True, "'sequence_num' is a bool, not an integer"),
             ("sequence_num", -1, "'sequence_num' is -1, not a 64-bit unsigned integer"),
             ("timestamp", None, "'timestamp' is null"),
-            ("is_service_message", 1, "'is_service_message' is an integer where a bool belongs"),
-            ("content", [68, 73], "'content' is an array where a byte string belongs"),
-            ("client_key", b"", "'client_key' is a byte string where a map belongs"),
+            ("is_service_message", 1, "'is_service_message' is an integer, not a bool"),
+            ("content", [68, 73], "'content' is an array, not a byte string"),
+            ("client_key", b"", "'client_key' is a byte string, not a map"),
             ("client_key", {"client_principal": bytes(30), "client_nonce": 0}, "30 bytes are more than 29"),
             ("client_key", {"client_principal": b"\x04"}, ".client_key: field 'client_nonce' is missing"),
         ],
@@ -101,11 +101,11 @@ class TestWebsocketMessage:
 
     # Ids by number: Python refuses to print the longest of these in decimal.
     @pytest.mark.parametrize("value", [-1, 2**64, 1 << 99_999, True, 1.0, "1", None], ids=range(7))
-    def test_a_number_that_no_u64_holds_is_not_encoded(self, value: Any) -> None:
+    def test_a_number_beyond_64_bits_is_not_encoded(self, value: Any) -> None:
         with pytest.raises(ValueMismatchError, match=r"sequence_num: .*64-bit"):
             WebsocketMessage(KEY, value, 0, False, b"").encode()
 
-    def test_content_has_to_be_bytes(self) -> None:
+    def test_content_must_be_bytes(self) -> None:
         with pytest.raises(ValueMismatchError, match="content: takes a byte string, not str"):
             WebsocketMessage(KEY, 1, 0, False, "text").encode()  # type: ignore[arg-type]  # the misuse under test
 
@@ -121,10 +121,10 @@ class TestWebsocketMessage:
 
 class TestCanisterMessage:
     @given(st.builds(CanisterMessage, st.text(), st.binary(), st.binary(), st.binary()))
-    def test_decode_undoes_encode(self, message: CanisterMessage) -> None:
+    def test_round_trip(self, message: CanisterMessage) -> None:
         assert CanisterMessage.decode(message.encode()) == message
 
-    def test_is_untagged_and_in_the_gateways_order(self) -> None:
+    def test_is_untagged_and_in_the_order_of_the_gateway(self) -> None:
         data = CanisterMessage("k", b"1", b"2", b"3").encode()
         assert data == cbor2.dumps({"key": "k", "content": b"1", "cert": b"2", "tree": b"3"})
 
@@ -148,27 +148,27 @@ class TestCanisterMessage:
 
 class TestHandshake:
     @given(principals)
-    def test_decode_undoes_encode(self, principal: Principal) -> None:
+    def test_round_trip(self, principal: Principal) -> None:
         assert Handshake.decode(Handshake(principal).encode()) == Handshake(principal)
 
     def test_bytes(self) -> None:
         assert Handshake(Principal(b"\x04")).encode().hex() == "d9d9f7a171676174657761795f7072696e636970616c4104"
 
     def test_the_text_form_is_refused_as_the_sdk_refuses_it(self) -> None:
-        with pytest.raises(MessageError, match="'gateway_principal' is text where a byte string belongs"):
+        with pytest.raises(MessageError, match="'gateway_principal' is text, not a byte string"):
             Handshake.decode(cbor2.dumps({"gateway_principal": "2vxsx-fae"}))
 
 
 class TestMessageKey:
     @given(principals, u64)
-    def test_parse_undoes_format(self, gateway: Principal, nonce: int) -> None:
+    def test_round_trip(self, gateway: Principal, nonce: int) -> None:
         assert parse_message_key(message_key(gateway, nonce)) == (gateway, nonce)
 
     @given(principals, u64, u64)
-    def test_labels_sort_as_their_numbers(self, gateway: Principal, one: int, other: int) -> None:
+    def test_keys_sort_by_their_nonces(self, gateway: Principal, one: int, other: int) -> None:
         assert (message_key(gateway, one) < message_key(gateway, other)) is (one < other)
 
-    def test_as_on_a_local_replica(self) -> None:
+    def test_keys_of_a_local_replica(self) -> None:
         keys = [entry["key"] for entry in LOCAL_REPLICA["messages"] if "wrong" not in entry["key"]]
         for nonce, key in enumerate(keys):
             assert parse_message_key(key) == (Principal.from_text(LOCAL_REPLICA["gateway"]), nonce)

@@ -24,7 +24,7 @@ values = st.recursive(
 
 
 def from_typed(value: Any) -> Any:
-    """A value of the vectors' typed JSON: {"type": "text"|"bytes"|"nat"|"array"|"map", "value": …}."""
+    """A value of the typed JSON in the vectors: {"type": "text"|"bytes"|"nat"|"array"|"map", "value": …}."""
     inner = value["value"]
     match value["type"]:
         case "text":
@@ -54,7 +54,7 @@ class TestVectors:
 
 class TestRepresentationIndependence:
     @given(st.dictionaries(st.text(max_size=6), values, max_size=5))
-    def test_order_does_not_count(self, content: dict[str, Any]) -> None:
+    def test_the_order_of_fields_does_not_matter(self, content: dict[str, Any]) -> None:
         assert request_id(dict(reversed(content.items()))) == request_id(content)
 
     @given(st.dictionaries(st.text(max_size=6), values, max_size=5))
@@ -66,21 +66,21 @@ class TestRepresentationIndependence:
         assert sha256(b"".join(field.key_hash + field.value_hash for field in fields)).digest() == request_id(content)
 
     @given(st.text(max_size=10))
-    def test_text_and_its_bytes_are_one(self, text: str) -> None:
+    def test_a_text_hashes_as_its_bytes(self, text: str) -> None:
         assert hash_value(text) == hash_value(text.encode()) == sha256(text.encode()).digest()
 
-    def test_a_principal_is_its_bytes(self) -> None:
+    def test_a_principal_hashes_as_its_bytes(self) -> None:
         assert hash_value(Principal.ANONYMOUS) == hash_value(b"\x04")
 
     def test_an_absent_option_is_left_out(self) -> None:
         assert request_id({"arg": b"", "nonce": None}) == request_id({"arg": b""})
         assert [field.name for field in request_id_fields({"arg": b"", "nonce": None})] == ["arg"]
 
-    def test_a_tuple_is_an_array(self) -> None:
+    def test_a_tuple_hashes_as_a_list(self) -> None:
         assert hash_value((b"a", 1)) == hash_value([b"a", 1])
 
 
-class TestWhatNoRequestHolds:
+class TestRefusedValues:
     @pytest.mark.parametrize(
         ("value", "path", "reason"),
         [
@@ -93,13 +93,13 @@ class TestWhatNoRequestHolds:
             ({1: 2}, "x", "field name"),
         ],
     )
-    def test_is_named_with_its_place(self, value: object, path: str, reason: str) -> None:
+    def test_are_named_with_their_path(self, value: object, path: str, reason: str) -> None:
         with pytest.raises(ValueMismatchError) as caught:
             request_id({"x": value})
         assert caught.value.path == path
         assert reason in caught.value.reason
 
-    def test_depth_is_bounded(self) -> None:
+    def test_depth_is_limited(self) -> None:
         value: object = b""
         for _ in range(5000):
             value = [value]

@@ -39,7 +39,7 @@ service_messages = (
 
 
 def from_json(value: dict[str, Any]) -> ServiceMessage:
-    """A service message of the vectors' JSON, in which nat64 is decimal text."""
+    """A service message from the JSON of the vectors, where a nat64 is decimal text."""
     ((name, content),) = value.items()
     match name:
         case "OpenMessage":
@@ -75,10 +75,10 @@ class TestVectors:
 
 class TestRoundTrip:
     @given(service_messages)
-    def test_decode_undoes_encode(self, message: ServiceMessage) -> None:
+    def test_round_trip(self, message: ServiceMessage) -> None:
         assert decode_service(encode_service(message)) == message
 
-    def test_reasons_are_strings_with_the_names_on_the_wire(self) -> None:
+    def test_reasons_are_the_names_on_the_wire(self) -> None:
         assert [str(reason) for reason in CloseReason] == [
             "WrongSequenceNumber",
             "InvalidServiceMessage",
@@ -87,18 +87,18 @@ class TestRoundTrip:
         ]
 
     @pytest.mark.parametrize("number", [-1, 2**64])
-    def test_a_number_that_no_u64_holds_is_not_encoded(self, number: int) -> None:
+    def test_a_number_beyond_64_bits_is_not_encoded(self, number: int) -> None:
         with pytest.raises(ValueMismatchError, match="last_incoming_sequence_num"):
             encode_service(AckMessage(number))
 
 
 class TestOtherContents:
-    def test_an_application_message_is_none(self) -> None:
+    def test_an_application_message_is_refused(self) -> None:
         data = encode([Record((Field("text", TEXT), Field("timestamp", NAT64)))], [{"text": "ping", "timestamp": 1}])
         with pytest.raises(CandidError):
             decode_service(data)
 
-    def test_an_unknown_case_is_none(self) -> None:
+    def test_an_unknown_case_is_refused(self) -> None:
         with pytest.raises(CandidError):
             decode_service(encode([Variant((Field("PingMessage", NAT),))], [{"PingMessage": 1}]))
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pytest
 
-from icws_explore.protocol.errors import ConnectError, LabError
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, LabError
 from icws_explore.protocol.type_checks import checked, fits, in_words
 
 
@@ -35,7 +35,7 @@ class TestFits:
             (5, str | Any),
         ],
     )  # fmt: skip
-    def test_what_an_annotation_says(self, value: object, wanted: Any) -> None:
+    def test_values_of_the_annotated_type(self, value: object, wanted: Any) -> None:
         assert fits(value, wanted)
 
     @pytest.mark.parametrize(
@@ -48,14 +48,25 @@ class TestFits:
             (object(), Endpoint), (1j, float),
         ],
     )  # fmt: skip
-    def test_and_nothing_else(self, value: object, wanted: Any) -> None:
+    def test_no_other_values(self, value: object, wanted: Any) -> None:
         assert not fits(value, wanted)
+
+    @pytest.mark.parametrize(
+        ("value", "wanted", "has_type"),
+        [
+            (float("nan"), float, True), (5.5, int, True), ("z", Literal["x", "y"], True), (True, int, False),
+            ("5", int, False), (1, Literal["x"], False), (float("inf"), int | None, True),
+        ],
+    )  # fmt: skip
+    def test_with_any_value_only_the_type_counts(self, value: object, wanted: Any, has_type: bool) -> None:
+        assert not fits(value, wanted)
+        assert fits(value, wanted, any_value=True) is has_type
 
 
 class TestWords:
-    def test_are_those_of_a_person(self) -> None:
-        assert in_words(str | Path | None) == "text, a path or None"
-        assert in_words(float | int) == "a number or a whole number"
+    def test_say_what_to_pass(self) -> None:
+        assert in_words(str | Path | None) == "a string, a path or None"
+        assert in_words(float | int) == "a number or an integer"
         assert in_words(Literal["real", "stand-in"]) == "'real' or 'stand-in'"
         assert in_words(Callable[[], None]) == "a function"
         assert in_words(Endpoint) == "an Endpoint"
@@ -63,32 +74,45 @@ class TestWords:
 
 class TestChecked:
     def connect(self, **arguments: Any) -> str:
-        @checked(ConnectError, skip=("identity",), network="its URL")
-        def connect(*, network: str = "", record: str | Path | None = None, identity: str = "", port: int = 0) -> str:
+        @checked(skip=("identity",), network="a URL")
+        def connect(
+            *,
+            network: str = "",
+            record: str | Path | None = None,
+            identity: str = "",
+            port: int = 0,
+            mode: Literal["real", "virtual"] = "real",
+        ) -> str:
             """Connect."""
-            return f"{network} {port}"
+            return f"{network} {port} {mode}"
 
         assert connect.__doc__ == "Connect."
-        assert list(inspect.signature(connect).parameters) == ["network", "record", "identity", "port"]
+        assert list(inspect.signature(connect).parameters) == ["network", "record", "identity", "port", "mode"]
         return connect(**arguments)
 
-    def test_lets_pass_what_fits(self) -> None:
-        assert self.connect(network="http://x", port=5, record=None) == "http://x 5"
+    def test_accepts_what_fits(self) -> None:
+        assert self.connect(network="http://x", port=5, record=None) == "http://x 5 real"
 
-    def test_says_in_a_line_which_argument_what_it_is_and_what_it_should_be(self) -> None:
-        with pytest.raises(ConnectError, match=r"^network cannot be an int: give its URL$"):
+    def test_a_wrong_type_is_named_with_what_to_pass(self) -> None:
+        with pytest.raises(ArgumentTypeError, match=r"^network must be a URL, not an int$"):
             self.connect(network=5)
-        with pytest.raises(ConnectError, match=r"^record cannot be a list: give text, a path or None$"):
+        with pytest.raises(TypeError, match=r"^record must be a string, a path or None, not a list$"):
             self.connect(record=["a"])
 
+    def test_a_wrong_value_is_another_error(self) -> None:
+        with pytest.raises(ArgumentValueError, match=r"^port must be an integer, not nan$"):
+            self.connect(port=float("nan"))
+        with pytest.raises(ValueError, match=r"^mode must be 'real' or 'virtual'$"):
+            self.connect(mode="imaginary")
+
     def test_repeats_no_value(self) -> None:
-        with pytest.raises(ConnectError) as caught:
+        with pytest.raises(ArgumentTypeError) as caught:
             self.connect(port="secret")
         assert "secret" not in str(caught.value)
 
-    def test_leaves_alone_what_the_function_judges(self) -> None:
-        assert self.connect(identity=5) == " 0"
+    def test_skips_what_the_function_checks_itself(self) -> None:
+        assert self.connect(identity=5) == " 0 real"
 
-    def test_a_name_that_is_none_stays_a_type_error(self) -> None:
+    def test_an_unknown_name_stays_a_type_error(self) -> None:
         with pytest.raises(TypeError, match="netwrok"):
             self.connect(netwrok="x")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
-from icws_explore.analysis.annotate import Node, annotate_frame
+from icws_explore.analysis.annotate import Node, annotate_frame, one_a_range
 from icws_explore.capture import Frame
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import encode_message_args, encode_open_args
@@ -73,12 +74,23 @@ def annotated(frame: Frame, **options: Any) -> Node:
 
 
 def assert_tiles(root: Node, size: int) -> None:
-    at = 0
-    for leaf in root.leaves():
-        assert leaf.start == at, leaf
-        assert leaf.end >= leaf.start, leaf
-        at = leaf.end
-    assert at == size
+    """Every byte belongs to exactly one leaf, in the tree and in the rows of `show --json`."""
+    assert_leaves_tile(list(root.leaves()), size)
     for node in root.walk():
         if node.children:
             assert (node.start, node.end) == (node.children[0].start, node.children[-1].end), node
+    rows = list(one_a_range(root))
+    assert_leaves_tile([row for row in rows if row.is_leaf], size)
+    for row, following in pairwise(row for row in rows if row.start < row.end):
+        # A leaf has no row inside its range, and whatever else has bytes has one.
+        assert row.is_leaf is (following.start >= row.end), row
+
+
+def assert_leaves_tile(leaves: list[Node], size: int) -> None:
+    at = 0
+    for leaf in leaves:
+        assert leaf.start == at, leaf
+        assert leaf.end >= leaf.start, leaf
+        assert leaf.start < leaf.end or not leaf.path.endswith((":content", ":bytes")), leaf
+        at = leaf.end
+    assert at == size

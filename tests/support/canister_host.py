@@ -1,4 +1,4 @@
-"""A canister in a host, with short words for what clients and gateways do to it. Time stands still unless moved."""
+"""A canister in a host, with short names for the calls of clients and gateways. Only `advance_ms` moves the time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def client_key(name: str, nonce: int = 1) -> ClientKey:
 
 @dataclass
 class ClientSide:
-    """The client's part of a session: its key and its next sequence number."""
+    """A client's key and its next sequence number."""
 
     key: ClientKey
     gateway: Principal
@@ -41,7 +41,7 @@ class ClientSide:
 
 @dataclass
 class CanisterBench:
-    """Install with `app` or `factory`; `ok` raises if the canister did not answer Ok."""
+    """Made from a factory, or from an app by `of`; `ok` fails unless the canister answered Ok."""
 
     factory: CanisterFactory
     prints: list[str] = field(default_factory=list)
@@ -73,7 +73,7 @@ class CanisterBench:
         return side
 
     def message(self, side: ClientSide, content: bytes, *, is_service_message: bool = False) -> Outcome:
-        """The client's next message; its sequence number is used up whatever the canister says."""
+        """Send the client's next message; its sequence number is used even if the canister refuses it."""
         message = WebsocketMessage(side.key, side.next_sequence_num, self.now_ns, is_service_message, content)
         side.next_sequence_num += 1
         return self.update("ws_message", encode_message_args(message), side.key.client_principal)
@@ -88,7 +88,7 @@ class CanisterBench:
         return self.update("ws_close", encode_close_args(key), gateway)
 
     def poll(self, gateway: Principal = GATEWAY, nonce: int = 0) -> PollResult:
-        """What the gateway gets; the witness is checked against the certified data, and the contents against it."""
+        """The reply to the gateway's poll, after a check of its witness against the certified data."""
         outcome = self.host.query("ws_get_messages", encode_poll_args(nonce), caller=gateway, now_ns=self.now_ns)
         assert isinstance(outcome, Reply), outcome
         result = decode_poll_result(outcome.data)
@@ -102,7 +102,7 @@ class CanisterBench:
         return [WebsocketMessage.decode(message.content) for message in self.poll(gateway, nonce).messages]
 
     def received(self, side: ClientSide) -> list[bytes | ServiceMessage]:
-        """What is queued for one client: service messages decoded, application messages as bytes."""
+        """The messages queued for one client: service messages decoded, application messages as bytes."""
         return [
             decode_service(message.content) if message.is_service_message else message.content
             for message in self.messages(side.gateway)
@@ -110,7 +110,7 @@ class CanisterBench:
         ]
 
     def error(self, outcome: Outcome) -> str | None:
-        """The text of an Err reply, None for Ok."""
+        """The text of an Err reply, or None for Ok."""
         assert isinstance(outcome, Reply), outcome
         return decode_result(outcome.data)
 

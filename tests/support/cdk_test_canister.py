@@ -1,4 +1,4 @@
-"""The CDKs' own test canister, as their repositories have it: the traces were recorded from it."""
+"""The test canister of the CDKs' repositories, from which the traces were recorded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from icws_explore.protocol.principal import Principal
 
 
 class CdkTestCanister:
-    """A CanisterCode: the four ws_ methods, `send` and `close` for anybody, handlers that print."""
+    """A CanisterCode with the four ws_ methods and handlers that print; every caller may also `send` and `close`."""
 
     candid_interface = ""
 

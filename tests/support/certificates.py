@@ -1,4 +1,4 @@
-"""A subnet of the test's own: its keys, ranges, canister, and certificates of any state."""
+"""A subnet for tests: its keys, ranges, canister, and certificates of any state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAYOUTS: tuple[Layout | None, ...] = (None, "classic", "sharded")
 
 
 def canister_range(first: int, last: int) -> tuple[Principal, Principal]:
-    """From one to another of a hundred numbered canisters; CANISTER lies in 80."""
+    """The range between two numbers, each the first byte of a canister id; CANISTER begins with 80."""
     return Principal(bytes([first]) + bytes(7) + b"\x01\x01"), Principal(bytes([last]) + b"\xff" * 7 + b"\x01\x01")
 
 
@@ -33,11 +33,11 @@ def issuer(layout: Layout | None = None) -> CertificateIssuer:
 
 
 def state(certified_data: bytes = b"", *, time_ns: int = NOW_NS, canister: Principal = CANISTER) -> HashTree:
-    """A state tree as a replica shows it to a canister that asks for its certificate."""
+    """A state tree as a replica shows it to a canister that reads its certificate."""
     content: Nested = {
         b"canister": {canister.raw: {b"certified_data": certified_data, b"controllers": b"\x80"}, bytes(10): {}},
         b"request_status": {},
-        b"time": leb128.encode(time_ns),
+        b"time": leb128.encode_unsigned(time_ns),
     }
     return hashtree.prune(hashtree.build(content), [(b"time",), (b"canister", canister.raw, b"certified_data")])
 
@@ -47,7 +47,7 @@ def content_of(sequence_num: int, client_key: ClientKey = CLIENT) -> bytes:
 
 
 def messages(layout: Layout | None = None, count: int = 3, *, held: int = 10) -> list[CanisterMessage]:
-    """``count`` messages of one poll among ``held``: one certificate, one witness."""
+    """The first ``count`` of ``held`` messages, as one poll returns them: with one certificate and one witness."""
     contents = {message_key(GATEWAY, nonce): content_of(nonce + 1) for nonce in range(held)}
     certified = CertifiedMap()
     for key, content in contents.items():

@@ -1,4 +1,4 @@
-"""A canister that certifies whatever a test wants it to say, with a root key of its own."""
+"""A canister that certifies the messages that a test gives it, with its own root key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GATEWAY = Principal.from_text("sqdfl-mr4km-2hfjy-gajqo-xqvh7-hf4mf-nra4i-3it6l-n
 
 @dataclass
 class CertifiedCanister:
-    """Speaks to one client. ``says`` numbers, certifies and frames as a canister behind a gateway does."""
+    """Sends to one client. ``says`` numbers, certifies and frames messages as a canister behind a gateway does."""
 
     client_key: ClientKey
     canister_id: Principal = CANISTER_ID
@@ -39,7 +39,7 @@ class CertifiedCanister:
         client_key: ClientKey | None = None,
         timestamp_ns: int | None = None,
     ) -> bytes:
-        """The frame with the next message, certified now; bytes are application Candid unless said otherwise."""
+        """The frame with the next message, certified at ``now_ns``; bytes are an application message by default."""
         self.sequence_num = self.sequence_num + 1 if sequence_num is None else sequence_num
         message = WebsocketMessage(
             client_key or self.client_key,
@@ -51,13 +51,13 @@ class CertifiedCanister:
         return self.certified(message.encode(), now_ns).encode()
 
     def certified(self, content: bytes, now_ns: int) -> CanisterMessage:
-        """``content`` with a proof of now."""
+        """``content`` with a proof made at ``now_ns``."""
         key = message_key(GATEWAY, max(0, self.sequence_num - 1))
         messages = CertifiedMap().insert(key.encode(), sha256(content).digest())
         state = hashtree.build(
             {
                 b"canister": {self.canister_id.raw: {b"certified_data": messages.root_hash}},
-                b"time": leb128.encode(now_ns),
+                b"time": leb128.encode_unsigned(now_ns),
             }
         )
         witness = hashtree.encode(messages.witness([key.encode()]))

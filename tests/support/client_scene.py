@@ -1,4 +1,4 @@
-"""A client with a certified canister at its other end, and the words its tests share."""
+"""A client connected to a certified canister, and the names that the client's tests share."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ from typing import Any
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import decode_message_args
-from icws_explore.protocol.client.events import Failed, HandshakeReceived, Opened, SendFrame, Verified
+from icws_explore.protocol.client.events import (
+    AckReceived,
+    Failed,
+    HandshakeReceived,
+    KeepAliveSent,
+    Opened,
+    SendFrame,
+    Verified,
+)
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.envelope import Envelope, check_envelope
 from icws_explore.protocol.errors import IdentityError
 from icws_explore.protocol.keys import Ed25519Identity, Identity
 from icws_explore.protocol.messages import ClientKey, Handshake, WebsocketMessage
 from icws_explore.protocol.principal import Principal
-from icws_explore.protocol.service_messages import OpenMessage
+from icws_explore.protocol.service_messages import AckMessage, OpenMessage
 from icws_explore.protocol.steps import first_failure
 from support.certified_canister import CANISTER_ID, GATEWAY, CertifiedCanister
-from support.playbook import NS_PER_MS, Playbook, do
+from support.playbook import NS_PER_MS, Playbook, do, pause
 
 START_NS = 1_700_000_000_000 * NS_PER_MS
 FIVE_YEARS_S = 5 * 365 * 24 * 3600
@@ -35,8 +43,8 @@ RECEIVING = "Error receiving message"
 Play = Playbook[ClientMachine]
 
 
-class Mute(Ed25519Identity):
-    """Signs as often as it is told to, then refuses, as a device that was unplugged."""
+class FailingIdentity(Ed25519Identity):
+    """Signs a given number of times and then fails, as an unplugged device does."""
 
     __slots__ = ("left",)
     left: int
@@ -48,20 +56,22 @@ class Mute(Ed25519Identity):
         return super().sign(message)
 
 
-def mute_after(signatures: int) -> Mute:
-    identity = Mute.from_secret(bytes(range(32)))
-    assert isinstance(identity, Mute)
+def failing_after(signatures: int) -> FailingIdentity:
+    identity = FailingIdentity.from_secret(bytes(range(32)))
+    assert isinstance(identity, FailingIdentity)
     identity.left = signatures
     return identity
 
 
 class Scene:
-    """A client and the canister at the other end of it, both at the play's now."""
+    """A client and its canister; both take the playbook's ``now_ns``."""
 
-    def __init__(self, identity: Identity = IDENTITY, **config: Any) -> None:
+    def __init__(
+        self, identity: Identity = IDENTITY, *, machine_class: type[ClientMachine] = ClientMachine, **config: Any
+    ) -> None:
         self.canister = CertifiedCanister(KEY)
         settings = {"root_key": self.canister.root_key, "ack_interval_ms": ACK_INTERVAL_MS} | config
-        machine = ClientMachine(ClientConfig(CANISTER_ID, **settings), identity, entropy=bytes, client_nonce=NONCE)
+        machine = machine_class(ClientConfig(CANISTER_ID, **settings), identity, entropy=bytes, client_nonce=NONCE)
         self.play: Play = Playbook(machine, START_NS)
 
     @property
@@ -69,7 +79,7 @@ class Scene:
         return self.play.machine
 
     def says(self, what: Any, **changes: Any) -> Any:
-        """The canister's next message arrives at once."""
+        """Let the canister's next message arrive at once."""
         return do("receive", self.canister.says(what, self.play.now_ns, **changes))
 
     def handshaken(self) -> Play:
@@ -78,9 +88,14 @@ class Scene:
     def opened(self) -> Play:
         return self.handshaken() >> self.says(OpenMessage(KEY)) << Verified << Opened(KEY)
 
+    def with_both_timers(self, gap_ms: int) -> Play:
+        """An ack before the open message, so that the ack timer is due ``gap_ms`` after the open timer."""
+        play = self.handshaken() >> pause(OPEN_TIMEOUT_MS - ACK_TIMEOUT_MS + gap_ms)
+        return play >> self.says(AckMessage(0)) << Verified << AckReceived(0) << SendFrame << KeepAliveSent(1)
+
 
 def envelope_of(play: Play) -> Envelope:
-    """The latest frame that was sent, its signature and expiry checked."""
+    """The envelope that was sent last, with its signature and expiry checked."""
     envelope = Envelope.decode_frame(play.last(SendFrame).data)
     steps = check_envelope(envelope, now_ns=play.now_ns, canister_id=CANISTER_ID)
     assert first_failure(steps) is None

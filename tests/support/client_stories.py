@@ -1,4 +1,4 @@
-"""What a client does in a session, told in one way of a recorded one and of a machine that meets the same frames."""
+"""A comparable description of a client's actions: of a recorded client, or of a machine with the same frames."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from icws_explore.analysis.decode import DecodedFrame, decode_frame
 from icws_explore.analysis.replay.replay import StandIn
 from icws_explore.capture import Frame
-from icws_explore.protocol.client.events import CloseConnection, Event, SendFrame
+from icws_explore.protocol.client.events import ClientEvent, CloseConnection, SendFrame
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.principal import Principal
 
 Story = list[tuple[object, ...]]
-LATER_S = 5.0  # a timer that has not fired so long behind the last frame is none
+LATER_S = 5.0  # seconds after the last frame; a later timer does not count
 
 
 def recorded_story(frames: Iterable[DecodedFrame]) -> Story:
-    """Of the client of one session: its requests, its close."""
+    """The requests and the close of the client of one session."""
     story: Story = []
     for decoded in frames:
         if decoded.frame.direction == "out":
@@ -28,7 +28,7 @@ def recorded_story(frames: Iterable[DecodedFrame]) -> Story:
 def machine_story(
     machine: type[ClientMachine], config: ClientConfig, sender: Principal, nonce: int, frames: list[DecodedFrame]
 ) -> Story:
-    """What ``machine`` does about the frames that the recorded client received, at their times."""
+    """The actions of ``machine`` when it gets the recorded client's frames at their times."""
     client = machine(config, StandIn(sender), entropy=bytes, client_nonce=nonce)
     began = frames[0].frame.t
     events = client.connected(_ns(began))
@@ -36,13 +36,13 @@ def machine_story(
         frame = decoded.frame
         if frame.direction == "in" and frame.op == "binary":
             events += client.receive(frame.data, _ns(frame.t))
-        elif decoded.kind == "message" and decoded.message is not None:  # the dapp's own doing
+        elif decoded.kind == "message" and decoded.message is not None:  # the dapp sent it
             events += client.send(decoded.message.content, _ns(frame.t))
     events += client.tick(_ns(frames[-1].frame.t + LATER_S))
-    return [line for event in events for line in _told(event, began)]
+    return [line for event in events for line in _described(event, began)]
 
 
-def _told(event: Event, t: float) -> Story:
+def _described(event: ClientEvent, t: float) -> Story:
     match event:
         case SendFrame(data):
             return _request(decode_frame(Frame(t, "out", "binary", data), number=0))
@@ -52,7 +52,7 @@ def _told(event: Event, t: float) -> Story:
 
 
 def _request(decoded: DecodedFrame) -> Story:
-    """Without signature, call nonce and times."""
+    """A request without its signature, call nonce and times."""
     envelope = decoded.envelope
     assert envelope is not None
     has_delegation = bool(envelope.sender_delegation)

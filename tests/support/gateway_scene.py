@@ -1,4 +1,4 @@
-"""A gateway with clients and canisters, and the words its tests share."""
+"""Clients and canisters of a gateway, and the names that the gateway's tests share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Play = Playbook[GatewayMachine]
 
 
 class Client:
-    """Somebody with a key, a nonce and a canister to talk to."""
+    """A client with its key, session name and canister."""
 
     def __init__(self, number: int, canister: Principal = CANISTER) -> None:
         self.session = f"client {number}"
@@ -69,7 +69,7 @@ class Client:
 
     @staticmethod
     def poll(*clients: Client, base: int = 0, more: bool = False) -> Replied:
-        """A poll's reply with one message for each of ``clients``, nonces from ``base`` on."""
+        """The reply to a poll: one message for each of ``clients``, with nonces from ``base``."""
         messages = tuple(
             PollMessage(client.key, message_key(GATEWAY, base + index), f"for {client.session}".encode())
             for index, client in enumerate(clients)
@@ -94,7 +94,7 @@ def connected(play: Play, client: Client) -> Play:
 
 
 def set_up(play: Play, client: Client, *, is_first: bool = True) -> Play:
-    """Connected, and ws_open relayed; the first client of a canister starts its poller."""
+    """Connect and relay ws_open; the first client of a canister starts its poller."""
     play = connected(play, client) >> client.sends(client.ws_open) << client.relayed(client.ws_open)
     return play << poll_started(client.canister) << Poll(client.canister, 0, 0) if is_first else play
 
@@ -108,7 +108,7 @@ def nothing() -> Replied:
 
 
 def opened(play: Play, client: Client) -> Play:
-    """Alone at its canister and open: one message, nonce 0, has come; the poller rests."""
+    """Open the only client of its canister with message 0; the poller then rests."""
     return set_up(play, client) >> answers(client.poll(client), client.canister) << to_client(client, 0)
 
 

@@ -107,7 +107,7 @@ class Place:
         of = of or self.canister_id
         data = self.certified.root_hash if certified_data is None else certified_data
         state = hashtree.build(
-            {b"canister": {of.raw: {b"certified_data": data}}, b"time": leb128.encode(time_ns)},
+            {b"canister": {of.raw: {b"certified_data": data}}, b"time": leb128.encode_unsigned(time_ns)},
         )
         cert = (signed_by or self.issuer).certify(state, of)
         return CanisterMessage(key, content, cert, hashtree.encode(self.certified.witness([key.encode()])))
@@ -261,11 +261,12 @@ class Visit:
         leaves: dict[bytes, hashtree.Nested] = {b"status": b"replied"}
         if isinstance(outcome, tuple):
             code, text = outcome
-            leaves = {b"status": b"rejected", b"reject_code": leb128.encode(code), b"reject_message": text.encode()}
+            number = leb128.encode_unsigned(code)
+            leaves = {b"status": b"rejected", b"reject_code": number, b"reject_message": text.encode()}
         else:
             leaves[b"reply"] = encode_result(outcome)
         now_ns = round(self.place.now * NS_PER_S)
-        state = {b"request_status": {self.last_request.request_id: leaves}, b"time": leb128.encode(now_ns)}
+        state = {b"request_status": {self.last_request.request_id: leaves}, b"time": leb128.encode_unsigned(now_ns)}
         cert = self.place.issuer.certify(hashtree.build(state), self.place.canister_id)
         body = cbor.dumps({"status": "replied", "certificate": cert}, tagged=True)
         target, name = f"POST /api/v3/canister/{self.place.canister_id}/call", f"http {len(self.place.http)}"

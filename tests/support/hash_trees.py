@@ -1,4 +1,4 @@
-"""Random hash trees, and look-up as the interface specification writes it down, slow and plain."""
+"""Random hash trees, and lookup written as in the interface specification."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from icws_explore.protocol.hashtree import (
     Unknown,
 )
 
-# Few letters, so that labels meet, are prefixes of each other, and stand close together.
+# Few letters, so that labels are often equal, prefixes of each other, or neighbours.
 labels = st.text("abc", max_size=3).map(str.encode)
 paths = st.lists(labels, max_size=3).map(tuple)
 digests = st.binary(min_size=32, max_size=32)
 
-# What a state can be: mappings of mappings with values at the ends.
+# States: nested mappings with values at the ends.
 contents = st.recursive(st.binary(max_size=4), lambda below: st.dictionaries(labels, below, max_size=6), max_leaves=12)
 states = st.dictionaries(labels, contents, max_size=8)
 
-# What bytes from outside can hold: any nodes in any order, well-formed or not.
+# Trees as hostile bytes can hold them: any nodes in any order, well-formed or not.
 trees: st.SearchStrategy[HashTree] = st.recursive(
     st.one_of(st.just(Empty()), st.builds(Leaf, st.binary(max_size=4)), st.builds(Pruned, digests)),
     lambda below: st.one_of(st.builds(Fork, below, below), st.builds(Labeled, labels, below)),

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from icws_explore.capture import Frame
 from icws_explore.protocol import candid
-from icws_explore.protocol.candid.wire import unsigned
 from icws_explore.protocol.cbor import dumps
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.keys.delegation import Delegation, SignedDelegation
+from icws_explore.protocol.leb128 import encode_unsigned
 from icws_explore.protocol.messages import CanisterMessage
 
 from .annotated import AT_S, CANISTER, CLIENT, call_frame, canister_frame, message, message_call
@@ -22,15 +22,18 @@ LARGEST = 16 * MB
 def candid_bombs() -> dict[str, bytes]:
     """Candid messages, each of which asks for far more than it holds."""
     didl = b"DIDL"
-    huge = unsigned(2**32 - 1)
+    huge = encode_unsigned(2**32 - 1)
     deep_opt = bytes([1, 0x6E, 0, 1, 0])  # type t0 = opt t0
     records = b"".join(bytes([0x6C, 2, 0, n + 1, 1, n + 1]) for n in range(30)) + bytes([0x6C, 0])
-    wide = b"".join(unsigned(n) + b"\x7f" for n in range(400_000))
+    wide = b"".join(encode_unsigned(n) + b"\x7f" for n in range(400_000))
     return {
         "vec-null": didl + bytes([1, 0x6D, 0x7F, 1, 0]) + huge,
         "vec-reserved": didl + bytes([1, 0x6D, 0x70, 1, 0]) + huge,
         "vec-empty-record": didl + bytes([2, 0x6D, 1, 0x6C, 0, 1, 0]) + huge,
-        "vec-vec-null": didl + bytes([2, 0x6D, 1, 0x6D, 0x7F, 1, 0]) + unsigned(1000) + unsigned(1000) * 1000,
+        "vec-vec-null": didl
+        + bytes([2, 0x6D, 1, 0x6D, 0x7F, 1, 0])
+        + encode_unsigned(1000)
+        + encode_unsigned(1000) * 1000,
         "vec-of-ten-nulls": didl
         + bytes([2, 0x6D, 1, 0x6C, 10])
         + b"".join(bytes([n, 0x7F]) for n in range(10))
@@ -41,21 +44,21 @@ def candid_bombs() -> dict[str, bytes]:
         "deep-opt": didl + deep_opt + b"\x01" * 100_000,
         "deep-vec": didl + bytes([1, 0x6D, 0, 1, 0]) + b"\x01" * 100_000,
         "deep-variant": didl + bytes([1, 0x6B, 1, 0, 0, 1, 0]) + b"\x00" * 100_000,
-        "huge-text": didl + bytes([0, 1, 0x71]) + unsigned(2**63),
-        "huge-blob": didl + bytes([1, 0x6D, 0x7B, 1, 0]) + unsigned(2**64 - 1),
+        "huge-text": didl + bytes([0, 1, 0x71]) + encode_unsigned(2**63),
+        "huge-blob": didl + bytes([1, 0x6D, 0x7B, 1, 0]) + encode_unsigned(2**64 - 1),
         "huge-nat": didl + bytes([0, 1, 0x7D]) + b"\xff" * 300_000 + b"\x01",
-        "huge-table": didl + unsigned(2**40),
-        "huge-arguments": didl + b"\x00" + unsigned(2**40),
-        "table-of-opts": didl + unsigned(9_999) + bytes([0x6E, 0x7F]) * 9_999 + b"\x00",
-        "wide-record": didl + bytes([1, 0x6C]) + unsigned(400_000) + wide + bytes([1, 0]),
-        "many-arguments": didl + b"\x00" + unsigned(9_999) + b"\x7f" * 9_999,
-        "many-bools": didl + bytes([1, 0x6D, 0x7E, 1, 0]) + unsigned(2 * MB) + b"\x01" * (2 * MB),
-        "many-records": didl + bytes([2, 0x6D, 1, 0x6C, 1, 0, 0x7B, 1, 0]) + unsigned(MB) + b"\x01" * MB,
-        "many-numbers": didl + bytes([1, 0x6D, 0x77, 1, 0]) + unsigned(2 * MB) + b"\x80" * (2 * MB),
-        "many-texts": didl + bytes([1, 0x6D, 0x71, 1, 0]) + unsigned(2 * MB) + b"\x00" * (2 * MB),
+        "huge-table": didl + encode_unsigned(2**40),
+        "huge-arguments": didl + b"\x00" + encode_unsigned(2**40),
+        "table-of-opts": didl + encode_unsigned(9_999) + bytes([0x6E, 0x7F]) * 9_999 + b"\x00",
+        "wide-record": didl + bytes([1, 0x6C]) + encode_unsigned(400_000) + wide + bytes([1, 0]),
+        "many-arguments": didl + b"\x00" + encode_unsigned(9_999) + b"\x7f" * 9_999,
+        "many-bools": didl + bytes([1, 0x6D, 0x7E, 1, 0]) + encode_unsigned(2 * MB) + b"\x01" * (2 * MB),
+        "many-records": didl + bytes([2, 0x6D, 1, 0x6C, 1, 0, 0x7B, 1, 0]) + encode_unsigned(MB) + b"\x01" * MB,
+        "many-numbers": didl + bytes([1, 0x6D, 0x77, 1, 0]) + encode_unsigned(2 * MB) + b"\x80" * (2 * MB),
+        "many-texts": didl + bytes([1, 0x6D, 0x71, 1, 0]) + encode_unsigned(2 * MB) + b"\x00" * (2 * MB),
         "service-of-many-methods": didl
         + bytes([2, 0x6A, 0, 0, 0, 0x69])
-        + unsigned(60_000)
+        + encode_unsigned(60_000)
         + b"".join(b"\x05" + b"%05d" % n + b"\x00" for n in range(60_000))
         + b"\x00",
     }

@@ -1,4 +1,4 @@
-"""Identities for tests: fixed keys, those of the vectors, PEM and DER by hand, a small Internet Identity."""
+"""Identities for tests: fixed keys, keys of the vectors, PEM and DER, and a small Internet Identity."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KINDS: dict[str, Any] = {"ed25519": Ed25519Identity, "secp256k1": Secp256k1Iden
 
 
 def identity_of_vector(vector: dict[str, Any]) -> Identity:
-    """The identity of an entry of calls.json, delegations made anew."""
+    """The identity of an entry of calls.json; its delegations are signed again."""
     described = vector["identity"]
     if described["type"] != "delegation":
         return _key(described)
@@ -58,7 +58,7 @@ def der(tag: int, *parts: bytes) -> bytes:
 
 @dataclass
 class InternetIdentity:
-    """A canister that signs for its users, under a network's root key of its own."""
+    """A canister that signs for its users, on a network with its own root key."""
 
     issuer: CertificateIssuer = field(default_factory=lambda: CertificateIssuer(b"a root of its own"))
     canister_id: Principal = OTHER_CANISTER
@@ -74,13 +74,16 @@ class InternetIdentity:
         oid = bytes.fromhex("060a2b0601040183b8430102")
         return der(0x30, der(0x30, oid), der(0x03, b"\x00" + raw))
 
-    def sign(self, message: bytes, *, time_ns: int = NOW_NS) -> bytes:
-        path = {b"sig": {sha256(self.seed).digest(): {sha256(message).digest(): b""}}}
-        witness = hashtree.build(path)
+    def sign(self, message: bytes, *, time_ns: int = NOW_NS, leaf: bytes = b"") -> bytes:
+        path = {b"sig": {sha256(self.seed).digest(): {sha256(message).digest(): leaf}}}
+        return self.certified(hashtree.build(path), time_ns=time_ns)
+
+    def certified(self, witness: hashtree.HashTree, *, time_ns: int = NOW_NS) -> bytes:
+        """A signature with this witness, whose root hash is certified."""
         state = hashtree.build(
             {
                 b"canister": {self.canister_id.raw: {b"certified_data": hashtree.root_hash(witness)}},
-                b"time": leb128.encode(time_ns),
+                b"time": leb128.encode_unsigned(time_ns),
             }
         )
         fields = {"certificate": self.issuer.certify(state, self.canister_id), "tree": to_cbor(witness)}

@@ -1,8 +1,8 @@
-"""What the real Motoko CDK certified, step by step, as far as the traces tell which messages it held.
+"""The data that the real Motoko CDK certified, for each step whose held messages the trace determines.
 
 A trace shows the certified data after every step and the contents of the messages that were polled.
-A canister holds, for each gateway, a run of consecutive messages: new ones come at its end, old ones
-go at its start. So from step to step only a few runs are possible, and the root hash tells which.
+A canister holds a run of consecutive messages for each gateway: it adds at the end and removes at the
+start. From step to step only a few runs are possible, and the root hash shows which one is right.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Message:
 
 @dataclass(slots=True)
 class Held:
-    """The messages of one gateway in the order of their making; ``start`` to ``end`` is what is held."""
+    """All messages of one gateway in order; the canister holds those from ``start`` to ``end``."""
 
     messages: list[Message]
     start: int = 0
     end: int = 0
 
     def choices(self, now_ns: int) -> list[tuple[list[Message], list[Message]]]:
-        """What may have been removed and added by ``now_ns``, the smallest changes first."""
+        """The possible removals and additions until ``now_ns``, smallest changes first."""
         added = [message for message in self.messages[self.end :] if message.timestamp_ns <= now_ns]
         found = [
             (self.messages[self.start : start], added[: end - self.end])
@@ -46,20 +46,20 @@ class Held:
 
 @dataclass(slots=True)
 class Replay:
-    """``certified`` follows the canister; ``followed`` counts the changes of its certified data."""
+    """``certified`` is the canister's map; ``followed`` counts the changes of its certified data."""
 
     trace: dict[str, Any]
     certified: CertifiedMap = field(default_factory=CertifiedMap)
     followed: int = 0
 
     def steps(self) -> Iterator[dict[str, Any]]:
-        """Each step that can be followed, with ``certified`` what the canister holds then."""
+        """Each step whose messages are known; ``certified`` then holds them."""
         queues = _polled(self.trace)
         for step in self.trace["steps"]:
             wanted = step["certified_data_hex"]
             if wanted and wanted != self.certified.root_hash.hex():
                 if not self._follow(queues, int(step.get("advance_to_ns", step["at_ns"])), wanted):
-                    continue  # it holds a message that nobody polled; once that is gone, it is found again
+                    continue  # it holds a message that nobody polled; a step after its removal matches again
                 self.followed += 1
             yield step
 

@@ -25,7 +25,7 @@ def err(text: str) -> Answer:
 
 
 def rejected(text: str, code: int = 5) -> Answer:
-    told = {b"reject_code": leb128.encode(code), b"reject_message": text.encode()}
+    told = {b"reject_code": leb128.encode_unsigned(code), b"reject_message": text.encode()}
     return 200, {b"status": b"rejected", **told}
 
 
@@ -81,7 +81,7 @@ def poll_rejected(text: str, code: int = 5) -> Answer:
 
 def _certified(request_id: bytes, leaves: dict[bytes, bytes]) -> bytes:
     """A certificate that says so; nobody verifies what a gateway is told."""
-    tree = build({b"request_status": {request_id: leaves}, b"time": leb128.encode(10**18)})
+    tree = build({b"request_status": {request_id: leaves}, b"time": leb128.encode_unsigned(10**18)})
     certificate = Certificate(tree, b"\x00" * 48).encode()
     return cbor.dumps({"status": "replied", "certificate": certificate}, tagged=True)
 

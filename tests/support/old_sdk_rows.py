@@ -7,8 +7,8 @@ from typing import Final
 
 from icws_explore.lab.identities import identity_of_kind
 from icws_explore.lab.replica.subnet import LabKeys
+from icws_explore.lab.scenarios.faults import Gateway105
 from icws_explore.lab.scenarios.nonconforming_clients import AgentV3, AgentV3Unread, Js021, Js022, Js034
-from icws_explore.lab.scenarios.opening import Gateway105
 from icws_explore.protocol.client.machine import ClientMachine
 
 from .sdk_faults import Client, Row

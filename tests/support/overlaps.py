@@ -1,4 +1,4 @@
-"""Whether a figure's words lie on each other or beyond the paper."""
+"""Whether the labels of a figure overlap or leave the paper."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.transforms import Bbox
 
 
 def words(figure: Figure) -> list[tuple[str, Bbox]]:
-    """Every visible text of a drawn figure with the box it fills, in pixels."""
+    """Every visible text of a drawn figure with its box in pixels."""
     canvas: Any = figure.canvas
     canvas.draw()
     renderer = canvas.get_renderer()
@@ -27,7 +27,7 @@ def words(figure: Figure) -> list[tuple[str, Bbox]]:
 
 
 def _labels_beyond(axes: Axes) -> Iterator[Text]:
-    """Labels of ticks outside the axes: matplotlib keeps them, and does not draw them."""
+    """Labels of ticks outside the axes, which matplotlib keeps but does not draw."""
     for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, sorted(axes.get_ylim()))):
         for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
             if not low <= tick.get_loc() <= high:
@@ -35,7 +35,7 @@ def _labels_beyond(axes: Axes) -> Iterator[Text]:
 
 
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
-    """Pairs of texts that share more than a hairline of paper."""
+    """Pairs of texts that overlap by more than a hairline."""
     found = []
     for (a, first), (b, second) in combinations(words(figure), 2):
         width = min(first.x1, second.x1) - max(first.x0, second.x0)

@@ -1,4 +1,4 @@
-"""Tests of a state machine as a play: what is done to it, and what it must say to that.
+"""A test of a state machine written as a sequence of actions and expected events::
 
     assert (
         Playbook(machine, start_ns)
@@ -9,8 +9,8 @@
         << CloseConnection(4000, "Open connection timeout")
     )
 
-After each ``>>`` every event has to be named by a ``<<``, in order: an event itself, its class, a
-predicate, or a tuple (class, {field: value or predicate}). Time only passes by ``wait``.
+Each event after a ``>>`` needs a ``<<`` that matches it, in order: the event itself, its class, a
+predicate, or a tuple (class, {field: value or predicate}). Only ``wait``, ``run`` and ``pause`` advance time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ M = TypeVar("M")
 
 @dataclass(frozen=True)
 class Do:
-    """Call a method of the machine; the instant is added as its last argument, unless it is timeless."""
+    """Call a method of the machine, with ``now_ns`` as its last argument unless ``timeless``."""
 
     method: str
     args: tuple[Any, ...]
@@ -35,7 +35,7 @@ class Do:
 
 @dataclass(frozen=True)
 class Wait:
-    """Let time pass; ``tick`` at the end of it, or at every deadline on the way, or not at all."""
+    """Advance time by ``ms``; ``tick`` is "late" (once, at the end), "punctual" (at every deadline) or "none"."""
 
     ms: float
     tick: str = "late"
@@ -50,17 +50,17 @@ def do_timeless(method: str, *args: Any) -> Do:
 
 
 def wait(ms: float) -> Wait:
-    """``ms`` later, one tick."""
+    """Advance ``ms`` and tick once at the end."""
     return Wait(ms)
 
 
 def run(ms: float) -> Wait:
-    """``ms`` later, with a tick at every deadline on the way."""
+    """Advance ``ms`` with a tick at every deadline, and none at the end."""
     return Wait(ms, "punctual")
 
 
 def pause(ms: float) -> Wait:
-    """``ms`` later, without a tick: the owner was busy."""
+    """Advance ``ms`` without a tick, as when the owner is busy."""
     return Wait(ms, "none")
 
 
@@ -69,48 +69,48 @@ class Playbook(Generic[M]):
         self.machine = machine
         self.now_ns = start_ns
         self.seen: list[Any] = []
-        self._unnamed: list[Any] = []
+        self._unmatched: list[Any] = []
 
     def __rshift__(self, step: Do | Wait) -> Playbook[M]:
-        self._nothing_left()
+        self._assert_all_matched()
         machine: Any = self.machine
         if isinstance(step, Do):
             instant = () if step.timeless else (self.now_ns,)
-            self._heard(getattr(machine, step.method)(*step.args, *instant, **step.kwargs))
+            self._add(getattr(machine, step.method)(*step.args, *instant, **step.kwargs))
             return self
         end_ns = self.now_ns + round(step.ms * NS_PER_MS)
         while step.tick == "punctual" and (due_ns := machine.deadline_ns) is not None and due_ns <= end_ns:
-            self._heard(machine.tick(due_ns))
+            self._add(machine.tick(due_ns))
         self.now_ns = end_ns
         if step.tick == "late":
-            self._heard(machine.tick(end_ns))
+            self._add(machine.tick(end_ns))
         return self
 
     def __lshift__(self, expected: Any) -> Playbook[M]:
-        assert self._unnamed, f"nothing more happened, {expected} was expected"
-        event = self._unnamed.pop(0)
-        assert _matches(event, expected), f"{event} happened, {expected} was expected"
+        assert self._unmatched, f"no event is left; expected {expected}"
+        event = self._unmatched.pop(0)
+        assert _matches(event, expected), f"got {event}; expected {expected}"
         return self
 
     def __bool__(self) -> bool:
-        self._nothing_left()
+        self._assert_all_matched()
         return True
 
     def last(self, kind: type) -> Any:
-        """The latest event of that class."""
+        """The latest event of the class ``kind``."""
         return next(event for event in reversed(self.seen) if isinstance(event, kind))
 
     def skip(self) -> Playbook[M]:
-        """The rest of what just happened does not matter here."""
-        self._unnamed.clear()
+        """Accept the remaining events of the last action, whatever they are."""
+        self._unmatched.clear()
         return self
 
-    def _heard(self, events: Any) -> None:
-        self._unnamed.extend(events or ())
+    def _add(self, events: Any) -> None:
+        self._unmatched.extend(events or ())
         self.seen.extend(events or ())
 
-    def _nothing_left(self) -> None:
-        assert not self._unnamed, f"not expected: {self._unnamed}"
+    def _assert_all_matched(self) -> None:
+        assert not self._unmatched, f"unexpected events: {self._unmatched}"
 
 
 def _matches(event: Any, expected: Any) -> bool:

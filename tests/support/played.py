@@ -1,4 +1,4 @@
-"""Scenarios over real sockets, several at a time: most of one is waiting."""
+"""Runs scenarios over real sockets, several at the same time, because each mostly waits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AT_ONCE = 4
 
 
 def played(names: Iterable[str], *, seed: int = 1) -> dict[str, Recording]:
-    """The recording of each."""
+    """Return the recording of each scenario."""
     wanted = list(names)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         recordings = pool.map(lambda name: scenario(name).play(seed=seed), wanted)

@@ -1,4 +1,4 @@
-"""What the tests of every timing plot share: its words, and that they can be read whatever the session was like."""
+"""What the tests of all timing figures share: their labels, and that these are readable for any session."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from support.timing_captures import ALL
 
 
 def texts_of(figure: SessionFigure) -> list[str]:
-    """Everything that is written on a figure."""
+    """All labels of a figure."""
     return [text for text, _ in words(figure)]
 
 
 @pytest.mark.parametrize("make", ALL)
 class OfAnyCapture:
-    """To be inherited: ``draw`` is the module's own, as a static method, of what makes a capture."""
+    """To be inherited. ``draw`` draws what a function makes, as a static method."""
 
     draw: ClassVar[Callable[..., SessionFigure]]
 
-    def test_no_words_lie_on_each_other_or_leave_the_paper(self, make: Callable[[], Capture]) -> None:
+    def test_labels_do_not_overlap_or_leave_the_paper(self, make: Callable[[], Capture]) -> None:
         figure: Any = self.draw(make)
         assert overlapping(figure) == []
         assert beyond_the_paper(figure) == []

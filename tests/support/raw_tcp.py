@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 UPGRADE = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-Odd:  kept \r\n\r\n"
 ASK = (
-    b"GET /path?q=1 HTTP/1.1\r\nHost: tap\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /path?q=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 

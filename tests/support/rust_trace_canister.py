@@ -1,6 +1,6 @@
-"""The canister that tests/vectors/rust_cdk_traces.json was recorded from, on the CDK of this package.
+"""The canister from which tests/vectors/rust_cdk_traces.json was recorded, on this package's CDK.
 
-The text of a message is a command to its on_message; `mode` sets what on_open and on_close do besides.
+The text of a message is a command to on_message; `mode` sets what on_open and on_close also do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MESSAGE = parse_type("record { text : text; timestamp : nat64 }")
 
 
 class RustTraceCanister:
-    """A CanisterCode: the four ws_ methods, `send_raw`, `close_app` and `mode` for anybody."""
+    """A CanisterCode with the four ws_ methods; every caller may also use `send_raw`, `close_app` and `mode`."""
 
     candid_interface = ""
 

@@ -8,10 +8,8 @@ from typing import Final
 
 from icws_explore.lab.faults import Delivery
 from icws_explore.lab.replica.subnet import LAST_CANISTER, canister_principal
-from icws_explore.lab.scenarios.contents import GivesAway
-from icws_explore.lab.scenarios.gateways import Muted
+from icws_explore.lab.scenarios.faults import GivesAway, IdleProxy, Muted
 from icws_explore.lab.scenarios.nonconforming_canisters import AcksAhead, ListsGateways, WithoutTimers
-from icws_explore.lab.scenarios.sessions import IdleProxy
 
 from .sdk_faults import Action, Client, Row
 from .sdk_row_parts import (

@@ -12,7 +12,7 @@ from icws_explore.analysis.decode import decode_frames
 from icws_explore.capture import Capture
 from icws_explore.lab import Lab
 from icws_explore.lab.faults import Delivery, Direction, Faults, Stage, tampered
-from icws_explore.lab.scenarios.gateways import is_ack
+from icws_explore.lab.scenarios.faults import is_ack
 from icws_explore.live.http import Network
 from icws_explore.live.tap import Tap
 from icws_explore.protocol import candid

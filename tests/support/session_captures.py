@@ -136,6 +136,12 @@ def healthy(*, clock: ClockInfo | None = None) -> Capture:
     return script.client_says(842.0, "bye").closed(866.0).capture
 
 
+def settled() -> Capture:
+    """`healthy` without the last message, which nothing shows to have arrived: everything can be checked."""
+    capture = healthy()
+    return Capture(capture.info, [*capture.frames[:-2], capture.frames[-1]], capture.notes)
+
+
 def hostile() -> Capture:
     """Markup in application messages and elsewhere, bytes that do not decode, a session that ends badly."""
     script = SessionScript(clock=ClockInfo()).opened()

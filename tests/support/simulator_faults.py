@@ -17,9 +17,10 @@ Predicate = Callable[[Any], bool]
 
 @dataclass
 class Withholding(Faults):
-    """The gateway relays nothing for which a predicate holds; they get the service message, or the method's name.
+    """The gateway does not relay what a predicate holds for.
 
-    An application message is ``WebsocketMessage`` itself.
+    A predicate gets the service message, the WebsocketMessage of an application message, or the method name of another
+    call. ``up_delay_ms`` delays the calls that are relayed.
     """
 
     up: Predicate = lambda _: False

@@ -3,10 +3,10 @@ from __future__ import annotations
 from icws_explore.analysis.doctor import Finding, diagnose
 from icws_explore.views import display as notebook
 from icws_explore.views.findings import findings_html, findings_text, findings_view
-from icws_explore.views.report.html import report_html
+from icws_explore.views.report.file import report
 from support.doctor_scenarios import SCENARIOS
 from support.markup import Markup
-from support.session_captures import healthy
+from support.session_captures import settled
 
 
 class TestFindings:
@@ -40,9 +40,9 @@ class TestFindings:
 
 class TestReport:
     def test_findings_come_first(self) -> None:
-        text = Markup(report_html(SCENARIOS["NO_KEEPALIVE"]())).text
+        text = Markup(report(SCENARIOS["NO_KEEPALIVE"]()).html).text
         assert "✗ NO_KEEPALIVE" in text
         assert text.index("NO_KEEPALIVE") < text.index("Summary")
 
     def test_a_healthy_one_says_so(self) -> None:
-        assert "✓ nothing is wrong as far as the recording tells" in Markup(report_html(healthy())).text
+        assert "✓ nothing is wrong" in Markup(report(settled()).html).text

@@ -1,10 +1,8 @@
-"""Candid in a frame: the parts of protocol.candid.annotate, with the frame's offsets and names.
+"""Candid messages in a frame: the nodes of `candid.annotate`, with offsets, paths and meanings of the frame.
 
-Below the message's own path stand ``:magic``, ``:types`` and ``:args``, then the values. The first
-value's fields follow the path directly (``content.text``), the value itself is ``:value``; further
-values have their index. Lengths, tags and the like are ``:length``, ``:tag`` … of their value.
-
-What the parts and values of a Candid message say, in the protocol's words.
+Below the path of the message stand ``:magic``, ``:types`` and ``:args``, then the values. The fields of the first value
+follow the path directly (``content.text``), and that value itself is ``:value``. Further values have their index.
+Lengths, tags and similar parts have a colon before their name: ``content.text:length``.
 """
 
 from __future__ import annotations
@@ -15,8 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from icws_explore.protocol import candid, interface
 from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.errors import count_of
+from icws_explore.protocol.node import Node
 from icws_explore.protocol.principal import Principal
 
+from .limits import MAX_CANDID_NODES
 from .meanings import (
     Context,
     client_nonce_meaning,
@@ -26,97 +27,20 @@ from .meanings import (
     service_meaning,
     time_meaning,
 )
-from .node import Node
 
 if TYPE_CHECKING:
     from .layers import Layers
 
-
-# An application's nat64 or int called timestamp is told as an instant when it lies in these years.
-_SINCE_NS: Final = 1_000_000_000 * NS_PER_S  # 2001
-_UNTIL_NS: Final = 4_102_444_800 * NS_PER_S  # 2100
-
-_CASES: Final[Mapping[str, str]] = {
-    "OpenMessage": "the session is open",
-    "AckMessage": "what the canister has received so far",
-    "KeepAliveMessage": "the client is still there, and what it has received so far",
-    "CloseMessage": "the canister has ended the session",
-    "WrongSequenceNumber": "the client's message was not the next one",
-    "InvalidServiceMessage": "the client sent a service message that only a canister sends",
-    "KeepAliveTimeout": "the client did not answer an ack in time",
-    "ClosedByApplication": "the canister's application wanted it",
-}
-_FIELDS: Final[Mapping[str, Callable[[Any, Context], str]]] = {
-    "sequence_num": sequence_meaning,
-    "timestamp": time_meaning,
-    "is_service_message": service_meaning,
-    "client_nonce": client_nonce_meaning,
-    "last_incoming_sequence_num": last_incoming_meaning,
-    "gateway_principal": lambda _value, _context: "the gateway that the client is connected to, as its handshake said",
-    "client_principal": lambda _value, _context: "who the client is",
-    "client_key": lambda _value, _context: "whose session it is",
-    "content": lambda _value, _context: "the message itself",
-    "reason": lambda _value, _context: "why the canister closed",
-}
-_PART_WORDS: Final[Mapping[str, str]] = {
-    "magic": "what every Candid message begins with",
-    "types": "the types that the values are written in",
-    "args": "how many values follow, and of which types",
-    "types.count": "entries in the type table",
-    "args.count": "values",
-}
-_LAST: Final[Mapping[str, str]] = {"length": "how many follow", "count": "how many follow", "of": "what is inside"}
-
-
-def protocol_meaning(name: str, part: candid.CandidNode, context: Context) -> str:
-    """A value of the protocol's own messages; ``name`` is the last step of its path."""
-    explain = _FIELDS.get(name)
-    return _CASES.get(name, "") if explain is None else explain(part.value, context)
-
-
-def app_meaning(name: str, part: candid.CandidNode, context: Context) -> str:
-    """A value of an application, of which nothing is known but its name."""
-    value = part.value
-    if name == "timestamp" and isinstance(value, int) and _SINCE_NS <= value <= _UNTIL_NS:
-        return f"as nanoseconds: {time_meaning(value, context)}"
-    if name == "timestamp" and isinstance(value, int) and _SINCE_NS <= value * NS_PER_S <= _UNTIL_NS:
-        return f"as seconds: {instant(value * NS_PER_S)}"
-    return ""
-
-
-def part_meaning(part: candid.CandidNode) -> str:
-    """A length, an opcode, a field id …: how the message is written."""
-    last = part.path.rpartition(".")[2]
-    match part.type:
-        case "opcode":
-            return f"defines a type: {part.meaning}"
-        case "field id":
-            unknown = part.meaning.startswith("_") and part.meaning.endswith("_")
-            return "hash of a name that is not known" if unknown else f"hash of the name {part.meaning}"
-        case "field":
-            return "a field of it"
-        case "type" if part.children:
-            return f"type {last}, as others refer to it"
-        case "type":
-            return "its type"
-        case "index":
-            return f"case {part.value}: {part.meaning}"
-        case "unread":
-            return f"not read: {part.end - part.start} bytes"
-    return part.meaning or _PART_WORDS.get(part.path) or _LAST.get(last, "")
-
-
-MAX_NODES: Final = 2000  # of one message; the rest of a larger one is one leaf
 _HEAD: Final = ("magic", "types", "args")
 _PARTS: Final = frozenset(("byte", "count", "index", "bytes", "values", "unread"))
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How to read a message: at which types, and whether the fields are the protocol's own.
+    """How to read a message.
 
-    ``before`` are the types of older clients. ``wraps_content``: the arguments of ws_message, whose
-    msg.content is a message of its own.
+    ``types`` are the expected types, ``before`` those of older clients. ``of_protocol``: the fields are the
+    protocol's own. ``wraps_content``: the message is the arguments of ws_message, whose msg.content is a message.
     """
 
     types: tuple[candid.Type, ...] | None = None
@@ -126,7 +50,7 @@ class Reading:
 
 
 def reading_of_arguments(method: object, app_type: candid.Type | None) -> Reading:
-    """The arguments of a canister's method; those that are not the protocol's are read as they come."""
+    """How to read the arguments of a canister's method. Those of an unknown method have no expected types."""
     match method:
         case "ws_open":
             return Reading((interface.OPEN_ARGS,), (interface.OPEN_ARGS_BEFORE_0_3,))
@@ -141,65 +65,69 @@ def reading_of_arguments(method: object, app_type: candid.Type | None) -> Readin
 
 
 def reading_of_content(is_service_message: object, app_type: candid.Type | None) -> Reading:
-    """The content of a WebsocketMessage: a service message, or the application's."""
+    """How to read the content of a WebsocketMessage: as a service message or as an application message."""
     if is_service_message is True:
         return Reading((interface.SERVICE_MESSAGE,))
     return Reading(None if app_type is None else (app_type,), of_protocol=False)
 
 
 def candid_nodes(layers: Layers, path: str, start: int, end: int, reading: Reading) -> list[Node]:
-    """The nodes of the Candid message at ``data[start:end]``; they tile it, whatever it holds."""
+    """The nodes of the Candid message at ``data[start:end]``. They cover that range, also if the message is broken."""
     message = layers.data[start:end]
-    root = candid.annotate(message, reading.types, max_nodes=MAX_NODES)
-    if root.first_fault() is not None and reading.before is not None and root.find("0.gateway_principal") is None:
-        before = candid.annotate(message, reading.before, max_nodes=MAX_NODES)
+    root = candid.annotate(message, reading.types, max_nodes=MAX_CANDID_NODES)
+    if reading.before is not None and root.first_fault() is not None and root.at_path("0.gateway_principal") is None:
+        before = candid.annotate(message, reading.before, max_nodes=MAX_CANDID_NODES)
         root = root if before.first_fault() is not None else before
     nodes = _Message(layers, path, start, reading, root).nodes()
-    if root.fault is not None and nodes:  # a value that is missing: nowhere, so where the values should be
+    if root.fault is not None and nodes:  # a missing value has no place, so the fault is shown behind the last value
         nodes[-1].fault, nodes[-1].fault_at = root.fault, _shifted(root.fault_at, start)
     return nodes
 
 
 class _Message:
-    """One message on its way into the frame's tree."""
+    """Turns the nodes of one message into nodes of the frame. The tree is used up: its nodes are changed."""
 
-    def __init__(self, layers: Layers, path: str, start: int, reading: Reading, root: candid.CandidNode) -> None:
+    def __init__(self, layers: Layers, path: str, start: int, reading: Reading, root: Node) -> None:
         self.layers = layers
         self.path = path
         self.start = start
         self.reading = reading
         self.root = root
+        is_service = root.at_path("0.msg.is_service_message") if reading.wraps_content else None
+        self.is_service_message = is_service and is_service.value
 
     def nodes(self) -> list[Node]:
-        return [self.node(part, self.root) for part in self.root.children]
+        for node in self.root.children:
+            self.convert(node, self.root.type)
+        return self.root.children
 
-    def node(self, part: candid.CandidNode, parent: candid.CandidNode) -> Node:
-        is_part = _is_part(part, parent)
-        path = self._path(part.path, is_part)
-        start, end = self.start + part.start, self.start + part.end
-        node = Node(path, _type(part), start, end, _value(part), self._meaning(part, is_part), fault=part.fault)
-        node.fault_at = _shifted(part.fault_at, self.start)
-        if self.reading.wraps_content and part.path == "0.msg.content" and len(part.children) == 2:
-            node.children = self._content(part, path)
-        else:
-            node.children = [self.node(child, part) for child in part.children]
-        if node.children and not isinstance(node.value, Principal):
-            node.value = None  # what has parts is structure; a principal is worth saying at once
-        if part.type == "text" or _is_blob(part):
-            node.value = part.value
-        return node
-
-    def _content(self, part: candid.CandidNode, path: str) -> list[Node]:
-        """A blob that is a message: its length, then the message."""
-        length, content = part.children
-        service = self.root.find("0.msg.is_service_message")
-        reading = reading_of_content(service and service.value, self.layers.context.app_type)
-        start, end = self.start + content.start, self.start + content.end
-        if start == end or not self.layers.enter():
-            return [self.node(length, part), self.node(content, part)]
-        below = candid_nodes(self.layers, path, start, end, reading)
-        self.layers.leave()
-        return [self.node(length, part), *below]
+    def convert(self, node: Node, parent_type: str) -> None:
+        """Gives ``node`` and the nodes below it the path, the offsets and the meaning that they have in the frame."""
+        path, kind = node.path, node.type
+        is_part = kind in _PARTS or " × " in kind or (kind == "text" and parent_type == "text")
+        is_blob = kind in ("blob", "vec nat8")
+        node.meaning = self._meaning(node, is_part)
+        node.path = self._path(path, is_part)
+        node.start += self.start
+        node.end += self.start
+        node.fault_at = _shifted(node.fault_at, self.start)
+        if is_blob and isinstance(node.value, bytes):
+            node.type = f"blob({len(node.value)})"
+        elif isinstance(node.value, (list, dict, tuple)):  # a value below the deepest level of nodes
+            node.value = None
+        if node.children and not (is_blob or kind == "text" or isinstance(node.value, Principal)):
+            node.value = None  # the parts have the values
+        content = node.children[1] if len(node.children) == 2 else None
+        wraps = self.reading.wraps_content and path == "0.msg.content" and is_blob
+        if wraps and content is not None and self.layers.enter():
+            self.convert(node.children[0], kind)
+            start, end = self.start + content.start, self.start + content.end
+            reading = reading_of_content(self.is_service_message, self.layers.context.app_type)
+            node.children[1:] = candid_nodes(self.layers, node.path, start, end, reading)
+            self.layers.leave()
+            return
+        for child in node.children:
+            self.convert(child, kind)
 
     def _path(self, path: str, is_part: bool) -> str:
         if path.partition(".")[0] in _HEAD:
@@ -212,35 +140,80 @@ class _Message:
             return f"{self.path}.{path}"
         return f"{self.path}.{rest}" if rest else f"{self.path}:value"
 
-    def _meaning(self, part: candid.CandidNode, is_part: bool) -> str:
-        first, _, rest = part.path.partition(".")
+    def _meaning(self, node: Node, is_part: bool) -> str:
+        first, _, rest = node.path.partition(".")
         if first in _HEAD or is_part:
-            return part_meaning(part)
+            return part_meaning(node)
         if first == "1" and not rest and self.reading.wraps_content:
-            return "not read: only its declared type says something, that of the application's messages"
+            return "always null; its declared type is the type of application messages"
         explain = protocol_meaning if self.reading.of_protocol else app_meaning
-        return explain(rest.rpartition(".")[2], part, self.layers.context) or part.meaning
-
-
-def _is_part(part: candid.CandidNode, parent: candid.CandidNode) -> bool:
-    """Whether it belongs to how a value is written, and is no value itself."""
-    return part.type in _PARTS or " × " in part.type or (parent.type == "text" and part.type == "text")
-
-
-def _is_blob(part: candid.CandidNode) -> bool:
-    return part.type in ("blob", "vec nat8")
-
-
-def _type(part: candid.CandidNode) -> str:
-    return f"blob({len(part.value)})" if _is_blob(part) and isinstance(part.value, bytes) else part.type
-
-
-def _value(part: candid.CandidNode) -> Any:
-    value = part.value
-    if isinstance(value, (list, dict, tuple)):  # below the deepest level that is taken apart
-        return None
-    return value
+        return explain(rest.rpartition(".")[2], node.value, self.layers.context) or node.meaning
 
 
 def _shifted(offset: int | None, by: int) -> int | None:
     return None if offset is None else offset + by
+
+
+_SINCE_NS: Final = 1_000_000_000 * NS_PER_S  # 2001
+_UNTIL_NS: Final = 4_102_444_800 * NS_PER_S  # 2100
+
+_CASES: Final[Mapping[str, str]] = {
+    "OpenMessage": "the session is open",
+    "AckMessage": "the number of the last message that the canister received",
+    "KeepAliveMessage": "the client is still connected; the number of the last message that it received",
+    "CloseMessage": "the canister has closed the session",
+    "WrongSequenceNumber": "the client's message did not have the next sequence number",
+    "InvalidServiceMessage": "the client sent a service message that only a canister may send",
+    "KeepAliveTimeout": "the client did not answer an ack in time",
+    "ClosedByApplication": "the canister's application closed the session",
+}
+_FIELDS: Final[Mapping[str, Callable[[Any, Context], str]]] = {
+    "sequence_num": sequence_meaning,
+    "timestamp": time_meaning,
+    "is_service_message": service_meaning,
+    "client_nonce": client_nonce_meaning,
+    "last_incoming_sequence_num": last_incoming_meaning,
+    "gateway_principal": lambda _value, _context: "the client's gateway, from the gateway's handshake",
+    "client_principal": lambda _value, _context: "the client",
+    "client_key": lambda _value, _context: "the session: its client and nonce",
+    "content": lambda _value, _context: "the message itself",
+    "reason": lambda _value, _context: "why the canister closed the session",
+}
+_HEAD_MEANINGS: Final[Mapping[str, str]] = {
+    "magic": "the first bytes of every Candid message",
+    "types": "the types of the values",
+    "args": "the number of values and the type of each",
+}
+
+
+def protocol_meaning(name: str, value: Any, context: Context) -> str:
+    """The meaning of a value in the protocol's own messages. ``name`` is the last step of its path."""
+    explain = _FIELDS.get(name)
+    return _CASES.get(name, "") if explain is None else explain(value, context)
+
+
+def app_meaning(name: str, value: Any, context: Context) -> str:
+    """The meaning of an application's value: a number called timestamp, if it is an instant from 2001 to 2100."""
+    if name == "timestamp" and isinstance(value, int) and _SINCE_NS <= value <= _UNTIL_NS:
+        return f"as nanoseconds: {time_meaning(value, context)}"
+    if name == "timestamp" and isinstance(value, int) and _SINCE_NS <= value * NS_PER_S <= _UNTIL_NS:
+        return f"as seconds: {instant(value * NS_PER_S)}"
+    return ""
+
+
+def part_meaning(node: Node) -> str:
+    """The meaning of a part of the encoding: a length, an opcode, a field id …"""
+    last = node.path.rpartition(".")[2]
+    match node.type:
+        case "field id":
+            is_unknown = node.meaning.startswith("_") and node.meaning.endswith("_")
+            return "hash of an unknown name" if is_unknown else f"hash of the name {node.meaning}"
+        case "type" if node.children:
+            return f"entry {last} of the type table"
+        case "type":
+            return "type of the content" if last == "of" else "type"
+        case "index":
+            return f"case {node.value}: {node.meaning}"
+        case "unread":
+            return f"not read: {count_of(node.end - node.start, 'byte')}"
+    return node.meaning or _HEAD_MEANINGS.get(node.path, "")

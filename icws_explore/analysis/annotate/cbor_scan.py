@@ -1,7 +1,9 @@
-"""CBOR with the place of every item, read as far as it goes.
+"""CBOR with the place of every item, read as far as possible.
 
-`protocol.cbor` decides what is acceptable; this reads for the eye: any well-formed CBOR, tags and
-indefinite lengths too, and of broken bytes all that comes before the break. RFC 8949, section 3.
+`protocol.cbor` decides what is accepted. This module reads any well-formed CBOR, including tags and simple values that
+the protocol does not use. Of broken CBOR it reads all that comes before the fault.
+
+Source: RFC 8949, section 3.
 """
 
 from __future__ import annotations
@@ -10,10 +12,9 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from icws_explore.protocol.errors import CborError
+from icws_explore.protocol.errors import CborError, count_of
 
-MAX_DEPTH: Final = 100
-MAX_ITEMS: Final = 5_000  # a witness of fifty messages has about 600
+from .limits import MAX_CBOR_DEPTH, MAX_CBOR_ITEMS
 
 Major = Literal["uint", "nint", "bytes", "text", "array", "map", "tag", "simple", "float"]
 _MAJORS: Final[tuple[Major, ...]] = ("uint", "nint", "bytes", "text", "array", "map", "tag", "simple")
@@ -21,12 +22,12 @@ _MAJORS: Final[tuple[Major, ...]] = ("uint", "nint", "bytes", "text", "array", "
 
 @dataclass(slots=True)
 class Item:
-    """One data item: its head is ``data[start:head_end]``, all of it ``data[start:end]``.
+    """One data item, ``data[start:end]``. Its head is ``data[start:head_end]``.
 
-    ``value`` is the number, the text, the simple value, the tag's number, or a view of the bytes (a
-    copy at every layer would be many times the frame). ``items`` are
-    an array's elements, a map's keys and values in turn, a tag's one item, or the chunks of an
-    indefinite string. An item that was cut short has ``complete`` False.
+    ``value`` is the number, the text, the simple value, the number of the tag, or a view of the bytes (copies at
+    every layer would take many times the size of the frame). ``items`` are the elements of an array, the keys and
+    values of a map in turn, the item of a tag, or the chunks of an indefinite string. ``indefinite`` items have no
+    length in their head and end with a break byte. An item that ends too early has ``complete`` False.
     """
 
     major: Major
@@ -41,16 +42,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why reading stopped, and at which byte."""
+    """Why reading stopped, and the offset of the byte where it stopped."""
 
     offset: int
     reason: str
 
 
 def scan(data: bytes, start: int = 0, end: int | None = None) -> tuple[Item | None, Fault | None]:
-    """The item at ``data[start:end]``, and why it is not whole or not alone (None: it is).
+    """The item at ``data[start:end]``, and the fault, if it is not complete or not the only one.
 
-    Never raises for what ``data`` holds. Time and memory are bounded by MAX_ITEMS.
+    Never raises for the contents of ``data``. Time and memory are bounded by MAX_CBOR_ITEMS.
     """
     reader = _Scanner(data, start, len(data) if end is None else end)
     try:
@@ -58,7 +59,7 @@ def scan(data: bytes, start: int = 0, end: int | None = None) -> tuple[Item | No
     except CborError as error:
         return reader.root, Fault(start if error.offset is None else error.offset, error.reason)
     if reader.at < reader.end:
-        return reader.root, Fault(reader.at, f"{reader.end - reader.at} bytes too many behind the value")
+        return reader.root, Fault(reader.at, f"{count_of(reader.end - reader.at, 'byte')} too many after the value")
     return reader.root, None
 
 
@@ -68,25 +69,25 @@ class _Scanner:
         self.view = memoryview(data)
         self.at = start
         self.end = end
-        self.left = MAX_ITEMS
+        self.left = MAX_CBOR_ITEMS
         self.root: Item | None = None
 
     def fail(self, reason: str, offset: int | None = None) -> CborError:
         return CborError("CBOR", reason, self.at if offset is None else offset)
 
     def item(self, parent: Item | None, depth: int) -> Item:
-        """Read one item into ``parent``; it is in the tree before its content is read."""
+        """Reads one item and adds it to ``parent``. It is in the tree before its content is read."""
         start = self.at
-        if depth > MAX_DEPTH:
-            raise self.fail(f"nested deeper than {MAX_DEPTH}")
+        if depth > MAX_CBOR_DEPTH:
+            raise self.fail(f"nested more than {MAX_CBOR_DEPTH} deep")
         if self.left == 0:
-            raise self.fail(f"more than {MAX_ITEMS} items")
+            raise self.fail(f"more than {MAX_CBOR_ITEMS} items")
         self.left -= 1
         initial = self.take(1)[0]
         major, info = _MAJORS[initial >> 5], initial & 31
         if info in (28, 29, 30) or (info == 31 and major in ("uint", "nint", "tag")):
             self.at = start
-            raise self.fail(f"0x{initial:02x} begins no data item")
+            raise self.fail(f"no data item begins with 0x{initial:02x}")
         item = Item(major, start, self.at, self.at, indefinite=info == 31 and major != "simple")
         if parent is None:
             self.root = item
@@ -130,7 +131,7 @@ class _Scanner:
 
     def simple(self, item: Item, info: int, argument: int | None) -> None:
         if argument is None:
-            raise self.fail("a break without anything to end", item.start)
+            raise self.fail("a break byte outside an item of indefinite length", item.start)
         if info in (25, 26, 27):
             item.major = "float"
             item.value = struct.unpack({25: ">e", 26: ">f", 27: ">d"}[info], self.data[item.start + 1 : self.at])[0]
@@ -146,12 +147,11 @@ class _Scanner:
                 return
             chunk = self.item(item, depth + 1)
             if item.major in ("bytes", "text") and (chunk.major != item.major or chunk.indefinite):
-                raise self.fail(f"a chunk of an indefinite {item.major} string is another kind", chunk.start)
+                raise self.fail(f"a chunk of a {item.major} string is no {item.major} string", chunk.start)
 
     def take(self, count: int) -> memoryview:
         if count > self.end - self.at:
-            missing = count - (self.end - self.at)
-            raise self.fail(f"ends {missing} bytes short")
+            raise self.fail(f"ends {count_of(count - (self.end - self.at), 'byte')} too early")
         taken = self.view[self.at : self.at + count]
         self.at += count
         return taken

@@ -1,4 +1,7 @@
-"""What a field says, in a line for a person: times against the frame's, principals, sizes."""
+"""What a value means, in one line for a person: times relative to the frame's, principals, sequence numbers.
+
+Each function takes a value of any type and returns an empty text if it is not of the type that the field has.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,18 @@ from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.messages import parse_message_key
 from icws_explore.protocol.principal import Principal
 
-MAX_KEY: Final = 200  # characters; a key has at most 84
-_MAX_NS: Final = 253_402_300_799 * NS_PER_S  # the last second that datetime can say
+from .limits import MAX_KEY
+
+_MAX_NS: Final = 253_402_300_799 * NS_PER_S  # the last second of the year 9999, where datetime ends
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a frame's own bytes do not tell: when it passed (ns since the epoch), which way, and T."""
+    """Facts about a frame that are not in its bytes.
+
+    ``at_ns``: when it was sent or received, in ns since 1970. ``sent``: whether the client sent it. ``app_type``: the
+    type of application messages.
+    """
 
     at_ns: int
     sent: bool
@@ -30,16 +38,16 @@ Explain = Callable[[Any, Context], str]
 
 
 def instant(ns: int) -> str:
-    """``2026-11-23 11:20:00.250 UTC``, without the fraction where it is zero."""
+    """``2026-11-23 11:20:00.250 UTC``, without a fraction of zero. ``ns`` is nanoseconds since 1970."""
     if not 0 <= ns <= _MAX_NS:
-        return "no date: out of range"
+        return "not a date: out of range"
     moment = datetime.fromtimestamp(ns // NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%S")
     fraction = ns % NS_PER_S
     return f"{moment}{f'.{fraction // 1_000_000:03d}' if fraction else ''} UTC"
 
 
 def span(ns: int) -> str:
-    """A duration as a person says it: ``3 min 58 s``, ``12 ms``, ``2 d 3 h``."""
+    """A duration of ``ns`` nanoseconds: ``3 min 58 s``, ``12 ms``, ``2 d 3 h``."""
     ns = abs(ns)
     if ns < NS_PER_S:
         return f"{ns / 1_000_000:.3g} ms"
@@ -54,13 +62,13 @@ def span(ns: int) -> str:
 
 
 def time_meaning(ns: Any, context: Context) -> str:
-    """An instant, and where it lies from the frame's passing."""
+    """An instant, with its distance to the time of the frame."""
     if not _is_number(ns):
         return ""
     difference = ns - context.at_ns
     verb = "it was sent" if context.sent else "it was received"
-    if abs(difference) < 1_000:  # the frame's own time is a float of seconds
-        return f"{instant(ns)}, as {verb}"
+    if abs(difference) < 1_000:  # ns; the frame's time is a float of seconds, which is no more precise
+        return f"{instant(ns)}, when {verb}"
     side = "after" if difference > 0 else "before"
     return f"{instant(ns)}, {span(difference)} {side} {verb}"
 
@@ -72,48 +80,50 @@ def ordinal(number: int) -> str:
 
 
 def _sides(context: Context) -> tuple[str, str]:
-    """Who made the message, and who receives it."""
+    """The sender and the receiver of the message."""
     return ("client", "canister") if context.sent else ("canister", "client")
 
 
 def sequence_meaning(number: Any, context: Context) -> str:
-    """A sequence number; they count from 1, service messages included."""
+    """A sequence number. They count from 1 and include service messages."""
     if not _is_number(number):
         return ""
-    maker, _ = _sides(context)
-    return f"the {maker}'s {ordinal(number)} message" if number else f"no message has it: the {maker}'s first is 1"
+    sender, _ = _sides(context)
+    if number == 0:
+        return f"not a valid number: the {sender}'s first message has 1"
+    return f"the {sender}'s {ordinal(number)} message"
 
 
 def last_incoming_meaning(number: Any, context: Context) -> str:
-    """What an ack or a keep-alive says."""
+    """The number in an ack or a keep-alive."""
     if not _is_number(number):
         return ""
-    maker, other = _sides(context)
+    sender, other = _sides(context)
     up_to = f"the {other}'s messages up to the {ordinal(number)}" if number else f"no message of the {other} yet"
-    return f"the {maker} has received {up_to}"
+    return f"the {sender} has received {up_to}"
 
 
 def service_meaning(flag: Any, context: Context) -> str:
     if not isinstance(flag, bool):
         return ""
     libraries = "SDK to CDK" if context.sent else "CDK to SDK"
-    return f"a service message, from {libraries}" if flag else "a message of the application"
+    return f"a service message, from {libraries}" if flag else "an application message"
 
 
 def client_nonce_meaning(number: Any, _context: Context) -> str:
-    return "drawn at random by the client, for this session" if _is_number(number) else ""
+    return "chosen at random by the client, for this session" if _is_number(number) else ""
 
 
 def method_meaning(name: Any, _context: Context) -> str:
-    """Which of the canister's methods is called."""
-    return _METHODS.get(name, "none of the methods that clients and gateways call") if isinstance(name, str) else ""
+    """The canister's method that is called."""
+    return _METHODS.get(name, "not a method that clients and gateways call") if isinstance(name, str) else ""
 
 
 _METHODS: Final[Mapping[str, str]] = {
     "ws_open": "opens the session",
-    "ws_message": "hands the canister a message",
-    "ws_close": "says that a session has ended (a gateway's call)",
-    "ws_get_messages": "asks for what the canister has to send (a gateway's query)",
+    "ws_message": "gives the canister a message",
+    "ws_close": "ends a session (a gateway's call)",
+    "ws_get_messages": "asks for the canister's messages (a gateway's query)",
 }
 
 
@@ -127,11 +137,11 @@ def principal_meaning(raw: Any, _context: Context) -> str:
     try:
         return Principal(raw).text + (" (anonymous)" if raw == Principal.ANONYMOUS.raw else "")
     except DecodeError as error:
-        return f"no principal: {error.reason}"
+        return f"not a principal: {error.reason}"
 
 
 def key_meaning(text: Any, _context: Context) -> str:
-    """A message key taken apart."""
+    """The gateway and the nonce in a message key."""
     try:
         gateway, nonce = parse_message_key(str(text)[:MAX_KEY])
     except DecodeError as error:
@@ -155,6 +165,6 @@ _KEY_KINDS: Final[Mapping[bytes, str]] = {
 }
 
 
-def said(text: str) -> Explain:
-    """The same words for every value."""
+def always(text: str) -> Explain:
+    """The same meaning for every value."""
     return lambda _value, _context: text

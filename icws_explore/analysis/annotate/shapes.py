@@ -1,4 +1,4 @@
-"""The protocol's CBOR shapes by name: what each field is, and which byte strings hold another layer."""
+"""The shapes of the protocol's CBOR: what each field means, and which byte strings hold another layer."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final, Literal
 
 from .meanings import (
     Explain,
+    always,
     client_nonce_meaning,
     key_meaning,
     method_meaning,
     principal_meaning,
     public_key_meaning,
-    said,
     sequence_meaning,
     service_meaning,
     time_meaning,
@@ -24,9 +24,10 @@ Inner = Literal["canister_message_content", "certificate", "hash_tree", "argumen
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How to read an item: ``fields`` of a map, ``element`` of an array, and what ``inner`` bytes hold.
+    """The shape of an item.
 
-    ``is_tree``: the item itself is a hash tree.
+    ``fields`` are the shapes of a map's values, ``element`` is that of an array's elements. ``explain`` gives the
+    meaning of a value. ``inner`` is the layer that a byte string holds. ``is_tree``: the item is a hash tree.
     """
 
     fields: Mapping[str, Shape] = field(default_factory=dict)
@@ -40,25 +41,25 @@ PLAIN: Final = Shape()
 PRINCIPAL: Final = Shape(explain=principal_meaning)
 TIME: Final = Shape(explain=time_meaning)
 PUBLIC_KEY: Final = Shape(explain=public_key_meaning)
-SIGNATURE: Final = Shape(explain=said("signature by the sender's key"))
+SIGNATURE: Final = Shape(explain=always("signature by the sender's key"))
 
 HANDSHAKE: Final = Shape({"gateway_principal": PRINCIPAL})
 
 _DELEGATION: Final = Shape(
     {
         "delegation": Shape({"pubkey": PUBLIC_KEY, "expiration": TIME, "targets": Shape(element=PRINCIPAL)}),
-        "signature": Shape(explain=said("by the key one link up")),
+        "signature": Shape(explain=always("signature by the previous key of the chain")),
     }
 )
 _CONTENT: Final = Shape(
     {
-        "request_type": Shape(explain=said("an update call, for whatever method")),
+        "request_type": Shape(explain=always("an update call, whatever the method is")),
         "canister_id": PRINCIPAL,
         "method_name": Shape(explain=method_meaning),
         "arg": Shape(inner="arguments"),
         "sender": PRINCIPAL,
         "ingress_expiry": TIME,
-        "nonce": Shape(explain=said("makes the request unique")),
+        "nonce": Shape(explain=always("makes the request unique")),
     }
 )
 ENVELOPE_FRAME: Final = Shape(
@@ -94,7 +95,7 @@ HASH_TREE: Final = Shape(is_tree=True)
 CERTIFICATE: Final = Shape(
     {
         "tree": Shape(is_tree=True),
-        "signature": Shape(explain=said("BLS, over the root hash of tree")),
+        "signature": Shape(explain=always("BLS signature over the root hash of tree")),
         "delegation": Shape({"subnet_id": PRINCIPAL, "certificate": Shape(inner="certificate")}),
     }
 )

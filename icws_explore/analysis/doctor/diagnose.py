@@ -1,4 +1,4 @@
-"""From a capture to its findings."""
+"""From a recording to its findings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from icws_explore.protocol.principal import Principal
 
 from ..decode import DecodedFrame
 from ..replay.replay import Replay, replay_sessions
-from . import rules  # noqa: F401  # registers them
+from . import rules  # noqa: F401  # importing it registers them
 from .facts import CaptureFacts
 from .finding import SEVERITIES, Findings
 from .registry import RULES, absorb, merge
+from .unchecked import unchecked
 
 
 def diagnose(
@@ -24,12 +25,12 @@ def diagnose(
     known_root_keys: Iterable[bytes] = (),
     frames: Sequence[DecodedFrame] | None = None,
 ) -> Findings:
-    """What is wrong, the worst first and in the order of the frames; empty for a healthy capture.
+    """What is wrong in a recording: the worst first, then in the order of the frames.
 
-    ``root_key`` (DER) and ``canister_id`` override what the capture says; without any root key that fits no
-    signature of a certificate is judged, and the rest of the proofs is. ``known_root_keys`` (DER; mainnet's
-    is always among them) tell a wrong root key from a forged certificate. ``frames`` are the capture's,
-    where they are decoded already. Never raises for what is in the capture.
+    ``root_key`` (DER) and ``canister_id`` override what the recording says. If no root key is given, recorded or
+    known to fit, signatures of certificates are not checked; the rest of each proof is. ``known_root_keys`` (DER;
+    mainnet's is always among them) tell a wrong root key from a forged certificate. ``frames`` are the recording's
+    decoded frames, if there are any already. Never raises for the contents of the recording.
     """
     return _findings(
         CaptureFacts(
@@ -39,23 +40,31 @@ def diagnose(
 
 
 class Examination(NamedTuple):
-    """What is wrong, and what the real SDK would have done in each session (none where no proof can hold)."""
+    """The findings, and what the real SDK would have done in each session (empty for simulated cryptography)."""
 
     findings: Findings
     replays: list[Replay]
 
 
 def examine(capture: Capture, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> Examination:
-    """`diagnose` and a replay of each session, over one decoding and one verification."""
+    """`diagnose` and a replay of each session; everything is decoded and verified only once."""
     facts = CaptureFacts(capture, root_key=root_key, canister_id=canister_id)
     findings = _findings(facts)
-    if not facts.is_judged:
+    if not facts.has_real_crypto:
         return Examination(findings, [])
     key = facts.root_key
     verdicts = () if key is None else facts.verdicts.values()
-    return Examination(findings, replay_sessions(capture, root_key=key, canister_id=canister_id, verdicts=verdicts))
+    replays = replay_sessions(
+        capture,
+        root_key=key,
+        canister_id=canister_id,
+        verdicts=verdicts,
+        sessions=[session.name for session in facts.sessions],
+    )
+    return Examination(findings, replays)
 
 
 def _findings(facts: CaptureFacts) -> Findings:
     found = absorb(finding for rule in RULES.values() for finding in rule.findings(facts))
-    return Findings(sorted(merge(found), key=lambda it: (SEVERITIES.index(it.severity), it.frames, it.id)))
+    ordered = sorted(merge(found), key=lambda it: (SEVERITIES.index(it.severity), it.frames, it.id))
+    return Findings(ordered, unchecked=unchecked(facts), left_out=facts.left_out)

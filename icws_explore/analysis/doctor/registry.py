@@ -1,81 +1,50 @@
-"""The rules, each with what never changes about it, and which of their findings count in the end.
+"""The rules, and which of their findings count in the end.
 
-A rule is a small function of the facts that yields evidence. The most specific cause wins: a rule
-says which others it ``explains``, and their findings on the same sessions are absorbed by its own.
+A rule is a function of the facts that yields evidence. The decorators `session_rule` and `capture_rule` add
+what is the same in all its findings: severity, the SDK's behaviour, the fix, the source.
 
-What follows from other things: the ids that a more specific cause on the same session absorbs.
+The most specific cause wins. A rule names the rules that it ``explains``: `absorb` drops their findings on the
+same sessions. A rule of last resort is explained by every error and warning; it makes sure that no session
+ends badly without a finding.
 
-One finding in many sessions: which of their explanations tell another story, and not the same with other numbers.
+`merge` makes one finding of all that have the same id. It describes the first session and names the others,
+and it adds the explanations that differ in more than numbers and quotations.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Final
 
 from .facts import CaptureFacts, SessionFacts
-from .finding import SEVERITIES, Finding, Severity, names
+from .finding import SEVERITIES, Finding, Severity, sessions_text
 
-# ws_open came to nothing.
-OPENING: Final = ("OPEN_TIMEOUT", "ON_OPEN_TRAP", "GATEWAY_NOT_REGISTERED")
-# No acks come, or nothing at all.
-ACKS: Final = ("NO_ACKS", "ACK_INTERVAL_MISMATCH", "ACK_DEFAULTS_SKEW", "ACKS_WITHHELD")
-# The canister misses a message, and says so with the next one.
-UPWARD: Final = ("ON_MESSAGE_TRAP", "LOST_UP", "REORDERED_RELAY")
-# The canister misses the keep-alives.
-KEEP_ALIVES: Final = ("NO_KEEPALIVE", "KEEPALIVE_LATE")
-# A replica refuses what the client sends.
-REFUSED: Final = (*OPENING, *ACKS, *UPWARD, *KEEP_ALIVES)
-
-
-MAX_STORIES: Final = 3  # told of one finding
-MAX_COMPARED: Final = 50  # explanations that differ in a word; more are not looked at
-_MAX_WORDS: Final = 80  # of each
-_SAME: Final = 0.5  # the share of words that two tellings of one story have in common at least
-_VARYING: Final = re.compile(r"\"[^\"]*\"|'[^']*'|\S*\d\S*|\S*-\S*-\S*|[^\w\s]")  # quotes, numbers, principals, marks
-
-
-def other_stories(first: str, others: Iterable[str]) -> list[int]:
-    """The places in ``others`` of what differs in kind from ``first`` and from each other; at most two."""
-    told = [_words(first)]
-    seen = {told[0]}
-    found: list[int] = []
-    for place, text in enumerate(others):
-        words = _words(text)
-        if words in seen:
-            continue
-        seen.add(words)
-        if not any(_is_same(words, other) for other in told):
-            told.append(words)
-            found.append(place)
-        if len(told) == MAX_STORIES or len(seen) > MAX_COMPARED:
-            break
-    return found
-
-
-def _words(text: str) -> tuple[str, ...]:
-    """What stays the same in a story from session to session."""
-    return tuple(_VARYING.sub(" ", text).lower().split()[:_MAX_WORDS])
-
-
-def _is_same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _SAME
+# Groups of ids for ``explains``.
+OPENING: Final = ("OPEN_TIMEOUT", "ON_OPEN_TRAP", "GATEWAY_NOT_REGISTERED")  # ws_open has no effect
+ACKS: Final = ("NO_ACKS", "ACK_INTERVAL_MISMATCH", "ACK_DEFAULTS_SKEW", "ACKS_WITHHELD")  # no acks, or nothing
+UPWARD: Final = ("ON_MESSAGE_TRAP", "LOST_UP", "REORDERED_RELAY")  # the canister misses a message
+KEEP_ALIVES: Final = ("NO_KEEPALIVE", "KEEPALIVE_LATE")  # the canister misses the keep-alives
+FORGOTTEN: Final = ("UPGRADE_WIPE", "PRINCIPAL_TAKEOVER")  # the canister does not know the client any more
+DOWNWARD: Final = ("SEQUENCE_GAP_DOWN", "SEQUENCE_DUPLICATE_DOWN", "SEQUENCE_SWAP_DOWN")
+CUTS: Final = ("POLLER_DEAD", "GATEWAY_RESTART", "PROXY_IDLE", "LIFETIME_LIMIT", "SUBPROTOCOL")  # the other side ends
+REFUSED: Final = (*OPENING, *ACKS, *UPWARD, *KEEP_ALIVES)  # a replica refuses what the client sends
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a rule saw: frame numbers, and what happened in words. ``sessions``: whom it is about.
+    """What a rule saw: frame numbers, and an explanation. ``sessions`` are the sessions concerned.
 
-    ``severity`` is that of the rule, unless this one case is less certain.
+    ``severity`` and ``fix`` replace the rule's in this one case.
     """
 
     frames: tuple[int, ...]
     explanation: str
     sessions: tuple[str | None, ...] = ()
     severity: Severity | None = None
+    fix: str | None = None
 
 
 SessionCheck = Callable[[SessionFacts], Iterable[Evidence]]
@@ -84,7 +53,10 @@ CaptureCheck = Callable[[CaptureFacts], Iterable[Evidence]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``check`` looks at a whole capture; see `Finding` for the texts."""
+    """``check`` looks at a whole recording. The texts are those of `Finding`.
+
+    ``explains_ends`` False: an error of this rule does not explain why a session ended.
+    """
 
     id: str
     severity: Severity
@@ -93,13 +65,21 @@ class Rule:
     source: str
     explains: tuple[str, ...]
     check: CaptureCheck
+    is_last_resort: bool = False
+    explains_ends: bool = True
 
     def findings(self, facts: CaptureFacts) -> Iterator[Finding]:
+        """The rule's evidence as findings."""
         for it in self.check(facts):
-            frames = tuple(sorted(set(it.frames)))
-            severity = it.severity or self.severity
             yield Finding(
-                self.id, severity, frames, it.explanation, self.sdk_behaviour, self.fix, self.source, it.sessions
+                self.id,
+                it.severity or self.severity,
+                tuple(sorted(set(it.frames))),
+                it.explanation,
+                self.sdk_behaviour,
+                it.fix or self.fix,
+                self.source,
+                it.sessions,
             )
 
 
@@ -107,23 +87,41 @@ RULES: Final[dict[str, Rule]] = {}
 
 
 def capture_rule(
-    rule_id: str, *, severity: Severity = "error", sdk: str, fix: str, source: str, explains: Iterable[str] = ()
+    rule_id: str,
+    *,
+    severity: Severity = "error",
+    sdk: str,
+    fix: str,
+    source: str,
+    explains: Iterable[str] = (),
+    last_resort: bool = False,
+    explains_ends: bool = True,
 ) -> Callable[[CaptureCheck], CaptureCheck]:
-    """Register a rule that looks at all sessions of a capture at once; its evidence names its sessions."""
+    """Register a rule that looks at all sessions of a recording at once. Its evidence names the sessions.
+
+    Raises ValueError if there is a rule of that id.
+    """
 
     def register(check: CaptureCheck) -> CaptureCheck:
         if rule_id in RULES:
-            raise ValueError(f"there is a rule {rule_id} already")
-        RULES[rule_id] = Rule(rule_id, severity, sdk, fix, source, tuple(explains), check)
+            raise ValueError(f"there is already a rule {rule_id}")
+        RULES[rule_id] = Rule(rule_id, severity, sdk, fix, source, tuple(explains), check, last_resort, explains_ends)
         return check
 
     return register
 
 
 def session_rule(
-    rule_id: str, *, severity: Severity = "error", sdk: str, fix: str, source: str, explains: Iterable[str] = ()
+    rule_id: str,
+    *,
+    severity: Severity = "error",
+    sdk: str,
+    fix: str,
+    source: str,
+    explains: Iterable[str] = (),
+    last_resort: bool = False,
 ) -> Callable[[SessionCheck], SessionCheck]:
-    """Register a rule that looks at one session at a time."""
+    """Register a rule that looks at one session at a time. Raises ValueError if there is a rule of that id."""
 
     def register(check: SessionCheck) -> SessionCheck:
         def each(facts: CaptureFacts) -> Iterator[Evidence]:
@@ -131,27 +129,43 @@ def session_rule(
                 for it in check(session):
                     yield replace(it, sessions=(session.name,))
 
-        capture_rule(rule_id, severity=severity, sdk=sdk, fix=fix, source=source, explains=explains)(each)
+        capture_rule(
+            rule_id, severity=severity, sdk=sdk, fix=fix, source=source, explains=explains, last_resort=last_resort
+        )(each)
         return check
 
     return register
 
 
 def absorb(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that no other finding on the same sessions explains."""
+    """The findings that no other finding on the same sessions explains."""
     found = list(findings)
-    return [it for it in found if not any(_explains(other, it) for other in found)]
+    whole = [(it, frozenset(it.sessions)) for it in found]
+    by_session: dict[str | None, list[tuple[Finding, frozenset[str | None]]]] = {}
+    for it, sessions in whole:
+        for name in sessions:
+            by_session.setdefault(name, []).append((it, sessions))
+    return [
+        it
+        for it, sessions in whole
+        if not any(
+            sessions <= theirs and _explains(other, it)
+            for other, theirs in (by_session[it.sessions[0]] if it.sessions else whole)
+        )
+    ]
 
 
 def _explains(one: Finding, other: Finding) -> bool:
-    return other.id in RULES[one.id].explains and set(other.sessions) <= set(one.sessions)
+    """Whether the rule of ``one`` explains findings of the rule of ``other``."""
+    cause, effect = RULES[one.id], RULES[other.id]
+    if other.id in cause.explains:
+        return True
+    is_cause = one.severity != "info" and cause.explains_ends and not cause.is_last_resort
+    return effect.is_last_resort and is_cause
 
 
 def merge(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding for each id: what happened in several sessions is told of the first, and the others are named.
-
-    Where another session tells another story, that is told as well; at most three in all.
-    """
+    """One finding for each id; see the module's docstring."""
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(finding.id, []).append(finding)
@@ -165,23 +179,49 @@ def _merged(group: list[Finding]) -> Finding:
     frames = tuple(sorted({frame for it in group for frame in it.frames}))
     sessions = tuple(dict.fromkeys(name for it in group for name in it.sessions))
     elsewhere = [it for it in group if not set(it.sessions) & set(first.sessions)]
-    different = [elsewhere[at] for at in other_stories(first.explanation, (it.explanation for it in elsewhere))]
-    told_of = {name for it in (first, *different) for name in it.sessions}
-    others = [name for name in sessions if name not in told_of]
-    told = [first.explanation]
-    told += [f"The same finding in {_sessions(others)}."] if others else []
-    told += [f"In {_sessions(it.sessions)} it shows otherwise: {it.explanation}" for it in different]
-    return Finding(
-        first.id,
-        first.severity,
-        frames,
-        " ".join(told),
-        first.sdk_behaviour,
-        first.fix,
-        first.source,
-        sessions,
-    )
+    places = different_explanations(first.explanation, (it.explanation for it in elsewhere))
+    different = [elsewhere[at] for at in places]
+    described = {name for it in (first, *different) for name in it.sessions}
+    others = [name for name in sessions if name not in described]
+    texts = [first.explanation]
+    texts += [f"The same happened in {sessions_text(others)}."] if others else []
+    texts += [f"In {sessions_text(it.sessions)}: {it.explanation}" for it in different]
+    return replace(first, frames=frames, explanation=" ".join(texts), sessions=sessions)
 
 
-def _sessions(found: Sequence[str | None]) -> str:
-    return f"session{'s' if len(found) > 1 else ''} {names(found, 10)}"
+MAX_EXPLANATIONS: Final = 3  # in one finding
+MAX_COMPARED: Final = 50  # explanations that differ in a word; the rest is not compared
+_MAX_WORDS: Final = 80  # of each
+_SAME: Final = 0.5  # the least share of words that two wordings of one explanation have in common
+_VARYING: Final = re.compile(r"\"[^\"]*\"|'[^']*'|\S*\d\S*|\S*-\S*-\S*|[^\w\s]")  # quotes, numbers, principals, marks
+
+
+def different_explanations(first: str, others: Iterable[str]) -> list[int]:
+    """The places in ``others`` of explanations that differ in kind from ``first`` and from each other; at most two.
+
+    Two explanations are the same in kind if they share half of their words, apart from quotations, numbers
+    and principals.
+    """
+    kept = [_fixed_words(first)]
+    seen = {kept[0]}
+    found: list[int] = []
+    for place, text in enumerate(others):
+        words = _fixed_words(text)
+        if words in seen:
+            continue
+        seen.add(words)
+        if not any(_is_same(words, other) for other in kept):
+            kept.append(words)
+            found.append(place)
+        if len(kept) == MAX_EXPLANATIONS or len(seen) > MAX_COMPARED:
+            break
+    return found
+
+
+def _fixed_words(text: str) -> tuple[str, ...]:
+    """The words of an explanation that do not vary from session to session."""
+    return tuple(_VARYING.sub(" ", text).lower().split()[:_MAX_WORDS])
+
+
+def _is_same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _SAME

@@ -66,7 +66,8 @@ def public_capture(capture: Capture) -> Capture:
     """Remove private texts from reasons, URLs, session names and notes; the bytes stay."""
     names = _public_names(capture.frames)
     frames = [replace(frame, reason=_reason(frame), session=names.get(frame.session)) for frame in capture.frames]
-    return Capture(_public_info(capture.info), frames, [public_note(note) for note in capture.notes])
+    notes = [public_note(note) for note in capture.notes]
+    return Capture(_public_info(capture.info), frames, notes, capture.page_calls)
 
 
 def _public_names(frames: Sequence[Frame]) -> Mapping[str | None, str]:

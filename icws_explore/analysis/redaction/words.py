@@ -50,7 +50,6 @@ _SAYINGS: Final = tuple(
     )
 )
 _PATH: Final = re.compile(rf"/?|/api/v[234]/(status|(canister|subnet)/{_KEY}/(call|query|read_state))")
-_CREDENTIALS: Final = re.compile(r"(\b[a-z]{2,8}://)[^/?#\s]*@", re.IGNORECASE)
 _TARGET: Final = re.compile(r"(GET|POST|OPTIONS|HEAD|PUT|DELETE) (\S{1,500})")
 _NOTES: Final = (
     re.compile(r"line \d+ is incomplete \(the recorder was stopped while writing it\) and left out"),
@@ -108,16 +107,13 @@ def public_url(url: str | None) -> str | None:
     return f"{parts.scheme}://{named}{'' if port is None else f':{port}'}{path}{'?…' if parts.query else ''}"
 
 
-def without_credentials(text: str) -> str:
-    """Remove user names and passwords from the URLs in ``text``."""
-    return _CREDENTIALS.sub(r"\1…@", text)
-
-
 def public_target(target: str | None) -> str | None:
     """Keep the method and a known path of an HTTP request, as `Frame.reason` holds them."""
     found = _TARGET.fullmatch(target or "")
     if target is None or found is None:
         return None if target is None else withheld_text(target)
+    if found[2].startswith(("ws:", "wss:")):
+        return f"{found[1]} {public_url(found[2])}"
     path, question, _ = found[2].partition("?")
     return f"{found[1]} {path if _PATH.fullmatch(path) else '/…'}{'?…' if question else ''}"
 

@@ -20,12 +20,11 @@ from typing import Final
 
 from icws_explore.capture import Frame
 from icws_explore.protocol.arguments import OpenArgs
-from icws_explore.protocol.client.events import CloseConnection, Event, Failed, Logged, SendFrame, Verified
+from icws_explore.protocol.client.events import ClientEvent, CloseConnection, Failed, Logged, SendFrame, Verified
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.client.wire import AckQueue
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import (
-    CLOSE_BY_APPLICATION,
-    CLOSE_BY_SDK,
     FIRST_SEQUENCE_NUM,
     LATENCY_BOUND_MS,
     NS_PER_S,
@@ -97,7 +96,7 @@ SLACK_NS: Final = NS_PER_S  # two clocks looked at one timer, or a frame was und
 BUSY_NS: Final = NS_PER_S // 10  # likewise, of real time: a scaled clock draws a machine's busy moment out
 PATIENCE_NS: Final = 30 * NS_PER_S  # an answer that takes longer than the protocol's latency bound is none
 _DAY_NS: Final = 86_400 * NS_PER_S
-_SDK_CODES: Final = (CLOSE_BY_SDK, CLOSE_BY_APPLICATION)
+_SDK_CODES: Final = (CloseCode.CLOSED_BY_SDK, CloseCode.CLOSED_BY_APPLICATION)
 _NAMES: Final = {"open_request": "ws_open", "keep_alive": "a KeepAliveMessage"}
 
 
@@ -138,7 +137,9 @@ class ClientReplay:
         elif decoded.frame.op == "close":
             self.recorded_close = decoded.frame
         if raced is not None and self.predicted is None:
-            self.predicted = PredictedClose(CLOSE_BY_SDK, RACE_REASON, decoded.number, decoded.frame.t, raced)
+            self.predicted = PredictedClose(
+                CloseCode.CLOSED_BY_SDK, RACE_REASON, decoded.number, decoded.frame.t, raced
+            )
 
     def _follow_frame(self, decoded: DecodedFrame) -> None:
         self._now_ns = max(self._now_ns, round(decoded.frame.t * NS_PER_S))
@@ -170,11 +171,14 @@ class ClientReplay:
         frame = decoded.frame
         if frame.op == "close":
             self.recorded_close = frame
-            self._follow(decoded, self._machine.connection_lost(frame.code or 1005, frame.reason or "", self._now_ns))
+            self._follow(
+                decoded,
+                self._machine.connection_lost(frame.code or CloseCode.NO_STATUS_RCVD, frame.reason or "", self._now_ns),
+            )
         elif frame.op in ("binary", "text"):
             self._follow(decoded, self._machine.receive(frame.data, self._now_ns))
 
-    def _follow(self, decoded: DecodedFrame, events: Sequence[Event], *, timer_ns: int | None = None) -> None:
+    def _follow(self, decoded: DecodedFrame, events: Sequence[ClientEvent], *, timer_ns: int | None = None) -> None:
         if not events:
             return
         at_ns = self._now_ns if timer_ns is None else timer_ns

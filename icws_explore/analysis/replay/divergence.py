@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from icws_explore.protocol.client.events import Event
+from icws_explore.protocol.client.events import ClientEvent
 
 Party = Literal["client", "gateway"]
 # close: ended or did not end; content: sent something else; unasked: sent something without a reason;
@@ -54,5 +54,5 @@ class ReplayStep:
     """The events of the client's machine at a frame. ``by_timer`` says that a timer fired before the frame."""
 
     frame: int
-    events: tuple[Event, ...]
+    events: tuple[ClientEvent, ...]
     by_timer: bool = False

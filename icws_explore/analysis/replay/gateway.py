@@ -11,10 +11,10 @@ from typing import Final
 
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import DecodeError
-from icws_explore.protocol.gateway.events import DropClient, FrameKind, GatewayEvent
-from icws_explore.protocol.gateway.machine import GatewaySession, SessionHappening
+from icws_explore.protocol.gateway.events import FrameKind, GatewayEvent
 from icws_explore.protocol.gateway.requests import Request
-from icws_explore.protocol.gateway.table import SessionState, SessionTrigger
+from icws_explore.protocol.gateway.session import GatewaySession, SessionState, SessionTrigger, SessionTriggerKind
+from icws_explore.protocol.gateway.table import SESSION_TRANSITIONS
 from icws_explore.protocol.messages import ClientKey, parse_message_key
 from icws_explore.protocol.principal import Principal
 
@@ -68,10 +68,9 @@ class GatewayReplay:
     def _take(self, decoded: DecodedFrame, now_ns: int) -> None:
         """The client sent something."""
         request = Request.read(_KINDS[decoded.frame.op], decoded.frame.data)
-        self._session.fire(SessionHappening(SessionTrigger.FRAME, now_ns, request))
-        drops = any(isinstance(event, DropClient) for event in self._gateway.events)
+        row = SESSION_TRANSITIONS.fire(self._session, SessionTrigger(SessionTriggerKind.FRAME, now_ns, request))
         self._gateway.events.clear()
-        if drops:
+        if row is not None and row.close is not None:
             self._dropped = (decoded, now_ns)
 
     def _give(self, decoded: DecodedFrame, now_ns: int) -> None:
@@ -103,7 +102,8 @@ class GatewayReplay:
         if self._session.state is SessionState.INIT:
             self._diverge(decoded, "unasked", "ws_open", "relays nothing before a ws_open", "relayed a message")
             return
-        self._session.fire(SessionHappening(SessionTrigger.CANISTER_MESSAGE, now_ns, data=decoded.frame.data))
+        trigger = SessionTrigger(SessionTriggerKind.CANISTER_MESSAGE, now_ns, data=decoded.frame.data)
+        SESSION_TRANSITIONS.fire(self._session, trigger)
         self._gateway.events.clear()
         try:
             owner, nonce = parse_message_key(key)

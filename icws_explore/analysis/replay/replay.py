@@ -111,15 +111,17 @@ def replay_sessions(
     canister_id: Principal | None = None,
     ack_interval_ms: int | None = None,
     verdicts: Iterable[MessageVerdict] = (),
+    sessions: Iterable[str | None] | None = None,
 ) -> list[Replay]:
     """A replay of each session, in the order of their first frames. Frame numbers are the capture's.
 
     ``verdicts`` are those of the capture's messages under the same root key and canister, where there are any
-    already: proofs are then not walked again.
+    already: proofs are then not walked again. ``sessions`` are the ones to replay; None means all.
     """
-    decoded: dict[str | None, list[DecodedFrame]] = {name: [] for name in capture.session_ids}
+    chosen = capture.session_ids if sessions is None else list(sessions)
+    decoded: dict[str | None, list[DecodedFrame]] = {name: [] for name in chosen}
     for frame in shared_frames(capture):
-        if not frame.frame.is_http:
+        if not frame.frame.is_http and frame.frame.session in decoded:
             decoded[frame.frame.session].append(frame)
     steps = {verdict.frame: verdict.steps for verdict in verdicts}
     return [

@@ -25,6 +25,8 @@ from .skew import Skew, skew_of, skew_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..table import Table
+
 
 class Timing:
     """The timing tables of a capture as it is now. Make a new object for later frames of a live session.
@@ -50,39 +52,39 @@ class Timing:
         )
 
     @cached_property
-    def messages(self) -> pd.DataFrame:
+    def messages(self) -> Table:
         """One row per numbered message: sent, certified, received, acked. See `message_table`."""
-        return message_table(self.sessions)
+        return _table(message_table(self.sessions))
 
     @cached_property
-    def acks(self) -> pd.DataFrame:
-        """One row per ack: what it covers, how old that was, spacing. See `ack_table`."""
-        return ack_table(self.sessions)
+    def acks(self) -> Table:
+        """One row per ack: what it covers, how old that was, spacing. See `acks.ack_table`."""
+        return _table(ack_table(self.sessions))
 
     @cached_property
-    def keep_alives(self) -> pd.DataFrame:
-        """One row per ack: the delay of its keep-alive on both sides. See `keep_alives.keep_alive_table`."""
-        return keep_alive_table(self.sessions, limit_s=self.keep_alive_timeout_s)
+    def keep_alives(self) -> Table:
+        """One row per ack: the keep-alive's delay on either side. See `keep_alives.keep_alive_table`."""
+        return _table(keep_alive_table(self.sessions, limit_s=self.keep_alive_timeout_s))
 
     @cached_property
-    def opens(self) -> pd.DataFrame:
+    def opens(self) -> Table:
         """One row per session: how long it took to open. See `opens.open_table`."""
-        return open_table(self.sessions)
+        return _table(open_table(self.sessions))
 
     @cached_property
-    def certificates(self) -> pd.DataFrame:
+    def certificates(self) -> Table:
         """One row per certified message: age and gateway delay. See `certificates.certificate_table`."""
-        return certificate_table(self.sessions)
+        return _table(certificate_table(self.sessions))
 
     @cached_property
-    def latencies(self) -> pd.DataFrame:
-        """Percentiles of each part of a message's path. See `certificates.latency_table`."""
-        return latency_table(self.sessions)
+    def latencies(self) -> Table:
+        """Percentiles of each part of the way. See `certificates.latency_table`."""
+        return _table(latency_table(self.sessions))
 
     @cached_property
-    def skews(self) -> pd.DataFrame:
-        """One row per session: this side's clock compared with the network's. See `skew.skew_table`."""
-        return skew_table(self.sessions)
+    def skews(self) -> Table:
+        """One row per session: this side's clock against the network's. See `skew.skew_table`."""
+        return _table(skew_table(self.sessions))
 
     def skew(self, session: str | None = None) -> Skew:
         """Return the skew of one session, by default the first."""
@@ -93,14 +95,21 @@ class Timing:
         """Return the canister's ack interval, derived from the timestamps of its acks. See `acks.ack_interval`."""
         return ack_interval(self.sessions, lateness_s=lateness_s)
 
-    def countdown(self, now_s: float | None = None) -> pd.DataFrame:
-        """Return the time left to each time-out at ``now_s`` (seconds). See `countdown.countdown`."""
-        return countdown(self.capture, now_s)
+    def countdown(self, now_s: float | None = None) -> Table:
+        """What was left at ``now_s`` to each time-out. See `countdown.countdown`."""
+        return _table(countdown(self.capture, now_s))
 
     def __repr__(self) -> str:
         messages = sum(len(session.numbered) + len(session.received) for session in self.sessions)
         sessions = "1 session" if len(self.sessions) == 1 else f"{len(self.sessions)} sessions"
         return f"<Timing of {sessions}: {messages} messages, {len(self.acks)} acks>"
+
+
+def _table(frame: pd.DataFrame) -> Table:
+    """The same table, as a notebook draws it."""
+    from ..table import Table
+
+    return Table(frame)
 
 
 def timing(capture: Capture, *, session: str | None = None) -> Timing:

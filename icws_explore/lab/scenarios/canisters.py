@@ -1,4 +1,4 @@
-"""Canisters that trap, whose certified data is overwritten, that are stopped, or upgraded with clients in them."""
+"""Scenarios about the canister: it traps, loses its certified data, is stopped or upgraded, or ends a session."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import hashlib
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.canister import App, AppContext
+from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
 
-from .gateways import Stopped, Upgrade
+from ..replica.subnet import LabKeys
+from .faults import Stopped, Upgrade
 from .plan import ClientPlan, Plan
 from .registry import register
-from .scripts import Talker, echo
+from .scripts import Talker, echo, goodbye, texts
 
 HELLO = {"text": "hello"}
 
@@ -39,7 +41,7 @@ def on_message_trap() -> Plan:
     return Plan(app, duration_s=180, clients=(ClientPlan(script=Talker("hello")),))
 
 
-@register("CERTIFIED_DATA_CLASH", "other code of the canister certifies its own data behind the third answer")
+@register("CERTIFIED_DATA_CLASH", "other code of the canister sets its own certified data after the third reply")
 def certified_data_clash() -> Plan:
     def on_message(context: AppContext, client: Principal, message: str) -> None:
         context.state["seen"] = context.state.get("seen", 0) + 1
@@ -51,13 +53,13 @@ def certified_data_clash() -> Plan:
     return Plan(app, duration_s=120, clients=(ClientPlan(script=Talker("hello")),))
 
 
-@register("POLLER_DEAD", "the canister is stopped, so that polls are rejected for good")
+@register("POLLER_DEAD", "the canister is stopped, so it rejects the gateway's polls permanently")
 def poller_dead() -> Plan:
     clients = tuple(ClientPlan(at_s=at_s) for at_s in (0, 3, 6))
     return Plan("ticker", duration_s=120, clients=clients, faults=Stopped(90))
 
 
-@register("UPGRADE_WIPE", "the canister is upgraded with clients at two gateways")
+@register("UPGRADE_WIPE", "the canister is upgraded while clients are connected at two gateways")
 def upgrade_wipe() -> Plan:
     clients = tuple(
         ClientPlan(at_s=at_s, gateway=gateway, script=Talker(HELLO)) for at_s, gateway in ((0, 0), (3, 1), (6, 0))
@@ -65,7 +67,26 @@ def upgrade_wipe() -> Plan:
     return Plan("echo", duration_s=760, clients=clients, gateways=2, faults=Upgrade(400))
 
 
-@register("STALE_NONCE", "the canister is upgraded while its gateway runs on, and one more client comes")
+@register("STALE_NONCE", "the canister is upgraded while its gateway keeps running, and then another client connects")
 def stale_nonce() -> Plan:
     clients = tuple(ClientPlan(at_s=at_s, script=Talker(HELLO)) for at_s in (0, 3, 450))
     return Plan("echo", duration_s=760, clients=clients, faults=Upgrade(400))
+
+
+@register("CLOSED_BY_APPLICATION", "the canister's code closes the session when the client says bye")
+def closed_by_application() -> Plan:
+    return Plan(goodbye(), duration_s=60, clients=(ClientPlan(script=texts((5, "hello"), (20, "bye"))),))
+
+
+def _same_person(keys: LabKeys, start_ns: int) -> Identity:
+    del start_ns
+    return keys.identity("a person with two tabs")
+
+
+@register(
+    "PRINCIPAL_TAKEOVER", "two tabs share one identity: the second tab's ws_open makes the canister forget the first"
+)
+def principal_takeover() -> Plan:
+    first = ClientPlan(identity=_same_person, script=texts((5, "one"), (60, "two")))
+    second = ClientPlan(identity=_same_person, script=texts((5, "three"), (40, "four")), at_s=30)
+    return Plan("echo", duration_s=420, clients=(first, second))

@@ -1,6 +1,6 @@
-"""Canisters that are not as the CDK 0.4.1 is: old ones, ones that were set up wrong, ones that err.
+"""Canisters that do not behave like the CDK 0.4.1: old versions, wrong setups, and bugs.
 
-Each is an `App` and goes wherever an App goes: a plan, the lab, the simulator.
+Each is an `App`, so it works wherever an App does: in a plan, in the lab and in the simulator.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ NOT_AUTHORIZED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class WithoutTimers(App):
-    """Motoko's CDK from 0.4.0 on without ``ws.init<system>()``: all works but acks and keep-alive checks.
+    """Motoko's CDK 0.4.0 or later without ``ws.init<system>()``: it sends no acks and checks no keep-alives.
 
-    In Rust the forgotten init loses the handlers too, as after an upgrade without it in post_upgrade.
+    Everything else works. In Rust a missing init loses the handlers too, as after an upgrade without init in
+    post_upgrade.
     """
 
     flavour: Flavour = "motoko"
@@ -44,28 +45,28 @@ class WithoutTimers(App):
 
 @dataclass(frozen=True, slots=True)
 class AcksAhead(App):
-    """Counts wrong: its acks are for messages that were not sent yet, ``ahead`` of the last one."""
+    """Its acks are wrong: each is ``ahead`` messages beyond the last message that it received."""
 
     ahead: int = 6
 
     def make_cdk(self, system: SystemApi, handlers: Handlers, config: CdkConfig) -> WebSocketCdk:
-        return _CountsWrong(system, handlers, config, self.ahead)
+        return _AheadCdk(system, handlers, config, self.ahead)
 
 
 @dataclass(frozen=True, slots=True)
 class ListsGateways(App):
-    """As CDKs up to 0.3.0: it knows the gateways of its ``list`` alone and answers any other with an Err.
+    """Like CDKs up to 0.3.0: it accepts only the gateways in ``listed`` and answers all others with an Err.
 
-    An Err to a poll ends the gateway's poller, and so the sessions.
+    An Err in reply to a poll ends the gateway's poller, and with it the sessions.
     """
 
     listed: tuple[Principal, ...] = ()
 
     def make_cdk(self, system: SystemApi, handlers: Handlers, config: CdkConfig) -> WebSocketCdk:
-        return _KnowsItsGateways(system, handlers, config, frozenset(self.listed))
+        return _ListedGatewaysCdk(system, handlers, config, frozenset(self.listed))
 
 
-class _CountsWrong(WebSocketCdk):
+class _AheadCdk(WebSocketCdk):
     def __init__(self, system: SystemApi, handlers: Handlers, config: CdkConfig, ahead: int) -> None:
         super().__init__(system, handlers, config)
         self._ahead = ahead
@@ -74,7 +75,7 @@ class _CountsWrong(WebSocketCdk):
         return super().ack_number(client) + self._ahead
 
 
-class _KnowsItsGateways(WebSocketCdk):
+class _ListedGatewaysCdk(WebSocketCdk):
     def __init__(self, system: SystemApi, handlers: Handlers, config: CdkConfig, listed: frozenset[Principal]) -> None:
         super().__init__(system, handlers, config)
         self._system, self._listed = system, listed

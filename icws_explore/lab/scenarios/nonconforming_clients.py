@@ -1,9 +1,8 @@
-"""Clients that are not as ic-websocket-js 0.5.0 is: its earlier versions, and clients of somebody's own making.
+"""Clients that do not behave like ic-websocket-js 0.5.0: its earlier versions, and custom clients.
 
-Each is a `ClientMachine` and goes wherever one goes: a plan, the lab, the simulator. Those that are
-odd in when they do things are in odd_timing. Versions are tags of omnia-network/ic-websocket-sdk-js.
-
-Clients that do the right things at the wrong time, or never: pings, silence, sleep, slow signatures.
+Each is a `ClientMachine`, so it works wherever one does: in a plan, in the lab and in the simulator. The first
+group sends or reads something different; the second group, from `TimedClient` on, acts at the wrong time or
+not at all. Versions are tags of omnia-network/ic-websocket-sdk-js.
 """
 
 from __future__ import annotations
@@ -15,10 +14,12 @@ from typing import Any, ClassVar, Final
 
 from icws_explore.protocol.arguments import decode_open_args, encode_open_args
 from icws_explore.protocol.candid import label_hash
-from icws_explore.protocol.client.events import Event, SendFrame
-from icws_explore.protocol.client.machine import ClientConfig, ClientMachine, ClientSession
-from icws_explore.protocol.client.table import ClientState, ClientTrigger
-from icws_explore.protocol.client.wire import Happening, Verifier
+from icws_explore.protocol.client.events import ClientEvent, SendFrame
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
+from icws_explore.protocol.client.session import ClientSession
+from icws_explore.protocol.client.states import ClientState, ClientTrigger, ClientTriggerKind
+from icws_explore.protocol.client.table import TRANSITIONS, ClientTable
+from icws_explore.protocol.client.wire import Verifier
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.envelope import Envelope, sign_envelope
 from icws_explore.protocol.errors import StateError
@@ -27,14 +28,14 @@ from icws_explore.protocol.messages import CanisterMessage, WebsocketMessage
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
-ANOTHER_GATEWAY: Final = Principal.self_authenticating(b"the key that a gateway had before")
+WRONG_GATEWAY: Final = Principal.self_authenticating(b"the key that a gateway had before")
 RAW_DELTA_MS: Final = 300_000  # DEFAULT_INGRESS_EXPIRY_DELTA_IN_MSECS
 _CLOSE_MESSAGE: Final = f"Cannot find field hash _{label_hash('CloseMessage')}_"
 _NOT_INCOMING: Final = "[onWsMessage] Incoming message is not a ClientIncomingMessage, ignoring message"
 
 
-class SignsInItsWay(ClientMachine):
-    """What goes out is what ``envelope`` makes of a request's content."""
+class CustomSigner(ClientMachine):
+    """Sends the envelope that the method ``envelope`` makes from a request's content."""
 
     def __init__(self, config: ClientConfig, identity: Identity, **given: Any) -> None:
         super().__init__(config, identity, sign=self.envelope, **given)
@@ -43,12 +44,12 @@ class SignsInItsWay(ClientMachine):
         return sign_envelope(content, identity)
 
 
-class AgentV3(SignsInItsWay):
-    """ic-websocket-js with @dfinity/agent 3: ``new Expiry(delta)`` keeps the duration, and that is sent as the time.
+class AgentV3(CustomSigner):
+    """ic-websocket-js with @dfinity/agent 3: it sends a duration as ingress_expiry.
 
-    It comes that far where the WebSocket gives Uint8Arrays (a polyfill's); else see `AgentV3Unread`.
-    Source: ic-websocket-js agent/index.ts; @dfinity/agent 3 transforms.ts, where Expiry.fromDeltaInMilliseconds
-    took over what the constructor did.
+    In agent 3, ``new Expiry(delta)`` stores the duration itself; Expiry.fromDeltaInMilliseconds does what the
+    constructor did before. The client gets this far only on a WebSocket that delivers Uint8Arrays (a polyfill);
+    otherwise see `AgentV3Unread`. Source: ic-websocket-js agent/index.ts; @dfinity/agent 3 transforms.ts.
     """
 
     def envelope(self, content: Mapping[str, Any], identity: Identity) -> Envelope:
@@ -56,57 +57,58 @@ class AgentV3(SignsInItsWay):
 
 
 class AgentV3Unread(ClientMachine):
-    """The same in a browser or in Node: agent 3 reads no ArrayBuffer, and the SDK hands it every frame as one.
+    """ic-websocket-js with @dfinity/agent 3 in a browser or Node: it cannot decode any frame.
 
-    Source: @dfinity/agent 3 cbor.ts; the words are those of 3.4.3.
+    The SDK passes every frame as an ArrayBuffer, which agent 3 does not accept. Source: @dfinity/agent 3
+    cbor.ts; the error text is from 3.4.3.
     """
 
     def _receive(self, data: bytes, now_ns: int) -> None:
         del data
         text = "Error receiving message: Error: Uint8Array expected"
-        self._fire(Happening(ClientTrigger.BAD_FRAME, now_ns, text=text))
+        self._fire(ClientTrigger(ClientTriggerKind.BAD_FRAME, now_ns, error=text))
 
 
-class RenewsTheExpiry(SignsInItsWay):
-    """A client of somebody's own that puts off a request's expiry by a minute, and keeps the signature it had."""
+class ExtendsExpiry(CustomSigner):
+    """A custom client that extends a request's expiry by a minute after signing, so the signature does not match."""
 
     def envelope(self, content: Mapping[str, Any], identity: Identity) -> Envelope:
         signed = sign_envelope(content, identity)
         return replace(signed, content={**content, "ingress_expiry": content["ingress_expiry"] + 60 * NS_PER_S})
 
 
-class NamesAnotherGateway(SignsInItsWay):
-    """A client of somebody's own with the gateway's principal in its configuration, instead of the handshake's."""
+class NamesWrongGateway(CustomSigner):
+    """A custom client that takes the gateway's principal from its configuration instead of from the handshake."""
 
     def envelope(self, content: Mapping[str, Any], identity: Identity) -> Envelope:
         if content["method_name"] == "ws_open":
             nonce = decode_open_args(content["arg"]).client_nonce
-            content = {**content, "arg": encode_open_args(nonce, ANOTHER_GATEWAY)}
+            content = {**content, "arg": encode_open_args(nonce, WRONG_GATEWAY)}
         return sign_envelope(content, identity)
 
 
 class Unsigned(ClientMachine):
-    """A client of somebody's own that takes the anonymous identity; the SDK's constructor throws."""
+    """A custom client with the anonymous identity, which the SDK's constructor refuses."""
 
     needs_key: ClassVar[bool] = False
 
 
 class BareSocket(ClientMachine):
-    """``new WebSocket(url)`` without any SDK: it says hello in JSON, in a text frame, and listens. No timers."""
+    """``new WebSocket(url)`` without the SDK: it sends JSON in a text frame and then only listens. It has no timers."""
 
     def _connected(self, now_ns: int) -> None:
         del now_ns
         self._session.events.append(SendFrame(b'{"type":"hello"}', "text"))
 
     def _receive(self, data: bytes, now_ns: int) -> None:
-        """Whatever comes means nothing to it."""
+        """Ignore the frame."""
 
 
 class Js034(ClientMachine):
-    """Version 0.3.4, for which npm picks @dfinity/agent 1.4.0: no canister message is good enough for it.
+    """Version 0.3.4 with @dfinity/agent 1.4.0, which npm installs for it: it rejects every canister message.
 
-    There ``Certificate.lookup`` returns an object ``{status, value}``, and utils.ts compares that with the
-    root of the witness: "Witness != Tree passed in ic-certification".
+    In that agent ``Certificate.lookup`` returns an object ``{status, value}``, and the SDK's utils.ts compares
+    this object with the root of the witness: "Witness != Tree passed in ic-certification".
     """
 
     def __init__(
@@ -119,47 +121,48 @@ class Js034(ClientMachine):
         super().__init__(config, identity, verify=compares_an_object, **given)
 
 
-class _WithoutOpenTimer(ClientSession):
-    def do_send_ws_open(self, it: Happening) -> None:
-        super().do_send_ws_open(it)
-        self.do_stop_open_timer(it)
+def _send_ws_open_without_timer(session: ClientSession, trigger: ClientTrigger) -> None:
+    session.send_ws_open(trigger)
+    session.stop_open_timer(trigger)
 
 
 class Js031(ClientMachine):
-    """Versions 0.3.0 and 0.3.1: no CloseMessage among the service messages, no open timeout.
+    """Versions 0.3.0 and 0.3.1: they know no CloseMessage and have no open timeout.
 
-    Source: idl.ts, WebsocketServiceMessageContentIdl; the words are @dfinity/candid's. Their ack timeout
-    is a setting of its own, 450 s in 0.3.1 and 90 s before; here, as elsewhere, ack_interval_ms + 30 s.
+    Source: idl.ts, WebsocketServiceMessageContentIdl; the error text is @dfinity/candid's. Their ack timeout is
+    a setting of its own, 450 s in 0.3.1 and 90 s before. Here it is ack_interval_ms + 30 s, as in 0.5.0.
     """
 
-    session_class: ClassVar[type[ClientSession]] = _WithoutOpenTimer
+    transitions: ClassVar[ClientTable] = TRANSITIONS.with_action(
+        ClientSession.send_ws_open, _send_ws_open_without_timer
+    )
 
-    def _fire(self, it: Happening) -> None:
-        if it.trigger is ClientTrigger.CLOSE_MESSAGE:
+    def _fire(self, trigger: ClientTrigger) -> None:
+        if trigger.kind is ClientTriggerKind.CLOSE_MESSAGE:
             text = f"[onWsMessage] Service message error: Error: {_CLOSE_MESSAGE}"
-            it = Happening(ClientTrigger.BAD_SERVICE_MESSAGE, it.now_ns, text=text)
-        super()._fire(it)
+            trigger = ClientTrigger(ClientTriggerKind.BAD_SERVICE_MESSAGE, trigger.now_ns, error=text)
+        super()._fire(trigger)
 
 
 class Js022(Js031):
-    """Versions up to 0.2.2: ws_open goes out as soon as the socket is open, and names no gateway.
+    """Versions up to 0.2.2: they send ws_open, without a gateway principal, as soon as the socket is open.
 
-    A gateway's handshake is to them a canister message that is none. Source: ic-websocket.ts, _onWsOpen
-    and _processIncomingMessage.
+    They read a gateway's handshake as a malformed canister message. Source: ic-websocket.ts, _onWsOpen and
+    _processIncomingMessage.
     """
 
     def _connected(self, now_ns: int) -> None:
         self._session.events.append(SendFrame(self._session.outbox.ws_open(None, now_ns)))
-        self._enter(ClientState.OPENING)
+        self._session.enter(ClientState.OPENING)
 
-    def _fire(self, it: Happening) -> None:
-        if it.trigger is ClientTrigger.BAD_FRAME and it.text.endswith("is not a ClientIncomingMessage"):
-            it = replace(it, text=f"Error receiving message: Error: {_NOT_INCOMING}")
-        super()._fire(it)
+    def _fire(self, trigger: ClientTrigger) -> None:
+        if trigger.kind is ClientTriggerKind.BAD_FRAME and trigger.error.endswith("is not a ClientIncomingMessage"):
+            trigger = replace(trigger, error=f"Error receiving message: Error: {_NOT_INCOMING}")
+        super()._fire(trigger)
 
 
-class Js021(SignsInItsWay, Js022):
-    """Versions up to 0.2.1: they sign themselves, and leave out what a delegated identity would add.
+class Js021(CustomSigner, Js022):
+    """Versions up to 0.2.1: they sign requests themselves and omit a delegated identity's delegations.
 
     Source: agent/index.ts, _signRequest.
     """
@@ -169,17 +172,17 @@ class Js021(SignsInItsWay, Js022):
 
 
 def _differs(step: Step) -> Step:
-    return replace(step, ok=False, detail="the look-up's result is an object, which equals no bytes")
+    return replace(step, ok=False, detail="the lookup returns an object, which never equals the expected bytes")
 
 
-PING_INTERVAL_S: Final = 20  # ping_interval of Python's websockets, unless told otherwise
+PING_INTERVAL_S: Final = 20  # the default ping_interval of Python's websockets
 _PING_BYTES: Final = 4
 
-Action = Callable[[int], object]  # of the instant, ns since the epoch
+Action = Callable[[int], object]  # called with the time in ns since the epoch
 
 
 class TimedClient(ClientMachine):
-    """Has timers of its own beside the SDK's; they end with the session."""
+    """A client with timers of its own in addition to the SDK's. They stop when the session ends."""
 
     def __init__(self, config: ClientConfig, identity: Identity, **given: Any) -> None:
         super().__init__(config, identity, **given)
@@ -187,8 +190,8 @@ class TimedClient(ClientMachine):
 
     @property
     def deadlines(self) -> dict[str, int]:
-        """Running timers, soonest first."""
-        if self._end is not None:
+        """The running timers, soonest first, with the ns since the epoch at which each expires."""
+        if self._session.is_ended:
             return super().deadlines
         running = super().deadlines | {name: due_ns for name, (due_ns, _) in self._own.items()}
         return dict(sorted(running.items(), key=lambda item: item[1]))
@@ -205,7 +208,7 @@ class TimedClient(ClientMachine):
 
 
 class Pings(TimedClient):
-    """A client on a WebSocket library that pings by itself, as Python's websockets does every 20 s."""
+    """A client on a WebSocket library that sends pings on its own, as Python's websockets does every 20 s."""
 
     def __init__(self, config: ClientConfig, identity: Identity, *, entropy: Callable[[int], bytes], **given: Any):
         super().__init__(config, identity, entropy=entropy, **given)
@@ -219,21 +222,20 @@ class Pings(TimedClient):
         self._connected(now_ns)
 
 
-class _NoKeepAlives(ClientSession):
-    def do_send_keep_alive(self, _it: Happening) -> None:
-        """The application's messages do not count as keep-alives."""
+def _send_no_keep_alive(_session: ClientSession, _trigger: ClientTrigger) -> None:
+    """The application's messages do not count as keep-alives."""
 
 
 class NeverAnswersAcks(ClientMachine):
-    """A client of somebody's own that takes acks for news and does not answer them with a KeepAliveMessage."""
+    """A custom client that does not answer acks with a KeepAliveMessage."""
 
-    session_class: ClassVar[type[ClientSession]] = _NoKeepAlives
+    transitions: ClassVar[ClientTable] = TRANSITIONS.with_action(ClientSession.send_keep_alive, _send_no_keep_alive)
 
 
 class FrozenTab(TimedClient):
-    """The SDK in a tab that a browser freezes ``from_s`` seconds after opening, and thaws ``to_s`` seconds after it.
+    """The SDK in a tab that the browser freezes ``from_s`` seconds after the session opens and thaws at ``to_s``.
 
-    The socket stays open. What comes in waits, timers wait, and what the page would have said waits.
+    The socket stays open. Incoming frames, timers and the page's own messages wait until the tab thaws.
     Source: Page Lifecycle, frozen state (Chromium freezes hidden tabs after five minutes).
     """
 
@@ -242,17 +244,17 @@ class FrozenTab(TimedClient):
     ) -> None:
         super().__init__(config, identity, **given)
         self._from_ns, self._to_ns = round(from_s * NS_PER_S), round(to_s * NS_PER_S)
-        self._thaw_ns: int | None = None  # while it is frozen: until when
+        self._thaw_ns: int | None = None  # ns since the epoch at which the frozen tab thaws; None: not frozen
         self._waiting: deque[Action] = deque()
 
     @property
     def deadlines(self) -> dict[str, int]:
-        """Running timers, soonest first; while it is frozen, only the end of that."""
-        if self._thaw_ns is not None and self._end is None:
+        """The running timers, soonest first. While the tab is frozen, the only one is the end of that."""
+        if self._thaw_ns is not None and not self._session.is_ended:
             return {"thaw": self._thaw_ns}
         return super().deadlines
 
-    def receive(self, data: bytes | str, now_ns: int) -> list[Event]:
+    def receive(self, data: bytes | str, now_ns: int) -> list[ClientEvent]:
         events = self.tick(now_ns)
         if self._thaw_ns is None:
             return events + super().receive(data, now_ns)
@@ -260,18 +262,18 @@ class FrozenTab(TimedClient):
         self._waiting.append(lambda at_ns: self._receive(frame, at_ns))
         return events
 
-    def send(self, content: bytes, now_ns: int) -> list[Event]:
+    def send(self, content: bytes, now_ns: int) -> list[ClientEvent]:
         events = self.tick(now_ns)
         if self._thaw_ns is None:
             return events + super().send(content, now_ns)
-        self._waiting.append(lambda at_ns: self._fire(Happening(ClientTrigger.SEND, at_ns, content=content)))
+        self._waiting.append(lambda at_ns: self._fire(ClientTrigger(ClientTriggerKind.SEND, at_ns, content=content)))
         return events
 
-    def _fire(self, it: Happening) -> None:
+    def _fire(self, trigger: ClientTrigger) -> None:
         was_open = self.is_open
-        super()._fire(it)
+        super()._fire(trigger)
         if self.is_open and not was_open:
-            self._start("freeze", it.now_ns + self._from_ns, self._freeze)
+            self._start("freeze", trigger.now_ns + self._from_ns, self._freeze)
 
     def _freeze(self, now_ns: int) -> None:
         self._thaw_ns = now_ns + self._to_ns - self._from_ns
@@ -286,20 +288,23 @@ class FrozenTab(TimedClient):
 class _SlowMessages(ClientSession):
     on_message: Callable[[bytes, int], None]
 
-    def do_send_message(self, it: Happening) -> None:
-        self.on_message(it.content, it.now_ns)
+
+def _pass_on_message(session: ClientSession, trigger: ClientTrigger) -> None:
+    assert isinstance(session, _SlowMessages)
+    session.on_message(trigger.content, trigger.now_ns)
 
 
 class SlowSigner(TimedClient):
-    """The SDK with a key that takes ``signing_ms`` to sign a message: meanwhile a keep-alive can overtake it.
+    """The SDK with a key that takes ``signing_ms`` milliseconds to sign, so a keep-alive can overtake a message.
 
-    Application messages wait for each other in the SDK's queue; keep-alives pass it by, and are signed
-    at once here. A number is used up before signing. Whichever is signed later is sent all the same,
-    and then the ack queue refuses its number. Source: ic-websocket.ts, _sendMessageToCanister and
-    _sendKeepAliveMessage; queues.ts, AckMessagesQueue.add.
+    The SDK takes a message's sequence number before it signs. Application messages wait for each other in the
+    SDK's queue; keep-alives bypass the queue, and here they are signed immediately. The message that is signed
+    later is still sent, but then the ack queue refuses its number. Source: ic-websocket.ts,
+    _sendMessageToCanister and _sendKeepAliveMessage; queues.ts, AckMessagesQueue.add.
     """
 
     session_class: ClassVar[type[ClientSession]] = _SlowMessages
+    transitions: ClassVar[ClientTable] = TRANSITIONS.with_action(ClientSession.send_message, _pass_on_message)
 
     def __init__(self, config: ClientConfig, identity: Identity, *, signing_ms: float = 1_500, **given: Any) -> None:
         super().__init__(config, identity, **given)
@@ -325,7 +330,7 @@ class SlowSigner(TimedClient):
             self._session.acks.add(message.sequence_num, now_ns)
         except StateError as error:
             text = f"Message sending failed: Error: {error}"
-            self._fire(Happening(ClientTrigger.MESSAGE_UNSENT, now_ns, text=text))
+            self._fire(ClientTrigger(ClientTriggerKind.MESSAGE_UNSENT, now_ns, error=text))
             return
         if self._queue:
             self._next(now_ns)

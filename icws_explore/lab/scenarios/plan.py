@@ -1,7 +1,7 @@
-"""What a scenario consists of, said once for both of its stages: the simulator, and the lab over real sockets.
+"""`Plan` and `ClientPlan`: what a scenario consists of, stated once for the simulator and for real sockets.
 
-A plan holds what goes wrong (faults of gateways, network, canister and clocks, and clients that are
-not as the SDK is) and what is normal around it. Times are seconds of protocol time from the start.
+A plan holds the faults (of gateways, network, canister and clocks), the nonconforming clients, and the ordinary
+parts around them. Times are seconds of protocol time after the start.
 """
 
 from __future__ import annotations
@@ -21,20 +21,24 @@ from ..apps import load
 from ..faults import Faults
 from ..lab import Lab
 from ..replica.subnet import LabKeys
-from ..simulator.conditions import Network
+from ..simulator.conditions import NetworkConditions
 from ..simulator.scripts import Script
 
-MakeIdentity = Callable[[LabKeys, int], Identity]  # of the run's keys and the start, ns since the epoch
+MakeIdentity = Callable[[LabKeys, int], Identity]  # from the run's keys and its start in ns since the epoch
 
 
 @dataclass(frozen=True, slots=True)
 class ClientPlan:
-    """One client: connects ``at_s``, does what ``script`` says, leaves ``leaves_s`` (None: at the end of the plan).
+    """One client. It connects ``at_s`` seconds after the start and follows ``script``.
 
-    ``machine`` makes its state machine and takes what `ClientMachine` takes: a subclass is a client
-    that is not as the SDK is. ``identity`` makes who it is (None: a key of its own). It believes in
-    ``ack_interval_ms``, ``root_key`` (DER) and ``canister_id``; None is what is so. Its clock is
-    ``skew_ms`` ahead. ``gateway`` is the number of the one it uses, from 0.
+    It closes the session ``leaves_s`` seconds after the start, or at the end of the plan if ``leaves_s`` is None.
+
+    ``machine`` is called with the arguments of `ClientMachine`; a subclass of it makes a nonconforming client.
+    ``identity`` makes the client's identity; by default each client has its own Ed25519 key.
+
+    ``ack_interval_ms``, ``root_key`` (DER) and ``canister_id`` are what the client is configured with; None is
+    the true value. ``skew_ms``: milliseconds that its clock is ahead. ``gateway``: the number of its gateway,
+    from 0.
     """
 
     at_s: float = 0.0
@@ -48,12 +52,12 @@ class ClientPlan:
     skew_ms: float = 0.0
     leaves_s: float | None = None
 
-    def who(self, keys: LabKeys, number: int, start_ns: int) -> Identity:
-        """Its identity, as the client of that number."""
+    def make_identity(self, keys: LabKeys, number: int, start_ns: int) -> Identity:
+        """Return the identity of this client, the plan's client ``number`` (from 0), for a run that starts then."""
         return keys.identity(f"client {number}") if self.identity is None else self.identity(keys, start_ns)
 
     def config(self, plan: Plan, canister_id: Principal, root_key: bytes) -> ClientConfig:
-        """What its machine is configured with, where the canister has ``canister_id`` and the network ``root_key``."""
+        """Return its machine's configuration; ``canister_id`` and ``root_key`` (DER) are the true values."""
         return ClientConfig(
             canister_id=self.canister_id or canister_id,
             root_key=self.root_key or root_key,
@@ -64,21 +68,23 @@ class ClientPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What happens in ``duration_s``. Made anew for every run, for faults remember what they have seen.
+    """What happens in ``duration_s`` seconds. Make a new plan for every run, because faults keep state.
 
-    ``clients`` stand in the order in which they connect: sessions have their numbers.
-    ``network`` counts as far as its stage has it: over real sockets that is ``update_latency_ms`` (its
-    mean), ``poll_interval_ms`` and ``ordered``. ``recorded`` are fields of the recording's SessionInfo that
-    say something else than what is so: what a developer would have told the tap. With ``asks_status`` it
-    begins with the network's answer to /api/v2/status, as a tap in front of its HTTP side records it.
-    ``time_scale`` is how fast it is to be played over real sockets, None: as fast as others.
+    ``clients`` are in the order in which they connect, which is the order of the session numbers.
+    ``conditions``: over real sockets only ``update_latency_ms`` (its mean), ``poll_interval_ms`` and
+    ``ordered`` have an effect. ``recorded`` replaces fields of the recording's SessionInfo: what a developer
+    would have told the tap. ``asks_status`` True: the recording begins with the network's answer to
+    /api/v2/status, as a tap in front of the network's HTTP side records it. ``time_scale``: protocol seconds
+    per real second over real sockets; None is the default of `live.play`.
+
+    Raises LabError if there is no client, if the clients are out of order, or if one names an unknown gateway.
     """
 
     app: App | str
     duration_s: float
     clients: tuple[ClientPlan, ...] = (ClientPlan(),)
     faults: Faults = field(default_factory=Faults)
-    network: Network = field(default_factory=Network)
+    conditions: NetworkConditions = field(default_factory=NetworkConditions)
     gateways: int = 1
     ack_interval_ms: int = ACK_INTERVAL_MS
     keep_alive_timeout_ms: int = KEEP_ALIVE_TIMEOUT_MS
@@ -88,24 +94,23 @@ class Plan:
     time_scale: float | None = None
 
     def __post_init__(self) -> None:
-        """Raises LabError for what cannot be."""
         starts = [client.at_s for client in self.clients]
         if starts != sorted(starts):
-            raise LabError("the clients of a plan stand in the order in which they connect")
+            raise LabError("the clients of a plan must be in the order in which they connect")
         if not self.clients or not all(0 <= client.gateway < self.gateways for client in self.clients):
-            raise LabError("a plan has at least one client, each at one of its gateways")
+            raise LabError("a plan needs at least one client, each at one of its gateways")
 
     def lab(self, **overrides: Any) -> Lab:
-        """A lab that errs as the plan says, not started yet, without its clients; ``overrides`` are Lab's options.
+        """Return a `Lab` with this plan's app, settings and faults, not started and without the plan's clients.
 
-        For clients of somebody's own: of the plan's, only what canister, gateways and network do happens.
+        ``overrides`` are options of `Lab`. Use it to connect clients of your own.
         """
         options = {
             "ack_interval_ms": self.ack_interval_ms,
             "keep_alive_timeout_ms": self.keep_alive_timeout_ms,
-            "poll_interval_ms": self.network.poll_interval_ms,
-            "update_latency_ms": self.network.delay_of("update_latency_ms").mean_ms,
-            "ordered": self.network.ordered,
+            "poll_interval_ms": self.conditions.poll_interval_ms,
+            "update_latency_ms": self.conditions.delay_of("update_latency_ms").mean_ms,
+            "ordered": self.conditions.ordered,
             "flavour": self.flavour,
             "gateways": self.gateways,
             "faults": self.faults,

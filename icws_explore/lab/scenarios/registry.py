@@ -1,4 +1,4 @@
-"""The scenarios by name; each module of this package registers its own when it is imported."""
+"""The registry of scenarios. Each module of this package registers its scenarios when it is imported."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .simulated import run_simulated
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """``name`` is the catalogue's id, ``about`` what is made to go wrong, ``plan()`` how."""
+    """``name`` is the id in the doctor's catalogue, ``about`` says what goes wrong, ``plan()`` makes a new plan."""
 
     name: str
     about: str
     plan: Callable[[], Plan]
 
     def run(self, seed: int = 1) -> Simulation:
-        """In the simulator: the same again for the same seed. Raises LabError."""
+        """Run it in the simulator. The same seed gives the same recording. Raises LabError."""
         return run_simulated(self.plan(), seed)
 
     def play(
@@ -36,7 +36,10 @@ class Scenario:
         progress: Progress | None = None,
         watch: Watch | None = None,
     ) -> Recording:
-        """Over real sockets, which takes some seconds (see `live.play`). Raises LabError."""
+        """Run it over real sockets, which takes some seconds. The arguments are those of `live.play`.
+
+        Raises LabError.
+        """
         return play(self.plan(), time_scale=time_scale, seed=seed, progress=progress, watch=watch)
 
 
@@ -44,11 +47,11 @@ SCENARIOS: Final[dict[str, Scenario]] = {}
 
 
 def register(name: str, about: str) -> Callable[[Callable[[], Plan]], Callable[[], Plan]]:
-    """Decorates a function that makes a scenario's plan."""
+    """Decorate a function that makes a plan: it becomes the scenario ``name``. Raises ValueError for a used name."""
 
     def enter(plan: Callable[[], Plan]) -> Callable[[], Plan]:
         if name in SCENARIOS:
-            raise ValueError(f"there is a scenario {name} already")
+            raise ValueError(f"the scenario {name} is already registered")
         SCENARIOS[name] = Scenario(name, about, plan)
         return plan
 
@@ -56,10 +59,13 @@ def register(name: str, about: str) -> Callable[[Callable[[], Plan]], Callable[[
 
 
 def scenario(name: str) -> Scenario:
-    """The scenario of that name, in capitals or not. Raises LabError that names the nearest one, or all."""
-    asked = name.strip().upper().replace("-", "_")
-    if asked not in SCENARIOS:
-        near = get_close_matches(asked, SCENARIOS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(SCENARIOS))}"
+    """Return the scenario of that name; case does not matter, and - is the same as _.
+
+    Raises LabError that suggests the most similar name, or lists all.
+    """
+    wanted = name.strip().upper().replace("-", "_")
+    if wanted not in SCENARIOS:
+        similar = get_close_matches(wanted, SCENARIOS, n=1)
+        hint = f"did you mean {similar[0]}?" if similar else f"the names are {', '.join(sorted(SCENARIOS))}"
         raise LabError(f"there is no fault {name!r}: {hint}")
-    return SCENARIOS[asked]
+    return SCENARIOS[wanted]

@@ -1,14 +1,16 @@
-"""The discrete-event simulator: the machines of the live parts on a simulated network, under a virtual clock."""
+"""The discrete-event simulator: the protocol's state machines on a simulated network, under a virtual clock."""
 
 from __future__ import annotations
 
-from .conditions import Network
+from .conditions import NetworkConditions
 from .delays import Constant, Delay, Exponential, LogNormal, Sampled, Uniform
-from .scripts import Chat, Echo, Pong, Script
-from .simulation import Simulation, simulate
+from .population import Population
+from .scripts import Chat, Echo, Pong, Script, ScriptedClient
+from .simulation import CanisterSettings, Simulation, simulate
 from .truth import MessageTruth, SessionTruth, Truth
 
 __all__ = [
+    "CanisterSettings",
     "Chat",
     "Constant",
     "Delay",
@@ -16,10 +18,12 @@ __all__ = [
     "Exponential",
     "LogNormal",
     "MessageTruth",
-    "Network",
+    "NetworkConditions",
     "Pong",
+    "Population",
     "Sampled",
     "Script",
+    "ScriptedClient",
     "SessionTruth",
     "Simulation",
     "Truth",

@@ -1,10 +1,11 @@
-"""The network between the parts: how long each hop takes, what gets lost, what keeps its order.
+"""`NetworkConditions`: the simulated network's latencies, losses and ordering, and the model that draws from them.
 
-The hops: client ⇄ gateway is a WebSocket, hence TCP: nothing gets lost or overtakes on it. A lost
-packet shows as a delay (``retransmit_ms``, doubled at every further loss), which holds up what was
-sent behind it. Gateway → replica is HTTP, a request of its own for each call and poll: there a loss
-is a relayed call that never arrives (the gateway only logs it) or a poll that fails (the gateway
-polls again), and calls can overtake each other.
+Client and gateway are connected by a WebSocket, hence by TCP: no frame is lost and none overtakes another. A lost
+packet shows as a delay (``retransmit_ms``, doubled at every further loss of the same packet), which also delays
+what was sent after it.
+
+Between gateway and replica each call and each poll is an HTTP request of its own. A lost call never arrives (the
+gateway only logs this), a lost poll fails (the gateway polls again), and calls can overtake each other.
 """
 
 from __future__ import annotations
@@ -15,24 +16,37 @@ from typing import Final
 
 from icws_explore.protocol.constants import NS_PER_MS, POLL_INTERVAL_MS
 from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.type_checks import checked_fields
 
 from .delays import Delay, DelayLike, delay
 
-MAX_RETRANSMITS: Final = 8  # TCP gives a connection up at about then; the delay stays there
+MAX_RETRANSMITS: Final = 8  # TCP gives up a connection after about as many; here the delay stops growing
 
 
+@checked_fields()
 @dataclass(frozen=True, slots=True)
-class Network:
-    """Delays are milliseconds one way, or a distribution (see delays): a number, a pair (low, high), a Delay.
+class NetworkConditions:
+    """The conditions of a simulated network.
 
-    ``client_latency_ms``: client ⇄ gateway. ``replica_latency_ms``: gateway ⇄ replica.
-    ``update_latency_ms``: from a call's arrival at the replica to its execution (mainnet takes one to
-    two seconds, a local replica some hundred milliseconds). ``poll_interval_ms``: the gateway's.
-    ``loss``: probability from 0 to 1, of a packet on the WebSocket, a relayed call, and a poll alike;
-    ``packet_loss``, ``call_loss`` and ``poll_loss`` set one of them apart. ``ordered``: a session's calls
-    are executed in the order in which the gateway relayed them, as in the lab; False: as the real
-    gateway, which relays each from a task of its own, so that varying latencies swap them.
-    Raises LabError.
+    ::
+
+        icws.simulate("chat", conditions=icws.NetworkConditions(client_latency_ms=(10, 200), loss=0.01))
+
+    A latency is one way, in milliseconds: a number, a pair (low, high) or a `Delay` such as ``LogNormal(40)``.
+
+    - ``client_latency_ms``: between client and gateway.
+    - ``replica_latency_ms``: between gateway and replica.
+    - ``update_latency_ms``: from a call's arrival at the replica to its execution. Mainnet needs one to two
+      seconds, a local replica some hundred milliseconds.
+    - ``poll_interval_ms``: milliseconds between two polls of a gateway, at least 1.
+    - ``loss``: the probability, from 0 to 1, that a packet on the WebSocket, a relayed call or a poll is lost.
+      ``packet_loss``, ``call_loss`` and ``poll_loss`` replace it for one of the three.
+    - ``retransmit_ms``: milliseconds until TCP sends a lost packet again.
+    - ``ordered``: whether a session's calls are executed in the order in which the gateway relayed them, as in
+      the lab. With False each call travels by itself, as with the real gateway, so varying latencies can
+      change the order.
+
+    Raises LabError for a wrong type, a probability outside 0 to 1 or a negative time.
     """
 
     client_latency_ms: DelayLike = 20.0
@@ -52,63 +66,66 @@ class Network:
         for name in ("loss", "packet_loss", "call_loss", "poll_loss"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
-                raise LabError(f"{name} is a probability from 0 to 1, not {value!r}")
+                raise LabError(f"{name} must be a probability from 0 to 1, not {value!r}")
         if self.poll_interval_ms < 1:
-            raise LabError(f"poll_interval_ms is {self.poll_interval_ms}; it must be at least 1")
+            raise LabError(f"poll_interval_ms must be at least 1, not {self.poll_interval_ms}")
         if self.retransmit_ms < 0:
-            raise LabError(f"retransmit_ms cannot be negative: {self.retransmit_ms!r}")
+            raise LabError(f"retransmit_ms must not be negative, but is {self.retransmit_ms!r}")
 
     @property
     def losses(self) -> tuple[float, float, float]:
-        """The probabilities of losing a packet, a call and a poll."""
-        one, two, three = (self.loss if p is None else p for p in (self.packet_loss, self.call_loss, self.poll_loss))
-        return one, two, three
+        """The probabilities that a packet, a call and a poll are lost."""
+        packet, call, poll = (
+            self.loss if value is None else value for value in (self.packet_loss, self.call_loss, self.poll_loss)
+        )
+        return packet, call, poll
 
     def delay_of(self, name: str) -> Delay:
-        """The distribution of one of the three delays."""
+        """Return the distribution of the latency with that field name."""
         return delay(getattr(self, name))
 
 
-class Legs:
-    """Draws what each crossing of a hop takes. Every user has dice of its own, so that nobody disturbs another's."""
+class LatencyModel:
+    """Draws how long each crossing of the network takes.
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self._client = network.delay_of("client_latency_ms")
-        self._replica = network.delay_of("replica_latency_ms")
-        self._update = network.delay_of("update_latency_ms")
-        self._packet_loss, self._call_loss, self._poll_loss = network.losses
-        self._retransmit_ns = round(network.retransmit_ms * NS_PER_MS)
+    Every caller passes a random generator of its own, so one part's draws do not change another's.
+    """
 
-    def client_ns(self, dice: random.Random) -> int:
-        """One way between client and gateway, retransmissions included."""
-        taken_ns = self._client.draw_ns(dice)
+    def __init__(self, conditions: NetworkConditions) -> None:
+        self._client = conditions.delay_of("client_latency_ms")
+        self._replica = conditions.delay_of("replica_latency_ms")
+        self._update = conditions.delay_of("update_latency_ms")
+        self._packet_loss, self._call_loss, self._poll_loss = conditions.losses
+        self._retransmit_ns = round(conditions.retransmit_ms * NS_PER_MS)
+
+    def packet_ns(self, rng: random.Random) -> int:
+        """Nanoseconds one way between client and gateway, with retransmissions."""
+        elapsed_ns = self._client.draw_ns(rng)
         if self._packet_loss:
             for attempt in range(MAX_RETRANSMITS):
-                if dice.random() >= self._packet_loss:
+                if rng.random() >= self._packet_loss:
                     break
-                taken_ns += self._retransmit_ns << attempt
-        return taken_ns
+                elapsed_ns += self._retransmit_ns << attempt
+        return elapsed_ns
 
-    def call_ns(self, dice: random.Random) -> int | None:
-        """From the gateway to the replica; None: lost."""
-        taken_ns = self._replica.draw_ns(dice)
-        return None if self._call_loss and dice.random() < self._call_loss else taken_ns
+    def call_ns(self, rng: random.Random) -> int | None:
+        """Nanoseconds of a call from the gateway to the replica; None: the call is lost."""
+        elapsed_ns = self._replica.draw_ns(rng)
+        return None if self._call_loss and rng.random() < self._call_loss else elapsed_ns
 
-    def update_ns(self, dice: random.Random) -> int:
-        """From arrival to execution."""
-        return self._update.draw_ns(dice)
+    def update_ns(self, rng: random.Random) -> int:
+        """Nanoseconds from a call's arrival at the replica to its execution."""
+        return self._update.draw_ns(rng)
 
-    def poll_ns(self, dice: random.Random) -> tuple[int, int, bool]:
-        """To the replica, back to the gateway, and whether the poll fails."""
-        there_ns, back_ns = self._replica.draw_ns(dice), self._replica.draw_ns(dice)
-        return there_ns, back_ns, bool(self._poll_loss) and dice.random() < self._poll_loss
+    def poll_ns(self, rng: random.Random) -> tuple[int, int, bool]:
+        """Nanoseconds of a poll to the replica and back, and whether it fails."""
+        request_ns, response_ns = self._replica.draw_ns(rng), self._replica.draw_ns(rng)
+        return request_ns, response_ns, bool(self._poll_loss) and rng.random() < self._poll_loss
 
     @property
-    def fixed_poll_ns(self) -> tuple[int, int] | None:
-        """There and back, if that is always the same and no poll fails; else None."""
+    def fixed_poll_ns(self) -> int | None:
+        """Nanoseconds of a poll's round trip if it is constant and no poll fails; else None."""
         fixed_ms = self._replica.fixed_ms
         if fixed_ms is None or self._poll_loss:
             return None
-        fixed_ns = round(fixed_ms * NS_PER_MS)
-        return fixed_ns, fixed_ns
+        return 2 * round(fixed_ms * NS_PER_MS)

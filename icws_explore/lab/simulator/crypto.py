@@ -1,7 +1,7 @@
-"""Keys, signatures and their checks: real ones, or a stand-in where thousands of sessions must be cheap.
+"""Keys, signatures and their checks: real cryptography, or a cheap stand-in for thousands of sessions.
 
-The stand-in's signatures are hashes over the public key and the message: anybody could make them, so
-they prove nothing, but what was altered on the way still shows. Everything else runs the same.
+A stand-in signature is a hash of the public key and the message. Anyone can compute it, so it proves nothing, but
+it does show changes made on the way. Everything else runs as with real cryptography.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from icws_explore.protocol.certificate import (
     Delegation,
     decode_cached,
     time_step,
-    unjudged,
+    unchecked,
 )
 from icws_explore.protocol.client.wire import Verifier
 from icws_explore.protocol.envelope import Envelope, check_envelope
@@ -36,57 +36,63 @@ from ..identities import identity_of_kind
 from ..replica.admission import EnvelopeCheck
 from ..replica.subnet import LabKeys, Subnet
 
-_ED25519_DER: Final = bytes.fromhex("302a300506032b6570032100")  # so that a stand-in's key has a key's size
+_ED25519_DER: Final = bytes.fromhex("302a300506032b6570032100")  # a stand-in's public key has the size of a real one
 _STAND_IN: Final = b"icws_explore stand-in signature\x00"
 
 
 class Cryptography(ABC):
-    """What a simulation signs and checks with."""
+    """What one simulation signs and checks with. ``subnet`` issues its certificates.
+
+    ``delegated`` False: the root key signs certificates itself, without a delegation.
+    """
 
     name: Crypto
 
     def __init__(self, keys: LabKeys, *, delegated: bool) -> None:
         self.keys = keys
         self.delegated = delegated
+        self.subnet = self._make_subnet()
+
+    @abstractmethod
+    def _make_subnet(self) -> Subnet: ...
 
     @abstractmethod
     def identity(self, name: str) -> Identity:
-        """The identity of a gateway."""
+        """Return the identity of that name, derived from the run's keys."""
 
     @abstractmethod
     def client(self, name: str, kind: str, now_ns: int) -> Identity:
-        """The identity of a client, of a kind of `lab.identities`; log-ins begin at ``now_ns``. Raises LabError."""
+        """Return the identity of a client, of a kind named in `lab.identities`.
 
-    @abstractmethod
-    def subnet(self) -> Subnet:
-        """What certifies."""
+        A login, where the kind has one, takes place at ``now_ns`` (ns since the epoch). Raises LabError.
+        """
 
     @property
     @abstractmethod
     def envelope_check(self) -> EnvelopeCheck:
-        """The replica's check of a request's proofs."""
+        """The replica's check of a request's signatures."""
 
     def verifier(
         self, canister_id: Principal, root_key: bytes, client_key: ClientKey, max_age_s: int
     ) -> Verifier | None:
-        """The client's check of a canister message; None: the client machine's own."""
+        """Return the client's check of a canister message; None is the client machine's own."""
         del canister_id, root_key, client_key, max_age_s
         return None
 
 
 class RealCryptography(Cryptography):
-    """Signatures of every kind, as live."""
+    """Real keys and signatures, as in a live session."""
 
     name: Crypto = "real"
+
+    def _make_subnet(self) -> Subnet:
+        return Subnet(self.keys, delegated=self.delegated)
 
     def identity(self, name: str) -> Identity:
         return self.keys.identity(name)
 
     def client(self, name: str, kind: str, now_ns: int) -> Identity:
         return identity_of_kind(kind, self.keys, name, now_ns=now_ns, delegated=self.delegated)
-
-    def subnet(self) -> Subnet:
-        return Subnet(self.keys, delegated=self.delegated)
 
     @property
     def envelope_check(self) -> EnvelopeCheck:
@@ -98,17 +104,17 @@ class StandInCryptography(Cryptography):
 
     name: Crypto = "stand-in"
 
+    def _make_subnet(self) -> Subnet:
+        return Subnet(self.keys, delegated=self.delegated, make_key=StandInKey)
+
     def identity(self, name: str) -> Identity:
         return StandInIdentity(self.keys.secret(name))
 
     def client(self, name: str, kind: str, now_ns: int) -> Identity:
         del now_ns
         if kind != "ed25519":
-            raise LabError(f'identities of the kind {kind!r} need crypto="real": the stand-in has one kind of key')
+            raise LabError(f'identities of the kind {kind!r} need crypto="real"; crypto="stand-in" has only "ed25519"')
         return self.identity(name)
-
-    def subnet(self) -> Subnet:
-        return Subnet(self.keys, delegated=self.delegated, make_key=StandInKey)
 
     @property
     def envelope_check(self) -> EnvelopeCheck:
@@ -131,20 +137,20 @@ class StandInCryptography(Cryptography):
 
 
 def cryptography(name: str, keys: LabKeys, *, delegated: bool) -> Cryptography:
-    """By name: "real" or "stand-in". Raises LabError."""
+    """Return the cryptography of that name: "real" or "stand-in". Raises LabError."""
     for kind in (RealCryptography, StandInCryptography):
         if kind.name == name:
             return kind(keys, delegated=delegated)
-    raise LabError(f'crypto is {name!r}; it must be "real" or "stand-in"')
+    raise LabError(f'crypto must be "real" or "stand-in", not {name!r}')
 
 
 def stand_in_signature(public_key: bytes, message: bytes) -> bytes:
-    """64 bytes that follow from what anybody knows."""
+    """Return the 64-byte stand-in signature, which anyone can compute."""
     return hashlib.sha512(_STAND_IN + public_key + message).digest()
 
 
 class StandInIdentity(Identity):
-    """A principal with nothing secret behind it."""
+    """An identity whose signatures are stand-ins. It has no private key."""
 
     __slots__ = ("_public_key_der",)
 
@@ -160,7 +166,7 @@ class StandInIdentity(Identity):
 
 
 class StandInKey:
-    """In place of a BLS key. Its DER is as long as a real one and is none."""
+    """Stands in for a BLS key. Its public key has the length of a DER-encoded BLS key, but is not valid DER."""
 
     def __init__(self, secret: int | bytes) -> None:
         seed = secret if isinstance(secret, bytes) else str(secret).encode()
@@ -171,37 +177,37 @@ class StandInKey:
 
 
 def check_stand_in_envelope(envelope: Envelope, *, now_ns: int, root_key: bytes) -> list[Step]:
-    """The one step that a replica needs of a stand-in's request."""
+    """Check a request's stand-in signature, in one step named "signature"."""
     del now_ns, root_key
     expected = stand_in_signature(envelope.sender_pubkey or b"", envelope.signed_bytes)
     if envelope.sender_delegation or envelope.sender_sig != expected:
-        return [Step("signature", False, "not the stand-in's signature of this request")]
-    return [Step("signature", True, "a stand-in, which proves nothing")]
+        return [Step("signature", False, "not the stand-in signature of this request")]
+    return [Step("signature", True, "a stand-in signature, which proves nothing")]
 
 
 def check_stand_in_certificate(
     cert: bytes, *, canister_id: Principal | None, root_key: bytes, now_ns: int, max_age_s: float
 ) -> tuple[Certificate | None, list[Step]]:
-    """As `protocol.certificate.check_certificate`, for certificates that stand-in keys have signed."""
+    """Do what `protocol.certificate.check_certificate` does, for certificates with stand-in signatures."""
     del canister_id
     try:
         certificate = decode_cached(cert)
     except DecodeError as error:
-        return None, [Step("parse", False, str(error)), *unjudged(CERTIFICATE_STEPS[1:], "parse")]
+        return None, [Step("parse", False, str(error)), *unchecked(CERTIFICATE_STEPS[1:], "parse")]
     steps = [Step("parse", True, "could be read"), *_signed(certificate, root_key)]
     if steps[-1].ok:
         steps.append(time_step(certificate, now_ns, max_age_s))
-    return certificate, [*steps, *unjudged(CERTIFICATE_STEPS[len(steps) :], steps[-1].step)]
+    return certificate, [*steps, *unchecked(CERTIFICATE_STEPS[len(steps) :], steps[-1].step)]
 
 
 def _signed(certificate: Certificate, root_key: bytes) -> list[Step]:
     key = root_key if certificate.delegation is None else _subnet_key(certificate.delegation, root_key)
     if key is None:
-        return [Step("delegation", False, "not a stand-in's delegation")]
-    delegation = Step("delegation", True, "a stand-in's, which proves nothing")
+        return [Step("delegation", False, "not signed with a stand-in key")]
+    delegation = Step("delegation", True, "a stand-in delegation, which proves nothing")
     if certificate.signature == stand_in_signature(key, certificate.signed_bytes)[:SIGNATURE_SIZE]:
-        return [delegation, Step("signature", True, "a stand-in, which proves nothing")]
-    return [delegation, Step("signature", False, "not the stand-in's signature of this state tree")]
+        return [delegation, Step("signature", True, "a stand-in signature, which proves nothing")]
+    return [delegation, Step("signature", False, "not the stand-in signature of this state tree")]
 
 
 @lru_cache(maxsize=64)

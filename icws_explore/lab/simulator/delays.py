@@ -1,6 +1,7 @@
-"""How long something takes: distributions of delays, drawn with a simulation's dice. Parameters are milliseconds.
+"""Delays and durations as users write them.
 
-Durations as people write them: "1h", "90s", "1h30m", "250ms", or a plain number of seconds.
+A delay is a distribution in milliseconds: a number, a pair (low, high), or one of the classes here. A duration is
+text such as "1h", "90s", "1h30m" or "250ms", a timedelta, or a number of seconds.
 """
 
 from __future__ import annotations
@@ -19,40 +20,40 @@ from icws_explore.protocol.errors import LabError
 
 
 class Delay(ABC):
-    """A distribution of delays."""
+    """A distribution of delays in milliseconds."""
 
     __slots__ = ()
 
     @abstractmethod
-    def draw_ms(self, dice: random.Random) -> float:
-        """One delay in milliseconds, not negative."""
+    def draw_ms(self, rng: random.Random) -> float:
+        """Draw one delay in milliseconds; it is not negative."""
 
     @property
     @abstractmethod
     def mean_ms(self) -> float:
-        """The expected delay."""
+        """The mean delay in milliseconds."""
 
     @property
     def fixed_ms(self) -> float | None:
-        """The delay if it is always the same, else None."""
+        """The delay in milliseconds if it is constant, else None."""
         return None
 
-    def draw_ns(self, dice: random.Random) -> int:
-        """One delay in whole nanoseconds."""
-        return round(self.draw_ms(dice) * NS_PER_MS)
+    def draw_ns(self, rng: random.Random) -> int:
+        """Draw one delay in whole nanoseconds."""
+        return round(self.draw_ms(rng) * NS_PER_MS)
 
 
 @dataclass(frozen=True, slots=True)
 class Constant(Delay):
-    """Always ``ms``. Draws nothing from the dice."""
+    """Always ``ms`` milliseconds."""
 
     ms: float
 
     def __post_init__(self) -> None:
         _at_least(0, ms=self.ms)
 
-    def draw_ms(self, dice: random.Random) -> float:
-        del dice
+    def draw_ms(self, rng: random.Random) -> float:
+        del rng
         return self.ms
 
     @property
@@ -66,7 +67,7 @@ class Constant(Delay):
 
 @dataclass(frozen=True, slots=True)
 class Uniform(Delay):
-    """Anything from ``low_ms`` to ``high_ms``, equally likely."""
+    """Uniformly distributed from ``low_ms`` to ``high_ms``."""
 
     low_ms: float
     high_ms: float
@@ -75,8 +76,8 @@ class Uniform(Delay):
         _at_least(0, low_ms=self.low_ms)
         _at_least(self.low_ms, high_ms=self.high_ms)
 
-    def draw_ms(self, dice: random.Random) -> float:
-        return dice.uniform(self.low_ms, self.high_ms)
+    def draw_ms(self, rng: random.Random) -> float:
+        return rng.uniform(self.low_ms, self.high_ms)
 
     @property
     def mean_ms(self) -> float:
@@ -85,7 +86,7 @@ class Uniform(Delay):
 
 @dataclass(frozen=True, slots=True)
 class Exponential(Delay):
-    """``minimum_ms`` and then as long again as chance will have it: ``rest_ms`` on average, sometimes much longer."""
+    """``minimum_ms`` plus an exponentially distributed delay with the mean ``rest_ms``."""
 
     rest_ms: float
     minimum_ms: float = 0.0
@@ -93,8 +94,8 @@ class Exponential(Delay):
     def __post_init__(self) -> None:
         _at_least(0, rest_ms=self.rest_ms, minimum_ms=self.minimum_ms)
 
-    def draw_ms(self, dice: random.Random) -> float:
-        return self.minimum_ms + (dice.expovariate(1 / self.rest_ms) if self.rest_ms else 0.0)
+    def draw_ms(self, rng: random.Random) -> float:
+        return self.minimum_ms + (rng.expovariate(1 / self.rest_ms) if self.rest_ms else 0.0)
 
     @property
     def mean_ms(self) -> float:
@@ -103,7 +104,7 @@ class Exponential(Delay):
 
 @dataclass(frozen=True, slots=True)
 class LogNormal(Delay):
-    """The usual shape of network latencies: half below ``median_ms``; ``sigma`` stretches the tail."""
+    """Log-normally distributed, as network latencies usually are. A greater ``sigma`` makes the tail longer."""
 
     median_ms: float
     sigma: float = 0.5
@@ -111,8 +112,8 @@ class LogNormal(Delay):
     def __post_init__(self) -> None:
         _at_least(0, median_ms=self.median_ms, sigma=self.sigma)
 
-    def draw_ms(self, dice: random.Random) -> float:
-        return self.median_ms * math.exp(dice.gauss(0.0, self.sigma))
+    def draw_ms(self, rng: random.Random) -> float:
+        return self.median_ms * math.exp(rng.gauss(0.0, self.sigma))
 
     @property
     def mean_ms(self) -> float:
@@ -121,17 +122,17 @@ class LogNormal(Delay):
 
 @dataclass(frozen=True, slots=True)
 class Sampled(Delay):
-    """One of the delays that were measured, equally likely."""
+    """One of the measured delays ``samples_ms``, each with the same probability."""
 
     samples_ms: tuple[float, ...]
 
     def __post_init__(self) -> None:
         if not self.samples_ms:
-            raise LabError("a sampled delay needs samples")
+            raise LabError("samples_ms is empty; give at least one delay in milliseconds")
         _at_least(0, samples_ms=min(self.samples_ms))
 
-    def draw_ms(self, dice: random.Random) -> float:
-        return dice.choice(self.samples_ms)
+    def draw_ms(self, rng: random.Random) -> float:
+        return rng.choice(self.samples_ms)
 
     @property
     def mean_ms(self) -> float:
@@ -142,20 +143,20 @@ DelayLike: TypeAlias = Delay | float | Sequence[float]
 
 
 def delay(value: DelayLike) -> Delay:
-    """A number is a `Constant`, a pair (low, high) is `Uniform`, a Delay is itself. Raises LabError."""
+    """Return the distribution: a number is `Constant`, a pair (low, high) is `Uniform`. Raises LabError."""
     if isinstance(value, Delay):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Constant(float(value))
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) and len(value) == 2:
         return Uniform(float(value[0]), float(value[1]))
-    raise LabError(f"{value!r} is no delay: give milliseconds, a pair (low, high), or a Delay such as LogNormal(40)")
+    raise LabError(f"{value!r} is not a delay: give milliseconds, a pair (low, high), or a Delay such as LogNormal(40)")
 
 
 def _at_least(least: float, **values: float) -> None:
     for name, value in values.items():
         if not least <= value < math.inf:
-            raise LabError(f"{name} is {value!r}; it must be at least {least:g} and finite")
+            raise LabError(f"{name} must be finite and at least {least:g}, not {value!r}")
 
 
 _UNITS_NS: Final = {
@@ -171,12 +172,12 @@ _PLAIN: Final = re.compile(r"\d+(?:\.\d+)?")
 
 
 def duration_ns(value: str | float | timedelta) -> int:
-    """The duration in nanoseconds; numbers are seconds. Raises LabError for what is none, or not positive."""
+    """Return the duration in nanoseconds. Raises LabError if it cannot be read or is not positive."""
     if isinstance(value, timedelta):
         value = value.total_seconds()
     ns = _from_text(value.strip()) if isinstance(value, str) else _from_seconds(value)
     if ns <= 0:
-        raise LabError(f"{value!r} is no duration: write one such as 1h, 90s, 1h30m, 250ms, or a number of seconds")
+        raise LabError(f"{value!r} is not a duration: write 1h, 90s, 1h30m, 250ms or a number of seconds")
     return ns
 
 

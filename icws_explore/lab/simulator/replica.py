@@ -1,14 +1,15 @@
-"""The replica of a simulation: it checks and executes the relayed calls, runs the canister's timers, answers polls.
+"""`SimReplica`: the simulated replica. It executes relayed calls, runs the canister's timers and answers polls.
 
-Checks are the lab's (`lab.admission`), the canister runs on the host of the live parts, and
-certificates come from the lab's subnet. Left out, because nothing of it reaches a client: HTTP, the
-certified history of requests, the signatures under the gateway's own queries and ws_close calls.
+It checks requests as the lab's replica does (`lab.replica.admission`), runs the canister on the same host, and gets
+certificates from the lab's subnet. It leaves out what no client can notice: HTTP, the certified history of requests,
+and the signatures of the gateway's own queries and ws_close calls.
 """
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from icws_explore.protocol.arguments import decode_result, encode_close_args, encode_poll_args
 from icws_explore.protocol.canister import App, CanisterCode, CanisterHost, CdkConfig, Outcome, Reject, SystemApi
@@ -18,31 +19,61 @@ from icws_explore.protocol.gateway.events import PollOutcome, Rejected, Replied
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 
-from ..log import Testimony
+from ..faults import Faults
+from ..log import LabLog, ReplicaLog
 from ..replica.admission import Refused, Request, admit, canister_stopped
 from ..replica.state_tree import CANISTER
-from ..replica.subnet import FIRST_CANISTER, canister_content, canister_principal
-from .event_log import CallTrail
+from ..replica.subnet import FIRST_CANISTER, Subnet, canister_content, canister_principal
+from .conditions import LatencyModel
+from .crypto import Cryptography
+from .event_log import CallRecord, EventLog
+from .scheduler import VirtualScheduler
 
-if TYPE_CHECKING:
-    from .world import World
-
-_ANSWER_RESULT: Final = ("ws_open", "ws_message", "ws_close")
+CANISTER_ID: Final = canister_principal(FIRST_CANISTER)  # of every simulation's canister
+_RETURNS_RESULT: Final = ("ws_open", "ws_message", "ws_close")
 
 
 class SimReplica:
-    """One canister on one subnet. ``changed`` of the world is called whenever its queues may have grown."""
+    """One canister on one subnet.
 
-    def __init__(self, world: World, app: App, config: CdkConfig, dice: random.Random) -> None:
+    ``gateways`` are the principals whose queues are noted in ``event_log``. ``on_change()`` is called whenever a
+    queue may have grown, ``on_refused(session, why)`` for every relayed call that comes to nothing. ``rng`` draws
+    the latencies of updates; with ``ordered`` a session's calls are executed in the order of their arrival.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        config: CdkConfig,
+        *,
+        cryptography: Cryptography,
+        gateways: Sequence[Principal],
+        scheduler: VirtualScheduler,
+        latency: LatencyModel,
+        rng: random.Random,
+        faults: Faults,
+        log: LabLog,
+        event_log: EventLog,
+        on_change: Callable[[], None],
+        on_refused: Callable[[int, str], None],
+        ordered: bool,
+    ) -> None:
         self.app = app
         self.config = config
-        self.canister_id = canister_principal(FIRST_CANISTER)
-        self._world = world
-        self._timeline = world.timeline
-        self._dice = dice
-        self._testimony = Testimony(world.log)
-        self._subnet = world.cryptography.subnet()
-        self._envelope_check = world.cryptography.envelope_check
+        self.canister_id = CANISTER_ID
+        self._gateways = tuple(gateways)
+        self._scheduler = scheduler
+        self._latency = latency
+        self._rng = rng
+        self._faults = faults
+        self._log = log
+        self._event_log = event_log
+        self._on_change = on_change
+        self._on_refused = on_refused
+        self._ordered = ordered
+        self._testimony = ReplicaLog(log)
+        self._subnet: Subnet = cryptography.subnet
+        self._envelope_check = cryptography.envelope_check
         self._host = CanisterHost(
             self.canister_id,
             certify=self._certify,
@@ -50,10 +81,10 @@ class SimReplica:
         )
         self._content = canister_content(self._host)
         self._code: AppCanister | None = None
-        self._seen: dict[Principal, int] = {}  # by gateway, the nonce up to which messages are noted
+        self._seen: dict[Principal, int] = {}  # by gateway: the nonce up to which messages are noted
         self._timer_ns: int | None = None
-        self._last_ns: dict[int, int] = {}  # by session, when its last call is executed
-        self._known: set[bytes] = set()
+        self._last_ns: dict[int, int] = {}  # by session: the time at which its latest call is executed
+        self._known: set[bytes] = set()  # the ids of accepted requests
         self._is_stopped = False
 
     @property
@@ -63,33 +94,33 @@ class SimReplica:
 
     @property
     def clients(self) -> tuple[Principal, ...]:
-        """Who the canister thinks is connected."""
+        """The principals that the canister takes for connected."""
         return () if self._code is None else self._code.cdk.clients
 
     def now_ns(self) -> int:
-        """The canister's time."""
-        now_ns = self._timeline.now_ns
-        return now_ns + self._world.faults.clock_error_ns("canister", 0, now_ns)
+        """The canister's clock, in ns since the epoch."""
+        now_ns = self._scheduler.now_ns
+        return now_ns + self._faults.clock_error_ns("canister", 0, now_ns)
 
     def install(self) -> None:
-        """Put the app into the canister. Raises LabError when its init traps."""
+        """Install the app. Raises LabError if its init traps."""
         self._check(self._host.install(self._factory, now_ns=self.now_ns()))
 
     def upgrade(self, app: App | None = None) -> None:
-        """Replace the code by another app's or its own; the CDK's state is lost, as on a real heap. Raises LabError."""
+        """Replace the code by another app's, or by its own. The CDK's state is lost. Raises LabError if init traps."""
         self.app = app or self.app
         self._check(self._host.upgrade(self._factory, now_ns=self.now_ns()))
         self._testimony.upgraded(self.canister_id)
 
     def stop(self) -> None:
-        """It takes no calls and no queries any more, and its timers rest."""
+        """Stop the canister: it accepts no calls and no queries, and its timers do not run."""
         self._is_stopped = True
         self._testimony.stopped(self.canister_id)
-        self._world.changed()
+        self._on_change()
 
     def call(self, session: int, envelope: bytes, relayed_ns: int) -> None:
-        """A relayed call has arrived: check it, and plan its execution."""
-        now_ns = self._timeline.now_ns
+        """A relayed call arrives: check it and plan its execution."""
+        now_ns = self._scheduler.now_ns
         try:
             with self._testimony.refusals("call", self.canister_id):
                 request = admit(
@@ -101,28 +132,28 @@ class SimReplica:
                     check_envelope=self._envelope_check,
                 )
         except Refused as refused:
-            self._world.trail.lost.append((relayed_ns, envelope))
-            self._world.refused(session, f"HTTP {refused.status}: {refused.text.splitlines()[0]}")
+            self._event_log.lost.append((relayed_ns, envelope))
+            self._on_refused(session, f"HTTP {refused.status}: {refused.text.splitlines()[0]}")
             return
         if self._is_stopped:
-            self._world.trail.lost.append((relayed_ns, envelope))
+            self._event_log.lost.append((relayed_ns, envelope))
             reject = canister_stopped(self.canister_id)
             self._testimony.not_replicated(request, reject)
-            self._world.refused(session, f"reject code {reject.code}: {reject.text}")
+            self._on_refused(session, f"reject code {reject.code}: {reject.text}")
             return
         if request.request_id in self._known:
             self._testimony.replayed(request)
             return
         self._known.add(request.request_id)
-        trail = self._world.trail.calls[request.request_id] = CallTrail(relayed_ns, now_ns)
-        self._timeline.at(self._slot(session), self._execute, request, trail)
+        record = self._event_log.calls[request.request_id] = CallRecord(relayed_ns, now_ns)
+        self._scheduler.at(self._execution_ns(session), self._execute, request, record)
 
     def close(self, session: int, gateway: Principal, client_key: ClientKey) -> None:
-        """The gateway's ws_close has arrived."""
-        self._timeline.at(self._slot(session), self._execute_close, gateway, client_key)
+        """The gateway's ws_close arrives: plan its execution."""
+        self._scheduler.at(self._execution_ns(session), self._execute_close, gateway, client_key)
 
     def poll(self, gateway: Principal, nonce: int) -> PollOutcome:
-        """The outcome of a query of ws_get_messages, now."""
+        """Return the outcome of the query ws_get_messages."""
         if self._is_stopped:
             reject = canister_stopped(self.canister_id)
             return Rejected(reject.code, reject.text)
@@ -132,25 +163,25 @@ class SimReplica:
         return Replied(outcome.data)
 
     def has_messages(self, gateway: Principal, nonce: int) -> bool:
-        """Whether such a poll would bring anything but an empty answer."""
+        """Return whether such a poll would return anything but an empty result."""
         return self._is_stopped or self._code is None or self._code.cdk.has_news(gateway, nonce)
 
     def changed(self) -> None:
-        """Something ran: note what it queued, plan the next timer, tell the world."""
-        now_ns, code = self._timeline.now_ns, self._code
+        """The canister ran: note the messages it queued, plan its next timer and call ``on_change``."""
+        now_ns, code = self._scheduler.now_ns, self._code
         if code is not None:
-            for gateway in self._world.gateways:
-                self._note(code, gateway.principal, now_ns)
+            for gateway in self._gateways:
+                self._note(code, gateway, now_ns)
         self._plan_timer()
-        self._world.changed()
+        self._on_change()
 
     def _note(self, code: AppCanister, gateway: Principal, now_ns: int) -> None:
         following, seen = code.cdk.next_nonce(gateway), self._seen.get(gateway, 0)
         if following == seen:
             return
-        # A forgotten gateway, or an upgrade, starts at 0 again.
+        # The nonces of a forgotten gateway, and all nonces after an upgrade, start at 0 again.
         for message in code.cdk.messages_from(gateway, seen if following > seen else 0):
-            self._world.trail.queued.append((now_ns, message.key, message.client_key, message.content))
+            self._event_log.queued.append((now_ns, message.key, message.client_key, message.content))
         self._seen[gateway] = following
 
     def _plan_timer(self) -> None:
@@ -158,8 +189,8 @@ class SimReplica:
         if due_ns is None or due_ns == self._timer_ns:
             return
         self._timer_ns = due_ns
-        error_ns = self._world.faults.clock_error_ns("canister", 0, self._timeline.now_ns)
-        self._timeline.at(due_ns - error_ns, self._run_timers, due_ns)
+        error_ns = self._faults.clock_error_ns("canister", 0, self._scheduler.now_ns)
+        self._scheduler.at(due_ns - error_ns, self._run_timers, due_ns)
 
     def _run_timers(self, due_ns: int) -> None:
         if due_ns != self._timer_ns:
@@ -170,18 +201,18 @@ class SimReplica:
         self._testimony.timers(self.canister_id, self._host.advance(self.now_ns()))
         self.changed()
 
-    def _slot(self, session: int) -> int:
-        """When a call that arrives now is executed."""
-        at_ns = self._timeline.now_ns + self._world.legs.update_ns(self._dice)
-        if self._world.network.ordered:
+    def _execution_ns(self, session: int) -> int:
+        """Return the time at which a call that arrives now is executed."""
+        at_ns = self._scheduler.now_ns + self._latency.update_ns(self._rng)
+        if self._ordered:
             at_ns = self._last_ns[session] = max(at_ns, self._last_ns.get(session, 0))
         return at_ns
 
-    def _execute(self, request: Request, trail: CallTrail) -> None:
+    def _execute(self, request: Request, record: CallRecord) -> None:
         outcome = self._update(request.method, request.arg, request.sender)
-        trail.executed_ns = self._timeline.now_ns
-        trail.fate = _fate(request.method, outcome)
-        if trail.fate != "accepted":
+        record.executed_ns = self._scheduler.now_ns
+        record.fate = _fate(request.method, outcome)
+        if record.fate != "accepted":
             self._testimony.executed(request, outcome)
         self.changed()
 
@@ -189,11 +220,11 @@ class SimReplica:
         outcome = self._update("ws_close", encode_close_args(client_key), gateway)
         fate = _fate("ws_close", outcome)
         if fate != "accepted":
-            self._world.log.write("canister", "err", f"ws_close of {client_key}: {fate}", err=fate)
+            self._log.write("canister", "err", f"ws_close of {client_key}: {fate}", err=fate)
         self.changed()
 
     def _update(self, method: str, arg: bytes, caller: Principal) -> Outcome:
-        if self._is_stopped:  # meanwhile
+        if self._is_stopped:  # since the call arrived
             return canister_stopped(self.canister_id)
         return self._host.update(method, arg, caller=caller, now_ns=self.now_ns())
 
@@ -206,7 +237,7 @@ class SimReplica:
     def _factory(self, system: SystemApi) -> CanisterCode:
         code = self.app.factory(self.config)(system)
         if not isinstance(code, AppCanister):
-            raise LabError(f"the app {self.app.name!r} does not run on the CDK")
+            raise LabError(f"the app {self.app.name!r} does not use the CDK")
         self._code = code
         return code
 
@@ -219,9 +250,9 @@ class SimReplica:
 
 
 def _fate(method: str, outcome: Outcome) -> str:
-    """ "accepted", or in whose words the call failed."""
+    """Return "accepted", or the error text of the canister or the replica."""
     if isinstance(outcome, Reject):
         return outcome.text
-    if method not in _ANSWER_RESULT:
+    if method not in _RETURNS_RESULT:
         return "accepted"
     return decode_result(outcome.data) or "accepted"

@@ -1,8 +1,4 @@
-"""Virtual time: a heap of what happens when. Nothing waits; the clock jumps to the next event.
-
-Events of one instant go in the order of their ``order``, then of being planned, so a run depends on
-nothing but its seed.
-"""
+"""Virtual time: a queue of planned actions. The clock jumps from one action to the next; nothing waits."""
 
 from __future__ import annotations
 
@@ -12,38 +8,42 @@ from typing import Any, Final
 
 from icws_explore.capture import ClockInfo
 
-VIRTUAL: Final = ClockInfo("virtual", 1.0)
+VIRTUAL: Final = ClockInfo("virtual", 1.0)  # the clock that a simulation's recording names
 
 
-class Timeline:
-    """The simulation's clock, in nanoseconds since the epoch."""
+class VirtualScheduler:
+    """The simulation's clock, and the actions planned on it. Times are nanoseconds since the epoch.
+
+    Actions of the same instant run by ascending ``order``, then in the order in which they were planned. So a run
+    depends only on its seed.
+    """
 
     def __init__(self, start_ns: int) -> None:
         self.now_ns = start_ns
-        self.events = 0  # how many have happened
+        self.executed = 0  # the number of actions that have run
         self._heap: list[tuple[int, int, int, Callable[..., object], tuple[Any, ...]]] = []
         self._planned = 0
 
-    def read(self) -> int:
-        """The virtual now, for whoever wants a function."""
+    def read_ns(self) -> int:
+        """Return the virtual time, for callers that need a function."""
         return self.now_ns
 
     def at(self, at_ns: int, action: Callable[..., object], *args: Any, order: int = 0) -> None:
-        """Plan ``action(*args)``. A time that has passed means now."""
+        """Plan ``action(*args)``. A time in the past means now."""
         self._planned += 1
         heappush(self._heap, (max(at_ns, self.now_ns), order, self._planned, action, args))
 
     @property
     def next_ns(self) -> int | None:
-        """When the next event is planned; None when nothing is."""
+        """The time of the next planned action, or None if there is none."""
         return self._heap[0][0] if self._heap else None
 
     def run(self, until_ns: int) -> None:
-        """Let everything happen that is planned by ``until_ns``; then it is ``until_ns``."""
+        """Run every action planned for ``until_ns`` or earlier, then set the clock to ``until_ns``."""
         heap = self._heap
         while heap and heap[0][0] <= until_ns:
             at_ns, _, _, action, args = heappop(heap)
             self.now_ns = at_ns
-            self.events += 1
+            self.executed += 1
             action(*args)
         self.now_ns = max(self.now_ns, until_ns)

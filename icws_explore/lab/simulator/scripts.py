@@ -1,4 +1,4 @@
-"""What simulated clients do: a script for each of the lab's apps, and the shape of one's own.
+"""What simulated clients do: `Script`, the client that it controls, and a script for each of the lab's apps.
 
 ::
 
@@ -6,111 +6,163 @@
         def received(self, client, value):
             client.after(500, client.send, {"text": value["text"].upper()})
 
-    icws.simulate(app="echo", clients=Shouter())
+    icws.simulate("echo", population=icws.Population(script=Shouter()))
 
-One script serves all clients; what belongs to one of them goes into ``client.memory``, and chance is
-``client.dice``, so that a seed gives the same run again.
+One script serves all clients. Keep what belongs to one client in ``client.memory``, and draw random numbers from
+``client.rng``, so that the same seed gives the same run.
 """
 
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
+from icws_explore.protocol import candid
+from icws_explore.protocol.client.events import CanisterClosed, ClientEvent, Failed, MessageReceived, Opened
+from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.principal import Principal
 
-from .delays import Delay, DelayLike, Uniform
+from .delays import DelayLike, Uniform, delay
+
+if TYPE_CHECKING:
+    from ..scheduler import Scheduler
 
 THINK_MS: Final = Uniform(5_000, 15_000)
 
 
-class Player(Protocol):
-    """Who acts a script: a client of a simulation, or one over a real socket. ``number`` counts from 0."""
+class Script:
+    """A client that only listens. Override the methods to make it do something."""
 
-    number: int
-    dice: random.Random
-    memory: dict[str, Any]
+    def opened(self, client: ScriptedClient) -> None:
+        """Called when the session has opened."""
+
+    def received(self, client: ScriptedClient, value: Any) -> None:
+        """Called for each application message; ``value`` is its Candid value as Python data."""
+
+
+class ScriptedClient(ABC):
+    """A client that follows a script, in a simulation or over a real socket.
+
+    ``number`` counts the clients from 0, ``rng`` and ``memory`` are for the script, ``failures`` are the errors that
+    the session reported.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        machine: ClientMachine,
+        script: Script,
+        *,
+        rng: random.Random,
+        scheduler: Scheduler,
+        message_type: candid.Type | None,
+    ) -> None:
+        self.number = number
+        self.machine = machine
+        self.rng = rng
+        self.memory: dict[str, Any] = {}
+        self.failures: list[str] = []
+        self._script = script
+        self._scheduler = scheduler
+        self._message_type = message_type
 
     @property
     def principal(self) -> Principal:
-        """Who it is."""
+        """The client's principal."""
+        return self.machine.client_key.client_principal
 
     @property
     def is_open(self) -> bool:
         """Whether the session is open."""
+        return self.machine.is_open
 
     @property
+    @abstractmethod
     def now_ns(self) -> int:
-        """Its own clock, ns since the epoch."""
+        """The client's own clock, in ns since the epoch."""
 
     def after(self, wait_ms: DelayLike, action: Callable[..., None], *args: Any) -> None:
-        """Call ``action(*args)`` after a wait (milliseconds, or a Delay), unless the session has ended by then."""
+        """Call ``action(*args)`` after ``wait_ms`` (milliseconds or a Delay) if the session is still open then."""
+        at_ns = self._scheduler.now_ns + delay(wait_ms).draw_ns(self.rng)
+        self._scheduler.at(at_ns, self._if_open, action, args)
 
     def send(self, value: Any) -> None:
-        """Send a value of the application's message type. Raises ValueMismatchError; nothing unless open."""
+        """Send a value of the application's message type. Does nothing unless open. Raises ValueMismatchError."""
+        if self.is_open:
+            assert self._message_type is not None
+            self.send_bytes(candid.encode([self._message_type], [value]))
 
+    @abstractmethod
     def send_bytes(self, content: bytes) -> None:
-        """Send encoded Candid. Nothing unless open."""
+        """Send encoded Candid. Does nothing unless open."""
 
+    @abstractmethod
     def close(self) -> None:
-        """Close the session as a user does: code 1000."""
+        """Close the session with code 1000, as a user does."""
 
+    def _if_open(self, action: Callable[..., None], args: tuple[Any, ...]) -> None:
+        if self.is_open:
+            action(*args)
 
-class Script:
-    """Only listens. ``value`` is the application's message as Python data."""
-
-    def opened(self, client: Player) -> None:
-        """The session is open."""
-
-    def received(self, client: Player, value: Any) -> None:
-        """An application message has come."""
+    def _follow(self, event: ClientEvent) -> None:
+        """Pass an event of the machine on to the script, or note a failure."""
+        match event:
+            case Opened():
+                self._script.opened(self)
+            case MessageReceived(value=value):
+                self._script.received(self, value)
+            case Failed(text):
+                self.failures.append(text)
+            case CanisterClosed(reason=why):
+                self.failures.append(f"the canister closed the session: {why}")
 
 
 @dataclass(frozen=True, slots=True)
 class Pong(Script):
-    """pingpong: answers each ping after thinking about it."""
+    """For the app pingpong: answers each ping after ``think_ms``."""
 
     think_ms: DelayLike = THINK_MS
 
-    def received(self, client: Player, value: Any) -> None:
+    def received(self, client: ScriptedClient, value: Any) -> None:
         client.after(self.think_ms, client.send, {"text": "pong", "timestamp": value["timestamp"]})
 
 
 @dataclass(frozen=True, slots=True)
 class Echo(Script):
-    """echo: says something, waits for it to come back, thinks, says the next thing."""
+    """For the app echo: sends a message, waits for its echo, and sends the next one after ``think_ms``."""
 
     think_ms: DelayLike = THINK_MS
 
-    def opened(self, client: Player) -> None:
+    def opened(self, client: ScriptedClient) -> None:
         client.after(self.think_ms, client.send, {"text": "message 1"})
 
-    def received(self, client: Player, value: Any) -> None:
+    def received(self, client: ScriptedClient, value: Any) -> None:
         number = int(value["text"].rsplit(maxsplit=1)[-1]) + 1
         client.after(self.think_ms, client.send, {"text": f"message {number}"})
 
 
 @dataclass(frozen=True, slots=True)
 class Chat(Script):
-    """chat: joins, and says something from time to time, whatever the others say."""
+    """For the app chat: joins, then sends a message every ``think_ms``, whatever the other clients send."""
 
     think_ms: DelayLike = field(default=Uniform(20_000, 60_000))
 
-    def opened(self, client: Player) -> None:
+    def opened(self, client: ScriptedClient) -> None:
         client.send({"JoinedChat": _name(client)})
         client.after(self.think_ms, self._talk, client)
 
-    def _talk(self, client: Player) -> None:
-        number = client.memory["said"] = client.memory.get("said", 0) + 1
+    def _talk(self, client: ScriptedClient) -> None:
+        number = client.memory["sent"] = client.memory.get("sent", 0) + 1
         text = f"message {number}"
         client.send({"GroupMessage": {"name": _name(client), "message": text, "isTyping": False}})
         client.after(self.think_ms, self._talk, client)
 
 
-def _name(client: Player) -> str:
+def _name(client: ScriptedClient) -> str:
     return f"client {client.number + 1}"
 
 
@@ -121,15 +173,16 @@ SCRIPTS: Final[dict[str, Callable[[DelayLike | None], Script]]] = {
 }
 
 
-def script_for(app: str, clients: Script | None, think_ms: DelayLike | None) -> Script:
-    """``clients`` itself, else the app's own script; an app without one is only listened to. Raises LabError."""
-    if clients is None:
+def script_for(app: str, script: Script | None, think_ms: DelayLike | None) -> Script:
+    """Return ``script`` itself, or if it is None the script for the app of that name.
+
+    An app without a script of its own gets clients that only listen. Raises LabError if ``script`` is not a Script,
+    or if it is given together with ``think_ms``.
+    """
+    if script is None:
         return SCRIPTS[app](think_ms) if app in SCRIPTS else Script()
-    if not isinstance(clients, Script):
-        raise LabError(f"clients is {type(clients).__name__}; give an object of a class that extends Script")
+    if not isinstance(script, Script):
+        raise LabError(f"script must be an object of a class that extends Script, not {type(script).__name__}")
     if think_ms is not None:
-        raise LabError("think_ms is for the apps' own scripts; yours decides for itself")
-    return clients
-
-
-__all__ = ["SCRIPTS", "THINK_MS", "Chat", "Delay", "Echo", "Pong", "Script", "script_for"]
+        raise LabError("think_ms is only for the apps' own scripts; leave it out, or leave out script")
+    return script

@@ -1,12 +1,12 @@
-"""What really happened in a simulation, in true time: to compare an analysis with.
+"""`Truth`: what really happened in a simulation, in true time, to compare an analysis with.
 
-A client's capture knows only its own clock and its own end. Here every message has all its stations,
-on both sides, in nanoseconds since the epoch by the one clock that is right.
+A client's recording knows only the client's clock and the client's side. The truth has the times of each message at
+every station on both sides, in nanoseconds since the epoch by the simulation's true clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,7 +26,7 @@ from icws_explore.protocol.service_messages import (
     decode_service,
 )
 
-from .event_log import CallTrail, Trail
+from .event_log import CallRecord, EventLog
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,14 +38,17 @@ Kind = Literal["open_request", "message", "keep_alive", "open", "app", "ack", "c
 
 @dataclass(frozen=True, slots=True)
 class MessageTruth:
-    """One message and when it was where; None: it never was. Times are ns since the epoch, true time.
+    """One message and its true times, in ns since the epoch. None: it did not get there.
 
-    ``up``, from the client: ``sent_ns`` by the client, ``relayed_ns`` by the gateway, ``arrived_ns`` at
-    the replica, ``executed_ns`` by the canister, with ``fate`` "accepted" or the words of the refusal.
-    ``down``, from the canister: ``executed_ns`` when the canister made it, ``certified_ns`` the time of
-    the certificate that it was polled with, ``polled_ns`` at the gateway, ``received_ns`` at the client.
-    ``sequence_num`` is None for ws_open. ``number`` is the one inside an ack or a keep-alive: the last
-    sequence number that its sender had received.
+    A message from the client (direction "up") is sent by the client at ``sent_ns``, relayed by the gateway at
+    ``relayed_ns``, at the replica at ``arrived_ns`` and executed by the canister at ``executed_ns``. Its ``fate`` is
+    "accepted", or the error text of a refusal.
+
+    A message from the canister (direction "down") is made at ``executed_ns``, at the gateway at ``polled_ns`` with a
+    certificate of the time ``certified_ns``, and at the client at ``received_ns``.
+
+    ``sequence_num`` is None for ws_open. ``number`` is the number in an ack or a keep-alive: the last sequence number
+    that its sender had received.
     """
 
     session: int
@@ -65,7 +68,7 @@ class MessageTruth:
 
 @dataclass(frozen=True, slots=True)
 class SessionTruth:
-    """One session. ``skew_ms``: how far the client's clock is ahead. ``session`` is its name in the capture."""
+    """One session. ``session`` is its name in the recording, ``skew_ms`` how far its client's clock is ahead."""
 
     number: int
     session: str | None
@@ -80,7 +83,7 @@ class SessionTruth:
 
 
 class Truth:
-    """``sessions`` in the order of their numbers, ``messages`` in the order of being made."""
+    """``sessions`` are in the order of their numbers, ``messages`` in the order in which they were made."""
 
     def __init__(self, sessions: tuple[SessionTruth, ...], messages: tuple[MessageTruth, ...]) -> None:
         self.sessions = sessions
@@ -93,15 +96,15 @@ class Truth:
 
     @property
     def keep_alives(self) -> tuple[MessageTruth, ...]:
-        """The clients' KeepAliveMessages; ``executed_ns`` is when the canister saw each."""
+        """The clients' KeepAliveMessages; ``executed_ns`` is when the canister executed each."""
         return self.of("keep_alive")
 
     def of(self, kind: Kind, session: int | None = None) -> tuple[MessageTruth, ...]:
-        """The messages of one kind, of all sessions or of one."""
+        """Return the messages of one kind, of one session or of all."""
         return tuple(m for m in self.messages if m.kind == kind and session in (None, m.session))
 
     def acked_ns(self, message: MessageTruth) -> int | None:
-        """When the client got the first ack that covers its ``message``; None: never."""
+        """Return when the client received the first ack that covers its ``message`` (ns since the epoch), or None."""
         if message.sequence_num is None or message.direction != "up":
             return None
         acks = self._acks_received.get(message.session, [])
@@ -109,7 +112,7 @@ class Truth:
 
     @cached_property
     def _acks_received(self) -> dict[int, list[tuple[int, int]]]:
-        """By session: when each ack was received, and up to where it goes."""
+        """By session: when each ack was received, and the sequence number in it."""
         received: dict[int, list[tuple[int, int]]] = {}
         for ack in sorted(self.acks, key=lambda ack: ack.received_ns or 0):
             if ack.received_ns is not None and ack.number is not None:
@@ -117,7 +120,7 @@ class Truth:
         return received
 
     def table(self) -> pd.DataFrame:
-        """A row a message; the columns are the fields of MessageTruth (ns, nullable integers)."""
+        """Return one row per message; the columns are the fields of MessageTruth (ns as nullable integers)."""
         import pandas as pd
 
         names = [each.name for each in fields(MessageTruth)]
@@ -126,22 +129,21 @@ class Truth:
         return table.astype(dict.fromkeys(numbers, "Int64"))
 
     def __repr__(self) -> str:
-        return f"<Truth of {len(self.sessions)} sessions: {len(self.messages)} messages>"
+        return f"<Truth: sessions={len(self.sessions)}, messages={len(self.messages)}>"
 
 
-def tell(trail: Trail, clients: list[SimClient], labels: list[str | None]) -> Truth:
-    """Join what was noted on the way: calls by request id, canister messages by key."""
+def truth_of(event_log: EventLog, clients: Sequence[SimClient]) -> Truth:
+    """Join the notes of the event log: calls by request id, canister messages by key."""
     numbers = {client.machine.client_key: client.number for client in clients}
-    messages = [*_up(trail), *_down(trail, numbers)]
+    messages = [*_up(event_log), *_down(event_log, numbers)]
     messages.sort(key=lambda m: m.sent_ns or m.executed_ns or 0)
-    sessions = tuple(_session(client, label) for client, label in zip(clients, labels, strict=True))
-    return Truth(sessions, tuple(messages))
+    return Truth(tuple(map(_session, clients)), tuple(messages))
 
 
-def _session(client: SimClient, label: str | None) -> SessionTruth:
+def _session(client: SimClient) -> SessionTruth:
     return SessionTruth(
         client.number,
-        label,
+        client.label,
         client.machine.client_key,
         client.gateway.number,
         client.setup.skew_ns / NS_PER_MS,
@@ -153,44 +155,44 @@ def _session(client: SimClient, label: str | None) -> SessionTruth:
     )
 
 
-def _up(trail: Trail) -> Iterator[MessageTruth]:
-    lost = {_id(Envelope.decode(envelope)): relayed_ns for relayed_ns, envelope in trail.lost}
-    for session, sent_ns, frame in trail.sent:
+def _up(event_log: EventLog) -> Iterator[MessageTruth]:
+    lost = {_id(Envelope.decode(envelope)): relayed_ns for relayed_ns, envelope in event_log.lost}
+    for session, sent_ns, frame in event_log.sent:
         try:
             envelope = Envelope.decode_frame(frame)
         except DecodeError:
-            continue  # not a request at all: no gateway relays it
-        name = _id(envelope)
-        call = trail.calls.get(name)
-        if call is None and name in lost:
-            call = CallTrail(lost[name], fate="lost or refused")
-        stations: dict[str, Any] = {"sent_ns": sent_ns}
+            continue  # not a request, so no gateway relays it
+        call_id = _id(envelope)
+        call = event_log.calls.get(call_id)
+        if call is None and call_id in lost:
+            call = CallRecord(lost[call_id], fate="lost or refused")
+        times: dict[str, Any] = {"sent_ns": sent_ns}
         if call is not None:
-            stations |= {n: getattr(call, n) for n in ("relayed_ns", "arrived_ns", "executed_ns", "fate")}
+            times |= {n: getattr(call, n) for n in ("relayed_ns", "arrived_ns", "executed_ns", "fate")}
         if envelope.method_name == "ws_open":
-            yield MessageTruth(session, "up", "open_request", **stations)
+            yield MessageTruth(session, "up", "open_request", **times)
             continue
         message = decode_message_args(envelope.arg or b"")
         kind, number = _kind(message, "message")
-        yield MessageTruth(session, "up", kind, message.sequence_num, number, **stations)
+        yield MessageTruth(session, "up", kind, message.sequence_num, number, **times)
 
 
 def _id(envelope: Envelope) -> bytes:
     return request_id(envelope.relayed().content)
 
 
-def _down(trail: Trail, numbers: dict[ClientKey, int]) -> Iterator[MessageTruth]:
-    # An upgraded canister gives its keys out once more: whatever has one of them comes behind its making.
+def _down(event_log: EventLog, numbers: dict[ClientKey, int]) -> Iterator[MessageTruth]:
+    # An upgraded canister uses its message keys again, so a message can only match what happened after it was made.
     polled: dict[str, list[tuple[int, int | None]]] = {}
-    for at_ns, frame in trail.polled:
+    for at_ns, frame in event_log.polled:
         message = _canister_message(frame)
         if message is not None:
             polled.setdefault(message.key, []).append((at_ns, decode_cached(message.cert).time_ns))
     received: dict[str, list[int]] = {}
-    for _, at_ns, frame in trail.received:
+    for _, at_ns, frame in event_log.received:
         if (message := _canister_message(frame)) is not None:
             received.setdefault(message.key, []).append(at_ns)
-    for executed_ns, key, client_key, content in trail.queued:
+    for executed_ns, key, client_key, content in event_log.queued:
         if client_key not in numbers:
             continue
         inner = WebsocketMessage.decode(content)
@@ -211,16 +213,16 @@ def _down(trail: Trail, numbers: dict[ClientKey, int]) -> Iterator[MessageTruth]
 
 
 def _canister_message(frame: bytes) -> CanisterMessage | None:
-    """None for a handshake, and for what a fault made of a message."""
+    """Return None for a handshake, and for a message that a fault has made unreadable."""
     try:
         return CanisterMessage.decode(frame)
     except DecodeError:
         return None
 
 
-def _kind(message: WebsocketMessage, of_the_application: Kind) -> tuple[Kind, int | None]:
+def _kind(message: WebsocketMessage, application_kind: Kind) -> tuple[Kind, int | None]:
     if not message.is_service_message:
-        return of_the_application, None
+        return application_kind, None
     match decode_service(message.content):
         case AckMessage(number):
             return "ack", number

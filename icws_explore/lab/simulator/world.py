@@ -1,142 +1,192 @@
-"""The parts of a simulation, made and joined: timeline, replica, gateways, clients, and what they have in common."""
+"""`World`: the parts of a simulation, made from a `SimulationSetup` and connected."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
 
 from icws_explore.capture import Frame
-from icws_explore.protocol.canister import CdkConfig
-from icws_explore.protocol.client.machine import ClientMachine
+from icws_explore.protocol.canister import App, CdkConfig
 from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.gateway.machine import GatewayConfig
 from icws_explore.protocol.messages import ClientKey
 
-from ..apps import App
 from ..faults import Faults
 from ..log import LabLog
 from ..replica.subnet import LabKeys
 from .client import ClientSetup, SimClient
-from .conditions import Legs, Network
+from .conditions import LatencyModel, NetworkConditions
 from .crypto import Cryptography
-from .event_log import Trail
+from .event_log import EventLog
 from .gateway import SimGateway
 from .replica import SimReplica
-from .scheduler import Timeline
+from .scheduler import VirtualScheduler
 
-NOBODY = -1  # the number of a session that no client of this simulation has
+START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+NO_SESSION: Final = -1  # a client key that no client of the simulation has
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationSetup:
+    """What a simulation is made from. It starts at ``start`` and lasts ``duration_ns``.
+
+    The canister is installed ``age_ns`` before the start. With ``close_at_end`` every client that is still connected
+    at the end closes with 1000.
+    """
+
+    app: App
+    cdk: CdkConfig
+    keys: LabKeys
+    cryptography: Cryptography
+    duration_ns: int
+    conditions: NetworkConditions = field(default_factory=NetworkConditions)
+    faults: Faults = field(default_factory=Faults)
+    gateways: int = 1
+    start: datetime = START
+    age_ns: int = 0
+    close_at_end: bool = True
+
+    @property
+    def start_ns(self) -> int:
+        """The start, in ns since the epoch."""
+        return round(self.start.timestamp()) * NS_PER_S
+
+    @property
+    def root_key(self) -> bytes:
+        """The simulated network's root key, DER."""
+        return self.cryptography.subnet.root_key
 
 
 class World:
-    """``timeline`` is true time. It is the faults' `Stage`, too: they act on its parts as time passes."""
+    """The parts of one simulation. It is also the `Stage` on which its faults act. Raises LabError.
 
-    def __init__(
-        self,
-        *,
-        app: App,
-        cdk: CdkConfig,
-        network: Network,
-        cryptography: Cryptography,
-        keys: LabKeys,
-        faults: Faults,
-        start_ns: int,
-        gateways: int,
-        sessions: int,
-        skip_idle_polls: bool = True,
-    ) -> None:
-        self.network = network
-        self.legs = Legs(network)
-        self.cryptography = cryptography
-        self.faults = faults
-        self.timeline = Timeline(start_ns)
-        self.log = LabLog(self.timeline.read)
-        self.trail = Trail()
+    The clients are those of ``clients``, numbered from 0 in their order. In the recording a single client's session has
+    no name; otherwise sessions are named "1", "2" and so on.
+
+    ``scheduler`` has the true time, ``log`` what replica, canister and gateways report, ``event_log`` what
+    `truth` needs, and ``frames`` the recording.
+    """
+
+    def __init__(self, setup: SimulationSetup, clients: Sequence[ClientSetup]) -> None:
+        self.start_ns = setup.start_ns - setup.age_ns  # the time 0 of faults
+        self.faults = setup.faults
+        self.scheduler = VirtualScheduler(self.start_ns)
+        self.log = LabLog(self.scheduler.read_ns)
+        self.event_log = EventLog()
         self.frames: list[Frame] = []
-        self.gateways: list[SimGateway] = []
         self.clients: list[SimClient] = []
-        self.start_ns = start_ns  # from when faults count the seconds
-        self.is_over = False  # nobody connects any more
-        self.message_types = (app.message_type,)
-        self._keys = keys
-        self._is_one = sessions == 1
+        self.latency = LatencyModel(setup.conditions)
+        self._setup = setup
+        self._is_single = len(clients) == 1
         self._sessions: dict[ClientKey, int] = {}
-        self.replica = SimReplica(self, app, cdk, self.dice("replica"))
-        # A fault that wants to see every poll's answer sees every poll.
-        skip = skip_idle_polls and type(faults).poll_answer is Faults.poll_answer
-        for number in range(gateways):
-            principal = cryptography.identity(f"gateway {number}").principal
-            self.gateways.append(SimGateway(self, number, principal, skip=skip))
+        cryptography, keys, ordered = setup.cryptography, setup.keys, setup.conditions.ordered
+        principals = [cryptography.identity(f"gateway {number}").principal for number in range(setup.gateways)]
+        self.replica = SimReplica(
+            setup.app,
+            setup.cdk,
+            cryptography=cryptography,
+            gateways=principals,
+            scheduler=self.scheduler,
+            latency=self.latency,
+            rng=keys.rng("replica"),
+            faults=self.faults,
+            log=self.log,
+            event_log=self.event_log,
+            on_change=self._wake_gateways,
+            on_refused=self.refused,
+            ordered=ordered,
+        )
+        config = GatewayConfig(polling_interval_ms=setup.conditions.poll_interval_ms)
+        self.gateways = [
+            SimGateway(
+                number,
+                principal,
+                config,
+                replica=self.replica,
+                scheduler=self.scheduler,
+                latency=self.latency,
+                rng=keys.rng(f"gateway {number}"),
+                poll_rng=keys.rng(f"polls {number}"),
+                faults=self.faults,
+                log=self.log,
+                event_log=self.event_log,
+                session_of=self.session_of,
+                on_refused=self.refused,
+                ordered=ordered,
+                # Faults that override this hook must see the answer of every poll.
+                skip_idle_polls=type(self.faults).poll_answer is Faults.poll_answer,
+            )
+            for number, principal in enumerate(principals)
+        ]
         self.replica.install()
+        for client in clients:
+            self.add_client(client)
 
-    def dice(self, name: str) -> random.Random:
-        """The dice of ``name``: the same for the same seed, and nobody else's."""
-        return random.Random(self._keys.secret(f"dice of {name}"))
-
-    def label(self, number: int) -> str | None:
-        """What a session is called in the capture: nothing where it is the only one, else counted from 1."""
-        return None if self._is_one else str(number + 1)
-
-    def add_client(self, setup: ClientSetup, gateway: int) -> SimClient:
-        """One more client, at the gateway of that number."""
-        client = SimClient(self, len(self.clients), setup, self.gateways[gateway])
+    def add_client(self, setup: ClientSetup) -> SimClient:
+        """Add a client. It connects at its own time."""
+        number, keys = len(self.clients), self._setup.keys
+        client = SimClient(
+            number,
+            setup,
+            setup.make_machine(keys.rng(f"entropy {number}"), self._setup.cryptography, self.replica.root_key),
+            self.gateways[setup.gateway],
+            rng=keys.rng(f"script {number}"),
+            link_rng=keys.rng(f"line {number}"),
+            scheduler=self.scheduler,
+            latency=self.latency,
+            faults=self.faults,
+            event_log=self.event_log,
+            frames=self.frames,
+            label=None if self._is_single else str(number + 1),
+        )
         self.clients.append(client)
-        self._sessions[client.machine.client_key] = client.number
+        self._sessions[client.machine.client_key] = number
         return client
 
-    def machine(self, setup: ClientSetup, entropy: Callable[[int], bytes]) -> ClientMachine:
-        """A client's machine, with the checks of the simulation's cryptography."""
-        config, identity = setup.config, setup.identity
-        nonce = int.from_bytes(entropy(8), "little")
-        key = ClientKey(identity.principal, nonce)
-        verify = self.cryptography.verifier(
-            config.canister_id, config.root_key or self.replica.root_key, key, config.max_certificate_age_s
-        )
-        return setup.machine(config, identity, entropy=entropy, client_nonce=nonce, verify=verify)
-
-    # The faults' stage
-
-    @property
-    def now_ns(self) -> int:
-        """True time, ns since the epoch."""
-        return self.timeline.now_ns
-
-    def at(self, seconds: float, action: Callable[[], object]) -> None:
-        """Do ``action()`` that many seconds after the start."""
-        self.timeline.at(self.start_ns + round(seconds * NS_PER_S), action)
-
-    def after(self, seconds: float, action: Callable[[], object]) -> None:
-        """Do ``action()`` that many seconds from now."""
-        self.timeline.at(self.timeline.now_ns + round(seconds * NS_PER_S), action)
-
-    def upgrade_canister(self, app: App | None = None) -> None:
-        """Replace the code by another app's or its own; the CDK's state is lost. Raises LabError."""
-        self.replica.upgrade(app)
-
-    def stop_canister(self) -> None:
-        """It takes no calls and no queries any more."""
-        self.replica.stop()
-
-    def send(self, session: int, data: bytes) -> None:
-        """Send a binary frame to a client, as if its gateway did."""
-        self.clients[session].link_down.send(data)
-
-    def drop(self, session: int, code: int | None = 1006) -> None:
-        """End a connection; its gateway finds out."""
-        client = self.clients[session]
-        client.link_down.drop(code)
-        client.gateway.lost(session)
-
-    # What happens
-
     def session_of(self, client_key: ClientKey) -> int:
-        """The number of the session with that key."""
-        return self._sessions.get(client_key, NOBODY)
+        """Return the number of the client with that key, or NO_SESSION."""
+        return self._sessions.get(client_key, NO_SESSION)
 
-    def changed(self) -> None:
-        """The canister ran: its queues may have grown."""
+    def refused(self, session: int, why: str) -> None:
+        """Log that a relayed call came to nothing. No client is told."""
+        name = "an unknown session" if session == NO_SESSION else f"session {session + 1}"
+        self.log.write("gateway", "error", f"Error relaying envelope to canister: {why} ({name})", session=session)
+
+    def _wake_gateways(self) -> None:
         for gateway in self.gateways:
             gateway.polling.wake()
 
-    def refused(self, session: int, why: str) -> None:
-        """A relayed call came to nothing. The gateway logs it; no client is told."""
-        name = "a session that is no more" if session == NOBODY else f"session {session + 1}"
-        self.log.write("gateway", "error", f"Error relaying envelope to canister: {why} ({name})", session=session)
+    # -- the Stage of the faults ---------------------------------------------------------------
+
+    @property
+    def now_ns(self) -> int:
+        """True time, in ns since the epoch."""
+        return self.scheduler.now_ns
+
+    def at(self, seconds: float, action: Callable[[], object]) -> None:
+        """Call ``action()`` ``seconds`` after the start."""
+        self.scheduler.at(self.start_ns + round(seconds * NS_PER_S), action)
+
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
+        """Call ``action()`` in ``seconds``."""
+        self.scheduler.at(self.scheduler.now_ns + round(seconds * NS_PER_S), action)
+
+    def upgrade_canister(self, app: App | None = None) -> None:
+        """Replace the canister's code by another app's, or by its own. The CDK's state is lost. Raises LabError."""
+        self.replica.upgrade(app)
+
+    def stop_canister(self) -> None:
+        """Stop the canister: it accepts no calls and no queries."""
+        self.replica.stop()
+
+    def send(self, session: int, data: bytes) -> None:
+        """Send a binary frame to a client, as if its gateway sent it."""
+        self.clients[session].link_down.send(data)
+
+    def drop(self, session: int, code: int | None = 1006) -> None:
+        """End a connection. Its gateway notices."""
+        client = self.clients[session]
+        client.link_down.drop(code)
+        client.gateway.lost(session)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from icws_explore.analysis.decode import DecodedFrame, shared_frames
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.protocol.verify import MESSAGE_STEPS
-from icws_explore.views.facts import Subject, capture_of
+from icws_explore.views.facts import Weight
 from icws_explore.views.html import View, note_view
+from icws_explore.views.source import RecordingLike, capture_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,12 @@ class Check(View):
     """The outcome of an exercise. ``ok`` is None while it is not answered."""
 
     def __init__(self, ok: bool | None, text: str) -> None:
-        mark, weight = {True: ("✓", "good"), False: ("✗", "bad"), None: ("–", "note")}[ok]
+        looks: dict[bool | None, tuple[str, Weight]] = {
+            True: ("✓", "good"),
+            False: ("✗", "bad"),
+            None: ("–", "note"),
+        }
+        mark, weight = looks[ok]
         view = note_view(f"{mark} {text}", weight)
         super().__init__(view.html, view.text)
         self.ok = ok
@@ -43,13 +49,13 @@ def _unanswered(task: str) -> Check:
     return Check(None, f"put your answer in the place of the three dots: {task}")
 
 
-def check_opening(subject: Subject, answer: Any) -> Check:
+def check_opening(recording: RecordingLike, answer: Any) -> Check:
     """Which frames (their numbers, as a list) opened the session?"""
     if answer is ...:
         return _unanswered("a list of frame numbers, such as [4, 5]")
     if not _is_list_of_numbers(answer):
         return _wrong("the answer is a list of frame numbers, such as [4, 5]")
-    frames = list(shared_frames(capture_of(subject)))
+    frames = list(shared_frames(capture_of(recording)))
     if any(not 0 <= number < len(frames) for number in answer):
         return _wrong(f"the frames so far have the numbers 0 to {len(frames) - 1}")
     opening = _opening(frames)
@@ -87,13 +93,13 @@ def check_next_sequence_num(table: pd.DataFrame, answer: Any) -> Check:
     return _wrong("look at the column sequence_num, and only at the rows whose direction is out")
 
 
-def check_failing_step(subject: Subject, root_key: bytes, answer: Any) -> Check:
+def check_failing_step(recording: RecordingLike, root_key: bytes, answer: Any) -> Check:
     """At which step does verification fail when ``root_key`` (DER) is trusted instead of the network's own?"""
     if answer is ...:
         return _unanswered("the name of a step, as text")
     if answer not in MESSAGE_STEPS:
         return _wrong(f"a step is one of {', '.join(MESSAGE_STEPS)}")
-    verdict = next(verify_capture(capture_of(subject), root_key=root_key), None)
+    verdict = next(verify_capture(capture_of(recording), root_key=root_key), None)
     failure = None if verdict is None else verdict.failure
     if failure is None:
         return _wrong("under that key nothing fails: is it not the network's own?")

@@ -8,18 +8,18 @@ from typing import Any
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.analysis.doctor.configuration import check_did, check_intervals
 from icws_explore.protocol.errors import DidError
-from icws_explore.views.facts import Subject, capture_of
+from icws_explore.views.source import RecordingLike, capture_of
 
 from . import Check
 
 _DOTS = "put your answer in the place of the three dots: "
 
 
-def check_first_evidence(subject: Subject, answer: Any) -> Check:
+def check_first_evidence(recording: RecordingLike, answer: Any) -> Check:
     """With which frame (its number) does the trouble that the doctor's first finding is about begin?"""
     if answer is ...:
         return Check(None, f"{_DOTS}the number of a frame")
-    findings = diagnose(capture_of(subject))
+    findings = diagnose(capture_of(recording))
     if not findings or not findings[0].frames:
         return Check(False, "the doctor finds nothing in this recording")
     first, *others = findings[0].frames

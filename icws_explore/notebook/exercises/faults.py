@@ -13,16 +13,16 @@ from icws_explore.analysis.doctor import diagnose
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.capture import Capture, Frame
 from icws_explore.lab.scenarios import scenario
-from icws_explore.lab.scenarios.gateways import Downward
+from icws_explore.lab.scenarios.faults import Downward
 from icws_explore.lab.simulator import Simulation, simulate
-from icws_explore.protocol.constants import CLOSE_BY_SDK
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.verify import MESSAGE_STEPS
-from icws_explore.views.facts import Subject, capture_of
+from icws_explore.views.source import RecordingLike, capture_of
 
 from . import Check
 
 _TOLD: Final = {
-    "client": f"it closes with {CLOSE_BY_SDK} of its own accord",
+    "client": f"it closes with {CloseCode.CLOSED_BY_SDK} of its own accord",
     "canister": "its CloseMessage comes first, and the client's close only follows",
     "nobody": "no side ends it for an error",
 }
@@ -37,13 +37,13 @@ def case() -> Simulation:
     return scenario("ACK_INTERVAL_MISMATCH").run(7)
 
 
-def check_caught_at(subject: Subject, answer: Any) -> Check:
+def check_caught_at(recording: RecordingLike, answer: Any) -> Check:
     """At which step does the walk over the first message that fails come to its end?"""
     if answer is ...:
         return Check(None, f"{_DOTS}the name of a step, as text")
     if answer not in MESSAGE_STEPS:
         return Check(False, f"a step is one of {', '.join(MESSAGE_STEPS)}")
-    failure = next((v.failure for v in verify_capture(capture_of(subject)) if v.failure is not None), None)
+    failure = next((v.failure for v in verify_capture(capture_of(recording)) if v.failure is not None), None)
     if failure is None:
         return Check(False, "in this recording every message passes every step")
     if answer == failure.step:
@@ -53,13 +53,13 @@ def check_caught_at(subject: Subject, answer: Any) -> Check:
     return Check(False, "the walk does not get that far: what does an earlier step compare?")
 
 
-def check_noticed_by(subject: Subject, answer: Any) -> Check:
+def check_noticed_by(recording: RecordingLike, answer: Any) -> Check:
     """Who ended the session because something was wrong: "client", "canister" or "nobody"?"""
     if answer is ...:
         return Check(None, f"{_DOTS}one of {', '.join(map(repr, PARTIES))}")
     if answer not in PARTIES:
         return Check(False, f"one of {', '.join(map(repr, PARTIES))}")
-    capture = capture_of(subject)
+    capture = capture_of(recording)
     close = _close(capture)
     noticer = _noticer(capture, close)
     if answer == noticer:
@@ -71,11 +71,11 @@ def check_noticed_by(subject: Subject, answer: Any) -> Check:
     return Check(False, "who said so first? look at what was received right before the close")
 
 
-def check_closed_with(subject: Subject, answer: Any) -> Check:
+def check_closed_with(recording: RecordingLike, answer: Any) -> Check:
     """With which code and reason, (code, "reason"), does the client close?"""
     if answer is ...:
         return Check(None, f'{_DOTS}a code and a reason, such as (1000, "done")')
-    close = _close(capture_of(subject))
+    close = _close(capture_of(recording))
     if close is None:
         return Check(False, "in this recording nobody closes")
     if not isinstance(answer, (list, tuple)) or len(answer) != 2:
@@ -90,11 +90,11 @@ def check_closed_with(subject: Subject, answer: Any) -> Check:
     return Check(False, "the code is right; the reason is what the client was doing when it noticed, word by word")
 
 
-def check_named(subject: Subject, answer: Any) -> Check:
+def check_named(recording: RecordingLike, answer: Any) -> Check:
     """What is the first finding of the doctor (its id)?"""
     if answer is ...:
         return Check(None, f"{_DOTS}an id of the catalogue, as text")
-    findings = diagnose(capture_of(subject))
+    findings = diagnose(capture_of(recording))
     if not findings:
         return Check(False, "the doctor finds nothing in this recording")
     if answer == findings[0].id:
@@ -116,9 +116,9 @@ def check_ack_timeout(answer: Any) -> Check:
         return Check(False, "the answer is a function of a number and bytes that gives a list of bytes")
     capture = simulate("echo", duration="8m", seed=7, faults=Downward(_checked(answer))).raw
     close = _close(capture)
-    if close is not None and close.code == CLOSE_BY_SDK and close.reason == _ACK_TIMEOUT:
+    if close is not None and close.code == CloseCode.CLOSED_BY_SDK and close.reason == _ACK_TIMEOUT:
         return Check(True, f"after {close.t - capture.frames[0].t:.0f} s: {close.reason}")
-    if close is None or close.code != CLOSE_BY_SDK:
+    if close is None or close.code != CloseCode.CLOSED_BY_SDK:
         return Check(False, "the client noticed nothing: are its acks really gone?")
     return Check(False, f"the client closes all right, but with {close.reason!r}: it noticed something else before")
 
@@ -141,4 +141,4 @@ def _close(capture: Capture) -> Frame | None:
 def _noticer(capture: Capture, close: Frame | None) -> str:
     if any(decoded.kind == "close" for decoded in decode_frames(capture)):
         return "canister"
-    return "client" if close is not None and close.code == CLOSE_BY_SDK else "nobody"
+    return "client" if close is not None and close.code == CloseCode.CLOSED_BY_SDK else "nobody"

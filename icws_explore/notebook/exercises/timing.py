@@ -7,8 +7,9 @@ from typing import Any
 from icws_explore.analysis.decode import shared_frames
 from icws_explore.analysis.flow import Step, flow
 from icws_explore.analysis.timing.timing import Timing
-from icws_explore.protocol.constants import CLOSE_BY_SDK, LATENCY_BOUND_MS
-from icws_explore.views.facts import Subject, capture_of
+from icws_explore.protocol.close_codes import CloseCode
+from icws_explore.protocol.constants import LATENCY_BOUND_MS
+from icws_explore.views.source import RecordingLike, capture_of
 
 from . import Check
 
@@ -17,11 +18,11 @@ _LATENCY_BOUND_S = LATENCY_BOUND_MS / 1000
 FAULTS = ("gap", "duplicate", "swap", "late")
 
 
-def check_covered(subject: Subject, answer: Any) -> Check:
+def check_covered(recording: RecordingLike, answer: Any) -> Check:
     """Which sequence numbers (a list) does the session's first ack cover?"""
     if answer is ...:
         return Check(None, f"{_DOTS}a list of numbers, such as [1, 2]")
-    acks = Timing(capture_of(subject)).acks
+    acks = Timing(capture_of(recording)).acks
     if not len(acks):
         return Check(False, "no ack has come yet: let the session run for longer")
     first, last = int(acks["covers_first"][0]), int(acks["covers_last"][0])
@@ -34,11 +35,11 @@ def check_covered(subject: Subject, answer: Any) -> Check:
     return Check(False, "look at the number in the first ack, and at all that the client had sent before")
 
 
-def check_first_fault(subject: Subject, answer: Any) -> Check:
+def check_first_fault(recording: RecordingLike, answer: Any) -> Check:
     """Which frame (its number) is the first whose sequence number is out of order?"""
     if answer is ...:
         return Check(None, f"{_DOTS}the number of a frame")
-    fault = _first_fault(subject)
+    fault = _first_fault(recording)
     if fault is None:
         return Check(False, "in this session everything is in order")
     if answer == fault.frame:
@@ -48,25 +49,25 @@ def check_first_fault(subject: Subject, answer: Any) -> Check:
     return Check(False, "go down the column sequence_num of one direction: where does it not count up by one?")
 
 
-def check_fault_kind(subject: Subject, answer: Any) -> Check:
+def check_fault_kind(recording: RecordingLike, answer: Any) -> Check:
     """Is the first fault of order a "gap", a "duplicate", a "swap", or "late"?"""
     if answer is ...:
         return Check(None, f"{_DOTS}one of {', '.join(map(repr, FAULTS))}")
     if answer not in FAULTS:
         return Check(False, f"one of {', '.join(map(repr, FAULTS))}")
-    fault = _first_fault(subject)
+    fault = _first_fault(recording)
     if fault is not None and answer == fault.fault:
         return Check(True, f"{fault.fault_text}; the client cannot know why, and closes")
     return Check(False, "was that number seen before? is one missing in front of it?")
 
 
-def check_give_up(subject: Subject, answer: Any) -> Check:
+def check_give_up(recording: RecordingLike, answer: Any) -> Check:
     """After how many seconds (since the first frame, to the second) does the client give up?"""
     if answer is ...:
         return Check(None, f"{_DOTS}a number of seconds")
-    (session, *_) = Timing(capture_of(subject)).sessions
+    (session, *_) = Timing(capture_of(recording)).sessions
     ended, sent = session.ended, session.numbered
-    if ended is None or ended.code != CLOSE_BY_SDK or not sent:
+    if ended is None or ended.code != CloseCode.CLOSED_BY_SDK or not sent:
         return Check(False, "in this session the client did not give up")
     if not _is_number(answer):
         return Check(False, "the answer is a number of seconds")
@@ -79,11 +80,11 @@ def check_give_up(subject: Subject, answer: Any) -> Check:
     return Check(False, "the timer starts with the first message; its length is what the *client* believes, and 30 s")
 
 
-def check_ack_interval(subject: Subject, answer: Any) -> Check:
+def check_ack_interval(recording: RecordingLike, answer: Any) -> Check:
     """What is the canister's ack interval, in seconds (to the second)?"""
     if answer is ...:
         return Check(None, f"{_DOTS}a number of seconds")
-    capture = capture_of(subject)
+    capture = capture_of(recording)
     found = Timing(capture).ack_interval()
     if found.estimate_s is None:
         return Check(False, "it takes two acks to tell: let the session run for longer")
@@ -94,11 +95,11 @@ def check_ack_interval(subject: Subject, answer: Any) -> Check:
     return Check(False, "take the column spacing_made_s of the acks")
 
 
-def check_slowest_keep_alive(subject: Subject, answer: Any) -> Check:
+def check_slowest_keep_alive(recording: RecordingLike, answer: Any) -> Check:
     """How many seconds were left, as the canister sees it, when the slowest keep-alive arrived (estimated)?"""
     if answer is ...:
         return Check(None, f"{_DOTS}a number of seconds")
-    table = Timing(capture_of(subject)).keep_alives
+    table = Timing(capture_of(recording)).keep_alives
     margins = table["margin_s"].dropna()
     if not len(margins):
         return Check(False, "no keep-alive was sent")
@@ -111,11 +112,11 @@ def check_slowest_keep_alive(subject: Subject, answer: Any) -> Check:
     return Check(False, "take the smallest margin_s of the keep-alives")
 
 
-def check_skew(subject: Subject, answer: Any) -> Check:
+def check_skew(recording: RecordingLike, answer: Any) -> Check:
     """By how many seconds is the client's clock ahead of the network's (negative: behind)?"""
     if answer is ...:
         return Check(None, f"{_DOTS}a number of seconds")
-    skew = Timing(capture_of(subject)).skew()
+    skew = Timing(capture_of(recording)).skew()
     if not _is_number(answer):
         return Check(False, "the answer is a number of seconds")
     if skew.min_s <= answer <= skew.max_s:
@@ -125,8 +126,8 @@ def check_skew(subject: Subject, answer: Any) -> Check:
     return Check(False, "a certificate cannot be received before it was made: look at the smallest age_s")
 
 
-def _first_fault(subject: Subject) -> Step | None:
-    capture = capture_of(subject)
+def _first_fault(recording: RecordingLike) -> Step | None:
+    capture = capture_of(recording)
     frames = [d for d in shared_frames(capture) if d.frame.session == capture.session_ids[0]]
     return next((step for step in flow(frames).steps if step.fault), None)
 

@@ -1,13 +1,18 @@
-"""Candid: types, encoding, decoding, .did text. Pure; reads bytes that nobody vouches for."""
+"""Candid, the Internet Computer's interface language and data format.
+
+`Type` and its kinds are the types. `parse_did` and `parse_type` read them from text, `type_text` writes them.
+`encode` and `decode` translate between Python values and messages, `annotate` explains a message byte by byte.
+
+Everything here is pure, and messages and texts may come from anyone: limits.py bounds their cost.
+"""
 
 from __future__ import annotations
 
 from .annotate import annotate
 from .decode import decode, decode_typed
-from .did import DidFile, parse_did, parse_type
+from .did import DidFile, ReadImport, parse_application_type, parse_did, parse_type
 from .encode import encode
-from .names import expand, known_names, names_of
-from .node import CandidNode
+from .names import known_names, names_of
 from .subtyping import is_subtype, same_type
 from .text import type_text
 from .types import (
@@ -44,6 +49,7 @@ from .types import (
     Type,
     Variant,
     Vec,
+    expand,
     label_hash,
     resolve,
 )
@@ -68,7 +74,6 @@ __all__ = [
     "PRINCIPAL",
     "RESERVED",
     "TEXT",
-    "CandidNode",
     "DidFile",
     "Field",
     "Func",
@@ -76,6 +81,7 @@ __all__ = [
     "Future",
     "Opt",
     "Prim",
+    "ReadImport",
     "Record",
     "Ref",
     "Service",
@@ -93,6 +99,7 @@ __all__ = [
     "known_names",
     "label_hash",
     "names_of",
+    "parse_application_type",
     "parse_did",
     "parse_type",
     "resolve",

@@ -1,12 +1,12 @@
-"""Every byte of a Candid message with its name: magic number, type table, argument types, values.
+"""A Candid message explained byte by byte, as a tree of `Node`: head, type table, arguments, values.
 
-Values come as they are on the wire, with the labels that the expected types declare. The readers are
-those of decoding, so what is annotated is what is decoded, and what is refused is refused alike; but
-here the reason stands in the tree beside what could be read.
+The values are as they are on the wire; expected types only give names to the fields. The functions that read are
+those of decoding, so a message is refused here for the same reason and at the same byte as there. But the parts
+before the fault are in the tree, and the rest is a leaf with the reason.
 
-Annotates the head of a Candid message: every opcode, field id and index of the type table.
-
-Annotates the values of a Candid message: each with its parts, down to lengths and tags.
+Paths: ``magic``, ``types.t0.client_key.id``, ``args.0``, and for the first value ``0.client_key.client_nonce``.
+Lengths, tags and indices are nodes of their own: ``0.name.length``. A text, a blob or a principal without content has
+no ``content`` or ``bytes`` node.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any, Final
 
-from .decode import STACK_USED_UP, Plan, refusal
-from .names import names_of
-from .node import CandidNode
-from .reader import Fault, Reader
-from .readers import FIXED, Read, label_of, read_func, read_principal, read_service
+from ..node import Node
+from .decode import Plan, excess_bytes, refusal
+from .limits import MAX_ARGS, MAX_LEVELS, MAX_NODES, MAX_NUMBERS, MAX_TABLE, NODES_FREE, NODES_PER_BYTE
+from .names import label_of, names_of
+from .reader import STACK_USED_UP, Fault, Reader
 from .text import brief_text
 from .types import (
     ANNOTATIONS,
@@ -35,17 +35,18 @@ from .types import (
     VEC_CODE,
     Type,
 )
-from .wire import MAGIC, MAX_ARGS, MAX_TABLE, Entry, Table, check_methods, read_entry, read_ref
+from .value_readers import FIXED, Read, no_case, read_func, read_principal, read_service
+from .wire import MAGIC, Entry, Table, check_methods, no_magic, read_entry, read_ref
 
-_WORDS: Final = {
+_CONSTRUCTORS: Final = {
     OPT_CODE: "opt", VEC_CODE: "vec", RECORD_CODE: "record", VARIANT_CODE: "variant",
     FUNC_CODE: "func", SERVICE_CODE: "service",
 }  # fmt: skip
 _ANNOTATION: Final = {code: name for name, code in ANNOTATIONS.items()}
 
 
-class HeadWalk:
-    """``at`` is the path of what is being read, ``left`` how many more nodes there may be."""
+class _Head:
+    """Reads the head. ``at`` is the path of the part that is read now, ``left`` the number of nodes still allowed."""
 
     def __init__(self, reader: Reader, names: Mapping[int, str], left: int) -> None:
         self.left = left
@@ -53,11 +54,11 @@ class HeadWalk:
         self._reader = reader
         self._names = names
 
-    def walk(self, into: list[CandidNode]) -> Table:
-        """Adds the nodes of the head to ``into``; what cannot be read is raised as Fault, after what can."""
+    def read(self, into: list[Node]) -> Table:
+        """Adds the nodes of the head to ``into``. Raises Fault, after the nodes before the fault were added."""
         reader = self._reader
         if reader.data[:4] != MAGIC:
-            raise Fault("does not begin with DIDL", 0)
+            raise no_magic(reader)
         reader.pos = 4
         self._leaf(into, "magic", "magic number", 0, "DIDL")
         table = Table()
@@ -68,10 +69,10 @@ class HeadWalk:
         table.end = reader.pos
         return table
 
-    def _types(self, into: list[CandidNode], table: Table) -> None:
+    def _types(self, into: list[Node], table: Table) -> None:
         reader = self._reader
         node = self._open(into, "types", "type table")
-        size = self._count(node, "types.count", "the type table's length", 2)
+        size = self._count(node, "types.count", "the type table's length", 2, "types")
         if size > MAX_TABLE:
             raise Fault(f"the type table has {size} entries, more than {MAX_TABLE}", node.start)
         reader.charge(size)
@@ -82,20 +83,20 @@ class HeadWalk:
             table.entries.append(read_entry(reader, size))
             if self.left > 0:
                 entry = self._open(node.children, self.at, "type", start)
-                _EntryWalk(self, reader.data, size).walk(entry, table.entries[-1])
+                _Definition(self, reader.data, size).read(entry, table.entries[-1])
                 entry.end = reader.pos
             elif rest is None:
                 rest = start
         if rest is not None:
-            node.children.append(CandidNode("types.rest", "types", rest, reader.pos, None, "and more"))
+            node.children.append(Node("types.rest", "types", rest, reader.pos, None, "and more"))
         node.end = reader.pos
 
-    def _arguments(self, into: list[CandidNode], table: Table) -> None:
+    def _arguments(self, into: list[Node], table: Table) -> None:
         reader = self._reader
         node = self._open(into, "args", "types of the values")
-        count = self._count(node, "args.count", "the number of values", 1)
+        count = self._count(node, "args.count", "the number of values", 1, "values")
         if count > MAX_ARGS:
-            raise Fault(f"{count} values are more than {MAX_ARGS}", node.start)
+            raise Fault(f"the message has {count} values, more than {MAX_ARGS}", node.start)
         reader.charge(count)
         args = []
         for index in range(count):
@@ -106,58 +107,58 @@ class HeadWalk:
         table.args = tuple(args)
         node.end = reader.pos
 
-    def _open(self, into: list[CandidNode], path: str, kind: str, start: int | None = None) -> CandidNode:
+    def _open(self, into: list[Node], path: str, kind: str, start: int | None = None) -> Node:
         begin = self._reader.pos if start is None else start
-        into.append(CandidNode(path, kind, begin, begin))
+        into.append(Node(path, kind, begin, begin))
         self.left -= 1
         return into[-1]
 
-    def _count(self, node: CandidNode, path: str, what: str, least_size: int) -> int:
+    def _count(self, node: Node, path: str, what: str, least_size: int, counted: str) -> int:
         self.at = path
         start = self._reader.pos
         count = self._reader.items(what, least_size)
-        self._leaf(node.children, path, "count", start, count)
+        self._leaf(node.children, path, "count", start, count, counted)
         node.end = self._reader.pos
         return count
 
-    def _leaf(self, into: list[CandidNode], path: str, kind: str, start: int, value: Any) -> None:
-        into.append(CandidNode(path, kind, start, self._reader.pos, value))
+    def _leaf(self, into: list[Node], path: str, kind: str, start: int, value: Any, meaning: str = "") -> None:
+        into.append(Node(path, kind, start, self._reader.pos, value, meaning))
         self.left -= 1
 
     def label(self, number: int) -> str:
-        """A field id as people may know it."""
         return label_of(number, self._names)
 
 
-class _EntryWalk:
-    """The parts of one definition, which is known to be well-formed."""
+class _Definition:
+    """Reads the parts of one definition of the type table, which is known to be well-formed."""
 
-    def __init__(self, head: HeadWalk, data: bytes, size: int) -> None:
+    def __init__(self, head: _Head, data: bytes, size: int) -> None:
         self._head = head
         self._reader = Reader(data)
         self._size = size
 
-    def walk(self, node: CandidNode, entry: Entry) -> None:
+    def read(self, node: Node, entry: Entry) -> None:
         reader = self._reader
         reader.pos = entry.start
         reader.type_code("opcode")
-        self._leaf(node, "opcode", "opcode", entry.start, entry.code, _WORDS.get(entry.code, "of a later Candid"))
+        constructor = _CONSTRUCTORS.get(entry.code, "a type of a later version")
+        self._leaf(node, "opcode", "opcode", entry.start, entry.code, constructor)
         match entry.code:
             case _ if entry.code in (OPT_CODE, VEC_CODE):
                 self._type(node, "of")
             case _ if entry.code in (RECORD_CODE, VARIANT_CODE):
-                self._count(node, "count")
+                self._count(node, "count", "fields" if entry.code == RECORD_CODE else "cases")
                 self._fields(node, entry)
             case _ if entry.code == FUNC_CODE:
                 self._func(node, entry)
             case _ if entry.code == SERVICE_CODE:
-                self._count(node, "count")
+                self._count(node, "count", "methods")
                 self._methods(node, entry)
-        if reader.pos < entry.end:  # a future type's content, or what there was no room for
+        if reader.pos < entry.end:  # the content of a future type, or parts beyond the number of nodes
             start, reader.pos = reader.pos, entry.end
             self._leaf(node, "rest", "types", start, None, "and more")
 
-    def _fields(self, node: CandidNode, entry: Entry) -> None:
+    def _fields(self, node: Node, entry: Entry) -> None:
         for number, _ in entry.fields:
             if self._head.left <= 0:
                 return
@@ -167,7 +168,7 @@ class _EntryWalk:
             self._type(field, "type")
             field.end = self._reader.pos
 
-    def _methods(self, node: CandidNode, entry: Entry) -> None:
+    def _methods(self, node: Node, entry: Entry) -> None:
         for name, _ in entry.methods:
             if self._head.left <= 0:
                 return
@@ -177,35 +178,35 @@ class _EntryWalk:
             self._type(method, "type")
             method.end = self._reader.pos
 
-    def _func(self, node: CandidNode, entry: Entry) -> None:
+    def _func(self, node: Node, entry: Entry) -> None:
         for word, types in (("args", entry.args), ("results", entry.results)):
-            self._count(node, f"{word}.count")
+            self._count(node, f"{word}.count", "arguments" if word == "args" else word)
             for index in range(len(types)):
                 if self._head.left <= 0:
                     return
                 self._type(node, f"{word}.{index}")
-        self._count(node, "annotations.count")
+        self._count(node, "annotations.count", "annotations")
         for index in range(len(entry.annotations)):
             start = self._reader.pos
             code = self._reader.byte("annotation")
             self._leaf(node, f"annotations.{index}", "annotation", start, code, _ANNOTATION[code])
 
-    def _part(self, node: CandidNode, name: str, kind: str) -> CandidNode:
+    def _part(self, node: Node, name: str, kind: str) -> Node:
         start = self._reader.pos
-        node.children.append(CandidNode(f"{node.path}.{name}", kind, start, start))
+        node.children.append(Node(f"{node.path}.{name}", kind, start, start))
         self._head.left -= 1
         return node.children[-1]
 
-    def _count(self, node: CandidNode, name: str) -> None:
+    def _count(self, node: Node, name: str, counted: str) -> None:
         start = self._reader.pos
-        self._leaf(node, name, "count", start, self._reader.count(name))
+        self._leaf(node, name, "count", start, self._reader.count(name), counted)
 
-    def _type(self, node: CandidNode, name: str) -> None:
+    def _type(self, node: Node, name: str) -> None:
         start = self._reader.pos
         self._leaf(node, name, "type", start, _type_name(read_ref(self._reader, self._size)))
 
-    def _leaf(self, node: CandidNode, name: str, kind: str, start: int, value: Any, meaning: str = "") -> None:
-        node.children.append(CandidNode(f"{node.path}.{name}", kind, start, self._reader.pos, value, meaning))
+    def _leaf(self, node: Node, name: str, kind: str, start: int, value: Any, meaning: str = "") -> None:
+        node.children.append(Node(f"{node.path}.{name}", kind, start, self._reader.pos, value, meaning))
         self._head.left -= 1
 
 
@@ -213,12 +214,8 @@ def _type_name(ref: int) -> str:
     return f"t{ref}" if ref >= 0 else PRIM_BY_OPCODE[ref].name
 
 
-MAX_LEVELS: Final = 64  # nested nodes; a value below is one leaf
-MAX_NUMBERS: Final = 64  # elements of a vector of numbers; a longer one is one leaf
-
-
-class ValueWalk:
-    """``at`` is the path of what is being read, ``left`` how many more nodes there may be."""
+class _Values:
+    """Reads values. ``at`` is the path of the value that is read now, ``left`` the number of nodes still allowed."""
 
     def __init__(self, reader: Reader, plan: Plan, left: int) -> None:
         self.left = left
@@ -226,7 +223,7 @@ class ValueWalk:
         self._reader = reader
         self._plan = plan
         self._texts: dict[int, str] = {}
-        self._inside: Mapping[int, Callable[[CandidNode, int, int], None]] = {
+        self._inside: Mapping[int, Callable[[Node, int, int], None]] = {
             OPT_CODE: self._opt,
             VEC_CODE: self._vec,
             RECORD_CODE: self._record,
@@ -237,11 +234,11 @@ class ValueWalk:
             TEXT.opcode: self._text,
         }
 
-    def value(self, into: list[CandidNode], ref: int, path: str, depth: int) -> None:
-        """Adds the node of the value of wire type ``ref`` that comes next. Raises Fault, after what can be read."""
+    def value(self, into: list[Node], ref: int, path: str, depth: int) -> None:
+        """Adds the node of the next value, of wire type ``ref``. Raises Fault, after the parts before the fault."""
         self.at = path
         start = self._reader.pos
-        node = CandidNode(path, self._type_text(ref), start, start)
+        node = Node(path, self._type_text(ref), start, start)
         into.append(node)
         self.left -= 1
         inside = self._inside.get(self._plan.table.code(ref)) if depth < MAX_LEVELS else None
@@ -256,7 +253,7 @@ class ValueWalk:
             raise
         node.end = self._reader.pos
 
-    def _opt(self, node: CandidNode, ref: int, depth: int) -> None:
+    def _opt(self, node: Node, ref: int, depth: int) -> None:
         start = self._reader.pos
         tag = self._reader.byte("opt")
         if tag > 1:
@@ -266,11 +263,11 @@ class ValueWalk:
             self._reader.charge(1)
             self.value(node.children, self._entry(ref).inner, f"{node.path}.some", depth + 1)
 
-    def _vec(self, node: CandidNode, ref: int, depth: int) -> None:
+    def _vec(self, node: Node, ref: int, depth: int) -> None:
         inner = self._entry(ref).inner
         start = self._reader.pos
-        count = self._count(node, "length", "the length of a vec")
         name = PRIM_BY_OPCODE[inner].name if inner < 0 else ""
+        count = self._count(node, "length", "the length of a vec", "bytes" if name == NAT8.name else "elements")
         if inner == NAT8.opcode or (name in FIXED and count > MAX_NUMBERS):
             kind = "bytes" if inner == NAT8.opcode else f"{count} × {name}"
             self._content(node, kind, start, self._plan.reader(ref, None))
@@ -282,8 +279,8 @@ class ValueWalk:
                 return
             self.value(node.children, inner, f"{node.path}.{index}", depth + 1)
 
-    def _record(self, node: CandidNode, ref: int, depth: int) -> None:
-        parts = self._plan.parts(self._entry(ref))
+    def _record(self, node: Node, ref: int, depth: int) -> None:
+        parts = self._plan.parts(ref)
         self._reader.charge(len(parts))
         for index, (key, inner, _) in enumerate(parts):
             if self.left <= 0:
@@ -291,48 +288,49 @@ class ValueWalk:
                 return
             self.value(node.children, inner, f"{node.path}.{key}", depth + 1)
 
-    def _variant(self, node: CandidNode, ref: int, depth: int) -> None:
-        parts = self._plan.parts(self._entry(ref))
+    def _variant(self, node: Node, ref: int, depth: int) -> None:
+        parts = self._plan.parts(ref)
         self._reader.charge(1)
         start = self._reader.pos
         index = self._reader.count("a variant's case")
         if index >= len(parts):
-            raise Fault(f"case {index} of a variant that has {len(parts)}", start)
+            raise Fault(no_case(index, len(parts)), start)
         key, inner, _ = parts[index]
         self._leaf(node, "case", "index", start, index, str(key))
         self.value(node.children, inner, f"{node.path}.{key}", depth + 1)
 
-    def _text(self, node: CandidNode, ref: int, _depth: int) -> None:
+    def _text(self, node: Node, ref: int, _depth: int) -> None:
         start = self._reader.pos
-        self._count(node, "length", "text")
+        self._count(node, "length", "text", "bytes")
         self._content(node, "text", start, self._plan.reader(ref, None))
 
-    def _func(self, node: CandidNode, _ref: int, _depth: int) -> None:
+    def _func(self, node: Node, _ref: int, _depth: int) -> None:
         start = self._reader.pos
-        node.value = read_func(self._reader, 0)  # refuses what is wrong, before it is told apart
+        node.value = read_func(self._reader, 0)  # checks all of it, before its parts get nodes
         self._reader.pos = start + 1
         self._leaf(node, "tag", "byte", start, 1, "a public method")
-        service = CandidNode(f"{node.path}.service", "principal", start + 1, start + 1)
+        service = Node(f"{node.path}.service", "principal", start + 1, start + 1)
         node.children.append(service)
         self._identifier(service, read_principal)
         service.end = self._reader.pos
-        name = CandidNode(f"{node.path}.method", "text", service.end, service.end)
+        name = Node(f"{node.path}.method", "text", service.end, service.end)
         node.children.append(name)
         self._text(name, TEXT.opcode, 0)
         name.end = self._reader.pos
 
-    def _identifier(self, node: CandidNode, read: Read) -> None:
+    def _identifier(self, node: Node, read: Read) -> None:
         start = self._reader.pos
-        node.value = read(self._reader, 0)  # refuses what is wrong, before it is told apart
+        node.value = read(self._reader, 0)  # checks all of it, before its parts get nodes
         end = self._reader.pos
         self._reader.pos = start + 1
         self._leaf(node, "tag", "byte", start, 1, "transparent")
-        self._count(node, "length", "principal")
+        self._count(node, "length", "principal", "bytes")
         start, self._reader.pos = self._reader.pos, end
-        self._leaf(node, "bytes", "bytes", start, self._reader.data[start:end])
+        if start < end:
+            self._leaf(node, "bytes", "bytes", start, self._reader.data[start:end])
 
-    def _rest(self, node: CandidNode, inner: Iterable[int], depth: int) -> None:
-        """What there are no more nodes for: read and checked, and one leaf."""
+    def _rest(self, node: Node, inner: Iterable[int], depth: int) -> None:
+        """Reads and checks the values for which no nodes are left. They get one leaf together."""
         start = self._reader.pos
         number = 0
         for ref in inner:
@@ -340,20 +338,21 @@ class ValueWalk:
             number += 1
         self._leaf(node, "rest", "values", start, None, f"and {number} more")
 
-    def _content(self, node: CandidNode, kind: str, start: int, read: Read) -> None:
-        """What follows a length that was read already: ``read`` reads both again, from ``start``."""
+    def _content(self, node: Node, kind: str, start: int, read: Read) -> None:
+        """Adds the content behind a length. ``read`` reads both again, from ``start``."""
         begin, self._reader.pos = self._reader.pos, start
         node.value = read(self._reader, 0)
-        self._leaf(node, "content", kind, begin, node.value)
+        if begin < self._reader.pos:
+            self._leaf(node, "content", kind, begin, node.value)
 
-    def _count(self, node: CandidNode, name: str, what: str) -> int:
+    def _count(self, node: Node, name: str, what: str, counted: str) -> int:
         start = self._reader.pos
         count = self._reader.count(what)
-        self._leaf(node, name, "count", start, count)
+        self._leaf(node, name, "count", start, count, counted)
         return count
 
-    def _leaf(self, node: CandidNode, name: str, kind: str, start: int, value: Any, meaning: str = "") -> None:
-        node.children.append(CandidNode(f"{node.path}.{name}", kind, start, self._reader.pos, value, meaning))
+    def _leaf(self, node: Node, name: str, kind: str, start: int, value: Any, meaning: str = "") -> None:
+        node.children.append(Node(f"{node.path}.{name}", kind, start, self._reader.pos, value, meaning))
         self.left -= 1
 
     def _entry(self, ref: int) -> Entry:
@@ -366,33 +365,32 @@ class ValueWalk:
         return text
 
 
-MAX_NODES: Final = 5000  # parts told apart; what a larger message has more is one node
-
-
 def annotate(
     data: bytes,
     types: Sequence[Type] | None = None,
     *,
     names: Mapping[int, str] | None = None,
     max_nodes: int = MAX_NODES,
-) -> CandidNode:
-    """The parts of the message ``data`` as a tree whose leaves tile it. Nothing is raised for what ``data`` holds.
+) -> Node:
+    """The parts of the message ``data`` as a tree whose leaves cover all of its bytes. Never raises.
 
-    ``types`` gives names to fields (so does ``names``: field id → name), and where a well-formed
-    message does not fit them, the node of that value says so in ``fault``. Work and memory are
-    bounded as decoding's are, and the tree by ``max_nodes`` (a little more, for what sums up the rest).
+    ``types`` gives names to the fields (``names``, field id → name, does so as well). If a well-formed message does
+    not fit ``types``, the ``fault`` of the value's node says why; for a missing value it is the root's.
+
+    Time and memory are bounded like those of decoding. The tree has at most ``max_nodes`` nodes, fewer for a short
+    message (NODES_PER_BYTE), and a few more that sum up the rest.
     """
     labels = names_of(types or ()) if names is None else names
-    root = CandidNode("", "Candid", 0, len(data))
+    root = Node("", "Candid", 0, len(data))
     reader = Reader(bytes(data))
-    head = HeadWalk(reader, labels, max_nodes)
+    head = _Head(reader, labels, min(max_nodes, NODES_FREE + NODES_PER_BYTE * len(data)))
     at = "magic"
     try:
         try:
-            table = head.walk(root.children)
+            table = head.read(root.children)
         finally:
             at = head.at
-        values = ValueWalk(reader, Plan(table, labels), head.left)
+        values = _Values(reader, Plan(table, labels), head.left)
         try:
             for index, ref in enumerate(table.args):
                 values.value(root.children, ref, str(index), 0)
@@ -400,7 +398,7 @@ def annotate(
             at = values.at
         if reader.pos != reader.end:
             at = "rest"
-            raise Fault(f"{reader.end - reader.pos} bytes too many behind the values", reader.pos)
+            raise excess_bytes(reader)
     except Fault as fault:
         _close(root, at, fault.reason, fault.offset)
     except RecursionError:
@@ -411,21 +409,21 @@ def annotate(
     return root
 
 
-def _close(root: CandidNode, path: str, reason: str, offset: int) -> None:
-    """A leaf over what was not read, with the reason."""
-    for node in reversed(list(root.walk())):  # those that were open end with what they have
+def _close(root: Node, path: str, reason: str, offset: int) -> None:
+    """Adds a leaf for the bytes that were not read, with the reason."""
+    for node in reversed(list(root.walk())):  # unfinished nodes end with their last part
         if node.children and node is not root:
             node.end = node.children[-1].end
     start = root.children[-1].end if root.children else 0
-    root.children.append(CandidNode(f"{path}.unread", "unread", start, root.end, fault=reason, fault_at=offset))
+    root.children.append(Node(f"{path}.unread", "unread", start, root.end, fault=reason, fault_at=offset))
 
 
-def _judge(root: CandidNode, data: bytes, types: Sequence[Type]) -> None:
-    """Marks the value that does not fit its expected type, if one does not."""
+def _judge(root: Node, data: bytes, types: Sequence[Type]) -> None:
+    """Sets the fault of the value that does not fit its expected type, if there is one."""
     fault = refusal(data, types)
     if fault is None:
         return
     path = ".".join(str(step) for step in reversed(fault.path))
     there = (node for node in root.walk() if node.start == fault.offset and node.path.replace(".some", "") == path)
-    node = next(there, root)  # a missing value is nowhere
+    node = next(there, root)  # a missing value has no node
     node.fault, node.fault_at = fault.reason, fault.offset

@@ -1,19 +1,16 @@
-"""Decoding Candid messages, strictly and within bounds (specification, "Deserialisation").
+"""Decoding Candid messages, strictly and at a bounded cost.
 
-Limits on what a peer may ask for, all in reader.py and table.py: nesting (256 values), values (4 for
-each byte of input plus 4096, skipped ones included), type table and argument list (10 000 each),
-numbers (14 000 bits). Fields of a record come in the order the expected type declares them.
+A message is read in two steps. Its head (magic number, type table, types of the arguments) becomes a `Plan`. The
+plan makes a reader function for each pair of wire type and expected type when the first value of that pair is
+read, so the work depends on the values and not on the size of the type table. Then the functions read the values.
 
-Decides how a value of a wire type is read at an expected type (specification, "Coercion").
+`decode` applies the specification's coercion: what an expected type does not name is checked and dropped, what is
+missing and optional becomes None. Fields of a record come in the order in which the expected type declares them.
 
-A pair of types is looked at when its first value is read, so the work is bounded by the values, not
-by the type table that a stranger sent.
+Messages of a session begin with the same few heads, so the plans of small heads are kept. A head says itself
+where it ends. A message that begins with the bytes of a known head therefore has that head.
 
-Keeps the plans of heads that were seen before: a session's messages begin with the same few.
-
-The head of a message (magic number, type table, argument types) ends where its own bytes say, so a
-message that begins with a known head has that head. Only small heads are kept, and not many, for a
-stranger chooses them.
+Limits: limits.py. Source: Candid specification, "Deserialisation" and "Coercion".
 """
 
 from __future__ import annotations
@@ -21,13 +18,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ..errors import CandidError
-from . import readers, types
-from .names import known_names, names_of
-from .reader import Fault, Mismatch, Reader
-from .readers import SCALARS, Part, Read, label_of, read_func, read_future, read_principal, read_service, vector_of
+from ..errors import CandidError, count_of
+from . import types, value_readers
+from .limits import MAX_HEAD, MAX_HEADS, MAX_READERS
+from .names import known_names, label_of, names_of
+from .reader import STACK_USED_UP, Fault, Mismatch, Reader
 from .subtyping import is_subtype
-from .text import brief_text
+from .text import brief_text, printable
 from .types import (
     EMPTY,
     FUNC_CODE,
@@ -56,28 +53,30 @@ from .types import (
     resolve,
     takes_null,
 )
+from .value_readers import SCALARS, Part, Read, read_func, read_future, read_principal, read_service, vector_of
 from .wire import Entry, Table, WireTypes, read_table
 
 _NULL_CODES: Final = (NULL.opcode, RESERVED.opcode)
 
 
 class Plan:
-    """Readers for one message. ``names`` gives labels to fields that no expected type declares."""
+    """The readers for messages with one head. ``names`` labels the fields that no expected type declares."""
 
     def __init__(self, table: Table, names: Mapping[int, str]) -> None:
         self.table = table
         self.names = names
         self._made: dict[tuple[int, Type | None], Read] = {}
+        self._parts: dict[int, list[Part]] = {}
         self._types = WireTypes(table, names)
-        self._refusing: set[Read] = set()  # those that fit no value, whatever it is
+        self._refusing: set[Read] = set()  # the readers that no value fits
 
     @property
     def size(self) -> int:
-        """How many readers it has made."""
+        """The number of readers made so far."""
         return len(self._made)
 
     def reader(self, ref: int, expected: Type | None) -> Read:
-        """A function that reads a value of wire type ``ref`` as ``expected`` (None: as it is)."""
+        """The function that reads a value of wire type ``ref`` as ``expected`` (None: as it is)."""
         key = (ref, expected)
         read = self._made.get(key)
         if read is None:
@@ -85,8 +84,17 @@ class Plan:
         return read
 
     def type(self, ref: int) -> Type:
-        """The type behind a reference, with the plan's names for its labels."""
+        """The type that ``ref`` stands for, with the plan's names for its labels."""
         return self._types.type(ref)
+
+    def parts(self, ref: int) -> list[Part]:
+        """The fields or cases of the record or variant ``ref`` as they are on the wire, with their keys."""
+        parts = self._parts.get(ref)
+        if parts is None:
+            fields = self.table.entries[ref].fields
+            keys = field_keys([self.names.get(number, number) for number, _ in fields])
+            parts = self._parts[ref] = [(key, inner, None) for key, (_, inner) in zip(keys, fields, strict=True)]
+        return parts
 
     def _as_is(self, ref: int) -> Read:
         if ref < 0:
@@ -98,20 +106,15 @@ class Plan:
             case types.VEC_CODE:
                 return self._vec(entry.inner, None)
             case types.RECORD_CODE:
-                parts = self.parts(entry)
-                return readers.record(parts, [key for key, _, _ in parts if key is not None], self.reader)
+                parts = self.parts(ref)
+                return value_readers.record(parts, [key for key, _, _ in parts if key is not None], self.reader)
             case types.VARIANT_CODE:
-                return self._variant(entry, self.parts(entry))
+                return self._variant(entry, self.parts(ref))
             case types.FUNC_CODE:
                 return read_func
             case types.SERVICE_CODE:
                 return read_service
         return read_future
-
-    def parts(self, entry: Entry) -> list[Part]:
-        """The fields or cases of a record or variant as they are on the wire, with their keys."""
-        keys = field_keys([self.names.get(number, number) for number, _ in entry.fields])
-        return [(key, inner, None) for key, (_, inner) in zip(keys, entry.fields, strict=True)]
 
     def _may_be_none(self, ref: int) -> bool:
         return ref in _NULL_CODES or self.table.code(ref) == OPT_CODE
@@ -141,7 +144,7 @@ class Plan:
         if expected.opcode == ref or (expected == INT and ref == NAT.opcode):
             return SCALARS[PRIM_BY_OPCODE[ref].name]
         if expected == RESERVED:
-            return readers.discarded(self.reader(ref, None))
+            return value_readers.discarded(self.reader(ref, None))
         if expected == PRINCIPAL and code == SERVICE_CODE:
             return read_principal
         return self._mismatch(ref, expected)
@@ -154,7 +157,7 @@ class Plan:
         wraps = takes_null(expected.inner)
         if code == OPT_CODE:
             return self._opt(self.table.entries[ref].inner, expected.inner, wraps=wraps)
-        if _endless(expected):
+        if _is_endless(expected):
             return self._mismatch(ref, expected)
         return self._present(ref, expected.inner, wraps=wraps)
 
@@ -164,9 +167,9 @@ class Plan:
         given = {number for number, _ in self.table.entries[ref].fields}
         for number, (key, type_) in wanted.items():
             if number not in given and not takes_null(type_):
-                missing = f"the field {key} is missing, and {brief_text(type_)} is not optional"
+                missing = f"the field {printable(key)} is missing, and {brief_text(type_)} is not optional"
                 return self._mismatch(ref, expected, missing)
-        return readers.record(parts, expected.keys, self.reader)
+        return value_readers.record(parts, expected.keys, self.reader)
 
     def _as_reference(self, ref: int, expected: Type) -> Read:
         read = read_func if self.table.code(ref) == FUNC_CODE else read_service
@@ -175,7 +178,7 @@ class Plan:
 
         def checked(reader: Reader, depth: int) -> Any:
             nonlocal fits
-            if fits is None:  # once, and paid for: the work is in the types, which the wire chooses
+            if fits is None:  # compared once, and charged: the sender chooses the size of the types
                 fits = is_subtype(self.type(ref), expected, reader.charge)
             return read(reader, depth) if fits else refuse(reader, depth)
 
@@ -198,28 +201,29 @@ class Plan:
         return refuse
 
     def _opt(self, inner: int, expected: Type | None, *, wraps: bool) -> Read:
-        return readers.opt(lambda: self._present(inner, expected, wraps=wraps))
+        return value_readers.opt(lambda: self._present(inner, expected, wraps=wraps))
 
     def _present(self, inner: int, expected: Type | None, *, wraps: bool) -> Read:
         content = self.reader(inner, expected)
         if content in self._refusing:
-            return readers.hopeless(self.reader(inner, None))
-        return readers.present(content, lambda: self.reader(inner, None), wraps=wraps)
+            return value_readers.present_of_other_type(self.reader(inner, None))
+        return value_readers.present(content, lambda: self.reader(inner, None), wraps=wraps)
 
     def _vec(self, inner: int, expected: Type | None) -> Read:
         element = PRIM_BY_OPCODE[inner] if inner < 0 else None
-        if element is not None and (expected is None or resolve(expected) == element):
+        wanted = element if expected is None else resolve(expected)
+        if element is not None and wanted == element:
             at_once = vector_of(element)
             if at_once is not None:
-                return readers.vec_at_once(at_once, paid=element != NAT8)
-        return readers.vec(inner, expected, self.reader)
+                return value_readers.vec_at_once(at_once, is_blob=element == NAT8)
+        return value_readers.vec(inner, expected, self.reader, is_blob=wanted == NAT8)
 
     def _variant(self, entry: Entry, parts: Sequence[Part]) -> Read:
-        return readers.variant(parts, lambda index: label_of(entry.fields[index][0], self.names), self.reader)
+        return value_readers.variant(parts, lambda index: label_of(entry.fields[index][0], self.names), self.reader)
 
 
 def _matched(entry: Entry, wanted: Mapping[int, tuple[str, Type]]) -> list[Part]:
-    """The wire's fields with the keys and types that are wanted of them."""
+    """The fields on the wire, with the keys and types that are expected of them."""
     parts: list[Part] = []
     for number, inner in entry.fields:
         key, type_ = wanted.get(number, (None, None))
@@ -227,8 +231,8 @@ def _matched(entry: Entry, wanted: Mapping[int, tuple[str, Type]]) -> list[Part]
     return parts
 
 
-def _endless(expected: Type) -> bool:
-    """Whether it is options all the way down (``type O = opt O``), so that no value can be wrapped in it."""
+def _is_endless(expected: Type) -> bool:
+    """Whether the type consists of options without end (``type O = opt O``), so that no value can be wrapped in it."""
     seen: set[Type] = set()
     while isinstance(expected, Opt):
         if expected in seen:
@@ -238,16 +242,11 @@ def _endless(expected: Type) -> bool:
     return False
 
 
-MAX_HEAD: Final = 2048  # bytes
-MAX_KEPT: Final = 64  # heads
-MAX_READERS: Final = 1000  # in one plan: expected types come and go as .did texts are read again
-
-
 class _Heads:
-    """What is kept, by length, so that a message is compared with one head of each length."""
+    """The kept plans, by the length of their heads: a message is compared with the heads of each length at once."""
 
     def __init__(self) -> None:
-        self.by_length: dict[int, dict[bytes, tuple[Plan, int]]] = {}  # head → plan, what reading it cost
+        self.by_length: dict[int, dict[bytes, tuple[Plan, int]]] = {}  # head → plan, and what reading it cost
 
     def find(self, reader: Reader) -> Plan | None:
         for length, heads in self.by_length.items():
@@ -260,9 +259,9 @@ class _Heads:
 
     def keep(self, head: bytes, plan: Plan, cost: int) -> None:
         kept = self.by_length
-        if sum(map(len, kept.values())) >= MAX_KEPT:
+        if sum(map(len, kept.values())) >= MAX_HEADS:
             kept = {}
-        # A new dict each time: another thread (the lab's) may be walking through the old one.
+        # A new dict each time, because another thread (the lab's) may be iterating over the old one.
         self.by_length = {**kept, len(head): {**kept.get(len(head), {}), head: (plan, cost)}}
 
 
@@ -270,9 +269,9 @@ _HEADS: Final = _Heads()
 
 
 def plan_for(reader: Reader, names: Mapping[int, str] | None) -> Plan:
-    """Reads the head; the plan for its values. Only those with the protocol's own ``names`` (None) are kept.
+    """The plan for the message in ``reader``, which is then at the first value. Raises Fault.
 
-    Raises Fault.
+    Only plans with the protocol's own names (``names`` is None) are kept.
     """
     if names is not None:
         return Plan(read_table(reader), names)
@@ -285,35 +284,32 @@ def plan_for(reader: Reader, names: Mapping[int, str] | None) -> Plan:
     return plan
 
 
-STACK_USED_UP: Final = "is nested too deep for the stack that is left"
-
-
 def decode(data: bytes, types: Sequence[Type] | None = None, *, names: Mapping[int, str] | None = None) -> list[Any]:
     """The values in ``data``, as many as ``types`` has.
 
-    With ``types`` the specification's coercion applies: missing optional fields and arguments are
-    None, unknown fields and further arguments are checked and dropped, nat decodes as int, an option
-    whose content does not fit is None. Without, values come as they are on the wire, and fields are
-    labelled by ``names`` (field id → name; the protocol's by default) or as ``_<id>_``.
+    With ``types`` the specification's coercion applies: missing optional fields and arguments are None, unknown
+    fields and further arguments are checked and dropped, a nat decodes as int, an option whose content does not fit
+    is None. Without ``types`` the values are as they are on the wire, and fields are labelled by ``names`` (field
+    id → name; default: the protocol's names) or as ``_<id>_``.
 
-    Raises CandidError, with the offset and the path to the value, for anything else.
+    Raises CandidError, with the byte offset and the path to the value, for anything else.
     """
     reader = _reader(data)
-    with _Border(reader):
+    with _Faults(reader):
         return _values(reader, plan_for(reader, names), types)
 
 
 def decode_typed(data: bytes, *, names: Mapping[int, str] | None = None) -> list[tuple[Type, Any]]:
-    """Type and value of each argument as they are on the wire. Raises CandidError."""
+    """The type and the value of each argument as they are on the wire. ``names`` as in `decode`. Raises CandidError."""
     reader = _reader(data)
-    with _Border(reader):
+    with _Faults(reader):
         plan = plan_for(reader, names)
         values = _values(reader, plan, None)
         return [(plan.type(ref), value) for ref, value in zip(plan.table.args, values, strict=True)]
 
 
 def refusal(data: bytes, types: Sequence[Type]) -> Fault | None:
-    """Why `decode` would refuse ``data`` at ``types``: reason, offset and path, innermost step first."""
+    """The fault for which `decode` would refuse ``data`` at ``types``; None if it would not."""
     reader = _reader(data)
     try:
         _values(reader, plan_for(reader, None), types)
@@ -324,9 +320,14 @@ def refusal(data: bytes, types: Sequence[Type]) -> Fault | None:
     return None
 
 
+def excess_bytes(reader: Reader) -> Fault:
+    """The fault of a message that goes on after its last value."""
+    return Fault(f"{count_of(reader.end - reader.pos, 'byte')} too many after the last value", reader.pos)
+
+
 def _reader(data: bytes) -> Reader:
     if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise CandidError("Candid", f"is bytes, not {type(data).__name__}")
+        raise CandidError("Candid", f"a message is bytes, not {type(data).__name__}")
     return Reader(bytes(data))
 
 
@@ -350,19 +351,19 @@ def _values(reader: Reader, plan: Plan, types: Sequence[Type] | None) -> list[An
         fault.path.append(index)
         raise
     if reader.pos != reader.end:
-        raise Fault(f"{reader.end - reader.pos} bytes too many behind the values", reader.pos)
+        raise excess_bytes(reader)
     return values
 
 
-def _path_text(inside_out: list[str | int]) -> str:
-    steps = [str(step)[:60] for step in reversed(inside_out)]
+def _path_text(innermost_first: list[str | int]) -> str:
+    steps = [printable(str(step)[:60]) for step in reversed(innermost_first)]
     if len(steps) > 12:
         steps[6:-4] = ["…"]
     return ".".join(steps)
 
 
-class _Border:
-    """Turns a Fault into CandidError, and the last resort of a nearly used-up stack as well."""
+class _Faults:
+    """A context that turns a Fault, and a stack that is used up, into a CandidError."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

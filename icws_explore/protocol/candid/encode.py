@@ -1,12 +1,11 @@
-"""Encoding Python values as Candid (specification, "Serialisation").
+"""Encoding Python values as Candid messages.
 
-Types are compiled once into a header (magic number, type table, argument types) and a function per
-argument; the last hundred or so are kept. The type table holds each distinct type once, however it
-was written.
+`encode` turns its types into a head (see wire.py) and one function ``write(out, value, depth)`` per argument.
+`_Writers` makes these functions; heads and functions of the last 128 lists of types are kept.
 
-Writers of values that hold no other values, one function each; the twin of scalars.py.
+Values may be given more freely than `decode` returns them: see `encode`. ``depth`` is the nesting of the value.
 
-Functions that write Python values, one per Candid type: ``write(out, value, depth)``.
+Source: Candid specification, "Serialisation".
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from ..errors import PrincipalError, ValueMismatchError
+from ..errors import PrincipalError, ValueMismatchError, count_of
+from ..leb128 import encode_signed, encode_unsigned
 from ..principal import Principal
-from .reader import MAX_DEPTH, MAX_NUMBER_BYTES
-from .readers import FIXED
-from .text import brief_text
+from .limits import MAX_DEPTH, MAX_NUMBER_BYTES
+from .reader import STACK_USED_UP
+from .text import brief_text, printable
 from .types import (
     NAT8,
     Func,
@@ -38,7 +38,8 @@ from .types import (
     resolve,
     takes_null,
 )
-from .wire import header, signed, unsigned
+from .value_readers import FIXED
+from .wire import header
 
 Write = Callable[[bytearray, Any, int], None]
 MAX_BITS: Final = 7 * MAX_NUMBER_BYTES - 7
@@ -49,8 +50,8 @@ _RANGES: Final = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - control flow; only ValueMismatchError leaves
-    """A value that does not fit; ``path`` grows on the way out."""
+class Refusal(Exception):  # noqa: N818 - control flow; users see a ValueMismatchError
+    """A value that does not fit its type. ``path`` is the steps to it, innermost first."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -59,16 +60,16 @@ class Refusal(Exception):  # noqa: N818 - control flow; only ValueMismatchError 
 
 
 def scalar_writer(prim: Prim) -> Write:
-    """The writer of a primitive type's values."""
+    """The function that writes values of a primitive type."""
     return _PRIMS[prim.name] if prim.name in _PRIMS else _fixed(prim.name)
 
 
 def kind_of(value: Any) -> str:
-    """What a value is, in a word, for messages."""
+    """The kind of a value, for error texts: its class, for a dict with the number of entries."""
     if value is None:
         return "None"
     if isinstance(value, Mapping):
-        return f"a dict of {len(value)}"
+        return f"a dict with {count_of(len(value), 'entry')}"
     return type(value).__name__
 
 
@@ -102,17 +103,17 @@ def _whole(name: str, value: Any) -> int:
 def _nat(out: bytearray, value: Any, _depth: int) -> None:
     number = _whole("nat", value)
     if number < 0:
-        raise Refusal(f"nat takes no negative numbers like {_brief(number)}")
+        raise Refusal(f"nat cannot be negative, and this is {_brief(number)}")
     if number.bit_length() > MAX_BITS:
         raise Refusal(f"the number has more than {MAX_BITS} bits")
-    out += unsigned(number)
+    out += encode_unsigned(number)
 
 
 def _int(out: bytearray, value: Any, _depth: int) -> None:
     number = _whole("int", value)
     if number.bit_length() >= MAX_BITS:
         raise Refusal(f"the number has more than {MAX_BITS - 1} bits")
-    out += signed(number)
+    out += encode_signed(number)
 
 
 def _fixed(name: str) -> Write:
@@ -133,7 +134,7 @@ def _fixed(name: str) -> Write:
     def write(out: bytearray, value: Any, _depth: int) -> None:
         number = _whole(name, value)
         if not least <= number <= most:
-            raise Refusal(f"{_brief(number)} is outside {name}, which goes from {least} to {most}")
+            raise Refusal(f"{_brief(number)} is outside {name}, whose range is {least} to {most}")
         out += pack(number)
 
     return write
@@ -153,8 +154,8 @@ def _write_text(out: bytearray, value: str) -> None:
     try:
         encoded = value.encode("utf-8")
     except UnicodeEncodeError:
-        raise Refusal("the text has a lone surrogate, which UTF-8 cannot express") from None
-    out += unsigned(len(encoded))
+        raise Refusal("the text has a lone surrogate, which UTF-8 cannot encode") from None
+    out += encode_unsigned(len(encoded))
     out += encoded
 
 
@@ -190,8 +191,8 @@ _PRIMS: Final[Mapping[str, Write]] = {
 }  # fmt: skip
 
 
-class Writers:
-    """Makes writers; each type's once, and its inner ones when they are first needed (types may be recursive)."""
+class _Writers:
+    """Makes the writer of each type once. A writer looks up those of its parts at their first use (recursion)."""
 
     def __init__(self) -> None:
         self._made: dict[Type, Write] = {}
@@ -238,11 +239,11 @@ class Writers:
 
         def write(out: bytearray, value: Any, depth: int) -> None:
             if isinstance(value, (bytes, bytearray)):
-                out += unsigned(len(value))
+                out += encode_unsigned(len(value))
                 out += value
             elif isinstance(value, memoryview):
                 raw = value.tobytes()
-                out += unsigned(len(raw))
+                out += encode_unsigned(len(raw))
                 out += raw
             else:
                 as_list(out, value, depth)
@@ -256,7 +257,7 @@ class Writers:
             if depth >= MAX_DEPTH:
                 raise Refusal(f"values are nested more than {MAX_DEPTH} deep")
             element = self.writer(type_.inner)
-            out += unsigned(len(value))
+            out += encode_unsigned(len(value))
             index = -1
             try:
                 for each in value:
@@ -303,7 +304,7 @@ class Writers:
                 refusal.path.append(key)
                 raise
             if found != len(value):
-                _refuse_strangers(value, keys, steps)
+                _refuse_unknown(value, keys, steps)
 
         return write
 
@@ -321,9 +322,9 @@ class Writers:
             name, content = _case_of(value)
             case = cases.get(name) if isinstance(name, (str, int)) else None
             if case is None:
-                raise Refusal(f"there is no case {name!r}; there are {', '.join(type_.keys) or 'none'}")
+                raise Refusal(f"there is no case {name!r}; the cases are: {_names(type_.keys)}")
             index, key, inner = case
-            out += unsigned(index)
+            out += encode_unsigned(index)
             try:
                 self.writer(inner)(out, content, depth + 1)
             except Refusal as refusal:
@@ -334,7 +335,7 @@ class Writers:
 
 
 def _spellings(key: str, label: str | int) -> tuple[str | int, ...]:
-    """How else a field without a name may be given: 0, "0" or "_0_"."""
+    """The keys under which a field may be given: its name; for the number 0 also 0, "0" and "_0_"."""
     return (label, str(label), f"_{label}_") if isinstance(label, int) else (key,)
 
 
@@ -352,30 +353,38 @@ def _from_sequence(type_: Record, value: Any) -> Mapping[Any, Any]:
     if not type_.is_tuple:
         raise Refusal(f"a record with named fields takes a dict, not {kind_of(value)}")
     if len(value) > len(type_.fields):
-        raise Refusal(f"{len(value)} values for a tuple of {len(type_.fields)}")
+        given = count_of(len(value), "value")
+        raise Refusal(f"{given} for a tuple of {len(type_.fields)}")
     return dict(zip(type_.keys, value, strict=False))
 
 
-def _refuse_strangers(value: Mapping[Any, Any], keys: frozenset[str], steps: list[Any]) -> None:
+def _names(names: Sequence[str]) -> str:
+    """Up to twenty names, for error texts."""
+    more = [] if len(names) <= 20 else [f"{len(names) - 20} more"]
+    return ", ".join([*map(printable, names[:20]), *more]) or "none"
+
+
+def _refuse_unknown(value: Mapping[Any, Any], keys: frozenset[str], steps: list[Any]) -> None:
     allowed = set(keys).union(*(spellings for _, spellings, _, _ in steps)) if steps else set()
-    strange = [repr(key) for key in value if key not in allowed]
-    if strange:
-        raise Refusal(f"there is no field {', '.join(strange[:3])}; there are {', '.join(sorted(keys)) or 'none'}")
+    unknown = [repr(key) for key in value if key not in allowed]
+    if unknown:
+        raise Refusal(f"there is no field {', '.join(unknown[:3])}; the fields are: {_names(sorted(keys))}")
     raise Refusal("a field is given twice, by name and by number")
 
 
 def encode(types: Sequence[Type], values: Sequence[Any], *, inner_first: bool = False) -> bytes:
-    """``values`` at ``types`` as one Candid message; ``inner_first`` orders its type table as @dfinity/candid does.
+    """``values`` of ``types`` as one Candid message.
 
-    Records are mappings (or sequences, for tuples), variants ``{"Case": value}`` (or ``"Case"`` where
-    the case is null), blobs bytes, options None or the value (Some where None could be the content),
-    principals Principal or their text. Missing keys of optional fields are null.
+    A record is a mapping (or a sequence, for a tuple), a variant ``{"Case": value}`` (or ``"Case"`` for a case of
+    type null), a blob bytes, an option None or the value (``Some(value)`` if the content may be None), a principal a
+    Principal or its text. A missing optional field is null. ``inner_first`` is the order of the type table: see
+    `header`.
 
-    Raises ValueMismatchError with the path to the value that does not fit, DidError for a type that
-    refers to an undefined name.
+    Raises ValueMismatchError, with the path to the value that does not fit, and DidError for a type that refers to
+    an undefined name.
     """
     if len(types) != len(values):
-        raise ValueMismatchError("", f"{len(values)} values for {len(types)} types")
+        raise ValueMismatchError("", f"{count_of(len(values), 'value')} for {count_of(len(types), 'type')}")
     head, writes = _compiled(tuple(types), inner_first)
     out = bytearray(head)
     index = 0
@@ -386,13 +395,13 @@ def encode(types: Sequence[Type], values: Sequence[Any], *, inner_first: bool = 
         path = [*reversed(refusal.path)]
         if len(types) > 1:
             path.insert(0, index)
-        raise ValueMismatchError(".".join(map(str, path)), refusal.reason) from None
+        raise ValueMismatchError(".".join(printable(str(step)) for step in path), refusal.reason) from None
     except RecursionError:
-        raise ValueMismatchError(str(index), "is nested too deep for the stack that is left") from None
+        raise ValueMismatchError(str(index), STACK_USED_UP) from None
     return bytes(out)
 
 
 @lru_cache(maxsize=128)
 def _compiled(types: tuple[Type, ...], inner_first: bool) -> tuple[bytes, tuple[Write, ...]]:
-    writers = Writers()
+    writers = _Writers()
     return header(types, inner_first=inner_first), tuple(writers.writer(type_) for type_ in types)

@@ -1,24 +1,30 @@
-"""Reading bytes with a position: the primitives that table, values and annotation share.
+"""Reading a Candid message from its first byte on: numbers, text, bytes, and the budget for values.
 
-Numbers follow the Candid specification, "Binary Format": LEB128 may be longer than needed (the
-specification's own tests accept that), but here never longer than its purpose can want.
+The type table, the values and the annotated view are all read with a `Reader`. Numbers are LEB128 and may be
+longer than necessary, as the specification's own tests require, up to the lengths in limits.py.
+
+Source: Candid specification, "Binary Format".
 """
 
 from __future__ import annotations
 
 from typing import Final, NoReturn
 
-MAX_COUNT_BYTES: Final = 10  # LEB128 of a count, an index or a field id: 64 bits, as the Rust crate reads
-MAX_NUMBER_BYTES: Final = 2000  # LEB128 of a nat or int: 14 000 bits, so that Python will still print it (4300 digits)
-VALUES_PER_BYTE: Final = 4  # decoding budget: values made or skipped, for every byte of input …
-VALUES_FREE: Final = 4096  # … and for any input, …
-MAX_VALUES: Final = 100_000  # … but never more: that many take some 30 ms and 30 MB
-MAX_TYPE_PARTS: Final = 10_000  # fields, methods, arguments and results in a type table
-MAX_DEPTH: Final = 256  # nested values
+from ..errors import count_of
+from .limits import (
+    MAX_COUNT_BYTES,
+    MAX_NUMBER_BYTES,
+    MAX_TYPE_PARTS,
+    MAX_VALUES,
+    VALUES_FREE,
+    VALUES_PER_BYTE,
+)
+
+STACK_USED_UP: Final = "is nested too deep for the rest of the stack"  # the fault where Python's stack ends first
 
 
-class Fault(Exception):  # noqa: N818 - control flow; only CandidError leaves
-    """Why reading stopped: turned into CandidError at the border. ``path`` grows on the way out."""
+class Fault(Exception):  # noqa: N818 - control flow; users see a CandidError
+    """Why reading stopped. ``offset`` is a byte of the message, ``path`` the steps to the value, innermost first."""
 
     def __init__(self, reason: str, offset: int) -> None:
         super().__init__(reason)
@@ -28,11 +34,11 @@ class Fault(Exception):  # noqa: N818 - control flow; only CandidError leaves
 
 
 class Mismatch(Fault):
-    """A well-formed value that does not fit the expected type; an ``opt`` around it becomes None."""
+    """A well-formed value that does not fit the expected type. An ``opt`` around it becomes None."""
 
 
 class Reader:
-    """A position in ``data``, and what decoding may still cost (``left``, in values)."""
+    """A position in ``data``, and the budget that is left: ``left`` values and ``type_parts_left`` parts of types."""
 
     __slots__ = ("data", "end", "left", "pos", "type_parts_left")
 
@@ -44,19 +50,21 @@ class Reader:
         self.type_parts_left = MAX_TYPE_PARTS
 
     def charge(self, values: int) -> None:
-        """Pays for ``values`` values before they are read."""
+        """Takes ``values`` from the budget, before the values are read. Raises Fault if it is used up."""
         self.left -= values
         if self.left < 0:
             raise Fault(f"asks for too many values for its {self.end} bytes", self.pos)
 
     def charge_type(self, parts: int) -> None:
-        """Pays for parts of a type before they are read: each costs far more than the bytes that ask for it."""
+        """Takes ``parts`` of a type from the budget, before they are read. Raises Fault if it is used up."""
         self.type_parts_left -= parts
         if self.type_parts_left < 0:
             raise Fault(f"the type table has more than {MAX_TYPE_PARTS} fields and methods", self.pos)
 
     def short(self, what: str, need: int) -> NoReturn:
-        raise Fault(f"{what} needs {need} bytes, {self.end - self.pos} are left", self.pos)
+        """Raises the Fault of a message that ends too early."""
+        left = self.end - self.pos
+        raise Fault(f"{what} needs {count_of(need, 'byte')}, {left} {'is' if left == 1 else 'are'} left", self.pos)
 
     def byte(self, what: str) -> int:
         pos = self.pos
@@ -74,7 +82,7 @@ class Reader:
         return self.data[pos:end]
 
     def count(self, what: str) -> int:
-        """An unsigned LEB128 number of at most 64 bits: a length, a count, an index, a field id."""
+        """An unsigned number of at most 64 bits: a length, a count, an index or a field id."""
         pos = self.pos
         if pos >= self.end:
             self.short(what, 1)
@@ -88,15 +96,16 @@ class Reader:
         return value
 
     def items(self, what: str, least_size: int) -> int:
-        """A count of things of which each takes ``least_size`` bytes or more: never more than are left."""
+        """A count of things that take at least ``least_size`` bytes each. Raises Fault for more than can follow."""
         pos = self.pos
         count = self.count(what)
         if count * least_size > self.end - self.pos:
-            raise Fault(f"{what} is {count}, more than the {self.end - self.pos} bytes left can hold", pos)
+            left = count_of(self.end - self.pos, "byte")
+            raise Fault(f"{what} is {count}, too many for the {left} left", pos)
         return count
 
     def type_code(self, what: str) -> int:
-        """A signed LEB128 number of at most 64 bits: an opcode or an index into the type table."""
+        """A signed number of at most 64 bits: an opcode or an index into the type table."""
         pos = self.pos
         if pos >= self.end:
             self.short(what, 1)
@@ -148,7 +157,7 @@ class Reader:
 
 
 def _join_sevens(raw: bytes) -> int:
-    """The seven low bits of each byte, least significant first; linear in the length."""
+    """The number made of the seven low bits of each byte, least significant first; linear in the length."""
     if len(raw) <= 8:
         value = 0
         for byte in reversed(raw):

@@ -1,7 +1,10 @@
-"""The subtype relation of Candid types (specification, "Upgrading and Subtyping").
+"""The subtype relation of Candid types.
 
-Every type is a subtype of every ``opt``, so no rule needs a second try: the question is one set of
-pairs that must all hold, worked off without recursion. Recursive types end where a pair is seen again.
+Every type is a subtype of every ``opt``. So whether a relation holds is never a choice between alternatives: it is
+a set of pairs of types that must all hold. The set is worked off in a loop, and a pair that occurs again, as in
+recursive types, needs no second look.
+
+Source: Candid specification, "Upgrading and Subtyping".
 """
 
 from __future__ import annotations
@@ -32,12 +35,12 @@ _Pair = tuple[Type, Type]
 
 
 def is_subtype(narrow: Type, wide: Type, charge: Callable[[int], None] | None = None) -> bool:
-    """Whether every value of ``narrow`` decodes at ``wide``. ``charge`` is told the work done, in pairs."""
+    """Whether every value of ``narrow`` decodes at ``wide``. ``charge`` is called with the number of new pairs."""
     return _holds([(narrow, wide)], _subtype_rule, charge)
 
 
 def same_type(one: Type, other: Type) -> bool:
-    """Whether both mean the same type: field order, names of types and of arguments aside."""
+    """Whether both mean the same type. The order of fields and the names of types and arguments do not matter."""
     return _holds([(one, other)], _same_rule, None)
 
 
@@ -60,12 +63,12 @@ def _holds(
 
 
 def _subtype_rule(narrow: Type, wide: Type) -> list[_Pair] | None:
-    """The pairs that must hold too, or None where the relation fails."""
-    if narrow is EMPTY or wide is RESERVED or isinstance(wide, Opt):
+    """The further pairs that must hold, or None if the relation fails."""
+    if isinstance(wide, Opt) or narrow == EMPTY or wide == RESERVED:
         return []
     if isinstance(narrow, Prim):
-        return [] if narrow == wide or (narrow is NAT and wide is INT) else None
-    if isinstance(narrow, Service) and wide is PRINCIPAL:
+        return [] if narrow == wide or (narrow == NAT and wide == INT) else None
+    if isinstance(narrow, Service) and wide == PRINCIPAL:
         return []
     match narrow, wide:
         case Vec(), Vec():
@@ -87,7 +90,7 @@ def _by_id(type_: Record | Variant) -> dict[int, Type]:
 
 
 def _all_of(some: Mapping[Any, Type], others: Mapping[Any, Type]) -> list[_Pair] | None:
-    """Each of ``some`` with its counterpart; None when one has none."""
+    """Each of ``some`` with the one of ``others`` that has the same key; None if one is missing."""
     if not some.keys() <= others.keys():
         return None
     return [(type_, others[key]) for key, type_ in some.items()]

@@ -1,8 +1,10 @@
-"""Candid text of types (specification, "Core Grammar"), in one canonical form on one line.
+"""Types as Candid text, in one canonical form on one line.
 
-Keywords and whatever is not an identifier are quoted as labels. Names (Ref) are written out where
-that ends and stays short; a recursive type becomes its definitions, the wanted one last, which
-`parse_type` reads back.
+Labels that are keywords or no identifiers are quoted. Names (Ref) are replaced by their definitions where the text
+stays short. Otherwise, and for a recursive type, the text consists of definitions with the wanted type last.
+`parse_type` reads both forms back as the same type.
+
+Source: Candid specification, "Core Grammar".
 """
 
 from __future__ import annotations
@@ -12,10 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from ..errors import DidError
-from .names import inner_types
+from .limits import MAX_INLINE, MAX_TYPE_DEPTH
 from .types import (
     ANNOTATIONS,
-    MAX_TYPE_DEPTH,
     NULL,
     PRIM_BY_NAME,
     Func,
@@ -28,6 +29,7 @@ from .types import (
     Type,
     Variant,
     Vec,
+    inner_types,
     is_blob,
     resolve,
 )
@@ -35,13 +37,12 @@ from .types import (
 KEYWORDS: Final = frozenset(
     ("opt", "vec", "record", "variant", "func", "service", "blob", "type", "import", *ANNOTATIONS, *PRIM_BY_NAME)
 )
-MAX_INLINE: Final = 2000  # constructors; beyond, names stay names
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
 
 
 def type_text(type_: Type) -> str:
-    """``type_`` as Candid text that `parse_type` turns into the same type."""
+    """``type_`` as Candid text. Raises DidError for undefined names."""
     size = _written_size(type_)
     if size is not None and size[0] <= MAX_INLINE and size[1] <= MAX_TYPE_DEPTH:
         return "".join(_pieces(type_, None))
@@ -49,7 +50,7 @@ def type_text(type_: Type) -> str:
 
 
 def brief_text(type_: Type, limit: int = 100) -> str:
-    """The beginning of the text, for messages; its cost is bounded by ``limit``, not by the type."""
+    """The first ``limit`` characters of the text, for error texts. The cost does not depend on the type's size."""
     text = ""
     for piece in _pieces(type_, None):
         text += piece
@@ -59,19 +60,24 @@ def brief_text(type_: Type, limit: int = 100) -> str:
 
 
 def label_text(label: str | int) -> str:
-    """A field's or method's label as .did files write it."""
+    """The label of a field or a method as it is written in .did files."""
     if isinstance(label, int):
         return str(label)
     return label if _IDENTIFIER.match(label) and label not in KEYWORDS else quoted(label)
 
 
+def printable(name: str) -> str:
+    """A name for error texts, which have one line: as it is, or quoted if a character is not printable."""
+    return name if name.isprintable() else quoted(name)
+
+
 def quoted(text: str) -> str:
-    """``text`` in double quotes, with what would not print escaped."""
+    """``text`` in double quotes. Characters that are not printable are escaped."""
     return '"' + "".join(_ESCAPES.get(c, c if c.isprintable() else f"\\u{{{ord(c):x}}}") for c in text) + '"'
 
 
 def _written_size(type_: Type) -> tuple[int, int] | None:
-    """Constructors and nesting of the text with all names written out; None when that never ends."""
+    """The number and the nesting of constructors in the text without definitions; None for a recursive type."""
     sizes: dict[Type, tuple[int, int] | None] = {}
     todo: list[tuple[Type, bool]] = [(type_, False)]
     while todo:
@@ -84,7 +90,7 @@ def _written_size(type_: Type) -> tuple[int, int] | None:
             sizes[at] = None
             todo.append((at, True))
             todo.extend((each, False) for each in inner)
-        elif sizes[at] is None:  # still on the way: a circle
+        elif sizes[at] is None:  # not finished yet: a cycle
             return None
     return sizes[type_]
 
@@ -115,7 +121,7 @@ def _with_definitions(type_: Type) -> str:
 
 
 class _Names:
-    """Names for definitions: as they were, but each once, and none that is a keyword."""
+    """Names for definitions: the original ones, changed where they are taken already or are keywords."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
@@ -131,7 +137,7 @@ class _Names:
         return free
 
 
-_Written = Mapping[Ref, str] | None  # the names to use; None: write everything out
+_Written = Mapping[Ref, str] | None  # the names to use; None: write the definitions instead
 
 
 def _pieces(type_: Type, names: _Written) -> Iterator[str]:

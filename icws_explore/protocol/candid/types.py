@@ -1,31 +1,33 @@
-"""Candid types as values: what a .did text declares and what a type table on the wire says.
+"""Candid types as Python values, for declared types (.did) and for the types of a message (type table).
 
-Source: Candid specification, "Data". Types are immutable, hashable and compare by structure, labels
-and declared field order included; `subtyping.same_type` compares by meaning. Recursion and names go
-through `Ref`, which carries the environment it is defined in; `resolve` follows it.
+Types are immutable and hashable. They compare by structure, including labels and the declared order of
+fields; `subtyping.same_type` compares by meaning. A named type is a `Ref`, which holds the environment
+(name → type) that defines it; `resolve` follows it. Recursive types are possible only through a `Ref`.
+Copies and unpickled types equal the original, except that a copied `Ref` has an environment of its own.
 
-Python values for what Python has no word for: references, and an option inside an option.
+`Some`, `ServiceRef` and `FuncRef` are the Python values of options within options and of references.
+
+Source: Candid specification, "Types" and "Data".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ..errors import DidError
 from ..principal import Principal
+from .limits import MAX_ALIASES, MAX_EXPANDED, MAX_EXPANDED_NAMES, MAX_TYPE_DEPTH
 
-MAX_TYPE_DEPTH: Final = 128  # nested constructors in one type expression; names (Ref) start anew
-MAX_ALIASES: Final = 100  # names for names for names …
-ANNOTATIONS: Final = {"query": 1, "oneway": 2, "composite_query": 3}
+ANNOTATIONS: Final = {"query": 1, "oneway": 2, "composite_query": 3}  # name → byte in the type table
 
 
 @lru_cache(maxsize=4096)
 def label_hash(name: str) -> int:
-    """The field id of a name (Candid specification, "Symbolic Field Ids"). Raises DidError for lone surrogates."""
+    """The field id of a name (specification, "Symbolic Field Ids"). Raises DidError for lone surrogates."""
     value = 0
     try:
         encoded = name.encode("utf-8")
@@ -37,9 +39,10 @@ def label_hash(name: str) -> int:
 
 
 class Type:
-    """Base of all Candid types. ``str()`` gives the Candid text."""
+    """Base of all Candid types. ``str()`` gives the Candid text. ``depth`` counts the nested constructors."""
 
     __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
 
     depth: int
 
@@ -48,19 +51,28 @@ class Type:
 
         return type_text(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Cached hashes depend on the process (strings) and on identities (Ref), so a copy computes its own.
+        return type(self), tuple(getattr(self, name) for name in self.__match_args__)
+
 
 def _seal(type_: Type, identity: tuple[Any, ...], inner: Iterable[Type]) -> None:
-    """Caches hash and depth, so that both stay cheap however large the type is."""
+    """Stores depth and hash, so that both are cheap for large types. Raises DidError for too deep types."""
     depth = 1 + max((each.depth for each in inner), default=0)
     if depth > MAX_TYPE_DEPTH:
-        raise DidError(f"a type is nested more than {MAX_TYPE_DEPTH} deep; name the inner ones with `type`")
+        raise DidError(too_deep())
     object.__setattr__(type_, "depth", depth)
     object.__setattr__(type_, "_hash", hash((type(type_).__name__, *identity)))
 
 
+def too_deep() -> str:
+    """The error text for a type that is nested too deep."""
+    return f"a type is nested more than {MAX_TYPE_DEPTH} deep; name the inner ones with `type`"
+
+
 @dataclass(frozen=True, slots=True)
 class Prim(Type):
-    """A primitive type; use the constants below. ``opcode`` is its negative number on the wire."""
+    """A primitive type; the constants below are all there are. ``opcode`` is its negative number in a message."""
 
     name: str
     opcode: int
@@ -136,7 +148,7 @@ class Vec(Type):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A record's field or a variant's case: its name, or its number where no name is known."""
+    """A field of a record or a case of a variant. ``label`` is its name, or its number if the name is unknown."""
 
     label: str | int
     type: Type
@@ -151,22 +163,28 @@ class Field:
 
 
 def field_keys(labels: Sequence[str | int]) -> tuple[str, ...]:
-    """The Python keys of fields: names as they are, "0", "1", … when all are numbered so, else "_<id>_"."""
-    if all(label == i and isinstance(label, int) for i, label in enumerate(sorted(labels, key=_by_number))):
+    """The keys of the fields in Python: the names; "0", "1", … for a tuple; "_<id>_" for other numbers."""
+    if all(label == i and isinstance(label, int) for i, label in enumerate(sorted(labels, key=_numbers_first))):
         return tuple(str(label) for label in labels)
-    taken = {label for label in labels if isinstance(label, str)}
+    names = {label for label in labels if isinstance(label, str)}
     keys = []
     for label in labels:
         key = label
         if isinstance(label, int):
             key = f"_{label}_"
-            while key in taken:  # a field may be *named* "_5_" beside one numbered 5
+            while key in names:  # a field may have the *name* "_5_" beside a field with the number 5
                 key = f"_{key}_"
         keys.append(str(key))
     return tuple(keys)
 
 
-def _by_number(label: str | int) -> tuple[int, int]:
+def _shown(label: str | int) -> str:
+    from .text import printable
+
+    return printable(str(label))
+
+
+def _numbers_first(label: str | int) -> tuple[int, int]:
     return (0, label) if isinstance(label, int) else (1, 0)
 
 
@@ -185,8 +203,8 @@ class _Fields(Type):
         by_id = tuple(sorted(zip(keys, self.fields, strict=True), key=lambda pair: pair[1].id))
         for (_, one), (_, other) in pairwise(by_id):
             if one.id == other.id:
-                what = type(self).__name__.lower()
-                raise DidError(f"the {what} has the field {one.label} twice (as {other.label}, id {one.id})")
+                what, first, second = type(self).__name__.lower(), _shown(one.label), _shown(other.label)
+                raise DidError(f"the {what} has the field {first} twice (as {second}, id {one.id})")
         object.__setattr__(self, "by_id", by_id)
         _seal(self, self.fields, (each.type for each in self.fields))
 
@@ -196,7 +214,7 @@ class _Fields(Type):
 
 @dataclass(frozen=True, slots=True)
 class Record(_Fields):
-    """``record { … }``; fields in declared order, ``by_id`` in wire order with their Python keys."""
+    """``record { … }``. ``fields`` are in declared order, ``by_id`` in the order of a message, with Python keys."""
 
     __hash__ = _Fields.__hash__
 
@@ -207,14 +225,14 @@ class Record(_Fields):
 
 @dataclass(frozen=True, slots=True)
 class Variant(_Fields):
-    """``variant { … }``; cases in declared order, ``by_id`` in wire order with their Python keys."""
+    """``variant { … }``. ``fields`` are in declared order, ``by_id`` in the order of a message, with Python keys."""
 
     __hash__ = _Fields.__hash__
 
 
 @dataclass(frozen=True, slots=True)
 class Func(Type):
-    """``func (…) -> (…)``; annotations sorted; names of arguments are documentation only."""
+    """``func (…) -> (…)``. Annotations are sorted; names of arguments and results are documentation only."""
 
     args: tuple[Type, ...] = ()
     results: tuple[Type, ...] = ()
@@ -227,7 +245,8 @@ class Func(Type):
     def __post_init__(self) -> None:
         for annotation in self.annotations:
             if annotation not in ANNOTATIONS:
-                raise DidError(f"{annotation!r} is not a function annotation; there are {', '.join(ANNOTATIONS)}")
+                known = ", ".join(ANNOTATIONS)
+                raise DidError(f"{annotation!r} is not a function annotation; use one of {known}")
         object.__setattr__(self, "args", tuple(self.args))
         object.__setattr__(self, "results", tuple(self.results))
         object.__setattr__(self, "annotations", tuple(sorted(set(self.annotations))))
@@ -243,7 +262,7 @@ class Func(Type):
 
 @dataclass(frozen=True, slots=True)
 class Service(Type):
-    """``service { … }``: method names with their types, each a Func or a Ref to one."""
+    """``service { … }``: the methods' names with their types, each a Func or a Ref to one."""
 
     methods: tuple[tuple[str, Type], ...] = ()
     depth: int = field(init=False, repr=False, compare=False)
@@ -251,10 +270,9 @@ class Service(Type):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", tuple(self.methods))
-        names = [name for name, _ in self.methods]
-        if len(set(names)) != len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise DidError(f"the service has the method {twice} twice")
+        twice = first_repeated(name for name, _ in self.methods)
+        if twice is not None:
+            raise DidError(f"the service has the method {_shown(twice)} twice")
         _seal(self, self.methods, (each for _, each in self.methods))
 
     def __hash__(self) -> int:
@@ -263,7 +281,7 @@ class Service(Type):
 
 @dataclass(frozen=True, slots=True)
 class Future(Type):
-    """A type of a later Candid version: an opcode below -24 whose values can only be skipped."""
+    """A type of a later Candid version: an opcode below -24. Its values can only be skipped."""
 
     opcode: int
     depth: int = field(default=1, init=False, repr=False, compare=False)
@@ -271,7 +289,7 @@ class Future(Type):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ref(Type):
-    """A type by name. Two are equal when they name the same entry of the same environment."""
+    """A type by name. Two Refs are equal if they name the same entry of the same environment."""
 
     name: str
     env: Mapping[str, Type] = field(repr=False)
@@ -287,30 +305,142 @@ class Ref(Type):
 BLOB: Final = Vec(NAT8)
 
 
+def first_repeated(names: Iterable[str]) -> str | None:
+    """The first name that occurs a second time; None if all are different."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
 def resolve(type_: Type) -> Type:
-    """``type_`` without a Ref at its head. Raises DidError for undefined and vacuous names."""
+    """The type that a Ref stands for; any other type as it is. Raises DidError for undefined and endless names."""
     if not isinstance(type_, Ref):
         return type_
     at: Type = type_
-    for _ in range(MAX_ALIASES):
+    for _ in range(MAX_ALIASES + 1):
         if not isinstance(at, Ref):
             return at
         if at.name not in at.env:
             raise DidError(f"the type {at.name} is not defined")
         at = at.env[at.name]
-    raise DidError(f"the type {type_.name} is only defined as itself, or through more than {MAX_ALIASES} names")
+    raise DidError(no_type(type_.name))
+
+
+def no_type(name: str) -> str:
+    """The error text for a name that leads to no type."""
+    return f"the type {name} is only defined as itself, or through more than {MAX_ALIASES} names"
 
 
 def takes_null(type_: Type) -> bool:
-    """Whether ``null`` is a subtype: such a field or argument may be missing."""
+    """Whether a field or an argument of this type may be missing: ``null`` is a subtype."""
     resolved = resolve(type_)
-    return resolved is NULL or resolved is RESERVED or isinstance(resolved, Opt)
+    return isinstance(resolved, Opt) or resolved in (NULL, RESERVED)
 
 
 def is_blob(type_: Type) -> bool:
-    """Whether values are bytes: ``vec nat8``."""
+    """Whether the values are bytes: ``vec nat8``."""
     resolved = resolve(type_)
     return isinstance(resolved, Vec) and resolve(resolved.inner) == NAT8
+
+
+def inner_types(type_: Type) -> tuple[Type, ...]:
+    """The types that ``type_`` directly contains. A Ref is not followed and contains none."""
+    match type_:
+        case Opt() | Vec():
+            return (type_.inner,)
+        case Record() | Variant():
+            return tuple(field.type for field in type_.fields)
+        case Func():
+            return (*type_.args, *type_.results)
+        case Service():
+            return tuple(method for _, method in type_.methods)
+    return ()
+
+
+def expand(type_: Type) -> Type:
+    """``type_`` with names replaced by their definitions, so that it can be read without following names.
+
+    A name stays where the type is recursive, and all names but the outermost stay where the result would be too
+    large (MAX_EXPANDED). Raises DidError for undefined and endless names.
+    """
+    body = resolve(type_)
+    recursive = _recursive_names(body)
+    if recursive is None:
+        return body
+    try:
+        return _Expansion(recursive).of(body, 0)
+    except _TooLargeError:
+        return body
+
+
+def _recursive_names(body: Type) -> set[Ref] | None:
+    """The names that lead back to themselves; None if there are more than MAX_EXPANDED_NAMES names."""
+    direct: dict[Ref, set[Ref]] = {}
+    todo = list(_refs(body))
+    while todo:
+        ref = todo.pop()
+        if ref not in direct:
+            if len(direct) == MAX_EXPANDED_NAMES:
+                return None
+            direct[ref] = _refs(resolve(ref))
+            todo.extend(direct[ref])
+    return {ref for ref in direct if ref in _reachable(ref, direct)}
+
+
+def _refs(type_: Type) -> set[Ref]:
+    found: set[Ref] = set()
+    todo = [type_]
+    while todo:
+        at = todo.pop()
+        if isinstance(at, Ref):
+            found.add(at)
+        else:
+            todo.extend(inner_types(at))
+    return found
+
+
+def _reachable(start: Ref, direct: dict[Ref, set[Ref]]) -> set[Ref]:
+    seen: set[Ref] = set()
+    todo = list(direct[start])
+    while todo:
+        at = todo.pop()
+        if at not in seen:
+            seen.add(at)
+            todo.extend(direct[at])
+    return seen
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+class _Expansion:
+    def __init__(self, recursive: set[Ref]) -> None:
+        self._recursive = recursive
+        self._left = MAX_EXPANDED
+
+    def of(self, type_: Type, depth: int) -> Type:
+        self._left -= 1
+        if self._left < 0 or depth >= MAX_TYPE_DEPTH:
+            raise _TooLargeError
+        depth += 1
+        match type_:
+            case Ref():
+                return type_ if type_ in self._recursive else self.of(resolve(type_), depth)
+            case Opt() | Vec():
+                return type(type_)(self.of(type_.inner, depth))
+            case Record() | Variant():
+                return type(type_)(tuple(replace(each, type=self.of(each.type, depth)) for each in type_.fields))
+            case Func():
+                args = tuple(self.of(each, depth) for each in type_.args)
+                results = tuple(self.of(each, depth) for each in type_.results)
+                return replace(type_, args=args, results=results)
+            case Service():
+                return Service(tuple((name, self.of(each, depth)) for name, each in type_.methods))
+        return type_
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +452,7 @@ class Some:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRef:
-    """A reference to a canister at a service type."""
+    """A reference to a canister, typed as a service."""
 
     principal: Principal
 

@@ -1,23 +1,26 @@
 """The head of a Candid message: magic number, type table, types of the arguments.
 
-Source: Candid specification, "Binary Format", T, I and B. Everything that can be wrong with a table
-is found here, before any value is read; entries keep their byte range for annotated views.
+`read_table` reads and checks a head completely, before any value is read. An entry of the table keeps its byte
+range, for annotated views. A type reference is a number: the opcode of a primitive type (negative) or an index into
+the table. `WireTypes` makes `Type` objects of the entries.
 
-Writes the head of a Candid message: the smallest type table for the given types.
+`header` writes a head. It merges types that mean the same, also recursive ones, so the table is as small as
+possible.
 
-Types that mean the same share an entry, also recursive ones: entries are told apart by refinement
-(first by constructor and labels, then by the classes of what is inside, until nothing changes).
+Source: Candid specification, "Binary Format" (the functions T, I and B).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..errors import DidError
-from .names import inner_types
+from ..errors import DidError, count_of
+from ..leb128 import encode_signed, encode_unsigned
+from .limits import MAX_ARGS, MAX_TABLE
 from .reader import Fault, Reader
 from .types import (
     ANNOTATIONS,
@@ -39,23 +42,22 @@ from .types import (
     Type,
     Variant,
     Vec,
+    inner_types,
     resolve,
 )
 
 MAGIC: Final = b"DIDL"
-MAX_TABLE: Final = 5_000  # entries; what a service's whole interface needs is some hundred
 _NAME: Final = re.compile(r"t[0-9]{1,9}\Z")
-MAX_ARGS: Final = 1_000
 _ANNOTATION_BY_CODE: Final = {code: name for name, code in ANNOTATIONS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One definition of a type table.
+    """One definition of a type table. Types in it are type references.
 
-    ``inner``: the content of opt and vec. ``fields``: (id, type) of record and variant. ``args``,
-    ``results``, ``annotations``: func. ``methods``: service. Types are opcodes (negative) or indices.
-    ``start``, ``end``: its bytes.
+    ``code`` is the opcode. ``inner`` is the content of opt and vec, ``fields`` are the (id, type) of record and
+    variant, ``args``, ``results`` and ``annotations`` belong to func, ``methods`` (name, type) to service. Its bytes
+    in the message are those from ``start`` to ``end``.
     """
 
     code: int
@@ -71,31 +73,34 @@ class Entry:
 
 @dataclass(slots=True)
 class Table:
-    """A message's type table and the types of its arguments; ``end`` is where the values begin."""
+    """The type table of a message and the types of its arguments. The values begin at byte ``end``."""
 
     entries: list[Entry] = field(default_factory=list)
     args: tuple[int, ...] = ()
     end: int = 0
 
     def code(self, ref: int) -> int:
-        """The constructor behind a type reference."""
+        """The opcode of the type that ``ref`` stands for."""
         return ref if ref < 0 else self.entries[ref].code
 
     def type(self, ref: int, names: Mapping[int, str]) -> Type:
-        """The type behind a reference, its labels by ``names`` (field id → name)."""
+        """The type that ``ref`` stands for, with its labels from ``names`` (field id → name)."""
         return WireTypes(self, names).type(ref)
 
 
 class WireTypes(Mapping[str, Type]):
-    """A table's types by name ("t0", …), each made when it is first asked for; inner ones are Refs back here."""
+    """The types of a table by name ("t0", …). A type is made at its first use; the types in it are Refs to this."""
 
     def __init__(self, table: Table, names: Mapping[int, str]) -> None:
         self._table = table
         self._names = names
         self._made: dict[str, Type] = {}
 
+    def __reduce__(self) -> tuple[type[WireTypes], tuple[Table, dict[int, str]]]:
+        return WireTypes, (self._table, dict(self._names))  # a mapping proxy cannot be copied or pickled
+
     def type(self, ref: int) -> Type:
-        """The type behind a reference."""
+        """The type that ``ref`` stands for."""
         return PRIM_BY_OPCODE[ref] if ref < 0 else self[f"t{ref}"]
 
     def __getitem__(self, name: str) -> Type:
@@ -117,10 +122,9 @@ class WireTypes(Mapping[str, Type]):
 
 
 def read_table(reader: Reader) -> Table:
-    """Magic number, type table, argument types. Raises Fault."""
+    """Reads magic number, type table and argument types. Raises Fault."""
     if reader.data[:4] != MAGIC:
-        shown = bytes(reader.data[:4]).hex(" ") or "nothing"
-        raise Fault(f"does not begin with DIDL but with {shown}", 0)
+        raise no_magic(reader)
     reader.pos = 4
     table = Table()
     size = reader.items("the type table's length", 2)
@@ -133,15 +137,22 @@ def read_table(reader: Reader) -> Table:
     args_at = reader.pos
     count = reader.items("the number of values", 1)
     if count > MAX_ARGS:
-        raise Fault(f"{count} values are more than {MAX_ARGS}", args_at)
+        raise Fault(f"the message has {count} values, more than {MAX_ARGS}", args_at)
     reader.charge(count)
     table.args = tuple([read_ref(reader, size) for _ in range(count)])
     table.end = reader.pos
     return table
 
 
+def no_magic(reader: Reader) -> Fault:
+    """The fault of a message without the magic number."""
+    if not reader.data:
+        return Fault("the message is empty", 0)
+    return Fault(f"the message begins with {bytes(reader.data[:4]).hex(' ')}, not with DIDL", 0)
+
+
 def read_entry(reader: Reader, size: int) -> Entry:
-    """One definition of a table of ``size`` entries. Raises Fault."""
+    """Reads one definition of a table of ``size`` entries. Raises Fault."""
     start = reader.pos
     code = reader.type_code("a type's opcode")
     if code in (OPT_CODE, VEC_CODE):
@@ -167,11 +178,11 @@ def read_entry(reader: Reader, size: int) -> Entry:
 
 
 def read_ref(reader: Reader, size: int) -> int:
-    """A type where one is named: an opcode or an index into the table of ``size`` entries. Raises Fault."""
+    """Reads a type reference, for a table of ``size`` entries. Raises Fault."""
     at = reader.pos
     ref = reader.type_code("a type")
     if ref >= size:
-        raise Fault(f"type {ref} is not in the type table of {size}", at)
+        raise Fault(f"type {ref} is not in the type table, which has {count_of(size, 'entry')}", at)
     if ref < 0 and ref not in PRIM_BY_OPCODE:
         raise Fault(f"opcode {ref} is not a primitive type", at)
     return ref
@@ -194,7 +205,7 @@ def _fields(reader: Reader, size: int) -> tuple[tuple[int, int], ...]:
         if number >= 1 << 32:
             raise Fault(f"the field id {number} is not below 2^32", at)
         if number <= last:
-            raise Fault(f"the field id {number} comes {'twice' if number == last else f'after {last}'}", at)
+            raise Fault(f"the field id {number} occurs {'twice' if number == last else f'after {last}'}", at)
         last = number
         fields.append((number, read_ref(reader, size)))
     return tuple(fields)
@@ -223,14 +234,14 @@ def _methods(reader: Reader, size: int) -> tuple[tuple[str, int], ...]:
         name = reader.text("a method's name")
         encoded = name.encode("utf-8")
         if index and encoded <= last:
-            raise Fault(f"the method {name[:40]!r} comes twice or out of order", at)
+            raise Fault(f"the method {name[:40]!r} occurs twice or out of order", at)
         last = encoded
         methods.append((name, read_ref(reader, size)))
     return tuple(methods)
 
 
 def check_methods(table: Table) -> None:
-    """Methods are functions; known only after the whole table, for they may refer to a later entry. Raises Fault."""
+    """Raises Fault if a method is no function. Its type may be a later entry, so the table must be complete."""
     for entry in table.entries:
         for name, ref in entry.methods:
             if table.code(ref) != FUNC_CODE:
@@ -258,13 +269,14 @@ def _entry_type(entry: Entry, names: Mapping[int, str], env: Mapping[str, Type])
 
 
 def header(types: Sequence[Type], *, inner_first: bool = False) -> bytes:
-    """Magic number, type table and argument types. Raises DidError for undefined names.
+    """Magic number, type table and argument types for arguments of these types. Raises DidError for undefined names.
 
-    Entries stand in first-met order (fields by id), as the Rust crate writes them, or with ``inner_first`` behind
-    everything that they hold, as @dfinity/candid does.
+    An entry stands before the entries for the types in it, as the Rust crate candid writes them (the fields of a
+    record by id). With ``inner_first`` it stands after them, as @dfinity/candid 2.4 writes them; but a recursive
+    type stands before the types in it there as well, because its `IDL.Rec` reserves the index at once.
     """
-    nodes = _inner_first(types) if inner_first else _reachable(types)
-    classes = _classes(nodes)
+    nodes = _inner_first(types) if inner_first else _outer_first(types)
+    classes = _equivalence_classes(nodes)
     index_of: dict[int, int] = {}
     entries: list[Type] = []
     for node in nodes:
@@ -275,68 +287,108 @@ def header(types: Sequence[Type], *, inner_first: bool = False) -> bytes:
     def code(type_: Type) -> bytes:
         resolved = resolve(type_)
         if isinstance(resolved, Prim):
-            return signed(resolved.opcode)
-        return signed(index_of[classes[resolved]])
+            return encode_signed(resolved.opcode)
+        return encode_signed(index_of[classes[resolved]])
 
-    out = bytearray(b"DIDL" + unsigned(len(entries)))
+    out = bytearray(MAGIC + encode_unsigned(len(entries)))
     for entry in entries:
-        out += _entry(entry, [code(inner) for inner in _wire_order(entry)])
-    out += unsigned(len(types))
+        out += _entry_bytes(entry, [code(inner) for inner in _in_wire_order(entry)])
+    out += encode_unsigned(len(types))
     for type_ in types:
         out += code(type_)
     return bytes(out)
 
 
-def _reachable(types: Sequence[Type]) -> list[Type]:
-    """Every composite type in first-met order, names resolved."""
+def _outer_first(types: Sequence[Type]) -> list[Type]:
+    """All composite types in ``types``, names resolved, each before the types in it."""
     found: dict[Type, None] = {}
     todo = [resolve(type_) for type_ in reversed(types)]
     while todo:
         at = todo.pop()
         if isinstance(at, Prim) or at in found:
             continue
-        if isinstance(at, Future):
-            raise DidError("a future type cannot be encoded")
         found[at] = None
-        todo.extend(resolve(inner) for inner in reversed(_wire_order(at)))
+        todo.extend(_composites_in(at))
     return list(found)
 
 
 def _inner_first(types: Sequence[Type]) -> list[Type]:
-    """Every composite type, what is inside before what is around it, names resolved."""
-    found: dict[Type, None] = {}
+    """All composite types in ``types``, names resolved, each after the types in it, but a recursive one before."""
+    visits = list(_visits(types))
+    entered: set[Type] = set()
+    left: set[Type] = set()
+    recursive: set[Type] = set()
+    for at, leaves in visits:
+        if leaves:
+            left.add(at)
+        elif at in entered and at not in left:
+            recursive.add(at)
+        entered.add(at)
+    return list(dict.fromkeys(at for at, leaves in visits if leaves or at in recursive))
+
+
+def _visits(types: Sequence[Type]) -> Iterator[tuple[Type, bool]]:
+    """Depth first through ``types``: each composite type whenever it is met (False) and once when left (True)."""
     entered: set[Type] = set()
     todo = [(resolve(type_), False) for type_ in reversed(types)]
     while todo:
-        at, left = todo.pop()
-        if left:
-            found[at] = None
-        elif not isinstance(at, Prim) and at not in entered:
-            if isinstance(at, Future):
-                raise DidError("a future type cannot be encoded")
+        at, leaves = todo.pop()
+        if isinstance(at, Prim):
+            continue
+        yield at, leaves
+        if not leaves and at not in entered:
             entered.add(at)
             todo.append((at, True))
-            todo.extend((resolve(inner), False) for inner in reversed(_wire_order(at)))
-    return list(found)
+            todo.extend((inner, False) for inner in _composites_in(at))
 
 
-def _classes(nodes: list[Type]) -> dict[Type, int]:
-    inner = {node: [resolve(each) for each in _wire_order(node)] for node in nodes}
-    classes = _numbered({node: _shape(node) for node in nodes})
-    count = 0
-    while count != len(set(classes.values())):
-        count = len(set(classes.values()))
-        signatures: dict[Type, Hashable] = {
-            node: (classes[node], *(each.opcode if isinstance(each, Prim) else classes[each] for each in inner[node]))
-            for node in nodes
-        }
-        classes = _numbered(signatures)
-    return classes
+def _composites_in(type_: Type) -> Iterator[Type]:
+    """The types in ``type_``, names resolved, the last one first. Raises DidError for a future type."""
+    if isinstance(type_, Future):
+        raise DidError("a future type cannot be encoded")
+    return (resolve(inner) for inner in reversed(_in_wire_order(type_)))
 
 
-def _numbered(signatures: dict[Type, Hashable]) -> dict[Type, int]:
+def _equivalence_classes(nodes: Iterable[Type]) -> dict[Type, int]:
+    """A number for each node; nodes that mean the same type have the same number.
+
+    Partition refinement (Hopcroft): the classes begin as the nodes of the same constructor, labels and primitive
+    parts, and are split until no class can tell the nodes of another apart. The time is O(n log n) for n parts.
+    """
+    members: dict[int, set[Type]] = defaultdict(set)
+    users: dict[Type, list[tuple[int, Type]]] = defaultdict(list)  # inner type → (position, type that contains it)
     numbers: dict[Hashable, int] = {}
-    return {node: numbers.setdefault(signature, len(numbers)) for node, signature in signatures.items()}
+    classes: dict[Type, int] = {}
+    for node in nodes:
+        inner = [resolve(each) for each in _in_wire_order(node)]
+        prims = tuple(each.opcode if isinstance(each, Prim) else 0 for each in inner)
+        classes[node] = numbers.setdefault((_shape(node), prims), len(numbers))
+        members[classes[node]].add(node)
+        for position, each in enumerate(inner):
+            if not isinstance(each, Prim):
+                users[each].append((position, node))
+    todo = set(members)
+    while todo:
+        splitter = members[todo.pop()]
+        by_position: dict[int, set[Type]] = defaultdict(set)
+        for node in splitter:
+            for position, user in users[node]:
+                by_position[position].add(user)
+        for touched in by_position.values():
+            by_class: dict[int, set[Type]] = defaultdict(set)
+            for node in touched:
+                by_class[classes[node]].add(node)
+            for number, part in by_class.items():
+                whole = members[number]
+                if len(part) == len(whole):
+                    continue
+                whole -= part
+                new = len(members)
+                members[new] = part
+                for node in part:
+                    classes[node] = new
+                todo.add(new if number in todo or len(part) <= len(whole) else number)
+    return classes
 
 
 def _shape(node: Type) -> Hashable:
@@ -354,7 +406,8 @@ def _sorted_methods(service: Service) -> list[tuple[str, Type]]:
     return sorted(service.methods, key=lambda method: method[0].encode("utf-8"))
 
 
-def _wire_order(node: Type) -> tuple[Type, ...]:
+def _in_wire_order(node: Type) -> tuple[Type, ...]:
+    """The types directly in ``node``, in the order in which its entry mentions them."""
     if isinstance(node, (Record, Variant)):
         return tuple(field.type for _, field in node.by_id)
     if isinstance(node, Service):
@@ -362,47 +415,27 @@ def _wire_order(node: Type) -> tuple[Type, ...]:
     return inner_types(node)
 
 
-def _entry(node: Type, inner: list[bytes]) -> bytes:
+def _entry_bytes(node: Type, inner: list[bytes]) -> bytes:
     match node:
         case Opt():
-            return signed(OPT_CODE) + inner[0]
+            return encode_signed(OPT_CODE) + inner[0]
         case Vec():
-            return signed(VEC_CODE) + inner[0]
+            return encode_signed(VEC_CODE) + inner[0]
         case Record() | Variant():
             code = RECORD_CODE if isinstance(node, Record) else VARIANT_CODE
-            fields = b"".join(unsigned(f.id) + each for (_, f), each in zip(node.by_id, inner, strict=True))
-            return signed(code) + unsigned(len(inner)) + fields
+            fields = b"".join(encode_unsigned(f.id) + each for (_, f), each in zip(node.by_id, inner, strict=True))
+            return encode_signed(code) + encode_unsigned(len(inner)) + fields
         case Func():
             args, results = inner[: len(node.args)], inner[len(node.args) :]
             annotations = bytes(ANNOTATIONS[name] for name in node.annotations)
             return b"".join(
-                [signed(FUNC_CODE), unsigned(len(args)), *args, unsigned(len(results)), *results,
-                 unsigned(len(annotations)), annotations]
+                [encode_signed(FUNC_CODE), encode_unsigned(len(args)), *args, encode_unsigned(len(results)), *results,
+                 encode_unsigned(len(annotations)), annotations]
             )  # fmt: skip
         case Service():
-            out = bytearray(signed(SERVICE_CODE) + unsigned(len(inner)))
+            out = bytearray(encode_signed(SERVICE_CODE) + encode_unsigned(len(inner)))
             for (name, _), each in zip(_sorted_methods(node), inner, strict=True):
                 encoded = name.encode("utf-8")
-                out += unsigned(len(encoded)) + encoded + each
+                out += encode_unsigned(len(encoded)) + encoded + each
             return bytes(out)
     raise TypeError(f"{type(node).__name__} has no entry in a type table")
-
-
-def unsigned(value: int) -> bytes:
-    """LEB128 of a number that is not negative."""
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def signed(value: int) -> bytes:
-    """SLEB128."""
-    out = bytearray()
-    while not -64 <= value < 64:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value & 0x7F)
-    return bytes(out)

@@ -1,7 +1,7 @@
-"""Applications on a CDK: handlers that speak Python values, made into a canister.
+"""Applications on a CDK: handlers that take Python values, made into a canister.
 
-The values of messages follow their Candid type (protocol/candid says how). What an application
-remembers belongs into ``AppContext.state``, because that is what a trap rolls back.
+The values of messages follow their Candid type (see `protocol.candid`). An application must keep its
+memory in ``AppContext.state``, because a trap rolls that back.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .system_api import CanisterFactory, MethodNotFound, SystemApi, Trap
 
 
 class AppContext:
-    """What a handler can do: talk to clients, remember, set timers, look at the time.
+    """What a handler can use: clients, memory, timers and the time.
 
-    ``state`` is the application's memory. Dicts, lists and sets in it are copied for rollback; objects
-    of other classes are shared and must not be changed in place.
+    ``state`` is the application's memory. Dicts, lists and sets in it are copied for rollback. Objects of
+    other classes are shared, and must not be changed in place.
     """
 
     def __init__(self, system: SystemApi, cdk: WebSocketCdk, message_type: Type) -> None:
@@ -38,7 +38,7 @@ class AppContext:
 
     @property
     def now_ns(self) -> int:
-        """The canister's time, nanoseconds since the epoch."""
+        """The canister's time, in ns since the epoch."""
         return self._system.time_ns()
 
     @property
@@ -47,51 +47,51 @@ class AppContext:
 
     @property
     def clients(self) -> tuple[Principal, ...]:
-        """Who is connected, in the order of opening."""
+        """The connected clients, in the order in which they opened."""
         return self._cdk.clients
 
     def send(self, client: Principal, message: Any) -> str | None:
-        """Send a value of the application's message type. None, or why not, as the CDK's ``send`` says it.
+        """Send a value of the application's message type. Returns None, or the text of the CDK's error.
 
-        A value that does not fit the type traps.
+        Raises Trap for a value that does not fit the type.
         """
         return self.send_bytes(client, self._encode(message))
 
     def send_bytes(self, client: Principal, content: bytes) -> str | None:
-        """Send bytes as they are, Candid of the message type or not."""
+        """Send bytes as they are, whether or not they are Candid of the message type."""
         return self._cdk.send(client, content)
 
     def broadcast(self, message: Any) -> None:
-        """Send the same value to every client."""
+        """Send the same value to every client. Raises Trap for a value that does not fit the type."""
         content = self._encode(message)
         for client in self.clients:
             self.send_bytes(client, content)
 
     def close(self, client: Principal) -> str | None:
-        """Close a client's session (CloseMessage ClosedByApplication). None, or why not."""
+        """Close a client's session (CloseMessage ClosedByApplication). Returns None, or the text of the CDK's error."""
         return self._cdk.close(client)
 
     def every(self, interval_ms: int, callback: Callable[[AppContext], None]) -> int:
-        """Call back at every interval of protocol time from now on. The timer's id."""
+        """Call ``callback`` every ``interval_ms`` of protocol time from now on. Returns the timer's id."""
         return self._system.set_timer_interval(interval_ms * NS_PER_MS, lambda: callback(self))
 
     def after(self, delay_ms: int, callback: Callable[[AppContext], None]) -> int:
-        """Call back once. The timer's id."""
+        """Call ``callback`` once, after ``delay_ms`` of protocol time. Returns the timer's id."""
         return self._system.set_timer(delay_ms * NS_PER_MS, lambda: callback(self))
 
     def cancel(self, timer_id: int) -> None:
         self._system.clear_timer(timer_id)
 
     def print(self, text: str) -> None:
-        """Into the canister's log."""
+        """Write a line to the canister's log."""
         self._system.print(text)
 
     def set_certified_data(self, data: bytes) -> None:
-        """Overwrite what the CDK has certified: from then on its messages do not verify, until it sends again."""
+        """Overwrite the CDK's certified data. Its messages then do not verify until it sends again."""
         self._system.set_certified_data(data)
 
     def trap(self, text: str) -> NoReturn:
-        """Give up this call: its changes are undone and its caller gets a reject."""
+        """Abort this call: its changes are undone, and its caller gets a reject."""
         raise Trap(text)
 
     def _encode(self, message: Any) -> bytes:
@@ -103,9 +103,9 @@ class AppContext:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An application: its message type, its handlers, and the CDK it is written for by default.
+    """An application: its message type, its handlers, and the CDK that it uses by default.
 
-    ``on_init`` runs at installation and after every upgrade; the others as the CDK calls them.
+    ``on_init`` runs at installation and after every upgrade. The CDK calls the other handlers.
     """
 
     name: str
@@ -117,17 +117,17 @@ class App:
     flavour: Flavour = "rust"
 
     def factory(self, config: CdkConfig | None = None) -> CanisterFactory:
-        """What a host installs. Without ``config``: the CDK's defaults, in the application's own flavour."""
+        """The factory that a host installs. ``config`` None: the CDK's defaults, in the application's flavour."""
         chosen = config or CdkConfig(flavour=self.flavour)
         return lambda system: AppCanister(system, self, chosen)
 
     def make_cdk(self, system: SystemApi, handlers: Handlers, config: CdkConfig) -> WebSocketCdk:
-        """What it runs on. A subclass that returns another one is a canister that is not as it should be."""
+        """The CDK that it runs on. A subclass returns another one for a canister that deviates."""
         return WebSocketCdk(system, handlers, config)
 
 
 class AppCanister:
-    """A `CanisterCode` that exports the four ws_ methods and leaves the rest to an App."""
+    """A `CanisterCode` that exports the four ``ws_`` methods, for an App."""
 
     def __init__(self, system: SystemApi, app: App, config: CdkConfig) -> None:
         self._app = app
@@ -147,7 +147,7 @@ class AppCanister:
 
     @property
     def cdk(self) -> WebSocketCdk:
-        """Its CDK, for who looks in from outside the protocol."""
+        """The CDK, for tests and simulations that look inside."""
         return self._cdk
 
     def init(self) -> None:
@@ -195,7 +195,7 @@ class AppCanister:
     def _receive(
         self, handler: Callable[[AppContext, Principal, Any], None], client: Principal, content: bytes
     ) -> None:
-        """As the public examples do: Rust unwraps, Motoko passes over Candid of another type."""
+        """Decode as the public examples do: in Rust they unwrap, in Motoko they ignore Candid of another type."""
         try:
             (message,) = decode(content, [self._app.message_type])
         except DecodeError as error:
@@ -215,9 +215,9 @@ def _is_candid(content: bytes) -> bool:
 
 
 def _copied(value: Any) -> Any:
-    """``value`` with its own dicts, lists and sets, reached through dicts and lists; the rest is shared."""
+    """A copy of dicts, lists and sets, as far as they are reached through dicts and lists; the rest is shared."""
     if isinstance(value, dict):
-        own = copy(value)  # not dict(value): a defaultdict stays one
+        own = copy(value)  # not dict(value), so that a defaultdict stays a defaultdict
         for key, each in value.items():
             own[key] = _copied(each)
         return own

@@ -1,18 +1,17 @@
-"""The canister side of IC WebSocket: what the CDK 0.4.1 does, in Rust or in Motoko.
+"""The CDK 0.4.1 of a WebSocket canister, for Rust or for Motoko.
 
-Source: lib.rs and lib.mo. Each entry point takes the Candid argument and gives the Candid reply; an
-argument that is not what it should be traps, as the generated code of either language does.
+`WebSocketCdk` has the four entry points and the CDK's functions for applications. Source: lib.rs and
+lib.mo. Each entry point takes the Candid of the argument and returns the Candid of the reply. A wrong
+argument traps, as in the generated code of both languages.
 
-What the entry points and the timers of a CDK share: sending, removing, calling handlers.
+`Sessions` is what entry points and timers share: sending, removing, calling handlers. The Motoko CDK
+awaits every call of a handler, and an await is a commit point: what was done before it stays, even if
+the handler traps. In the Rust CDK a trap undoes the whole call.
 
-Under the Motoko CDK every call of a handler is awaited, and an await is a commit point: what was
-done before it stays even if the handler traps. Under the Rust CDK a trap undoes the whole call.
-
-The two timers of a CDK: acks at every interval, and the keep-alive check behind each.
-
-Source: timers.rs and Timers.mo. Both are global to the canister: the first ack comes 0 to one
-interval after a client opened. A client that got an ack once is checked every time; it is removed
-if its last keep-alive message (or its opening) is then older than the timeout.
+`Timers` are the two timers of a CDK: one sends acks at every interval, the other checks keep-alives after
+each. Source: timers.rs and Timers.mo. Both are global to the canister, so a client gets its first ack 0 to 1
+interval after it opened. From its first ack on a client is checked every time. It is removed if its last
+keep-alive message (or its opening) is older than the timeout.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ from ..service_messages import (
 )
 from . import error_texts as texts
 from .config import CdkConfig, Handlers
-from .error_texts import why_no_service_message
+from .error_texts import candid_error
 from .state import CdkState, Client
 from .system_api import SystemApi, Trap
 
@@ -56,7 +55,7 @@ PRINT_PREFIX = "[IC-WEBSOCKET-CDK]: "
 
 
 class Sessions:
-    """The clients' sessions of one canister: state.rs and State.mo as far as they need the replica."""
+    """The clients' sessions of one canister: the parts of state.rs and State.mo that need the replica."""
 
     def __init__(self, system: SystemApi, config: CdkConfig, handlers: Handlers) -> None:
         self.system = system
@@ -69,12 +68,12 @@ class Sessions:
         return self.config.flavour == "motoko"
 
     def awaits(self) -> None:
-        """The Motoko CDK awaits something here."""
+        """The Motoko CDK has an await here."""
         if self.is_motoko:
             self.system.commit()
 
     def open(self, key: ClientKey, gateway: Principal) -> Client:
-        """Register a client, and its gateway if it is new (state.rs, add_client)."""
+        """Register a client, and its gateway if that is new. Source: state.rs, add_client."""
         self.state.gateways.client_came(gateway)
         return self.state.clients.add(key, gateway, self.system.time_ns())
 
@@ -86,7 +85,7 @@ class Sessions:
         self.send(client, encode_service(message, inner_first=self.is_motoko), is_service_message=True)
 
     def remove(self, client: Client, reason: CloseReason | None) -> None:
-        """Forget a client and call on_close; with a reason it is sent a CloseMessage first."""
+        """Remove a client and call on_close. With a ``reason`` it is sent a CloseMessage first."""
         if reason is not None:
             self.send_service(client, CloseMessage(reason))
         self.state.clients.remove(client.key)
@@ -100,7 +99,7 @@ class Sessions:
             self._certify()
 
     def call(self, handler: Callable[..., None] | None, *args: object) -> None:
-        """Call a handler of the application; its Trap goes through."""
+        """Call a handler of the application. Raises the handler's Trap."""
         self.awaits()
         if handler is not None:
             handler(*args)
@@ -113,7 +112,7 @@ class Sessions:
 
 
 class Timers:
-    """The timers' ids are part of the sessions' state, so that a rolled back start is forgotten."""
+    """The timers' ids are part of the sessions' state, so that rolling back also undoes a start."""
 
     def __init__(self, sessions: Sessions, ack_number: Callable[[Client], int]) -> None:
         self._sessions = sessions
@@ -121,7 +120,7 @@ class Timers:
         self._system = sessions.system
 
     def start(self) -> None:
-        """Ack from now on, one interval later for the first time; timers that run are replaced."""
+        """Send acks from now on, the first one interval later. Running timers are replaced."""
         self.cancel()
         interval_ns = self._sessions.config.send_ack_interval_ms * NS_PER_MS
         self._sessions.state.ack_timer = self._system.set_timer_interval(interval_ns, self._acks_are_due)
@@ -149,13 +148,13 @@ class Timers:
         sessions.awaits()
         sessions.remove_expired_gateways()
         for client in sessions.state.clients.waiting():
-            # An on_close before this one may have closed this client too, or it may have opened anew.
+            # The on_close of an earlier client may have closed this client, or let it open again.
             current = sessions.state.clients.get(client.key)
             late = client if current is None and not sessions.is_motoko else current
             if late is None or self._system.time_ns() - late.last_keep_alive_ns <= timeout_ms * NS_PER_MS:
                 continue
             sessions.awaits()
-            if current is not None:  # the Rust CDK says so of a client that has gone meanwhile too
+            if current is not None:  # the Rust CDK prints the line also for a client that has left meanwhile
                 sessions.remove(current, CloseReason.KEEP_ALIVE_TIMEOUT)
             shown = f"{timeout_ms:_} ms" if sessions.is_motoko else f"{timeout_ms}ms"
             sessions.print(
@@ -169,9 +168,9 @@ _T = TypeVar("_T")
 
 
 class WebSocketCdk:
-    """One canister's IC WebSocket. Call init() once before the rest, and again after an upgrade.
+    """The CDK in one canister. Call init() once before everything else, and again after an upgrade.
 
-    Every method may raise Trap, which the host of the canister answers by rolling back.
+    Every method may raise Trap. The host of the canister then rolls back.
     """
 
     def __init__(self, system: SystemApi, handlers: Handlers | None = None, config: CdkConfig | None = None) -> None:
@@ -179,13 +178,13 @@ class WebSocketCdk:
         handlers = handlers or Handlers()
         self._config = config
         if config.forget_init and config.flavour == "rust":
-            # In Rust it is init that hands over handlers and parameters; in Motoko the constructors do.
+            # In Rust, init passes handlers and parameters to the CDK. In Motoko, the constructors do.
             config, handlers = CdkConfig(forget_init=True), Handlers()
         self._sessions = Sessions(system, config, handlers)
         self._timers = Timers(self._sessions, self.ack_number)
 
     def init(self) -> None:
-        """Check the parameters and start the timers anew; with ``forget_init`` nothing happens."""
+        """Check the parameters and restart the timers. With ``forget_init`` it does nothing."""
         config = self._config
         if config.forget_init:
             return
@@ -194,6 +193,7 @@ class WebSocketCdk:
         self._timers.start()
 
     def ws_open(self, arg: bytes) -> bytes:
+        """Open a session for the caller; an update."""
         args = _argument(decode_open_args, arg)
         if args.gateway_principal is None:
             raise Trap("failed to decode call arguments: field gateway_principal is missing")
@@ -202,17 +202,19 @@ class WebSocketCdk:
         return encode_result(self._open(key, args.gateway_principal))
 
     def ws_close(self, arg: bytes) -> bytes:
+        """End a client's session, called by its gateway; an update."""
         key = _argument(decode_close_args, arg)
         self._sessions.awaits()
         return encode_result(self._close_by_gateway(key, self._sessions.system.caller()))
 
     def ws_message(self, arg: bytes) -> bytes:
+        """Receive a message of the caller; an update."""
         message = _argument(decode_message_args, arg)
         self._sessions.awaits()
         return encode_result(self._receive(message, self._sessions.system.caller()))
 
     def ws_get_messages(self, arg: bytes) -> bytes:
-        """A query: up to ``max_messages`` of the calling gateway's queue, with one witness for them."""
+        """Return up to ``max_messages`` of the calling gateway's queue, with one witness for all; a query."""
         nonce = _argument(decode_poll_args, arg)
         gateway = self._sessions.state.gateways.get(self._sessions.system.caller())
         if gateway is None:
@@ -227,7 +229,7 @@ class WebSocketCdk:
         return self._polled(PollResult(tuple(messages), certificate, encode_tree(witness), is_end_of_queue))
 
     def send(self, client: Principal, content: bytes) -> str | None:
-        """Queue an application message, which must be Candid already. None, or the text of the Err."""
+        """Queue an application message (Candid). Returns None, or the text of the Err."""
         self._sessions.awaits()
         registered = self._sessions.state.clients.of(client)
         if registered is None:
@@ -237,7 +239,7 @@ class WebSocketCdk:
         return None
 
     def close(self, client: Principal) -> str | None:
-        """Send CloseMessage ClosedByApplication, forget the client, call on_close. None, or the text of the Err."""
+        """Send CloseMessage ClosedByApplication, remove the client, call on_close. Returns None, or the Err's text."""
         self._sessions.awaits()
         registered = self._sessions.state.clients.of(client)
         if registered is None:
@@ -247,26 +249,26 @@ class WebSocketCdk:
         return None
 
     def messages_from(self, gateway: Principal, nonce: int) -> list[PollMessage]:
-        """What is queued for a gateway from ``nonce`` on, as its next polls would get it. Changes nothing."""
+        """The messages queued for a gateway from ``nonce`` on, as its next polls would return them."""
         registered = self._sessions.state.gateways.get(gateway)
         return [] if registered is None else registered.poll(nonce, len(registered.queue))[0]
 
     def next_nonce(self, gateway: Principal) -> int:
-        """The nonce that the next message for a gateway gets."""
+        """The nonce of the next message for a gateway."""
         registered = self._sessions.state.gateways.get(gateway)
         return FIRST_GATEWAY_NONCE if registered is None else registered.next_nonce
 
     def has_news(self, gateway: Principal, nonce: int) -> bool:
-        """Whether a poll from ``nonce`` on would bring anything but an empty answer, for who skips idle polls."""
+        """Whether a poll from ``nonce`` on would return messages; for simulators that skip idle polls."""
         return self.next_nonce(gateway) > nonce
 
     def ack_number(self, client: Client) -> int:
-        """What the next AckMessage to a client says: the last sequence number that came from it."""
+        """The number in the next AckMessage to a client: the sequence number of its last message."""
         return client.expected_sequence_num - 1
 
     @property
     def clients(self) -> tuple[Principal, ...]:
-        """Who has a session open, in the order of opening."""
+        """The clients with an open session, in the order in which they opened."""
         return tuple(client.key.client_principal for client in self._sessions.state.clients)
 
     def snapshot(self) -> CdkState:
@@ -334,9 +336,9 @@ class WebSocketCdk:
         return None
 
     def _reason(self, content: bytes) -> str:
-        """Why a service message cannot be read; Motoko's from_candid traps unless it is Candid of another type."""
+        """Why a service message cannot be decoded. Motoko's from_candid traps unless it is Candid of another type."""
         if not self._sessions.is_motoko:
-            return why_no_service_message(content)
+            return candid_error(content)
         try:
             decode_typed(content)
         except DecodeError as fault:

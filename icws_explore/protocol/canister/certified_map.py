@@ -1,35 +1,36 @@
 """The map that a canister certifies: message key to SHA-256 of the content, under ``websocket``.
 
-It has exactly the shape of the MerkleTree of the Motoko library ic-certification, which the Motoko
-CDK uses, so root hashes and witnesses are the same byte for byte. The shape follows from the set of
-keys alone: a binary radix tree over the bits of the keys, in which
+The map has the shape of the MerkleTree of the Motoko library ic-certification, which the Motoko CDK
+uses, so its root hashes and witnesses are equal byte for byte. The map is a binary radix tree over the
+bits of the keys, and the set of keys alone determines its shape:
 
-- keys that agree up to a bit part there: ``Fork(those with 0, those with 1)``;
-- a key that is a prefix of others stands before them: ``Fork(its label, the others)``.
+- Keys that differ first at some bit are split there: ``Fork(keys with 0, keys with 1)``.
+- A key that is a prefix of other keys comes before them: ``Fork(its label, the other keys)``.
 
-The map is persistent: insert and remove give a new map that shares all but one path with the old
-one. A canister that traps goes back to the old map, and a capture can keep every one it has seen.
+The map is persistent: `insert` and `remove` return a new map that shares all but one path with the old
+map. A canister that traps returns to the old map, and a recording can keep every map it has seen.
+
+The lab's replica keeps the growing parts of its certified state in such maps, too. There the values are hash trees.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..constants import WEBSOCKET_LABEL
-from ..hashtree import Empty, Fork, HashTree, Labeled, Leaf, Pruned
+from ..hashtree import Empty, Fork, HashTree, Labeled, Leaf, Path, Pruned, prune
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Entry:
-    """One key, and the keys that it is a proper prefix of."""
+    """One key, and the longer keys that begin with it."""
 
     key: bytes
-    value: bytes
     longer: _Node | None
-    here: Labeled
+    here: Labeled  # the key's label and what is below it
     tree: HashTree
 
     @property
@@ -39,7 +40,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Branch:
-    """Keys that agree in their first ``bits`` bits and part at the next; ``key`` is one of them."""
+    """Keys that agree in their first ``bits`` bits and differ in the next bit; ``key`` is any one of them."""
 
     key: bytes
     bits: int
@@ -49,13 +50,13 @@ class _Branch:
 
 
 _Node: TypeAlias = _Entry | _Branch
-# The way down to a place: each node passed, and whether the way went on to the right of it.
-_Way: TypeAlias = list[tuple[_Node, bool]]
+# The nodes from the root down to a place, each with whether the path continues to its right.
+_Steps: TypeAlias = list[tuple[_Node, bool]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CertifiedMap:
-    """An immutable map from bytes to bytes with a root hash. All costs are logarithmic in its size."""
+    """An immutable map from bytes to bytes or hash trees. Every operation takes logarithmic time."""
 
     label: bytes = WEBSOCKET_LABEL
     _root: _Node | None = field(default=None, repr=False)
@@ -63,38 +64,39 @@ class CertifiedMap:
 
     @property
     def root_hash(self) -> bytes:
-        """What the canister sets as certified data."""
+        """The 32 bytes that the canister sets as its certified data."""
         return self.tree.digest
 
     @property
-    def tree(self) -> HashTree:
-        """The whole hash tree, nothing pruned."""
+    def tree(self) -> Labeled:
+        """The whole hash tree, with nothing pruned."""
         return Labeled(self.label, Empty() if self._root is None else self._root.tree)
 
     def get(self, key: bytes) -> bytes | None:
-        """The value at ``key``, None if there is none."""
-        node = _find(self._root, key)[1]
-        return node.value if isinstance(node, _Entry) and node.key == key else None
+        """The value at ``key``; None if there is none, or if it is a hash tree."""
+        entry = self._entry_of(key)
+        return entry.here.tree.value if entry is not None and isinstance(entry.here.tree, Leaf) else None
 
-    def insert(self, key: bytes, value: bytes) -> CertifiedMap:
-        """A map that has ``value`` at ``key``, in place of what was there."""
-        way, node = _find(self._root, key)
+    def insert(self, key: bytes, value: bytes | HashTree) -> CertifiedMap:
+        """A map with ``value`` at ``key``; it replaces an earlier value."""
+        steps, node = _find(self._root, key)
+        here = Labeled(key, Leaf(value) if isinstance(value, bytes) else value)
         if isinstance(node, _Entry) and node.key == key:
-            return self._changed(way, _entry(key, value, node.longer), self._size)
-        return self._changed(way, _beside(key, value, node), self._size + 1)
+            return self._changed(steps, _entry(here, node.longer), self._size)
+        return self._changed(steps, _beside(here, node), self._size + 1)
 
     def remove(self, key: bytes) -> CertifiedMap:
-        """A map without ``key``; this very map if it is not there."""
-        way, node = _find(self._root, key)
+        """A map without ``key``; the same map if it has no such key."""
+        steps, node = _find(self._root, key)
         if not isinstance(node, _Entry) or node.key != key:
             return self
-        return self._changed(way, node.longer, self._size - 1)
+        return self._changed(steps, node.longer, self._size - 1)
 
-    def _changed(self, way: _Way, new: _Node | None, size: int) -> CertifiedMap:
-        """This map with ``new`` at the end of ``way``; a branch with one side left gives way to it."""
-        for node, right in reversed(way):
+    def _changed(self, steps: _Steps, new: _Node | None, size: int) -> CertifiedMap:
+        """This map with ``new`` at the end of ``steps``. A branch with only one side left is replaced by that side."""
+        for node, right in reversed(steps):
             if isinstance(node, _Entry):
-                new = _entry(node.key, node.value, new)
+                new = _entry(node.here, new)
             elif new is None:
                 new = node.zero if right else node.one
             else:
@@ -102,27 +104,37 @@ class CertifiedMap:
         return CertifiedMap(self.label, new, size)
 
     def witness(self, keys: Iterable[bytes]) -> HashTree:
-        """The tree with only ``keys`` to be seen.
+        """The tree with everything pruned except ``keys``.
 
-        A key that is not in the map is proved absent by the labels before and after it, their values
-        pruned. Without keys nothing but the outer label and a hash is shown.
+        The labels before and after an absent key, with their values pruned, prove that it is absent.
+        Without keys the witness holds only the outer label and a hash.
         """
+        return self.prune((key,) for key in keys)
+
+    def prune(self, paths: Iterable[Path]) -> HashTree:
+        """The tree with everything pruned except ``paths``: a key each, and the labels below it (none: all of them)."""
         if self._root is None:
             return self.tree
-        full: set[bytes] = set()
+        full: dict[bytes, list[Path]] = {}
         named: set[bytes] = set()
-        for key in keys:
-            if key in self:
-                full.add(key)
+        for path in paths:
+            if not path:
+                return self.tree
+            if path[0] in self:
+                full.setdefault(path[0], []).append(path[1:])
             else:
-                named.update(_neighbours(self._root, key))
+                named.update(_neighbours(self._root, path[0]))
         return Labeled(self.label, _shown(self._root, full, named))
+
+    def _entry_of(self, key: bytes) -> _Entry | None:
+        node = _find(self._root, key)[1]
+        return node if isinstance(node, _Entry) and node.key == key else None
 
     def __len__(self) -> int:
         return self._size
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, bytes) and self.get(key) is not None
+        return isinstance(key, bytes) and self._entry_of(key) is not None
 
     def __iter__(self) -> Iterator[bytes]:
         """The keys in ascending order."""
@@ -140,9 +152,8 @@ class CertifiedMap:
         return f"CertifiedMap({len(self)} keys under {self.label!r}, root hash {self.root_hash.hex()})"
 
 
-def _entry(key: bytes, value: bytes, longer: _Node | None) -> _Entry:
-    here = Labeled(key, Leaf(value))
-    return _Entry(key, value, longer, here, here if longer is None else Fork(here, longer.tree))
+def _entry(here: Labeled, longer: _Node | None) -> _Entry:
+    return _Entry(here.label, longer, here, here if longer is None else Fork(here, longer.tree))
 
 
 def _branch(bits: int, zero: _Node, one: _Node) -> _Branch:
@@ -150,7 +161,7 @@ def _branch(bits: int, zero: _Node, one: _Node) -> _Branch:
 
 
 def _shared_bits(a: bytes, b: bytes) -> int:
-    """In how many bits from the start the two agree."""
+    """The number of leading bits that two keys have in common."""
     size = min(len(a), len(b))
     a, b = a[:size], b[:size]
     differing = 0 if a == b else int.from_bytes(a, "big") ^ int.from_bytes(b, "big")
@@ -161,45 +172,45 @@ def _bit(key: bytes, index: int) -> bool:
     return bool(key[index // 8] >> (7 - index % 8) & 1)
 
 
-def _find(root: _Node | None, key: bytes) -> tuple[_Way, _Node | None]:
-    """The way to the place of ``key``, and what is there.
+def _find(root: _Node | None, key: bytes) -> tuple[_Steps, _Node | None]:
+    """The path to the place of ``key``, and the node at that place.
 
-    That is the entry of ``key``; or the node whose keys part from ``key`` (or begin with it), where
-    ``key`` would have to come beside (or above) it; or None.
+    The node is the entry of ``key``; or a node whose keys differ from ``key`` (``key`` belongs beside
+    it) or begin with ``key`` (``key`` belongs above it); or None.
     """
-    way: _Way = []
+    steps: _Steps = []
     node = root
     while node is not None and _shared_bits(key, node.key) >= node.bits < 8 * len(key):
         if isinstance(node, _Entry):
-            way.append((node, True))
+            steps.append((node, True))
             node = node.longer
         else:
             right = _bit(key, node.bits)
-            way.append((node, right))
+            steps.append((node, right))
             node = node.one if right else node.zero
-    return way, node
+    return steps, node
 
 
-def _beside(key: bytes, value: bytes, node: _Node | None) -> _Node:
-    """A new entry for ``key`` and, at its proper side or under it, ``node``."""
+def _beside(here: Labeled, node: _Node | None) -> _Node:
+    """A new entry for ``here``, with ``node`` beside it or below it."""
     if node is None:
-        return _entry(key, value, None)
-    shared = _shared_bits(key, node.key)
-    if shared == 8 * len(key):
-        return _entry(key, value, node)
-    new = _entry(key, value, None)
-    return _branch(shared, node, new) if _bit(key, shared) else _branch(shared, new, node)
+        return _entry(here, None)
+    shared = _shared_bits(here.label, node.key)
+    if shared == 8 * len(here.label):
+        return _entry(here, node)
+    new = _entry(here, None)
+    return _branch(shared, node, new) if _bit(here.label, shared) else _branch(shared, new, node)
 
 
 def _neighbours(root: _Node, key: bytes) -> set[bytes]:
-    """The keys right before and after ``key``, which is not in the map: two, or one at an end."""
-    way, node = _find(root, key)
+    """The keys directly before and after ``key``, which is not in the map. At an end there is only one."""
+    steps, node = _find(root, key)
     before = after = None
     if node is not None and node.key < key:
         before = _last(node)
     elif node is not None:
         after = _first(node)
-    for above, right in reversed(way):
+    for above, right in reversed(steps):
         if isinstance(above, _Entry):
             before = above.key if before is None else before
         elif right:
@@ -223,12 +234,12 @@ def _last(node: _Node) -> bytes:
         node = below
 
 
-def _shown(root: _Node, full: AbstractSet[bytes], named: AbstractSet[bytes]) -> HashTree:
-    """The tree of ``root`` with the keys ``full`` in full, ``named`` by name only, all else pruned."""
+def _shown(root: _Node, full: Mapping[bytes, list[Path]], named: AbstractSet[bytes]) -> HashTree:
+    """The tree of ``root`` with the paths of ``full``, only the labels of ``named``, and the rest pruned."""
     seen: dict[int, _Node] = {}
-    for key in full | named:
-        way, node = _find(root, key)
-        for passed in [*(above for above, _ in way), node]:
+    for key in full.keys() | named:
+        steps, node = _find(root, key)
+        for passed in [*(above for above, _ in steps), node]:
             if passed is not None:
                 seen.setdefault(id(passed), passed)
     shown: dict[int, HashTree] = {}
@@ -236,13 +247,16 @@ def _shown(root: _Node, full: AbstractSet[bytes], named: AbstractSet[bytes]) -> 
     def part(node: _Node) -> HashTree:
         return shown[id(node)] if id(node) in shown else Pruned(node.tree.digest)
 
-    # Each way was recorded from the top down and ways only part, so backwards is from the bottom up.
+    # Each path was recorded from the root down, so the reverse order visits children before their parents.
     for node in reversed(seen.values()):
         if isinstance(node, _Branch):
             shown[id(node)] = Fork(part(node.zero), part(node.one))
             continue
         here: HashTree = node.here
-        if node.key not in full:
+        if node.key in full:
+            below = full[node.key]
+            here = here if () in below else Labeled(node.key, prune(node.here.tree, below))
+        else:
             here = Labeled(node.key, Pruned(node.here.tree.digest)) if node.key in named else Pruned(here.digest)
         shown[id(node)] = here if node.longer is None else Fork(here, part(node.longer))
     return part(root)

@@ -1,12 +1,11 @@
-"""The texts of ``Err`` replies, as errors.rs and Errors.mo of CDK 0.4.1 word them.
+"""The texts of ``Err`` replies, as in errors.rs and Errors.mo of CDK 0.4.1.
 
-They are part of the wire: gateways log them, and people search for them.
+Gateways log these texts, and people search for them.
 
-How the Rust crate candid (0.10) words what it cannot read; the Rust CDK puts it into an ``Err``.
-
-Only what its error displays, not the causes behind it: those name files and lines of the machine
-that the canister was built on. It tells four things apart: no header, no value, a value of another
-type (or one that ends too early), and bytes left over.
+For an undecodable service message the Rust CDK quotes the error of the Rust crate candid (0.10):
+`candid_error`. Only what the crate's error displays is imitated, not its causes, which name files and lines
+of the machine that built the canister. It distinguishes four cases: no header, no value, a value of
+another type (or one that ends too early), and trailing bytes.
 """
 
 from __future__ import annotations
@@ -58,9 +57,9 @@ def wrong_sequence_num(expected: int, actual: int) -> str:
     return f"Expected incoming sequence number {expected} but got {actual}"
 
 
-MOST_SHOWN: Final = 500  # bytes of a message whose header cannot be parsed; of a longer one nothing is shown
+MOST_SHOWN: Final = 500  # bytes of a message whose header cannot be parsed; a longer one is not shown
 
-# WebsocketServiceMessageContent as the crate prints types: labels in the order of their hashes.
+# WebsocketServiceMessageContent as the crate prints types, with labels in the order of their hashes.
 _EXPECTED: Final = """variant {
   OpenMessage : record {
     client_key : record { client_principal : principal; client_nonce : nat64 };
@@ -78,22 +77,22 @@ _EXPECTED: Final = """variant {
 }"""
 
 
-def why_no_service_message(content: bytes) -> str:
-    """What keeps ``content`` from being a service message, in the crate's words. It must not be one."""
+def candid_error(content: bytes) -> str:
+    """The crate's error for ``content``, which must not be a valid service message."""
     try:
         table = read_table(Reader(content))
     except Fault:
         return f"Cannot parse header {content.hex()}" if len(content) <= MOST_SHOWN else "Cannot parse header"
     if not table.args:
         return f"No more values on the wire, the expected type {_EXPECTED} is not opt, null, or reserved"
-    if _is_one_with_more_behind(content):
+    if _has_trailing_bytes(content):
         return "Trailing value after finishing deserialization"
     first = table.args[0]
     found = f"table{first}" if first >= 0 else PRIM_BY_OPCODE[first].name
     return f"Fail to decode argument 0 from {found} to {_EXPECTED}"
 
 
-def _is_one_with_more_behind(content: bytes) -> bool:
+def _has_trailing_bytes(content: bytes) -> bool:
     try:
         decode_service(content)
     except DecodeError as error:

@@ -1,16 +1,14 @@
-"""Runs one canister: calls, timers, rollback, certified data. No clock, no sockets, no signing.
+"""Runs one canister: calls, timers, rollback, certified data. It has no clock and no sockets, and signs nothing.
 
-The replica of the lab, the simulator and the tests all run canisters through this, so a canister
-behaves the same everywhere. Time comes in with each call, in nanoseconds since the epoch, and never
-goes back. Source: interface specification, "Calls", "Reject codes" and "The IC System API".
+The lab's replica, the simulator and the tests run canisters through this, so a canister behaves the same
+everywhere. Each call brings the time, in ns since the epoch; it never goes back. Source: interface
+specification, "Calls", "Reject codes" and "The IC System API".
 
-The timers that a canister has set, as the replica keeps them. Times are nanoseconds since the epoch.
+`Alarms` are the timers that a canister has set. As in ic-cdk-timers 0.10, the next due time of an interval
+counts from when it was served: an interval that fell due several times while the canister was stopped
+goes off once. Timers with the same due time go off in the order in which they were set.
 
-An interval's next due time is counted from when it was served, as ic-cdk-timers 0.10 does: what fell
-due several times while the canister was stopped goes off once. That is the last due time unless the
-canister was stopped. Timers due at the same time go in the order in which they were set.
-
-The replica's side of the System API for one installed canister, and what the replica keeps for it.
+`System` is the replica's side of the System API for one installed canister.
 """
 
 from __future__ import annotations
@@ -23,12 +21,12 @@ from ..constants import MAX_REPLY_BYTES, NS_PER_MS
 from ..principal import Principal
 from .system_api import CanisterCode, CanisterFactory, MethodNotFound, Trap
 
-MIN_DELAY_NS: Final = NS_PER_MS  # a replica serves timers once a round; this keeps set_timer(0) loops finite
+MIN_DELAY_NS: Final = NS_PER_MS  # a replica serves timers once a round; this keeps loops of set_timer(0) finite
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """``interval_ns`` is None for a timer that goes off once."""
+    """One timer. ``interval_ns`` is None for a timer that goes off once."""
 
     due_ns: int
     timer_id: int
@@ -37,7 +35,7 @@ class Alarm:
 
 
 class Alarms:
-    """Mutable; copy() is shallow, because every Alarm is a value. Ids are never used twice."""
+    """The timers of a canister. copy() is shallow, because an Alarm is immutable. Ids are never used twice."""
 
     __slots__ = ("_by_id", "_last_id")
 
@@ -68,9 +66,10 @@ class Alarms:
         return min((alarm.due_ns for alarm in self._by_id.values()), default=None)
 
     def take(self, until_ns: int, *, served_ns: int = 0) -> Alarm | None:
-        """The next alarm due by ``until_ns``, put forward by its interval or removed; None if there is none.
+        """Take the next alarm that is due by ``until_ns``; None if there is none.
 
-        It is served when it is due, or at ``served_ns`` if that is later.
+        It is removed, or set again one interval later. It is served when it is due, or at ``served_ns`` if
+        that is later.
         """
         alarm = min(self._by_id.values(), key=lambda alarm: (alarm.due_ns, alarm.timer_id), default=None)
         if alarm is None or alarm.due_ns > until_ns:
@@ -87,10 +86,10 @@ CallKind = Literal["install", "update", "query", "timer"]
 
 
 class System:
-    """A `SystemApi`. The host enters a call before the canister's code runs; times are ns since the epoch.
+    """A `SystemApi`. The host calls `enter` before the canister's code runs. Times are ns since the epoch.
 
-    What a call may do depends on its kind (interface specification, "Overview of imports"): only a
-    query sees a certificate, and a query sets neither certified data nor timers.
+    The kind of a call decides what it may do (interface specification, "Overview of imports"): only a
+    query can read the certificate, and a query can set neither certified data nor timers.
     """
 
     def __init__(
@@ -132,6 +131,7 @@ class System:
     def set_certified_data(self, data: bytes) -> None:
         self._not_in_a_query("set_certified_data")
         if len(data) > MAX_CERTIFIED_DATA:
+            # The text of the host that tests/vectors/rust_cdk_traces.json was recorded on.
             raise Trap(f"certified data of {len(data)} bytes; {MAX_CERTIFIED_DATA} are the most")
         self.certified_data = data
 
@@ -168,22 +168,22 @@ def _nothing() -> None:
     pass
 
 
-CANISTER_REJECT: Final = 4  # an error that the canister passed on
-CANISTER_ERROR: Final = 5  # the canister trapped, or has no such method, or no code
+CANISTER_REJECT: Final = 4  # the canister passed an error on
+CANISTER_ERROR: Final = 5  # the canister trapped, has no such method, or has no code
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """``data`` is the Candid reply; empty for an install or an upgrade."""
+    """``data`` is the reply's Candid; empty for an install or an upgrade."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """``code`` is the specification's reject code, ``error_code`` the replica's name of the fault.
+    """``code`` is the specification's reject code, ``error_code`` the replica's error code.
 
-    ``cause`` is the exception behind a trap that the canister's code did not raise as a Trap itself.
+    ``cause`` is the exception that became a trap, if the canister's code did not raise Trap itself.
     """
 
     code: int
@@ -197,14 +197,14 @@ Outcome: TypeAlias = Reply | Reject
 
 @dataclass(frozen=True, slots=True)
 class TimerRun:
-    """One timer that went off: at what time (ns), and the reject that its callback ended in, if it trapped."""
+    """A timer that went off: its time (ns since the epoch), and the reject if its callback trapped."""
 
     at_ns: int
     reject: Reject | None
 
 
 class _Installed:
-    """Code with its system, and what both go back to when a call traps."""
+    """Code with its system, and the state that both return to when a call traps."""
 
     def __init__(self, system: System) -> None:
         self.system = system
@@ -232,12 +232,12 @@ class _Installed:
 
 
 class CanisterHost:
-    """A canister id with, after install(), code in it.
+    """One canister. install() puts code into it.
 
-    ``certify`` makes the certificate over the certified data that a query sees (None: queries see no
-    certificate). ``on_print`` gets what the canister prints, with the time in ns, and the text of
-    every trap in a timer, which has no caller to hear of it. ``run_code`` is given what a message runs,
-    with words for it, and may end it by an exception.
+    ``certify`` makes the certificate of the certified data for queries (None: queries get no certificate).
+    ``on_print`` gets the lines that the canister prints, with the time in ns since the epoch, and the text
+    of every trap in a timer, which has no caller. ``run_code`` may be replaced: it gets a description of a
+    message and the function that runs it, and may end it with an exception.
     """
 
     def __init__(
@@ -256,7 +256,7 @@ class CanisterHost:
 
     @property
     def certified_data(self) -> bytes:
-        """At most 32 bytes; empty as long as the canister has set none."""
+        """At most 32 bytes; empty if the canister has set none."""
         return b"" if self._installed is None else self._installed.system.certified_data
 
     @property
@@ -267,34 +267,34 @@ class CanisterHost:
 
     @property
     def next_timer_ns(self) -> int | None:
-        """When advance() has something to do next; None when no timer is set."""
+        """When to call advance() (ns since the epoch); None if no timer is set."""
         return None if self._installed is None else self._installed.system.alarms.next_ns
 
     def install(
         self, factory: CanisterFactory, *, now_ns: int, controller: Principal = Principal.MANAGEMENT
     ) -> Outcome:
-        """Put code into the canister and call its init. After a Reject everything is as before."""
+        """Install code and call its init. After a Reject everything is as before."""
         return self._install(factory, now_ns, controller, b"")
 
     def upgrade(
         self, factory: CanisterFactory, *, now_ns: int, controller: Principal = Principal.MANAGEMENT
     ) -> Outcome:
-        """Replace the code: memory and timers are lost, certified data stays until the new code sets it."""
+        """Replace the code. Memory and timers are lost; certified data stays until the new code sets it."""
         self.advance(now_ns)
         return self._install(factory, now_ns, controller, self.certified_data)
 
     def update(self, method: str, arg: bytes, *, caller: Principal, now_ns: int) -> Outcome:
-        """An update call; timers that are due by ``now_ns`` go first."""
+        """Make an update call, after the timers that are due by ``now_ns``."""
         self.advance(now_ns)
         return self._run("update", caller, lambda code: code.update(method, arg))
 
     def query(self, method: str, arg: bytes, *, caller: Principal, now_ns: int) -> Outcome:
-        """A query call, behind the timers that are due: it sees a certificate and changes nothing."""
+        """Make a query call, after the timers that are due by ``now_ns``. It changes nothing."""
         self.advance(now_ns)
         return self._run("query", caller, lambda code: code.query(method, arg))
 
     def advance(self, now_ns: int) -> list[TimerRun]:
-        """Move time on: every timer due by ``now_ns`` goes off, at its due time and in due order."""
+        """Advance the time to ``now_ns``. Every timer due by then goes off at its due time, in that order."""
         runs = []
         installed = self._installed
         while installed is not None:
@@ -308,7 +308,7 @@ class CanisterHost:
         return runs
 
     def resume(self, now_ns: int) -> None:
-        """Time went by in which nothing of the canister ran: timers that fell due go off late, at ``now_ns``."""
+        """Advance the time without running anything. Timers that fell due go off late, at ``now_ns``."""
         self.now_ns = max(self.now_ns, now_ns)
 
     def _run_timer(self, installed: _Installed, callback: Callable[[], None]) -> Reject | None:
@@ -346,7 +346,7 @@ class CanisterHost:
         return self._execute(installed, kind, caller, lambda: body(code))
 
     def _execute(self, installed: _Installed, kind: CallKind, caller: Principal, body: Callable[[], bytes]) -> Outcome:
-        """One message: what it changes stays, unless it traps (then up to its last commit point) or is a query."""
+        """Execute one message. A trap undoes its changes since the last commit point, a query's are always undone."""
         installed.system.enter(kind, caller, self.now_ns)
         installed.save()
         try:
@@ -354,7 +354,7 @@ class CanisterHost:
         except MethodNotFound as error:
             installed.roll_back()
             return self._reject("IC0536", str(error))
-        except Exception as error:  # noqa: BLE001 -- whatever ends a canister's code is a trap; the cause is kept
+        except Exception as error:  # noqa: BLE001 -- any exception of a canister's code is a trap; the cause is kept
             installed.roll_back()
             return self._trapped(error, passed_on=installed.has_committed)
         if kind == "query" or len(data) > MAX_REPLY_BYTES:

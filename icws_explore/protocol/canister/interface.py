@@ -1,7 +1,7 @@
 """The Candid interface that a CDK canister publishes.
 
-Source: ws_types.did and service.example.did of CDK 0.4.1. The second argument of ws_message exists
-only to name the application's message type for clients.
+Source: ws_types.did and service.example.did of CDK 0.4.1. The second argument of ws_message only tells
+clients the application's message type.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ type CanisterWsGetMessagesResult = variant { Ok : CanisterOutputCertifiedMessage
 def candid_interface(message_type: Type) -> str:
     """The .did text of a canister whose application messages have this type.
 
-    Raises DidError if ``message_type`` is recursive through a name that the CDK's own types have.
+    Raises DidError if ``message_type`` is recursive and uses a name of the CDK's own types.
     """
     definitions, name = _definitions(message_type)
     return f"""\
@@ -61,14 +61,14 @@ service : {{
 
 
 def _definitions(message_type: Type) -> tuple[str, str]:
-    """What defines the type, and the name that it has there."""
+    """The definitions of the type, and its name in them."""
     text = type_text(message_type)
     if not text.startswith("type "):
         return f"type AppMessage = {text};", "AppMessage"
-    # A recursive type is written as definitions, the wanted one last.
+    # A recursive type is written as definitions, with this type last.
     names = list(parse_did(text).types)
     taken = set(re.findall(r"^type (\w+)", _TYPES, re.MULTILINE))
     clash = next((name for name in names if name in taken), None)
     if clash is not None:
-        raise DidError(f"the type {clash} has the name of one of the CDK's own types; give it another name")
+        raise DidError(f"the type {clash} has the name of a type of the CDK; give it another name")
     return text, names[-1]

@@ -1,13 +1,13 @@
 """The map that a Rust canister certifies: the same keys and values as `CertifiedMap`, in another shape.
 
-The Rust library ic-certification (2.6, the CDK's) keeps a left-leaning red-black tree (Sedgewick,
-"Left-leaning red-black trees", 2008, the variant that splits on the way up). Its shape depends on
-the order in which keys came and went, so a map has to live through what the canister's lived through
-for root hashes and witnesses to be the same byte for byte. In the hash tree a node is
-``Fork(left, Fork(its label, right))``, without a fork where a side is empty.
+The Rust library ic-certification (2.6, which the CDK uses) has a left-leaning red-black tree (Sedgewick,
+"Left-leaning red-black trees", 2008, the variant that splits on the way up). Its shape depends on the
+order of insertions and removals, so root hashes and witnesses are the same bytes only if the map has had
+the same history as the canister's. In the hash tree a node is ``Fork(left, Fork(its label, right))``,
+without a fork for an empty side.
 
-The map is persistent, as `CertifiedMap` is and for the same reasons. Nodes hash themselves when they
-are asked, because a rotation makes nodes that nobody will see.
+The map is persistent, for the same reasons as `CertifiedMap`. Nodes compute their hash when it is first
+needed, because a rotation makes nodes that are replaced at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..hashtree import Empty, Fork, HashTree, Labeled, Leaf, Pruned
 
 
 class _Node:
-    """One key. Never changed but for ``known``, which is made at the first asking; ``_NIL`` stands for no node."""
+    """One key. Only ``known`` ever changes, from None to the node's hash tree. ``_NIL`` is no node."""
 
     __slots__ = ("here", "is_red", "known", "left", "right")
 
@@ -37,13 +37,13 @@ class _Node:
 
     @property
     def tree(self) -> HashTree:
-        """Everything from here on down, nothing pruned."""
+        """The hash tree of this node and everything below it, unpruned."""
         if self.known is None:
             self.known = _forked(self.left.tree, self.here, self.right.tree)
         return self.known
 
     def coloured(self, *, is_red: bool) -> _Node:
-        """The same with that colour, which no hash depends on."""
+        """The same node with that colour. The hash does not depend on it."""
         if self.is_red == is_red:
             return self
         other = _Node(self.here, self.left, self.right, is_red=is_red)
@@ -51,7 +51,7 @@ class _Node:
         return other
 
     def flipped(self) -> _Node:
-        """The colours of this one and of both below it turned over."""
+        """The same node with its own colour and those of both children inverted."""
         left, right = (each.coloured(is_red=not each.is_red) for each in (self.left, self.right))
         other = _Node(self.here, left, right, is_red=not self.is_red)
         other.known = self.known
@@ -59,9 +59,9 @@ class _Node:
 
     @classmethod
     def nil(cls) -> _Node:
-        """No node: black, with nothing below it."""
+        """The node that is no node: black, with nothing below it."""
         node = cls.__new__(cls)
-        node.here = Labeled(b"", Empty())  # never shown
+        node.here = Labeled(b"", Empty())  # never used
         node.left = node.right = node
         node.is_red = False
         node.known = Empty()
@@ -79,28 +79,28 @@ _NIL = _Node.nil()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RedBlackMap:
-    """An immutable map from bytes to bytes with a root hash. All costs are logarithmic in its size."""
+    """An immutable map from bytes to bytes with a root hash. All operations cost O(log n)."""
 
     label: bytes = WEBSOCKET_LABEL
     _root: _Node = field(default=_NIL, repr=False)
 
     @property
     def root_hash(self) -> bytes:
-        """What the canister sets as certified data."""
+        """The bytes that the canister sets as certified data."""
         return self.tree.digest
 
     @property
     def tree(self) -> HashTree:
-        """The whole hash tree, nothing pruned."""
+        """The whole hash tree, unpruned."""
         return Labeled(self.label, self._root.tree)
 
     def insert(self, key: bytes, value: bytes) -> RedBlackMap:
-        """A map that has ``value`` at ``key``, in place of what was there."""
+        """A map with ``value`` at ``key``, replacing an earlier value."""
         root = _inserted(self._root, Labeled(key, Leaf(value)))
         return RedBlackMap(self.label, root.coloured(is_red=False))
 
     def remove(self, key: bytes) -> RedBlackMap:
-        """A map without ``key``; this very map if it is not there."""
+        """A map without ``key``; this same map if it has no such key."""
         if key not in self:
             return self
         root = self._root
@@ -109,10 +109,10 @@ class RedBlackMap:
         return RedBlackMap(self.label, _removed(root, key).coloured(is_red=False))
 
     def witness(self, keys: Iterable[bytes]) -> HashTree:
-        """The tree with everything from the first to the last of ``keys`` to be seen, which must be in the map.
+        """The tree with everything from the first to the last of ``keys`` shown. Both must be in the map.
 
-        The CDK asks for ranges (state.rs, get_cert_for_range). Without keys nothing but the outer
-        label and a hash is shown. Raises KeyError.
+        The CDK asks for ranges (state.rs, get_cert_for_range). Without keys only the outer label and a hash
+        are shown. Raises KeyError.
         """
         wanted = sorted(keys)
         if not wanted:
@@ -148,7 +148,7 @@ class RedBlackMap:
 
 
 def _forked(left: HashTree, here: HashTree, right: HashTree) -> HashTree:
-    """Up to three trees side by side; hashes that stand together become one, as far as the library does it."""
+    """Join up to three trees. Adjacent hashes become one hash where the library does the same."""
     if isinstance(right, Empty):
         return here if isinstance(left, Empty) else Fork(left, here)
     if isinstance(left, Empty):
@@ -188,7 +188,7 @@ def _inserted(node: _Node, here: Labeled) -> _Node:
 
 
 def _removed(node: _Node, key: bytes) -> _Node:
-    """``node`` without ``key``, which is in it. On the way down the node or its next is kept red."""
+    """``node`` without ``key``, which it contains. On the way down, the node or its child is kept red."""
     if key < node.key:
         if not node.left.is_red and not node.left.left.is_red:
             node = _reddened_left(node)
@@ -216,7 +216,7 @@ def _without_least(node: _Node) -> _Node:
 
 
 def _balanced(node: _Node) -> _Node:
-    """Red links lean left, never two in a row; a node with two of them is split."""
+    """Restore the invariants: red links lean left, and there are never two in a row. Split a node with two."""
     if node.right.is_red and not node.left.is_red:
         node = _turned_left(node)
     if node.left.is_red and node.left.left.is_red:
@@ -237,7 +237,7 @@ def _turned_right(node: _Node) -> _Node:
 
 
 def _reddened_left(node: _Node) -> _Node:
-    """A red link at the left or below it, borrowed from the node or from its right."""
+    """Get a red link at the left or below it, from the node or from its right side."""
     node = node.flipped()
     if not node.right.left.is_red:
         return node
@@ -245,6 +245,6 @@ def _reddened_left(node: _Node) -> _Node:
 
 
 def _reddened_right(node: _Node) -> _Node:
-    """A red link at the right or below it, borrowed from the node or from its left."""
+    """Get a red link at the right or below it, from the node or from its left side."""
     node = node.flipped()
     return _turned_right(node).flipped() if node.left.left.is_red else node

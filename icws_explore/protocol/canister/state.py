@@ -1,30 +1,24 @@
-"""Everything a CDK remembers between calls, and the one way a message gets into it.
+"""The memory of a CDK: clients, gateways with their queues, and the certified map.
 
-It is on the heap of a real canister, so an upgrade loses it. copy() costs a shallow copy per table:
-clients, gateways, queues and the certified map are all made of immutable values.
+It is on the heap of a real canister, so an upgrade loses it. `CdkState.copy` is taken at every call. It
+costs a shallow copy of each table, because clients, gateways, queues and the certified map are immutable.
 
-A first-in first-out queue whose every version is a value.
+`Queue` is a first-in first-out queue whose versions are immutable. A gateway's queue holds the messages of
+an ack interval, 100 000 and more if many sessions are simulated. So versions share one growing list: the
+newest appends to it in place; an older version that appends (after a trap was rolled back) copies its part.
 
-Gateways' queues hold an ack interval's messages, a hundred thousand and more when many sessions are
-simulated, and a snapshot is taken at every call. So versions share one growing list: the newest
-appends to it in place, an older one that appends (after a trap was rolled back) copies its part.
+`Clients` are the clients of a canister, in the order in which a timer serves them. A principal has at most
+one session (ws_open evicts the old one), so the five maps of state.rs and State.mo are one map here, by
+principal. Within one tick, the order of clients shows in the nonces of gateways. In Rust it is the order of a
+HashMap, which is unspecified; here it is the order of opening. In Motoko it is known (mo:base 0.13.2): acks
+go out in the order of a HashMap's buckets, keep-alive time-outs in the order of a TrieSet. For up to 8
+clients that is the reverse order of their last acks. For more the set splits by hash bits, which is not
+modelled here.
 
-The clients a canister knows, and the order in which a timer serves them.
-
-A principal has at most one session (ws_open evicts the old one), so the five maps of state.rs and
-State.mo are one here, by principal.
-
-Within one tick the order of clients shows in gateways' nonces. Rust's is that of a HashMap, which
-nothing specifies: here it is the order of opening. Motoko's can be known (mo:base 0.13.2): acks go
-out in the order of a HashMap's buckets, keep-alive time-outs in that of a TrieSet, which for up to
-eight clients is the reverse of the order of their last acks (beyond eight the set splits by hash
-bits, which is not followed here).
-
-The gateways a canister knows, each with its queue of messages to poll.
-
-A gateway is registered by its first client and forgotten at the first keep-alive check that comes
-more than an ack interval after its last client left; one that is forgotten starts at nonce 0 again.
-Source: RegisteredGateway in types.rs and Types.mo, the gateway functions of state.rs and State.mo.
+`Gateways` are the gateways of a canister. A gateway is registered by its first client. It is removed at the
+first keep-alive check that comes more than an ack interval after its last client left. If it comes back, its
+nonces start at 0 again. Source: RegisteredGateway in types.rs and Types.mo, the gateway functions of state.rs
+and State.mo.
 """
 
 from __future__ import annotations
@@ -44,12 +38,12 @@ from .red_black_map import RedBlackMap
 
 T = TypeVar("T")
 
-_KEEP = 32  # dropped items that are not worth a copy
+_KEEP = 32  # dropped items that stay in the list, because removing them would cost a copy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Queue(Generic[T]):
-    """Immutable. append and drop cost O(1) amortised on the newest version, indexing O(1)."""
+    """Immutable. append and drop cost O(1) amortized on the newest version, indexing costs O(1)."""
 
     _items: list[T] = field(default_factory=list)
     _start: int = 0
@@ -67,13 +61,13 @@ class Queue(Generic[T]):
         return iter(self.slice(0, len(self)))
 
     def slice(self, start: int, stop: int) -> list[T]:
-        """The items from ``start`` up to, not including, ``stop``; both are cut to what is there."""
+        """The items from ``start`` up to, not including, ``stop``. Both are limited to the queue's length."""
         start = min(max(start, 0), len(self))
         stop = min(max(stop, start), len(self))
         return self._items[self._start + start : self._start + stop]
 
     def append(self, item: T) -> Queue[T]:
-        if self._end != len(self._items):  # a newer version has appended already
+        if self._end != len(self._items):  # a newer version has already appended
             return Queue([*self, item], 0, len(self) + 1)
         self._items.append(item)
         return Queue(self._items, self._start, self._end + 1)
@@ -90,10 +84,10 @@ class Queue(Generic[T]):
 class Client:
     """One open session, seen from the canister.
 
-    ``expected_sequence_num`` is the client's next, ``sent_sequence_num`` the canister's last.
-    ``last_keep_alive_ns`` starts as the time of ws_open. ``ack_rank`` orders the clients by their
-    last ack; None before the first, and then no keep-alive is waited for. ``hash`` and
-    ``bucket_rank`` (newest first within a bucket) are the place in Motoko's hash table.
+    ``expected_sequence_num`` is the client's next number, ``sent_sequence_num`` the canister's last.
+    ``last_keep_alive_ns`` (ns since the epoch) starts as the time of ws_open. ``ack_rank`` orders clients by
+    their last ack. It is None before the first ack, and then no keep-alive is expected. ``hash`` and
+    ``bucket_rank`` (newest first within a bucket) are the position in Motoko's hash table.
     """
 
     key: ClientKey
@@ -107,7 +101,7 @@ class Client:
 
 
 class Clients:
-    """Mutable; copy() is shallow, because every Client is a value."""
+    """The clients of a canister. copy() is shallow, because a Client is immutable."""
 
     __slots__ = ("_buckets", "_by_principal", "_next_rank", "_order_of_motoko")
 
@@ -138,7 +132,7 @@ class Clients:
         return client if client is not None and client.key == key else None
 
     def add(self, key: ClientKey, gateway: Principal, now_ns: int) -> Client:
-        """``key`` must not be there, nor another one of its principal."""
+        """Add a client. Its principal must not be registered yet."""
         client = Client(key, gateway, now_ns)
         if self._order_of_motoko:
             self._grow()
@@ -147,7 +141,7 @@ class Clients:
         return client
 
     def change(self, client: Client, **fields: Any) -> Client:
-        """Replace a client that is there by one with other ``fields``, and return that."""
+        """Change ``fields`` of a registered client, and return the new value."""
         changed = replace(client, **fields)
         self._by_principal[client.key.client_principal] = changed
         return changed
@@ -156,7 +150,7 @@ class Clients:
         del self._by_principal[key.client_principal]
 
     def acked(self, key: ClientKey) -> None:
-        """Note that an ack went out: from now on a keep-alive is waited for."""
+        """Note that an ack was sent: from now on a keep-alive is expected."""
         self.change(self._by_principal[key.client_principal], ack_rank=self._rank())
 
     def in_ack_order(self) -> list[Client]:
@@ -176,7 +170,7 @@ class Clients:
         return self._next_rank
 
     def _grow(self) -> None:
-        # HashMap.replace: a full table is walked, and each entry pushed to the front of its new bucket.
+        # HashMap.replace: a full table is walked, and each entry is pushed to the front of its new bucket.
         if len(self) < self._buckets:
             return
         walked = self.in_ack_order()
@@ -195,7 +189,10 @@ def text_hash(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """``next_nonce`` names the next message; the queue holds the last ones without a gap. Times are ns."""
+    """``next_nonce`` is the nonce of the next message; the queue holds the messages before it without a gap.
+
+    Times are ns since the epoch.
+    """
 
     queue: Queue[tuple[PollMessage, int]] = field(default_factory=Queue)
     next_nonce: int = FIRST_GATEWAY_NONCE
@@ -208,21 +205,21 @@ class Gateway:
         return replace(self, queue=self.queue.drop(count))
 
     def old_keys(self, now_ns: int, max_age_ns: int) -> list[str]:
-        """Keys of the messages that a send deletes: the first few, if older than ``max_age_ns``."""
+        """The keys of the messages that a send deletes: those of the first few that are older than ``max_age_ns``."""
         oldest = self.queue.slice(0, MESSAGES_DELETED_PER_SEND)
         return [message.key for message, timestamp_ns in oldest if now_ns - timestamp_ns > max_age_ns]
 
     def poll(self, nonce: int, limit: int) -> tuple[list[PollMessage], bool]:
-        """Up to ``limit`` messages from ``nonce`` on, and whether these are the last ones."""
+        """Up to ``limit`` messages from ``nonce`` on, and whether the queue ends after them."""
         first_nonce = self.next_nonce - len(self.queue)
         start = min(max(nonce - first_nonce, 0), len(self.queue))
         messages = [message for message, _ in self.queue.slice(start, start + limit)]
-        # An empty answer always says that the queue ends here, a limit of 0 included (state.rs, get_cert_messages).
+        # With no messages it is always the end of the queue, also for a limit of 0 (state.rs, get_cert_messages).
         return messages, not messages or len(self.queue) - start <= limit
 
 
 class Gateways:
-    """Mutable; copy() is shallow, because every Gateway is a value."""
+    """The gateways of a canister. copy() is shallow, because a Gateway is immutable."""
 
     __slots__ = ("_emptied_at_ns", "_registered")
 
@@ -243,14 +240,14 @@ class Gateways:
         return self._registered.get(principal)
 
     def registered(self, principal: Principal) -> Gateway:
-        """A gateway that is known to be there: it is as long as it has clients."""
+        """A gateway that must be registered, as it is while it has clients."""
         return self._registered[principal]
 
     def put(self, principal: Principal, gateway: Gateway) -> None:
         self._registered[principal] = gateway
 
     def client_came(self, principal: Principal) -> None:
-        """Count a client; the first one registers the gateway."""
+        """Add a client to the count. The first one registers the gateway."""
         self._emptied_at_ns.pop(principal, None)
         gateway = self._registered.get(principal, Gateway())
         self._registered[principal] = replace(gateway, clients=gateway.clients + 1)
@@ -262,7 +259,7 @@ class Gateways:
             self._emptied_at_ns[principal] = now_ns
 
     def remove_expired(self, now_ns: int, max_age_ns: int) -> list[str] | None:
-        """Forget gateways empty for longer than ``max_age_ns``: their messages' keys, None if there was none."""
+        """Remove gateways without clients for longer than ``max_age_ns``; their messages' keys, None for no gateway."""
         expired = [gateway for gateway, at_ns in self._emptied_at_ns.items() if now_ns - at_ns > max_age_ns]
         if not expired:
             return None
@@ -274,7 +271,7 @@ class Gateways:
 
 
 class CdkState:
-    """``ack_timer`` and ``keep_alive_timer`` are the replica's timer ids, None when not set."""
+    """The whole memory. ``ack_timer`` and ``keep_alive_timer`` are the replica's timer ids, None if not set."""
 
     __slots__ = ("ack_timer", "certified", "clients", "config", "gateways", "keep_alive_timer")
 
@@ -282,7 +279,7 @@ class CdkState:
         self.config = config
         self.clients = Clients(order_of_motoko=config.flavour == "motoko")
         self.gateways = Gateways()
-        # Either CDK certifies in the tree of its own library: the same keys and values, other root hashes.
+        # Each CDK certifies in the tree of its own library: the same keys and values, but other root hashes.
         self.certified: CertifiedMap | RedBlackMap = CertifiedMap() if config.flavour == "motoko" else RedBlackMap()
         self.ack_timer: int | None = None
         self.keep_alive_timer: int | None = None
@@ -298,9 +295,9 @@ class CdkState:
         return other
 
     def enqueue(self, client: Client, content: bytes, *, is_service_message: bool, now_ns: int) -> None:
-        """Number, certify and queue a message for a client that is there (state.rs, _ws_send).
+        """Number, certify and queue a message for a registered client. Source: state.rs, _ws_send.
 
-        Deletes old messages of the same gateway on the way. The caller publishes the new root hash.
+        It deletes old messages of the same gateway. The caller must set the new root hash as certified data.
         """
         gateway = self.gateways.registered(client.gateway)
         sequence_num = client.sent_sequence_num + 1
@@ -317,6 +314,6 @@ class CdkState:
         self.gateways.put(client.gateway, gateway)
 
     def delete(self, keys: list[str]) -> None:
-        """Take messages out of the certified map."""
+        """Remove messages from the certified map."""
         for key in keys:
             self.certified = self.certified.remove(key.encode())

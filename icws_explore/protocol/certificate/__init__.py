@@ -1,8 +1,8 @@
-"""IC certificates: reading, judging step by step, and issuing them for the lab."""
+"""IC certificates: reading them, checking them step by step, and issuing them for the lab."""
 
 from __future__ import annotations
 
-from .check import CERTIFICATE_STEPS, check_certificate, decode_cached, time_step, unjudged
+from .check import CERTIFICATE_STEPS, check_certificate, decode_cached, time_step, unchecked
 from .delegation import (
     Layout,
     Range,
@@ -37,5 +37,5 @@ __all__ = [
     "prove_subnet",
     "shown_ranges",
     "time_step",
-    "unjudged",
+    "unchecked",
 ]

@@ -1,8 +1,8 @@
-"""Is a certificate authentic and recent? Four steps: parse, delegation, signature, time.
+"""Whether a certificate is authentic and recent, in four steps: parse, delegation, signature, time.
 
-Source: interface specification, "Certificate" (verify_cert), and @dfinity/agent 2.4.1 certificate.ts
-for the time: in whole milliseconds, the limit itself still allowed, five minutes to the future
-whatever the maximum age.
+Sources: interface specification, "Certificate" (verify_cert); for the time, @dfinity/agent 2.4.1
+certificate.ts: ages are in whole milliseconds, the maximum age itself is still allowed, and five
+minutes into the future are allowed whatever the maximum age.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Final
 
 from .. import hashtree
 from ..constants import MAX_CERTIFICATE_AGE_S, NS_PER_MS
-from ..errors import DecodeError
+from ..errors import DecodeError, count_of
 from ..principal import Principal
 from ..steps import Step
+from ..wording import duration_text, hash_text, time_text
 from .delegation import check_delegation
-from .format import Certificate, hash_text, key_text, seconds_text, signature_fault, time_text
+from .format import Certificate, key_text, signature_fault
 
 CERTIFICATE_STEPS: Final = ("parse", "delegation", "signature", "time")
 
-_CACHED: Final = 16  # certificates; those of a gateway come one after the other
+_CACHED: Final = 16  # certificates; those of one gateway come one after the other
 _CACHED_SIZE: Final = 64 * 1024  # bytes
 
 
@@ -32,16 +33,16 @@ def check_certificate(
     now_ns: int,
     max_age_s: float = MAX_CERTIFICATE_AGE_S,
 ) -> tuple[Certificate | None, list[Step]]:
-    """The certificate in ``cert`` (None if it is none) and the walk over it.
+    """Decode and check a certificate: (the certificate or None if it cannot be decoded, the four steps).
 
-    ``root_key`` is DER; ``now_ns`` the time to judge its age at; ``canister_id`` the canister that a
-    delegation's ranges must hold (None: not judged). The walk ends at the first step that fails;
-    those behind it have ok None. Never raises for what is in ``cert``.
+    ``root_key`` is DER. The certificate's age is judged at ``now_ns``. A delegation must cover
+    ``canister_id`` (None: not checked). After the first step that fails, the others have ok None.
+    Never raises for the content of ``cert``.
     """
     try:
         certificate = decode_cached(cert)
     except DecodeError as error:
-        return None, [Step("parse", False, str(error)), *unjudged(CERTIFICATE_STEPS[1:], "parse")]
+        return None, [Step("parse", False, str(error)), *unchecked(CERTIFICATE_STEPS[1:], "parse")]
     steps = [_parse_step(certificate, len(cert))]
     if steps[0].ok:
         key, step = check_delegation(certificate, canister_id, root_key)
@@ -50,11 +51,11 @@ def check_certificate(
         steps.append(_signature_step(certificate, key))
     if steps[-1].ok:
         steps.append(time_step(certificate, now_ns, max_age_s))
-    return certificate, [*steps, *unjudged(CERTIFICATE_STEPS[len(steps) :], steps[-1].step)]
+    return certificate, [*steps, *unchecked(CERTIFICATE_STEPS[len(steps) :], steps[-1].step)]
 
 
 def decode_cached(cert: bytes) -> Certificate:
-    """Certificate.decode, once for all the messages of a poll. Raises what it raises."""
+    """`Certificate.decode`, done once for all messages of a poll. Raises the same errors."""
     decode = _decoded if len(cert) <= _CACHED_SIZE else Certificate.decode
     return decode(bytes(cert))
 
@@ -64,9 +65,9 @@ def _decoded(cert: bytes) -> Certificate:
     return Certificate.decode(cert)
 
 
-def unjudged(names: tuple[str, ...], failed: str) -> list[Step]:
-    """The steps that come behind the one that failed."""
-    return [Step(name, None, f"not judged, because {failed} failed") for name in names]
+def unchecked(names: tuple[str, ...], failed: str) -> list[Step]:
+    """The steps that are not checked because the step ``failed`` has failed."""
+    return [Step(name, None, f"not checked, because {failed} failed") for name in names]
 
 
 def _parse_step(certificate: Certificate, size: int) -> Step:
@@ -74,8 +75,8 @@ def _parse_step(certificate: Certificate, size: int) -> Step:
     if disorder is not None:
         where = "/".join(label.decode("ascii", "replace") for label in disorder) or "its root"
         return Step("parse", False, f"the labels of the certificate's tree are not in ascending order under {where}")
-    brings = "without a delegation" if certificate.delegation is None else "which brings a delegation from the root key"
-    return Step("parse", True, f"a certificate of {size} bytes, {brings}")
+    signer = "without a delegation" if certificate.delegation is None else "with a delegation by the root key"
+    return Step("parse", True, f"a certificate of {count_of(size, 'byte')}, {signer}")
 
 
 def _signature_step(certificate: Certificate, key: bytes) -> Step:
@@ -91,28 +92,31 @@ def _signature_step(certificate: Certificate, key: bytes) -> Step:
 
 
 def time_step(certificate: Certificate, now_ns: int, max_age_s: float) -> Step:
-    """Whether the certificate is recent enough at ``now_ns``."""
+    """Whether the certificate is recent enough at ``now_ns``. ``max_age_s`` is the maximum age in seconds."""
     now_ms, oldest_ms = now_ns // NS_PER_MS, round(max_age_s * 1000)
     newest_ms = MAX_CERTIFICATE_AGE_S * 1000
     expected = (
         f"from {time_text((now_ms - oldest_ms) * NS_PER_MS)} to {time_text((now_ms + newest_ms) * NS_PER_MS)} "
-        f"({seconds_text(oldest_ms)} before to {seconds_text(newest_ms)} after now)"
+        f"({_ms_text(oldest_ms)} before to {_ms_text(newest_ms)} after now)"
     )
     time_ns = certificate.time_ns
     if time_ns is None:
-        return Step("time", False, "the certificate shows no time that could be read", expected, "none")
+        return Step("time", False, "the certificate shows no valid time", expected, "none")
     age_ms = now_ms - time_ns // NS_PER_MS
     actual = time_text(time_ns)
     if age_ms > oldest_ms:
-        limit = f"the maximum age is {seconds_text(oldest_ms)}"
-        detail = f"too old: certified {seconds_text(age_ms)} before now, and {limit}"
+        detail = f"too old: certified {_ms_text(age_ms)} before now; the maximum age is {_ms_text(oldest_ms)}"
     elif -age_ms > newest_ms:
-        limit = f"more than {seconds_text(newest_ms)} cannot be, so a clock is wrong"
-        detail = f"from the future: certified {seconds_text(-age_ms)} after now; {limit}"
-    elif age_ms >= 0:
-        detail = f"certified {seconds_text(age_ms)} before now; the maximum age is {seconds_text(oldest_ms)}"
-    else:
         detail = (
-            f"certified {seconds_text(-age_ms)} after now by our clock; up to {seconds_text(newest_ms)} are allowed"
+            f"from the future: certified {_ms_text(-age_ms)} after now; at most {_ms_text(newest_ms)} are allowed, "
+            "so a clock is wrong"
         )
+    elif age_ms >= 0:
+        detail = f"certified {_ms_text(age_ms)} before now; the maximum age is {_ms_text(oldest_ms)}"
+    else:
+        detail = f"certified {_ms_text(-age_ms)} after now by our clock; up to {_ms_text(newest_ms)} are allowed"
     return Step("time", -newest_ms <= age_ms <= oldest_ms, detail, expected, actual)
+
+
+def _ms_text(duration_ms: int) -> str:
+    return duration_text(duration_ms * NS_PER_MS)

@@ -1,14 +1,17 @@
-"""The delegation of a certificate: the root key's word that a subnet's key may sign.
+"""The delegation of a certificate: the root key's certificate that a subnet's key may sign for its canisters.
 
-Source: interface specification, "Delegation": a certificate of the root key, not itself delegated,
-whose tree holds ``subnet/<id>/public_key`` and the subnet's canister ranges. Its age is not judged,
-as in @dfinity/agent 2.4.1 (@icp-sdk/core allows 30 days).
+Source: interface specification, "Delegation" (check_delegation): a certificate of the root key, itself
+without a delegation, whose tree holds ``subnet/<id>/public_key`` and the subnet's canister ranges.
 
-Which canisters a subnet may certify, as the root's state tree tells in two layouts.
+The time of a delegation is not checked, neither its age nor whether it lies in the future. The
+specification's check_delegation does not look at it and leaves expiry to clients. Clients differ:
+@dfinity/agent 2.4.1 accepts any age but refuses a delegation dated more than five minutes in the
+future; @icp-sdk/core refuses one older than 30 days. A slow clock shows in the step ``time`` anyway,
+because a delegation is never newer than the certificates that carry it.
 
-Source: interface specification, "The system state tree": all ranges in one leaf at
-``subnet/<subnet id>/canister_ranges``; since 2025 also in shards of a few ranges each, at
-``canister_ranges/<subnet id>/<first canister of the shard>``.
+The root's state tree shows canister ranges in two layouts. Source: "The system state tree". Classic:
+all ranges in one leaf at ``subnet/<subnet id>/canister_ranges``. Sharded, since 2025: a few ranges in
+each leaf at ``canister_ranges/<subnet id>/<first canister of the shard>``.
 """
 
 from __future__ import annotations
@@ -19,14 +22,15 @@ from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from .. import cbor, hashtree
-from ..errors import DecodeError, MessageError
+from ..errors import DecodeError, MessageError, count_of
 from ..hashtree import HashTree, Labeled
 from ..keys import bls
 from ..principal import Principal
 from ..steps import Step
-from .format import Certificate, Delegation, key_text, signature_fault, time_text
+from ..wording import time_text
+from .format import Certificate, Delegation, key_text, signature_fault
 
-Range: TypeAlias = tuple[Principal, Principal]  # both ends belong to it
+Range: TypeAlias = tuple[Principal, Principal]  # first and last canister, both included
 Layout: TypeAlias = Literal["classic", "sharded"]
 
 _WHAT = "canister ranges"
@@ -34,14 +38,14 @@ _WHAT = "canister ranges"
 
 @dataclass(frozen=True, slots=True)
 class ShownRanges:
-    """What a certificate shows of a subnet's ranges; ``hidden`` says why it shows none."""
+    """The ranges of a subnet that a certificate shows; ``hidden`` says why it shows none."""
 
     layout: Layout | None
     ranges: tuple[Range, ...] = ()
     hidden: str | None = None
 
     def holding(self, canister_id: Principal) -> Range | None:
-        """The range that ``canister_id`` lies in."""
+        """The range that contains ``canister_id``."""
         return next(((low, high) for low, high in self.ranges if low <= canister_id <= high), None)
 
 
@@ -69,8 +73,8 @@ def _range(pair: object) -> Range:
 def shown_ranges(tree: HashTree, subnet_id: Principal, canister_id: Principal) -> ShownRanges:
     """The ranges that ``tree`` shows, as far as they matter for ``canister_id``.
 
-    The sharded layout goes first, as in @icp-sdk/core: there only the shard whose label is the
-    greatest that is not above the canister can hold it.
+    The sharded layout is tried first, as in @icp-sdk/core. Only one shard can contain the canister:
+    the one with the greatest label that is not above the canister.
     """
     sharded = hashtree.lookup(tree, (b"canister_ranges", subnet_id.raw))
     if isinstance(sharded, hashtree.FoundSubtree):
@@ -85,10 +89,10 @@ def _from_shards(shards: HashTree, canister_id: Principal) -> ShownRanges:
     items = [item for item in hashtree.forest_of(shards).items if isinstance(item, Labeled)]
     below = [item for item in items if item.label <= canister_id.raw]
     if not below:
-        return ShownRanges("sharded", hidden="every shard of canister ranges it shows begins above the canister")
+        return ShownRanges("sharded", hidden="every shard of canister ranges that it shows begins above the canister")
     shard = max(below, key=lambda item: item.label).tree
     if not isinstance(shard, hashtree.Leaf):
-        return ShownRanges("sharded", hidden="the shard of canister ranges that could hold the canister is pruned")
+        return ShownRanges("sharded", hidden="the shard of canister ranges that could contain the canister is pruned")
     return _decoded("sharded", shard.value)
 
 
@@ -104,13 +108,13 @@ def ranges_text(ranges: Iterable[Range]) -> str:
     return ", ".join(f"{low} … {high}" for low, high in ranges) or "none"
 
 
-_CACHED: Final = 64  # delegations: a network has some dozen subnets
-_CACHED_SIZE: Final = 64 * 1024  # bytes; a larger one (real ones have 1 to 3 KB) is judged anew each time
+_CACHED: Final = 64  # delegations; a network has a few dozen subnets
+_CACHED_SIZE: Final = 64 * 1024  # bytes; larger ones (real ones have 1 to 3 KB) are checked anew each time
 
 
 @dataclass(frozen=True, slots=True)
 class SubnetProof:
-    """What the root key certified of a subnet; ``fault`` says why nothing can be trusted."""
+    """What the root key certified about a subnet; ``fault`` says why nothing of it can be trusted."""
 
     subnet_id: Principal
     fault: str | None = None
@@ -119,7 +123,7 @@ class SubnetProof:
 
 
 def prove_subnet(delegation: Delegation, root_key: bytes) -> SubnetProof:
-    """The judgement of ``delegation`` under ``root_key`` (DER), for every canister alike. Cached."""
+    """Check ``delegation`` under ``root_key`` (DER), except for the ranges. The result is cached."""
     judge = _proved if len(delegation.certificate) <= _CACHED_SIZE else _proved.__wrapped__
     return judge(delegation, bytes(root_key))
 
@@ -130,37 +134,37 @@ def _proved(delegation: Delegation, root_key: bytes) -> SubnetProof:
     try:
         certificate = Certificate.decode(delegation.certificate)
     except DecodeError as error:
-        return SubnetProof(subnet_id, f"the delegation is no certificate: {error}")
+        return SubnetProof(subnet_id, f"the delegation is not a certificate: {error}")
     fault = _form_fault(certificate)
     if fault is None:
         fault = signature_fault(certificate, root_key)
         fault = fault and f"it is not signed by the root key {key_text(root_key)}: {fault}"
     if fault is not None:
-        return SubnetProof(subnet_id, f"the delegation does not hold: {fault}", certificate)
+        return SubnetProof(subnet_id, f"the delegation is not valid: {fault}", certificate)
     subnet_key = hashtree.lookup_value(certificate.tree, (b"subnet", subnet_id.raw, b"public_key"))
     if subnet_key is None:
         return SubnetProof(subnet_id, f"the delegation shows no public key of subnet {subnet_id}", certificate)
     try:
         bls.key_from_der(subnet_key)
     except DecodeError as error:
-        return SubnetProof(subnet_id, f"the subnet's key in the delegation is unusable: {error}", certificate)
+        return SubnetProof(subnet_id, f"the subnet's key in the delegation cannot be used: {error}", certificate)
     return SubnetProof(subnet_id, None, certificate, subnet_key)
 
 
 def _form_fault(certificate: Certificate) -> str | None:
     if certificate.delegation is not None:
-        return "it carries a delegation itself, and delegations cannot be nested"
+        return "it has a delegation itself, and delegations cannot be nested"
     if certificate.time_ns is None:
-        return "it carries no time"
+        return "it has no time"
     disorder = hashtree.disorder(certificate.tree)
     return None if disorder is None else "the labels of its tree are not in ascending order"
 
 
 def check_delegation(certificate: Certificate, canister_id: Principal | None, root_key: bytes) -> tuple[bytes, Step]:
-    """The key (DER) that must have signed ``certificate``, and the step that tells why.
+    """The key (DER) that must have signed ``certificate``, and the step that says why. All keys are DER.
 
-    Without ``canister_id``, and for the management canister (which every subnet answers for), the
-    ranges are not judged.
+    The ranges are not checked without ``canister_id``, nor for the management canister, which every
+    subnet answers for.
     """
     delegation = certificate.delegation
     if delegation is None:
@@ -175,7 +179,7 @@ def check_delegation(certificate: Certificate, canister_id: Principal | None, ro
         f"{key_text(proof.subnet_key)} is the key of subnet {proof.subnet_id.short}"
     )
     if canister_id is None or canister_id == Principal.MANAGEMENT:
-        return proof.subnet_key, Step("delegation", True, f"{vouched}; no canister was given to look for in its ranges")
+        return proof.subnet_key, Step("delegation", True, f"{vouched}; its ranges were not checked for a canister")
     return proof.subnet_key, _range_step(proof.certificate, proof.subnet_id, canister_id, vouched)
 
 
@@ -186,7 +190,7 @@ def _range_step(certificate: Certificate, subnet_id: Principal, canister_id: Pri
         return Step("delegation", False, f"the delegation cannot cover {canister_id}: {shown.hidden}", expected, "none")
     holding = shown.holding(canister_id)
     if holding is None:
-        count = f"none of the {len(shown.ranges)} canister ranges shown ({shown.layout} layout) holds it"
+        count = f"it is in none of the {count_of(len(shown.ranges), 'canister range')} shown ({shown.layout} layout)"
         detail = f"subnet {subnet_id.short} may not sign for canister {canister_id}: {count}"
         return Step("delegation", False, detail, expected, ranges_text(shown.ranges))
     detail = f"{vouched}, which answers for canisters {ranges_text([holding])} ({shown.layout} layout)"

@@ -1,27 +1,23 @@
-"""A certificate: a part of the state tree, the signature of its root hash, and who allowed the signer.
+"""A certificate: a part of the state tree, a signature on its root hash, and a delegation to the signer.
 
 Source: interface specification, "Certificate" and "Encoding of certificates": CBOR
 ``{tree, signature: bstr(48), delegation?: {subnet_id, certificate}}``, tagged or not.
-
-Keys, hashes, times and ages in the few words that a Step's detail has room for.
-
-Whether a key signed a certificate's root hash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
 from .. import cbor, hashtree, leb128
-from ..constants import MAINNET_ROOT_KEY, NS_PER_S
+from ..constants import MAINNET_ROOT_KEY
 from ..errors import DecodeError, MessageError
 from ..hashtree import HashTree
 from ..keys import bls
 from ..principal import Principal
+from ..wording import hash_text
 
 STATE_ROOT: Final = b"\x0dic-state-root"  # domain separator of what is signed
 TIME_PATH: Final = (b"time",)
@@ -31,7 +27,7 @@ _NAMES: Final[dict[type, str]] = {bytes: "a byte string", dict: "a map"}
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """Names the subnet whose key signed, with the root key's certificate (encoded) that this key is its."""
+    """Names the subnet whose key signed. ``certificate`` (encoded) is the root key's certificate of that key."""
 
     subnet_id: Principal
     certificate: bytes
@@ -39,7 +35,7 @@ class Delegation:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """``raw`` is what it was decoded from, empty for one that was made here."""
+    """``raw`` is the CBOR that it was decoded from; empty for a certificate that was made here."""
 
     tree: HashTree
     signature: bytes
@@ -48,7 +44,7 @@ class Certificate:
 
     @classmethod
     def decode(cls, data: bytes) -> Certificate:
-        """The certificate in ``data``; unknown fields are passed over, as agents do.
+        """Read a certificate from CBOR. Unknown fields are ignored, as agents do.
 
         Raises CborError, MessageError and PrincipalError.
         """
@@ -68,7 +64,7 @@ class Certificate:
         return cls(tree, signature, delegation, data)
 
     def encode(self) -> bytes:
-        """CBOR with the self-describe tag, as replicas write it."""
+        """The certificate as CBOR with the self-describe tag, as replicas write it."""
         fields: dict[str, Any] = {"tree": hashtree.to_cbor(self.tree), "signature": self.signature}
         if self.delegation is not None:
             fields["delegation"] = {
@@ -79,22 +75,22 @@ class Certificate:
 
     @property
     def time_ns(self) -> int | None:
-        """When the state was certified, in ns since the epoch; None where it is not shown or no number."""
+        """When the state was certified, in ns since the epoch; None if the tree shows no valid time."""
         value = hashtree.lookup_value(self.tree, TIME_PATH)
         if value is None:
             return None
         try:
-            return leb128.decode(value)
+            return leb128.decode_unsigned(value)
         except DecodeError:
             return None
 
     @property
     def signed_bytes(self) -> bytes:
-        """What the signature is over: the separator and the root hash of the tree."""
+        """What is signed: the domain separator and the root hash of the tree."""
         return STATE_ROOT + hashtree.root_hash(self.tree)
 
     def canister_data(self, canister_id: Principal) -> hashtree.LookupResult:
-        """What the state tree says of the certified data of a canister."""
+        """Look up the certified data of a canister."""
         return hashtree.lookup(self.tree, (b"canister", canister_id.raw, b"certified_data"))
 
 
@@ -107,46 +103,20 @@ def _field(fields: Mapping[Any, Any], name: str, kind: type, what: str) -> Any:
     return value
 
 
-_LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that datetime can write
-
-
 def key_text(der: bytes) -> str:
-    """``814c0e6e…aaae``, and whose it is when that is known."""
+    """A BLS key as ``814c0e6e…aaae``, with "(mainnet's)" for mainnet's root key."""
     body = der.removeprefix(bls.DER_PREFIX)
     return hash_text(body) + (" (mainnet's)" if der == MAINNET_ROOT_KEY else "")
 
 
-def hash_text(digest: bytes) -> str:
-    """First and last bytes in hex, all of them where there are few."""
-    return digest.hex() if len(digest) <= 8 else f"{digest[:4].hex()}…{digest[-2:].hex()}"
-
-
-def time_text(time_ns: int) -> str:
-    """A time in ns since the epoch as RFC 3339 in UTC, to the ms."""
-    seconds, ns = divmod(time_ns, NS_PER_S)
-    if not 0 <= seconds <= _LAST_SECOND:
-        return f"{time_ns} ns after 1970"
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ns // 1_000_000:03d}Z"
-
-
-def seconds_text(ms: int) -> str:
-    """A duration in ms as seconds: ``0.25 s``, ``301 s``, ``24395743.93 s (282 days)``."""
-    text = f"{ms / 1000:.15g} s"
-    for unit, size_ms in (("days", 86_400_000), ("h", 3_600_000)):
-        if ms >= 2 * size_ms:
-            return f"{text} ({ms // size_ms} {unit})"
-    return text
-
-
-_CACHED: Final = 64  # each entry is some 300 bytes, whatever the size of the certificate
+_CACHED: Final = 64  # entries of about 300 bytes, whatever the size of the certificate
 _MISFIT: Final = "the tree or the signature was altered, or the key is another network's"
 
 
 def signature_fault(certificate: Certificate, key: bytes) -> str | None:
-    """Why the signature is not that of ``key`` (DER), None if it is.
+    """Why the signature is not valid under ``key`` (DER), None if it is.
 
-    Cached: the messages of one poll share a certificate, and a verification is two pairings.
+    The result is cached: the messages of one poll share a certificate, and a check costs two pairings.
     """
     return _fault(certificate.signed_bytes, certificate.signature, bytes(key))
 
@@ -155,7 +125,7 @@ def _fault(message: bytes, signature: bytes, key: bytes) -> str | None:
     try:
         public_key = bls.key_from_der(key)
     except DecodeError as error:
-        return f"the key to check with is unusable: {error}"
+        return f"the key to check with cannot be used: {error}"
     fault = bls.fault(public_key, signature)
     if fault is not None:
         return fault

@@ -1,7 +1,7 @@
-"""What the client's state machine tells its owner, in order of happening.
+"""What the client's state machine tells its owner, in the order in which it happens.
 
-``SendFrame`` and ``CloseConnection`` are to be carried out on the socket; the others are news.
-Times are nanoseconds since the epoch, sequence numbers are plain ints.
+The owner carries out ``SendFrame`` and ``CloseConnection`` on the socket. The other events are news.
+Times are nanoseconds since the epoch, sequence numbers are ints.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FrameOp: TypeAlias = Literal["binary", "text", "ping"]
 
 @dataclass(frozen=True, slots=True)
 class SendFrame:
-    """Send ``data`` as one frame. The SDK's are binary; other clients also send text (UTF-8) and pings."""
+    """Send ``data`` as one frame. The SDK sends binary frames only; other clients also send text (UTF-8) and pings."""
 
     data: bytes
     op: FrameOp = "binary"
@@ -27,7 +27,7 @@ class SendFrame:
 
 @dataclass(frozen=True, slots=True)
 class CloseConnection:
-    """Close the WebSocket with this code and reason (no code other than 1000, 4000 and 4001 occurs)."""
+    """Close the WebSocket with this code and reason. The code is 1000, 4000 or 4001."""
 
     code: int
     reason: str
@@ -35,23 +35,23 @@ class CloseConnection:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeReceived:
-    """The gateway's first frame."""
+    """The gateway's first frame has come."""
 
     gateway_principal: Principal
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The canister confirmed the session: the SDK's onopen."""
+    """The canister has confirmed the session (the SDK's onopen)."""
 
     client_key: ClientKey
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A canister message was checked, step by step; also when the check failed.
+    """A canister message was checked step by step; the check may have failed.
 
-    The SDK judges the steps up to ``body``, then ``sequence``; it never looks at ``client_key``.
+    The SDK acts on the steps up to ``body`` and on ``sequence``. It never checks ``client_key``.
     """
 
     key: str
@@ -60,11 +60,11 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """An application message: the SDK's onmessage.
+    """An application message (the SDK's onmessage).
 
-    ``content`` is its Candid; ``value`` is that decoded, or None where the configuration names no
-    application type. ``latency_ms`` is now minus the canister's timestamp in whole milliseconds;
-    the SDK only prints it, a negative or a long one is no error.
+    ``content`` is its Candid. ``value`` is the decoded content, or None if the configuration names no
+    application type. ``latency_ms`` is now minus the canister's timestamp, in whole milliseconds. The
+    SDK only prints it: a negative or a long latency is no error.
     """
 
     content: bytes
@@ -75,48 +75,48 @@ class MessageReceived:
 
 @dataclass(frozen=True, slots=True)
 class AckReceived:
-    """The canister has seen everything up to this sequence number."""
+    """The canister has received all messages up to this sequence number."""
 
     last_incoming_sequence_num: int
 
 
 @dataclass(frozen=True, slots=True)
 class KeepAliveSent:
-    """The answer to an ack; comes after its SendFrame."""
+    """An ack was answered. Comes after the SendFrame of the answer."""
 
     last_incoming_sequence_num: int
 
 
 @dataclass(frozen=True, slots=True)
 class CanisterClosed:
-    """The canister's CloseMessage."""
+    """The canister's CloseMessage has come."""
 
     reason: CloseReason
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The SDK's onerror: ``text`` is the message of the error it hands over."""
+    """The SDK's onerror. ``text`` is the message of the Error object that the SDK passes to it."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """The SDK only prints this: failures of a handshake or a service message reach no callback."""
+    """An error that the SDK only prints: a bad handshake or service message reaches no callback."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionClosed:
-    """The WebSocket is gone: the SDK's onclose."""
+    """The WebSocket is closed (the SDK's onclose)."""
 
     code: int
     reason: str
 
 
-Event: TypeAlias = (
+ClientEvent: TypeAlias = (
     SendFrame
     | CloseConnection
     | HandshakeReceived

@@ -1,4 +1,4 @@
-"""Envelopes: signed requests, as frames of a client and as bodies of HTTP requests."""
+"""Envelopes: signed requests, in a client's frames and in the bodies of HTTP requests."""
 
 from __future__ import annotations
 

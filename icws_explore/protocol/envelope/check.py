@@ -1,15 +1,9 @@
-"""Checking an envelope as a replica does, step by step, with both sides of every comparison.
+"""Checks an envelope as a replica does, step by step, with both sides of every comparison.
 
-Sources: interface specification, "Authentication"; the replica's ingress_validation.rs (the expiry
-window, the limits on delegations and nonce, what an anonymous request may not hold).
-
-Durations in the texts of steps.
-
-Checking the delegations of an envelope, link by link from the root key to the session key.
-
-Source: interface specification, "Authentication" (sender_delegation), and the replica's
-ingress_validation.rs: at most 20 links and 1000 targets, no key twice, an expiration of this very
-instant still counts.
+Sources: interface specification, "Authentication"; the replica's ingress_validation.rs. The latter has the
+expiry window, the limits (20 delegations, 1000 targets each, 32 bytes of nonce), the rule that no key
+appears twice in a chain, and what an anonymous request may not hold. A delegation that expires at this
+very instant is still valid.
 """
 
 from __future__ import annotations
@@ -18,90 +12,20 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ..cbor import as_principal, field, u64_field
-from ..constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, NS_PER_MS, NS_PER_S
-from ..errors import MessageError, ValueMismatchError
-from ..keys.delegation import MAX_LINKS, MAX_TARGETS, SignedDelegation
+from ..constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, NS_PER_S
+from ..errors import MessageError, ValueMismatchError, count_of
+from ..keys.delegation import MAX_LINKS, MAX_TARGETS, Delegation, SignedDelegation
 from ..keys.public_keys import verify_signature
 from ..principal import Principal
 from ..steps import Step
+from ..wording import duration_text
 from .envelope import Envelope
-
-_MINUTE_S = 60
-_HOUR_S = 3600
-_DAY_S = 86_400
-
-
-def duration_text(duration_ns: int) -> str:
-    """A duration as one reads it: exact below a millisecond, where boundaries are at stake."""
-    if duration_ns < NS_PER_MS:
-        return f"{duration_ns} ns"
-    seconds = duration_ns / NS_PER_S
-    if seconds < 10 * _MINUTE_S:
-        return f"{seconds:.3f} s"
-    if seconds < 2 * _HOUR_S:
-        return f"{seconds / _MINUTE_S:.0f} min"
-    return f"{seconds / _HOUR_S:.1f} h" if seconds < 2 * _DAY_S else f"{seconds / _DAY_S:.1f} days"
-
-
-_STEP = "delegation"
-
-
-def check_links(
-    envelope: Envelope, *, now_ns: int, canister_id: Principal | None, root_key: bytes | None
-) -> list[Step]:
-    """One step for each link; a single step where there are none, or where they cannot be walked."""
-    links = envelope.sender_delegation or ()
-    signer = envelope.sender_pubkey
-    if not links:
-        return [Step(_STEP, True, "no delegation: the sender's own key signs")]
-    if signer is None:
-        return [Step(_STEP, False, "delegations without sender_pubkey, the key that they start from")]
-    if len(links) > MAX_LINKS:
-        return [Step(_STEP, False, f"{len(links)} links are more than the {MAX_LINKS} that a replica takes")]
-    steps = []
-    seen = {signer}
-    for number, link in enumerate(links, 1):
-        key = link.delegation.pubkey
-        step = _link(link, signer, now_ns, canister_id, root_key)
-        if key in seen:
-            step = Step(_STEP, False, "goes back to a key that the chain has already been at", actual=key)
-        steps.append(replace(step, detail=f"link {number} of {len(links)}: {step.detail}"))
-        seen.add(key)
-        signer = key
-    return steps
-
-
-def _link(
-    link: SignedDelegation, signer: bytes, now_ns: int, canister_id: Principal | None, root_key: bytes | None
-) -> Step:
-    delegation = link.delegation
-    # The signature comes first: of a forged link nothing else is worth reading.
-    verdict = verify_signature(signer, delegation.signed_bytes, link.signature, root_key=root_key)
-    if verdict.ok is False:
-        return Step(_STEP, False, verdict.detail, delegation.signed_bytes, link.signature)
-    left_ns = delegation.expiration_ns - now_ns
-    if left_ns < 0:
-        detail = f"expired {duration_text(-left_ns)} ago; log in again"
-        return Step(_STEP, False, detail, f"at least {now_ns} ns", f"{delegation.expiration_ns} ns")
-    targets = delegation.targets
-    if targets is None:
-        where = "all canisters"
-    elif len(targets) > MAX_TARGETS:
-        return Step(_STEP, False, f"{len(targets)} targets are more than the {MAX_TARGETS} that a replica takes")
-    elif canister_id is not None and canister_id not in targets:
-        where = ", ".join(str(target) for target in targets[:5]) or "no canister"
-        detail = f"it is for {where}, not for {canister_id}"
-        return Step(_STEP, False, detail, str(canister_id), where)
-    else:
-        where = "1 canister" if len(targets) == 1 else f"{len(targets)} canisters"
-    detail = f"{verdict.detail}; for {where}, for another {duration_text(left_ns)}"
-    return Step(_STEP, verdict.ok, detail, delegation.signed_bytes, link.signature)
-
 
 MAX_NONCE: Final = 32  # bytes; ingress_validation.rs, MAXIMUM_NUMBER_OF_BYTES_IN_NONCE
 
 _METHOD_CALLS = ("call", "query")
-_UNJUDGED = "not judged: the request has no id to sign"
+_UNCHECKED = "not checked: the request has no id to sign"
+_LINK = "delegation"  # the name of the step of each link
 
 
 def check_envelope(
@@ -112,11 +36,12 @@ def check_envelope(
     root_key: bytes | None = None,
     max_drift_s: float = INGRESS_DRIFT_S,
 ) -> list[Step]:
-    """The steps parse, request_id, sender, delegation (one for each link), signature, expiry.
+    """Check ``envelope``: the steps parse, request_id, sender, delegation (one for each link), signature, expiry.
 
-    ``now_ns`` is the replica's time. ``canister_id`` is where the request was sent to (None: not
-    compared with the one it names), ``root_key`` (DER) the network's, without which canister
-    signatures cannot be judged. Never raises for a decoded envelope.
+    ``now_ns`` is the replica's time. ``canister_id`` is the canister that the request was sent to (None:
+    not compared with the one it names). ``root_key`` (DER) is needed to check canister signatures.
+    ``max_drift_s`` is the drift that a replica allows beyond the expiry window, in seconds. Never raises
+    for a decoded envelope.
     """
     target = envelope.canister_id or canister_id
     identified = _request_id(envelope)
@@ -130,6 +55,81 @@ def check_envelope(
     ]
 
 
+def check_links(
+    envelope: Envelope, *, now_ns: int, canister_id: Principal | None, root_key: bytes | None
+) -> list[Step]:
+    """Check the delegations from the root key to the session key: one step for each link, or a single step.
+
+    There is a single step if there are no links, or if they cannot be checked one by one.
+    """
+    links = envelope.sender_delegation or ()
+    signer = envelope.sender_pubkey
+    if not links:
+        return [Step(_LINK, True, "no delegation: the sender's own key signs")]
+    if signer is None:
+        return [Step(_LINK, False, "delegations without sender_pubkey, the key that they start from")]
+    if len(links) > MAX_LINKS:
+        return [Step(_LINK, False, f"{len(links)} links are more than the {MAX_LINKS} that a replica accepts")]
+    steps = []
+    seen = {signer}
+    for number, link in enumerate(links, 1):
+        key = link.delegation.pubkey
+        step = _link(link, signer, envelope.request_type, now_ns, canister_id, root_key)
+        if key in seen:
+            step = Step(_LINK, False, "the key appears earlier in the chain", actual=key)
+        steps.append(replace(step, detail=f"link {number} of {len(links)}: {step.detail}"))
+        seen.add(key)
+        signer = key
+    return steps
+
+
+def _link(
+    link: SignedDelegation,
+    signer: bytes,
+    request_type: str | None,
+    now_ns: int,
+    canister_id: Principal | None,
+    root_key: bytes | None,
+) -> Step:
+    delegation = link.delegation
+    try:
+        signed = delegation.signed_bytes
+    except ValueMismatchError as error:
+        return Step(_LINK, False, f"the delegation has no hash to sign: {error}", None, link.signature)
+    # The signature is checked first: the rest of a forged link says nothing.
+    verdict = verify_signature(signer, signed, link.signature, root_key=root_key)
+    if verdict.ok is False:
+        return Step(_LINK, False, verdict.detail, signed, link.signature)
+    if request_type == "call" and delegation.other_fields:
+        return Step(_LINK, False, _dropped(delegation), signed, link.signature)
+    left_ns = delegation.expiration_ns - now_ns
+    if left_ns < 0:
+        detail = f"expired {duration_text(-left_ns)} ago; log in again"
+        return Step(_LINK, False, detail, f"at least {now_ns} ns", f"{delegation.expiration_ns} ns")
+    targets = delegation.targets
+    if targets is None:
+        where = "all canisters"
+    elif len(targets) > MAX_TARGETS:
+        return Step(_LINK, False, f"{len(targets)} targets are more than the {MAX_TARGETS} that a replica accepts")
+    elif canister_id is not None and canister_id not in targets:
+        where = ", ".join(str(target) for target in targets[:5]) or "no canister"
+        detail = f"it is for {where}, not for {canister_id}"
+        return Step(_LINK, False, detail, str(canister_id), where)
+    else:
+        where = count_of(len(targets), "canister")
+    detail = f"{verdict.detail}; for {where}, for another {duration_text(left_ns)}"
+    return Step(_LINK, verdict.ok, detail, signed, link.signature)
+
+
+def _dropped(delegation: Delegation) -> str:
+    """What becomes of a link with fields that the gateway does not know."""
+    names = ", ".join(repr(name) for name in list(delegation.other_fields)[:5])
+    text = f"the delegation has {names}, which the gateway 1.4.6 drops; the signature does not match what is left"
+    if delegation.other_fields.get("permissions") == "queries":
+        text += ". This delegation allows queries only, and no update calls"
+    return text
+
+
 def _parse(envelope: Envelope, canister_id: Principal | None) -> Step:
     content = envelope.content
     try:
@@ -138,7 +138,11 @@ def _parse(envelope: Envelope, canister_id: Principal | None) -> Step:
         return Step("parse", False, error.reason)
     if envelope.unknown_fields:
         names = ", ".join(repr(name) for name in envelope.unknown_fields[:5])
-        return Step("parse", False, f"{names} unknown: the gateway drops it, and then the signature fails")
+        return Step(
+            "parse",
+            False,
+            f"the content has {names}, which the gateway drops; the signature does not match what is left",
+        )
     if canister_id is not None and envelope.canister_id not in (None, canister_id, Principal.MANAGEMENT):
         detail = f"names the canister {envelope.canister_id}, but was sent to {canister_id}"
         return Step("parse", False, detail, str(canister_id), str(envelope.canister_id))
@@ -146,7 +150,7 @@ def _parse(envelope: Envelope, canister_id: Principal | None) -> Step:
 
 
 def _required(content: dict[str, Any]) -> str:
-    """The request type, if the fields that it needs are there. Raises MessageError."""
+    """The request type, if all fields that it needs are there. Raises MessageError."""
     what = "content"
     kind = field(content, "request_type", str, what)
     if kind not in (*_METHOD_CALLS, "read_state"):
@@ -162,7 +166,7 @@ def _required(content: dict[str, Any]) -> str:
     else:
         paths = field(content, "paths", list, what)
         if not all(isinstance(path, list) and all(isinstance(label, bytes) for label in path) for path in paths):
-            raise MessageError(what, "field 'paths' is no array of arrays of byte strings")
+            raise MessageError(what, "field 'paths' is not an array of arrays of byte strings")
     return kind
 
 
@@ -176,20 +180,22 @@ def _request_id(envelope: Envelope) -> Step:
 def _sender(envelope: Envelope) -> Step:
     sender = envelope.sender
     if sender is None:
-        return Step("sender", False, "the sender is missing or no principal")
+        return Step("sender", False, "the sender is missing or not a principal")
     if envelope.sender_pubkey is None:
         if sender.is_anonymous:
-            return Step("sender", True, "anonymous: the request is nobody's", str(sender), str(sender))
+            return Step("sender", True, "anonymous: the request has no sender", str(sender), str(sender))
         return Step(
-            "sender", False, "sender_pubkey is missing, and only the anonymous sender needs none", None, str(sender)
+            "sender", False, "sender_pubkey is missing; only an anonymous request needs none", None, str(sender)
         )
     if sender.is_anonymous:
-        return Step("sender", False, "the anonymous sender has no key, but the envelope carries one", None, str(sender))
+        return Step("sender", False, "the anonymous sender has no key, but the envelope has one", None, str(sender))
     derived = Principal.self_authenticating(envelope.sender_pubkey)
     owner = "the root key of the delegations" if envelope.sender_delegation else "the key"
     if derived != sender:
-        return Step("sender", False, f"{owner} makes {derived}, not the sender {sender}", str(derived), str(sender))
-    return Step("sender", True, f"the sender is self-authenticating over {owner}", str(derived), str(sender))
+        return Step(
+            "sender", False, f"{owner} has the principal {derived}, not the sender {sender}", str(derived), str(sender)
+        )
+    return Step("sender", True, f"the sender is the principal of {owner}", str(derived), str(sender))
 
 
 def _signature(envelope: Envelope, identified: Step, root_key: bytes | None) -> Step:
@@ -198,15 +204,15 @@ def _signature(envelope: Envelope, identified: Step, root_key: bytes | None) -> 
     if signature is None:
         if sender is not None and sender.is_anonymous:
             return Step("signature", True, "anonymous: nothing is signed")
-        return Step("signature", False, "sender_sig is missing: only the anonymous sender needs none")
+        return Step("signature", False, "sender_sig is missing; only an anonymous request needs none")
     if sender is not None and sender.is_anonymous:
-        return Step("signature", False, "the anonymous sender may not sign", None, signature)
+        return Step("signature", False, "an anonymous request must not be signed", None, signature)
     if envelope.sender_delegation:
         public_key = envelope.sender_delegation[-1].delegation.pubkey
     if public_key is None:
         return Step("signature", False, "sender_pubkey is missing: there is no key to check with", None, signature)
     if not identified.ok:
-        return Step("signature", None, _UNJUDGED, None, signature)
+        return Step("signature", None, _UNCHECKED, None, signature)
     verdict = verify_signature(public_key, envelope.signed_bytes, signature, root_key=root_key)
     return Step("signature", verdict.ok, verdict.detail, envelope.signed_bytes, signature)
 
@@ -214,7 +220,7 @@ def _signature(envelope: Envelope, identified: Step, root_key: bytes | None) -> 
 def _expiry(envelope: Envelope, now_ns: int, max_drift_s: float) -> Step:
     expiry_ns = envelope.ingress_expiry_ns
     if expiry_ns is None:
-        return Step("expiry", False, "ingress_expiry is missing or no integer")
+        return Step("expiry", False, "ingress_expiry is missing or not an integer")
     latest_ns = now_ns + INGRESS_WINDOW_S * NS_PER_S + round(max_drift_s * NS_PER_S)
     expected, actual = f"{now_ns} … {latest_ns} ns", f"{expiry_ns} ns"
     if expiry_ns < now_ns:

@@ -1,12 +1,8 @@
-"""Envelopes: a request with the signature that makes it its sender's.
+"""Envelopes: requests with the signatures of their senders; reading them and making them.
 
-Sources: interface specification, "Authentication"; ic-websocket-js 0.5.0 agent/index.ts (the frame);
-ic-transport-types 0.39.1 (the order in which the gateway writes the fields again).
-
-Making requests: the contents of calls, queries and state reads, their expiry and their signature.
-
-Sources: interface specification, "Request types"; ic-websocket-js 0.5.0 agent/index.ts and
-@dfinity/agent 2.4.1 transforms.ts (expiry).
+Sources: interface specification, "Authentication" and the request types; ic-websocket-js 0.5.0
+agent/index.ts (the frame); ic-transport-types 0.39.1 (the order in which the gateway rewrites the fields);
+@dfinity/agent 2.4.1 transforms.ts (the expiry).
 """
 
 from __future__ import annotations
@@ -25,7 +21,7 @@ from ..request_id import request_id
 
 REQUEST_DOMAIN: Final = b"\x0aic-request"
 
-# serde's order; what is not in it, the gateway and the replica drop.
+# In serde's order. The gateway and the replica drop all other fields.
 CONTENT_FIELDS: Final = (
     "request_type",
     "nonce",
@@ -42,10 +38,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A request and who signed it.
+    """A request and its signature.
 
-    ``content`` holds the fields as they came, in their order, unknown ones included, with the types
-    of CBOR (principals are bytes). ``sender_pubkey`` is DER, with a delegation the root key's.
+    ``content`` holds all fields in the order in which they came, unknown ones included, with the types
+    of CBOR (principals are bytes). ``sender_pubkey`` is DER; with delegations it is the root key.
     """
 
     content: dict[str, Any]
@@ -55,18 +51,18 @@ class Envelope:
 
     @classmethod
     def decode_frame(cls, data: bytes) -> Envelope:
-        """From a client's frame, ``{"envelope": …}``. Raises CborError and MessageError."""
+        """Read a client's frame, ``{"envelope": …}``. Raises CborError and MessageError."""
         what = "client request"
         return cls.from_cbor(field(as_map(loads(data, what=what), what), "envelope", dict, what))
 
     @classmethod
     def decode(cls, data: bytes) -> Envelope:
-        """From the body of an HTTP request. Raises CborError and MessageError."""
+        """Read the body of an HTTP request. Raises CborError and MessageError."""
         return cls.from_cbor(loads(data, what="envelope"))
 
     @classmethod
     def from_cbor(cls, value: object) -> Envelope:
-        """From decoded CBOR. Raises MessageError."""
+        """Read an envelope from decoded CBOR. Raises MessageError."""
         what = "envelope"
         fields = as_map(value, what)
         content = field(fields, "content", dict, what)
@@ -81,7 +77,7 @@ class Envelope:
         )
 
     def encode_frame(self) -> bytes:
-        """The frame that a client sends, tagged; the fields in the SDK's order. Raises ValueMismatchError."""
+        """The frame that a client sends: tagged, with the fields in the SDK's order. Raises ValueMismatchError."""
         fields: dict[str, Any] = {"content": self.content}
         if self.sender_delegation is not None:
             fields["sender_delegation"] = [link.to_cbor() for link in self.sender_delegation]
@@ -92,7 +88,7 @@ class Envelope:
         return dumps({"envelope": fields}, tagged=True)
 
     def encode(self) -> bytes:
-        """The body of an HTTP request, tagged; the fields in serde's order. Raises ValueMismatchError."""
+        """The body of an HTTP request: tagged, with the fields in serde's order. Raises ValueMismatchError."""
         known = {name: self.content[name] for name in CONTENT_FIELDS if name in self.content}
         fields: dict[str, Any] = {"content": known | self.content}
         if self.sender_pubkey is not None:
@@ -104,18 +100,20 @@ class Envelope:
         return dumps(fields, tagged=True)
 
     def relayed(self) -> Envelope:
-        """What is left after the gateway has read it and written it again: known fields that are not null."""
+        """The envelope after the gateway has read and rewritten it: only known fields that are not null are left."""
         kept = {name: self.content[name] for name in CONTENT_FIELDS if self.content.get(name) is not None}
-        return Envelope(kept, self.sender_pubkey, self.sender_sig, self.sender_delegation)
+        links = self.sender_delegation
+        links = None if links is None else tuple(link.relayed() for link in links)
+        return Envelope(kept, self.sender_pubkey, self.sender_sig, links)
 
     @property
     def unknown_fields(self) -> tuple[str, ...]:
-        """Names in the content that the gateway and the replica drop."""
+        """The names of the fields in the content that the gateway and the replica drop."""
         return tuple(name for name in self.content if name not in CONTENT_FIELDS)
 
     @property
     def request_id(self) -> bytes:
-        """The 32 bytes that name the request. Raises ValueMismatchError for content that no request holds."""
+        """The 32 bytes that identify the request. Raises ValueMismatchError for content that no request can hold."""
         return request_id(self.content)
 
     @property
@@ -123,7 +121,7 @@ class Envelope:
         """What ``sender_sig`` signs. Raises ValueMismatchError like ``request_id``."""
         return REQUEST_DOMAIN + self.request_id
 
-    # What the content says, each None where the field is missing or of another type.
+    # Fields of the content. Each is None if the field is missing or has another type.
 
     @property
     def request_type(self) -> str | None:
@@ -201,7 +199,7 @@ def query_content(
 
 
 def read_state_content(paths: Sequence[Sequence[bytes]], sender: Principal, ingress_expiry_ns: int) -> dict[str, Any]:
-    """The content of a read_state request for those paths. Raises ValueMismatchError."""
+    """The content of a read_state request for ``paths``. Raises ValueMismatchError."""
     return {
         "ingress_expiry": check_u64("ingress_expiry", ingress_expiry_ns),
         "paths": [[check("paths", label, bytes) for label in path] for path in paths],
@@ -211,7 +209,7 @@ def read_state_content(paths: Sequence[Sequence[bytes]], sender: Principal, ingr
 
 
 def sign_envelope(content: Mapping[str, Any], identity: Identity) -> Envelope:
-    """The request, signed; unsigned for the anonymous identity. Raises IdentityError and ValueMismatchError."""
+    """Sign a request; the anonymous identity leaves it unsigned. Raises IdentityError and ValueMismatchError."""
     fields = dict(content)
     if identity.principal.is_anonymous:
         return Envelope(fields)
@@ -220,6 +218,6 @@ def sign_envelope(content: Mapping[str, Any], identity: Identity) -> Envelope:
 
 
 def ingress_expiry_ns(now_ns: int) -> int:
-    """The expiry that @dfinity/agent 2.4.1 gives a request made now: 4 min on, floored to the minute."""
+    """The expiry that @dfinity/agent 2.4.1 gives a request made at ``now_ns``: 4 min later, floored to the minute."""
     latest_ms = now_ns // NS_PER_MS + _EXPIRY_DELTA_MS - _EXPIRY_MARGIN_MS
     return latest_ms * NS_PER_MS // _MINUTE_NS * _MINUTE_NS

@@ -1,9 +1,8 @@
-"""What the gateway's state machine asks for and reports, and what it is answered.
+"""What the gateway's state machine asks for and reports, and how the outcomes of its polls are told to it.
 
-The I/O side carries out ``SendToClient``, ``DropClient``, ``RelayCall``, ``Poll`` and ``CallClose``.
-Relays run side by side, so their order on arrival is not that of the events, as in the real gateway.
-
-What a canister's poller tells the gateway, in order of happening.
+The owner carries out ``SendToClient``, ``DropClient``, ``RelayCall``, ``Poll`` and ``CallClose``. Relayed
+calls run side by side, so they may arrive in another order than that of the events, as with the real
+gateway. ``PollerEvent``s pass between a canister's poller and the gateway's machine only.
 """
 
 from __future__ import annotations
@@ -15,52 +14,9 @@ from ..arguments import PollMessage
 from ..messages import ClientKey
 from ..principal import Principal
 
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Query from ``nonce`` on."""
-
-    nonce: int
-    ticket: int
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """A polled message, with the proof it shares with its batch."""
-
-    message: PollMessage
-    cert: bytes
-    tree: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something for the log."""
-
-    text: str
-    level: Level
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """The last client had left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dead:
-    """The poller has failed; ``text`` is why."""
-
-    text: str
-
-
-PollerEvent: TypeAlias = Ask | Deliver | Note | Stopped | Dead
-
-
 SessionId: TypeAlias = int | str
 FrameKind: TypeAlias = Literal["binary", "text", "ping", "pong", "close"]
 Level: TypeAlias = Literal["trace", "debug", "info", "warn", "error"]
-
-NO_CLOSE_FRAME = 1006
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +31,10 @@ class SendToClient:
 class DropClient:
     """End the client's connection.
 
-    ``code`` None: with a close frame that has no code (the client sees 1005). ``code`` 1006: without
-    a close frame, the TCP connection just ends (the client sees 1006). So ends every session that was
-    set up, the one that its client closes with 1000 included: the real gateway never answers a close
-    frame. Behind a CallClose the real one waits for that call's end first.
+    ``code`` None: send a close frame without a code (the client sees 1005). ``code`` 1006: end the TCP
+    connection without a close frame (the client sees 1006). The real gateway never answers a client's
+    close frame, so a session that its client closes with 1000 ends the second way too. If a CallClose
+    comes first, the real gateway waits for the end of that call.
     """
 
     session: SessionId
@@ -98,8 +54,8 @@ class RelayCall:
 class Poll:
     """Query ws_get_messages of ``canister_id`` from ``nonce`` on.
 
-    It replaces an earlier Poll of the same canister that is still running (cancel that one).
-    ``ticket`` counts the polls of one poller; give it back with the result.
+    It replaces an earlier Poll of the same canister that is still running: cancel that one. ``ticket``
+    counts the polls of one poller. Pass it on with the outcome.
     """
 
     canister_id: Principal
@@ -128,14 +84,14 @@ GatewayEvent: TypeAlias = SendToClient | DropClient | RelayCall | Poll | CallClo
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """Outcome of a poll: the query replied; ``arg`` is its Candid."""
+    """Outcome of a poll: the query was replied to; ``arg`` is the reply's Candid."""
 
     arg: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Outcome of a poll: the replica rejected the query, reject codes as in the interface specification."""
+    """Outcome of a poll: the replica rejected the query, with a reject code of the interface specification."""
 
     reject_code: int
     reject_message: str
@@ -145,7 +101,7 @@ class Rejected:
 class AgentFailed:
     """Outcome of a poll: no answer that an agent could read. ``kind`` names a case of ic-agent's AgentError.
 
-    The usual ones: TransportError (nobody there), HttpError (4xx, 5xx), InvalidCborData.
+    The usual kinds: TransportError (nothing answers), HttpError (4xx, 5xx), InvalidCborData.
     """
 
     kind: str
@@ -153,3 +109,43 @@ class AgentFailed:
 
 
 PollOutcome: TypeAlias = Replied | Rejected | AgentFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """From a poller: query from ``nonce`` on."""
+
+    nonce: int
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """From a poller: a polled message, with the proof that it shares with all messages of its poll."""
+
+    message: PollMessage
+    cert: bytes
+    tree: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """From a poller: a line for the log."""
+
+    text: str
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """From a poller: it has stopped because the last client has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """From a poller: it has failed; ``text`` says why."""
+
+    text: str
+
+
+PollerEvent: TypeAlias = Ask | Deliver | Note | Stopped | Dead

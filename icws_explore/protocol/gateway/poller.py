@@ -1,14 +1,11 @@
-"""Polling one canister for messages, and knowing when to give up: gateway 1.4.6, canister_poller.rs.
+"""Polling one canister for messages: gateway 1.4.6, canister_poller.rs.
 
-Pure: outcomes of polls and instants (ns) come in, ``PollerEvent``s go out. Every step is a row of
-``poller_table.POLLER_TRANSITIONS``.
+Outcomes of polls and instants (ns since the epoch) go in, ``PollerEvent``s come out. Every step is a
+row of ``POLLER_TRANSITIONS``. One iteration: query, relay the messages, rest until the interval since
+the query has passed, see whether any client is left. There is no rest if the canister has more
+messages, or did not answer in time.
 
-The nonces in message keys, as the gateway reads and follows them: gateway 1.4.6, canister_poller.rs.
-
-The life of a canister's poller as a table: gateway 1.4.6, canister_poller.rs.
-
-An iteration is: ask, relay, rest until the interval since asking is over, see whether any client is
-left. Without a rest where the canister has more, or did not answer in time.
+`nonce_of_key` and `next_nonce` read and follow the nonces in message keys, as the gateway does.
 """
 
 from __future__ import annotations
@@ -16,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, TypeAlias
 
 from ..arguments import PollMessage, PollResult, decode_poll_result
 from ..cbor import MAX_U64
@@ -26,9 +24,9 @@ from .events import AgentFailed, Ask, Dead, Deliver, Note, PollerEvent, PollOutc
 
 
 def nonce_of_key(key: str) -> int:
-    """The nonce at the end of a message key, as Rust reads a u64.
+    """The nonce at the end of a message key, parsed as Rust parses a u64.
 
-    Raises MessageError, its reason the gateway's text.
+    Raises MessageError with the gateway's text as its reason.
     """
     number = key.rsplit("_", 1)[-1]
     digits = number.removeprefix("+")
@@ -45,21 +43,21 @@ def nonce_of_key(key: str) -> int:
 
 
 def next_nonce(messages: Sequence[PollMessage], expected: int) -> int:
-    """The nonce after ``messages``. Raises MessageError, its reason the gateway's text, where one is not the next.
+    """The nonce that follows ``messages``. If one is not consecutive, raises MessageError with the gateway's text.
 
-    Expecting 0 means not knowing: the canister may have deleted what earlier pollers relayed.
+    ``expected`` 0 accepts any first nonce: the canister may have deleted what earlier pollers relayed.
     """
     for message in messages:
         nonce = nonce_of_key(message.key)
         if expected not in (0, nonce):
             raise MessageError("message key", f"Non consecutive nonce: expected {expected}, got {nonce}")
-        expected = (nonce + 1) & MAX_U64  # as a release build wraps
+        expected = (nonce + 1) & MAX_U64  # a release build wraps
     return expected
 
 
 class PollerState(StrEnum):
-    """ASKING: a query is under way. RESTING: the next one is not due yet. STOPPED: the last client has
-    left. DEAD: failed, with every session of the canister.
+    """RESTING: the next query is not due yet. ASKING: a query is under way. STOPPED: the last client has
+    left. DEAD: the poller has failed, and with it every session of the canister.
     """
 
     RESTING = "resting"
@@ -68,7 +66,7 @@ class PollerState(StrEnum):
     DEAD = "dead"
 
 
-class PollerTrigger(StrEnum):
+class PollerTriggerKind(StrEnum):
     """What can happen to a poller."""
 
     WAKE = "iteration due"
@@ -79,27 +77,9 @@ class PollerTrigger(StrEnum):
     FATAL = "unrecoverable error"
 
 
-_S, _T = PollerState, PollerTrigger
-_R = Transition
+SYS_TRANSIENT = 2  # the only reject code that a poller survives
 
-POLLER_TRANSITIONS: TransitionTable[PollerState, PollerTrigger] = TransitionTable(
-    [
-        _R(_S.RESTING, _T.WAKE, _S.ASKING, "has_clients", ("ask",)),
-        _R(_S.RESTING, _T.WAKE, _S.STOPPED, "", ("tell_stopped",)),
-        _R(_S.ASKING, _T.MESSAGES, _S.DEAD, "nonces_broken", ("tell_dead",)),
-        _R(_S.ASKING, _T.MESSAGES, _S.RESTING, "more_queued", ("count", "relay", "log", "wake")),
-        _R(_S.ASKING, _T.MESSAGES, _S.RESTING, "", ("count", "relay", "rest")),
-        _R(_S.ASKING, _T.NO_MESSAGES, _S.RESTING, "", ("rest",)),
-        _R(_S.ASKING, _T.TIMEOUT, _S.RESTING, "", ("log", "wake")),
-        _R(_S.ASKING, _T.TRANSIENT, _S.RESTING, "", ("log", "rest")),
-        _R(_S.ASKING, _T.FATAL, _S.DEAD, "", ("tell_dead",)),
-    ]
-)
-
-
-SYS_TRANSIENT = 2  # the one reject code that a poller survives
-
-# is_recoverable_error: whatever a bad replica or boundary node can cause on its own.
+# is_recoverable_error: errors that a bad replica or boundary node can cause without the canister.
 RECOVERABLE_FAILURES = frozenset(
     {
         "InvalidReplicaUrl",
@@ -122,23 +102,28 @@ RECOVERABLE_FAILURES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class _Happening:
-    trigger: PollerTrigger
+class PollerTrigger:
+    """One thing that happens to a poller. ``has_broken_nonces``: the nonces of ``result`` are not consecutive."""
+
+    kind: PollerTriggerKind
     now_ns: int
     text: str = ""
     result: PollResult | None = None
     next_nonce: int = 0
-    is_broken: bool = False
+    has_broken_nonces: bool = False
 
 
 class Poller:
-    """Polls from ``start`` until it stops or dies. ``interval_ms`` counts from asking to asking."""
+    """Polls from ``start`` until it stops or dies. ``interval_ms`` counts from query to query.
+
+    ``has_clients`` is asked before each query. ``taken`` are the rows of the table that the last call took.
+    """
 
     def __init__(self, interval_ms: int, timeout_ms: int, has_clients: Callable[[], bool]) -> None:
         self.interval_ms = interval_ms
         self.timeout_ms = timeout_ms
         self.state = PollerState.RESTING
-        self.taken: list[Transition[PollerState, PollerTrigger]] = []  # rows taken by the last call
+        self.taken: list[Transition[Any, Any, Any, Any]] = []
         self._has_clients = has_clients
         self._next_nonce = 0
         self._ticket: int | None = None
@@ -148,42 +133,42 @@ class Poller:
 
     @property
     def next_nonce(self) -> int:
-        """Where the next query begins; 0 until the first message."""
+        """The nonce from which the next query asks; 0 until the first message."""
         return self._next_nonce
 
     @property
     def ticket(self) -> int | None:
-        """Of the latest query; None before the first."""
+        """The ticket of the latest query; None before the first."""
         return self._ticket
 
     @property
     def deadline_ns(self) -> int | None:
-        """When to ``tick``: the next iteration, or the time-out of the query under way."""
+        """When to ``tick``: at the next iteration, or at the time-out of the running query."""
         return self._due_ns if self.state in (PollerState.RESTING, PollerState.ASKING) else None
 
     def start(self, now_ns: int) -> list[PollerEvent]:
-        """Begin with the first query, at once."""
-        return self._run(_Happening(PollerTrigger.WAKE, now_ns))
+        """Make the first query at once."""
+        return self._run(PollerTrigger(PollerTriggerKind.WAKE, now_ns))
 
     def tick(self, now_ns: int) -> list[PollerEvent]:
-        """Carry on with what is due."""
+        """Do what is due."""
         self.taken = []
         if self.deadline_ns is None or self.deadline_ns > now_ns:
             return []
         if self.state is PollerState.RESTING:
-            return self._run(_Happening(PollerTrigger.WAKE, now_ns))
+            return self._run(PollerTrigger(PollerTriggerKind.WAKE, now_ns))
         text = "Poller timed out. Polling immediately"
-        return self._run(_Happening(PollerTrigger.TIMEOUT, now_ns, text))
+        return self._run(PollerTrigger(PollerTriggerKind.TIMEOUT, now_ns, text))
 
     def skip(self, polls: int, asked_ns: int, answered_ns: int | None) -> None:
-        """Pass over ``polls`` rounds that brought nothing: as if each had been asked, answered and rested after.
+        """Skip ``polls`` iterations that brought nothing, as if each query had been made and answered.
 
-        For a simulator, which knows that a canister's queue has not changed. The latest was asked at
-        ``asked_ns`` and answered at ``answered_ns``, None: not yet. Only while there are clients.
-        Raises StateError for a poller that does not run.
+        This is for a simulator, which knows that a canister's queue has not changed. The latest query
+        was made at ``asked_ns`` and answered at ``answered_ns`` (None: not yet). There must be clients.
+        Raises StateError if the poller does not run.
         """
         if self._ticket is None or self.deadline_ns is None:
-            raise StateError("only a poller that runs can be put forward")
+            raise StateError("only a running poller can skip polls")
         self._ticket += polls
         self._asked_ns = asked_ns
         if answered_ns is None:
@@ -193,7 +178,7 @@ class Poller:
             self._due_ns = max(asked_ns + self.interval_ms * NS_PER_MS, answered_ns)
 
     def answered(self, outcome: PollOutcome, ticket: int, now_ns: int) -> list[PollerEvent]:
-        """The query with that ticket has come to an end. One that was given up already counts for nothing.
+        """The query with that ticket has ended. The answer to an abandoned query is ignored.
 
         At the very instant of the time-out the answer wins, as in tokio's ``timeout``.
         """
@@ -202,7 +187,12 @@ class Poller:
             return []
         return self._run(self._weigh(outcome, now_ns))
 
-    def _weigh(self, outcome: PollOutcome, now_ns: int) -> _Happening:
+    def take(self, row: Transition[PollerState, Any, Any, Any]) -> None:
+        """Enter the row's state."""
+        self.taken.append(row)
+        self.state = row.to
+
+    def _weigh(self, outcome: PollOutcome, now_ns: int) -> PollerTrigger:
         match outcome:
             case Replied(arg):
                 return self._weigh_reply(arg, now_ns)
@@ -211,79 +201,100 @@ class Poller:
             case AgentFailed(kind, detail):
                 text, is_transient = f"{kind}: {detail}", kind in RECOVERABLE_FAILURES
         if is_transient:
-            return _Happening(PollerTrigger.TRANSIENT, now_ns, f"Ignoring replica error: {text}")
-        return _Happening(PollerTrigger.FATAL, now_ns, f"Unrecoverable agent error: {text}")
+            return PollerTrigger(PollerTriggerKind.TRANSIENT, now_ns, f"Ignoring replica error: {text}")
+        return PollerTrigger(PollerTriggerKind.FATAL, now_ns, f"Unrecoverable agent error: {text}")
 
-    def _weigh_reply(self, arg: bytes, now_ns: int) -> _Happening:
+    def _weigh_reply(self, arg: bytes, now_ns: int) -> PollerTrigger:
         try:
             result = decode_poll_result(arg)
         except DecodeError as error:
-            return _Happening(PollerTrigger.FATAL, now_ns, f"Unrecoverable candid error: {error}")
+            return PollerTrigger(PollerTriggerKind.FATAL, now_ns, f"Unrecoverable candid error: {error}")
         if isinstance(result, str):
-            return _Happening(PollerTrigger.FATAL, now_ns, f"Unrecoverable CDK error: {result}")
+            return PollerTrigger(PollerTriggerKind.FATAL, now_ns, f"Unrecoverable CDK error: {result}")
         if not result.messages:
-            return _Happening(PollerTrigger.NO_MESSAGES, now_ns)
+            return PollerTrigger(PollerTriggerKind.NO_MESSAGES, now_ns)
         try:
             following = next_nonce(result.messages, self._next_nonce)
         except MessageError as error:
-            return _Happening(PollerTrigger.MESSAGES, now_ns, error.reason, result, is_broken=True)
+            return PollerTrigger(PollerTriggerKind.MESSAGES, now_ns, error.reason, result, has_broken_nonces=True)
         text = "Canister queue is not fully drained. Polling immediately"
-        return _Happening(PollerTrigger.MESSAGES, now_ns, text, result, following)
+        return PollerTrigger(PollerTriggerKind.MESSAGES, now_ns, text, result, following)
 
-    def _run(self, it: _Happening) -> list[PollerEvent]:
+    def _run(self, trigger: PollerTrigger) -> list[PollerEvent]:
         self._events = []
-        self._fire(it)
+        POLLER_TRANSITIONS.fire(self, trigger)
         return self._events
 
-    def _fire(self, it: _Happening) -> None:
-        row = POLLER_TRANSITIONS.find(self.state, it.trigger, lambda guard: getattr(self, f"if_{guard}")(it))
-        if row is None:
-            return
-        self.taken.append(row)
-        self.state = row.to
-        for action in row.actions:
-            getattr(self, f"do_{action}")(it)
+    # -- guards --------------------------------------------------------------------------------
 
-    def if_has_clients(self, _it: _Happening) -> bool:
+    def has_clients(self, _trigger: PollerTrigger) -> bool:
         return self._has_clients()
 
-    def if_nonces_broken(self, it: _Happening) -> bool:
-        return it.is_broken
+    def has_broken_nonces(self, trigger: PollerTrigger) -> bool:
+        return trigger.has_broken_nonces
 
-    def if_more_queued(self, it: _Happening) -> bool:
-        # CDKs before 0.3.1 do not say: None counts as the end.
-        return it.result is not None and it.result.is_end_of_queue is False
+    def has_more_queued(self, trigger: PollerTrigger) -> bool:
+        # CDKs before 0.3.1 do not tell. None counts as the end of the queue.
+        return trigger.result is not None and trigger.result.is_end_of_queue is False
 
-    def do_ask(self, it: _Happening) -> None:
+    # -- actions -------------------------------------------------------------------------------
+
+    def ask(self, trigger: PollerTrigger) -> None:
         self._ticket = 0 if self._ticket is None else self._ticket + 1
-        self._asked_ns = it.now_ns
-        self._due_ns = it.now_ns + self.timeout_ms * NS_PER_MS
+        self._asked_ns = trigger.now_ns
+        self._due_ns = trigger.now_ns + self.timeout_ms * NS_PER_MS
         self._events.append(Ask(self._next_nonce, self._ticket))
 
-    def do_count(self, it: _Happening) -> None:
-        self._next_nonce = it.next_nonce
+    def set_next_nonce(self, trigger: PollerTrigger) -> None:
+        self._next_nonce = trigger.next_nonce
 
-    def do_relay(self, it: _Happening) -> None:
-        if it.result is not None:
-            result = it.result
+    def relay(self, trigger: PollerTrigger) -> None:
+        if trigger.result is not None:
+            result = trigger.result
             self._events.extend(Deliver(message, result.cert, result.tree) for message in result.messages)
 
-    def do_rest(self, it: _Happening) -> None:
-        elapsed_ns = it.now_ns - self._asked_ns
-        self._due_ns = max(self._asked_ns + self.interval_ms * NS_PER_MS, it.now_ns)
+    def rest(self, trigger: PollerTrigger) -> None:
+        elapsed_ns = trigger.now_ns - self._asked_ns
+        self._due_ns = max(self._asked_ns + self.interval_ms * NS_PER_MS, trigger.now_ns)
         if elapsed_ns > self.interval_ms * NS_PER_MS:
             text = f"Polling messages took too long: {elapsed_ns / NS_PER_MS:g}ms. Polling immediately"
             self._events.append(Note(text, "warn"))
-            self.do_wake(it)
+            self.wake(trigger)
 
-    def do_wake(self, it: _Happening) -> None:
-        self._fire(_Happening(PollerTrigger.WAKE, it.now_ns))
+    def wake(self, trigger: PollerTrigger) -> None:
+        POLLER_TRANSITIONS.fire(self, PollerTrigger(PollerTriggerKind.WAKE, trigger.now_ns))
 
-    def do_log(self, it: _Happening) -> None:
-        self._events.append(Note(it.text, "warn"))
+    def log(self, trigger: PollerTrigger) -> None:
+        self._events.append(Note(trigger.text, "warn"))
 
-    def do_tell_stopped(self, _it: _Happening) -> None:
+    def report_stopped(self, _trigger: PollerTrigger) -> None:
         self._events.append(Stopped())
 
-    def do_tell_dead(self, it: _Happening) -> None:
-        self._events.append(Dead(it.text))
+    def report_dead(self, trigger: PollerTrigger) -> None:
+        self._events.append(Dead(trigger.text))
+
+
+PollerTable: TypeAlias = TransitionTable[PollerState, PollerTriggerKind, Poller, PollerTrigger]
+
+_S, _K, _P = PollerState, PollerTriggerKind, Poller
+_R = Transition
+
+POLLER_TRANSITIONS: PollerTable = TransitionTable(
+    [
+        _R(_S.RESTING, _K.WAKE, _S.ASKING, _P.has_clients, (_P.ask,)),
+        _R(_S.RESTING, _K.WAKE, _S.STOPPED, None, (_P.report_stopped,)),
+        _R(_S.ASKING, _K.MESSAGES, _S.DEAD, _P.has_broken_nonces, (_P.report_dead,)),
+        _R(
+            _S.ASKING,
+            _K.MESSAGES,
+            _S.RESTING,
+            _P.has_more_queued,
+            (_P.set_next_nonce, _P.relay, _P.log, _P.wake),
+        ),
+        _R(_S.ASKING, _K.MESSAGES, _S.RESTING, None, (_P.set_next_nonce, _P.relay, _P.rest)),
+        _R(_S.ASKING, _K.NO_MESSAGES, _S.RESTING, None, (_P.rest,)),
+        _R(_S.ASKING, _K.TIMEOUT, _S.RESTING, None, (_P.log, _P.wake)),
+        _R(_S.ASKING, _K.TRANSIENT, _S.RESTING, None, (_P.log, _P.rest)),
+        _R(_S.ASKING, _K.FATAL, _S.DEAD, None, (_P.report_dead,)),
+    ]
+)

@@ -1,8 +1,8 @@
 """What a client sends to the gateway, read as gateway 1.4.6 reads it (client_session.rs).
 
-The gateway looks at the first frame only far enough to know the session: its canister, its sender,
-and the nonce in an argument that decodes as ws_open's. It never looks at the method's name or at
-the signature.
+From the first frame the gateway learns whose session it is: it reads the canister, the sender, and
+the nonce in an argument that decodes as ws_open's. It checks neither the method's name nor the
+signature.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ _WRONG_ARG = "arg field of envelope's content has the wrong type"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A client's frame: the envelope in it, or the ``fault`` that makes the gateway end the session."""
+    """A client's frame: the envelope in it, or the ``fault`` for which the gateway ends the session."""
 
     envelope: Envelope | None = None
     fault: str = ""
 
     @classmethod
     def read(cls, kind: FrameKind, data: bytes) -> Request:
+        """Read one frame. Never raises: what cannot be read has a ``fault``."""
         if kind != "binary":
             return cls(fault="ws message from client is not binary encoded")
         try:
@@ -45,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """The first frame of a session: who opens, and where; or the ``fault``."""
+    """The first frame of a session: the client's key and its canister, or the ``fault``."""
 
     client_key: ClientKey | None = None
     canister_id: Principal | None = None
@@ -53,6 +54,7 @@ class OpenRequest:
 
     @classmethod
     def read(cls, request: Request) -> OpenRequest:
+        """Read the request as a ws_open. Never raises: what is none has a ``fault``."""
         envelope = request.envelope
         if envelope is None:
             return cls(fault=request.fault)
@@ -71,11 +73,11 @@ class OpenRequest:
 
 
 def _is_request(envelope: Envelope) -> bool:
-    """Whether serde makes an EnvelopeContent of it (ic-transport-types): its variant's fields, of their types."""
+    """Whether serde can read the content as an EnvelopeContent (ic-transport-types): all fields of its variant."""
     expiry_ns = envelope.ingress_expiry_ns
     if envelope.sender is None or expiry_ns is None or not 0 <= expiry_ns <= MAX_U64:
         return False
     if envelope.request_type == "read_state":
         return isinstance(envelope.content.get("paths"), list)
-    is_for_a_method = envelope.canister_id is not None and envelope.method_name is not None and envelope.arg is not None
-    return envelope.request_type in ("call", "query") and is_for_a_method
+    has_call_fields = envelope.canister_id is not None and envelope.method_name is not None and envelope.arg is not None
+    return envelope.request_type in ("call", "query") and has_call_fields

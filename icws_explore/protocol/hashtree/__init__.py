@@ -1,7 +1,7 @@
-"""Hash trees: how the Internet Computer proves a part of a state by one hash.
+"""Hash trees, with which the Internet Computer proves a part of a state by a single hash.
 
-Source: interface specification, "Certification". Nodes are immutable and know their hash; decoding
-is strict; a look-up tells a value that is provably absent from one that was pruned away.
+Source: interface specification, "Certification". Nodes are immutable and know their hash. Decoding is
+strict. A lookup distinguishes a value that is provably absent from one that was pruned.
 """
 
 from __future__ import annotations
@@ -59,5 +59,5 @@ __all__ = [
 
 
 def root_hash(tree: HashTree) -> bytes:
-    """The 32 bytes that stand for the whole tree, pruned or not."""
+    """The hash of the whole tree (32 bytes). Pruning does not change it."""
     return tree.digest

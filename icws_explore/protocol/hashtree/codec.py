@@ -1,8 +1,8 @@
 """Hash trees as CBOR: ``[0]``, ``[1, left, right]``, ``[2, label, tree]``, ``[3, value]``, ``[4, hash]``.
 
-Source: interface specification, "Encoding of certificates". Trees deeper than MAX_DEPTH are refused
-in both directions: a reader that follows must not be sent one that it cannot walk. On the way in
-their size is bounded too, so that no frame costs more than a fraction of a second.
+Source: interface specification, "Encoding of certificates". Trees deeper than MAX_DEPTH are neither
+decoded nor encoded, because the receiver could not read them. The size of decoded trees is limited
+too, so that no frame costs more than a fraction of a second.
 """
 
 from __future__ import annotations
@@ -11,34 +11,34 @@ from typing import Any, Final
 
 from .. import cbor
 from ..constants import MAX_REPLY_BYTES
-from ..errors import MessageError, StateError
+from ..errors import ArgumentValueError, MessageError
 from .nodes import Empty, Fork, HashTree, Labeled, Leaf, Pruned, walk
 
 MAX_DEPTH: Final = cbor.MAX_DEPTH
-MAX_NODES: Final = 1 << 13  # a witness of two hundred messages among a million; more take longer than 50 ms
-MAX_SIZE: Final = 2 * MAX_REPLY_BYTES  # bytes, of a tree or a certificate: one leaf may hold a whole reply
+MAX_NODES: Final = 1 << 13  # about a witness of 200 messages among a million; more nodes would take longer than 50 ms
+MAX_SIZE: Final = 2 * MAX_REPLY_BYTES  # bytes of a tree or a certificate; one leaf may hold a whole reply
 DIGEST_SIZE: Final = 32  # bytes
 _WHAT: Final = "hash tree"
 _EMPTY: Final = Empty()
 
 
 def decode(data: bytes) -> HashTree:
-    """The tree in ``data``, with or without the self-describe tag. Raises CborError and MessageError."""
+    """Read a tree, with or without the self-describe tag. Raises CborError and MessageError."""
     return from_cbor(cbor.loads(data, what=_WHAT, max_size=MAX_SIZE))
 
 
 def encode(tree: HashTree, *, tagged: bool = True) -> bytes:
-    """``tree`` as CBOR, tagged as both CDKs write it. Raises StateError for one deeper than MAX_DEPTH."""
+    """``tree`` as CBOR, by default tagged as both CDKs write it. Raises ArgumentValueError if it is too deep."""
     return cbor.dumps(to_cbor(tree), tagged=tagged)
 
 
 def from_cbor(value: Any, *, what: str = _WHAT) -> HashTree:
-    """The tree in decoded CBOR. Raises MessageError, which says where: under which labels."""
+    """Read a tree from decoded CBOR. Raises MessageError, which names the labels above the fault."""
     return _Reader(what).node(value, (), 0)
 
 
 class _Reader:
-    """Reads one tree, and counts its nodes."""
+    """Reads one tree and counts its nodes."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -51,7 +51,7 @@ class _Reader:
         if self._nodes > MAX_NODES:
             raise MessageError(self._what, f"more than the {MAX_NODES} nodes allowed")
         match value:
-            # To Python True and 1.0 are 1; CBOR tells them apart, and so do we.
+            # In Python True and 1.0 equal 1. In CBOR they are different values.
             case [bool() | float(), *_]:
                 raise self._wrong(path, f"a node starts with an integer, not {type(value[0]).__name__}")
             case [1, left, right]:
@@ -73,15 +73,15 @@ class _Reader:
 
 
 def to_cbor(tree: HashTree) -> list[Any]:
-    """``tree`` as nested lists. Raises StateError for one deeper than MAX_DEPTH."""
+    """``tree`` as nested lists. Raises ArgumentValueError if it is too deep."""
     check_depth(tree)
     return _listed(tree)
 
 
 def check_depth(tree: HashTree) -> None:
-    """Raise StateError for a tree deeper than MAX_DEPTH nodes."""
+    """Raise ArgumentValueError for a tree deeper than MAX_DEPTH nodes."""
     if any(depth >= MAX_DEPTH for _, _, depth in walk(tree)):
-        raise StateError(f"the hash tree is deeper than {MAX_DEPTH} nodes: no reader would take it")
+        raise ArgumentValueError(f"the hash tree is deeper than {MAX_DEPTH} nodes, which no reader accepts")
 
 
 def _listed(tree: HashTree) -> list[Any]:
@@ -109,7 +109,7 @@ _SHAPES: Final = {
 
 def _fault(value: Any) -> str:
     if not isinstance(value, list) or not value:
-        return f"a node is an array that is not empty, not {type(value).__name__}"
+        return f"a node is a non-empty array, not {type(value).__name__}"
     kind = value[0]
     known = _SHAPES.get(kind) if isinstance(kind, int) else None
     return known or "a node starts with 0 (empty), 1 (fork), 2 (labeled), 3 (leaf) or 4 (pruned)"

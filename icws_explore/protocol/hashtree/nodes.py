@@ -1,9 +1,9 @@
 """The five nodes of a hash tree, each with its hash.
 
-Source: interface specification, "Certification", "Hash tree"/"Root hash": SHA-256 over a domain
-separator (its length in one byte, then its text) and the parts. The hash of a node is computed when
-the node is made: its children exist by then, so nothing ever recurses, and a tree that shares parts
-with another (certified_map) pays only for what is new.
+Source: interface specification, "Certification": SHA-256 over a domain separator (its length in one
+byte, then its text) and the parts. A node computes its hash when it is made. Its children exist by
+then, so hashing needs no recursion, and a tree that shares parts with another (as in
+`canister.certified_map`) computes only the hashes of its new nodes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LEAF: Final = _separator("ic-hashtree-leaf")
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """No labels, no value."""
+    """A tree without labels and without a value."""
 
     digest: bytes = field(default=EMPTY_DIGEST, init=False, repr=False, compare=False)
 
@@ -47,7 +47,7 @@ class Fork:
 
     @property
     def forest(self) -> Forest:
-        """The labels below, indexed at the first look-up: fifty look-ups in one witness walk it once."""
+        """The labels below, indexed at the first lookup, so that many lookups walk the tree once."""
         if self._forest is not None:
             return self._forest
         forest = Forest(flatten(self))
@@ -57,7 +57,7 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class Labeled:
-    """A tree under a name."""
+    """A tree under a label."""
 
     label: bytes
     tree: HashTree
@@ -69,7 +69,7 @@ class Labeled:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A value at the end of a path."""
+    """A value."""
 
     value: bytes
     digest: bytes = field(init=False, repr=False, compare=False)
@@ -80,21 +80,21 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """A tree of which only the hash (32 bytes) is told."""
+    """A tree of which only the hash (32 bytes) is shown."""
 
     digest: bytes
 
 
 HashTree: TypeAlias = Empty | Fork | Labeled | Leaf | Pruned
 
-_set = object.__setattr__  # the nodes are frozen to everybody else
+_set = object.__setattr__  # the nodes are frozen for everyone else
 
 
 class Forest:
-    """What lies side by side under one path: the specification's ``flatten_forks``, with an index.
+    """The trees side by side under one path: the specification's ``flatten_forks``, with an index.
 
-    ``items`` holds no fork and no empty tree. ``in_order`` says that the labels ascend strictly and
-    that no leaf stands beside them, as the specification asks of well-formed trees.
+    ``items`` holds no fork and no empty tree. ``in_order`` is True if the labels ascend strictly and no
+    leaf is beside them, which the specification requires of well-formed trees.
     """
 
     __slots__ = ("_by_label", "_labels", "_places", "in_order", "items")
@@ -114,17 +114,18 @@ class Forest:
 
     @property
     def labels(self) -> list[bytes]:
-        """The labels that can be seen, from left to right."""
+        """The labels shown, from left to right."""
         return list(self._labels)
 
     def get(self, label: bytes) -> HashTree | None:
-        """The tree under ``label``, None where no such label can be seen."""
+        """The tree under ``label``, None if the label is not shown."""
         return self._by_label.get(label)
 
     def proves_absent(self, label: bytes) -> bool:
-        """No tree with this root hash has ``label`` here: its would-be neighbours touch each other.
+        """Whether no tree with this root hash can have ``label`` here: nothing is between its neighbours.
 
-        The specification's ``find_label`` without its first rule; call it for labels not found.
+        These are the rules of the specification's ``find_label`` after the first. Call it for labels
+        that were not found.
         """
         if not self._labels:
             return not self.items or (len(self.items) == 1 and isinstance(self.items[0], Leaf))
@@ -148,14 +149,14 @@ class Forest:
 
 
 def forest_of(tree: HashTree) -> Forest:
-    """What lies side by side at the top of ``tree``."""
+    """The trees side by side at the top of ``tree``."""
     if isinstance(tree, Fork):
         return tree.forest
     return Forest([] if isinstance(tree, Empty) else [tree])
 
 
 def flatten(tree: HashTree) -> list[HashTree]:
-    """The forks of ``tree`` dissolved, left to right, without empty trees; not what is under labels."""
+    """The trees that the forks at the top of ``tree`` join, from left to right, without empty trees."""
     found: list[HashTree] = []
     stack = [tree]
     while stack:
@@ -169,7 +170,7 @@ def flatten(tree: HashTree) -> list[HashTree]:
 
 
 def walk(tree: HashTree) -> Iterator[tuple[tuple[bytes, ...], HashTree, int]]:
-    """Every node in depth-first order as (path of labels, node, depth in nodes from the root)."""
+    """Every node in depth-first order, as (path of labels, node, depth in nodes from the root)."""
     stack: list[tuple[tuple[bytes, ...], HashTree, int]] = [((), tree, 0)]
     while stack:
         path, node, depth = stack.pop()
@@ -182,9 +183,9 @@ def walk(tree: HashTree) -> Iterator[tuple[tuple[bytes, ...], HashTree, int]]:
 
 
 def disorder(tree: HashTree) -> tuple[bytes, ...] | None:
-    """The path under which ``tree`` is not well-formed (interface specification), None if it is.
+    """The path under which ``tree`` is not well-formed (interface specification), None if it is well-formed.
 
-    In a tree whose labels do not ascend, one label can be both found and proved absent.
+    If labels do not ascend, the same label can be both found and proved absent.
     """
     stack: list[tuple[tuple[bytes, ...], HashTree]] = [((), tree)]
     while stack:

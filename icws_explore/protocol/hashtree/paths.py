@@ -1,13 +1,17 @@
-"""Looking up a path: found, a subtree, provably absent, or unknown because it was pruned away.
+"""Looking up paths in hash trees, building trees, and pruning them to witnesses.
 
-Source: interface specification, "Lookup". @dfinity/agent 2.4.1 answers differently in three ways: it
-compares labels in another order, it stops at an empty tree inside a fork, and it misses a label when
-an earlier one is a proper prefix of it. Trees that replicas and the CDKs make do not bring it there.
+Lookup. Source: interface specification, "Lookup". A path is found, leads to a subtree, is provably
+absent, or unknown because the place was pruned. @dfinity/agent 2.4.1 deviates in four points:
 
-Making hash trees from nested dictionaries, and cutting them down to a witness.
+* it compares labels in another order than byte by byte;
+* it stops at an empty tree inside a fork;
+* it misses a label if an earlier label is a proper prefix of it;
+* at the end of the path it reports any node as found, also an empty or a pruned one.
 
-A witness has the root hash of the whole and shows only what it must: for a path that exists its
-value or subtree, for one that does not the two labels between which it would stand.
+Trees made by replicas and by the CDKs do not show these differences.
+
+Witnesses. A witness has the root hash of the whole tree and shows only what is needed: for a path that
+exists, its value or subtree; for a path that does not, the two labels between which it would be.
 """
 
 from __future__ import annotations
@@ -30,19 +34,19 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class FoundSubtree:
-    """The path ends at labels below it, not at a value (the specification's ``Error``)."""
+    """The path exists, but ends at labels instead of a value (the specification's ``Error``)."""
 
     tree: HashTree
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Whoever certified this root hash certified that nothing is at the path."""
+    """The tree proves that nothing is at the path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The part of the tree that would tell was pruned."""
+    """The part of the tree that could contain the path was pruned."""
 
 
 LookupResult: TypeAlias = Found | FoundSubtree | Absent | Unknown
@@ -52,7 +56,7 @@ _UNKNOWN = Unknown()
 
 
 def lookup(tree: HashTree, path: Sequence[bytes]) -> LookupResult:
-    """What ``tree`` says of ``path``; never raises, whatever the tree."""
+    """Look up ``path``. Never raises, whatever the tree."""
     node = tree
     for label in path:
         forest = forest_of(node)
@@ -72,13 +76,13 @@ def lookup(tree: HashTree, path: Sequence[bytes]) -> LookupResult:
 
 
 def lookup_value(tree: HashTree, path: Sequence[bytes]) -> bytes | None:
-    """The value at ``path``, None for every other answer."""
+    """The value at ``path``, None for every other result."""
     result = lookup(tree, path)
     return result.value if isinstance(result, Found) else None
 
 
 def leaves(tree: HashTree) -> Iterator[tuple[tuple[bytes, ...], bytes]]:
-    """Every value that can be seen, with its path, from left to right."""
+    """Every value shown, with its path, from left to right."""
     for path, node, _ in walk(tree):
         if isinstance(node, Leaf):
             yield path, node.value
@@ -89,9 +93,9 @@ Path: TypeAlias = Sequence[bytes]
 
 
 def build(content: Nested) -> HashTree:
-    """The tree of ``content``: labels in ascending order, forks paired level by level as a replica does.
+    """Build a tree: labels in ascending order, forks paired level by level as a replica pairs them.
 
-    A bytes value becomes a leaf, an empty mapping an empty tree.
+    Bytes become a leaf, an empty mapping an empty tree.
     """
     if not isinstance(content, Mapping):
         return Leaf(content)
@@ -103,10 +107,10 @@ def build(content: Nested) -> HashTree:
 
 
 def prune(tree: HashTree, paths: Iterable[Path]) -> HashTree:
-    """The witness of a well-formed ``tree`` for ``paths``, with the same root hash.
+    """The witness of a well-formed ``tree`` for ``paths``. It has the same root hash.
 
-    Every path gets the answer that ``tree`` gives. Raises StateError for a tree deeper than
-    codec.MAX_DEPTH.
+    A lookup of any of the paths has the same result in the witness as in ``tree``. Raises
+    ArgumentValueError for a tree deeper than codec.MAX_DEPTH.
     """
     check_depth(tree)
     return _witness(tree, [tuple(path) for path in paths])
@@ -119,7 +123,7 @@ def _witness(tree: HashTree, paths: list[tuple[bytes, ...]]) -> HashTree:
         return tree
     forest = forest_of(tree)
     labels = sorted(forest.labels)
-    # A label that is kept without paths of its own is a neighbour: its name proves an absence.
+    # A label that is kept without paths of its own is a neighbour. It proves an absence.
     kept: dict[bytes, list[tuple[bytes, ...]]] = {}
     for path in paths:
         if forest.get(path[0]) is not None:
@@ -133,7 +137,7 @@ def _witness(tree: HashTree, paths: list[tuple[bytes, ...]]) -> HashTree:
 
 
 def _cut(tree: HashTree, kept: Mapping[bytes, list[tuple[bytes, ...]]]) -> HashTree | None:
-    """``tree`` with only the labels in ``kept``; None where nothing of it needs to be seen."""
+    """``tree`` with only the labels in ``kept``; None if nothing of it is needed."""
     if isinstance(tree, Labeled):
         return Labeled(tree.label, _witness(tree.tree, kept[tree.label])) if tree.label in kept else None
     if not isinstance(tree, Fork):
@@ -145,7 +149,7 @@ def _cut(tree: HashTree, kept: Mapping[bytes, list[tuple[bytes, ...]]]) -> HashT
 
 
 def _rest(tree: HashTree) -> HashTree:
-    # An empty tree stays: pruned, it would look as if labels could be there, and spoil a proof of absence.
+    # An empty tree is kept. Pruned, it could contain labels, and an absence would no longer be proved.
     return tree if _is_bare(tree) else Pruned(tree.digest)
 
 

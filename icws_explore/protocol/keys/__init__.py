@@ -1,4 +1,4 @@
-"""Identities: what signs requests."""
+"""Identities, which sign requests."""
 
 from __future__ import annotations
 

@@ -1,13 +1,12 @@
-"""BLS12-381 signatures as certificates carry them: signature in G1, key in G2 (``min-sig``).
+"""BLS12-381 signatures of certificates: the signature is in G1, the key in G2 (``min-sig``).
 
-Source: interface specification, "Certificate" and "BLS signatures"; domain separation tag
-``BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_``. The arithmetic is a library's (bls_backends). The
-libraries take the points at infinity, under which any message would verify: here they are refused.
+Source: interface specification, "Certificate"; domain separation tag
+``BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_``.
 
-The two libraries that can do BLS12-381 arithmetic for us, behind one interface.
-
-pyblst (blst) is twice as fast, py-arkworks-bls12381 has wheels where pyblst has none; the first that
-can be imported is taken. Both check that a decompressed point is on the curve and in the group.
+A library does the arithmetic, the first of two that can be imported: pyblst (blst) is twice as fast;
+py-arkworks-bls12381 has wheels for machines where pyblst has none. Both check that a decompressed point
+is on the curve and in the group. Both accept the point at infinity, under which every message would
+verify; it is refused here.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from functools import cache
 from types import ModuleType
 from typing import Final, Protocol
 
-from ..errors import DecodeError, VerificationError
+from ..errors import ArgumentValueError, BackendError, DecodeError, count_of
 
 DST: Final = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
 
@@ -32,7 +31,7 @@ _G2_GENERATOR: Final = bytes.fromhex(
 
 
 class Backend(Protocol):
-    """Takes points of the right length that are not at infinity; ``scalar`` is from 1 to the order less 1."""
+    """A library. Points have the right length and are not at infinity; ``scalar`` is from 1 to the order less 1."""
 
     name: str
 
@@ -44,6 +43,8 @@ class Backend(Protocol):
 
 
 class Pyblst:
+    """blst, through pyblst."""
+
     name = "pyblst"
 
     def __init__(self) -> None:
@@ -69,6 +70,8 @@ class Pyblst:
 
 
 class Arkworks:
+    """arkworks, through py-arkworks-bls12381."""
+
     name = "py-arkworks-bls12381"
 
     def __init__(self) -> None:
@@ -101,13 +104,13 @@ BACKENDS: Final[tuple[Callable[[], Backend], ...]] = (Pyblst, Arkworks)
 
 @cache
 def chosen() -> Backend:
-    """The first library that is there. Raises VerificationError where there is none."""
+    """The first library that can be imported. Raises BackendError if there is none."""
     for backend in BACKENDS:
         try:
             return backend()
         except ImportError:
             continue
-    raise VerificationError("signature", "no BLS12-381 library: install pyblst or py-arkworks-bls12381")
+    raise BackendError("no BLS12-381 library is installed: install pyblst or py-arkworks-bls12381")
 
 
 ORDER: Final = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
@@ -121,21 +124,21 @@ _SEED_DOMAIN: Final = b"icws_explore BLS secret"
 
 
 def __getattr__(name: str) -> str:
-    if name == "BACKEND":  # asked for lazily, so that importing the package needs no library yet
+    if name == "BACKEND":  # lazy, so that importing this module needs no library
         return chosen().name
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether ``signature`` (48 bytes) is that of ``message`` under ``public_key`` (96 bytes, not DER).
+    """Whether ``signature`` (48 bytes) of ``message`` is valid under ``public_key`` (96 bytes, not DER).
 
-    Malformed points, points outside the group and points at infinity give False.
+    False for malformed points, points outside the group, and the point at infinity. Raises BackendError.
     """
     return fault(public_key, signature) is None and chosen().verify(bytes(public_key), bytes(message), bytes(signature))
 
 
 def fault(public_key: bytes, signature: bytes) -> str | None:
-    """What is wrong with the form of the two, as far as their first byte and length tell, else None."""
+    """What is wrong with the form of the two, judged by their lengths and first bytes; None if nothing is."""
     return _point_fault("public key", public_key, PUBLIC_KEY_SIZE) or _point_fault(
         "signature", signature, SIGNATURE_SIZE
     )
@@ -147,52 +150,55 @@ def _point_fault(what: str, point: bytes, size: int) -> str | None:
     if not point[0] & 0x80:
         return f"the {what} is not a compressed point"
     if point[0] & 0x40:
-        return f"the {what} is the point at infinity, under which anything would verify"
+        return f"the {what} is the point at infinity, under which every message would verify"
     return None
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class SecretKey:
-    """A signing key of the lab. Never shown: neither repr nor str contain it."""
+    """A signing key of the lab. Neither repr nor str show it."""
 
     _scalar: int = field(repr=False)
     public_key: bytes
 
     def __init__(self, secret: int | bytes) -> None:
-        """``secret``: the scalar itself, or a seed of any length from which the scalar is hashed."""
+        """``secret`` is the scalar itself, or a seed of any length from which the scalar is hashed.
+
+        Raises ArgumentValueError for a scalar out of range.
+        """
         if isinstance(secret, bytes):
             wide = int.from_bytes(hashlib.sha512(_SEED_DOMAIN + secret).digest(), "big")
             secret = 1 + wide % (ORDER - 1)
         if not 0 < secret < ORDER:
-            raise ValueError("a BLS secret is a number from 1 to the order of the group less 1")
+            raise ArgumentValueError("a BLS secret must be from 1 to the order of the group less 1")
         object.__setattr__(self, "_scalar", secret)
         object.__setattr__(self, "public_key", chosen().public_key(secret))
 
     def sign(self, message: bytes) -> bytes:
-        """The signature of ``message``, 48 bytes."""
+        """Sign ``message``: 48 bytes."""
         return chosen().sign(self._scalar, bytes(message))
 
     @property
     def public_key_der(self) -> bytes:
-        """The public key as certificates and root keys are written, 133 bytes."""
+        """The public key in DER, 133 bytes, as in certificates and status replies."""
         return key_to_der(self.public_key)
 
 
 def key_to_der(public_key: bytes) -> bytes:
-    """A key of 96 bytes in its DER form of 133 bytes. Raises DecodeError."""
+    """Wrap a key of 96 bytes in DER (133 bytes). Raises DecodeError."""
     if len(public_key) != PUBLIC_KEY_SIZE:
-        raise DecodeError("BLS public key", f"{len(public_key)} bytes instead of {PUBLIC_KEY_SIZE}")
+        raise DecodeError("BLS public key", f"{count_of(len(public_key), 'byte')} instead of {PUBLIC_KEY_SIZE}")
     return DER_PREFIX + public_key
 
 
 def key_from_der(der: bytes) -> bytes:
-    """The 96 bytes of a key in DER form. Raises DecodeError, which says what was given instead."""
+    """The 96 bytes of a key in DER. Raises DecodeError, which says what was given instead."""
     what = "BLS public key"
     size = len(DER_PREFIX) + PUBLIC_KEY_SIZE
     if len(der) == PUBLIC_KEY_SIZE:
         raise DecodeError(what, f"bare key of {PUBLIC_KEY_SIZE} bytes without its DER prefix of {len(DER_PREFIX)}")
     if len(der) != size:
-        raise DecodeError(what, f"{len(der)} bytes instead of the {size} of a DER-encoded BLS12-381 key")
+        raise DecodeError(what, f"{count_of(len(der), 'byte')} instead of the {size} of a DER-encoded BLS12-381 key")
     if not der.startswith(DER_PREFIX):
         raise DecodeError(what, "the DER prefix is not that of a BLS12-381 key in G2")
     return der[len(DER_PREFIX) :]

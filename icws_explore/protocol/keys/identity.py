@@ -1,17 +1,10 @@
-"""What every identity is: a principal, a public key and a way to sign.
+"""Identities: anonymous, Ed25519 keys, secp256k1 keys, and session keys with delegations.
 
-Source: interface specification, "Authentication". No identity shows its secret: not in repr or str,
-not in an exception, not in a pickle.
+An identity has a principal and a public key, and can sign. No identity shows its secret, neither in repr
+and str nor in exceptions and pickles.
 
-Identities that are a key: Ed25519 and secp256k1.
-
-Sources: interface specification, "Signatures"; @dfinity/identity and @dfinity/identity-secp256k1
-2.4.1, whose signatures these equal byte for byte.
-
-Identities that speak for another key, and the making of delegations.
-
-Source: interface specification, "Authentication" (sender_delegation); @dfinity/identity 2.4.1
-delegation.ts, whose delegations these equal byte for byte.
+Sources: interface specification, "Authentication" and "Signatures"; @dfinity/identity and
+@dfinity/identity-secp256k1 2.4.1. Signatures and delegations are the same bytes as theirs.
 """
 
 from __future__ import annotations
@@ -26,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from ..cbor import MAX_U64
-from ..errors import IdentityError
+from ..errors import ArgumentTypeError, ArgumentValueError, IdentityError
 from ..principal import Principal
 from .delegation import MAX_LINKS, MAX_TARGETS, Delegation, DelegationChain, SignedDelegation
 from .pem import ED25519, SECP256K1, read_pem
@@ -40,11 +33,11 @@ class Identity(ABC):
     @property
     @abstractmethod
     def public_key_der(self) -> bytes:
-        """The key that the principal stands for, DER; empty for the anonymous identity."""
+        """The public key of the principal (DER); empty for the anonymous identity."""
 
     @abstractmethod
     def sign(self, message: bytes) -> bytes:
-        """The signature over ``message``, which is domain separator and hash. Raises IdentityError."""
+        """Sign ``message``, a domain separator and a hash. Raises IdentityError."""
 
     @property
     def principal(self) -> Principal:
@@ -52,7 +45,7 @@ class Identity(ABC):
 
     @property
     def delegations(self) -> tuple[SignedDelegation, ...]:
-        """The links from the public key to the key that signs; empty without delegation."""
+        """The links from the public key to the key that signs; empty without a delegation."""
         return ()
 
     def __repr__(self) -> str:
@@ -67,11 +60,11 @@ class Identity(ABC):
         return self
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
-        raise IdentityError("an identity is not pickled, because that would write its secret key somewhere")
+        raise IdentityError("an identity cannot be pickled, because the pickle would contain its secret key")
 
 
 class AnonymousIdentity(Identity):
-    """Nobody: requests go unsigned. The CDK refuses it (ws_open: "Anonymous principal is not allowed")."""
+    """No identity: requests are not signed. The CDK refuses it (ws_open: "Anonymous principal is not allowed")."""
 
     __slots__ = ()
 
@@ -94,12 +87,12 @@ class AnonymousIdentity(Identity):
         return hash(type(self))
 
 
-SECRET_LENGTH = 32  # bytes, of both kinds of key
+SECRET_LENGTH = 32  # bytes, for both kinds of key
 _SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # SEC 2, section 2.4.1
 
 
 class _KeyIdentity(Identity):
-    """An identity that is a key; equal to another when the public keys are."""
+    """An identity with one key. Two are equal if their public keys are equal."""
 
     __slots__ = ("_public_key_der",)
     _public_key_der: bytes
@@ -116,7 +109,7 @@ class _KeyIdentity(Identity):
 
 
 class Ed25519Identity(_KeyIdentity):
-    """An Ed25519 key (RFC 8032), the kind that browsers use for sessions."""
+    """An Ed25519 key (RFC 8032), which browsers use for sessions."""
 
     __slots__ = ("_key",)
 
@@ -126,17 +119,17 @@ class Ed25519Identity(_KeyIdentity):
 
     @classmethod
     def generate(cls) -> Ed25519Identity:
-        """A new key from the operating system's randomness."""
+        """A new key, from the operating system's random numbers."""
         return cls(Ed25519PrivateKey.generate())
 
     @classmethod
     def from_secret(cls, secret: bytes) -> Ed25519Identity:
-        """From the 32 bytes of the secret key. Raises IdentityError."""
+        """The identity of a secret key of 32 bytes. Raises IdentityError and ArgumentTypeError."""
         return cls(Ed25519PrivateKey.from_private_bytes(_secret(secret)))
 
     @classmethod
     def from_pem(cls, pem: str | bytes) -> Ed25519Identity:
-        """From a PEM text, as ``dfx identity export`` prints it. Raises IdentityError."""
+        """Read a PEM text, as ``dfx identity export`` prints it. Raises IdentityError."""
         return cls.from_secret(_from_pem(pem, ED25519))
 
     def sign(self, message: bytes) -> bytes:
@@ -144,7 +137,7 @@ class Ed25519Identity(_KeyIdentity):
 
 
 class Secp256k1Identity(_KeyIdentity):
-    """An ECDSA key on secp256k1; signs SHA-256 with RFC 6979 nonces, low s, as 64 bytes r ‖ s."""
+    """An ECDSA key on secp256k1. Signs SHA-256 with RFC 6979 nonces and low s, as 64 bytes r ‖ s."""
 
     __slots__ = ("_key",)
 
@@ -156,20 +149,20 @@ class Secp256k1Identity(_KeyIdentity):
 
     @classmethod
     def generate(cls) -> Secp256k1Identity:
-        """A new key from the operating system's randomness."""
+        """A new key, from the operating system's random numbers."""
         return cls(ec.generate_private_key(ec.SECP256K1()))
 
     @classmethod
     def from_secret(cls, secret: bytes) -> Secp256k1Identity:
-        """From the 32 bytes of the secret scalar, big-endian. Raises IdentityError."""
+        """The identity of a secret scalar, 32 bytes big-endian. Raises IdentityError and ArgumentTypeError."""
         scalar = int.from_bytes(_secret(secret), "big")
         if not 0 < scalar < _SECP256K1_ORDER:
-            raise IdentityError("the secret is no secp256k1 key: zero, or not below the order of the curve")
+            raise IdentityError("the secret is not a secp256k1 key: it is zero, or not below the order of the curve")
         return cls(ec.derive_private_key(scalar, ec.SECP256K1()))
 
     @classmethod
     def from_pem(cls, pem: str | bytes) -> Secp256k1Identity:
-        """From a PEM text, as ``dfx identity export`` prints it. Raises IdentityError."""
+        """Read a PEM text, as ``dfx identity export`` prints it. Raises IdentityError."""
         return cls.from_secret(_from_pem(pem, SECP256K1))
 
     def sign(self, message: bytes) -> bytes:
@@ -185,24 +178,24 @@ def _der(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
 
 def _secret(secret: bytes) -> bytes:
     if not isinstance(secret, (bytes, bytearray, memoryview)):
-        raise IdentityError(f"a secret key is {SECRET_LENGTH} bytes, not {type(secret).__name__}")
+        raise ArgumentTypeError(f"a secret key must be bytes, not {type(secret).__name__}")
     if len(secret) != SECRET_LENGTH:
-        raise IdentityError(f"a secret key is {SECRET_LENGTH} bytes, not {len(secret)}")
+        raise IdentityError(f"a secret key has {SECRET_LENGTH} bytes, not {len(secret)}")
     return bytes(secret)
 
 
 def _from_pem(pem: str | bytes, algorithm: str) -> bytes:
     key = read_pem(pem)
     if key.algorithm != algorithm:
-        raise IdentityError(f"the PEM holds a {key.algorithm} key, not {algorithm}; load_identity takes either")
+        raise IdentityError(f"the PEM contains a {key.algorithm} key, not {algorithm}; load_identity reads either")
     return key.secret
 
 
 class DelegatedIdentity(Identity):
-    """A session key that speaks for a root key, as after a log-in with Internet Identity.
+    """A session key that signs for a root key, as after a log-in with Internet Identity.
 
-    Raises IdentityError if the chain does not end at the session's key. Whether the links are
-    signed and in time is for check_envelope, as it depends on the time and on the network.
+    Raises IdentityError if the chain does not end at the session's key. `check_envelope` checks the
+    signatures and expirations of the links, because they depend on the time and the network.
     """
 
     __slots__ = ("_chain", "_session")
@@ -212,14 +205,14 @@ class DelegatedIdentity(Identity):
         if not links:
             raise IdentityError("a delegated identity needs at least one delegation; use the session key itself")
         if len(links) > MAX_LINKS:
-            raise IdentityError(f"the chain has {len(links)} delegations; a replica takes at most {MAX_LINKS}")
+            raise IdentityError(f"the chain has {len(links)} delegations; a replica accepts at most {MAX_LINKS}")
         if session.delegations:
-            raise IdentityError("the session key is itself delegated; join the delegations of both into one chain")
+            raise IdentityError("the session key has delegations itself; join the delegations of both into one chain")
         if links[-1].delegation.pubkey != session.public_key_der:
-            delegate_to = Principal.self_authenticating(links[-1].delegation.pubkey)
+            delegated = Principal.self_authenticating(links[-1].delegation.pubkey)
             raise IdentityError(
-                f"the delegation is for the session key of {delegate_to}, but this one is of {session.principal}: "
-                "take the session key of the same log-in"
+                f"the delegation is for the session key {delegated}, but this session key is {session.principal}: "
+                "use the session key of the same log-in"
             )
         self._session = session
         self._chain = DelegationChain(root_public_key_der, links)
@@ -231,7 +224,7 @@ class DelegatedIdentity(Identity):
 
     @property
     def chain(self) -> DelegationChain:
-        """The chain, which holds nothing secret."""
+        """The chain. It contains no secret."""
         return self._chain
 
     @property
@@ -259,14 +252,18 @@ def delegate(
     expiration_ns: int,
     targets: Sequence[Principal] | None = None,
 ) -> SignedDelegation:
-    """The link by which ``root`` lets another key (DER) speak for it, until ``expiration_ns`` (since the epoch).
+    """Let another key (DER) sign for ``root`` until ``expiration_ns`` (ns since the epoch).
 
-    ``root`` may be delegated itself: then this is the next link of its chain. Raises IdentityError.
+    If ``root`` is delegated itself, this is the next link of its chain. ``targets`` are the canisters
+    that the delegation is for (None: all). Raises IdentityError, ArgumentTypeError and ArgumentValueError.
     """
-    if type(expiration_ns) is not int or not 0 <= expiration_ns <= MAX_U64:
-        raise IdentityError("expiration_ns is a time in nanoseconds since the epoch, as a 64-bit unsigned integer")
+    if type(expiration_ns) is not int:
+        kind = type(expiration_ns).__name__
+        raise ArgumentTypeError(f"expiration_ns must be an integer (nanoseconds since the epoch), not {kind}")
+    if not 0 <= expiration_ns <= MAX_U64:
+        raise ArgumentValueError("expiration_ns must be nanoseconds since the epoch that fit 64 bits")
     if targets is not None and len(targets) > MAX_TARGETS:
-        raise IdentityError(f"{len(targets)} targets are more than the {MAX_TARGETS} that a replica takes")
+        raise ArgumentValueError(f"{len(targets)} targets are more than the {MAX_TARGETS} that a replica accepts")
     delegation = Delegation(session_public_key_der, expiration_ns, None if targets is None else tuple(targets))
     return SignedDelegation(delegation, root.sign(delegation.signed_bytes))
 
@@ -274,6 +271,6 @@ def delegate(
 def delegate_to(
     root: Identity, session: Identity, *, expiration_ns: int, targets: Sequence[Principal] | None = None
 ) -> DelegatedIdentity:
-    """``session``, speaking for ``root`` (and for its root, if that is delegated). Raises IdentityError."""
+    """``session`` as an identity that signs for ``root``. Raises the same errors as `delegate`."""
     link = delegate(root, session.public_key_der, expiration_ns=expiration_ns, targets=targets)
     return DelegatedIdentity(session, root.public_key_der, (*root.delegations, link))

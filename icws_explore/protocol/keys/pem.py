@@ -1,16 +1,14 @@
-"""Secret keys out of PEM texts, in every form that dfx, openssl and ic-py have written them.
+"""Secret keys in PEM texts, in every form that dfx, openssl and ic-py have written.
 
-Sources: RFC 7468 (PEM), RFC 5958 (PKCS#8; version 2 carries the public key too, as dfx's Ed25519
-files do), RFC 5915 (SEC 1; dfx's secp256k1 files leave the curve out, or name it in a block of its
-own in front), RFC 8410 (Ed25519).
+Sources: RFC 7468 (PEM); RFC 5958 (PKCS#8; version 2 includes the public key, as in dfx's Ed25519 files);
+RFC 5915 (SEC 1; dfx's secp256k1 files leave the curve out, or name it in a separate block before the
+key); RFC 8410 (Ed25519); ITU-T X.690 (DER).
 
-Errors are raised outside of ``except`` blocks, so that no exception holds on to a piece of a key.
+The first part is a small reader of DER, for the structures around keys that the cryptography package
+refuses: canister signatures and COSE keys in a SubjectPublicKeyInfo, PKCS#8 version 2, and SEC 1 keys
+that do not name their curve. The keys themselves are left to cryptography.
 
-Just enough DER to open the envelopes around keys: a reader of tag, length and body.
-
-Source: ITU-T X.690. Keys of the Internet Computer come in wrappers that the cryptography package
-refuses (canister signatures and COSE keys in a SubjectPublicKeyInfo, PKCS#8 version 2, SEC 1 keys
-that do not name their curve); the keys themselves go to cryptography.
+Errors are raised outside of ``except`` blocks, so that no exception refers to a part of a key.
 """
 
 from __future__ import annotations
@@ -18,10 +16,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from ..errors import DecodeError, IdentityError
+from ..errors import DecodeError, IdentityError, count_of
+
+# -- DER ---------------------------------------------------------------------------------------
 
 INTEGER: Final = 0x02
 BIT_STRING: Final = 0x03
@@ -32,26 +33,28 @@ CONTEXT_0: Final = 0xA0
 
 
 class Element(NamedTuple):
+    """One DER element."""
+
     tag: int
     body: bytes
 
 
 def elements(data: bytes, what: str) -> list[Element]:
-    """The elements that fill ``data`` end to end. Raises DecodeError about ``what``."""
+    """The elements that ``data`` consists of. Raises DecodeError about ``what``."""
     found = []
     at = 0
     while at < len(data):
         tag = data[at]
         size, start = _length(data, at + 1, what)
         if start + size > len(data):
-            raise DecodeError(what, f"a part of {size} bytes ends behind the {len(data)} that are there", at)
+            raise DecodeError(what, f"a part of {count_of(size, 'byte')} exceeds the {len(data)} that are there", at)
         found.append(Element(tag, data[start : start + size]))
         at = start + size
     return found
 
 
 def only(data: bytes, tag: int, what: str) -> bytes:
-    """The body of the one element of that tag that ``data`` is. Raises DecodeError."""
+    """The body of ``data``, which must be a single element with that tag. Raises DecodeError."""
     found = elements(data, what)
     if len(found) != 1 or found[0].tag != tag:
         raise DecodeError(what, f"is not one DER element with the tag 0x{tag:02x}")
@@ -71,7 +74,7 @@ def public_key_info(der: bytes, what: str) -> tuple[list[Element], bytes]:
 
 
 def _length(data: bytes, at: int, what: str) -> tuple[int, int]:
-    """A length and where the body starts."""
+    """The length at ``at``, and the offset of the body."""
     if at >= len(data):
         raise DecodeError(what, "ends inside a DER header", at)
     first = data[at]
@@ -83,16 +86,18 @@ def _length(data: bytes, at: int, what: str) -> tuple[int, int]:
         raise DecodeError(what, "has a DER length that cannot be read", at)
     size = int.from_bytes(digits, "big")
     if size < 0x80 or digits[0] == 0:
-        raise DecodeError(what, "has a DER length that is longer than it needs to be", at)
+        raise DecodeError(what, "has a DER length with more bytes than necessary", at)
     return size, at + 1 + count
 
+
+# -- PEM ---------------------------------------------------------------------------------------
 
 ED25519: Final = "Ed25519"
 SECP256K1: Final = "secp256k1"
 
 MAX_PEM_LENGTH: Final = 64 * 1024  # characters
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_MARKER = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]{1,64})-----")
 _OID_ED25519 = bytes.fromhex("2b6570")
 _OID_EC = bytes.fromhex("2a8648ce3d0201")
 _OID_SECP256K1 = bytes.fromhex("2b8104000a")
@@ -103,7 +108,7 @@ _OTHER_OIDS = {
     bytes.fromhex("2b656e"): "an X25519 key",
     bytes.fromhex("2b6571"): "an Ed448 key",
 }
-_PUBLIC_KEY_TAGS = (0x81, 0xA1)  # PKCS#8 v2: implicit as RFC 5958 says, or explicit as ring writes; SEC 1: explicit
+_PUBLIC_KEY_TAGS = (0x81, 0xA1)  # PKCS#8 v2: implicit (RFC 5958) or explicit (as ring writes it); SEC 1: explicit
 _USABLE = (
     "identities are Ed25519 or secp256k1 keys; `dfx identity new NAME` makes one, `dfx identity export NAME` prints it"
 )
@@ -111,7 +116,7 @@ _USABLE = (
 
 @dataclass(frozen=True, slots=True)
 class SecretKey:
-    """A secret key of 32 bytes; ``public`` is the raw public key, where the file holds it too."""
+    """A secret key of 32 bytes. ``public`` is the raw public key, if the file contains it."""
 
     algorithm: str
     secret: bytes = field(repr=False)
@@ -119,9 +124,9 @@ class SecretKey:
 
 
 def read_pem(pem: str | bytes) -> SecretKey:
-    """The one secret key of a PEM text. Raises IdentityError, which says what to do."""
+    """The only secret key in a PEM text. Raises IdentityError, which says what to do."""
     text = pem.decode("latin-1") if isinstance(pem, bytes) else pem
-    blocks = _blocks(text)
+    blocks = _decoded_blocks(text)
     secrets = [block for block in blocks if block[0] in ("PRIVATE KEY", "EC PRIVATE KEY")]
     if len(secrets) != 1:
         raise IdentityError(_why_not_one(text, [label for label, _body in blocks], len(secrets)))
@@ -141,11 +146,11 @@ def read_pem(pem: str | bytes) -> SecretKey:
     return key
 
 
-def _blocks(text: str) -> list[tuple[str, bytes]]:
+def _decoded_blocks(text: str) -> list[tuple[str, bytes]]:
     if len(text) > MAX_PEM_LENGTH:
         raise IdentityError(f"{len(text)} characters are too long for a PEM key; is it the right file?")
     found = []
-    for label, inner in _BLOCK.findall(text):
+    for label, inner in _blocks(text):
         if "ENCRYPTED" in label or "ENCRYPTED" in inner:
             raise IdentityError(
                 "the PEM is encrypted: `dfx identity export NAME` or `openssl pkey -in FILE` print the plain key"
@@ -157,6 +162,17 @@ def _blocks(text: str) -> list[tuple[str, bytes]]:
     return found
 
 
+def _blocks(text: str) -> Iterator[tuple[str, str]]:
+    """Label and inside of each block. One pass over the markers, so that the cost is linear."""
+    label, start = "", 0
+    for marker in _MARKER.finditer(text):
+        if marker[1] == "BEGIN":
+            label, start = marker[2], marker.end()
+        elif label and marker[2] == label:
+            yield label, text[start : marker.start()]
+            label = ""
+
+
 def _base64(text: str) -> bytes | None:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
@@ -166,14 +182,16 @@ def _base64(text: str) -> bytes | None:
 
 def _why_not_one(text: str, labels: list[str], count: int) -> str:
     if count > 1:
-        return f"the PEM holds {count} private keys; keep the one that is meant"
+        return f"the PEM contains {count} private keys; keep the one that you want to use"
     if "RSA PRIVATE KEY" in labels:
-        return f"the PEM holds an RSA key; {_USABLE}"
+        return f"the PEM contains an RSA key; {_USABLE}"
     if any("PUBLIC KEY" in label or "CERTIFICATE" in label for label in labels):
-        return f"the PEM holds no private key, only {' and '.join(labels).lower()}; {_USABLE}"
+        return f"the PEM contains no private key, only {' and '.join(labels).lower()}; {_USABLE}"
     if "-----BEGIN" in text:
-        return "the PEM ends early: it has no whole -----BEGIN … PRIVATE KEY----- … -----END … PRIVATE KEY----- block"
-    return f"this is no PEM text (-----BEGIN PRIVATE KEY-----); {_USABLE}"
+        return (
+            "the PEM is incomplete: it has no block from -----BEGIN … PRIVATE KEY----- to -----END … PRIVATE KEY-----"
+        )
+    return f"this is not a PEM text (-----BEGIN PRIVATE KEY-----); {_USABLE}"
 
 
 def _pkcs8(data: bytes) -> SecretKey:
@@ -207,7 +225,7 @@ def _oid(data: bytes) -> bytes:
 
 def _exactly_32(secret: bytes) -> bytes:
     if len(secret) != 32:
-        raise DecodeError("key", f"has a secret of {len(secret)} bytes instead of 32")
+        raise DecodeError("key", f"has a secret of {count_of(len(secret), 'byte')} instead of 32")
     return secret
 
 
@@ -220,4 +238,4 @@ def _public(parts: list[Element]) -> bytes | None:
 
 
 def _unusable(oid: bytes) -> IdentityError:
-    return IdentityError(f"the PEM holds {_OTHER_OIDS.get(oid, 'a key of an unknown kind')}; {_USABLE}")
+    return IdentityError(f"the PEM contains {_OTHER_OIDS.get(oid, 'a key of an unknown kind')}; {_USABLE}")

@@ -1,0 +1,1 @@
+"""Cards: one frame, one certificate or one request in full."""

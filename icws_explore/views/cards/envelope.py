@@ -1,4 +1,4 @@
-"""`icws_explore.envelope_card`: who asks what, how the request id comes about, and who signed it, link by link."""
+"""`icws_explore.envelope_card`: a request of the client, how its request id is computed, and who signed it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import IcwsError, PrincipalError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
+from icws_explore.protocol.wording import time_text
 
-from ..facts import Fact, Subject, capture_of
-from ..fields import distance, time_text
-from ..html import View, render, style
-from ..rows import elide, one_line
-from ..steps import mark, outcome, step_rows
-from ..text import facts_text
-from .certificate import card_heading, card_style, steps_lines
+from ..facts import Fact
+from ..fields import targets_text
+from ..formatting import count, distance, elide, one_line
+from ..html import TEXT_WIDTH, View, render, view_of
+from ..source import RecordingLike, capture_of, frame_index
+from ..steps import mark, outcome, step_rows, steps_heading
+from ..text import facts_lines, plain, step_rows_lines
 
 MAX_FIELDS: Final = 40  # of a request; those of the protocol have seven
-MAX_LINKS: Final = 20
-_TEXT_WIDTH: Final = 100
+MAX_LINKS: Final = 20  # of a delegation chain
 
 
 @dataclass(frozen=True, slots=True)
 class DerivedField:
-    """A row of the derivation: hashes in hex, the value as a person reads it."""
+    """A row of the derivation: a field with its value, and the hashes of both in hexadecimal."""
 
     name: str
     value: str
@@ -40,7 +40,7 @@ class DerivedField:
 
 @dataclass(frozen=True, slots=True)
 class DerivedId:
-    """``fields`` in the order in which they are joined; ``fault`` instead where there is no id."""
+    """The request id. ``fields`` are in the order of their hashes when joined. ``fault`` says why there is no id."""
 
     fields: tuple[DerivedField, ...] = ()
     joined: str = ""
@@ -51,7 +51,7 @@ class DerivedId:
 
 @dataclass(frozen=True, slots=True)
 class ChainLink:
-    """A delegation: whose ``pubkey`` may sign, until when, for which canisters; and what the walk says of it."""
+    """One delegation: the key that may sign, until when and for which canisters, and the outcome of its check."""
 
     pubkey: str
     expiration: str
@@ -59,34 +59,33 @@ class ChainLink:
     verdict: str
 
 
-def envelope_card(subject: Subject, number: int, *, root_key: bytes | None = None) -> View:
-    """The client's request in frame ``number`` (negative: from the end), judged at the time it was sent.
+def envelope_card(recording: RecordingLike, number: int, *, root_key: bytes | None = None) -> View:
+    """The client's request in frame ``number`` (negative: from the end), checked as of the time it was sent.
 
-    ``root_key`` (DER) judges canister signatures, as Internet Identity makes them; the capture's own unless
-    given. Raises IndexError, and IcwsError for a frame that is no request.
+    Canister signatures, as those of Internet Identity, are checked under ``root_key`` (DER), by default the
+    recording's. Raises IndexError, and IcwsError for a frame that is no request.
     """
-    capture = capture_of(subject)
-    index = number if number >= 0 else len(capture) + number
-    if not 0 <= index < len(capture):
-        raise IndexError(f"there is no frame {number}: the capture holds {len(capture)}")
+    capture = capture_of(recording)
+    index = frame_index(capture, number)
     decoded = decode_frame(capture[index], number=index, app_type=application_type(capture))
     envelope = decoded.envelope
     if envelope is None:
-        raise IcwsError(f"frame {index} is of kind {decoded.kind}: only a client's requests are envelopes")
+        raise IcwsError(f"frame {index} is of kind {decoded.kind}; only requests of the client have an envelope")
     steps = edit.see(Recording(capture), index, decoded, root_key=root_key).steps
-    heading, weight = card_heading(f"envelope of frame {index}, {decoded.kind}", steps)
-    facts = list(envelope_facts(envelope, capture[index].t))
+    heading, weight = steps_heading(f"envelope of frame {index}, {decoded.kind}", steps)
+    facts = list(_facts(envelope, capture[index].t))
     derived, links = derived_id(envelope), chain_links(envelope, capture[index].t, steps)
     body = render(
         "envelope_card.html.j2", heading=heading, weight=weight, head_facts=facts, derived=derived, links=links,
         rows=step_rows(steps),
     )  # fmt: skip
-    text = "\n".join([heading, facts_text(facts, width=_TEXT_WIDTH), *_lines(derived, links), "", *steps_lines(steps)])
-    return View(str(render("view.html.j2", style=style() + card_style(), text=text, body=body)), text)
+    lines = [heading, plain(facts_lines(facts, width=TEXT_WIDTH)), *_lines(derived, links), ""]
+    lines.append(plain(step_rows_lines(step_rows(steps), width=TEXT_WIDTH)))
+    return view_of(body, "\n".join(lines), "cards.css")
 
 
-def envelope_facts(envelope: Envelope, sent_s: float) -> Iterator[Fact]:
-    """Who asks whom for what, until when. ``sent_s`` is in s since the epoch."""
+def _facts(envelope: Envelope, sent_s: float) -> Iterator[Fact]:
+    """The content of the request in short. ``sent_s`` is in seconds since the epoch."""
     yield Fact("request", f"{one_line(str(envelope.request_type))[:40]} {one_line(envelope.method_name or '')[:80]}")
     yield Fact("canister", "none" if envelope.canister_id is None else str(envelope.canister_id))
     yield Fact("sender", "none" if envelope.sender is None else str(envelope.sender))
@@ -100,7 +99,7 @@ def envelope_facts(envelope: Envelope, sent_s: float) -> Iterator[Fact]:
 
 
 def derived_id(envelope: Envelope) -> DerivedId:
-    """The request id of ``envelope``, field by field, as hex."""
+    """How the request id is computed, field by field. Source: interface specification, "Request ids"."""
     try:
         found = derivation(envelope)
     except IcwsError as error:
@@ -111,10 +110,10 @@ def derived_id(envelope: Envelope) -> DerivedId:
         )
         for each in found.fields[:MAX_FIELDS]
     )
-    left = len(found.fields) - len(fields)
+    left_out = len(found.fields) - len(fields)
     joined = f"{len(found.joined)} bytes: {len(found.fields)} × (hash of name ‖ hash of value), in this order"
     return DerivedId(
-        fields, f"{joined}; {left} more fields not shown" if left else joined,
+        fields, f"{joined}; {count(left_out, 'more field')} not shown" if left_out else joined,
         f"0x{found.request_id.hex()}", f"0x{found.signed_bytes.hex()}",
     )  # fmt: skip
 
@@ -131,19 +130,20 @@ def _value(name: str, value: Any) -> str:
 
 
 def chain_links(envelope: Envelope, sent_s: float, steps: tuple[Step, ...]) -> list[ChainLink]:
-    """The delegations from the sender's root key to the key that signs, with the steps that judge them."""
-    judged = [step for step in steps if step.step == "delegation"]
+    """The delegations from the sender's own key to the key that signed, with the steps that check them."""
+    checked = [step for step in steps if step.step == "delegation"]
     links = []
     for number, link in enumerate((envelope.sender_delegation or ())[:MAX_LINKS]):
         inner = link.delegation
-        step = judged[number] if number < len(judged) else None
-        targets = inner.targets
+        step = checked[number] if number < len(checked) else None
+        ok = None if step is None else step.ok
+        detail = "" if step is None else f": {one_line(step.detail)}"
         links.append(
             ChainLink(
                 elide(inner.pubkey, 32),
                 f"{time_text(inner.expiration_ns)}, {distance(inner.expiration_ns, sent_s, 'sent')}",
-                "every canister" if targets is None else ", ".join(str(t) for t in targets[:20]) or "none",
-                "– not judged" if step is None else f"{mark(step.ok)} {outcome(step.ok)}: {one_line(step.detail)}",
+                targets_text(inner.targets),
+                f"{mark(ok)} {outcome(ok)}{detail}",
             )
         )
     return links
@@ -151,7 +151,7 @@ def chain_links(envelope: Envelope, sent_s: float, steps: tuple[Step, ...]) -> l
 
 def _lines(derived: DerivedId, links: list[ChainLink]) -> Iterator[str]:
     yield ""
-    yield "request id, field by field (each: SHA-256)"
+    yield "request id, field by field (hash of name ‖ hash of value, both SHA-256)"
     if derived.fault:
         yield f"  cannot be computed: {derived.fault}"
     for field in derived.fields:

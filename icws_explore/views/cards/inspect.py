@@ -1,9 +1,7 @@
-"""`icws_explore.inspect`: one frame, every field beside its bytes.
+"""`icws_explore.inspect`: one frame as a tree of fields next to its bytes, in hexadecimal and as ASCII.
 
-One frame as a tree of fields beside its bytes: pointing at either marks the other.
-
-The marking is done by style rules, without any script, so it works in exported HTML too; a field
-that is pointed at with the keyboard (Tab) marks its bytes as well. Without style the text twin shows.
+Pointing at a field, or reaching it with the Tab key, marks its bytes, and pointing at bytes marks their field. That
+is done by style rules without any script, so it also works in exported HTML.
 """
 
 from __future__ import annotations
@@ -11,8 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -21,23 +17,33 @@ from icws_explore.analysis.annotate import Node, annotate_frame
 from icws_explore.analysis.decode import DecodedFrame, application_type, decode_at
 from icws_explore.protocol import candid
 
-from ..annotated_text import annotated_frame_lines
-from ..facts import Subject, capture_of
-from ..html import View, render, style
-from ..rows import elide, one_line
+from ..annotated_text import annotated_frame_lines, is_encoding
+from ..formatting import elide, one_line, shorten
+from ..html import TEXT_WIDTH, View, render, view_of
+from ..source import RecordingLike, capture_of, frame_index
+from ..text import plain
 
 BYTES_A_ROW: Final = 16
-MAX_LEAF_BYTES: Final = 512  # of one field; the rest is counted
-MAX_NODES: Final = 3_000  # the views of real frames have some hundred
-MAX_VALUE: Final = 80  # characters
-_OPEN_DEPTH: Final = 9  # a certificate's tree starts there; it opens on demand
-_FORM_TYPES: Final = ("head", "tag", "break")
-_TEXT_WIDTH: Final = 100
+MAX_LEAF_BYTES: Final = 512  # of one field; of a longer one whole rows in the middle are left out
+_HEAD_BYTES, _TAIL_BYTES = 256, 128  # shown of a longer field, at least
+MAX_NODES: Final = 3_000  # frames of the protocol have a few hundred
+MAX_VALUE: Final = 100  # characters
+_OPEN_DEPTH: Final = 9  # deeper fields are closed at first
+_CLOSED: Final = ("cert", "tree", "types", "certificate")  # long, and not what a reader looks for first
+
+
+@dataclass(slots=True)
+class Run:
+    """Consecutive bytes of a leaf; ``left_out`` bytes before them, whole rows, are not shown."""
+
+    left_out: int
+    hex: list[str]
+    ascii: str
 
 
 @dataclass(slots=True)
 class PaneNode:
-    """A node as the template takes it; ``number`` ties the field in the tree to its bytes."""
+    """A field as the template takes it. ``number`` ties it to its bytes; ``runs`` are those of a leaf."""
 
     number: int
     name: str
@@ -46,9 +52,8 @@ class PaneNode:
     meaning: str
     fault: str
     is_open: bool
-    is_form: bool
-    bytes: list[str] = field(default_factory=list)
-    left_out: int = 0
+    is_encoding: bool
+    runs: list[Run] = field(default_factory=list)
     children: list[PaneNode] = field(default_factory=list)
 
     def walk(self) -> Iterator[PaneNode]:
@@ -56,64 +61,76 @@ class PaneNode:
         while stack:
             node = stack.pop()
             yield node
-            stack.extend(node.children)
+            stack.extend(reversed(node.children))
 
 
-def hex_view(decoded: DecodedFrame, *, app_type: candid.Type | None = None) -> View:
-    """The tree of ``decoded``'s fields beside its bytes. Time and size are bounded, whatever the frame holds."""
+def inspect(recording: RecordingLike, number: int) -> View:
+    """Frame ``number`` of a recording, a session or a tap (negative: from the end), every field next to its bytes.
+
+    Raises IndexError.
+    """
+    capture = capture_of(recording)
+    index = frame_index(capture, number)
+    return inspect_view(decode_at(capture, index), app_type=application_type(capture))
+
+
+def inspect_view(decoded: DecodedFrame, *, app_type: candid.Type | None = None) -> View:
+    """The fields of ``decoded`` next to its bytes. Time and size are bounded, whatever the frame holds."""
     root = annotate_frame(decoded.frame, app_type=app_type)
     data = decoded.frame.data
     pane = pane_tree(root, data)
     scope = f"icws-x{hashlib.sha256(data).hexdigest()[:10]}"
     body = render(
-        "hex_pane.html.j2",
+        "inspect.html.j2",
         root=pane,
         scope=scope,
         size=len(data),
         rules=marking_rules(scope, pane),
-        offsets=[f"{offset:04x}" for offset in range(0, max(1, _shown_bytes(pane)), BYTES_A_ROW)],
+        offsets=list(row_offsets(pane)),
+        has_encoding=any(node.is_encoding for node in pane.walk()),
     )
-    lines = annotated_frame_lines(decoded, root, width=_TEXT_WIDTH)
-    text = "\n".join(line.plain for line in lines)
-    return View(str(render("view.html.j2", style=style() + _pane_style(), text=text, body=body)), text)
+    return view_of(body, plain(annotated_frame_lines(decoded, root, width=TEXT_WIDTH)), "inspect.css")
 
 
 def pane_tree(root: Node, data: bytes) -> PaneNode:
-    """The template's tree; beyond MAX_NODES what is below a field is shown as its bytes only."""
+    """The tree for the template. Beyond `MAX_NODES` the parts of a field are shown as its bytes only."""
     numbers = iter(range(MAX_NODES * 2))
     left = MAX_NODES
 
     def convert(node: Node, depth: int) -> PaneNode:
         nonlocal left
-        below = node.children if len(node.children) <= left else []
+        inner = list(_children(node))
+        below = inner if len(inner) <= left else []
         left -= len(below)
         shown = _pane_node(node, next(numbers), depth)
         shown.children = [convert(child, depth + 1) for child in below]
         if not below:
-            content = data[node.start : node.end]
-            shown.bytes = [f"{byte:02x}" for byte in content[:MAX_LEAF_BYTES]]
-            shown.left_out = max(0, len(content) - MAX_LEAF_BYTES)
+            shown.runs = list(_runs(data, node.start, node.end))
         return shown
 
     return convert(root, 0)
 
 
+def _children(node: Node) -> Iterator[Node]:
+    """The parts of a node. A part that only wraps the same field (a tag, a byte string) is replaced by its own."""
+    for child in node.children:
+        if child.children and child.path == node.path and not child.fault:
+            yield from _children(child)
+        else:
+            yield child
+
+
 def _pane_node(node: Node, number: int, depth: int) -> PaneNode:
     return PaneNode(
         number=number,
-        name=one_line(node.name or node.type),
+        name=one_line(node.name.rpartition(":")[2] or node.type),
         type=one_line(node.type) if node.name else "",
         value=_value_text(node.value),
         meaning=one_line(node.meaning),
         fault=one_line(node.fault or ""),
-        is_open=(depth < _OPEN_DEPTH and not _is_proof(node)) or any(below.fault for below in node.walk()),
-        is_form=node.type in _FORM_TYPES or node.name.endswith((":key", ":head", ":tag", ":end")),
+        is_open=(depth < _OPEN_DEPTH and node.name not in _CLOSED) or any(below.fault for below in node.walk()),
+        is_encoding=is_encoding(node) or (node.type == "type table" and not node.fault),
     )
-
-
-def _is_proof(node: Node) -> bool:
-    """A certificate, a witness or a type table: long, and not what one looks for first."""
-    return node.name in ("cert", "tree", "types", "certificate")
 
 
 def _value_text(value: Any) -> str:
@@ -121,8 +138,37 @@ def _value_text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = elide(value) if isinstance(value, bytes) else one_line(str(value))
-    return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
+    return shorten(elide(value) if isinstance(value, bytes) else one_line(str(value)), MAX_VALUE)
+
+
+def _runs(data: bytes, start: int, end: int) -> Iterator[Run]:
+    """The bytes of a leaf. What is left out begins and ends with a row, so that offsets stay true."""
+    first = -(-(start + _HEAD_BYTES) // BYTES_A_ROW) * BYTES_A_ROW
+    last = (end - _TAIL_BYTES) // BYTES_A_ROW * BYTES_A_ROW
+    if end - start <= MAX_LEAF_BYTES or first >= last:
+        yield _run(data[start:end], 0)
+    else:
+        yield _run(data[start:first], 0)
+        yield _run(data[last:end], last - first)
+
+
+def _run(data: bytes, left_out: int) -> Run:
+    return Run(left_out, [f"{byte:02x}" for byte in data], "".join(chr(b) if 32 <= b < 127 else "·" for b in data))
+
+
+def row_offsets(root: PaneNode) -> Iterator[str]:
+    """The offset of each row of bytes in hexadecimal, and an ellipsis for the rows that are left out."""
+    at = row = 0
+    for node in root.walk():
+        for run in node.runs:
+            if run.left_out:
+                at += run.left_out
+                row = at
+                yield "⋮"
+            at += len(run.hex)
+            for offset in range(row, at, BYTES_A_ROW):
+                yield f"{offset:04x}"
+                row = offset + BYTES_A_ROW
 
 
 def marking_rules(scope: str, root: PaneNode) -> Markup:
@@ -140,25 +186,3 @@ def marking_rules(scope: str, root: PaneNode) -> Markup:
                 f".{scope}:has(.h{node.number}:hover) :is({label}){{background:var(--icws-mark)}}"
             )
     return Markup("\n".join(rules))  # noqa: S704  # numbers and a digest
-
-
-def _shown_bytes(root: PaneNode) -> int:
-    return sum(len(node.bytes) for node in root.walk())
-
-
-@cache
-def _pane_style() -> Markup:
-    rules = resources.files("icws_explore.views").joinpath("hex_pane.css").read_text(encoding="utf-8")
-    return Markup(rules)  # noqa: S704  # our own file
-
-
-def inspect(subject: Subject, number: int) -> View:
-    """Frame ``number`` of a capture, a recording or a session (negative: from the end).
-
-    A tree of fields beside the bytes; pointing at either marks the other. Raises IndexError.
-    """
-    capture = capture_of(subject)
-    index = number if number >= 0 else len(capture) + number
-    if not 0 <= index < len(capture):
-        raise IndexError(f"there is no frame {number}: the capture holds {len(capture)}")
-    return hex_view(decode_at(capture, index), app_type=application_type(capture))

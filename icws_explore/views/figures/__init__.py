@@ -1,0 +1,1 @@
+"""The figures that matplotlib draws, one module each. `icws_explore.plots` is their public face."""

@@ -1,9 +1,7 @@
-"""The byte map of a frame: each layer a bar to its own scale, opened out of its place in the layer around it.
+"""The byte map of a frame: each layer a bar that is as long as the figure, opened out of its place in the layer above.
 
-Fields are told apart by their names and by alternating shades, names in CBOR and framing bytes by
-hatching, so that it reads in greyscale.
-
-A frame as layers, each cut into its fields: what the anatomy figure draws and its text twin says.
+Fields differ by their names and by alternating shades; field names and the framing of the encoding are hatched.
+So the figure can be read in greyscale.
 """
 
 from __future__ import annotations
@@ -18,21 +16,21 @@ from matplotlib.patches import Polygon, Rectangle
 
 from icws_explore.analysis.annotate import Node
 
+from ..formatting import one_line
 from ..kinds import LOOKS
 from ..proof import short_label
-from ..rows import one_line
-from .figure import BAD, INK, LANE, PAPER, RULE, SOFT, WIDTH_IN, SessionFigure
+from .figure import BAD, INK, LANE, PAPER, RULE, SOFT, WIDTH_IN, SessionFigure, inch_axes
 
 Part = Literal["field", "name", "form", "fault"]
 
 MAX_LAYERS: Final = 8
-MIN_BYTES: Final = 8  # of a field worth a layer of its own
+MIN_BYTES: Final = 8  # of a field that gets a layer of its own
 _TREE_NODES: Final = ("empty", "fork", "labeled", "leaf", "pruned")
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of bytes within a layer. "name" is a field's name in CBOR, "form" is what holds the encoding together."""
+    """Some bytes of a layer: a field, the name of a field in CBOR, framing ("form") or undecodable bytes ("fault")."""
 
     name: str
     start: int
@@ -43,7 +41,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """``parent`` is the number of the layer that holds it, None for the frame."""
+    """A part of the frame, cut into segments. ``parent`` is the number of the layer around it, None for the frame."""
 
     title: str
     start: int
@@ -55,42 +53,42 @@ class Layer:
     def size(self) -> int:
         return self.end - self.start
 
+    @property
+    def text(self) -> str:
+        return f"{self.title}, bytes {self.start} to {self.end} ({self.size})"
+
 
 def layers_of(root: Node) -> list[Layer]:
-    """The frame's layers from the outside in; a layer's segments tile it. At most MAX_LAYERS."""
+    """The layers of an annotated frame from the outside in, at most `MAX_LAYERS`. The segments of each tile it."""
     found: list[Layer] = []
     waiting: list[tuple[Node, int | None]] = [(root, None)]
     while waiting and len(found) < MAX_LAYERS:
         node, parent = waiting.pop(0)
         segments = tuple(_segments(node))
-        found.append(Layer(_title(node), node.start, node.end, segments, parent))
+        found.append(Layer(one_line(node.path)[-60:] or "frame", node.start, node.end, segments, parent))
         here = len(found) - 1
-        waiting[:0] = [(s.node, here) for s in segments if s.part == "field" and _worth_a_layer(s.node)]
+        waiting[:0] = [(s.node, here) for s in segments if s.part == "field" and _has_layer(s.node)]
     return found
 
 
-def _title(node: Node) -> str:
-    return one_line(node.path)[-60:] or "frame"
-
-
-def _worth_a_layer(node: Node) -> bool:
-    """Whether there is more than one field in it; Candid's type tables are for the field tree."""
+def _has_layer(node: Node) -> bool:
+    """Whether a field has a layer of its own: it holds several fields, and is no type table of Candid."""
     if node.end - node.start < MIN_BYTES or node.name.endswith((":types", ":args")):
         return False
     fields = [segment.node for segment in _segments(node) if segment.part == "field"]
     if len(fields) == 1 and fields[0] is not node and fields[0].children:
-        return _worth_a_layer(fields[0])
+        return _has_layer(fields[0])
     return len(fields) > 1
 
 
 def _segments(node: Node) -> Iterator[Segment]:
-    """The fields right inside ``node``: tags, heads and single wrappers around the same thing are passed through."""
+    """The fields directly inside ``node``. A tag or a byte string around the same value is looked through."""
     if not node.children:
         yield _segment(node)
         return
     for child in node.children:
         if child.children and child.path == node.path and child.type not in _TREE_NODES:
-            yield from _segments(child)  # a tag's content, a byte string's layer
+            yield from _segments(child)
         else:
             yield _segment(child)
 
@@ -119,24 +117,33 @@ _GAP_IN: Final = 0.32
 _HEAD_IN: Final = 0.75
 _FONT_PT: Final = 7.5
 _CHARACTER_IN: Final = 0.066
-# Of the theme, so that they follow it; of different lightness, so that neighbours part in greyscale.
+# Colours of the theme, so that they follow it; of different lightness, so that neighbours differ in greyscale.
 _FILLS: Final = (to_rgba(LOOKS["message"].light, 0.24), to_rgba(LOOKS["app"].light, 0.08))
-_MAX_ROWS: Final = 4
+_MAX_ROWS: Final = 4  # of labels below a bar
 
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
+    """A layer with the place of its bar and of its labels. ``top`` is the upper edge of the bar in inches.
+
+    ``below`` has each label that does not fit into the bar: the segment, its left edge in inches, and its row.
+    """
+
     layer: Layer
-    top: float  # of the bar
+    top: float
     inside: list[Segment]
-    below: list[tuple[Segment, float, int]]  # segment, left edge of its label, row
+    below: list[tuple[Segment, float, int]]
 
     def x(self, offset: float) -> float:
+        """A byte offset as inches from the left."""
         return _LEFT_IN + (offset - self.layer.start) / max(1, self.layer.size) * (_RIGHT_IN - _LEFT_IN)
+
+    def middle(self, segment: Segment) -> float:
+        return self.x((segment.start + segment.end) / 2)
 
 
 def anatomy_figure(root: Node, heading: str) -> SessionFigure:
-    """The layers of an annotated frame below each other, each to scale within itself."""
+    """The layers of an annotated frame below each other, each to its own scale."""
     drawn: list[_Drawn] = []
     top = _HEAD_IN
     for layer in layers_of(root):
@@ -144,14 +151,10 @@ def anatomy_figure(root: Node, heading: str) -> SessionFigure:
         drawn.append(each)
         rows = 1 + max((row for _, _, row in each.below), default=-1)
         top = each.top + _BAR_IN + rows * _LABEL_IN + _GAP_IN
-    total = top + 0.15
-    figure = SessionFigure(total)
-    axes: Axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, WIDTH_IN)
-    axes.set_ylim(total, 0)
-    axes.axis("off")
+    figure = SessionFigure(top + 0.15)
+    axes = inch_axes(figure)
     axes.text(_LEFT_IN, 0.25, heading, fontsize=11, fontweight="bold", color=INK, va="center", parse_math=False)
-    note = "each bar is one layer, its bytes to scale; hatched: names and framing of the encoding"
+    note = "Each bar is one layer, with its bytes to scale. Hatched: field names and framing of the encoding."
     axes.text(_LEFT_IN, 0.48, note, fontsize=8, color=SOFT, va="center")
     for each in drawn:
         _draw_layer(axes, each, None if each.layer.parent is None else drawn[each.layer.parent])
@@ -160,30 +163,27 @@ def anatomy_figure(root: Node, heading: str) -> SessionFigure:
 
 
 def _laid_out(layer: Layer, top: float) -> _Drawn:
-    """Which fields carry their name inside the bar, and where below it the others do."""
+    """Which fields have their label inside the bar, and where below it the others have theirs."""
     each = _Drawn(layer, top, [], [])
     ends = [0.0] * _MAX_ROWS
     for segment in layer.segments:
         if segment.part not in ("field", "fault"):
             continue
-        text = _label(segment)
-        width = len(text) * _CHARACTER_IN
+        width = len(_label(segment)) * _CHARACTER_IN
         if width + 0.08 < each.x(segment.end) - each.x(segment.start):
             each.inside.append(segment)
             continue
-        middle = each.x((segment.start + segment.end) / 2)
-        x = (
-            middle if middle + width < _RIGHT_IN else middle - width - 0.06
-        )  # no room to the right: to the left of its line
+        middle = each.middle(segment)
+        x = middle if middle + width < _RIGHT_IN else middle - width - 0.06  # to the left of its line if need be
         row = next((number for number, end in enumerate(ends) if end < x), None)
-        if row is not None:  # else there is no room: the text twin has it
+        if row is not None:  # else there is no room, and only the description names it
             each.below.append((segment, x, row))
             ends[row] = x + width + 0.12
     return each
 
 
 def _label(segment: Segment) -> str:
-    """Its name and its bytes; a name that is a number reads as a place."""
+    """The name and the size of a field. An index of a list is in brackets."""
     name = short_label(segment.name)
     return f"{f'[{name}]' if name.isdecimal() else name} {segment.end - segment.start}"
 
@@ -192,10 +192,10 @@ def _draw_layer(axes: Axes, each: _Drawn, parent: _Drawn | None) -> None:
     layer, top = each.layer, each.top
     if parent is not None:
         _draw_funnel(axes, each, parent)
-    title = f"{layer.title}, bytes {layer.start} to {layer.end} ({layer.size})"
     text = axes.text(
-        _LEFT_IN, top - 0.11, title, fontsize=8.5, fontweight="bold", color=INK, va="center", parse_math=False, zorder=6
-    )
+        _LEFT_IN, top - 0.11, layer.text, fontsize=8.5, fontweight="bold", color=INK, va="center", parse_math=False,
+        zorder=6,
+    )  # fmt: skip
     text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 1.0, "alpha": 0.85})
     fields = 0
     for segment in layer.segments:
@@ -205,7 +205,7 @@ def _draw_layer(axes: Axes, each: _Drawn, parent: _Drawn | None) -> None:
         color = "none" if segment.part == "fault" else _FILLS[fields % 2] if named else LANE
         edge = BAD if segment.part == "fault" else SOFT if named else RULE
         axes.add_patch(Rectangle((left, top), right - left, _BAR_IN, facecolor=color, edgecolor=edge, linewidth=0.6))
-        if segment.part != "field":  # a patch of its own: a hatched one with a face keeps its colours on a dark page
+        if segment.part != "field":  # a patch of its own: one with a face would keep its colours on a dark page
             hatch = "xx" if segment.part == "fault" else "////"
             axes.add_patch(
                 Rectangle(
@@ -213,10 +213,9 @@ def _draw_layer(axes: Axes, each: _Drawn, parent: _Drawn | None) -> None:
                 )
             )
     for segment in each.inside:
-        middle = each.x((segment.start + segment.end) / 2)
-        _write(axes, middle, top + _BAR_IN / 2, segment, "center")
+        _write(axes, each.middle(segment), top + _BAR_IN / 2, segment, "center")
     for segment, x, row in each.below:
-        middle = each.x((segment.start + segment.end) / 2)
+        middle = each.middle(segment)
         y = top + _BAR_IN + (row + 0.6) * _LABEL_IN
         axes.plot([middle, middle], [top + _BAR_IN, y], color=SOFT, linewidth=0.6, zorder=2)
         if x < middle:
@@ -235,7 +234,7 @@ def _write(axes: Axes, x: float, y: float, segment: Segment, align: str) -> None
 
 
 def _draw_funnel(axes: Axes, each: _Drawn, parent: _Drawn) -> None:
-    """From the layer's place in the layer around it out to its own bar."""
+    """From a layer's place in the layer around it down to its own bar. Only neighbours are joined by lines."""
     corners = [
         (parent.x(each.layer.start), parent.top + _BAR_IN), (parent.x(each.layer.end), parent.top + _BAR_IN),
         (_RIGHT_IN, each.top), (_LEFT_IN, each.top),
@@ -248,10 +247,10 @@ def _draw_funnel(axes: Axes, each: _Drawn, parent: _Drawn) -> None:
 
 
 def anatomy_text(root: Node, heading: str) -> str:
-    """Every layer with its fields and their bytes, in lines."""
+    """Every layer with its fields and their bytes, on lines."""
     lines = [heading]
     for layer in layers_of(root):
-        lines.append(f"{layer.title}, bytes {layer.start} to {layer.end} ({layer.size})")
+        lines.append(layer.text)
         lines += [
             f"  {s.start:>6} to {s.end:<6} {'' if s.part == 'field' else f'({s.part}) '}{s.name}"
             for s in layer.segments

@@ -1,4 +1,7 @@
-"""The chain of trust: root key → subnet → certificate → witness → message, each link with its verdict."""
+"""The chain of trust of a canister message: root key → subnet → certificate → witness → message.
+
+Next to each link are the verification steps that check it.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +15,28 @@ from matplotlib.patches import FancyBboxPatch
 from icws_explore.protocol import hashtree
 from icws_explore.protocol.certificate import shown_ranges
 from icws_explore.protocol.certificate.delegation import ranges_text
-from icws_explore.protocol.certificate.format import hash_text, key_text, time_text
+from icws_explore.protocol.certificate.format import key_text
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.steps import Step
+from icws_explore.protocol.wording import hash_text, time_text
 
+from ..formatting import one_line
 from ..proof import Proof
-from ..rows import one_line
 from ..steps import mark, outcome
 from ..text import wrap_cells
 from ..theme import SHADES
-from .figure import BAD, INK, LANE, RULE, SOFT, WIDTH_IN, SessionFigure
+from .figure import BAD, INK, LANE, RULE, SOFT, SessionFigure, inch_axes
 
 GOOD: Final = SHADES["good"].light
 _LEFT_IN: Final = 0.3
+_TOP_IN: Final = 0.75
 _BOX_IN: Final = 4.6  # width
 _LINE_IN: Final = 0.17
 _LINK_IN: Final = 0.5
-_MAX_CHARACTERS: Final = 68
-_MAX_LINE: Final = 1000  # characters of what a peer sent; the figure shows two or three lines of it
+_BOX_CHARACTERS, _STEP_CHARACTERS = 68, 78  # of a line in a box, and of one next to a link
+_MAX_BOX_LINES: Final = 3
+_MAX_PASSED_LINES, _MAX_FAILED_LINES = 2, 4
+_MAX_TEXT: Final = 1000  # characters of a text that a peer sent; the figure shows a few lines of it
 _STYLE: Final[dict[bool | None, dict[str, Any]]] = {
     True: {"color": GOOD, "linewidth": 2.2},
     False: {"color": BAD, "linewidth": 2.2, "linestyle": (0, (1, 1))},
@@ -39,7 +46,10 @@ _STYLE: Final[dict[bool | None, dict[str, Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """One party's word: its ``lines`` are what it says; ``steps`` judge the way here from the one above."""
+    """One station of the chain, with what it states in ``lines``.
+
+    ``link`` says how the station above vouches for this one, and ``steps`` are those that check it.
+    """
 
     title: str
     lines: tuple[str, ...]
@@ -48,9 +58,9 @@ class Station:
 
 
 def stations(proof: Proof) -> list[Station]:
-    """The chain from the root key down, as far as it can be read."""
-    key = "none is known" if proof.root_key is None else key_text(proof.root_key)
-    found = [Station("root key", (key, "known beforehand; everything else follows"))]
+    """The chain from the root key downwards, as far as it can be read."""
+    key = "unknown" if proof.root_key is None else key_text(proof.root_key)
+    found = [Station("root key", (key, "known in advance; everything below follows from it"))]
     certificate = proof.certificate
     if certificate is None:
         return [*found, Station("certificate", ("cannot be read",), "", _steps(proof, "parse"))]
@@ -63,9 +73,9 @@ def stations(proof: Proof) -> list[Station]:
     found.append(Station("certificate", tuple(lines), "signed the state tree", _steps(proof, "signature", "time")))
     if proof.witness is not None and proof.message is not None:
         root = f"root hash {hash_text(proof.witness.digest)}"
-        found.append(Station("witness, from the canister", (root,), "names the tree", _steps(proof, "certified_data")))
+        found.append(Station("witness", (root,), "contains the root hash of", _steps(proof, "certified_data")))
         steps = _steps(proof, "lookup", "body", "sequence", "client_key")
-        found.append(Station("message", _message_lines(proof), "holds its hash", steps))
+        found.append(Station("message", _message_lines(proof), "contains the hash of", steps))
     return found
 
 
@@ -98,42 +108,44 @@ def _message_lines(proof: Proof) -> tuple[str, ...]:
         number = f"sequence_num {message.message.sequence_num}"
     except DecodeError as error:
         number = f"content does not decode: {error}"
-    return tuple(one_line(line[:_MAX_LINE]) for line in (f"key {message.key}", digest, number))
+    return tuple(one_line(line[:_MAX_TEXT]) for line in (f"key {message.key}", digest, number))
 
 
 def chain_figure(proof: Proof) -> SessionFigure:
-    """The stations below each other; beside each link the steps that judge it."""
-    chain = [(station, [part for line in station.lines for part in _at_most(wrap_cells(line, _MAX_CHARACTERS), 3)])
-             for station in stations(proof)]  # fmt: skip
+    """The stations below each other, and the steps next to each link."""
+    chain = [
+        (station, [part for line in station.lines for part in _wrapped(line, _BOX_CHARACTERS, _MAX_BOX_LINES)])
+        for station in stations(proof)
+    ]
     heights = [0.34 + _LINE_IN * max(len(lines), 1) for _, lines in chain]
-    total = 0.75 + sum(heights) + _LINK_IN * (len(chain) - 1) + 0.15
-    figure = SessionFigure(total)
-    axes: Axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, WIDTH_IN)
-    axes.set_ylim(total, 0)
-    axes.axis("off")
-    heading = f"Why to believe it: {proof.title}"
+    figure = SessionFigure(_TOP_IN + sum(heights) + _LINK_IN * (len(chain) - 1) + 0.15)
+    axes = inch_axes(figure)
+    heading = _heading(proof)
     axes.text(_LEFT_IN, 0.25, heading, fontsize=11, fontweight="bold", color=INK, va="center", parse_math=False)
     axes.text(_LEFT_IN, 0.47, _verdict(proof), fontsize=8, color=SOFT, va="center", parse_math=False)
-    top = 0.75
+    top = _TOP_IN
     for number, ((station, lines), height) in enumerate(zip(chain, heights, strict=True)):
         if number:
-            _link(axes, station, top)
+            _draw_link(axes, station, top)
             top += _LINK_IN
-        _box(axes, station, lines, top, height)
+        _draw_box(axes, station, lines, top, height)
         top += height
     figure.description = chain_text(proof)
     return figure
 
 
+def _heading(proof: Proof) -> str:
+    return f"Chain of trust: {proof.title}"
+
+
 def _verdict(proof: Proof) -> str:
     failure = proof.failure
     if failure is not None:
-        return f"✗ {failure.step} fails"
-    return proof.note or ("✓ every link holds" if proof.steps else "nothing was judged")
+        return f"✗ {failure.step} failed"
+    return proof.note or ("✓ every link passed" if proof.steps else "– nothing was checked")
 
 
-def _box(axes: Axes, station: Station, lines: list[str], top: float, height: float) -> None:
+def _draw_box(axes: Axes, station: Station, lines: list[str], top: float, height: float) -> None:
     bad = any(step.ok is False for step in station.steps)
     box = FancyBboxPatch(
         (_LEFT_IN, top), _BOX_IN, height, boxstyle="round,pad=0,rounding_size=0.06", facecolor=LANE,
@@ -146,17 +158,16 @@ def _box(axes: Axes, station: Station, lines: list[str], top: float, height: flo
         axes.text(_LEFT_IN + 0.12, y, line, fontsize=7, family="monospace", color=INK, va="center", parse_math=False)
 
 
-def _link(axes: Axes, station: Station, top: float) -> None:
-    """The arrow down to ``station``, what it means, and its steps at the right with their marks."""
-    worst = _outcome(station.steps)
+def _draw_link(axes: Axes, station: Station, top: float) -> None:
+    """The arrow down to ``station``, what it means, and at the right its steps with their marks."""
     x = _LEFT_IN + 0.5
-    style = _STYLE[worst]
+    style = _STYLE[_outcome(station.steps)]
     axes.plot([x, x], [top, top + _LINK_IN - 0.09], **style)
     axes.plot([x], [top + _LINK_IN - 0.06], marker="v", markersize=8, color=style["color"])
     axes.text(x + 0.18, top + _LINK_IN / 2, station.link, fontsize=8, color=SOFT, va="center")
-    words = [line for step in station.steps for line in _step_lines(step)]
-    first = top + _LINK_IN / 2 - (len(words) - 1) * _LINE_IN / 2
-    for number, (text, ok) in enumerate(words):
+    lines = [line for step in station.steps for line in _step_lines(step)]
+    first = top + _LINK_IN / 2 - (len(lines) - 1) * _LINE_IN / 2
+    for number, (text, ok) in enumerate(lines):
         axes.text(
             _LEFT_IN + _BOX_IN + 0.2, first + number * _LINE_IN, text, fontsize=7.5, va="center", parse_math=False,
             color=BAD if ok is False else INK if ok else SOFT, fontweight="bold" if ok is False else "normal",
@@ -164,15 +175,15 @@ def _link(axes: Axes, station: Station, top: float) -> None:
 
 
 def _step_lines(step: Step) -> list[tuple[str, bool | None]]:
-    parts = _at_most(
-        wrap_cells(f"{mark(step.ok)} {step.step}: {one_line(step.detail[:_MAX_LINE])}", 68), 2 if step.ok else 3
-    )
+    text = f"{mark(step.ok)} {step.step}: {one_line(step.detail[:_MAX_TEXT])}"
+    parts = _wrapped(text, _STEP_CHARACTERS, _MAX_PASSED_LINES if step.ok else _MAX_FAILED_LINES)
     return [(part if number == 0 else f"    {part}", step.ok) for number, part in enumerate(parts)]
 
 
-def _at_most(parts: list[str], count: int) -> list[str]:
-    """The first ``count`` lines, and a sign where there are more; the text beside the figure has all."""
-    return parts if len(parts) <= count else [*parts[: count - 1], parts[count - 1] + " …"]
+def _wrapped(text: str, width: int, lines: int) -> list[str]:
+    """``text`` in at most so many lines. A text that is cut ends in an ellipsis; the description has all of it."""
+    parts = wrap_cells(text, width)
+    return parts if len(parts) <= lines else [*parts[: lines - 1], f"{parts[lines - 1]} …"]
 
 
 def _outcome(steps: tuple[Step, ...]) -> bool | None:
@@ -182,13 +193,13 @@ def _outcome(steps: tuple[Step, ...]) -> bool | None:
 
 
 def chain_text(proof: Proof) -> str:
-    """The chain in lines: what the figure says."""
-    lines = [f"Why to believe it: {proof.title}", _verdict(proof)]
+    """The chain on lines, with the content of the figure."""
+    lines = [_heading(proof), _verdict(proof)]
     for station in stations(proof):
         if station.link:
             lines.append(f"  ↓ {station.link}")
         lines += [
-            f"    {mark(step.ok)} {step.step} {outcome(step.ok)}: {one_line(step.detail[:_MAX_LINE])}"
+            f"    {mark(step.ok)} {step.step} {outcome(step.ok)}: {one_line(step.detail[:_MAX_TEXT])}"
             for step in station.steps
         ]
         lines.append(f"{station.title}: {'; '.join(station.lines)}")

@@ -1,7 +1,7 @@
 """The session in three lanes, client, gateway and canister, with every message on its way between them.
 
-Only the client's lane is seen. What happened on the two others is known from certified timestamps
-(solid) or inferred from what must have been before and after (dashed, hollow).
+Only the client's lane is recorded. Events in the other lanes are known from certified timestamps (solid), or
+inferred from what must have happened before and after them (dashed lines, hollow markers).
 """
 
 from __future__ import annotations
@@ -17,24 +17,39 @@ from icws_explore.analysis.timing.instants import Received, Sent, SessionInstant
 from icws_explore.analysis.timing.skew import Skew, skew_of
 from icws_explore.capture import Capture
 
+from ..formatting import count
 from ..kinds import LOOKS
-from .figure import INK, LANE, PAPER, RULE, SOFT, SessionFigure, marker_style, sheet, time_axis, write_empty
+from .figure import (
+    INK,
+    LANE,
+    RULE,
+    SOFT,
+    SessionFigure,
+    closing_line,
+    footnote,
+    inferred_style,
+    legend,
+    marker_style,
+    sheet,
+    time_axis,
+    write_empty,
+)
 
 _LANES: Final = {"client": 0.0, "gateway": 1.0, "canister": 2.0}
-_MAX_LABELS: Final = 14  # on a page: beyond, they would lie on each other
+_MAX_LABELS: Final = 28  # messages; with more of them their numbers would overlap
 _DASHED: Final = (0, (3, 2))
-# Within a lane, what goes up runs above what comes down, so that a question and its answer both show.
+# Within a lane, messages to the canister are above those from it, so that a request and its answer both show.
 _UP, _DOWN = -0.1, 0.1
 
 
-def lanes(
+def lanes_figure(
     capture: Capture, session: SessionInstants, *, start_s: float | None = None, end_s: float | None = None
 ) -> SessionFigure:
-    """Every message between ``start_s`` and ``end_s`` (seconds since the first frame; None: all of the session).
+    """Every message between ``start_s`` and ``end_s`` (seconds since the first frame; None: the whole session).
 
-    Times of the canister are brought to this side's clock with the estimated skew.
+    Times of the canister are moved to the client's clock by the estimated skew.
     """
-    figure, (axes,) = sheet(capture, "Session, lane by lane", (2.6,), right_in=0.3)
+    figure, (axes,) = sheet(capture, "Session, lane by lane", (2.6,), right_in=0.3, foot_in=0.12)
     begin = (session.first or 0.0) if start_s is None else start_s
     end = session.last if end_s is None else end_s
     time_axis(axes, capture, begin, end)
@@ -48,7 +63,7 @@ def lanes(
     up = [sent for sent in session.sent if begin <= sent.at <= end]
     down = [message for message in session.received if begin <= message.at <= end]
     if not up and not down:
-        write_empty(axes, "nothing passed in this time")
+        write_empty(axes, "no message in this time")
     skew = skew_of(session)
     way_up = _way_up(session, skew)
     for kind in LOOKS:
@@ -56,32 +71,31 @@ def lanes(
             _draw_up(axes, kind, sent, way_up)
         if received := [one for one in down if one.kind == kind]:
             _draw_down(axes, kind, received, skew)
-    if len(up) + len(down) <= _MAX_LABELS * 2:
+    if len(up) + len(down) <= _MAX_LABELS:
         _label(axes, up, down, skew)
     if session.handshake is not None and begin <= session.handshake <= end:
-        axes.plot(
-            [session.handshake], [_DOWN], zorder=4, **marker_style(LOOKS["handshake"].marker, LOOKS["handshake"].light)
-        )
+        look = LOOKS["handshake"]
+        axes.plot([session.handshake], [_DOWN], zorder=4, **marker_style(look.marker, look.light))
     if session.ended is not None and begin <= session.ended.at <= end:
-        axes.axvline(session.ended.at, color=INK, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
-    _, height = figure.get_size_inches()
-    figure.text(0.02, 0.07 / height, _note(skew), ha="left", va="bottom", fontsize=7, color=SOFT)
-    figure.description += f". {len(up)} messages up, {len(down)} down. {_note(skew)}"
+        closing_line(axes, session.ended.at)
+    figure.description += f". {count(len(up), 'message')} to the canister, {len(down)} from it"
+    footnote(figure, _note(skew))
     _legend(axes, {sent.kind for sent in up} | {message.kind for message in down})
     return figure
 
 
 def _note(skew: Skew) -> str:
-    """How the other lanes' times were brought to this side's clock."""
-    bounds = f"{skew.min_s:+.2f} to {skew.max_s:+.2f} s" if skew.min_by and skew.max_by else "not known"
+    """How the times of the other lanes were moved to the client's clock."""
+    known = skew.min_by is not None and skew.max_by is not None
+    bounds = f"between {skew.min_s:+.2f} and {skew.max_s:+.2f} s" if known else "of unknown bounds"
     return (
-        f"Canister times are shown with a clock skew of {skew.estimate_s:+.2f} s (surely {bounds}). "
-        "Dashed and hollow is inferred: no frame tells when a message reached the canister or left the gateway."
+        f"Times of the canister are shown with a clock skew of {skew.estimate_s:+.2f} s ({bounds}). Dashed lines and "
+        "hollow markers are inferred: no frame tells these times."
     )
 
 
 def _way_up(session: SessionInstants, skew: Skew) -> float:
-    """How long ws_open took to the canister (s): what is assumed of every message up."""
+    """How long ws_open took to the canister, in seconds. Every message to the canister is assumed to take as long."""
     if session.asked is None or session.opened is None:
         return 0.0
     return max(0.0, session.opened.made + skew.estimate_s - session.asked.at)
@@ -91,9 +105,9 @@ def _draw_up(axes: Axes, kind: Kind, sent: Sequence[Sent], way_up: float) -> Non
     look = LOOKS[kind]
     style: dict[str, Any] = {"color": look.light, "linewidth": 1.0, "linestyle": _DASHED, "zorder": 2}
     left, there = [s.at for s in sent], [s.at + way_up for s in sent]
-    _ways(axes, left, _UP, there, 2 + _UP, **style)
+    _draw_ways(axes, left, _UP, there, 2 + _UP, **style)
     axes.plot(left, [_UP] * len(left), zorder=4, **marker_style(look.marker, look.light))
-    axes.plot(there, [2 + _UP] * len(there), zorder=3.5, **_hollow(look.marker, look.light))
+    axes.plot(there, [2 + _UP] * len(there), zorder=3.5, **inferred_style(look.marker, look.light))
 
 
 def _draw_down(axes: Axes, kind: Kind, messages: Sequence[Received], skew: Skew) -> None:
@@ -103,41 +117,38 @@ def _draw_down(axes: Axes, kind: Kind, messages: Sequence[Received], skew: Skew)
     axes.plot(here, [_DOWN] * len(here), zorder=4, **marker_style(look.marker, look.light))
     unknown = [(m.made + skew.estimate_s, m.at) for m in messages if m.certified is None]
     dashed: dict[str, Any] = {"color": look.light, "linewidth": 1.0, "linestyle": _DASHED, "zorder": 2}
-    _ways(axes, [left for left, _ in unknown], 2 + _DOWN, [came for _, came in unknown], _DOWN, **dashed)
+    _draw_ways(axes, [left for left, _ in unknown], 2 + _DOWN, [came for _, came in unknown], _DOWN, **dashed)
     known = [
         (m.made + skew.estimate_s, _polled(m, m.certified, skew), m.at) for m in messages if m.certified is not None
     ]
     waited, left, came = ([way[part] for way in known] for part in range(3))
     solid: dict[str, Any] = {"color": look.light, "linewidth": 2.2, "solid_capstyle": "butt", "zorder": 2.5}
-    _ways(axes, waited, 2 + _DOWN, left, 2 + _DOWN, **solid)
-    _ways(axes, left, 2 + _DOWN, came, _DOWN, color=look.light, linewidth=1.0, zorder=2)
+    _draw_ways(axes, waited, 2 + _DOWN, left, 2 + _DOWN, **solid)
+    _draw_ways(axes, left, 2 + _DOWN, came, _DOWN, color=look.light, linewidth=1.0, zorder=2)
     if not known:
         return
     middle = [(start + end) / 2 for start, end in zip(left, came, strict=True)]
-    axes.plot(middle, [1 + _DOWN] * len(middle), zorder=3, **_hollow(look.marker, look.light, 4.5))
+    axes.plot(middle, [1 + _DOWN] * len(middle), zorder=3, **inferred_style(look.marker, look.light, 4.5))
 
 
 def _polled(message: Received, certified: float, skew: Skew) -> float:
-    """When the gateway came for it: by its certificate, but after it was made and before it was here."""
+    """When the gateway fetched a message: the time of its certificate, kept between its making and its receipt."""
     made = message.made + skew.estimate_s
     return min(max(made, certified + skew.estimate_s), max(made, message.at))
 
 
-def _ways(axes: Axes, starts: Sequence[float], low: float, ends: Sequence[float], high: float, **style: Any) -> None:
-    """From each start at ``low`` to its end at ``high``: one line with breaks, for thousands of lines take a minute."""
+def _draw_ways(
+    axes: Axes, starts: Sequence[float], low: float, ends: Sequence[float], high: float, **style: Any
+) -> None:
+    """A line from each start at ``low`` to its end at ``high``. All are one artist: thousands would take a minute."""
     if not starts:
         return
     xs = [x for start, end in zip(starts, ends, strict=True) for x in (start, end, float("nan"))]
     axes.plot(xs, [low, high, float("nan")] * len(starts), **style)
 
 
-def _hollow(marker: str, color: str, size: float = 6) -> dict[str, Any]:
-    style = marker_style(marker, color, size)
-    return style | {"markerfacecolor": PAPER, "markeredgecolor": color, "markeredgewidth": 1.0}
-
-
 def _label(axes: Axes, up: list[Sent], down: list[Received], skew: Skew) -> None:
-    """Sequence numbers, above the client's lane for what it sent and below the canister's for what it made."""
+    """Sequence numbers: above the client's lane for what it sent, below the canister's for what it sent."""
     left, right = axes.get_xlim()
     gap = (right - left) * 0.018
     for points, y, offset, va in (
@@ -156,17 +167,10 @@ def _label(axes: Axes, up: list[Sent], down: list[Received], skew: Skew) -> None
 
 
 def _legend(axes: Axes, kinds: set[Any]) -> None:
-    handles: list[Line2D] = [
+    handles = [
         Line2D([], [], label=kind, **marker_style(look.marker, look.light, 5))
         for kind, look in LOOKS.items()
         if kind in kinds
     ]
-    handles.append(
-        Line2D(
-            [], [], label="inferred", linewidth=0.9, **(_hollow("o", SOFT, 5) | {"linestyle": _DASHED, "color": SOFT})
-        )
-    )
-    axes.legend(
-        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=8, frameon=False, fontsize=8,
-        labelcolor=INK, borderaxespad=0.2, handletextpad=0.4, columnspacing=1.2,
-    )  # fmt: skip
+    inferred = inferred_style("o", SOFT, 5) | {"linestyle": _DASHED, "color": SOFT}
+    legend(axes, [*handles, Line2D([], [], label="inferred", linewidth=0.9, **inferred)])

@@ -1,4 +1,4 @@
-"""How long messages take from the canister to here: the distribution of each part of the way."""
+"""How long messages take from the canister to the client: the distribution of each part of the way."""
 
 from __future__ import annotations
 
@@ -13,34 +13,40 @@ from icws_explore.analysis.timing.instants import SessionInstants
 from icws_explore.capture import Capture
 from icws_explore.protocol.constants import LATENCY_BOUND_MS
 
+from ..formatting import count, duration
 from ..kinds import LOOKS
-from .figure import INK, PAPER, SOFT, Band, SessionFigure, draw_band, panel_title, sheet, write_empty
+from .figure import INK, PAPER, SOFT, Band, SessionFigure, draw_band, footnote, panel_title, sheet, write_empty
 
 _LIMIT_S: Final = LATENCY_BOUND_MS / 1000
-_LEAST_S: Final = 0.001  # the axis begins here; what is shorter is drawn here
+_LEAST_S: Final = 0.001  # the axis begins here, and what is shorter is drawn here
 _TICKS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 _MARKS: Final = ((0.5, "p50_s", "o"), (0.9, "p90_s", "s"), (0.99, "p99_s", "D"))
 _PARTS: Final = (
     ("waited", "waited_s", "canister to certificate", LOOKS["app"].light),
     ("delay", "delay_s", "certificate to receipt", LOOKS["message"].light),
 )
+_FOOTNOTE: Final = (
+    f"The latency bound of {_LIMIT_S:g} s is what SDK and CDK assume at most: an ack may come {_LIMIT_S:g} s after the "
+    f"ack interval, a keep-alive {2 * _LIMIT_S:g} s after the ack."
+)
 
 
-def latencies(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionFigure:
-    """Two panels, the share of messages that took at most so many seconds, with percentiles, against the 30 s bound."""
-    figure, both = sheet(capture, "Latency, from the canister to here", (1.75, 1.75), right_in=0.4)
+def latencies_figure(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionFigure:
+    """Two panels: the share of messages that took at most so many seconds, with percentiles and the latency bound."""
+    figure, both = sheet(capture, "Latency from the canister to the client", (1.75, 1.75), right_in=0.4, foot_in=0.2)
     table, numbers = certificate_table(sessions), latency_table(sessions)
     for axes, (part, column, name, color) in zip(both, _PARTS, strict=True):
         _prepare(axes, label=axes is both[-1])
         values = sorted(max(_LEAST_S, float(value)) for value in table[column])
         row: Any = numbers.loc[part]
-        doubt = f", inferred ± {_short(float(row['error_s']))}" if row["inferred"] else ""
+        doubt = f", inferred ± {_latency(float(row['error_s']))}" if row["inferred"] else ""
         panel_title(axes, f"{name}{doubt if values else ''}")
         if values:
             figure.description += f". {name}: {_percentiles(row)}"
             _draw(axes, values, row, color)
         else:
-            write_empty(axes, "no canister message came with a certificate that shows its time")
+            write_empty(axes, "no canister message has a certificate that shows its time")
+    footnote(figure, _FOOTNOTE)
     return figure
 
 
@@ -58,29 +64,26 @@ def _prepare(axes: Axes, *, label: bool) -> None:
 
 
 def _draw(axes: Axes, values: Sequence[float], row: Any, color: str) -> None:
-    count = len(values)
-    shares = [(number + 1) / count for number in range(count)]
+    total = len(values)
+    shares = [(number + 1) / total for number in range(total)]
     xs, ys = [values[0], *values, axes.get_xlim()[1]], [0.0, *shares, 1.0]
     axes.step(xs, ys, where="post", color=color, linewidth=1.5, zorder=3)
     axes.fill_between(xs, ys, step="post", color=color, alpha=0.10, linewidth=0, zorder=2)
-    axes.plot(values, [0.0] * count, "|", color=color, markersize=6, clip_on=False, zorder=3)
+    axes.plot(values, [0.0] * total, "|", color=color, markersize=6, clip_on=False, zorder=3)
     for share, column, marker in _MARKS:
         at = max(_LEAST_S, float(row[column]))
         axes.plot([at], [share], marker, color=color, markeredgecolor=PAPER, markersize=6, zorder=4, clip_on=False)
-    words = "   ".join(f"{mark} {text}" for mark, text in zip("●■◆", _percentiles(row).split(", "), strict=True))
+    marks = "   ".join(f"{mark} {text}" for mark, text in zip("●■◆", _percentiles(row).split(", "), strict=True))
     axes.annotate(
-        f"{count} messages   {words}   max {_short(row['max_s'])}", (1.0, 1.0), (0, 4), xycoords="axes fraction",
-        textcoords="offset points", ha="right", va="bottom", fontsize=7.5, color=INK, annotation_clip=False,
+        f"{count(total, 'message')}   {marks}   max {_latency(float(row['max_s']))}", (1.0, 1.0), (0, 4),
+        xycoords="axes fraction", textcoords="offset points", ha="right", va="bottom", fontsize=7.5, color=INK,
+        annotation_clip=False,
     )  # fmt: skip
 
 
 def _percentiles(row: Any) -> str:
-    return ", ".join(f"p{100 * share:g} {_short(float(row[column]))}" for share, column, _ in _MARKS)
+    return ", ".join(f"p{100 * share:g} {_latency(float(row[column]))}" for share, column, _ in _MARKS)
 
 
-def _short(seconds: float) -> str:
-    if math.isinf(seconds):
-        return "?"
-    return (
-        f"{seconds * 1000:.0f} ms" if abs(seconds) < 1 else f"{seconds:.2f} s" if seconds < 100 else f"{seconds:.0f} s"
-    )
+def _latency(seconds: float) -> str:
+    return "unknown" if math.isinf(seconds) else duration(seconds)

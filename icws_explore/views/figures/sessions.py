@@ -1,4 +1,4 @@
-"""Many sessions on one page: a row each, from its first frame to its last, and how it fared against the limits."""
+"""All sessions of a recording on one page: a row each, from the first frame to the last, against the limits."""
 
 from __future__ import annotations
 
@@ -14,23 +14,40 @@ from icws_explore.analysis.timing.acks import TimerRun, replay
 from icws_explore.analysis.timing.instants import SessionInstants
 from icws_explore.analysis.timing.opens import OPEN_LIMIT_S
 from icws_explore.capture import Capture
-from icws_explore.protocol.constants import CLOSE_NORMAL, LATENCY_BOUND_MS
+from icws_explore.protocol.close_codes import CloseCode
+from icws_explore.protocol.constants import LATENCY_BOUND_MS
 
+from ..formatting import count, one_line, shorten
 from ..kinds import LOOKS
-from ..rows import one_line
-from .figure import BAD, INK, LANE, NOTE, SOFT, SessionFigure, marker_style, panel_title, sheet, time_axis, write_empty
+from .figure import (
+    BAD,
+    INK,
+    LANE,
+    NOTE,
+    SOFT,
+    SessionFigure,
+    legend,
+    marker_style,
+    panel_title,
+    sheet,
+    time_axis,
+    write_empty,
+)
 
 MAX_ROWS: Final = 40
 _ROW_IN: Final = 0.24
 _RIGHT_IN: Final = 2.75
 _END_CHARS: Final = 24
 _COLUMNS_PT: Final = (8, 52, 96)
-_SHOWN: Final[tuple[Kind, ...]] = ("open", "ack", "keep_alive")
+_MARKED: Final[tuple[Kind, ...]] = ("open", "ack", "keep_alive")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A session and what its row says; ``is_bad`` when a limit was passed or it did not end well."""
+    """The row of one session. ``open_s`` and ``oldest_s`` are seconds: until it was open, and the greatest ack age.
+
+    ``is_bad`` means that it opened late or did not close with 1000.
+    """
 
     session: SessionInstants
     runs: tuple[TimerRun, ...]
@@ -40,8 +57,8 @@ class Line:
     is_bad: bool
 
 
-def overview(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionFigure:
-    """At most 40 rows; of more sessions those that ended badly come first, then the earliest."""
+def sessions_figure(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionFigure:
+    """At most 40 rows. Of more sessions, those that ended badly are shown first, then the earliest."""
     lines = [_line(session) for session in sessions]
     shown = sorted(lines, key=lambda line: not line.is_bad)[:MAX_ROWS] if len(lines) > MAX_ROWS else lines
     shown = sorted(shown, key=lambda line: line.session.first or 0.0)
@@ -52,7 +69,7 @@ def overview(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionFi
     axes.set_ylim(max(len(shown) - 0.4, 0.6), -1.9)
     axes.grid(visible=False, axis="y")
     bad = sum(line.is_bad for line in lines)
-    which = _count(len(lines)) if len(shown) == len(lines) else f"{len(shown)} of {len(lines)} sessions"
+    which = count(len(lines), "session") if len(shown) == len(lines) else f"{len(shown)} of {len(lines)} sessions"
     panel_title(axes, f"{which}, {bad} ended badly" if bad else which)
     axes.set_yticks(range(len(shown)), [_name(line.session, number) for number, line in enumerate(shown)])
     axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=7)
@@ -60,7 +77,7 @@ def overview(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionFi
         write_empty(axes, "no frames yet")
         return figure
     limit = sessions[0].ack_interval_s + LATENCY_BOUND_MS / 1000
-    heads = (f"open\n≤ {OPEN_LIMIT_S:g} s", f"ack age\n≤ {limit:g} s", "end\n")
+    heads = (f"open\n≤ {OPEN_LIMIT_S:g} s", f"ack age\n≤ {limit:g} s", "close\n")
     for offset, head in zip(_COLUMNS_PT, heads, strict=True):
         _beside(axes, -1.15, offset, head, SOFT)
     for row, line in enumerate(shown):
@@ -71,22 +88,19 @@ def overview(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionFi
     return figure
 
 
-def _count(sessions: int) -> str:
-    return "1 session" if sessions == 1 else f"{sessions} sessions"
-
-
 def _line(session: SessionInstants) -> Line:
     timer, corners = replay(session)
     oldest = max((corner.age_s for corner in corners), default=0.0) if session.numbered else None
     started = session.asked.at if session.asked is not None else None
     took = None if session.opened is None or started is None else session.opened.at - started
     ended = session.ended
-    words = "open" if ended is None else str(ended.code or "no code")
+    end = "open" if ended is None else str(ended.code or "no code")
     if ended is not None and ended.reason:
-        words = f"{words} {one_line(ended.reason)}"
-        words = words if len(words) <= _END_CHARS else words[: _END_CHARS - 1] + "…"
-    is_bad = (ended is not None and ended.code != CLOSE_NORMAL) or (took is not None and took > OPEN_LIMIT_S)
-    return Line(session, tuple(timer.runs), took, oldest, words, is_bad)
+        end = shorten(f"{end} {one_line(ended.reason)}", _END_CHARS)
+    is_bad = (ended is not None and ended.code != CloseCode.NORMAL_CLOSURE) or (
+        took is not None and took > OPEN_LIMIT_S
+    )
+    return Line(session, tuple(timer.runs), took, oldest, end, is_bad)
 
 
 def _draw(axes: Axes, row: int, line: Line) -> None:
@@ -129,12 +143,9 @@ def _name(session: SessionInstants, number: int) -> str:
 
 
 def _legend(axes: Axes) -> None:
-    for kind in _SHOWN:
+    for kind in _MARKED:
         look = LOOKS[kind]
         axes.plot([], [], label=kind, **marker_style(look.marker, look.light, 5))
-    axes.plot([], [], label="end", **marker_style("X", INK, 6))
+    axes.plot([], [], label="close", **marker_style("X", INK, 6))
     axes.plot([], [], color=NOTE, linewidth=4, label="ack overdue")
-    axes.legend(
-        loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, frameon=False, fontsize=8, labelcolor=INK,
-        borderaxespad=0.2, handletextpad=0.4, handlelength=1.2, columnspacing=1.2,
-    )  # fmt: skip
+    legend(axes)

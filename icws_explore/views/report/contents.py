@@ -1,8 +1,7 @@
-"""What a report says: the HTML page and the Markdown text are two ways of writing it down.
+"""The contents of a report, which the HTML page and the Markdown text write down in two ways.
 
-The sequence of a session in lines: who said what to whom, what each ack covers, where the order breaks.
-
-It is the sequence diagram as text, so that it can be read on a phone, copied, and pasted into an issue.
+`gather` fills in `Contents`. What is bounded to a part of a long recording is worked out here, so that both forms
+choose alike: the frames around the evidence of a finding, and the sequence of a session, a row for each frame.
 """
 
 from __future__ import annotations
@@ -23,21 +22,24 @@ from icws_explore.analysis.timing.timing import Timing
 from icws_explore.analysis.verify import MessageVerdict
 from icws_explore.capture import Capture
 
-from ..facts import Fact, summary_facts
+from ..facts import Fact, Weight, summary_facts
+from ..formatting import duration, one_line, seconds
 from ..kinds import LOOKS
-from ..rows import excerpt, gaps, one_line, seconds
-from .limits import LimitRow, duration
+from ..limits import LimitRow
+from ..mermaid import lost_text
+from ..rows import FrameRow, Part, excerpt, frame_row
 
-MAX_SESSIONS: Final = 3  # whose sequence and figures are shown: those that a finding is about, else the first ones
+MAX_SESSIONS: Final = 3  # that are shown in full: those with findings first
+MAX_EVIDENCE: Final = 12  # frames that are shown with one finding
 
-# "redacted" is without payloads and other private words, "anonymous" without principals as well.
+# "redacted" leaves out payloads and other private words; "anonymous" replaces principals as well.
 Privacy = Literal["shown", "redacted", "anonymous"]
-Answer = tuple[str, str]  # one line, and its weight: good, note, bad
+Answer = tuple[str, Weight]
 
 
 @dataclass(frozen=True, slots=True)
 class SessionContents:
-    """One session: its frames, its numbers, and which findings are about it."""
+    """One session: its frames, its summary, and the ids of the findings about it."""
 
     name: str | None
     frames: Sequence[DecodedFrame]
@@ -47,7 +49,13 @@ class SessionContents:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """``capture`` is what the figures are drawn from. ``unverified`` says why nothing was verified; "" if it was."""
+    """What a report says.
+
+    ``answer`` is the whole report in one line, with its weight. ``capture`` is what the figures are drawn from.
+    ``unverified`` says why nothing was verified, and is empty if it was. ``replay`` has a line for each way in which
+    the real client or gateway would have continued a session, and ``replay_agrees`` says whether they would have
+    done what was recorded.
+    """
 
     title: str
     answer: Answer
@@ -62,6 +70,7 @@ class Contents:
     timing: Timing
     unverified: str
     replay: Sequence[str]
+    replay_agrees: bool
     limits: Sequence[LimitRow]
     pace: Sequence[Fact]
     recorded: Sequence[Fact]
@@ -70,18 +79,18 @@ class Contents:
     names: Pseudonyms | None = None
 
     def published(self, text: str) -> str:
-        """A finished page or text as it may leave: with principals under other names, where that is asked."""
+        """A finished page or text as it may leave the machine: with pseudonyms for principals, if that was asked."""
         return text if self.names is None else self.names.apply(text)
 
     @property
     def withheld(self) -> str:
-        """What the reader does not see, in a line; "" where nothing is withheld."""
+        """What a redacted report leaves out, in one line. Empty if nothing is left out."""
         if self.privacy == "shown":
             return ""
-        names = "; principals are under other names" if self.privacy == "anonymous" else ""
+        names = "; principals are replaced by other names" if self.privacy == "anonymous" else ""
         return (
-            "application messages are shown by type and size, bytes by their number; hashes, words that are not the "
-            f"protocol's own, and parts of URLs are left out{names}. All was judged before."
+            "application messages are given by type and size, bytes by their number; hashes, texts that are not the "
+            f"protocol's own, and parts of URLs are left out{names}. Everything was checked before."
         )
 
     @property
@@ -100,21 +109,21 @@ class Contents:
         return sorted(self.sessions, key=lambda session: not session.findings)[:MAX_SESSIONS]
 
     @property
-    def in_short(self) -> list[Fact]:
-        """What happened in numbers, and whether the real client and gateway would have done the same."""
-        replay = [Fact("replay", one_line(line), "note" if "not as " in line else "") for line in self.replay]
-        return [*summary_facts(self.summary), *replay]
+    def summary_facts(self) -> list[Fact]:
+        """What happened, counted, and what the real client and gateway would have done."""
+        weight: Weight = "" if self.replay_agrees else "note"
+        return [*summary_facts(self.summary), *(Fact("replay", one_line(line), weight) for line in self.replay)]
 
     @property
     def checks(self) -> list[Fact]:
-        """Verification in numbers: how many proofs and requests hold, and which steps fail how often."""
+        """The verification, counted: how many messages and requests passed, and at which steps others failed."""
         if self.unverified:
-            return [Fact("canister messages", self.unverified, "note"), *_checked("client's requests", self.requests)]
-        return [*_checked("canister messages", self.verdicts), *_checked("client's requests", self.requests)]
+            return [Fact("canister messages", self.unverified, "note"), *_checked("client requests", self.requests)]
+        return [*_checked("canister messages", self.verdicts), *_checked("client requests", self.requests)]
 
 
 def session_contents(frames: Sequence[DecodedFrame], findings: Sequence[Finding]) -> list[SessionContents]:
-    """The sessions in the order of their first frames, and which findings name them."""
+    """The sessions in the order of their first frames, with the findings that name them."""
     by_name: dict[str | None, list[DecodedFrame]] = {}
     for decoded in frames:
         if not decoded.frame.is_http:
@@ -123,26 +132,51 @@ def session_contents(frames: Sequence[DecodedFrame], findings: Sequence[Finding]
     for finding in findings:
         for session in finding.sessions:
             named.setdefault(session, []).append(finding.id)
-    return [SessionContents(name, mine, summarise(mine), tuple(named.get(name, ()))) for name, mine in by_name.items()]
+    return [
+        SessionContents(name, of_session, summarise(of_session), tuple(named.get(name, ())))
+        for name, of_session in by_name.items()
+    ]
 
 
 def _checked(what: str, verdicts: Sequence[MessageVerdict] | Sequence[EnvelopeVerdict]) -> list[Fact]:
     if not verdicts:
         return []
-    valid = sum(verdict.ok for verdict in verdicts)
-    failing = Counter(verdict.failure.step for verdict in verdicts if verdict.failure is not None)
-    unjudged = len(verdicts) - valid - failing.total()
-    parts = [f"{valid} of {len(verdicts)} hold"]
-    parts += [f"{count} fail at {step}" for step, count in failing.most_common()]
-    parts += [f"{unjudged} not judged"] if unjudged else []
-    return [Fact(what, ", ".join(parts), "bad" if failing else "note" if unjudged else "")]
+    passed = sum(verdict.ok for verdict in verdicts)
+    failed = Counter(verdict.failure.step for verdict in verdicts if verdict.failure is not None)
+    unchecked = len(verdicts) - passed - failed.total()
+    parts = [f"{passed} of {len(verdicts)} passed"]
+    parts += [f"{number} failed at {step}" for step, number in failed.most_common()]
+    parts += [f"{unchecked} not checked"] if unchecked else []
+    return [Fact(what, ", ".join(parts), "bad" if failed else "note" if unchecked else "good")]
+
+
+def evidence_rows(
+    contents: Contents, finding: Finding, *, limit: int = MAX_EVIDENCE
+) -> list[tuple[bool, FrameRow | None]]:
+    """At most ``limit`` frames that a finding names (True) and their neighbours in its sessions; None is a gap."""
+    numbers = set(finding.frames)
+    near = [d for d in contents.frames if d.number in numbers or _is_of(finding, d)]
+    rows = [row for row, decoded in enumerate(near) if decoded.number in numbers]
+    around = {row + step for row in rows for step in (-1, 0, 1)}
+    found: list[tuple[bool, FrameRow | None]] = []
+    for part in excerpt(len(near), rows, limit=limit, around=1):
+        shown = [row for row in part.items if row in around]
+        if shown and found:
+            found.append((False, None))
+        found += [(near[row].number in numbers, frame_row(near[row], contents.start)) for row in shown]
+    return found
+
+
+def _is_of(finding: Finding, decoded: DecodedFrame) -> bool:
+    return decoded.frame.session in finding.sessions and not decoded.frame.is_http
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceRow:
-    """One frame. ``source`` and ``target`` are client, gateway or canister; ``beside`` is what is said of it besides.
+    """One frame of a sequence. ``source`` and ``target`` are client, gateway or canister.
 
-    ``is_evidence``: a finding names this frame. ``is_fault``: ``beside`` says what is wrong with its number.
+    ``beside`` is a remark: what an ack covers, when a message was made, or what is wrong with its number
+    (``is_fault``). ``is_evidence`` means that a finding names this frame.
     """
 
     number: int
@@ -165,46 +199,28 @@ class SequenceRow:
         return f"{self.source} → {self.target}"
 
 
-@dataclass(frozen=True, slots=True)
-class SequencePart:
-    """Rows without a gap; ``left_out`` rows before them are not shown."""
-
-    left_out: int
-    rows: tuple[SequenceRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SessionSequence:
-    """One session's sequence; ``left_out`` rows behind the last part are not shown."""
-
-    parts: tuple[SequencePart, ...]
-    left_out: int
-
-
-def sequence(
+def session_sequence(
     frames: Sequence[DecodedFrame], evidence: Collection[int], *, limit: int, start: float | None = None
-) -> SessionSequence:
-    """At most ``limit`` rows of one session's frames: its ends, and what is around the ``evidence`` (frame numbers).
+) -> list[Part[SequenceRow]]:
+    """At most ``limit`` rows of one session: its ends, and what is around the ``evidence`` (frame numbers).
 
     Times count from ``start`` (seconds since the epoch), by default from the session's first frame.
     """
     whole = flow(frames)
     later = 0.0 if start is None or not frames else frames[0].frame.t - start
     row_of = {step.frame: row for row, step in enumerate(whole.steps)}
-    chosen = excerpt(len(whole.steps), [row_of[number] for number in evidence if number in row_of], limit=limit)
-    left = gaps(chosen, len(whole.steps))
+    near = [row_of[number] for number in evidence if number in row_of]
     named = set(evidence)
     notes = {bracket.by: _covers(bracket) for bracket in whole.brackets}
-    parts = [
-        SequencePart(before, tuple(_row(whole.steps[i], notes.get(i, ""), named, later) for i in part))
-        for before, part in zip(left, chosen, strict=False)
+    return [
+        part.map(lambda row: _sequence_row(whole.steps[row], notes.get(row, ""), named, later))
+        for part in excerpt(len(whole.steps), near, limit=limit)
     ]
-    return SessionSequence(tuple(parts), left[-1])
 
 
-def _row(step: Step, covers: str, evidence: Collection[int], later: float) -> SequenceRow:
+def _sequence_row(step: Step, covers: str, evidence: Collection[int], later: float) -> SequenceRow:
     made = "" if step.made_s is None or step.fault_text else f"made {duration(step.made_s)} before"
-    beside = ", ".join(part for part in (step.fault_text, covers, made) if part)
+    lost = lost_text(step) if step.lost else ""
     return SequenceRow(
         number=step.frame,
         at=seconds(step.at_s + later),
@@ -213,7 +229,7 @@ def _row(step: Step, covers: str, evidence: Collection[int], later: float) -> Se
         target=step.target,
         sequence="" if step.sequence_num is None else str(step.sequence_num),
         text=one_line(step.text),
-        beside=one_line(beside),
+        beside=one_line(", ".join(part for part in (lost or step.fault_text, covers, made) if part)),
         is_fault=step.fault is not None,
         is_evidence=step.frame in evidence,
     )

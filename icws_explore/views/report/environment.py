@@ -1,21 +1,21 @@
-"""The environment of a report: what read the capture, and what the capture says of itself."""
+"""The environment of a report: where the recording comes from, and which software made the report."""
 
 from __future__ import annotations
 
 import hashlib
 import platform
-from datetime import UTC, datetime
 from importlib import metadata
 from typing import Final
 
 from icws_explore.capture import Capture
-from icws_explore.protocol.constants import MAINNET_ROOT_KEY
+from icws_explore.protocol.constants import MAINNET_ROOT_KEY, NS_PER_S
 from icws_explore.protocol.errors import DidError
+from icws_explore.protocol.wording import time_text
 
-from ..facts import Fact, clock_note
-from ..rows import one_line, seconds
+from ..facts import Fact, clock_text, order_facts
+from ..formatting import count, one_line, seconds, shorten
 
-# Those whose version can change what the report says: reading, proofs, transport, figures.
+# The versions of these can change what a report says: decoding, proofs, transport, figures.
 LIBRARIES: Final = (
     "cbor2",
     "cryptography",
@@ -32,13 +32,13 @@ _ORIGINS: Final = {
     "live": "recorded by the client itself (icws open, connect)",
     "tap": "recorded by a proxy in front of the gateway (icws tap)",
     "har": "imported from a browser's HAR file",
-    "pcap": "imported from recorded packets",
+    "pcap": "imported from captured packets",
     "simulated": "simulated",
 }
 
 
 def made_with() -> list[Fact]:
-    """Versions of what read the capture and judged it."""
+    """The versions of the software that made the report."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     versions = [f"{name} {version}" for name in LIBRARIES if (version := _version(name)) is not None]
     return [
@@ -53,21 +53,21 @@ def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return None  # one of two that do the same
+        return None  # only one of the two BLS libraries need be installed
 
 
 def recorded_facts(capture: Capture, root_key: bytes | None) -> list[Fact]:
-    """Where, when and how the capture was made; ``root_key`` (DER) is the one that proofs are judged by."""
+    """Where, when and how the recording was made. ``root_key`` (DER) is the one that proofs are checked under."""
     info = capture.info
     sessions = len(capture.session_ids)
-    many = f" in {sessions} sessions" if sessions > 1 else ""
+    many = f" in {count(sessions, 'session')}" if sessions > 1 else ""
     facts = [
         Fact("origin", _ORIGINS[info.origin]),
-        Fact("size", f"{len(capture)} frames{many}, {seconds(capture.duration_s)} s"),
-        Fact("clock", clock_note(capture), "" if info.clock.kind == "real" else "note"),
+        Fact("size", f"{count(len(capture), 'frame')}{many}, {seconds(capture.duration_s)} s"),
+        Fact("clock", clock_text(capture), "" if info.clock.kind == "real" else "note"),
     ]
     if capture.frames:
-        facts.append(Fact("first frame", _moment(capture.frames[0].t)))
+        facts.append(Fact("first frame", time_text(round(capture.frames[0].t * NS_PER_S))))
     configured = None if info.ack_interval_ms is None else f"{info.ack_interval_ms / 1000:g} s"
     for name, value in (
         ("recorder started", info.started_at),
@@ -82,19 +82,12 @@ def recorded_facts(capture: Capture, root_key: bytes | None) -> list[Fact]:
             facts.append(Fact(name, one_line(value)))
     facts.append(Fact("root key", _key_text(root_key), "note" if root_key is None else ""))
     if info.crypto != "real":
-        facts.append(Fact("cryptography", f"{info.crypto}: no signature in it was ever meant to hold", "note"))
-    return facts + [Fact("note", one_line(note), "bad") for note in capture.notes]
-
-
-def _moment(t: float) -> str:
-    try:
-        return f"{datetime.fromtimestamp(t, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (OverflowError, ValueError, OSError):
-        return f"{t:g} s since 1970"
+        facts.append(Fact("cryptography", f"{info.crypto}: signatures of this simulation cannot be verified", "note"))
+    return [*facts, *order_facts(capture), *(Fact("note", one_line(note), "bad") for note in capture.notes)]
 
 
 def _type_text(declared: str | None) -> str | None:
-    """The declared type, written as we write types; the very text where that is not a type."""
+    """The declared type in the usual notation, or the given text if it is not a type."""
     if declared is None:
         return None
     from icws_explore.protocol import candid
@@ -103,12 +96,12 @@ def _type_text(declared: str | None) -> str | None:
         text = candid.type_text(candid.parse_type(declared))
     except DidError:
         text = one_line(f"not readable as Candid: {declared[:_MAX_TYPE]}")
-    return text if len(text) <= _MAX_TYPE else f"{text[:_MAX_TYPE]}…"
+    return shorten(text, _MAX_TYPE)
 
 
 def _key_text(root_key: bytes | None) -> str:
     if root_key is None:
-        return "not known: no proof is judged"
+        return "unknown, so proofs were not checked"
     if root_key == MAINNET_ROOT_KEY:
         return "mainnet's"
-    return f"another network's (SHA-256 {hashlib.sha256(root_key).hexdigest()[:16]}…)"
+    return f"of another network (SHA-256 {hashlib.sha256(root_key).hexdigest()[:16]}…)"

@@ -10,43 +10,43 @@ from typing import Final, overload
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
-from ..facts import Subject
+from ..source import RecordingLike
 from .contents import Contents, Privacy
 from .gather import gather
-from .html import page_of, write_text
-from .markdown import markdown_of
+from .html import html_report
+from .markdown import markdown_report
 
 MARKDOWN_SUFFIXES: Final = (".md", ".markdown")
 PAGE_SUFFIXES: Final = (".html", ".htm")
 
 
 class Report:
-    """A capture judged and gathered; written down when asked. In a notebook it shows itself as Markdown."""
+    """A report on a recording. Its two forms are made when they are asked for; a notebook shows the Markdown."""
 
     def __init__(self, contents: Contents) -> None:
         self.contents = contents
 
     @cached_property
     def html(self) -> str:
-        """One page, complete in itself."""
-        return page_of(self.contents)
+        """One page that needs no other file."""
+        return html_report(self.contents)
 
     @cached_property
     def markdown(self) -> str:
-        """The short form, for an issue; fewer than 60,000 characters."""
-        return markdown_of(self.contents)
+        """The short form for an issue, fewer than 60,000 characters."""
+        return markdown_report(self.contents)
 
     @overload
     def save(self, path: str | os.PathLike[str], /) -> Path: ...
     @overload
     def save(self, *paths: str | os.PathLike[str]) -> tuple[Path, ...]: ...
     def save(self, *paths: str | os.PathLike[str]) -> Path | tuple[Path, ...]:
-        """Write the page to names that end in .html, Markdown to those in .md; gives the path, or each of several.
+        """Write the page to names that end in .html and Markdown to names in .md. Returns the path, or all paths.
 
-        Raises CaptureError for any other name, before anything is written, and where a file cannot be written.
+        Raises CaptureError for any other name, before anything is written, and if a file cannot be written.
         """
         for path in paths:
-            check_ending(path)
+            check_suffix(path)
         written = tuple(write_text(path, self.markdown if is_markdown(path) else self.html) for path in paths)
         return written[0] if len(written) == 1 else written
 
@@ -54,12 +54,12 @@ class Report:
         return self.markdown
 
     def __repr__(self) -> str:
-        hint = ".save('report.html') for the page, .save('issue.md') for an issue"
+        hint = "save('report.html') writes the page, save('issue.md') the text for an issue"
         return f"<Report: {self.contents.answer[0]}; {hint}>"
 
 
 def report(
-    subject: Subject,
+    recording: RecordingLike,
     *,
     root_key: bytes | None = None,
     canister_id: Principal | None = None,
@@ -67,26 +67,37 @@ def report(
     redact: bool = False,
     redact_principals: bool = False,
 ) -> Report:
-    """What is wrong in a capture or a recording, with the evidence, the timing and the proofs.
+    """What is wrong in a recording, with the evidence, the timing and the proofs.
 
-    ``root_key`` (DER) and ``canister_id`` override the capture's. ``redact`` shows application messages by
-    type and size only, and leaves out every other word and byte that may be private (`analysis.redaction` says
-    which); ``redact_principals`` gives principals other names besides. All is judged before it is left out.
+    ``root_key`` (DER) and ``canister_id`` override the recording's. ``redact`` gives application messages by type
+    and size only and leaves out all other texts and bytes that may be private (``analysis.redaction`` lists them).
+    ``redact_principals`` does the same and also replaces principals by other names. Everything is checked before it
+    is left out.
     """
     privacy = privacy_of(redact=redact, redact_principals=redact_principals)
-    return Report(gather(subject, root_key=root_key, canister_id=canister_id, title=title, privacy=privacy))
+    return Report(gather(recording, root_key=root_key, canister_id=canister_id, title=title, privacy=privacy))
 
 
 def privacy_of(*, redact: bool, redact_principals: bool) -> Privacy:
-    """Without principals means without payloads as well: those may name them."""
+    """Without principals means without payloads too, because those may contain principals."""
     return "anonymous" if redact_principals else "redacted" if redact else "shown"
 
 
-def check_ending(path: str | os.PathLike[str]) -> None:
-    """Raise CaptureError for a name that ends as neither form of a report does."""
+def check_suffix(path: str | os.PathLike[str]) -> None:
+    """Raise CaptureError for a name that ends like neither form of a report."""
     if Path(path).suffix.lower() not in (*PAGE_SUFFIXES, *MARKDOWN_SUFFIXES):
-        raise CaptureError(f"a report is a page (.html) or Markdown (.md): give {path} a name that ends so")
+        raise CaptureError(f"{path} must end in .html for a page or in .md for Markdown")
 
 
 def is_markdown(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix.lower() in MARKDOWN_SUFFIXES
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a finished report. Raises CaptureError if that fails."""
+    target = Path(path)
+    try:
+        target.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise CaptureError(f"cannot write {target}: {error.strerror}") from error
+    return target

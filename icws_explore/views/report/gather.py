@@ -1,14 +1,14 @@
-"""From a capture to what a report says of it: read once, verified, diagnosed, and only then redacted.
+"""Gathers the contents of a report: decodes, verifies and diagnoses a recording, and only then redacts it.
 
-A report without what is private: what was judged stays, what it was judged from goes.
+Redaction keeps what was found and removes what it was found in: payloads, and words that may be private.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from icws_explore.analysis.decode import DecodedFrame, shared_frames
+from icws_explore.analysis.decode import shared_frames
 from icws_explore.analysis.doctor import Findings, diagnose
 from icws_explore.analysis.doctor.facts import CaptureFacts
 from icws_explore.analysis.envelopes import EnvelopeVerdict, capture_canister, check_frames
@@ -24,52 +24,66 @@ from icws_explore.analysis.redaction.redact import (
     without_bytes,
     without_words,
 )
-from icws_explore.analysis.redaction.words import Scrubber, public_key, public_method, without_credentials
-from icws_explore.analysis.replay.replay import replay_sessions
+from icws_explore.analysis.redaction.words import Scrubber, public_key, public_method
+from icws_explore.analysis.replay.replay import Replay, replay_sessions
 from icws_explore.analysis.replay.text import replay_lines
 from icws_explore.analysis.timing.timing import Timing
 from icws_explore.analysis.verify import MessageVerdict, verify_frames
 from icws_explore.capture import Capture
+from icws_explore.protocol.credentials import without_credentials
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
-from ..facts import Subject, capture_of
-from ..rows import one_line
+from ..formatting import all_of, count, one_line
+from ..limits import limit_rows, pace_facts
+from ..source import RecordingLike, capture_of
 from .contents import Answer, Contents, Privacy, session_contents
 from .environment import made_with, recorded_facts
-from .limits import limit_rows, pace_facts
 
 
 def gather(
-    subject: Subject,
+    recording: RecordingLike,
     *,
     root_key: bytes | None = None,
     canister_id: Principal | None = None,
     title: str | None = None,
     privacy: Privacy = "shown",
 ) -> Contents:
-    """Read, verify and diagnose a capture. ``root_key`` (DER) and ``canister_id`` override the capture's.
+    """Decode, verify and diagnose a recording. ``root_key`` (DER) and ``canister_id`` override the recording's.
 
-    Where neither names a root key, one that the doctor knows is taken if the first messages are certified under it.
-    ``privacy`` "redacted" withholds what `analysis.redaction` says, after all is judged; "anonymous" gives
-    principals other names besides.
+    If neither names a root key, a key that the doctor knows is used if the first messages are certified under it.
+    ``privacy`` "redacted" leaves out what ``analysis.redaction`` lists, after everything was checked; "anonymous" also
+    replaces principals by other names.
     """
-    given = capture_of(subject)
-    capture = Capture(given.info, list(given.frames), list(given.notes))  # a live session goes on appending
+    given = capture_of(recording)  # a live session goes on appending to it
+    capture = Capture(given.info, list(given.frames), list(given.notes), given.page_calls)
     capture = public_capture(capture) if privacy != "shown" else _without_credentials(capture)
     decoded = list(shared_frames(capture))
-    key = CaptureFacts(capture, root_key=root_key, frames=decoded).root_key  # as the doctor has it
+    facts = CaptureFacts(capture, root_key=root_key, frames=decoded)
+    key = facts.root_key  # the same one as the doctor uses
     calls = network_calls(capture) if capture.http else []
-    frames = decoded if privacy == "shown" else [without_words(each) for each in decoded]
+    every = decoded if privacy == "shown" else [without_words(each) for each in decoded]
+    others = {it.session for it in facts.left_out}  # sockets of other protocols: the report holds nothing of them
+    frames = [each for each in every if each.frame.is_http or each.frame.session not in others]
+    is_real = capture.info.crypto == "real"
     unverified = _why_unverified(capture, key)
     verdicts: list[MessageVerdict] = []
     if key is not None and not unverified:
         verdicts = list(verify_frames(frames, capture, root_key=key, canister_id=canister_id))
-    findings = diagnose(capture, root_key=key, canister_id=canister_id, frames=frames)
+    requests: list[EnvelopeVerdict] = []
+    replays: list[Replay] = []
+    if is_real:
+        canister = canister_id or capture_canister(capture)
+        requests = list(check_frames(frames, root_key=key, canister_id=canister))
+        sessions = [session.name for session in facts.sessions]
+        replays = replay_sessions(capture, root_key=key, canister_id=canister_id, verdicts=verdicts, sessions=sessions)
+    findings = diagnose(capture, root_key=key, canister_id=canister_id, frames=every)
+    if others:
+        capture = Capture(capture.info, [each.frame for each in frames], capture.notes)
     summary = summarise(frames, verdicts)
     timing = Timing(capture, frames=frames)
     contents = Contents(
-        title=one_line(title or f"IC WebSocket session, {capture.info.canister_id or 'canister not known'}"),
+        title=one_line(title or f"IC WebSocket session, {capture.info.canister_id or 'unknown canister'}"),
         answer=_answer(summary, findings, unverified),
         capture=capture,
         frames=frames,
@@ -77,11 +91,12 @@ def gather(
         summary=summary,
         findings=findings,
         verdicts=verdicts,
-        requests=_requests(capture, frames, key, canister_id),
+        requests=requests,
         calls=calls,
         timing=timing,
         unverified=unverified,
-        replay=_replay(capture, key, canister_id, verdicts),
+        replay=replay_lines(replays),
+        replay_agrees=all(replay.agrees for replay in replays),
         limits=limit_rows(timing),
         pace=pace_facts(timing),
         recorded=recorded_facts(capture, key),
@@ -92,79 +107,75 @@ def gather(
 
 
 def _without_credentials(capture: Capture) -> Capture:
-    info = capture.info
-    gateway, network = (url and without_credentials(url) for url in (info.gateway_url, info.network_url))
-    capture.info = replace(info, gateway_url=gateway, network_url=network)
+    """A stranger's file may quote URLs in its notes."""
     capture.notes[:] = map(without_credentials, capture.notes)
     return capture
 
 
-def _replay(
-    capture: Capture, key: bytes | None, canister_id: Principal | None, verdicts: Sequence[MessageVerdict]
-) -> list[str]:
-    """What the real client and gateway would have done; nothing where no proof was ever meant to hold."""
-    if capture.info.crypto != "real":
-        return []
-    return replay_lines(replay_sessions(capture, root_key=key, canister_id=canister_id, verdicts=verdicts))
-
-
 def _why_unverified(capture: Capture, root_key: bytes | None) -> str:
     if capture.info.crypto != "real":
-        return f"nothing was verified: simulated with {capture.info.crypto} cryptography, so that no signature is one"
+        return f"not checked: the simulation used {capture.info.crypto} cryptography, so its signatures are not real"
     if root_key is None:
-        return "nothing was verified: the capture names no root key, none was given, and none that is known fits"
+        return "not checked: no root key is in the recording, none was given, and no known root key fits"
     return ""
 
 
-def _requests(
-    capture: Capture, frames: Sequence[DecodedFrame], key: bytes | None, canister_id: Principal | None
-) -> list[EnvelopeVerdict]:
-    if capture.info.crypto != "real":
-        return []
-    return list(check_frames(frames, root_key=key, canister_id=canister_id or capture_canister(capture)))
-
-
 def _answer(summary: Summary, findings: Findings, unverified: str) -> Answer:
-    """The report in a line."""
+    """The whole report in one line."""
     errors = list(dict.fromkeys(finding.id for finding in findings if finding.severity == "error"))
     warnings = list(dict.fromkeys(finding.id for finding in findings if finding.severity == "warning"))
     if errors:
         return f"✗ {', '.join(errors)}", "bad"
     bad = summary.certificates - summary.certificates_valid
     if summary.malformed or bad:
-        wrong = [f"{summary.malformed} frames do not decode"] if summary.malformed else []
-        wrong += [f"{bad} of {summary.certificates} canister messages do not verify"] if bad else []
-        return f"✗ {', '.join(wrong)}; no rule of the doctor names a cause", "bad"
+        do = "does" if summary.malformed == 1 else "do"
+        wrong = [f"{count(summary.malformed, 'frame')} {do} not decode"] if summary.malformed else []
+        wrong += [f"{bad} of {count(summary.certificates, 'canister message')} failed verification"] if bad else []
+        return f"✗ {', '.join(wrong)}; the doctor has no rule for the cause", "bad"
     if warnings:
         return f"! {', '.join(warnings)}", "note"
     if unverified:
         return f"– {unverified}", "note"
     if not summary.certificates:
-        return "– the canister sent nothing that could be verified", "note"
-    return f"✓ nothing is wrong: every frame decodes, and all {summary.certificates} canister messages verify", "good"
+        return "– the canister sent no message that could be verified", "note"
+    verified = f"{all_of(summary.certificates, 'canister message')} verified"
+    if findings.unchecked:
+        missing = f"{count(len(findings.unchecked), 'check')} could not be made"
+        return f"– nothing wrong was found (every frame decodes, and {verified}), but {missing}", "note"
+    return f"✓ nothing is wrong: every frame decodes, and {verified}", "good"
 
 
 def redacted(contents: Contents, private: Iterable[str]) -> Contents:
-    """All is judged, so that nothing private is needed any more. ``private`` are texts that a finding may quote."""
+    """The contents without payloads and private words. ``private`` are texts that a finding may quote."""
     lines = Scrubber([*(finding.explanation for finding in contents.findings), *contents.replay])
     for text in private if contents.findings or contents.replay else ():
         lines.feed(text)
     names = Pseudonyms.of(contents.frames, contents.capture.info.canister_id)
-    name = names.apply if contents.privacy == "anonymous" else str  # before a view cuts a principal in two
+    name = names.apply if contents.privacy == "anonymous" else str  # before a view shortens a principal
     frames = [without_bytes(replace(each, summary=name(each.summary))) for each in contents.frames]
     canister = contents.capture.info.canister_id
     info = replace(contents.capture.info, canister_id=canister and name(canister))
-    spared = [name(public_line(lines.line(number))) for number in range(len(lines))]
-    findings = [replace(it, explanation=line) for it, line in zip(contents.findings, spared, strict=False)]
+    kept = [name(public_line(lines.line(number))) for number in range(len(lines))]
+    findings = [replace(finding, explanation=line) for finding, line in zip(contents.findings, kept, strict=False)]
     return replace(
         contents,
         capture=Capture(info, [each.frame for each in frames], contents.capture.notes),
         frames=frames,
         sessions=session_contents(frames, findings),
-        findings=Findings(findings),
-        replay=spared[len(findings) :],
-        verdicts=[replace(it, key=name(public_key(it.key)), steps=_steps(it, name)) for it in contents.verdicts],
-        requests=[replace(it, method=public_method(it.method), steps=_steps(it, name)) for it in contents.requests],
+        findings=Findings(
+            findings,
+            unchecked=[replace(it, why=name(public_line(it.why))) for it in contents.findings.unchecked],
+            left_out=contents.findings.left_out,
+        ),
+        replay=kept[len(findings) :],
+        verdicts=[
+            replace(verdict, key=name(public_key(verdict.key)), steps=_steps(verdict, name))
+            for verdict in contents.verdicts
+        ],
+        requests=[
+            replace(verdict, method=public_method(verdict.method), steps=_steps(verdict, name))
+            for verdict in contents.requests
+        ],
         calls=[replace(call, text=name(call.text)) for call in map(public_call, contents.calls)],
         names=names if contents.privacy == "anonymous" else None,
     )

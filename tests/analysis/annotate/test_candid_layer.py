@@ -1,4 +1,6 @@
-"""Candid inside frames: every layer, every part, in declared names, known names, or hashes."""
+"""Candid messages in frames: every part, named by the declared type, by known names or by the hash."""
+
+from __future__ import annotations
 
 import dataclasses
 
@@ -6,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from icws_explore.analysis.annotate.candid_layer import app_meaning, part_meaning, protocol_meaning
+from icws_explore.analysis.annotate.meanings import Context
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import encode_close_args, encode_open_args, encode_poll_args
 from icws_explore.protocol.cbor import dumps, loads
+from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.node import Node
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import (
     AckMessage,
@@ -54,8 +60,8 @@ class TestArguments:
         root = annotated(message_call(app_content(), number=3))
         assert root.find(f"{ARG}.msg.sequence_num").meaning == "the client's 3rd message"
         assert root.find(f"{ARG}.msg.client_key.client_principal").value == KEY.client_principal
-        assert root.find(f"{ARG}.msg.is_service_message").meaning == "a message of the application"
-        assert root.find(f"{ARG}.msg.timestamp").meaning.endswith("as it was sent")
+        assert root.find(f"{ARG}.msg.is_service_message").meaning == "an application message"
+        assert root.find(f"{ARG}.msg.timestamp").meaning.endswith("when it was sent")
         assert root.find(f"{ARG}.1").type == "opt null"
 
     def test_of_the_gateways_calls(self):
@@ -64,12 +70,12 @@ class TestArguments:
         root = annotated(call_frame("ws_get_messages", encode_poll_args(7)))
         assert root.find(f"{ARG}.nonce").value == 7
 
-    def test_of_another_method_are_read_as_they_come(self):
+    def test_of_another_method_are_read_without_types(self):
         root = annotated(call_frame("greet", candid.encode([candid.TEXT], ["hello"])))
         assert root.first_fault() is None
         assert root.find(f"{ARG}:value").value == "hello"
 
-    def test_that_do_not_fit_say_so(self):
+    def test_that_do_not_fit_have_a_fault(self):
         root = annotated(call_frame("ws_open", encode_poll_args(7)))
         assert "is missing" in root.first_fault().fault
 
@@ -105,7 +111,7 @@ class TestContentWithinContent:
         assert root.first_fault() is None
         assert meaning in root.find(path).meaning
 
-    def test_whatever_the_order_of_the_fields(self):
+    def test_in_any_order_of_the_fields(self):
         fields = message(encode_service(AckMessage(2)), service=True)
 
         turned = dumps(dict(reversed(loads(fields.encode()).items())))
@@ -123,15 +129,15 @@ class TestNames:
     SECRET = candid.parse_type("record { colour : text; text : text }")
     DATA = candid.encode([SECRET], [{"colour": "red", "text": "x"}])
 
-    def test_unknown_ones_stay_hashes(self):
+    def test_unknown_names_stay_hashes(self):
         root = annotated(canister_frame(message(self.DATA).encode()))
         number = candid.label_hash("colour")
         assert root.find(f"content.content._{number}_").type == "text"
         field = root.find(f"content.content:types.t0._{number}_.id")
-        assert (field.value, field.meaning) == (number, "hash of a name that is not known")
+        assert (field.value, field.meaning) == (number, "hash of an unknown name")
         assert root.find("content.content.text").value == "x"
 
-    def test_declared_ones_are_told(self):
+    def test_declared_names_are_shown(self):
         root = annotated(canister_frame(message(self.DATA).encode()), app_type=self.SECRET)
         assert root.find("content.content.colour").value == "red"
         assert root.find("content.content:types.t0.colour.id").meaning == "hash of the name colour"
@@ -146,7 +152,7 @@ class TestNames:
     def test_the_type_table_is_taken_apart(self):
         root = annotated(canister_frame(message(self.DATA).encode()))
         opcode = root.find("content.content:types.t0.opcode")
-        assert (opcode.value, opcode.meaning) == (-20, "defines a type: record")
+        assert (opcode.value, opcode.meaning) == (-20, "record")
         assert root.find("content.content:args.0").value == "t0"
         assert root.find("content.content:magic").value == "DIDL"
 
@@ -160,7 +166,7 @@ class TestFaults:
         assert fault.fault_offset == at
         assert "UTF-8" in fault.fault
 
-    def test_leave_what_comes_before(self):
+    def test_keep_the_parts_before_them(self):
         content = app_content("hello")[:-3]
         root = annotated(canister_frame(message(content).encode()))
         assert root.find("content.content.text").value == "hello"
@@ -168,7 +174,7 @@ class TestFaults:
         assert unread.meaning == "not read: 5 bytes"
         assert unread.fault
 
-    def test_no_candid_at_all(self):
+    def test_bytes_that_are_not_candid(self):
         fault = annotated(canister_frame(message(b"<html>").encode())).first_fault()
         assert "DIDL" in fault.fault
 
@@ -190,7 +196,65 @@ class TestEveryMessage:
         for frame in (canister_frame(message(bytes(content)).encode()), message_call(bytes(content))):
             annotated(frame, app_type=type_)
 
-    def test_values_that_hold_principals_say_them(self):
+    def test_a_principal_has_its_text(self):
         content = candid.encode([candid.PRINCIPAL], [Principal.ANONYMOUS])
         root = annotated(canister_frame(message(content).encode()))
         assert root.find("content.content:value").to_json()["value"] == "2vxsx-fae"
+
+
+AT = Context(1_741_106_549 * NS_PER_S, sent=True)
+
+
+def part(path, kind, value=None, meaning="", size=1):
+    return Node(path, kind, 0, size, value, meaning)
+
+
+class TestApplicationValues:
+    @pytest.mark.parametrize(
+        ("value", "meaning"),
+        [
+            (1_741_106_550 * NS_PER_S, "as nanoseconds: 2025-03-04 16:42:30 UTC, 1 s after it was sent"),
+            (1_741_106_550, "as seconds: 2025-03-04 16:42:30 UTC"),
+            (0, ""),
+            (5, ""),
+            ("noon", ""),
+            (10**40, ""),
+        ],
+    )
+    def test_a_timestamp_is_explained_if_it_can_be_one(self, value, meaning):
+        assert app_meaning("timestamp", value, AT) == meaning
+
+    def test_other_names_have_no_meaning(self):
+        assert not app_meaning("sequence_num", 3, AT)
+
+
+class TestProtocolValues:
+    def test_fields(self):
+        assert protocol_meaning("sequence_num", 3, AT) == "the client's 3rd message"
+
+    def test_cases(self):
+        assert protocol_meaning("OpenMessage", None, AT) == "the session is open"
+
+    def test_anything_else(self):
+        assert not protocol_meaning("colour", "red", AT)
+
+
+class TestPartMeaning:
+    @pytest.mark.parametrize(
+        ("node", "meaning"),
+        [
+            (part("types.t0.opcode", "opcode", -20, "record"), "record"),
+            (part("types.t0.text.id", "field id", 5, "text"), "hash of the name text"),
+            (part("types.t0._5_.id", "field id", 5, "_5_"), "hash of an unknown name"),
+            (part("0.case", "index", 1, "Ok"), "case 1: Ok"),
+            (part("0.unread", "unread", None, size=7), "not read: 7 bytes"),
+            (part("0.unread", "unread", None), "not read: 1 byte"),
+            (part("types.count", "count", 2, "types"), "types"),
+            (part("0.length", "count", 2, "bytes"), "bytes"),
+            (part("args.0", "type", "t0"), "type"),
+            (part("types.t0.of", "type", "nat"), "type of the content"),
+            (part("magic", "magic number", "DIDL"), "the first bytes of every Candid message"),
+        ],
+    )
+    def test_are_named(self, node, meaning):
+        assert part_meaning(node) == meaning

@@ -1,4 +1,4 @@
-"""Lines for a person: instants against the frame's, numbers in words, garbage without a crash."""
+"""Meanings in one line: times relative to the frame's, sequence numbers, any value without an exception."""
 
 import pytest
 from hypothesis import given
@@ -31,16 +31,16 @@ class TestTimes:
         [
             (238 * NS_PER_S, SENT, "2025-11-23 11:20:00 UTC, 3 min 58 s after it was sent"),
             (-250 * NS_PER_MS, RECEIVED, "2025-11-23 11:16:01.750 UTC, 250 ms before it was received"),
-            (0, SENT, "2025-11-23 11:16:02 UTC, as it was sent"),
+            (0, SENT, "2025-11-23 11:16:02 UTC, when it was sent"),
             (50 * 3600 * NS_PER_S, SENT, "2025-11-25 13:16:02 UTC, 2 d 2 h after it was sent"),
         ],
     )
-    def test_stand_against_the_frames(self, apart_ns, context, text):
+    def test_are_relative_to_the_frame(self, apart_ns, context, text):
         assert meanings.time_meaning(AT_NS + apart_ns, context) == text
 
-    def test_beyond_the_calendar(self):
+    def test_outside_the_calendar(self):
         assert meanings.instant(2**64 - 1).startswith("2554-")
-        assert meanings.instant(2**70) == "no date: out of range"
+        assert meanings.instant(2**70) == "not a date: out of range"
 
     @pytest.mark.parametrize(
         ("ns", "text"),
@@ -58,12 +58,12 @@ class TestNumbers:
     def test_ordinals(self, number, text):
         assert meanings.ordinal(number) == text
 
-    def test_say_whose_message_it_is(self):
+    def test_name_the_sender(self):
         assert meanings.sequence_meaning(3, SENT) == "the client's 3rd message"
         assert meanings.sequence_meaning(1, RECEIVED) == "the canister's 1st message"
-        assert "first is 1" in meanings.sequence_meaning(0, RECEIVED)
+        assert "first message has 1" in meanings.sequence_meaning(0, RECEIVED)
 
-    def test_say_what_was_received(self):
+    def test_name_the_messages_received(self):
         assert meanings.last_incoming_meaning(4, RECEIVED) == (
             "the canister has received the client's messages up to the 4th"
         )
@@ -72,7 +72,7 @@ class TestNumbers:
 class TestNames:
     def test_principals(self):
         assert meanings.principal_meaning(Principal.ANONYMOUS.raw, SENT) == "2vxsx-fae (anonymous)"
-        assert "no principal" in meanings.principal_meaning(bytes(40), SENT)
+        assert "not a principal" in meanings.principal_meaning(bytes(40), SENT)
 
     def test_message_keys(self):
         gateway = Principal.self_authenticating(b"key")
@@ -86,7 +86,7 @@ class TestNames:
 
     def test_methods(self):
         assert meanings.method_meaning("ws_open", SENT) == "opens the session"
-        assert meanings.method_meaning("transfer", SENT).startswith("none of")
+        assert meanings.method_meaning("transfer", SENT).startswith("not a method")
 
 
 @given(anything)
@@ -119,8 +119,8 @@ class TestInstant:
         assert instant(NOON + 250_000_000) == "2023-11-14 22:13:20.250 UTC"
 
     @given(st.integers())
-    def test_any_number_is_a_date_or_none(self, ns):
-        assert instant(ns).endswith("UTC") or instant(ns) == "no date: out of range"
+    def test_any_number_gives_a_date_or_says_that_it_is_not_one(self, ns):
+        assert instant(ns).endswith("UTC") or instant(ns) == "not a date: out of range"
 
 
 class TestSpan:
@@ -138,7 +138,7 @@ class TestSpan:
             (-5 * NS_PER_S, "5 s"),
         ],
     )
-    def test_is_said_as_a_person_does(self, ns, text):
+    def test_is_in_words(self, ns, text):
         assert span(ns) == text
 
     @given(st.integers(-(2**70), 2**70))
@@ -147,7 +147,7 @@ class TestSpan:
 
 
 class TestTime:
-    def test_is_told_against_the_frames(self):
+    def test_is_relative_to_the_frame(self):
         assert time_meaning(NOON + 238 * NS_PER_S, SENT_AT_NOON).endswith("3 min 58 s after it was sent")
         assert time_meaning(NOON - 7 * NS_PER_S, RECEIVED_AT_NOON).endswith("7 s before it was received")
         assert time_meaning("later", SENT) == ""
@@ -156,7 +156,7 @@ class TestTime:
 class TestPrincipals:
     def test_in_their_text(self):
         assert principal_meaning(b"\x04", SENT) == "2vxsx-fae (anonymous)"
-        assert principal_meaning(b"x" * 30, SENT).startswith("no principal")
+        assert principal_meaning(b"x" * 30, SENT).startswith("not a principal")
 
 
 class TestKeys:
@@ -169,7 +169,7 @@ class TestKeys:
             (b"nonsense", "unknown"),
         ],
     )
-    def test_are_told_by_their_prefix(self, der, kind):
+    def test_are_recognised_by_their_prefix(self, der, kind):
         assert public_key_meaning(der, SENT).startswith(kind)
 
     def test_a_message_key_is_taken_apart(self):

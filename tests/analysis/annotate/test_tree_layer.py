@@ -1,4 +1,4 @@
-"""Hash trees in frames: labels as people read them, known leaves explained, odd nodes named."""
+"""Hash trees in frames: readable labels, explained leaves, faults for invalid nodes."""
 
 import pytest
 
@@ -26,8 +26,8 @@ class TestLeaves:
     @pytest.mark.parametrize(
         ("path", "value", "meaning"),
         [
-            ("time", leb128.encode(round(AT_S) * NS_PER_S), "certified at 2025-03-04 16:42:29 UTC"),
-            ("time", b"\x80", "no time"),
+            ("time", leb128.encode_unsigned(round(AT_S) * NS_PER_S), "certified at 2025-03-04 16:42:29 UTC"),
+            ("time", b"\x80", "not a time"),
             ("status", b"replied", "'replied'"),
             ("public_key", b"\x30", "unknown key"),
         ],
@@ -50,23 +50,23 @@ class TestLeaves:
 
     def test_pruned_and_empty(self):
         _, nodes = tree_nodes(dumps([1, [4, bytes(32)], [0]]))
-        assert nodes["tree.left.pruned"].meaning == "hash of what is not shown"
-        assert nodes["tree.right:empty"].meaning == "nothing here"
+        assert nodes["tree.left.pruned"].meaning == "hash of the pruned subtree"
+        assert nodes["tree.right:empty"].meaning == "empty subtree"
 
 
-class TestOdd:
+class TestInvalid:
     @pytest.mark.parametrize(
         "tree", [[], [5], [1, [0]], ["a"], [3, 7], [2, 5, [0]], [1, [0], 3], [2, b"x"], 5, [[[[]]]]]
     )
-    def test_nodes_are_faults_not_crashes(self, tree):
+    def test_invalid_nodes_raise_nothing(self, tree):
         root, _ = tree_nodes(dumps(tree))
         assert root.find("tree") is not None
 
-    def test_what_is_no_node_says_so(self):
+    def test_what_is_not_a_node_is_a_fault(self):
         root, _ = tree_nodes(dumps([1, [0], 3]))
-        assert root.first_fault().fault == "no node of a hash tree"
+        assert root.first_fault().fault == "not a node of a hash tree"
         root, _ = tree_nodes(dumps([3, 7]))
-        assert root.first_fault().fault == "should be bytes"
+        assert root.first_fault().fault == "a byte string is expected here"
 
 
 class TestLabels:
@@ -91,15 +91,15 @@ def with_witness(tree):
 
 
 class TestEveryKind:
-    def test_each_kind_says_what_it_is(self):
+    def test_each_kind_has_its_type_and_meaning(self):
         root = with_witness(Fork(Labeled(b"a", Leaf(b"value")), Fork(Pruned(b"h" * 32), Empty())))
         assert {node.type for node in root.walk()} >= {"fork", "labeled", "leaf", "pruned", "empty"}
         assert next(node for node in root.walk() if node.path.endswith("a.leaf")).value == b"value"
-        assert next(node for node in root.walk() if node.path.endswith(":pruned")).meaning.endswith("not shown")
+        assert next(node for node in root.walk() if node.path.endswith(":pruned")).meaning == "hash of a pruned subtree"
         assert root.first_fault() is None
 
     def test_time_and_certified_data_have_their_meaning(self):
-        time = Labeled(b"time", Leaf(leb128.encode(1_700_000_000 * 10**9)))
+        time = Labeled(b"time", Leaf(leb128.encode_unsigned(1_700_000_000 * 10**9)))
         data = Labeled(b"canister", Labeled(CANISTER.raw, Labeled(b"certified_data", Leaf(b"d" * 32))))
         root = with_witness(Fork(data, time))
         meanings = {node.path.rpartition("tree.")[2]: node.meaning for node in root.walk() if node.meaning}
@@ -109,7 +109,7 @@ class TestEveryKind:
     @pytest.mark.parametrize(
         "raw", [b"\x81\x05", b"\x80", b"\x01", b"\x83\x01\x81\x00", b"\x82\x03\x01", b"\x83\x02\x01\x81\x00"]
     )
-    def test_what_is_none_is_a_fault_at_its_place(self, raw):
+    def test_an_invalid_node_keeps_the_leaves_complete(self, raw):
         data = CanisterMessage("key", b"\xa0", b"\xa0", raw).encode()
         root = annotate_frame(Frame(1.0, "in", "binary", data))
         assert sum(leaf.end - leaf.start for leaf in root.leaves()) == len(data)

@@ -147,7 +147,7 @@ ANY, NO_HAR = ("live", "tap", "pcap", "har"), ("live", "tap", "pcap")
 KNOWN = ("live", "tap")
 ILL: list[tuple[str, Story, tuple[str, ...]]] = [
     ("NO_HANDSHAKE", lambda p: p.visit().frame("in", "pong").wait(60).is_cut(), NO_HAR),
-    ("NO_HANDSHAKE", lambda p: p.visit().frame("in", "text", b"welcome").gives_up("Handshake message error"), ANY),
+    ("NO_HANDSHAKE", lambda p: p.visit().frame("in", "text", b"welcome").gives_up("Handshake message error"), NO_HAR),
     ("OLD_SDK_NEW_GATEWAY", lambda p: p.visit().asks(gateway=None).handshake().wait(9).leaves(1001), ANY),
     ("RAW_CLIENT", lambda p: p.visit().handshake().wait(1).frame("out", "text", b"hello").is_cut(1005), ANY),
     ("RAW_CLIENT", lambda p: p.visit().starts().chats().frame("out", "text", b"hello").is_cut(1005), ANY),
@@ -172,7 +172,7 @@ ILL: list[tuple[str, Story, tuple[str, ...]]] = [
     ("BODY_HASH", refused(altered=altered), ANY),
     ("BAD_CERTIFICATE", refused(signed_by=Place(root="forger").issuer), KNOWN),
     ("SEQUENCE_GAP_DOWN", lambda p: p.visit().starts().chats().hears(dropped=True).hears().gives_up(RECEIVING), ANY),
-    ("SEQUENCE_GAP_DOWN", lambda p: p.visit().starts().hears(number=1).gives_up(RECEIVING), ANY),
+    ("SEQUENCE_DUPLICATE_DOWN", lambda p: p.visit().starts().hears(number=1).gives_up(RECEIVING), ANY),
     ("REORDERED_RELAY", burst, ANY),
     ("LOST_UP", oversized, ANY),
     ("KEEPALIVE_RACE", raced, ANY),

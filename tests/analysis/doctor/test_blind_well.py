@@ -38,16 +38,6 @@ def listener(place: Place) -> None:
     visit.leaves(1001)
 
 
-def restarted_gateway(place: Place) -> None:
-    names = ("one", "two", "three")
-    before = [place.visit(name).starts().chats() for name in names]
-    for visit in before:
-        visit.is_cut(1006).wait(0.002)
-    place.wait(4)
-    for name in names:
-        place.visit(name, client_nonce=40).starts().chats().leaves()
-
-
 def upgraded_between(place: Place) -> None:
     place.nonce = 40
     place.visit().starts().chats(2).leaves()
@@ -78,7 +68,6 @@ WELL: dict[str, Story] = {
     "a long talk": long_talk,
     "five seconds each way": slow_line,
     "only listens": listener,
-    "the gateway was restarted": restarted_gateway,
     "upgraded between two sessions": upgraded_between,
     "a quiet room, then a burst": quiet_room,
     "bursts in order": bursts,
@@ -96,8 +85,6 @@ WELL: dict[str, Story] = {
     "a keep-alive after 55 s": lambda p: p.visit().starts().chats().is_acked().wait(55).keeps_alive().chats().leaves(),
     "gone before the keep-alive": lambda p: p.visit().starts().chats().wait(200).is_acked().leaves(1001),
     "acks 300 s apart": lambda p: p.visit().starts().chats().ack_round().wait(300).ack_round().chats().leaves(),
-    "cut at once": lambda p: p.visit().starts().chats(2).wait(3).is_cut(),
-    "cut after 37 s": lambda p: p.visit().starts().chats(2).wait(37).is_cut(),
     "idle, and closed by the user": lambda p: p.visit().starts().chats(2).wait(60).leaves(1001),
     "closed by the server": lambda p: p.visit().starts().chats().leaves(1000).is_cut(1000),
 }

@@ -9,11 +9,14 @@ from icws_explore.protocol.errors import DidError
 
 SERVICE = """
 type Msg = record {{ text : text }};
+type Key = record {{ client_principal : principal; client_nonce : nat64 }};
+type Polled = record {{ client_key : Key; key : text; content : blob }};
+type Polls = record {{ messages : vec Polled; cert : blob; tree : blob; is_end_of_queue : bool }};
 service : {{
   ws_open : (record {{ client_nonce : nat64; gateway_principal : principal }}) -> (variant {{ Ok; Err : text }});
-  ws_close : (record {{ client_key : record {{}} }}) -> (variant {{ Ok; Err : text }});
+  ws_close : (record {{ client_key : Key }}) -> (variant {{ Ok; Err : text }});
   ws_message : ({arguments}) -> (variant {{ Ok; Err : text }});
-  ws_get_messages : (record {{ nonce : nat64 }}) -> (variant {{ Ok : record {{}}; Err : text }}) query;
+  ws_get_messages : (record {{ nonce : nat64 }}) -> (variant {{ Ok : Polls; Err : text }}) query;
 }}
 """
 MSG = "record { msg : record {} }"
@@ -26,7 +29,7 @@ class TestDid:
     @pytest.mark.parametrize(
         ("arguments", "said", "quoted"),
         [
-            (MSG, "only one argument", "must have 2 arguments"),
+            (MSG, "has 1 argument, ", "must have 2 arguments"),
             (f"{MSG}, opt Msg, nat", "3 arguments", "must have 2 arguments"),
             (f"{MSG}, Msg", "not optional", "must be optional"),
         ],
@@ -48,7 +51,7 @@ class TestDid:
         """The network's answer to a query of an update method is a reject, at which the poller dies."""
         (finding,) = check_did(SERVICE.format(arguments=f"{MSG}, opt Msg").replace(" query;", ";"))
         assert (finding.id, finding.severity) == ("POLLER_DEAD", "warning")
-        assert "ws_get_messages is no query" in finding.explanation
+        assert "ws_get_messages is an update, not a query" in finding.explanation
 
     def test_without_ws_close_only_the_canister_suffers(self):
         (finding,) = check_did(SERVICE.format(arguments=f"{MSG}, opt Msg").replace("ws_close", "close"))

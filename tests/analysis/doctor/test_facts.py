@@ -19,24 +19,24 @@ def only(capture: Capture) -> SessionFacts:
 class TestProofs:
     def test_of_a_healthy_session_all_hold(self):
         session = only(healthy())
-        assert session.bad_message is None
-        assert session.bad_request is None
+        assert session.rejected_message is None
+        assert session.refused_request is None
         assert all(session.is_authentic(d) for d in session.received)
 
     def test_the_first_bad_message(self):
         session = only(SCENARIOS["BODY_HASH"]())
-        assert session.bad_message is not None
-        assert session.bad_message[1].step == "body"
-        assert not session.is_authentic(session.bad_message[0])
+        assert session.rejected_message is not None
+        assert session.rejected_message[1].step == "body"
+        assert not session.is_authentic(session.rejected_message[0])
 
     def test_the_first_bad_request(self):
         session = only(SCENARIOS["BAD_SIGNATURE"]())
-        assert session.bad_request is not None
-        assert session.bad_request[1].step == "signature"
+        assert session.refused_request is not None
+        assert session.refused_request[1].step == "signature"
 
     def test_a_stand_in_has_none(self):
         facts = CaptureFacts(simulate(duration="30s", crypto="stand-in").raw)
-        assert not facts.is_judged
+        assert not facts.has_real_crypto
         assert facts.verdicts == facts.envelope_verdicts == {}
 
     def test_mainnets_key_and_the_recordings_are_always_known(self):

@@ -30,7 +30,7 @@ class TestFinding:
 
 class TestFindings:
     def test_print_a_line_each(self):
-        assert str(Findings([ONE, ONE])) == f"{ONE}\n{ONE}"
+        assert str(Findings([ONE, ONE])) == f"{ONE}\n{ONE}\n2 errors"
         assert "nothing is wrong" in str(Findings())
 
     def test_ids_come_once(self):

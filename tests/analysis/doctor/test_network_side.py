@@ -75,7 +75,7 @@ class TestCause:
             (trapped("failed to decode call arguments: no"), "arguments"),
             (trapped("Panicked at 'gateway is not registered'"), "trap"),
             (rejected("Canister exceeded the limit of 40000000000 instructions"), "trap"),
-            (rejected("Canister x is out of cycles"), "other"),
+            (rejected("Canister x is out of cycles"), "cycles"),
         ],
     )
     def test_by_how_it_failed_and_its_words(self, answer, cause):
@@ -90,7 +90,7 @@ class TestQuoting:
             (err("no"), 'the canister answered Err "no" (frame 3)'),
             (rejected("never\n  ever", 4), 'the network rejected it with code 4, "never ever" (frame 3)'),
             (refused("no", 400), 'the network refused it with HTTP 400, "no" (frame 3)'),
-            ((202, b""), "the network took it up (frame 3), and what became of it is not recorded"),
+            ((202, b""), "the network accepted it (frame 3), and the recording does not hold its outcome"),
             (None, "the network's answer is not recorded (frame 2)"),
         ],
     )

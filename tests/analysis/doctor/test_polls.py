@@ -50,7 +50,7 @@ class TestPolls:
 
     def test_their_differences(self):
         message = received(healthy(), 2)
-        (it,) = CaptureFacts(given(healthy(), START_S, message)).sessions[0].given
+        (it,) = CaptureFacts(given(healthy(), START_S, message)).sessions[0].polled_messages
         assert it.differences(message) == []
         assert it.differences(replace(message, content=b"x", tree=b"y")) == ["content", "witness"]
 
@@ -94,7 +94,7 @@ class TestWhoseDoing:
         assert "--all-queries" in finding.explanation
         finding = the_one(given(capture, START_S + 2.9, received(capture, 3)))
         assert finding.id == "CERTIFIED_DATA_CLASH"
-        assert "The canister itself gave it so" in finding.explanation
+        assert "The canister gave the gateway the same bytes" in finding.explanation
         assert "--all-queries" not in finding.explanation
 
     def test_a_certificate_that_somebody_put_in_its_place(self):
@@ -108,7 +108,7 @@ class TestWhoseDoing:
         script = SessionScript().opened().app_says(400, "a", delay=320)
         finding = the_one(given(script.capture, START_S + 81, received(script.capture, 3)))
         assert finding.id == "STALE_CERTIFICATE"
-        assert "The gateway had it 319 s before" in finding.explanation
+        assert "The gateway received it 319 s earlier" in finding.explanation
 
 
 class TestSilence:
@@ -125,14 +125,14 @@ class TestSilence:
         assert "ACKS_WITHHELD" in diagnose(capture).ids
         finding = the_one(given(capture, START_S + 600, message))
         assert finding.id == "ACKS_WITHHELD"
-        assert "the canister gave the gateway a message for it, number 3 (frame" in finding.explanation
-        assert "the gateway withheld it" in finding.explanation
+        assert "the canister gave the gateway 1 message for it (number 3, frame" in finding.explanation
+        assert "the gateway withheld them" in finding.explanation
 
     def test_the_canister(self):
         capture = self.silent().closed(630, "out", 4000, "Ack message timeout").capture
         finding = the_one(polled(capture, START_S + 500, poll_replied(EMPTY)))
         assert finding.id == "UPGRADE_WIPE"
-        assert "in all polls of that time the canister had nothing for this client" in finding.explanation
+        assert "in all polls of that time the canister had no message for it" in finding.explanation
 
     @pytest.mark.parametrize(("opened", "rule"), [(10, "PRINCIPAL_TAKEOVER"), (450, "UPGRADE_WIPE")])
     def test_the_canister_that_goes_on_with_a_client_that_was_there_before(self, opened, rule):
@@ -144,7 +144,7 @@ class TestSilence:
         both = Capture(silent.info, sorted(silent.frames + other.capture.frames, key=lambda frame: frame.t))
         finding = next(it for it in diagnose(polled(both, START_S + 500, poll_replied(EMPTY))) if None in it.sessions)
         assert finding.id == rule
-        assert ("session other got its own ack meanwhile" in finding.explanation) == (rule == "PRINCIPAL_TAKEOVER")
+        assert ("session other received an ack meanwhile" in finding.explanation) == (rule == "PRINCIPAL_TAKEOVER")
 
     def test_one_that_was_under_way_is_not_withheld(self):
         script = self.silent()

@@ -40,7 +40,7 @@ class TestMerging:
     def test_names_the_other_sessions(self):
         merged = merge([finding("NO_ACKS", str(n), frames=(n, 99)) for n in range(1, 15)])
         assert len(merged) == 1
-        assert merged[0].explanation.startswith("It did. The same finding in sessions 2, 3,")
+        assert merged[0].explanation.startswith("It did. The same happened in sessions 2, 3,")
         assert merged[0].explanation.endswith("and 3 more.")
         assert merged[0].frames == (*range(1, 15), 99)
         assert merged[0].sessions == tuple(str(n) for n in range(1, 15))
@@ -51,15 +51,15 @@ class TestMerging:
     def test_of_several_the_worst_is_told(self):
         weak = replace(finding("NO_ACKS", "1", told="Perhaps."), severity="warning")
         (merged,) = merge([weak, finding("NO_ACKS", "2", told="Surely.")])
-        assert (merged.severity, merged.explanation) == ("error", "Surely. In session 1 it shows otherwise: Perhaps.")
+        assert (merged.severity, merged.explanation) == ("error", "Surely. In session 1: Perhaps.")
 
     def test_another_story_in_another_session_is_told_too(self):
         late, none = "The answer to frame {} left too late.", "Nothing ever answers frame {}, and it was cut."
         group = [finding("NO_ACKS", str(n), told=(none if n == 3 else late).format(n)) for n in (1, 2, 3, 4)]
         (merged,) = merge(group)
         assert merged.explanation == (
-            "The answer to frame 1 left too late. The same finding in sessions 2, 4. "
-            "In session 3 it shows otherwise: Nothing ever answers frame 3, and it was cut."
+            "The answer to frame 1 left too late. The same happened in sessions 2, 4. "
+            "In session 3: Nothing ever answers frame 3, and it was cut."
         )
         assert merged.sessions == ("1", "2", "3", "4")
 
@@ -67,8 +67,7 @@ class TestMerging:
         words = ("apple pear", "house roof", "river sea", "stone sand", "wind rain")
         (merged,) = merge([finding("NO_ACKS", str(n), told=f"{it}.") for n, it in enumerate(words)])
         assert merged.explanation == (
-            "apple pear. The same finding in sessions 3, 4. In session 1 it shows otherwise: house roof. "
-            "In session 2 it shows otherwise: river sea."
+            "apple pear. The same happened in sessions 3, 4. In session 1: house roof. In session 2: river sea."
         )
 
     def test_of_two_in_one_session_the_first_is_told(self):

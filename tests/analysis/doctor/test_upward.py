@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.analysis.doctor.facts import CaptureFacts
-from icws_explore.analysis.doctor.waits import missed_by_answers
+from icws_explore.analysis.doctor.missed import missed_by_answers
 from icws_explore.protocol.canister import error_texts
 from icws_explore.protocol.service_messages import CloseReason
 from support.doctor_findings import the_one
@@ -31,7 +31,7 @@ class TestAnswers:
         assert finding.id == "ON_MESSAGE_TRAP"
         assert "The client's message 2 (frame" in finding.explanation
         assert "no such room" in finding.explanation
-        assert "The canister closed at the next one" in finding.explanation
+        assert "The canister closed at the next message" in finding.explanation
 
     def test_a_reordering(self):
         """Far apart, it would be taken for a trap."""
@@ -39,13 +39,13 @@ class TestAnswers:
         answers = {1: ok(), 3: ok(), 4: err("…"), 5: err(error_texts.wrong_sequence_num(2, 3))}
         finding = the_one(answered(burst(apart=20), answers))
         assert finding.id == "REORDERED_RELAY"
-        assert "the canister got 3 first" in finding.explanation
+        assert "the canister executed 3 first" in finding.explanation
         assert "Expected incoming sequence number 2 but got 3" in finding.explanation
 
     def test_a_refusal(self):
         finding = the_one(answered(burst(), {1: ok(), 3: refused("overloaded", 503), 4: err("…")}))
         assert finding.id == "LOST_UP"
-        assert 'never ran: the network refused it with HTTP 503, "overloaded"' in finding.explanation
+        assert 'did not count: the network refused it with HTTP 503, "overloaded"' in finding.explanation
 
     def test_one_that_the_gateway_never_relayed(self):
         capture = answered(burst(), {1: ok(), 3: ok(), 5: err(error_texts.wrong_sequence_num(2, 3))})

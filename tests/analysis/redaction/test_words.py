@@ -12,7 +12,6 @@ from icws_explore.analysis.redaction.words import (
     public_target,
     public_time,
     public_url,
-    without_credentials,
 )
 from icws_explore.protocol.canister import error_texts
 from icws_explore.protocol.messages import ClientKey, message_key
@@ -83,13 +82,6 @@ class TestUrls:
     )
     def test_keep_where_and_nothing_else(self, url: str | None, said: str | None) -> None:
         assert public_url(url) == said
-
-    def test_lose_credentials_in_every_report(self) -> None:
-        assert without_credentials("wss://me:pw@g.example/a?b=c@d") == "wss://…@g.example/a?b=c@d"
-        assert without_credentials("wss://g.example/a?b=c@d") == "wss://g.example/a?b=c@d"
-        assert without_credentials("session 1 is WSS://me:p@w@g.example/, 2 http://x@y") == (
-            "session 1 is WSS://…@g.example/, 2 http://…@y"
-        )
 
     def test_targets_keep_the_interfaces_own_paths(self) -> None:
         target = f"POST /api/v3/canister/{CANISTER_ID}/call"

@@ -1,16 +1,11 @@
-"""Genuine messages that are of no use: how each session ends, and that they are genuine."""
+"""The scenarios in which a genuine message is useless: how each session ends, and that the messages are genuine."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from icws_explore.lab.scenarios import scenario
-from icws_explore.lab.scenarios.contents import GivesAway
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
-from icws_explore.protocol.messages import CanisterMessage, ClientKey
-from support.certified_canister import GATEWAY, CertifiedCanister
 from support.played import played
 
 RECEIVING = (4000, "Error receiving message")
@@ -25,7 +20,7 @@ ENDS = {
 
 class TestEnds:
     @pytest.mark.parametrize("name", sorted(ENDS))
-    def test_as_the_real_thing_does(self, name):
+    def test_with_that_code_and_reason(self, name):
         session = scenario(name).run(3).truth.sessions[0]
         assert (session.close_code, session.close_reason) == ENDS[name]
 
@@ -37,12 +32,12 @@ def recordings():
 
 class TestOverRealSockets:
     @pytest.mark.parametrize("name", sorted(ENDS))
-    def test_the_doctor_names_it_and_nothing_worse(self, name, recordings):
+    def test_the_doctor_names_it_and_no_other_error(self, name, recordings):
         findings = recordings[name].doctor()
-        assert [it.id for it in findings if it.severity != "info"] == [name]
+        assert [found.id for found in findings if found.severity != "info"] == [name]
 
     @pytest.mark.parametrize("name", sorted(ENDS))
-    def test_it_ends_as_in_the_simulator(self, name, recordings):
+    def test_the_end_is_as_in_the_simulator(self, name, recordings):
         end = next(frame for frame in recordings[name].raw.frames if frame.op == "close")
         assert (end.code, end.reason or "") == ENDS[name]
 
@@ -50,53 +45,24 @@ class TestOverRealSockets:
 class TestDoctor:
     @pytest.mark.parametrize("seed", [1, 2, 3])
     @pytest.mark.parametrize("name", sorted(ENDS))
-    def test_names_it_and_nothing_worse(self, name, seed):
+    def test_names_it_and_no_other_error(self, name, seed):
         findings = scenario(name).run(seed).doctor()
-        assert [it.id for it in findings if it.severity != "info"] == [name]
+        assert [found.id for found in findings if found.severity != "info"] == [name]
 
 
-class TestProofs:
+class TestVerification:
     @pytest.mark.parametrize("name", ["SDK_REJECTS_VALID", "APP_TYPE_MISMATCH", "UNKNOWN_CLOSE_VARIANT"])
-    def test_hold(self, name):
+    def test_succeeds(self, name):
         verdicts = scenario(name).run(1).verify()
         assert verdicts
         assert all(verdict.ok for verdict in verdicts)
 
-    def test_of_the_message_that_was_given_away_hold_but_for_whose_it_is(self):
+    def test_of_the_misdelivered_message_fails_only_at_the_client_key(self):
         failed = [verdict for verdict in scenario("CLIENT_KEY_FOREIGN").run(1).verify() if not verdict.ok]
         assert [verdict.failure.step for verdict in failed] == ["client_key"]
 
-    def test_hold_under_the_key_that_the_network_told(self):
+    def test_succeeds_with_the_network_s_root_key(self):
         run = scenario("ROOT_KEY").run(1)
         assert run.raw.info.root_key == MAINNET_ROOT_KEY
         assert not any(verdict.ok for verdict in run.verify())
         assert all(verdict.ok for verdict in run.verify(root_key=run.world.replica.root_key))
-
-
-class Sent:
-    """A stage that only keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-
-    def send(self, session, data):
-        assert session == 0
-        self.frames.append(data)
-
-
-class TestGivesAway:
-    """Whatever comes first: the first client gets 1, 2, 3 in order, and the third is the second's."""
-
-    @given(st.permutations([0] * 5 + [1] * 5))
-    def test_keeps_the_order_of_numbers(self, turns):
-        faults, stage = GivesAway(3), Sent()
-        faults.begin(stage)
-        said = [CertifiedCanister(ClientKey(GATEWAY, session)) for session in (0, 1)]
-        got: list[list[bytes]] = [stage.frames, []]
-        for session in turns:
-            data = said[session].says(b"", 0)
-            got[session] += [each.data for each in faults.gateway_frame(session, data)]
-        messages = [[CanisterMessage.decode(data).message for data in frames] for frames in got]
-        assert [[m.sequence_num for m in each] for each in messages] == [[1, 2, 3, 4, 5]] * 2
-        assert [m.client_key.client_nonce for m in messages[0]] == [0, 0, 1, 0, 0]
-        assert [m.client_key.client_nonce for m in messages[1]] == [1] * 5

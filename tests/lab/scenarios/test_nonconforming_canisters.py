@@ -1,4 +1,4 @@
-"""Each odd canister errs in its one way, and is a canister otherwise."""
+"""Nonconforming canisters differ from the CDK only in what they stand for."""
 
 from __future__ import annotations
 
@@ -22,49 +22,49 @@ def echo(context: AppContext, client: Principal, message: Any) -> None:
     context.send(client, message)
 
 
-def said(text: str) -> bytes:
+def encoded(text: str) -> bytes:
     return encode([TEXT], [text])
 
 
 class TestWithoutTimers:
     @pytest.mark.parametrize("config", [None, CdkConfig(flavour="motoko", send_ack_interval_ms=100_000)])
-    def test_opens_and_answers_but_never_acks_nor_asks_for_keep_alives(self, config):
-        it = CanisterBench.of(WithoutTimers("echo", TEXT, on_message=echo), config)
-        side = it.opened("ada")
-        it.ok(it.message(side, said("a")))
-        it.advance_ms(3_600_000)
-        assert it.received(side) == [OpenMessage(side.key), said("a")]
-        it.ok(it.message(side, said("b")))  # it is still there, and old messages go
-        assert it.received(side) == [said("b")]
+    def test_opens_and_answers_but_sends_no_acks_and_checks_no_keep_alives(self, config):
+        bench = CanisterBench.of(WithoutTimers("echo", TEXT, on_message=echo), config)
+        side = bench.opened("ada")
+        bench.ok(bench.message(side, encoded("a")))
+        bench.advance_ms(3_600_000)
+        assert bench.received(side) == [OpenMessage(side.key), encoded("a")]
+        bench.ok(bench.message(side, encoded("b")))  # it is still registered, and read messages are deleted
+        assert bench.received(side) == [encoded("b")]
 
-    def test_in_rust_no_handler_is_called_either(self):
-        it = CanisterBench.of(WithoutTimers("echo", TEXT, on_message=echo), QUICK)
-        side = it.opened("ada")
-        it.ok(it.message(side, said("a")))
-        it.advance_ms(3_600_000)
-        assert it.received(side) == [OpenMessage(side.key)]
+    def test_calls_no_handler_in_rust(self):
+        bench = CanisterBench.of(WithoutTimers("echo", TEXT, on_message=echo), QUICK)
+        side = bench.opened("ada")
+        bench.ok(bench.message(side, encoded("a")))
+        bench.advance_ms(3_600_000)
+        assert bench.received(side) == [OpenMessage(side.key)]
 
 
 class TestAcksAhead:
-    def test_is_ahead_of_what_came(self):
-        it = CanisterBench.of(AcksAhead("echo", TEXT, on_message=echo, ahead=3), QUICK)
-        side = it.opened("ada")
-        it.ok(it.message(side, said("a")))
-        it.ok(it.message(side, said("b")))
-        it.advance_ms(100_000)
-        assert it.received(side) == [OpenMessage(side.key), said("a"), said("b"), AckMessage(5)]
+    def test_acks_more_than_it_received(self):
+        bench = CanisterBench.of(AcksAhead("echo", TEXT, on_message=echo, ahead=3), QUICK)
+        side = bench.opened("ada")
+        bench.ok(bench.message(side, encoded("a")))
+        bench.ok(bench.message(side, encoded("b")))
+        bench.advance_ms(100_000)
+        assert bench.received(side) == [OpenMessage(side.key), encoded("a"), encoded("b"), AckMessage(5)]
 
 
 class TestListsGateways:
-    def test_serves_a_listed_one(self):
-        it = CanisterBench.of(ListsGateways("echo", TEXT, on_message=echo, listed=(GATEWAY,)))
-        side = it.opened("ada")
-        it.ok(it.message(side, said("a")))
-        assert it.received(side) == [OpenMessage(side.key), said("a")]
+    def test_serves_a_listed_gateway(self):
+        bench = CanisterBench.of(ListsGateways("echo", TEXT, on_message=echo, listed=(GATEWAY,)))
+        side = bench.opened("ada")
+        bench.ok(bench.message(side, encoded("a")))
+        assert bench.received(side) == [OpenMessage(side.key), encoded("a")]
 
-    def test_refuses_another_ones_client_and_polls(self):
-        it = CanisterBench.of(ListsGateways("echo", TEXT, on_message=echo, listed=(GATEWAY,)))
-        assert it.error(it.open(client_key("bob"), OTHER_GATEWAY)) == NOT_AUTHORIZED
-        outcome = it.host.query("ws_get_messages", encode_poll_args(0), caller=OTHER_GATEWAY, now_ns=it.now_ns)
+    def test_refuses_clients_and_polls_of_another_gateway(self):
+        bench = CanisterBench.of(ListsGateways("echo", TEXT, on_message=echo, listed=(GATEWAY,)))
+        assert bench.error(bench.open(client_key("bob"), OTHER_GATEWAY)) == NOT_AUTHORIZED
+        outcome = bench.host.query("ws_get_messages", encode_poll_args(0), caller=OTHER_GATEWAY, now_ns=bench.now_ns)
         assert isinstance(outcome, Reply)
         assert decode_poll_result(outcome.data) == NOT_AUTHORIZED

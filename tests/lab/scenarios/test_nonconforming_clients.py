@@ -1,32 +1,41 @@
-"""Clients that are not as the SDK is: each does what the thing it stands for does, and nothing else."""
+"""Nonconforming clients differ from the SDK only in what they stand for."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icws_explore.lab.identities import identity_of_kind
 from icws_explore.lab.replica.subnet import LabKeys
 from icws_explore.lab.scenarios.nonconforming_clients import (
-    ANOTHER_GATEWAY,
+    WRONG_GATEWAY,
     AgentV3,
     AgentV3Unread,
     BareSocket,
+    CustomSigner,
+    ExtendsExpiry,
+    FrozenTab,
     Js021,
     Js022,
     Js031,
     Js034,
-    NamesAnotherGateway,
-    RenewsTheExpiry,
-    SignsInItsWay,
+    NamesWrongGateway,
+    NeverAnswersAcks,
+    Pings,
+    SlowSigner,
     Unsigned,
 )
-from icws_explore.protocol.arguments import decode_open_args
+from icws_explore.protocol.arguments import decode_message_args, decode_open_args
 from icws_explore.protocol.client.events import (
+    AckReceived,
     CanisterClosed,
     CloseConnection,
+    ConnectionClosed,
     Failed,
+    KeepAliveSent,
     Logged,
     MessageReceived,
     Opened,
@@ -35,73 +44,73 @@ from icws_explore.protocol.client.events import (
 )
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.envelope import check_envelope
+from icws_explore.protocol.envelope import Envelope, check_envelope
 from icws_explore.protocol.keys import AnonymousIdentity
 from icws_explore.protocol.service_messages import AckMessage, CloseMessage, CloseReason, OpenMessage
 from icws_explore.protocol.steps import first_failure
 from support.certified_canister import CANISTER_ID
-from support.client_scene import HANDSHAKE, HELLO, OPEN_TIMEOUT_MS, RECEIVING, START_NS
-from support.odd_scene import OddScene
-from support.playbook import do, wait
+from support.client_scene import ACK_TIMEOUT_MS, HANDSHAKE, HELLO, OPEN_TIMEOUT_MS, RECEIVING, START_NS
+from support.nonconforming_scene import NonconformingScene
+from support.playbook import do, run, wait
 
 
-def failing_step(scene: OddScene) -> str | None:
-    """The step at which a replica refuses the latest request."""
+def failing_step(scene: NonconformingScene) -> str | None:
+    """The step at which a replica refuses the latest request, if any."""
     failed = first_failure(check_envelope(scene.envelope(), now_ns=scene.play.now_ns, canister_id=CANISTER_ID))
     return None if failed is None else failed.step
 
 
 class TestSigning:
-    """Requests that no replica, or no canister, takes; everything else is the SDK's."""
+    """Requests that the replica or the canister refuses; everything else is as in the SDK."""
 
     @pytest.mark.parametrize(
         ("machine", "fails"),
         [
-            (SignsInItsWay, None),
+            (CustomSigner, None),
             (AgentV3, "expiry"),
-            (RenewsTheExpiry, "signature"),
-            (NamesAnotherGateway, None),
+            (ExtendsExpiry, "signature"),
+            (NamesWrongGateway, None),
         ],
     )
-    def test_what_a_replica_says_to_the_request(self, machine: type[ClientMachine], fails: str | None) -> None:
-        scene = OddScene(machine)
+    def test_the_replica_s_check_of_the_request(self, machine: type[ClientMachine], fails: str | None) -> None:
+        scene = NonconformingScene(machine)
         assert scene.handshaken()
         assert failing_step(scene) == fails
         assert scene.play >> wait(OPEN_TIMEOUT_MS) << Failed << CloseConnection(4000, "Open connection timeout")
 
     def test_agent_3_sends_the_duration(self) -> None:
-        scene = OddScene(AgentV3)
+        scene = NonconformingScene(AgentV3)
         assert scene.opened() >> do("send", HELLO) << SendFrame
         assert scene.envelope().ingress_expiry_ns == 300_000
 
-    def test_agent_3_cannot_read_the_handshake_of_a_usual_socket(self) -> None:
+    def test_agent_3_cannot_decode_a_handshake_from_an_ordinary_socket(self) -> None:
         assert (
-            OddScene(AgentV3Unread).play
+            NonconformingScene(AgentV3Unread).play
             >> do("receive", HANDSHAKE)
             << Failed("Error receiving message: Error: Uint8Array expected")
             << CloseConnection(4000, RECEIVING)
         )
 
-    def test_the_renewed_expiry_is_one_that_a_replica_would_take(self) -> None:
-        scene = OddScene(RenewsTheExpiry)
+    def test_the_extended_expiry_itself_is_acceptable(self) -> None:
+        scene = NonconformingScene(ExtendsExpiry)
         assert scene.handshaken()
         ahead_s = ((scene.envelope().ingress_expiry_ns or 0) - START_NS) / NS_PER_S
         assert 0 < ahead_s <= 300
 
     @given(st.binary(max_size=64))
-    def test_the_other_gateway_is_named_in_ws_open_alone(self, content: bytes) -> None:
-        scene, sdk = OddScene(NamesAnotherGateway), OddScene(ClientMachine)
+    def test_only_ws_open_names_the_wrong_gateway(self, content: bytes) -> None:
+        scene, sdk = NonconformingScene(NamesWrongGateway), NonconformingScene(ClientMachine)
         assert scene.handshaken()
         args = decode_open_args(scene.envelope().arg or b"")
-        assert (args.client_nonce, args.gateway_principal) == (scene.key.client_nonce, ANOTHER_GATEWAY)
+        assert (args.client_nonce, args.gateway_principal) == (scene.key.client_nonce, WRONG_GATEWAY)
         for each in (scene, sdk):
             play = each.play if each is scene else each.handshaken()
             assert play >> each.says(OpenMessage(each.key)) << Verified << Opened(each.key)
             assert each.play >> do("send", content) << SendFrame
         assert scene.envelope() == sdk.envelope()
 
-    def test_the_anonymous_identity(self) -> None:
-        scene = OddScene(Unsigned, AnonymousIdentity())
+    def test_the_anonymous_identity_sends_no_signature(self) -> None:
+        scene = NonconformingScene(Unsigned, AnonymousIdentity())
         assert scene.handshaken()
         envelope = scene.envelope()
         assert (envelope.sender_pubkey, envelope.sender_sig) == (None, None)
@@ -111,8 +120,8 @@ class TestSigning:
 
 
 class TestBareSocket:
-    def test_talks_at_once_and_hears_nothing(self) -> None:
-        scene = OddScene(BareSocket)
+    def test_sends_at_once_and_ignores_every_frame(self) -> None:
+        scene = NonconformingScene(BareSocket)
         assert (
             scene.play
             >> do("connected")
@@ -124,8 +133,8 @@ class TestBareSocket:
 
 
 class TestVersion034:
-    def test_rejects_the_first_canister_message_though_it_is_valid(self) -> None:
-        scene = OddScene(Js034)
+    def test_rejects_the_first_canister_message_although_it_is_valid(self) -> None:
+        scene = NonconformingScene(Js034)
         assert (
             scene.handshaken()
             >> scene.says(OpenMessage(scene.key))
@@ -138,7 +147,7 @@ class TestVersion034:
 class TestVersion031:
     @pytest.mark.parametrize("reason", list(CloseReason))
     def test_knows_no_close_message(self, reason: CloseReason) -> None:
-        scene = OddScene(Js031)
+        scene = NonconformingScene(Js031)
         assert (
             scene.opened()
             >> scene.says(CloseMessage(reason))
@@ -149,10 +158,10 @@ class TestVersion031:
         assert not any(isinstance(event, CanisterClosed) for event in scene.play.seen)
 
     def test_has_no_open_timeout(self) -> None:
-        assert OddScene(Js031).handshaken() >> wait(10 * OPEN_TIMEOUT_MS)
+        assert NonconformingScene(Js031).handshaken() >> wait(10 * OPEN_TIMEOUT_MS)
 
-    def test_is_the_sdk_in_the_rest(self) -> None:
-        scene = OddScene(Js031)
+    def test_is_otherwise_the_sdk(self) -> None:
+        scene = NonconformingScene(Js031)
         assert scene.opened() >> scene.says(HELLO) << Verified << MessageReceived >> do("send", HELLO) << SendFrame
         scene.play >> scene.says(AckMessage(1))
         assert scene.play.skip()
@@ -161,10 +170,10 @@ class TestVersion031:
 
 class TestVersions02:
     @pytest.mark.parametrize("machine", [Js021, Js022])
-    def test_open_when_the_socket_does_and_take_the_handshake_for_a_bad_message(
+    def test_send_ws_open_at_once_and_read_the_handshake_as_a_malformed_message(
         self, machine: type[ClientMachine]
     ) -> None:
-        scene = OddScene(machine)
+        scene = NonconformingScene(machine)
         assert scene.play >> do("connected") << SendFrame
         args = decode_open_args(scene.envelope().arg or b"")
         assert (args.client_nonce, args.gateway_principal) == (scene.key.client_nonce, None)
@@ -180,18 +189,18 @@ class TestVersions02:
         )
 
     def test_open_at_a_gateway_of_their_time(self) -> None:
-        scene = OddScene(Js022)
+        scene = NonconformingScene(Js022)
         assert scene.play >> do("connected") << SendFrame
         scene.play >> scene.says(OpenMessage(scene.key))
         assert scene.play.skip()
         assert scene.play.machine.is_open
 
-    def test_021_leaves_the_delegation_out(self) -> None:
+    def test_021_omits_the_delegation(self) -> None:
         keys = LabKeys(1)
         identity = identity_of_kind("internet-identity", keys, "somebody", now_ns=START_NS)
         sent = {}
         for machine in (Js021, Js022):
-            scene = OddScene(machine, identity)
+            scene = NonconformingScene(machine, identity)
             assert scene.play >> do("connected") << SendFrame
             sent[machine] = scene.envelope()
             assert sent[machine].sender_pubkey == identity.public_key_der
@@ -199,3 +208,137 @@ class TestVersions02:
         assert sent[Js022].sender_delegation == identity.delegations
         steps = check_envelope(sent[Js021], now_ns=START_NS, canister_id=CANISTER_ID)
         assert [step.step for step in steps if step.ok is False] == ["signature"]
+
+
+def numbers_sent(scene: NonconformingScene) -> list[int]:
+    """The sequence numbers of the messages in the order in which they were sent."""
+    sent = [event.data for event in scene.play.seen if isinstance(event, SendFrame)][1:]
+    return [decode_message_args(_arg(data)).sequence_num for data in sent]
+
+
+def _arg(data: bytes) -> bytes:
+    return Envelope.decode_frame(data).arg or b""
+
+
+class TestPings:
+    def test_are_sent_every_twenty_seconds(self) -> None:
+        scene = NonconformingScene(Pings)
+        ping = (SendFrame, {"op": "ping", "data": lambda data: len(data) == 4})
+        assert scene.opened() >> run(19_999) >> run(1) << ping >> run(40_000) << ping << ping
+
+    def test_end_with_the_session(self) -> None:
+        scene = NonconformingScene(Pings)
+        assert scene.opened() >> do("connection_lost", 1006, "") << ConnectionClosed >> wait(60_000)
+        assert scene.play.machine.deadline_ns is None
+
+
+class TestNeverAnswersAcks:
+    def test_takes_the_ack_and_sends_nothing(self) -> None:
+        scene = NonconformingScene(NeverAnswersAcks)
+        assert (
+            scene.opened() >> do("send", HELLO) << SendFrame >> scene.says(AckMessage(1)) << Verified << AckReceived(1)
+        )
+        assert scene.play.machine.outstanding == ()
+        assert scene.play >> do("send", HELLO) << SendFrame
+        assert numbers_sent(scene) == [1, 2]
+
+
+class TestFrozenTab:
+    def scene(self) -> NonconformingScene:
+        return NonconformingScene(FrozenTab, from_s=10, to_s=20)
+
+    def test_is_the_sdk_before_and_after(self) -> None:
+        scene = self.scene()
+        assert scene.opened() >> wait(9_999) >> scene.says(HELLO) << Verified << MessageReceived
+        assert scene.play >> wait(10_001) >> scene.says(HELLO) << Verified << MessageReceived
+
+    def test_incoming_frames_wait_until_it_thaws(self) -> None:
+        scene = self.scene()
+        play = scene.opened() >> wait(11_000) >> scene.says(AckMessage(0)) >> scene.says(HELLO) >> wait(8_999)
+        assert (
+            play
+            >> wait(1)
+            << Verified
+            << AckReceived(0)
+            << SendFrame
+            << KeepAliveSent(2)
+            << Verified
+            << (MessageReceived)
+        )
+
+    def test_frames_are_handled_in_their_order(self) -> None:
+        scene = self.scene()
+        play = scene.opened() >> wait(11_000) >> scene.says(AckMessage(0))
+        play >> scene.says(CloseMessage(CloseReason.KEEP_ALIVE_TIMEOUT))
+        assert (
+            play
+            >> run(9_000)
+            << Verified
+            << AckReceived(0)
+            << SendFrame
+            << KeepAliveSent(2)
+            << Verified
+            << CanisterClosed(CloseReason.KEEP_ALIVE_TIMEOUT)
+            << Failed
+            << CloseConnection(4000, "Received close message from canister")
+        )
+
+    def test_the_page_s_messages_wait_too(self) -> None:
+        scene = self.scene()
+        assert scene.opened() >> wait(15_000) >> do("send", HELLO) >> run(5_000) << SendFrame
+
+    def test_timers_wait(self) -> None:
+        scene = NonconformingScene(FrozenTab, from_s=10, to_s=60)
+        play = scene.opened() >> do("send", HELLO) << SendFrame >> run(ACK_TIMEOUT_MS + 5_000)
+        assert play >> run(60_000) << Failed << CloseConnection(4000, "Ack message timeout")
+
+    def test_nothing_happens_after_the_connection_is_lost(self) -> None:
+        scene = self.scene()
+        play = scene.opened() >> wait(11_000) >> scene.says(AckMessage(0))
+        assert play >> do("connection_lost", 1006, "") << ConnectionClosed >> wait(20_000)
+
+
+class TestSlowSigner:
+    def test_a_message_is_sent_when_it_is_signed(self) -> None:
+        scene = NonconformingScene(SlowSigner)
+        assert scene.opened() >> do("send", HELLO) >> run(1_499) >> run(1) << SendFrame
+        assert scene.play.machine.outstanding == (1,)
+
+    def test_messages_keep_their_order(self) -> None:
+        scene = NonconformingScene(SlowSigner)
+        play = scene.opened() >> do("send", HELLO) >> do("send", HELLO) >> run(1_500) << SendFrame
+        assert play >> run(1_499) >> run(1) << SendFrame
+        assert numbers_sent(scene) == [1, 2]
+
+    def test_a_keep_alive_overtakes_and_the_ack_queue_refuses_the_message(self) -> None:
+        scene = NonconformingScene(SlowSigner)
+        play = scene.opened() >> do("send", HELLO) >> scene.says(AckMessage(0))
+        assert play << Verified << AckReceived(0) << SendFrame << KeepAliveSent(2)
+        assert (
+            play
+            >> run(1_500)
+            << SendFrame
+            << Failed("Message sending failed: Error: Sequence number 1 is not greater than last: 2")
+            << CloseConnection(4000, "Message sending failed")
+        )
+        assert numbers_sent(scene) == [2, 1]
+
+    @settings(max_examples=25, deadline=None)
+    @given(st.lists(st.sampled_from(["send", "ack", "wait"]), max_size=8), st.integers(0, 3_000))
+    def test_fails_only_if_a_message_is_overtaken(self, steps: list[Any], signing_ms: int) -> None:
+        scene = NonconformingScene(SlowSigner, signing_ms=signing_ms)
+        play = scene.opened()
+        for step in steps:
+            if step == "wait":
+                play = (play >> run(1_000)).skip()
+            elif play.machine.is_open:
+                play = (play >> (do("send", HELLO) if step == "send" else scene.says(AckMessage(0)))).skip()
+        play = (play >> run(signing_ms * len(steps))).skip()
+        sent = numbers_sent(scene)
+        assert not play.machine.is_open or sent == list(range(1, len(sent) + 1))
+        assert play.machine.is_open == (sent == sorted(sent))
+
+
+@pytest.mark.parametrize("machine", [Pings, NeverAnswersAcks, FrozenTab, SlowSigner])
+def test_each_opens_like_the_sdk(machine: Any) -> None:
+    assert NonconformingScene(machine).opened().machine.is_open

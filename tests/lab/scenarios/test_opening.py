@@ -1,21 +1,16 @@
-"""Sessions that do not open: how each ends, and what the network's side has to say to it."""
+"""The scenarios in which a session does not open: how each ends, and what replica, canister and gateway log."""
 
 from __future__ import annotations
 
 import pytest
 
-from icws_explore.lab.faults import Delivery
 from icws_explore.lab.scenarios import scenario
-from icws_explore.lab.scenarios.opening import Gateway105
-from icws_explore.lab.simulator import simulate
-from icws_explore.protocol.messages import CanisterMessage, Handshake
-from icws_explore.protocol.principal import Principal
 from support.played import played
 
 TIMED_OUT = (4000, "Open connection timeout")
 RECEIVING = (4000, "Error receiving message")
 
-# How the client's connection ends, and words of the replica's, the canister's or the gateway's log.
+# How the client's connection ends, and part of a text in the log of replica, canister or gateway.
 ENDS = {
     "OLD_SDK_NEW_GATEWAY": (RECEIVING, None),
     "RAW_CLIENT": ((1005, ""), "is not binary encoded"),
@@ -34,18 +29,18 @@ ENDS = {
 
 class TestEnds:
     @pytest.mark.parametrize("name", sorted(ENDS))
-    def test_as_the_real_thing_does(self, name):
+    def test_with_that_code_and_reason(self, name):
         run = scenario(name).run(3)
         session = run.truth.sessions[0]
-        end, words = ENDS[name]
+        end, logged = ENDS[name]
         assert (session.close_code, session.close_reason) == end
-        assert words is None or any(words in event.text for event in run.log)
+        assert logged is None or any(logged in event.text for event in run.log)
 
     @pytest.mark.parametrize("name", sorted(set(ENDS) - {"PING_KILLS_SESSION"}))
-    def test_without_ever_opening(self, name):
+    def test_before_it_opens(self, name):
         assert all(session.opened_ns is None for session in scenario(name).run(4).truth.sessions)
 
-    def test_agent_3_in_a_browser_does_not_get_beyond_the_handshake(self):
+    def test_agent_3_in_a_browser_ends_at_the_handshake(self):
         run = scenario("AGENT_V3_EXPIRY").run(3)
         session = run.truth.sessions[1]
         assert (session.close_code, session.close_reason) == RECEIVING
@@ -59,12 +54,12 @@ def recordings():
 
 class TestOverRealSockets:
     @pytest.mark.parametrize("name", sorted(ENDS))
-    def test_the_doctor_names_it_and_nothing_worse(self, name, recordings):
+    def test_the_doctor_names_it_and_no_other_error(self, name, recordings):
         findings = recordings[name].doctor()
-        assert [it.id for it in findings if it.severity != "info"] == [name]
+        assert [found.id for found in findings if found.severity != "info"] == [name]
 
-    @pytest.mark.parametrize("name", sorted(set(ENDS) - {"OLD_SDK_NEW_GATEWAY"}))  # there both sides hurry to close
-    def test_it_ends_as_in_the_simulator(self, name, recordings):
+    @pytest.mark.parametrize("name", sorted(set(ENDS) - {"OLD_SDK_NEW_GATEWAY"}))  # both sides close at once
+    def test_the_end_is_as_in_the_simulator(self, name, recordings):
         frames = recordings[name].raw.frames
         end = next(frame for frame in frames if frame.op == "close" and frame.session in (None, "1"))
         assert (end.code, end.reason or "") == ENDS[name][0]
@@ -77,16 +72,9 @@ class TestDoctor:
         assert scenario(name).run(seed).doctor().ids == (name,)
 
 
-class TestGateway105:
-    def test_does_not_introduce_itself_and_passes_the_rest_on(self):
-        message = CanisterMessage("key", b"content", b"cert", b"tree").encode()
-        gateway = Gateway105()
-        assert gateway.gateway_frame(0, Handshake(Principal.ANONYMOUS).encode()) == []
-        assert gateway.gateway_frame(0, message) == [Delivery(message)]
-
-    def test_keeps_a_client_whose_requests_are_good(self):
-        class OnlyTheRefusals(Gateway105):
-            def gateway_frame(self, session, data):
-                return [Delivery(data)]
-
-        assert simulate("echo", duration="1m", faults=OnlyTheRefusals()).doctor() == []
+class TestIngressExpiry:
+    def test_the_replica_refuses_requests_of_a_slow_clock(self):
+        run = scenario("INGRESS_EXPIRY").run(1)
+        (opening,) = run.truth.of("open_request")
+        assert "Invalid request expiry" in next(event.text for event in run.log if event.kind == "refused")
+        assert opening.executed_ns is None

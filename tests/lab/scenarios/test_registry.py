@@ -1,4 +1,4 @@
-"""The doctor names what each scenario makes go wrong; tests/analysis/doctor has the whole matrix."""
+"""The doctor names each scenario by its id. tests/bench has the whole confusion matrix."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from icws_explore.protocol.errors import LabError
 
 class TestScenarios:
     @pytest.mark.parametrize("name", sorted(SCENARIOS))
-    def test_are_named_by_their_rule_with_another_seed_too(self, name):
+    def test_are_named_by_their_rule_with_another_seed(self, name):
         findings = SCENARIOS[name].run(2).doctor()
         assert name in findings.ids
-        assert {it.id for it in findings if it.severity != "info"} <= {name}
+        assert {found.id for found in findings if found.severity != "info"} <= {name}
 
-    def test_are_rows_of_the_catalogue_and_explained(self):
+    def test_are_in_the_doctor_s_catalogue_and_described(self):
         assert set(SCENARIOS) <= set(RULES)
         assert all(each.name == name and each.about for name, each in SCENARIOS.items())
 
-    def test_a_seed_gives_the_same_again(self):
+    def test_a_seed_gives_the_same_recording_again(self):
         one, other = (scenario("POLLER_DEAD").run(5).raw for _ in range(2))
         assert one == other
 

@@ -1,19 +1,52 @@
-"""What a client of a scenario says, and when."""
+"""The ordinary clients and canisters of scenarios."""
 
 from __future__ import annotations
 
-from icws_explore.lab.scenarios.scripts import texts
-from icws_explore.lab.simulator import simulate
+from icws_explore.lab.scenarios.scripts import TEXT, Talker, echo, goodbye, texts
+from icws_explore.lab.simulator import Population, simulate
+from icws_explore.protocol.canister import App
+from icws_explore.protocol.constants import NS_PER_S
 
 
 class TestLines:
-    def test_are_said_that_many_seconds_after_opening(self):
-        run = simulate("echo", duration="1m", sessions=2, clients=texts((5, "one"), (20.5, "two")))
+    def test_are_sent_that_many_seconds_after_opening(self):
+        run = simulate(
+            "echo", duration="1m", population=Population(sessions=2, script=texts((5, "one"), (20.5, "two")))
+        )
         opened_s = [session.opened_ns / 1e9 for session in run.truth.sessions]
-        said_s = [[m.sent_ns / 1e9 for m in run.truth.of("message", number)] for number in (0, 1)]
-        for opened, said in zip(opened_s, said_s, strict=True):
-            assert [round(each - opened, 3) for each in said] == [5, 20.5]
+        sent_s = [[m.sent_ns / 1e9 for m in run.truth.of("message", number)] for number in (0, 1)]
+        for opened, sent in zip(opened_s, sent_s, strict=True):
+            assert [round(each - opened, 3) for each in sent] == [5, 20.5]
 
-    def test_what_comes_behind_the_end_is_not_said(self):
-        run = simulate("echo", duration="10s", clients=texts((5, "one"), (20, "two")))
+    def test_are_not_sent_after_the_end(self):
+        run = simulate("echo", duration="10s", population=Population(script=texts((5, "one"), (20, "two"))))
         assert len(run.truth.of("message")) == 1
+
+
+class TestTalker:
+    def test_sends_at_its_interval(self):
+        run = simulate(
+            "echo", duration="1m", population=Population(script=Talker({"text": "hello"}, every_ms=9_000, times=2))
+        )
+        opened_ns = run.truth.sessions[0].opened_ns
+        sent_s = [round((message.sent_ns - opened_ns) / NS_PER_S, 3) for message in run.truth.of("message")]
+        assert sent_s == [9, 9, 18, 18, 27, 27, 36, 36, 45, 45, 54, 54]
+
+
+def answers_of(app: App) -> tuple[list[str], int]:
+    """The canister's answers to three texts, and the code with which the session ends."""
+    run = simulate(
+        app, duration="1m", population=Population(script=texts((5, "hello"), (10, "bye"), (15, "still here")))
+    )
+    answers = [each.value["text"] for each in run if each.kind == "app" and each.frame.direction == "in"]
+    return answers, run.raw.frames[-1].code
+
+
+class TestEcho:
+    def test_sends_everything_back(self):
+        assert answers_of(App("an echo", TEXT, on_message=echo))[0] == ["hello", "bye", "still here"]
+
+
+class TestGoodbye:
+    def test_is_an_echo_until_bye(self):
+        assert answers_of(goodbye()) == (["hello", "bye"], 4001)

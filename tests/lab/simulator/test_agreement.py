@@ -1,6 +1,6 @@
-"""A live session on the lab, its clock scaled, and a simulated one with the same parameters agree.
+"""A live session on a lab with a scaled clock agrees with a simulated session with the same parameters.
 
-The machine takes some milliseconds for a message and its answer. The simulation is told how many, so that the two
+The machine needs some milliseconds for a message and its answer. The simulation gets these times, so that both
 exchange as many messages. At × 60 they are up to a second of protocol time, at × 10 a sixth of that.
 """
 
@@ -16,7 +16,7 @@ import pytest
 
 from icws_explore.analysis.recording import Recording
 from icws_explore.lab import Lab
-from icws_explore.lab.simulator import Network, Sampled, simulate
+from icws_explore.lab.simulator import CanisterSettings, NetworkConditions, Population, Sampled, simulate
 from icws_explore.live.connect import connect
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.errors import SessionClosedError
@@ -24,15 +24,17 @@ from icws_explore.protocol.errors import SessionClosedError
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """``late_s`` is how late a moment in which the machine was busy may make what reaches a client, ``usually_s``
-    how late most of it may be; protocol seconds, as all times."""
+    """The parameters of both sessions, and the limits of their differences, in protocol seconds.
+
+    ``late_s`` is how late a busy machine may make a frame, ``usually_s`` how late the median may be.
+    """
 
     scale: float
     interval_ms: int
     timeout_ms: int
     think_s: float
     duration_s: float
-    poll_ms: int  # the lab's has a floor of 5 ms of real time
+    poll_ms: int  # in the lab at least 5 ms of real time
     late_s: float
     usually_s: float
 
@@ -42,7 +44,7 @@ SHARP = Setting(10, 12_000, 8_000, 3.0, 62.0, 100, late_s=2.0, usually_s=0.4)
 
 
 async def live(setting: Setting) -> Recording:
-    """Ping-pong with a client that thinks, until the time is up."""
+    """Run pingpong with a client that waits before it answers."""
     options = {"ack_interval_ms": setting.interval_ms, "keep_alive_timeout_ms": setting.timeout_ms}
     with Lab("pingpong", time_scale=setting.scale, seed=1, **options) as lab:
         async with connect(lab) as session:
@@ -58,20 +60,23 @@ async def live(setting: Setting) -> Recording:
 
 
 def simulated(like: Recording, setting: Setting) -> Recording:
-    """With what the machine took for each message, its answer, and the thinking before the next."""
-    besides_ms = 60 + setting.poll_ms / 2  # the hops, and half a poll's wait
+    """Simulate the same, with the time that the machine needed for each answer and each think time."""
+    besides_ms = 60 + setting.poll_ms / 2  # the network, and half a poll interval
     answers_ms, thoughts_ms = (
         [1000 * answer_s for answer_s in answers_after(like, asked, answered)]
         for asked, answered in (("message", "app"), ("app", "message"))
     )
-    network = Network(
+    conditions = NetworkConditions(
         client_latency_ms=20, replica_latency_ms=10, poll_interval_ms=setting.poll_ms,
         update_latency_ms=Sampled(tuple(max(answer_ms - besides_ms, 50) for answer_ms in answers_ms)),
     )  # fmt: skip
     return simulate(
-        duration=like.raw.duration_s, network=network, think_ms=Sampled(tuple(thoughts_ms)),
-        ack_interval_ms=setting.interval_ms, keep_alive_timeout_ms=setting.timeout_ms,
-    )  # fmt: skip
+        duration=like.raw.duration_s,
+        conditions=conditions,
+        population=Population(think_ms=Sampled(tuple(thoughts_ms))),
+        ack_interval_ms=setting.interval_ms,
+        canister=CanisterSettings(keep_alive_timeout_ms=setting.timeout_ms),
+    )
 
 
 def times(recording: Recording, kind: str) -> list[float]:
@@ -83,7 +88,7 @@ def gaps(recording: Recording, kind: str) -> list[float]:
 
 
 def answers_after(recording: Recording, asked: str, answered: str) -> list[float]:
-    """Seconds from each frame of one kind to the next of another."""
+    """Seconds from each frame of one kind to the next frame of another kind."""
     waiting, delays = None, []
     for decoded in recording:
         if decoded.kind == asked:
@@ -99,7 +104,7 @@ def ack_timestamps_ns(recording: Recording) -> list[int]:
 
 
 def all_near(gaps_s: Sequence[float], wanted_s: float, usually_s: float, late_s: float) -> bool:
-    """Half of them nearly so, and none so far off as only a stalled machine could make it."""
+    """Whether the median and the maximum of the differences are within their limits."""
     off = [abs(gap - wanted_s) for gap in gaps_s]
     return median(off) <= usually_s and max(off) <= late_s
 
@@ -120,7 +125,7 @@ class TestAgreement:
             assert expected[kind] >= 15
         assert [d.kind for d in real][:4] == [d.kind for d in virtual][:4]
 
-        # What the canisters' timers did agrees to the nanosecond, what reached the clients as well as machines do.
+        # The canister's timers agree to the nanosecond, the arrival at the clients within the limits.
         for recording, usually_s, late_s in ((real, setting.usually_s, setting.late_s), (virtual, 0.2, 0.4)):
             stamps = ack_timestamps_ns(recording)
             assert {after - before for before, after in pairwise(stamps)} == {setting.interval_ms * NS_PER_MS}

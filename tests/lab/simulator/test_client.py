@@ -1,4 +1,4 @@
-"""A simulated client: its frames, its clock, its end."""
+"""A simulated client: its frames, its clock, and how its session ends."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from icws_explore.lab.simulator import Script, simulate
+from icws_explore.lab.apps import echo
+from icws_explore.lab.simulator import Population, Script, simulate
 from icws_explore.protocol.candid import TEXT, encode
+from icws_explore.protocol.canister import App
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import ValueMismatchError
 
@@ -23,23 +25,25 @@ class Does(Script):
 
 
 class TestEnds:
-    def test_by_itself(self):
-        """The gateway drops the connection, as the real one does; the capture keeps the client's own close."""
-        simulation = simulate("echo", duration="10s", clients=Does(lambda client: client.close()))
+    def test_by_the_client(self):
+        """The gateway drops the connection, as the real one does. The recording has the client's own close."""
+        simulation = simulate("echo", duration="10s", population=Population(script=Does(lambda client: client.close())))
         closes = [f for f in simulation.raw.frames if f.op == "close"]
         assert [(f.direction, f.code, f.reason) for f in closes] == [("out", 1000, "")]
         assert simulation.world.clients[0].machine.state == "closed"
 
-    def test_by_a_frame_that_is_wrong(self):
-        """What the client sends is no Candid of the app's type: the canister traps, and the next message is late."""
-        simulation = simulate("echo", duration="10s", clients=Does(lambda c: c.send_bytes(encode([TEXT], ["x"]))))
+    def test_by_content_of_another_type(self):
+        """The client sends Candid of another type than the app's, so the canister traps."""
+        simulation = simulate(
+            "echo", duration="10s", population=Population(script=Does(lambda c: c.send_bytes(encode([TEXT], ["x"]))))
+        )
         assert any("cannot be decoded" in event.text for event in simulation.log)
 
     def test_by_the_gateway(self):
         def break_off(client: Any) -> None:
             client.link_up.send(b"", "ping")
 
-        simulation = simulate("echo", duration="10s", clients=Does(break_off))
+        simulation = simulate("echo", duration="10s", population=Population(script=Does(break_off)))
         closes = [f for f in simulation.raw.frames if f.op == "close"]
         assert [(f.direction, f.code) for f in closes] == [("in", 1006)]
 
@@ -47,11 +51,8 @@ class TestEnds:
         def close(client: Any) -> None:
             client.send({"text": "bye"})
 
-        from icws_explore.lab.apps import echo
-        from icws_explore.protocol.canister import App
-
         app = App("rude", echo.app().message_type, on_message=lambda context, client, _: context.close(client))
-        simulation = simulate(app, duration="10s", clients=Does(close))
+        simulation = simulate(app, duration="10s", population=Population(script=Does(close)))
         assert simulation.counts.ended == {"4001 ClosedByApplication": 1}
         assert simulation.truth.sessions[0].failures == ("the canister closed the session: ClosedByApplication",)
 
@@ -60,25 +61,29 @@ class TestClock:
     def test_shows_true_time_plus_the_skew(self):
         seen = []
         simulate(
-            "echo", duration="10s", skew_ms=1_500.5, clients=Does(lambda c: seen.append(c.now_ns - c.opened_ns))
-        )  # fmt: skip
+            "echo",
+            duration="10s",
+            population=Population(skew_ms=1_500.5, script=Does(lambda c: seen.append(c.now_ns - c.opened_ns))),
+        )
         assert seen == [1_500_500_000]
 
-    def test_stamps_the_messages(self):
-        simulation = simulate(duration="1m", skew_ms=-2_000)
+    def test_gives_the_messages_their_timestamps(self):
+        simulation = simulate(duration="1m", population=Population(skew_ms=-2_000))
         for decoded in simulation:
             if decoded.kind == "message":
                 assert decoded.message.timestamp_ns == int(decoded.frame.t * 1000) * NS_PER_MS
 
 
 class TestSending:
-    def test_of_a_value_that_does_not_fit_is_an_error_of_the_script(self):
+    def test_a_value_of_a_wrong_type_raises_in_the_script(self):
         with pytest.raises(ValueMismatchError):
-            simulate("echo", duration="10s", clients=Does(lambda client: client.send({"no": 1})))
+            simulate("echo", duration="10s", population=Population(script=Does(lambda client: client.send({"no": 1}))))
 
-    def test_waits_follow_the_clock(self):
+    def test_happens_after_the_given_wait(self):
         seen = []
         simulation = simulate(
-            "echo", duration="10s", clients=Does(lambda c: c.after((1_000, 2_000), lambda: seen.append(c.now_ns)))
+            "echo",
+            duration="10s",
+            population=Population(script=Does(lambda c: c.after((1_000, 2_000), lambda: seen.append(c.now_ns)))),
         )
         assert NS_PER_S <= seen[0] - simulation.truth.sessions[0].opened_ns <= 2 * NS_PER_S

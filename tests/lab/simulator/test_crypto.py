@@ -1,11 +1,11 @@
-"""Real cryptography as live; the stand-in proves nothing, but still shows what was altered."""
+"""Real cryptography, and the stand-in, which proves nothing but shows what was altered."""
 
 from dataclasses import replace
 
 import pytest
 
 from icws_explore.lab.replica.subnet import LabKeys
-from icws_explore.lab.simulator import simulate
+from icws_explore.lab.simulator import CanisterSettings, Population, simulate
 from icws_explore.lab.simulator.crypto import (
     RealCryptography,
     StandInCryptography,
@@ -27,7 +27,7 @@ KEYS = LabKeys(1)
 
 @pytest.fixture(scope="module")
 def simulation():
-    return simulate(duration="30s", crypto="stand-in", think_ms=1_000)
+    return simulate(duration="30s", crypto="stand-in", population=Population(think_ms=1_000))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ class TestChoice:
         real = cryptography("real", KEYS, delegated=True)
         assert isinstance(real.identity("client 0"), Ed25519Identity)
         assert real.envelope_check is check_envelope
-        assert real.subnet().root_key.startswith(bytes.fromhex("308182301d"))
+        assert real.subnet.root_key.startswith(bytes.fromhex("308182301d"))
 
 
 class TestStandInEnvelope:
@@ -62,7 +62,7 @@ class TestStandInEnvelope:
         changed = replace(envelope, content=content, **changes)
         return first_failure(check_stand_in_envelope(changed, now_ns=NOW_NS, root_key=b""))
 
-    def test_passes_as_it_was_signed(self, simulation):
+    def test_passes_unaltered(self, simulation):
         assert self.steps(simulation) is None
 
     @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ class TestStandInEnvelope:
     def test_shows_what_was_altered(self, simulation, changes):
         assert self.steps(simulation, **changes) is not None
 
-    def test_is_none_for_everybody_else(self, simulation):
+    def test_is_invalid_for_the_real_check(self, simulation):
         envelope = Envelope.decode_frame(simulation.raw.frames[1].data)
         assert first_failure(check_envelope(envelope, now_ns=NOW_NS)) is not None
 
@@ -90,7 +90,7 @@ class TestStandInCertificate:
         failure = first_failure(steps)
         return failure and failure.step
 
-    def test_passes_as_it_was_issued(self, certificate, root_key):
+    def test_passes_unaltered(self, certificate, root_key):
         assert self.failed(certificate.encode(), root_key) is None
 
     def test_shows_what_was_altered(self, certificate, root_key):
@@ -100,15 +100,15 @@ class TestStandInCertificate:
         broken = replace(certificate.delegation, certificate=b"nonsense")
         assert self.failed(replace(certificate, delegation=broken).encode(), root_key) == "delegation"
 
-    def test_gets_too_old(self, certificate, root_key):
+    def test_expires(self, certificate, root_key):
         assert self.failed(certificate.encode(), root_key, NOW_NS + 400 * NS_PER_S) == "time"
 
-    def test_is_none_for_everybody_else(self, certificate, root_key):
+    def test_is_invalid_for_the_real_check(self, certificate, root_key):
         _, steps = check_certificate(certificate.encode(), canister_id=None, root_key=root_key, now_ns=NOW_NS)
         assert first_failure(steps).step == "delegation"
 
     def test_works_without_a_delegation(self):
-        simulation = simulate(duration="30s", crypto="stand-in", delegated=False)
+        simulation = simulate(duration="30s", crypto="stand-in", canister=CanisterSettings(delegated=False))
         assert simulation.counts.opened == 1
         message = next(d.canister_message for d in simulation if d.canister_message)
         assert Certificate.decode(message.cert).delegation is None

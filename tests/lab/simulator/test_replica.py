@@ -1,4 +1,4 @@
-"""The replica of a simulation: it checks, executes, certifies, and tells nobody."""
+"""The replica of a simulation: it checks, executes and certifies; only its log shows what it refuses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from icws_explore.lab.faults import Faults
-from icws_explore.lab.simulator import Network, simulate
+from icws_explore.lab.simulator import CanisterSettings, NetworkConditions, Population, simulate
 from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.canister import App, AppContext, CdkConfig
 from icws_explore.protocol.constants import NS_PER_S
@@ -27,7 +27,7 @@ def trapping(event: str) -> App:
 
 class TestExecution:
     def test_a_trap_in_on_open_shows_only_in_the_log(self):
-        """ON_OPEN_TRAP: the client waits in vain."""
+        """ON_OPEN_TRAP: the client gets no OpenMessage."""
         simulation = simulate(trapping("on_open"), duration="2m")
         assert simulation.counts.ended == {"4000 Open connection timeout": 1}
         assert any(event.kind == "trapped" and "on_open fails" in event.text for event in simulation.log)
@@ -45,16 +45,16 @@ class TestExecution:
         assert sum("tick fails" in event.text for event in simulation.log if event.kind == "trapped") == 4
         assert simulation.counts.ended == {"1000": 1}
 
-    def test_timers_of_the_app_run_on_time(self):
+    def test_the_app_s_timers_run_on_time(self):
         ticks = []
 
         def on_init(context: AppContext) -> None:
             context.every(7_000, lambda c: ticks.append(c.now_ns))
 
-        simulate(App("ticking", TEXT, on_init=on_init), duration="60s", canister_age="1s")
+        simulate(App("ticking", TEXT, on_init=on_init), duration="60s", canister=CanisterSettings(age="1s"))
         assert [(at_ns - ticks[0]) // NS_PER_S for at_ns in ticks[:5]] == [0, 7, 14, 21, 28]
 
-    def test_needs_an_app_on_the_cdk(self):
+    def test_an_app_without_the_cdk_is_refused(self):
         @dataclass(frozen=True)
         class Bare(App):
             def factory(self, config: CdkConfig | None = None) -> Any:
@@ -66,12 +66,12 @@ class TestExecution:
 
 class TestPrincipals:
     def test_a_second_session_of_a_principal_takes_over(self):
-        """PRINCIPAL_TAKEOVER, by a world made by hand: two clients with one identity."""
+        """PRINCIPAL_TAKEOVER: two clients with one identity."""
 
         class Twin(Faults):
             def begin(self, world: Any) -> None:
                 first = world.clients[0].setup
-                world.add_client(replace(first, start_ns=first.start_ns + 25 * NS_PER_S), 0)
+                world.add_client(replace(first, start_ns=first.start_ns + 25 * NS_PER_S))
 
         simulation = simulate("ticker", duration="5m", faults=Twin(), crypto="stand-in")
         first, second = (simulation.truth.of("app", number) for number in (0, 1))
@@ -82,7 +82,7 @@ class TestPrincipals:
 
 
 class TestUpgrade:
-    def test_to_another_app(self):
+    def test_can_install_another_app(self):
         heard = []
 
         class Upgrade(Faults):
@@ -91,15 +91,15 @@ class TestUpgrade:
                     heard.append(client)
 
                 app = App("other", TEXT, on_open=now)
-                world.timeline.at(world.timeline.now_ns + 10 * NS_PER_S, world.replica.upgrade, app)
+                world.after(10, lambda: world.upgrade_canister(app))
 
-        simulate("echo", duration="60s", sessions=2, arrivals=lambda n: 20 * n, faults=Upgrade())
+        simulate("echo", duration="60s", population=Population(sessions=2, arrivals=lambda n: 20 * n), faults=Upgrade())
         assert len(heard) == 1
 
 
 class TestCertificates:
-    def test_are_of_the_poll_s_time(self):
-        simulation = simulate(duration="2m", network=Network(replica_latency_ms=7))
+    def test_have_the_time_of_the_poll(self):
+        simulation = simulate(duration="2m", conditions=NetworkConditions(replica_latency_ms=7))
         for message in simulation.truth.of("app"):
             if message.polled_ns is not None:
                 assert message.polled_ns - message.certified_ns == 7_000_000

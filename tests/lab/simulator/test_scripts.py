@@ -1,26 +1,26 @@
-"""What simulated clients do."""
+"""What the scripts of simulated clients do."""
 
 from collections import Counter
 
 import pytest
 
-from icws_explore.lab.simulator import Chat, Constant, Echo, Pong, Script, simulate
+from icws_explore.lab.simulator import Chat, Constant, Echo, Pong, Population, Script, simulate
 from icws_explore.lab.simulator.scripts import SCRIPTS, THINK_MS, script_for
 from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.errors import LabError
 
 
 class TestChoice:
-    def test_every_app_has_its_script_or_is_listened_to(self):
+    def test_the_app_s_script_or_one_that_only_listens(self):
         kinds = [type(script_for(app, None, None)) for app in ("pingpong", "echo", "chat", "ticker", "mine")]
         assert kinds == [Pong, Echo, Chat, Script, Script]
         assert script_for("pingpong", None, None) == Pong(THINK_MS)
 
     @pytest.mark.parametrize("app", SCRIPTS)
-    def test_thinks_as_long_as_told(self, app):
+    def test_has_the_given_think_time(self, app):
         assert script_for(app, None, 77).think_ms == 77
 
-    def test_ones_own_decides_for_itself(self):
+    def test_a_script_of_ones_own_takes_no_think_time(self):
         mine = Script()
         assert script_for("chat", mine, None) is mine
         with pytest.raises(LabError, match="think_ms"):
@@ -30,8 +30,8 @@ class TestChoice:
 
 
 class TestPong:
-    def test_answers_each_ping_after_thinking(self):
-        simulation = simulate(duration="2m", think_ms=3_000)
+    def test_answers_each_ping_after_its_think_time(self):
+        simulation = simulate(duration="2m", population=Population(think_ms=3_000))
         pings = [m.received_ns for m in simulation.truth.of("app")]
         pongs = [m.sent_ns for m in simulation.truth.of("message")]
         assert [pong - ping for ping, pong in zip(pings, pongs, strict=False)] == [3_000 * NS_PER_MS] * len(pongs)
@@ -40,15 +40,15 @@ class TestPong:
 
 class TestEcho:
     def test_counts_its_messages(self):
-        simulation = simulate("echo", duration="1m", think_ms=Constant(1_000))
+        simulation = simulate("echo", duration="1m", population=Population(think_ms=Constant(1_000)))
         said = [d.value["text"] for d in simulation if d.kind == "message"]
         assert said == [f"message {n}" for n in range(1, len(said) + 1)]
         assert len(said) > 40
 
 
 class TestChat:
-    def test_everybody_joins_once_and_talks(self):
-        simulation = simulate("chat", duration="5m", sessions=3)
+    def test_every_client_joins_once_and_sends_messages(self):
+        simulation = simulate("chat", duration="5m", population=3)
         said = [d.value for d in simulation if d.kind == "message"]
         joined = Counter(value["JoinedChat"] for value in said if "JoinedChat" in value)
         assert joined == {"client 1": 1, "client 2": 1, "client 3": 1}
@@ -56,8 +56,8 @@ class TestChat:
         assert Counter(texts)["message 1"] == 3
 
 
-class TestClientForScripts:
-    def test_a_script_that_waits_is_forgotten_when_the_session_ends(self):
+class TestScriptedClient:
+    def test_planned_actions_are_dropped_when_the_session_ends(self):
         said = []
 
         class Late(Script):
@@ -65,29 +65,29 @@ class TestClientForScripts:
                 client.after(5_000, client.close)
                 client.after(10_000, said.append, "too late")
 
-        simulate("echo", duration="1m", clients=Late())
+        simulate("echo", duration="1m", population=Population(script=Late()))
         assert said == []
 
-    def test_may_remember_and_roll_dice(self):
-        rolled = []
+    def test_has_memory_and_random_numbers_that_depend_on_the_seed(self):
+        drawn = []
 
-        class Dice(Script):
+        class Draws(Script):
             def opened(self, client):
-                client.memory["roll"] = client.dice.random()
-                rolled.append(client.memory["roll"])
+                client.memory["number"] = client.rng.random()
+                drawn.append(client.memory["number"])
                 assert client.is_open
                 assert client.principal == client.machine.client_key.client_principal
 
         for _ in range(2):
-            simulate("echo", duration="1s", sessions=2, arrivals=lambda _: 0, clients=Dice())
-        assert rolled[:2] == rolled[2:]
-        assert rolled[0] != rolled[1]
+            simulate("echo", duration="1s", population=Population(sessions=2, arrivals=lambda _: 0, script=Draws()))
+        assert drawn[:2] == drawn[2:]
+        assert drawn[0] != drawn[1]
 
-    def test_sending_while_not_open_does_nothing(self):
+    def test_sends_nothing_unless_open(self):
         class Eager(Script):
             def opened(self, client):
                 client.close()
                 client.send({"text": "lost"})
                 client.send_bytes(b"lost")
 
-        assert simulate("echo", duration="10s", clients=Eager()).counts.sent == 0
+        assert simulate("echo", duration="10s", population=Population(script=Eager())).counts.sent == 0

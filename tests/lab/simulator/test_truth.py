@@ -1,21 +1,21 @@
-"""The ground truth where a capture cannot know: what was lost, refused, altered."""
+"""The ground truth of what a recording cannot show: what was lost, refused or altered."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from icws_explore.lab.faults import Delivery, Faults
-from icws_explore.lab.simulator import Network, simulate
+from icws_explore.lab.simulator import NetworkConditions, Population, simulate
 
 
-class TestWhatNeverArrived:
-    def test_a_call_that_was_lost_was_relayed_and_not_executed(self):
-        simulation = simulate(duration="30s", network=Network(call_loss=1))
+class TestMissingTimes:
+    def test_a_lost_call_was_relayed_and_not_executed(self):
+        simulation = simulate(duration="30s", conditions=NetworkConditions(call_loss=1))
         (request,) = simulation.truth.of("open_request")
         assert request.relayed_ns is not None
         assert (request.arrived_ns, request.executed_ns, request.fate) == (None, None, "lost or refused")
 
-    def test_a_frame_that_the_gateway_never_took_has_no_fate(self):
+    def test_a_frame_that_the_gateway_did_not_get_has_no_fate(self):
         class Lost(Faults):
             def client_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return []
@@ -23,7 +23,7 @@ class TestWhatNeverArrived:
         (request,) = simulate(duration="30s", faults=Lost()).truth.of("open_request")
         assert (request.relayed_ns, request.fate) == (None, "")
 
-    def test_a_message_that_was_dropped_on_the_way_down_was_polled_and_not_received(self):
+    def test_a_dropped_message_was_polled_and_not_received(self):
         class Dropped(Faults):
             def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return [Delivery(data)] if b"gateway_principal" in data else []
@@ -33,7 +33,7 @@ class TestWhatNeverArrived:
         assert message.polled_ns is not None
         assert message.received_ns is None
 
-    def test_what_a_fault_made_of_a_frame_is_passed_over(self):
+    def test_frames_that_a_fault_made_unreadable_are_ignored(self):
         class Nonsense(Faults):
             def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return [Delivery(b"nonsense")]
@@ -43,12 +43,12 @@ class TestWhatNeverArrived:
         assert truth.sessions[0].close_code == 4000
 
 
-class TestEmpty:
-    def test_has_its_table_all_the_same(self):
-        simulation = simulate(duration="1s", arrivals=lambda _: 5)
+class TestTruth:
+    def test_of_nothing_has_an_empty_table(self):
+        simulation = simulate(duration="1s", population=Population(arrivals=lambda _: 5))
         assert simulation.truth.messages == ()
         assert list(simulation.truth.table().columns)[:3] == ["session", "direction", "kind"]
-        assert "0 messages" in repr(simulation.truth)
+        assert "messages=0" in repr(simulation.truth)
 
     def test_only_the_client_s_messages_are_acked(self):
         truth = simulate(duration="10s").truth

@@ -8,7 +8,7 @@ import pytest
 
 from icws_explore.capture import Capture
 from icws_explore.lab.scenarios import scenario
-from icws_explore.lab.scenarios.gateways import is_ack
+from icws_explore.lab.scenarios.faults import is_ack
 from icws_explore.lab.simulator import simulate
 from icws_explore.notebook.exercises import Check
 from icws_explore.notebook.exercises import faults as exercises

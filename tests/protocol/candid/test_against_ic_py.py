@@ -89,21 +89,21 @@ def from_peer(type_: candid.Type, value: Any) -> Any:
 
 class TestAgreement:
     @given(CASES)
-    def test_ours_reads_theirs(self, case: tuple[candid.Type, Any]) -> None:
+    def test_we_read_what_ic_py_writes(self, case: tuple[candid.Type, Any]) -> None:
         type_, value = case
         theirs = peer_encode([{"type": peer_type(type_), "value": peer_value(type_, value)}])
         assert candid.decode(theirs, [type_]) == [value]
         assert candid.decode(theirs, names=candid.names_of([type_])) == [value]
 
     @given(CASES)
-    def test_theirs_reads_ours(self, case: tuple[candid.Type, Any]) -> None:
+    def test_ic_py_reads_what_we_write(self, case: tuple[candid.Type, Any]) -> None:
         type_, value = case
         (theirs,) = peer_decode(candid.encode([type_], [value]), peer_type(type_))
         assert from_peer(type_, theirs["value"]) == value
 
 
-class TestWhereOursIsBetter:
-    """What reference/dependencies.md lists against ic-py, so that a later change is noticed here."""
+class TestDifferences:
+    """The differences for which ic-py is not used. A later version that fixes one is noticed here."""
 
     def test_missing_optional_field(self) -> None:
         data = candid.encode([parse_type("record { a : nat }")], [{"a": 1}])
@@ -121,5 +121,5 @@ class TestWhereOursIsBetter:
     def test_trailing_bytes(self) -> None:
         data = candid.encode([candid.NAT], [5]) + b"\x00"
         assert peer_decode(data)[0]["value"] == 5
-        with pytest.raises(CandidError, match="1 bytes too many"):
+        with pytest.raises(CandidError, match="1 byte too many"):
             candid.decode(data)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import BLOB, BOOL, NAT, TEXT, Field, Opt, Record, Vec, annotate, parse_type
 from icws_explore.protocol.candid.decode import refusal
-from icws_explore.protocol.candid.names import inner_types
-from icws_explore.protocol.candid.reader import VALUES_FREE
-from icws_explore.protocol.candid.wire import signed, unsigned
+from icws_explore.protocol.candid.limits import VALUES_FREE
+from icws_explore.protocol.candid.types import inner_types
 from icws_explore.protocol.errors import CandidError
+from icws_explore.protocol.leb128 import encode_signed, encode_unsigned
 from icws_explore.protocol.principal import Principal
 from support.candid_cases import didl, finite_types, typed_values, types, with_little_stack, work_of
 
@@ -85,7 +85,7 @@ class TestVectors:
             assert as_json_says(candid.decode(again)) == expected, case["id"]
             assert len(again) <= len(data), case["id"]
 
-    def test_rust_bytes_are_ours(self, vectors: Callable[[str], Any]) -> None:
+    def test_we_write_the_bytes_of_the_rust_crate(self, vectors: Callable[[str], Any]) -> None:
         for case in vectors("candid")["rust_cdk_service_messages"]["vectors"]:
             data = bytes.fromhex(case["encoded_hex"])
             assert candid.encode([SERVICE_MESSAGE], candid.decode(data, [SERVICE_MESSAGE])) == data, case["id"]
@@ -128,7 +128,8 @@ class TestRoundTrips:
         except CandidError:
             assert not candid.is_subtype(type_, expected)
         else:
-            candid.encode([expected], [coerced])  # what comes out is of the expected type
+            again = candid.encode([expected], [coerced])  # the result is of the expected type,
+            assert candid.decode(again, [expected]) == [coerced]  # and as Python has values of that type
 
     @given(typed_values(finite_types))
     def test_field_names_by_hash(self, case: tuple[candid.Type, Any]) -> None:
@@ -139,13 +140,13 @@ class TestRoundTrips:
 
 
 class TestArguments:
-    def test_further_ones_are_checked_and_dropped(self) -> None:
+    def test_further_arguments_are_checked_and_dropped(self) -> None:
         assert candid.decode(didl("00 02 7d 7e 05 01"), [NAT]) == [5]
         assert candid.decode(didl("00 01 7f"), []) == []
         with pytest.raises(CandidError, match="Candid value 1: bool is 2"):
             candid.decode(didl("00 02 7d 7e 05 02"), [NAT])
 
-    def test_missing_ones_are_null(self) -> None:
+    def test_missing_arguments_are_null(self) -> None:
         expected = [NAT, Opt(TEXT), candid.NULL, candid.RESERVED]
         assert candid.decode(didl("00 01 7d 05"), expected) == [5, None, None, None]
         with pytest.raises(CandidError, match="Candid value 1: the value is missing, and text is not optional"):
@@ -157,8 +158,8 @@ class TestArguments:
         app = Opt(parse_type("record { text : text; timestamp : nat64 }"))
         assert candid.decode(data, [Record((Field("msg", TEXT),)), app]) == [{"msg": "x"}, None]
 
-    def test_nothing_may_follow(self) -> None:
-        with pytest.raises(CandidError, match="2 bytes too many behind the values") as caught:
+    def test_bytes_after_the_last_value_are_refused(self) -> None:
+        with pytest.raises(CandidError, match="2 bytes too many after the last value") as caught:
             candid.decode(didl("00 01 7d 05 00 00"))
         assert caught.value.offset == 8
 
@@ -210,7 +211,7 @@ BOMBS = {
 
 
 class TestHostileInput:
-    """What a stranger may send costs no more than its own size. Work is counted, not timed."""
+    """The cost of any message is at most linear in its size. Work is counted, not timed."""
 
     EXPECTED = (None, [], [Opt(NAT)], [Vec(Opt(NAT))], [Opt(Vec(Opt(NAT)))], [candid.RESERVED])
 
@@ -226,7 +227,7 @@ class TestHostileInput:
             attempt()  # once uncounted: caches fill
             assert work_of(attempt) < 20 * VALUES_FREE, expected
 
-    def test_space_bombs_take_no_space(self) -> None:
+    def test_bombs_take_little_memory(self) -> None:
         tracemalloc.start()
         try:
             for bomb in BOMBS.values():
@@ -241,10 +242,10 @@ class TestHostileInput:
     def test_work_is_linear_in_the_type_table(self, entries: int) -> None:
         # Each entry twice in the one before: written out, the text of entry 0 would have 2^n words.
         table = b"".join(
-            b"\x6c\x02\x00" + signed(min(i + 1, entries - 1)) + b"\x01" + signed(min(i + 1, entries - 1))
+            b"\x6c\x02\x00" + encode_signed(min(i + 1, entries - 1)) + b"\x01" + encode_signed(min(i + 1, entries - 1))
             for i in range(entries)
         )
-        data = b"DIDL" + unsigned(entries) + table + b"\x01\x00"
+        data = b"DIDL" + encode_unsigned(entries) + table + b"\x01\x00"
         for expected in ([NAT], [Opt(NAT)], None):
 
             def attempt(expected: list[candid.Type] | None = expected) -> None:
@@ -253,11 +254,11 @@ class TestHostileInput:
 
             assert work_of(attempt) < 50 * len(data) + 20 * VALUES_FREE
 
-    def test_failing_options_in_each_other_are_paid_for(self) -> None:
+    def test_nested_options_that_fail_are_charged(self) -> None:
         # Each level fails only after the levels inside it were read.
         levels = 100
         one = b"\x01" * levels + b"\x00" + b"\x00" * (levels + 1)
-        data = didl("03 6c 02 00 01 01 7e 6e 00 6d 00 01 02") + unsigned(500) + one * 500
+        data = didl("03 6c 02 00 01 01 7e 6e 00 6d 00 01 02") + encode_unsigned(500) + one * 500
         expected = [Vec(Opt(parse_type("type R = record { 0 : opt R; 1 : text }")))]
 
         def attempt() -> None:
@@ -266,10 +267,10 @@ class TestHostileInput:
 
         assert work_of(attempt) < 40 * len(data)
 
-    def test_a_refusal_is_no_dearer_for_a_large_type(self) -> None:
+    def test_a_refusal_costs_no_more_for_a_large_type(self) -> None:
         entries = 2000
-        table = b"\x6d\x01" + b"".join(b"\x6e" + signed(i + 2) for i in range(entries - 2)) + b"\x6e\x7f"
-        data = b"DIDL" + unsigned(entries) + table + b"\x01\x00" + unsigned(5000) + b"\x00" * 5000
+        table = b"\x6d\x01" + b"".join(b"\x6e" + encode_signed(i + 2) for i in range(entries - 2)) + b"\x6e\x7f"
+        data = b"DIDL" + encode_unsigned(entries) + table + b"\x01\x00" + encode_unsigned(5000) + b"\x00" * 5000
 
         def attempt() -> None:
             assert candid.decode(data, [Vec(Opt(TEXT))]) == [[None] * 5000]
@@ -279,11 +280,11 @@ class TestHostileInput:
     def test_a_stack_that_is_nearly_used_up(self) -> None:
         data = didl("02 6e 01 6c 01 00 00 01 00" + "01" * 120 + "00")
         assert candid.decode(data)
-        with pytest.raises(CandidError, match="nested too deep for the stack that is left"):
+        with pytest.raises(CandidError, match="nested too deep for the rest of the stack"):
             with_little_stack(lambda: candid.decode(data))
         expected = [candid.parse_type("type L = opt record { L }")]
         fault = with_little_stack(lambda: annotate(data, expected)).first_fault()
-        assert fault.fault == "is nested too deep for the stack that is left"
+        assert fault.fault == "is nested too deep for the rest of the stack"
         assert with_little_stack(lambda: refusal(data, expected)).reason == fault.fault
 
     def test_a_blob_costs_nothing_for_its_bytes(self) -> None:
@@ -310,7 +311,7 @@ EXPECTED = [
 
 
 class TestFuzz:
-    """A golden beginning and a random end: nothing but CandidError comes out."""
+    """A valid beginning and a random end: decoding raises nothing but CandidError."""
 
     @given(st.sampled_from(GOLDEN), st.binary(max_size=200), st.sampled_from([None, *EXPECTED]))
     @example(GOLDEN[4], b"", None)

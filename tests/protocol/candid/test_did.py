@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -9,12 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.protocol import candid
-from icws_explore.protocol.candid import DidFile, Opt, parse_did, parse_type, type_text
-from icws_explore.protocol.candid.did import MAX_DID_SIZE, blank_comments
-from icws_explore.protocol.candid.types import MAX_TYPE_DEPTH
+from icws_explore.protocol.candid import DidFile, Opt, parse_application_type, parse_did, parse_type, type_text
+from icws_explore.protocol.candid.limits import (
+    MAX_ALIASES,
+    MAX_DID_IMPORTS,
+    MAX_DID_SIZE,
+    MAX_DID_TOKENS,
+    MAX_TYPE_DEPTH,
+)
 from icws_explore.protocol.errors import DidError
+from support.candid_cases import work_of
 
-# A canister as the public examples write them: own words, same shapes.
+# A canister like the public examples.
 PING_PONG = """
 // A canister that answers every message.
 type ClientKey = record { client_principal : principal; client_nonce : nat64 };
@@ -35,6 +42,18 @@ service : (init : record { gateway : opt principal; "max": nat64 }, nat64) -> {
   ws_message : (arguments : record { msg : WebsocketMessage }, message : opt AppMessage) -> (Nothing);
   ws_get_messages : (record { nonce : nat64 }) -> (variant { Ok : Outgoings; Err : text }) query;
   "wipe" : (nat64, nat64) -> () oneway;
+}
+"""
+# As the index canisters of ledgers declare it: a constructor, and no semicolon before `service`.
+LEDGER_INDEX = """
+type Tokens = nat;
+type InitArg = record { ledger_id : principal };
+type IndexArg = variant { Init : InitArg; Upgrade : record { ledger_id : opt principal } };
+type GetBlocks = record { start : nat; length : nat }
+service : (index_arg : opt IndexArg) -> {
+  get_blocks : (GetBlocks) -> (record { chain_length : nat64; blocks : vec blob; fee : opt Tokens }) query;
+  ledger_id : () -> (principal) query;
+  status : () -> (record { num_blocks_synced : nat }) query;
 }
 """
 PLAIN = "type M = record { x : nat }; service : { ws_message : (record {}, opt M) -> () }"
@@ -78,12 +97,31 @@ class TestServiceFiles:
     )
     def test_small(self, text: str) -> None:
         if text == ";":
-            assert "is not expected here" in str(fault(text))
+            assert "cannot stand here" in str(fault(text))
         else:
             did = parse_did(text)
             assert did.methods == {}
             assert did.has_service is text.startswith("service")
             assert did.init_args is None
+
+    @pytest.mark.parametrize("actor", ["service : {}", "service : {};", "service s : (nat) -> {}", "service : S ;"])
+    @pytest.mark.parametrize(
+        "types", ["", "type S = service {}", "type S = service {};", "type N = nat; type S = service {}\n"]
+    )
+    def test_a_semicolon_before_and_after_the_service_is_optional(self, types: str, actor: str) -> None:
+        if "S" in actor and "S" not in types:
+            types = f"type S = service {{}} {types}"
+        did = parse_did(f"{types} {actor}")
+        assert did.has_service
+        assert set(did.types) == set(re.findall(r"type (\w)", types))
+
+    def test_a_ledger_index_like_the_public_ones(self) -> None:
+        did = parse_did(LEDGER_INDEX)
+        assert list(did.methods) == ["get_blocks", "ledger_id", "status"]
+        assert did.init_args is not None
+        assert type_text(did.init_args[0]) == (
+            "opt variant { Init : record { ledger_id : principal }; Upgrade : record { ledger_id : opt principal } }"
+        )
 
     @pytest.mark.parametrize(
         ("method", "func"),
@@ -117,6 +155,8 @@ class TestTypes:
         ("text", "canonical"),
         [
             ("record { 1 : nat; 0x10 : text; 1_000 : bool }", "record { 1 : nat; 16 : text; 1000 : bool }"),
+            ("record { 1_ : nat; 2__0 : nat; 0xf_ : nat }", "record { 1 : nat; 20 : nat; 15 : nat }"),
+            ('record { "a\nb" : nat }', 'record { "a\\nb" : nat }'),
             ("record { nat; 5 : text; bool }", "record { 0 : nat; 5 : text; 6 : bool }"),
             ("record { opt nat; record { nat }; }", "record { opt nat; record { nat } }"),
             ("variant { 0x0; 1 : nat; }", "variant { 0; 1 : nat }"),
@@ -145,18 +185,18 @@ class TestParseType:
     def test_no_type(self, text: str) -> None:
         assert "no type is defined here" in fault(text, parse=parse_type).reason
 
-    def test_a_type_is_no_did(self) -> None:
-        assert "is not expected here" in fault("record {}").reason
+    def test_a_bare_type_is_not_a_did(self) -> None:
+        assert "cannot stand here" in fault("record {}").reason
 
 
 class TestFaults:
-    """Each with its place; one line that says what to do."""
+    """Each fault has its place and one line of text."""
 
     @pytest.mark.parametrize(
         ("text", "line", "column", "reason"),
         [
-            ('import "a.did";', 1, 1, 'imports are not followed; put the definitions of "a.did" in place of this line'),
-            ('type A = nat;\nimport service "a.did";', 2, 1, "imports are not followed"),
+            ('import "a.did";', 1, 1, "a.did is imported, but this text comes from no file beside which it could be"),
+            ('type A = nat;\nimport service "a.did";', 2, 1, "a.did is imported"),
             ("type A = record {\n  x : Y;\n};", 2, 7, "the type Y is not defined"),
             ("type A = B;\ntype B = A;", 1, 1, "the type A is only defined as itself"),
             ("type A = nat;\n type A = text;", 2, 2, "the type A is defined already, in line 1"),
@@ -171,19 +211,19 @@ class TestFaults:
             ("type A = nat; service : { a : A }", 1, 25, "the method a is not of a function type"),
             ("type A = nat;\nservice : A", 2, 1, "the service is declared by a type that is not a service"),
             ("service : { a : () -> (nat) oneway }", 1, 17, "a oneway function has no results"),
-            ("service : { a : (x : nat, x : nat) -> () }", 1, 17, "two arguments are called x"),
-            ("type A = record { a : nat b : nat }", 1, 27, "'b' is not expected here, but ';' or '}'"),
-            ("type A = record { a : nat", 1, 23, "the end of the text is not expected here, but ';' or '}'"),
-            ("type A = ;", 1, 10, "';' is not expected here, but 'service', a name or a type"),
-            ("type A = nat type B = nat", 1, 14, "'type' is not expected here"),
-            ("type A = nat\n  $", 2, 3, "'$' is not expected here"),
-            ('type A = record { "a\n" : nat }', 1, 19, "the quoted text that begins here has no end on its line"),
+            ("service : { a : (x : nat, x : nat) -> () }", 1, 17, "two arguments have the name x"),
+            ("type A = record { a : nat b : nat }", 1, 27, "'b' cannot stand here; expected ';' or '}'"),
+            ("type A = record { a : nat", 1, 23, "the end of the text cannot stand here; expected ';' or '}'"),
+            ("type A = ;", 1, 10, "';' cannot stand here; expected 'service', a name or a type"),
+            ("type A = nat type B = nat", 1, 14, "'type' cannot stand here"),
+            ("type A = nat\n  $", 2, 3, "'$' cannot stand here"),
+            ('type A = record { "a\n : nat }', 1, 19, "the quoted text that begins here has no end"),
             ("nat /* and\n /* more */", 1, 5, "the comment that begins here has no end"),
             ('type A = record { "\\zz" : nat }', 1, 19, "\\z is not an escape"),
             ('type A = record { "\\ff" : nat }', 1, 19, "is not Unicode text"),
             ('type A = record { "\\u{d800}" : nat }', 1, 19, "\\u{d800} is not a Unicode character"),
             ('type A = record { "\\u{110000}" : nat }', 1, 19, "is not a Unicode character"),
-            ("service : { a : nat -> () }", 1, 21, "'->' is not expected here"),
+            ("service : { a : nat -> () }", 1, 21, "'->' cannot stand here"),
         ],
     )  # fmt: skip
     def test_text_and_place(self, text: str, line: int, column: int, reason: str) -> None:
@@ -192,12 +232,15 @@ class TestFaults:
         assert (error.line, error.column) == (line, column)
         assert str(error).startswith(f"line {line}, column {column}: ")
 
-    def test_too_long(self) -> None:
-        assert "more than" in fault(" " * (MAX_DID_SIZE + 1)).reason
-
-    def test_too_deep(self) -> None:
-        assert "nested more than" in fault("type A = " + "opt " * 10_000 + "nat").reason
-        assert parse_type("opt " * (MAX_TYPE_DEPTH - 1) + "nat").depth == MAX_TYPE_DEPTH
+    def test_names_in_error_texts_stay_on_one_line(self) -> None:
+        for text in (
+            'type A = record { "a\\nb" : nat; "a\\nb" : nat }',
+            'service : { "a\\nb" : () -> (); "a\\nb" : () -> () }',
+            'service : { m : ("a\\nb" : nat, "a\\nb" : nat) -> () }',
+            'type A = nat; service : { "a\\nb" : A }',
+            'import "a\\nb";',
+        ):
+            assert r"a\nb" in fault(text).reason
 
     @given(st.text(alphabet='type service{}():;,->="/*\\ \nrecord0x9opt_import', max_size=60))
     def test_any_text_is_read_or_refused_with_a_place(self, text: str) -> None:
@@ -209,33 +252,161 @@ class TestFaults:
                 assert "\n" not in str(error)
 
 
-class TestComments:
+class TestLimits:
+    """The cost of a text is bounded. Work is counted, not timed."""
+
+    def test_of_its_length(self) -> None:
+        assert "more than the" in fault(" " * (MAX_DID_SIZE + 1)).reason
+
+    def test_of_its_tokens(self) -> None:
+        assert "words and signs" in fault("type A = nat;" * (MAX_DID_TOKENS // 5 + 1)).reason
+        fields = (MAX_DID_TOKENS - 10) // 4
+        assert parse_type("record {" + "".join(f"a{i}:nat;" for i in range(fields)) + "}").depth == 2
+
+    @pytest.mark.parametrize("before", ["", "service : { m : (", "type A = record { a : nat };\ntype B = "])
+    @pytest.mark.parametrize("nested", ["opt ", "vec ", "record { ", "func () -> ("])
+    def test_of_its_nesting(self, before: str, nested: str) -> None:
+        text = before or "type A = "
+        text += nested * ((MAX_DID_SIZE - len(text)) // len(nested))
+        error = fault(text)
+        assert "nested more than 128 deep" in error.reason
+        assert error.line == text.count("\n") + 1
+        assert work_of(lambda: fault(text)) < 20_000
+
+    def test_the_deepest_type(self) -> None:
+        assert parse_type("opt " * (MAX_TYPE_DEPTH - 1) + "nat").depth == MAX_TYPE_DEPTH
+        deepest = "record { " * (MAX_TYPE_DEPTH - 3) + "nat" + " }" * (MAX_TYPE_DEPTH - 3)
+        assert parse_did(f"service : ({deepest}) -> {{ m : ({deepest}) -> () }}").has_service
+        assert "nested more than" in fault("type A = " + "opt " * MAX_TYPE_DEPTH + "nat").reason
+
+    def test_of_chains_of_names(self) -> None:
+        chain = "".join(f"type A{i} = A{i + 1};" for i in range(MAX_ALIASES - 1)) + f"type A{MAX_ALIASES - 1} = nat;"
+        did = parse_did(chain)
+        assert candid.resolve(candid.Ref("A0", did.types)) == candid.NAT
+        assert "or through more than 100 names" in fault(f"{chain} type B = A0;").reason
+
+    def test_chains_of_names_are_followed_once(self) -> None:
+        def text(names: int) -> str:
+            links = "".join(f"type A{i} = A{i + 1 if i % 90 else names};" for i in range(names))
+            return f"{links} type A{names} = nat;"
+
+        works = [work_of(lambda names=names: parse_did(text(names))) for names in (1000, 4000)]  # type: ignore[misc]  # bound now
+        assert works[1] < 5 * works[0]
+
     @pytest.mark.parametrize(
-        ("text", "blanked"),
+        "text",
         [
-            ("a // b\nc", "a     \nc"),
-            ("a /* b\n */ c", "a     \n    c"),
-            ("a /* b /* c */ d */ e", "a                   e"),
-            ('"// no" /* "*/ x', '"// no"        x'),
-            ("// /* not opened\na", "                \na"),
-            ("/* // */ a", "         a"),
-            ('/* " */ a /* " */', "        a        "),
-            ("/*/ a */ b", "         b"),
-            ("a // b", "a     "),
+            "service : {" + "".join(f"m{i}:()->();" for i in range(4000)) + "m3999:()->()}",
+            "service : { m : (" + "".join(f"a{i}:nat," for i in range(8000)) + "a7999:nat) -> () }",
+            "type A = variant {" + "".join(f"a{i};" for i in range(12_000)) + "a11999}",
         ],
     )
-    def test_become_spaces(self, text: str, blanked: str) -> None:
-        assert blank_comments(text) == blanked
+    def test_a_name_that_occurs_twice_is_found_in_linear_time(self, text: str) -> None:
+        assert re.search("twice|two arguments", fault(text).reason)
+        assert work_of(lambda: fault(text)) < 40 * len(text)
 
-    @given(st.text(alphabet='/*"\\\n a'))
-    def test_places_stay(self, text: str) -> None:
-        try:
-            blanked = blank_comments(text)
-        except DidError as error:
-            assert "has no end" in error.reason
-        else:
-            assert len(blanked) == len(text)
-            assert [i for i, c in enumerate(blanked) if c == "\n"] == [i for i, c in enumerate(text) if c == "\n"]
+
+def imported(**texts: str) -> DidFile:
+    """The text called main, with the others as files beside it."""
+
+    def read(path: str, importer: str) -> tuple[str, str]:
+        assert importer in texts
+        if path not in texts:
+            raise DidError(f"cannot import {path}")
+        return path, texts[path]
+
+    return parse_did(texts["main"], read_import=read, name="main")
+
+
+def import_fault(**texts: str) -> DidError:
+    with pytest.raises(DidError) as caught:
+        imported(**texts)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+class TestImports:
+    def test_of_types(self) -> None:
+        did = imported(
+            main='import "b"; type M = record { b : B; c : C }; service : { m : (M) -> () }',
+            b='type B = opt C; import "c"', c="type C = nat; service : { ignored : () -> () }",
+        )  # fmt: skip
+        assert list(did.types) == ["C", "B", "M"]
+        assert list(did.methods) == ["m"]
+        assert str(did.methods["m"].args[0]) == "record { b : opt nat; c : nat }"
+
+    def test_of_services(self) -> None:
+        did = imported(
+            main='import service "b"; import "c"; service : (nat) -> { m : () -> () }',
+            b='import service "c"; service : { b : (T) -> () }', c="type T = nat; service : { c : () -> (T) }",
+        )  # fmt: skip
+        assert list(did.methods) == ["m", "c", "b"]
+        assert did.init_args == (candid.NAT,)
+        assert did.places.keys() == {"m"}
+
+    def test_of_a_service_alone(self) -> None:
+        did = imported(main='import service "b"', b="service : { b : () -> () }")
+        assert did.has_service
+        assert did.init_args is None
+        assert did.service == parse_did("service : { b : () -> () }").service
+
+    def test_twice_and_in_a_diamond(self) -> None:
+        did = imported(
+            main='import "b"; import "c"; import service "b"; type M = record { B; C }',
+            b='import "d"; type B = D; service : { b : () -> () }', c='import "d"; type C = D;', d="type D = text",
+        )  # fmt: skip
+        assert list(did.types) == ["D", "B", "C", "M"]
+        assert list(did.methods) == ["b"]
+
+    def test_an_imported_text_may_use_recursive_types(self) -> None:
+        did = imported(main='import "b"; type M = L', b="type L = opt record { head : nat; tail : L }")
+        assert candid.same_type(did.types["M"], parse_type("type L = opt record { head : nat; tail : L }"))
+
+    @pytest.mark.parametrize(
+        ("texts", "reason"),
+        [
+            ({"main": 'import "b"'}, "line 1, column 1: cannot import b"),
+            ({"main": 'import "main"'}, "line 1, column 1: main imports itself: main → main"),
+            ({"main": 'import "b"', "b": 'import "c"', "c": '\nimport "b"'},
+             "b imports itself: b → c → b (in c, line 2, column 1) (in b, line 1, column 1)"),
+            ({"main": 'import "b"', "b": "type A = "}, "expected 'service', a name or a type (in b, line 1, column 8)"),
+            ({"main": 'import "b"; type A = nat', "b": "type A = text"},
+             "line 1, column 13: the type A is defined already, in b"),
+            ({"main": 'import "b"; import "c"', "b": "type A = text", "c": "type A = nat"},
+             "line 1, column 13: the type A is defined already, in b (in c, line 1, column 1)"),
+            ({"main": 'import "b"; type M = nat', "b": "type B = M"},
+             "the type M is not defined (in b, line 1, column 10)"),
+            ({"main": 'import service "b"', "b": "type B = nat"}, "line 1, column 1: b has no service to import"),
+            ({"main": 'import service "b"', "b": "service : (nat) -> {}"},
+             "the service of b is a constructor, which cannot be imported"),
+            ({"main": 'import service "b"; service : { a : () -> () }', "b": "service : { a : () -> () }"},
+             "the method a of b is defined already"),
+        ],
+    )  # fmt: skip
+    def test_faults(self, texts: dict[str, str], reason: str) -> None:
+        assert reason in str(import_fault(**texts))
+
+    def test_of_a_bare_type_or_an_application_type(self) -> None:
+        def read(path: str, _importer: str) -> tuple[str, str]:
+            return path, "type T = record { a : nat }"
+
+        app = 'import "t"; service : { ws_message : (record {}, opt T) -> () }'
+        assert str(parse_application_type(app, read_import=read)) == "record { a : nat }"
+        assert str(parse_application_type('import "t"; type M = vec T', read_import=read)) == "vec record { a : nat }"
+        assert parse_application_type("vec nat") == parse_type("vec nat")
+
+    def test_are_limited_in_number(self) -> None:
+        texts = {f"t{i}": f'import "t{i + 1}"' for i in range(MAX_DID_IMPORTS + 1)} | {f"t{MAX_DID_IMPORTS + 1}": ""}
+        too_many = f"more than the {MAX_DID_IMPORTS} imports allowed"
+        assert too_many in import_fault(main='import "t0"', **texts).reason
+        assert too_many in import_fault(main='import "b";' * (MAX_DID_IMPORTS + 1), b="type B = nat").reason
+
+    def test_share_the_limits_of_one_text(self) -> None:
+        large = "type {} = record {{" + "".join(f"a{i}:nat;" for i in range(MAX_DID_TOKENS // 5)) + "}}"
+        texts = {f"t{i}": large.format(f"T{i}") for i in range(2)}
+        assert "words and signs" in import_fault(main='import "t0"; import "t1"', **texts).reason
+        long = {f"t{i}": " " * (MAX_DID_SIZE // 2) for i in range(2)}
+        assert "characters" in import_fault(main='import "t0"; import "t1"', **long).reason
 
 
 class TestApplicationType:
@@ -244,9 +415,9 @@ class TestApplicationType:
         [
             ("type A = nat;", "the .did has no service, only types; add `service : "),
             ("service : { a : () -> (); b : () -> () }", "the service has no method ws_message; add `ws_message : "),
-            ("service : {}", "there are: none"),
+            ("service : {}", "(its methods: none)"),
             ("service : {\n  ws_message : (record {}) -> () }",
-             "line 2, column 3: ws_message has only one argument, (record {}) -> (); it takes two"),
+             "line 2, column 3: ws_message has 1 argument, (record {}) -> (); it needs two"),
             ("service : { ws_message : (nat, opt nat, nat) -> () }", "ws_message has 3 arguments"),
             ("service : { ws_message : () -> () }", "ws_message has 0 arguments"),
             ("service : { ws_message : (nat, text) -> () }",
@@ -269,7 +440,7 @@ class TestApplicationType:
         assert candid.same_type(did.application_type(), did.types["L"])
 
 
-class TestImports:
-    def test_lark_waits_for_the_first_text(self) -> None:
+class TestLark:
+    def test_is_imported_with_the_first_text(self) -> None:
         check = "import sys, icws_explore.protocol.candid; sys.exit('lark' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -7,7 +7,7 @@ import pytest
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import known_names, names_of, parse_did, parse_type
-from icws_explore.protocol.candid.names import PROTOCOL_NAMES, inner_types
+from icws_explore.protocol.candid.names import PROTOCOL_NAMES, label_of
 from support.candid_cases import LIST_DID
 
 
@@ -16,7 +16,7 @@ class TestKnownNames:
         assert set(known_names().values()) == set(PROTOCOL_NAMES)
         assert all(candid.label_hash(name) == number for number, name in known_names().items())
 
-    def test_are_enough_for_every_message_of_the_real_parties(self, vectors: Callable[[str], Any]) -> None:
+    def test_name_every_field_of_real_messages(self, vectors: Callable[[str], Any]) -> None:
         book = vectors("candid")
         for case in [*book["service_messages"], *book["arguments_and_results"]]:
             assert not [key for key in _keys(candid.decode(bytes.fromhex(case["encoded_hex"]))) if key.startswith("_")]
@@ -48,12 +48,7 @@ class TestNamesOf:
         assert {"head", "tail"} <= set(names_of(parse_did(LIST_DID).types.values()).values())
 
 
-class TestInnerTypes:
-    @pytest.mark.parametrize(
-        ("text", "inner"),
-        [("nat", []), ("opt nat", ["nat"]), ("vec text", ["text"]), ("record { a : nat; b : bool }", ["nat", "bool"]),
-         ("variant { a; b : bool }", ["null", "bool"]), ("func (nat) -> (text)", ["nat", "text"]),
-         ("service { m : () -> () }", ["func () -> ()"])],
-    )  # fmt: skip
-    def test_in_order(self, text: str, inner: list[str]) -> None:
-        assert [str(type_) for type_ in inner_types(parse_type(text))] == inner
+class TestLabelOf:
+    def test_known_or_numbered(self) -> None:
+        assert label_of(5, {5: "five"}) == "five"
+        assert label_of(6, {5: "five"}) == "_6_"

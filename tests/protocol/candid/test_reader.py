@@ -4,50 +4,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.candid.reader import (
-    MAX_COUNT_BYTES,
-    MAX_NUMBER_BYTES,
-    VALUES_FREE,
-    VALUES_PER_BYTE,
-    Fault,
-    Reader,
-)
-from icws_explore.protocol.candid.wire import signed, unsigned
+from icws_explore.protocol.candid.limits import MAX_COUNT_BYTES, MAX_NUMBER_BYTES, VALUES_FREE, VALUES_PER_BYTE
+from icws_explore.protocol.candid.reader import Fault, Reader
+from icws_explore.protocol.leb128 import encode_signed, encode_unsigned
 
 
 class TestLeb128:
     @given(st.integers(0, 2**3000))
     def test_nat_is_what_was_written(self, number: int) -> None:
-        reader = Reader(unsigned(number))
+        reader = Reader(encode_unsigned(number))
         assert reader.nat() == number
         assert reader.pos == reader.end
 
     @given(st.integers(-(2**3000), 2**3000))
     def test_int_is_what_was_written(self, number: int) -> None:
-        reader = Reader(signed(number))
+        reader = Reader(encode_signed(number))
         assert reader.int_() == number
         assert reader.pos == reader.end
 
     @given(st.integers(0, 2**64 - 1))
     def test_count(self, number: int) -> None:
-        assert Reader(unsigned(number)).count("n") == number
+        assert Reader(encode_unsigned(number)).count("n") == number
 
     @given(st.integers(-(2**63), 2**63 - 1))
     def test_type_code(self, number: int) -> None:
-        assert Reader(signed(number)).type_code("t") == number
+        assert Reader(encode_signed(number)).type_code("t") == number
 
     @pytest.mark.parametrize(
         ("raw", "nat", "whole"),
         [("00", 0, 0), ("7f", 127, -1), ("8000", 0, 0), ("ff00", 127, 127), ("ff7f", 16383, -1), ("80808000", 0, 0)],
     )
-    def test_longer_than_needed_is_accepted(self, raw: str, nat: int, whole: int) -> None:
+    def test_longer_than_necessary_is_accepted(self, raw: str, nat: int, whole: int) -> None:
         # The specification's own tests (prim.test.did, "overlong") want it so.
         assert Reader(bytes.fromhex(raw)).nat() == nat
         assert Reader(bytes.fromhex(raw)).int_() == whole
 
-    def test_longer_than_64_bits_is_no_count(self) -> None:
+    def test_a_count_has_at_most_64_bits(self) -> None:
         with pytest.raises(Fault, match="n is more than 64 bits"):
-            Reader(unsigned(2**64)).count("n")
+            Reader(encode_unsigned(2**64)).count("n")
 
     def test_count_ends_after_ten_bytes(self) -> None:
         padded = b"\x80" * (MAX_COUNT_BYTES - 1) + b"\x00"
@@ -75,13 +69,13 @@ class TestBytes:
     def test_take_says_how_much_is_missing(self) -> None:
         reader = Reader(b"abc")
         assert reader.take(2, "x") == b"ab"
-        with pytest.raises(Fault, match="x needs 5 bytes, 1 are left") as caught:
+        with pytest.raises(Fault, match="x needs 5 bytes, 1 is left") as caught:
             reader.take(5, "x")
         assert caught.value.offset == 2
 
-    def test_items_never_promises_more_than_can_follow(self) -> None:
+    def test_items_is_no_more_than_the_bytes_left_can_hold(self) -> None:
         assert Reader(b"\x02abcd").items("pairs", 2) == 2
-        with pytest.raises(Fault, match="pairs is 3, more than the 4 bytes left can hold"):
+        with pytest.raises(Fault, match="pairs is 3, too many for the 4 bytes left"):
             Reader(b"\x03abcd").items("pairs", 2)
 
     def test_text(self) -> None:

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import is_subtype, parse_type, same_type
-from icws_explore.protocol.candid.wire import signed, unsigned
 from icws_explore.protocol.errors import CandidError
+from icws_explore.protocol.leb128 import encode_signed, encode_unsigned
 from icws_explore.protocol.principal import Principal
 from support.candid_cases import LIST_DID, finite_types, types, values_of
 
@@ -67,7 +67,7 @@ class TestRules:
 
 
 class TestSoundness:
-    """Specification, "Properties": of a subtype, every value decodes at the supertype."""
+    """Specification, "Properties": every value of a subtype decodes at the supertype."""
 
     @given(finite_types, finite_types, st.data())
     def test_values_of_random_pairs(self, narrow: candid.Type, wide: candid.Type, data: st.DataObject) -> None:
@@ -104,18 +104,19 @@ class TestSameType:
          ("func (nat) -> ()", "func () -> ()"),
          ("service { a : () -> () }", "service { b : () -> () }"), ("opt opt nat", VEC)],
     )  # fmt: skip
-    def test_meaning_does(self, one: str, other: str) -> None:
+    def test_meaning_matters(self, one: str, other: str) -> None:
         assert not same_type(parse_type(one), parse_type(other))
         assert not same_type(parse_type(other), parse_type(one))
 
 
 class TestBounds:
-    def test_work_on_wire_types_is_paid_for(self) -> None:
+    def test_work_on_wire_types_is_charged(self) -> None:
         # Two circles of coprime lengths: as many pairs as their product, from a few bytes each.
         def message(length: int) -> bytes:
-            circle = b"".join(b"\x6d" + signed((i + 1) % length) for i in range(length))
+            circle = b"".join(b"\x6d" + encode_signed((i + 1) % length) for i in range(length))
             func = b"\x6a\x00\x01\x00\x00"
-            return b"DIDL" + unsigned(length + 1) + circle + func + b"\x01" + signed(length) + b"\x01\x01\x00\x01m"
+            head = b"DIDL" + encode_unsigned(length + 1) + circle + func + b"\x01" + encode_signed(length)
+            return head + b"\x01\x01\x00\x01m"
 
         circle = " ".join(f"type V{i} = vec V{(i + 1) % 500};" for i in range(500))
         expected = parse_type(f"{circle} type F = func () -> (V0)")

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol import candid
 from icws_explore.protocol.candid import Field, Future, Opt, Prim, Record, Ref, Vec, parse_type, same_type, type_text
-from icws_explore.protocol.candid.did import unquoted
-from icws_explore.protocol.candid.text import KEYWORDS, MAX_INLINE, brief_text, label_text, quoted
-from icws_explore.protocol.candid.types import MAX_TYPE_DEPTH
+from icws_explore.protocol.candid.did_syntax import unquoted
+from icws_explore.protocol.candid.limits import MAX_INLINE, MAX_TYPE_DEPTH
+from icws_explore.protocol.candid.text import KEYWORDS, brief_text, label_text, quoted
 from icws_explore.protocol.errors import DidError
 from support.candid_cases import LIST_DID, TREE_DID, finite_types, types
 
@@ -80,7 +80,7 @@ class TestLabels:
 
 
 class TestNames:
-    def test_of_two_texts_are_kept_apart(self) -> None:
+    def test_of_two_texts_stay_distinct(self) -> None:
         one, other = (
             candid.parse_did("type A = opt record { A; nat }"),
             candid.parse_did("type A = opt record { A; text }"),
@@ -89,7 +89,7 @@ class TestNames:
         assert "A_2" in type_text(both)
         assert same_type(parse_type(type_text(both)), both)
 
-    def test_that_are_none_in_candid(self) -> None:
+    def test_that_are_keywords(self) -> None:
         env: dict[str, candid.Type] = {}
         env["opt"] = Opt(Ref("opt", env))
         assert same_type(parse_type(type_text(Ref("opt", env))), env["opt"])

@@ -1,4 +1,4 @@
-"""Timers in due order."""
+"""Canister timers fire in the order in which they are due."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class TestOrder:
 
 
 class TestIntervals:
-    def test_count_from_the_due_time(self) -> None:
+    def test_are_counted_from_the_due_time(self) -> None:
         alarms = Alarms()
         alarms.set(5, S, nothing, repeats=True)
         taken = [alarms.take(3 * S + 7) for _ in range(4)]
         assert [alarm and alarm.due_ns for alarm in taken] == [S + 5, 2 * S + 5, 3 * S + 5, None]
         assert alarms.next_ns == 4 * S + 5
 
-    def test_what_was_missed_goes_off_once(self) -> None:
+    def test_missed_ones_fire_once(self) -> None:
         alarms = Alarms()
         alarms.set(0, S, nothing, repeats=True)
         late = alarms.take(10 * S + 3, served_ns=10 * S + 3)
@@ -44,14 +44,14 @@ class TestIntervals:
         assert alarms.next_ns == 11 * S + 3
         assert alarms.take(10 * S + 3, served_ns=10 * S + 3) is None
 
-    def test_a_delay_of_nothing_waits_a_round(self) -> None:
+    def test_a_delay_of_zero_waits_the_minimum(self) -> None:
         alarms = Alarms()
         alarms.set(0, 0, nothing, repeats=True)
         assert alarms.next_ns == MIN_DELAY_NS
 
 
 class TestClear:
-    def test_forgets_and_forgives(self) -> None:
+    def test_removes_a_timer_and_may_be_repeated(self) -> None:
         alarms = Alarms()
         timer = alarms.set(0, S, nothing, repeats=True)
         alarms.clear(timer)

@@ -1,4 +1,4 @@
-"""Applications: values in and out by their Candid type, memory that a trap rolls back, timers."""
+"""Applications: Candid values in and out, memory that a trap rolls back, and timers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def heard(content: object) -> Any:
 
 
 class TestValues:
-    def test_go_through_the_declared_type(self) -> None:
+    def test_are_converted_by_the_declared_type(self) -> None:
         def on_message(context: AppContext, client: Principal, message: Any) -> None:
             assert message == {"text": "hello", "n": 2**70}
             context.send(client, {"text": message["text"].upper(), "n": message["n"] + 1})
@@ -34,7 +34,7 @@ class TestValues:
         it.ok(it.message(side, say("hello", 2**70)))
         assert heard(it.received(side)[-1]) == {"text": "HELLO", "n": 2**70 + 1}
 
-    def test_one_that_does_not_fit_traps(self) -> None:
+    def test_of_another_type_trap(self) -> None:
         it = CanisterBench.of(App("wrong", TYPE, on_open=lambda context, client: context.send(client, {"text": 1})))
         reject = it.reject(it.open(key := client_key("ada")))
         assert "the message does not fit its Candid type" in reject.text
@@ -82,7 +82,7 @@ class TestClients:
 
 
 class TestMethods:
-    def test_that_are_not_there(self) -> None:
+    def test_that_do_not_exist_are_rejected(self) -> None:
         it = CanisterBench.of(App("silent", TYPE))
         assert it.reject(it.update("greet", b"", Principal(b"ada"))).error_code == "IC0536"
 
@@ -133,7 +133,7 @@ class TestTimers:
 
 
 class TestContext:
-    def test_knows_where_it_is(self) -> None:
+    def test_has_the_canister_id_and_the_clients(self) -> None:
         seen = []
         app = App("self", TYPE, on_init=lambda context: seen.append((context.canister_id, context.clients)))
         CanisterBench.of(app)

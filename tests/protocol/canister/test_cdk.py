@@ -1,4 +1,4 @@
-"""The CDK's entry points where the golden traces do not go: traps in handlers, forgotten init, upgrades."""
+"""The CDK's entry points beyond the golden traces: traps in handlers, a missing init, upgrades."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BOOM = encode([TEXT], ["boom"])
 
 
 def trapping(event: str) -> App:
-    """An app whose handler of one event traps; on_message only for the text "boom"."""
+    """An app whose handler of ``event`` traps; on_message traps on the text "boom" only."""
 
     def on_client(context: AppContext, _client: Principal) -> None:
         context.trap(f"{event} fails")
@@ -65,11 +65,11 @@ class TestTrapInOnMessage:
         side = it.opened("ada")
         reject = it.reject(it.message(side, BOOM))
         assert reject.code == CANISTER_ERROR
-        # The client goes on with 2 and is thrown out: ON_MESSAGE_TRAP of misbehaviours.md.
+        # The client continues with 2, so the canister closes its session: ON_MESSAGE_TRAP of misbehaviours.md.
         assert it.error(it.message(side, HELLO)) == "Expected incoming sequence number 1 but got 2"
         assert it.received(side) == [OpenMessage(side.key), CloseMessage(CloseReason.WRONG_SEQUENCE_NUMBER)]
 
-    def test_motoko_has_used_it_up_and_has_sent(self) -> None:
+    def test_motoko_keeps_the_sequence_number_and_the_sent_message(self) -> None:
         it = bench(flavour="motoko")
         side = it.opened("ada")
         reject = it.reject(it.message(side, BOOM))
@@ -85,7 +85,7 @@ class TestTrapInOnOpen:
         assert it.messages() == []
         assert it.host.certified_data == b""
 
-    def test_motoko_has_opened(self) -> None:
+    def test_motoko_keeps_the_session(self) -> None:
         it = bench("on_open", "motoko")
         key = client_key("ada")
         assert it.reject(it.open(key)).code == CANISTER_REJECT
@@ -94,14 +94,14 @@ class TestTrapInOnOpen:
 
 
 class TestTrapInOnClose:
-    def test_rust_never_lets_the_principal_in_again(self) -> None:
+    def test_rust_refuses_every_later_opening_of_the_principal(self) -> None:
         it = bench("on_close")
         it.opened("ada")
         for nonce in (2, 3):
             assert it.reject(it.open(client_key("ada", nonce))).code == CANISTER_ERROR
         assert [message.client_key.client_nonce for message in it.messages()] == [1]
 
-    def test_motoko_does_at_the_second_try(self) -> None:
+    def test_motoko_accepts_the_second_opening(self) -> None:
         it = bench("on_close", "motoko")
         it.opened("ada")
         assert it.reject(it.open(client_key("ada", 2))).code == CANISTER_REJECT
@@ -114,7 +114,7 @@ class TestTrapInOnClose:
         assert [it.received(side) for side in sides] == [[OpenMessage(side.key), AckMessage(0)] for side in sides]
         assert any("in a timer" in line and "on_close fails" in line for line in it.prints)
 
-    def test_motoko_keeps_what_was_removed_before_the_trap(self) -> None:
+    def test_motoko_keeps_the_removals_before_the_trap(self) -> None:
         it = bench("on_close", "motoko", send_ack_interval_ms=90_000)
         sides = [it.opened(name) for name in ("ada", "bob")]
         it.advance_ms(150_001)
@@ -138,7 +138,7 @@ class TestMalformedServiceMessage:
         it.ok(it.message(side, HELLO))
 
     @FLAVOURS
-    def test_only_keep_alives_are_for_the_canister(self, flavour: Flavour) -> None:
+    def test_only_keep_alives_are_accepted(self, flavour: Flavour) -> None:
         it = bench(flavour=flavour)
         side = it.opened("ada")
         assert it.error(it.service(side, AckMessage(1))) == "Invalid service message"
@@ -162,13 +162,13 @@ class TestArguments:
         reject = it.reject(it.update("ws_open", encode_open_args(1, None), Principal(b"ada")))
         assert "gateway_principal" in reject.text
 
-    def test_a_poll_is_a_query(self, flavour: Flavour) -> None:
+    def test_a_poll_must_be_a_query(self, flavour: Flavour) -> None:
         it = bench(flavour=flavour)
         it.opened("ada")
         reject = it.reject(it.update("ws_get_messages", encode_poll_args(0), GATEWAY))
         assert "not called as a query" in reject.text
 
-    def test_updates_are_no_queries(self, flavour: Flavour) -> None:
+    def test_updates_cannot_be_called_as_queries(self, flavour: Flavour) -> None:
         it = bench(flavour=flavour)
         outcome = it.host.query("ws_open", encode_open_args(1, GATEWAY), caller=GATEWAY, now_ns=it.now_ns)
         assert it.reject(outcome).error_code == "IC0536"
@@ -180,16 +180,16 @@ class TestInit:
         it = bench(flavour=flavour, send_ack_interval_ms=60_000)
         assert "send_ack_interval_ms must be greater than CLIENT_KEEP_ALIVE_TIMEOUT_MS" in it.reject(it.installed).text
 
-    def test_unless_the_rule_is_lifted(self, flavour: Flavour) -> None:
+    def test_a_short_interval_is_allowed_without_the_minimum(self, flavour: Flavour) -> None:
         it = bench(flavour=flavour, send_ack_interval_ms=500, keep_alive_timeout_ms=800, enforce_minimum=False)
         side = it.opened("ada")
         it.advance_ms(1_000)
-        # The opening is older than an interval by now, so the second ack has deleted it.
+        # The open message is older than an interval by now, so queueing the second ack deleted it.
         assert it.received(side) == [AckMessage(0), AckMessage(0)]
         it.advance_ms(300)
         assert it.received(side)[-1] == CloseMessage(CloseReason.KEEP_ALIVE_TIMEOUT)
 
-    def test_forgotten_no_timer_runs(self, flavour: Flavour) -> None:
+    def test_without_it_no_timer_runs(self, flavour: Flavour) -> None:
         """NO_ACKS of misbehaviours.md."""
         it = bench(flavour=flavour, forget_init=True)
         side = it.opened("ada")
@@ -198,7 +198,7 @@ class TestInit:
         assert it.host.next_timer_ns is None
 
 
-class TestForgottenInit:
+class TestWithoutInit:
     def test_motoko_has_its_handlers_from_the_constructor(self) -> None:
         it = bench(flavour="motoko", forget_init=True)
         side = it.opened("ada")
@@ -216,7 +216,7 @@ class TestForgottenInit:
 
 @FLAVOURS
 class TestUpgrade:
-    def test_forgets_clients_and_messages_without_a_word(self, flavour: Flavour) -> None:
+    def test_deletes_clients_and_messages_silently(self, flavour: Flavour) -> None:
         """UPGRADE_WIPE and STALE_NONCE of misbehaviours.md."""
         it = bench(flavour=flavour)
         side = it.opened("ada")
@@ -233,7 +233,7 @@ class TestUpgrade:
 
 @FLAVOURS
 class TestTakeover:
-    def test_a_second_opening_of_a_principal_evicts_without_a_message(self, flavour: Flavour) -> None:
+    def test_a_second_opening_of_a_principal_removes_the_first_silently(self, flavour: Flavour) -> None:
         it = bench(flavour=flavour)
         old = it.opened("ada")
         new = it.opened("ada", OTHER_GATEWAY, nonce=2)
@@ -255,7 +255,7 @@ class TestSequenceNumbers:
 
 
 class TestContentNotOfTheType:
-    """What the public examples do with a message that they cannot read."""
+    """How the CDKs' public examples react to a message that they cannot decode."""
 
     @pytest.mark.parametrize("content", [b"garbage", encode([BLOB], [b"\x01"])])
     def test_rust_unwraps(self, content: bytes) -> None:
@@ -271,11 +271,11 @@ class TestContentNotOfTheType:
         assert it.prints == ["Could not deserialize message"]
 
 
-class TestLookingIn:
-    """What a simulator sees of the queues, without a poll."""
+class TestQueuedMessages:
+    """A simulator reads the queues without a poll."""
 
     @FLAVOURS
-    def test_messages_are_those_that_polls_get(self, flavour: Flavour) -> None:
+    def test_are_those_that_polls_return(self, flavour: Flavour) -> None:
         code: list[AppCanister] = []
 
         def factory(system: SystemApi) -> AppCanister:

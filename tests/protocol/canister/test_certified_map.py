@@ -13,10 +13,12 @@ from icws_explore.protocol.hashtree import (
     Empty,
     Fork,
     Found,
+    FoundSubtree,
     Labeled,
     Leaf,
     Pruned,
     Unknown,
+    build,
     decode,
     disorder,
     encode,
@@ -27,7 +29,7 @@ from icws_explore.protocol.hashtree import (
 )
 from support.motoko_traces import Replay
 
-# Prefixes of each other, neighbours in the last bit, and the empty key.
+# Keys that are prefixes of each other, keys that differ in the last bit only, and the empty key.
 keys = st.one_of(st.text("ab", max_size=4).map(str.encode), st.binary(max_size=2))
 maps = st.dictionaries(keys, st.binary(max_size=3), max_size=12)
 
@@ -40,7 +42,7 @@ def certified(content: dict[bytes, bytes]) -> CertifiedMap:
 
 
 class TestMotokoTraces:
-    """The real CDK over ic-certification: the same root hashes and, byte for byte, the same witnesses."""
+    """The real CDK on ic-certification: equal root hashes, and witnesses that are equal byte for byte."""
 
     def test_every_trace(self, vectors) -> None:
         followed = witnesses = 0
@@ -54,15 +56,15 @@ class TestMotokoTraces:
                 assert encode(replay.certified.witness(shown)).hex() == reply["tree_hex"], trace["id"]
                 witnesses += 1
             followed += replay.followed
-        # In the others messages are held that nobody polled: tests/protocol/cdk follows those.
+        # The other steps hold messages that nobody polled; test_traces.py compares those.
         assert (followed, witnesses) == (151, 110)
 
-    def test_nothing_held(self) -> None:
+    def test_an_empty_map(self) -> None:
         assert CertifiedMap().root_hash == Labeled(b"websocket", Empty()).digest
 
 
 class TestShape:
-    """A radix tree over the bits of the keys."""
+    """The map is a radix tree over the bits of the keys."""
 
     def test_one_key(self) -> None:
         assert certified({b"k": b"v"}).tree == Labeled(b"websocket", Labeled(b"k", Leaf(b"v")))
@@ -71,7 +73,7 @@ class TestShape:
         zero, one = Labeled(b"\x2f", Leaf(b"0")), Labeled(b"\x30", Leaf(b"1"))
         assert certified({b"\x30": b"1", b"\x2f": b"0"}).tree == Labeled(b"websocket", Fork(zero, one))
 
-    def test_a_prefix_stands_before_what_it_begins(self) -> None:
+    def test_a_prefix_comes_before_longer_keys(self) -> None:
         a, aa, ab = (Labeled(key, Leaf(key)) for key in (b"a", b"aa", b"ab"))
         assert certified({key: key for key in (b"ab", b"a", b"aa")}).tree == Labeled(
             b"websocket", Fork(a, Fork(aa, ab))
@@ -95,13 +97,13 @@ class TestShape:
 
     def test_is_shallow_for_message_keys(self) -> None:
         content = {b"%s_%020d" % (gateway, nonce): b"" for gateway in (b"aaaaa", b"bbbbb") for nonce in range(1000)}
-        # 4 bits of ASCII are the same in every digit, so a thousand nonces take 3 × 4 forks at most.
+        # The upper 4 bits of all ASCII digits are equal, so a thousand nonces take at most 3 × 4 forks.
         assert max(depth for _, _, depth in walk(certified(content).tree)) <= 16
 
 
 class TestPersistence:
     @given(maps, st.lists(st.tuples(keys, st.none() | st.binary(max_size=2)), max_size=8))
-    def test_behaves_as_a_dict_and_leaves_old_versions_alone(self, content, changes) -> None:
+    def test_behaves_as_a_dict_and_does_not_change_old_versions(self, content, changes) -> None:
         current, expected = certified(content), dict(content)
         versions = [(current, dict(expected), current.root_hash)]
         for key, value in changes:
@@ -125,7 +127,7 @@ class TestPersistence:
         assert "a" not in content
         assert content.get(b"b") is None
 
-    def test_removing_what_is_not_there(self) -> None:
+    def test_removing_an_absent_key(self) -> None:
         content = certified({b"a": b"1", b"ab": b"2"})
         assert content.remove(b"b") is content
         assert content.remove(b"abc") is content
@@ -144,7 +146,7 @@ class TestPersistence:
 
 class TestWitness:
     @given(maps, st.lists(keys, max_size=5))
-    def test_has_the_root_hash_and_answers_what_was_asked(self, content, asked) -> None:
+    def test_has_the_root_hash_and_answers_every_key_asked_for(self, content, asked) -> None:
         whole = certified(content)
         witness = whole.witness(asked)
         assert root_hash(witness) == whole.root_hash
@@ -169,13 +171,13 @@ class TestWitness:
     def test_of_an_empty_map(self) -> None:
         assert CertifiedMap().witness([b"a"]) == Labeled(b"websocket", Empty())
 
-    def test_absence_shows_the_names_of_the_neighbours(self) -> None:
+    def test_absence_shows_the_labels_of_the_neighbours(self) -> None:
         whole = certified({b"%d" % number: b"v" for number in range(1, 9)})
         witness = whole.witness([b"45"])
         names = [node.label for _, node, _ in walk(witness) if isinstance(node, Labeled)]
         assert names == [b"websocket", b"4", b"5"]
 
-    def test_a_prefix_is_the_neighbour_of_what_would_follow_it(self) -> None:
+    def test_a_prefix_proves_the_absence_of_longer_keys(self) -> None:
         whole = certified({b"a": b"1", b"ac": b"2", b"x": b"3"})
         for absent in (b"ab", b"aa\x00", b"b", b"acc"):
             assert lookup(whole.witness([absent]), (b"websocket", absent)) == Absent()
@@ -185,8 +187,37 @@ class TestWitness:
         assert lookup(other.witness([b"/"]), (b"http_assets", b"/")) == Found(b"hash")
 
 
+class TestSubtrees:
+    """Values that are hash trees, as the lab's replica stores them."""
+
+    TREE = build({b"reply": b"yes", b"status": b"replied"})
+
+    def test_a_path_shows_one_label_of_a_subtree(self) -> None:
+        whole = certified({b"a": b"1"}).insert(b"request", self.TREE)
+        witness = whole.prune([(b"request", b"status")])
+        assert root_hash(witness) == whole.root_hash
+        assert [path for path, _ in leaves(witness)] == [(b"websocket", b"request", b"status")]
+
+    def test_a_path_below_a_subtree_can_be_proved_absent(self) -> None:
+        witness = certified({}).insert(b"request", self.TREE).prune([(b"request", b"sender")])
+        assert lookup(witness, (b"websocket", b"request", b"sender")) == Absent()
+
+    def test_a_key_shows_the_whole_subtree(self) -> None:
+        witness = certified({b"a": b"1"}).insert(b"request", self.TREE).prune([(b"request",)])
+        assert lookup(witness, (b"websocket", b"request")) == FoundSubtree(self.TREE)
+
+    def test_an_empty_path_shows_the_whole_map(self) -> None:
+        whole = certified({b"a": b"1"}).insert(b"request", self.TREE)
+        assert whole.prune([()]) == whole.tree
+
+    def test_a_subtree_has_no_value(self) -> None:
+        whole = certified({}).insert(b"request", self.TREE)
+        assert b"request" in whole
+        assert whole.get(b"request") is None
+
+
 class TestHostileKeys:
-    def test_each_the_prefix_of_the_next_deeper_than_pythons_stack(self) -> None:
+    def test_that_are_prefixes_of_each_other_need_no_recursion(self) -> None:
         content = CertifiedMap()
         for size in range(2398, -1, -2):
             content = content.insert(bytes(size), b"")

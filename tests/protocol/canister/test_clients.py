@@ -1,4 +1,4 @@
-"""Clients by principal, and the order of a tick: Motoko's hash table against its description, step by step."""
+"""Clients by principal, and the order in which a tick visits them: Motoko's hash table is followed step by step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def key(number: int, nonce: int = 7) -> ClientKey:
 
 
 class HashTable:
-    """mo:base 0.13.2 HashMap as the traces' order_notes describe it, buckets and all."""
+    """HashMap of mo:base 0.13.2 with its buckets, as the traces' order_notes describe it."""
 
     def __init__(self) -> None:
         self.buckets: list[list[ClientKey]] = []
@@ -52,7 +52,7 @@ class TestTextHash:
 class TestOrderOfMotoko:
     @given(st.lists(st.integers(0, 30), max_size=80))
     def test_acks_go_out_in_the_order_of_the_hash_table(self, numbers: list[int]) -> None:
-        """A number that is in leaves, one that is not comes."""
+        """Each number removes the client with that number, or adds it if it is absent."""
         clients, table = Clients(order_of_motoko=True), HashTable()
         for number in numbers:
             if clients.get(key(number)) is None:
@@ -93,7 +93,7 @@ class TestWaiting:
 
 
 class TestKeys:
-    def test_another_nonce_of_the_same_principal_is_not_there(self) -> None:
+    def test_another_nonce_of_the_same_principal_is_not_found(self) -> None:
         clients = Clients(order_of_motoko=False)
         clients.add(key(1, nonce=1), GATEWAY, 0)
         assert clients.get(key(1, nonce=2)) is None

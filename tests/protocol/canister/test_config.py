@@ -1,4 +1,4 @@
-"""Parameters: the CDKs' defaults, and values that none could be given."""
+"""The parameters' defaults, and values that are refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from icws_explore.protocol.canister import CdkConfig
-from icws_explore.protocol.errors import StateError
+from icws_explore.protocol.errors import ArgumentValueError
 
 
 class TestDefaults:
@@ -17,11 +17,11 @@ class TestDefaults:
         assert config.enforce_minimum
 
 
-class TestImpossibleValues:
+class TestInvalidValues:
     @pytest.mark.parametrize(
         ("field", "value"),
         [("flavour", "c"), ("max_messages", -1), ("send_ack_interval_ms", 0), ("keep_alive_timeout_ms", 0)],
     )
     def test_are_refused_by_name(self, field: str, value: Any) -> None:
-        with pytest.raises(StateError, match=field):
+        with pytest.raises(ArgumentValueError, match=field):
             CdkConfig(**{field: value})

@@ -1,4 +1,4 @@
-"""Gateways: which messages a poll returns, which a send deletes, when a gateway is forgotten."""
+"""Gateways: the messages that a poll returns, those that a send deletes, and when a gateway is removed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TestPoll:
         messages, is_end_of_queue = filled([0] * 5).poll(nonce, limit)
         assert (nonces(messages), is_end_of_queue) == (expected, is_end)
 
-    def test_a_nonce_that_was_deleted_gives_what_is_left(self) -> None:
+    def test_from_a_deleted_nonce_returns_the_later_messages(self) -> None:
         messages, _ = filled([0] * 5).drop_oldest(3).poll(1, 50)
         assert nonces(messages) == [3, 4]
 
@@ -57,7 +57,7 @@ class TestDeletion:
         assert filled([0, 1]).old_keys(101, 100) == [message_key(GATEWAY, 0)]
 
 
-class TestForgetting:
+class TestRemoval:
     def test_after_more_than_the_interval_without_clients(self) -> None:
         gateways = Gateways()
         gateways.client_came(GATEWAY)

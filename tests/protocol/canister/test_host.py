@@ -1,4 +1,4 @@
-"""Running a canister: rollback, commit points, queries, timers, upgrades (interface specification, "Calls")."""
+"""Running a canister: rollback, commit points, queries, timers and upgrades (interface specification, "Calls")."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ START_NS = 1_790_000_000 * S
 
 
 class Counter:
-    """A canister with one number; its methods are given as functions of (canister, system)."""
+    """A canister with one number, whose methods are functions of (canister, system)."""
 
     candid_interface = "service : {}"
 
@@ -59,7 +59,7 @@ def counter(**methods: Callable[[Counter, SystemApi], Any]) -> CanisterFactory:
 
 
 class Bench:
-    """A host with a counter in it, its prints, and short calls."""
+    """A host that runs a counter, with its prints and short names for calls."""
 
     def __init__(self, **methods: Callable[[Counter, SystemApi], Any]) -> None:
         self.prints: list[tuple[int, str]] = []
@@ -107,7 +107,7 @@ class TestTrap:
         assert bench.host.certified_data == b""
         assert bench.host.next_timer_ns is None
 
-    def test_a_fault_in_the_code_is_a_trap_with_its_cause(self) -> None:
+    def test_a_python_error_is_a_trap_with_its_cause(self) -> None:
         bench = Bench(bad=lambda canister, _: [add(canister, _), {}["missing"]])
         outcome = bench.update("bad")
         assert isinstance(outcome, Reject)
@@ -122,7 +122,7 @@ class TestTrap:
 
 
 class TestCommitPoints:
-    def test_what_was_committed_stays(self) -> None:
+    def test_committed_changes_stay(self) -> None:
         def commit_then_trap(canister: Counter, system: SystemApi) -> None:
             canister.number = 1
             system.set_certified_data(b"one")
@@ -138,7 +138,7 @@ class TestCommitPoints:
         assert bench.number == 1
         assert bench.host.certified_data == b"one"
 
-    def test_the_next_call_starts_without_one(self) -> None:
+    def test_the_next_call_starts_uncommitted(self) -> None:
         bench = Bench(commit=lambda _, system: system.commit(), bad=add_everywhere_then_trap)
         bench.update("commit")
         outcome = bench.update("bad")
@@ -152,7 +152,7 @@ class TestQueries:
         assert bench.query("add") == Reply(b"1")
         assert bench.number == 0
 
-    def test_see_the_certificate_and_updates_do_not(self) -> None:
+    def test_see_the_certificate_but_updates_do_not(self) -> None:
         seen = []
         bench = Bench(
             init=lambda _, system: system.set_certified_data(b"data"),
@@ -211,7 +211,7 @@ class TestMethods:
 
 
 class TestTimers:
-    def test_go_off_at_their_due_times_in_order(self) -> None:
+    def test_fire_at_their_due_times_in_order(self) -> None:
         times = []
 
         def start(canister: Counter, system: SystemApi) -> None:
@@ -226,11 +226,11 @@ class TestTimers:
         assert all(run.reject is None for run in runs)
         assert bench.host.now_ns == START_NS + 5 * S
 
-    def test_are_served_before_a_call_at_the_same_time(self) -> None:
+    def test_fire_before_a_call_at_the_same_time(self) -> None:
         bench = Bench(init=lambda canister, system: system.set_timer(S, lambda: add(canister, system)))
         assert bench.update("get", START_NS + S) == Reply(b"1")
 
-    def test_a_trapping_one_is_undone_printed_and_an_interval_goes_on(self) -> None:
+    def test_a_trap_is_undone_and_printed_and_the_interval_continues(self) -> None:
         def start(canister: Counter, system: SystemApi) -> None:
             system.set_timer_interval(S, lambda: add_everywhere_then_trap(canister, system))
 
@@ -243,8 +243,8 @@ class TestTimers:
         assert "in a timer" in bench.prints[0][1]
         assert "no further" in bench.prints[0][1]
 
-    def test_after_a_stop_an_interval_goes_off_once_and_late(self) -> None:
-        """A canister on ic-cdk-timers 0.10.1 whose global timer came late: one run, the next an interval after it."""
+    def test_after_a_stop_an_interval_fires_once_and_late(self) -> None:
+        """As ic-cdk-timers 0.10.1 does when the global timer is late: one run, and the next an interval after it."""
         times: list[int] = []
         bench = Bench(init=lambda _, system: system.set_timer_interval(S, lambda: times.append(system.time_ns())))
         bench.host.resume(START_NS + 5 * S + 7)
@@ -258,7 +258,7 @@ class TestTimers:
         bench.host.advance(START_NS + S)
         assert seen == [CANISTER]
 
-    def test_one_that_sets_itself_again_at_once_comes_to_an_end(self) -> None:
+    def test_one_that_sets_itself_again_with_no_delay_is_bounded(self) -> None:
         def again(canister: Counter, system: SystemApi) -> None:
             canister.number += 1
             system.set_timer(0, lambda: again(canister, system))
@@ -294,7 +294,7 @@ class TestInstall:
 
 
 class TestUpgrade:
-    def test_loses_memory_and_timers_and_keeps_certified_data(self) -> None:
+    def test_clears_memory_and_timers_and_keeps_certified_data(self) -> None:
         def start(canister: Counter, system: SystemApi) -> None:
             system.set_certified_data(b"kept")
             system.set_timer_interval(S, lambda: None)

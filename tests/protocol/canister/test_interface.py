@@ -1,4 +1,4 @@
-"""The published .did: what the SDK reads out of it is the application's type."""
+"""The published .did, in which the SDK finds the application's type."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TYPES = [
 
 class TestApplicationType:
     @pytest.mark.parametrize("text", TYPES)
-    def test_is_what_was_given(self, text: str) -> None:
+    def test_is_the_given_type(self, text: str) -> None:
         message_type = parse_type(text)
         did = parse_did(candid_interface(message_type))
         assert same_type(did.application_type(), message_type)
 
-    def test_a_recursive_one_named_as_the_cdk_s_is_refused(self) -> None:
+    def test_a_recursive_type_with_a_name_of_the_cdk_is_refused(self) -> None:
         with pytest.raises(DidError, match="ClientKey"):
             candid_interface(parse_type("type ClientKey = opt record { next : ClientKey }"))
 

@@ -1,4 +1,4 @@
-"""What holds whatever clients and gateways do, in any order, at any time."""
+"""Rules that hold for every order and timing of what clients and gateways do."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def on_message(context: AppContext, client: Principal, message: Any) -> None:
 
 
 class World:
-    """The canister, what every client believes of its own session, and all that was ever polled."""
+    """The canister, each client's view of its own session, and every message polled so far."""
 
     def __init__(self, flavour: Flavour, limit: int) -> None:
         app = App("any", TEXT, on_message=on_message)
@@ -79,11 +79,11 @@ class World:
         return self.bench.close_by_gateway(side.key, what)
 
     def no_fault(self, outcome: Outcome) -> None:
-        """Only Traps end a call, never a mistake in the canister's own code."""
+        """A call may end with a Trap, but never with a Python error in the canister's code."""
         assert not isinstance(outcome, Reject) or outcome.cause is None, outcome
 
     def relay(self) -> None:
-        """Both gateways poll from where they are, as the real ones do, to the end of the queue."""
+        """Each gateway polls from its own nonce to the end of the queue, as the real gateway does."""
         for gateway, seen in self.relayed.items():
             is_end_of_queue = False
             while not is_end_of_queue:
@@ -93,10 +93,10 @@ class World:
                 seen += [(message.key, WebsocketMessage.decode(message.content)) for message in result.messages]
                 is_end_of_queue = bool(result.is_end_of_queue)
             if not self.bench.poll(gateway, 0).messages:
-                seen.clear()  # it may have been forgotten; then its nonces start anew
+                seen.clear()  # the canister may have removed the gateway, and its nonces restart
 
     def check_proofs(self, gateway: Principal, result: PollResult) -> None:
-        """The witness shows exactly the returned messages, each of this gateway (its root: CanisterBench.poll)."""
+        """The witness shows exactly the returned messages, all of this gateway (CanisterBench.poll checks its root)."""
         if result.messages:
             shown = dict(leaves(decode(result.tree)))
             wanted = {
@@ -114,7 +114,7 @@ def gaps(numbers: list[int]) -> list[int]:
 
 class TestAnyInterleaving:
     @given(st.lists(STEPS, max_size=40), st.sampled_from(["rust", "motoko"]), st.integers(1, 7))
-    def test_numbers_proofs_and_strangers(
+    def test_numbers_proofs_and_callers(
         self, steps: list[tuple[str, str | None, Any]], flavour: Flavour, limit: int
     ) -> None:
         world = World(flavour, limit)

@@ -1,4 +1,4 @@
-"""The persistent queue: a plain list is the model, and every old version keeps its contents."""
+"""The persistent queue behaves as a list, and every old version keeps its contents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol.canister.state import Queue
 
-# An operation: append to the newest version, drop some, or go back to an older version (a rollback).
+# An operation appends to the newest version, drops items, or returns to an older version (a rollback).
 OPERATIONS = st.lists(
     st.one_of(
         st.just(("append", 0)),
@@ -38,7 +38,7 @@ class TestAgainstAList:
             assert len(queue) == len(model)
 
     @given(st.integers(0, 50), st.integers(0, 50), st.integers(-5, 60), st.integers(-5, 60))
-    def test_a_slice_is_cut_to_what_is_there(self, size: int, dropped: int, start: int, stop: int) -> None:
+    def test_a_slice_is_limited_to_the_items(self, size: int, dropped: int, start: int, stop: int) -> None:
         queue: Queue[int] = Queue()
         for number in range(size):
             queue = queue.append(number)
@@ -58,7 +58,7 @@ class TestIndex:
 
 
 class TestMemory:
-    def test_dropped_items_are_let_go(self) -> None:
+    def test_dropped_items_are_freed(self) -> None:
         queue: Queue[int] = Queue()
         for number in range(10_000):
             queue = queue.append(number).drop(1 if len(queue) >= 100 else 0)

@@ -1,4 +1,4 @@
-"""The tree of the Rust library: the facts are what ic-certification 2.6.0 made of the same keys and values."""
+"""The tree of the Rust library: the expected values come from ic-certification 2.6.0 with the same entries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def numbered(first: int, last: int) -> RedBlackMap:
 
 
 def after(made: list[tuple[bytes, bytes | None]]) -> tuple[RedBlackMap, dict[bytes, bytes]]:
-    """A map and a dict that went through the same changes; None removes."""
+    """A map and a dict after the same changes; None removes a key."""
     result, content = RedBlackMap(), dict[bytes, bytes]()
     for key, new in made:
         if new is None:
@@ -40,7 +40,7 @@ def after(made: list[tuple[bytes, bytes | None]]) -> tuple[RedBlackMap, dict[byt
 
 
 class TestRustLibrary:
-    def test_nothing_held(self) -> None:
+    def test_an_empty_map(self) -> None:
         assert RedBlackMap().root_hash.hex() == EMPTY_ROOT
         assert numbered(10, 10).remove(b"k10").root_hash.hex() == EMPTY_ROOT
 
@@ -77,7 +77,7 @@ class TestRustLibrary:
 
 class TestMap:
     @given(changes)
-    def test_holds_what_a_dict_holds(self, made: list[tuple[bytes, bytes | None]]) -> None:
+    def test_behaves_as_a_dict(self, made: list[tuple[bytes, bytes | None]]) -> None:
         held, content = after(made)
         assert list(held) == sorted(content)
         for key, new in made:
@@ -87,7 +87,7 @@ class TestMap:
         assert disorder(held.tree) is None
 
     @given(changes, keys)
-    def test_an_old_version_stays_as_it_was(self, made: list[tuple[bytes, bytes | None]], key: bytes) -> None:
+    def test_an_old_version_does_not_change(self, made: list[tuple[bytes, bytes | None]], key: bytes) -> None:
         held, content = after(made)
         before = held.root_hash
         held.insert(key, b"new")
@@ -97,12 +97,12 @@ class TestMap:
         assert held.root_hash == before
         assert list(held) == sorted(content)
 
-    def test_removing_what_is_not_there_changes_nothing(self) -> None:
+    def test_removing_an_absent_key_changes_nothing(self) -> None:
         held = numbered(10, 12)
         assert held.remove(b"k13") is held
 
     def test_stays_shallow(self) -> None:
-        """A witness of one key among a thousand shows at most two hashes a level, and 2 log2(n) levels."""
+        """A witness of one key of a thousand has at most two hashes a level and 2 log2(n) levels."""
         held = RedBlackMap()
         for number in range(1000):
             held = held.insert(b"%04d" % number, b"")
@@ -128,6 +128,6 @@ class TestWitness:
         assert root_hash(numbered(10, 29).witness([])) == numbered(10, 29).root_hash
         assert root_hash(RedBlackMap().witness([])).hex() == EMPTY_ROOT
 
-    def test_of_a_key_that_is_not_there(self) -> None:
+    def test_of_an_absent_key(self) -> None:
         with pytest.raises(KeyError):
             numbered(10, 12).witness([b"k10", b"k99"])

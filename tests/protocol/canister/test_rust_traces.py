@@ -1,4 +1,4 @@
-"""A canister on the real Rust CDK, step by step: every byte of replies, prints and certified data, and the timer."""
+"""A canister on the real Rust CDK, step by step: equal replies, prints, certified data and timers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from support.rust_trace_canister import RustTraceCanister
 
 FILE = json.loads((ROOT / "tests" / "vectors" / "rust_cdk_traces.json").read_text(encoding="utf-8"))
 START_NS = int(FILE["start_ns"])
-SHOWN = 400  # bytes; of a longer reply the file has the hash
+SHOWN = 400  # bytes; the file holds only the hash of a longer reply
 
 
 class Replay:
-    """The steps of a trace, put to the Python canister."""
+    """The Python canister, which gets the steps of a trace."""
 
     def __init__(self) -> None:
         self.prints: list[list[str]] = []
@@ -30,7 +30,7 @@ class Replay:
         )
 
     def take(self, step: dict[str, Any]) -> dict[str, Any]:
-        """What the trace would say of this step."""
+        """The outcome of this step, in the form of the trace."""
         self.prints.clear()
         outcome = self._call(step, START_NS + int(step["at"]))
         due_ns = self.host.next_timer_ns

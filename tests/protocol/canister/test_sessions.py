@@ -1,4 +1,4 @@
-"""Sending, removing and calling handlers: what stays when a handler traps differs between the CDKs."""
+"""Sending messages, removing clients and calling handlers; the CDKs differ when a handler traps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOW_NS = 1_700_000_000_000_000_000
 
 
 class Scene:
-    """Sessions over a system that counts commit points and keeps what is printed."""
+    """Sessions on a system that counts commit points and keeps the prints."""
 
     def __init__(self, flavour: Flavour, handlers: Handlers) -> None:
         self.printed: list[str] = []
@@ -58,7 +58,7 @@ class TestSending:
 
 
 class TestRemoving:
-    def test_with_a_reason_says_it_first(self, flavour: Flavour) -> None:
+    def test_with_a_reason_sends_it_first(self, flavour: Flavour) -> None:
         closed: list[Principal] = []
         scene = Scene(flavour, Handlers(on_close=closed.append))
         scene.sessions.remove(scene.sessions.open(KEY, GATEWAY), CloseReason.KEEP_ALIVE_TIMEOUT)
@@ -75,12 +75,12 @@ class TestRemoving:
 
 
 class TestHandlers:
-    def test_a_call_is_a_commit_point_under_motoko_only(self, flavour: Flavour) -> None:
+    def test_a_call_is_a_commit_point_in_motoko_only(self, flavour: Flavour) -> None:
         scene = Scene(flavour, Handlers())
         scene.sessions.call(None)
         assert scene.commits == (1 if flavour == "motoko" else 0)
 
-    def test_what_a_handler_raises_goes_through(self, flavour: Flavour) -> None:
+    def test_an_error_of_a_handler_propagates(self, flavour: Flavour) -> None:
         scene = Scene(flavour, Handlers())
         with pytest.raises(ZeroDivisionError):
             scene.sessions.call(lambda: 1 // 0)

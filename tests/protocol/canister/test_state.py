@@ -1,4 +1,4 @@
-"""The CDK's memory: a copy keeps what it had, whatever happens afterwards, and so can be gone back to."""
+"""The CDK's memory: a copy does not change afterwards, so the canister can return to it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TestEnqueue:
         assert message.key == message_key(GATEWAY, 0)
         assert state.certified.get(message.key.encode()) == sha256(message.content).digest()
 
-    def test_takes_old_messages_out_of_queue_and_map(self) -> None:
+    def test_removes_old_messages_from_queue_and_map(self) -> None:
         state = opened()
         for number in range(7):
             send(state, b"%d" % number)
@@ -53,7 +53,7 @@ class TestEnqueue:
 
 
 class TestCopy:
-    def test_keeps_what_it_had(self) -> None:
+    def test_does_not_change_with_the_original(self) -> None:
         state = opened()
         send(state, b"one")
         copy, root_hash = state.copy(), state.certified.root_hash
@@ -64,7 +64,7 @@ class TestCopy:
         assert copy.certified.root_hash == root_hash
         assert copy.clients.get(KEY) is not None
 
-    def test_goes_its_own_way(self) -> None:
+    def test_can_change_alone(self) -> None:
         state = opened()
         copy = state.copy()
         send(state, b"one")

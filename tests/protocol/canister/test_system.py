@@ -1,4 +1,4 @@
-"""What a call may do by its kind, as the interface specification's "Overview of imports" has it."""
+"""What each kind of call may do (interface specification, "Overview of imports")."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TestCallKinds:
 
     @pytest.mark.parametrize("kind", ["install", "update", "timer"])
     @pytest.mark.parametrize("name", CHANGES)
-    def test_every_other_call_may(self, system: System, name: str, kind: str) -> None:
+    def test_every_other_call_may_change_state(self, system: System, name: str, kind: str) -> None:
         system.enter(kind, CALLER, 5)
         CHANGES[name](system)
 
@@ -44,7 +44,7 @@ class TestCallKinds:
         system.enter("query", CALLER, 6)
         assert system.data_certificate() == b"certificate over x"
 
-    def test_no_certificate_where_nobody_certifies(self) -> None:
+    def test_no_certificate_without_a_certifier(self) -> None:
         system = System(CANISTER, certified_data=b"", certify=None, on_print=None)
         system.enter("query", CALLER, 5)
         assert system.data_certificate() is None
@@ -61,15 +61,15 @@ class TestCertifiedData:
             system.set_certified_data(bytes(MAX_CERTIFIED_DATA + 1))
         assert system.certified_data == bytes(MAX_CERTIFIED_DATA)
 
-    def test_goes_back_with_the_timers(self, system: System) -> None:
+    def test_is_restored_with_the_timers(self, system: System) -> None:
         system.set_certified_data(b"before")
         saved = system.snapshot()
-        for data in (b"once", b"again"):  # a snapshot stays usable
+        for data in (b"once", b"again"):  # a snapshot can be restored more than once
             system.set_certified_data(data)
             timer = system.set_timer(1, print)
             system.restore(saved)
             assert system.certified_data == b"before"
-            system.clear_timer(timer)  # forgotten by then, which is no error
+            system.clear_timer(timer)  # no longer exists, which is not an error
 
 
 class TestPrint:

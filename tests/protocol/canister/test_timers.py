@@ -1,4 +1,4 @@
-"""Acks and keep-alives at their times (timers.rs); the golden traces have the finer corners."""
+"""Acks and keep-alive checks at their times (timers.rs); the golden traces cover the rarer cases."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TestAcks:
         it.advance_ms(1)
         assert it.received(side) == [OpenMessage(side.key), AckMessage(0)]
 
-    def test_say_the_last_number_received(self) -> None:
+    def test_hold_the_last_number_received(self) -> None:
         it = bench()
         side = it.opened("ada")
         for _ in range(3):
@@ -49,7 +49,7 @@ class TestKeepAliveCheck:
         it.advance_ms(TIMEOUT_MS)
         assert (CLOSED in it.received(side)) is closed
 
-    def test_a_client_that_opened_after_the_ack_is_not_asked(self) -> None:
+    def test_a_client_that_opened_after_the_ack_is_not_checked(self) -> None:
         it = bench()
         it.advance_ms(INTERVAL_MS + 1)
         side = it.opened("ada")
@@ -57,7 +57,7 @@ class TestKeepAliveCheck:
         assert it.received(side) == [OpenMessage(side.key)]
 
     @pytest.mark.parametrize("flavour", ["rust", "motoko"])
-    def test_a_client_that_on_close_of_another_closed_is_passed_over(self, flavour: Flavour) -> None:
+    def test_a_client_that_another_on_close_removed_is_skipped(self, flavour: Flavour) -> None:
         def close_all(context: AppContext, _client: Principal) -> None:
             for client in context.clients:
                 context.close(client)
@@ -69,7 +69,7 @@ class TestKeepAliveCheck:
         last = [it.received(side)[-1] for side in sides]
         assert last.count(CLOSED) == 1
         assert last.count(CloseMessage(CloseReason.CLOSED_BY_APPLICATION)) == 2
-        # Bob and Cyd had gone when their turn came; the real Rust CDK prints of them all the same.
+        # Bob and Cyd were already removed at their turn; the real Rust CDK prints about them anyway.
         told = [line for line in it.prints if "has not sent a keep alive message" in line]
         assert len(told) == (3 if flavour == "rust" else 1)
 
@@ -88,7 +88,7 @@ class TestInitAgain:
         it.advance_ms(INTERVAL_MS)
         assert it.received(side) == [OpenMessage(side.key), AckMessage(0)]
 
-    def test_starts_the_interval_anew(self) -> None:
+    def test_restarts_the_interval(self) -> None:
         it = bench()
         it.advance_ms(INTERVAL_MS - 1)
         it.host.upgrade(it.factory, now_ns=it.now_ns)

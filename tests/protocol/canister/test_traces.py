@@ -1,4 +1,4 @@
-"""The real Motoko CDK, step by step: replies, messages, times, closes and removals of its golden traces."""
+"""The real Motoko CDK, step by step: replies, messages, times, closes and removals as in its golden traces."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from support.machine import ROOT
 
 CANISTER = Principal.from_text("rrkah-fqaaa-aaaaa-aaaaq-cai")
 FILE = json.loads((ROOT / "tests" / "vectors" / "motoko_cdk_traces.json").read_text(encoding="utf-8"))
-# pub-wipe shows a quirk of that test canister: it makes a second CDK state and leaves the first one's
-# timers running. That is two CDKs in one canister, which is not the CDK's behaviour.
+# pub-wipe shows a quirk of that test canister: it creates a second CDK state while the timers of the first
+# keep running. Two CDKs in one canister are not the CDK's behaviour.
 TRACES = [trace for trace in FILE["traces"] if trace["id"] != "pub-wipe"]
 NOT_CANDID = "pub-service-malformed"
 
 
 class Replay:
-    """A trace's calls and times, put to the Python canister; what it printed is drained step by step."""
+    """The Python canister, which gets the calls and times of a trace; ``prints`` holds those of the current step."""
 
     def __init__(self, trace: dict[str, Any], flavour: Flavour) -> None:
         self.trace = trace
@@ -86,7 +86,7 @@ def poll_of(outcome: Outcome | None) -> PollResult:
 
 
 def compare_message(content: bytes, wanted: dict[str, Any]) -> None:
-    """Header fields exactly; a service message by its meaning, an application's by its bytes."""
+    """Compare header fields exactly, a service message by its value and an application message by its bytes."""
     message, reference = WebsocketMessage.decode(content), WebsocketMessage.decode(bytes.fromhex(wanted["content_hex"]))
     decoded = wanted["decoded"]
     assert message.client_key == key_of(wanted["client_key"])
@@ -117,7 +117,7 @@ def compare_update(outcome: Outcome | None, wanted: dict[str, Any]) -> None:
         assert isinstance(outcome, Reject)
         assert outcome.code == wanted["reject_code"]
         assert outcome.cause is None
-        # The words behind it are those of the Candid decoder.
+        # The rest of the text comes from the Candid decoder and differs.
         assert "Canister called `ic0.trap` with message: 'IDL error: " in outcome.text
     else:
         assert isinstance(outcome, Reply), outcome
@@ -142,7 +142,7 @@ class TestMotoko:
                 compare_update(outcome, step["reply"])
 
     def test_every_byte(self, trace: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-        """With service messages under Motoko's type table, contents, trees and certified data are the same bytes."""
+        """With Motoko's type table for service messages, contents, trees and certified data are equal byte for byte."""
         monkeypatch.setattr(sessions, "encode_service", lambda message, inner_first: encode_as_motoko(message))
         replay = Replay(trace, "motoko")
         for step, outcome in replay:
@@ -156,7 +156,7 @@ class TestMotoko:
 
 @pytest.mark.parametrize("trace", TRACES, ids=[trace["id"] for trace in TRACES])
 class TestRust:
-    """The differences_from_the_rust_source, and nothing else, set the Rust flavour apart."""
+    """The Rust flavour differs only by the file's differences_from_the_rust_source."""
 
     def test_replies_messages_and_times(self, trace: dict[str, Any]) -> None:
         replay = Replay(trace, "rust")
@@ -174,12 +174,12 @@ class TestRust:
         if not trace["hash_order_dependent"]:
             compare_poll(result, wanted, certified_data)
             return
-        # The order of clients within a tick differs, and with it who has which nonce.
+        # The order of clients within a tick differs, so nonces belong to other clients.
         assert len(result.messages) == len(wanted["messages"])
         assert result.is_end_of_queue is wanted["is_end_of_queue"]
         if result.tree:
             assert hashtree.root_hash(hashtree.decode(result.tree)) == certified_data
-        whole_ticks = ticks(wanted["messages"])[1:-1]  # the first and the last may be cut by the poll
+        whole_ticks = ticks(wanted["messages"])[1:-1]  # the poll may cut the first and the last
         ours = [summary(message.client_key, message.content) for message in result.messages]
         for start, end in whole_ticks:
             theirs = [
@@ -198,7 +198,7 @@ class TestRust:
 
 
 def ticks(messages: list[dict[str, Any]]) -> list[tuple[int, int]]:
-    """Ranges of messages with one timestamp."""
+    """The ranges of messages with equal timestamps."""
     ranges: list[tuple[int, int]] = []
     start = 0
     for index in range(1, len(messages) + 1):
@@ -215,7 +215,7 @@ def summary(key: ClientKey, content: bytes) -> tuple[ClientKey, WebsocketMessage
 
 
 def encode_as_motoko(message: ServiceMessage) -> bytes:
-    """The same value under the type table that Motoko writes; what follows the table is no encoder's choice."""
+    """The value with the type table that Motoko writes; an encoder can choose the table but not the value's bytes."""
     return motoko_table() + encode_service(message)[len(our_table()) :]
 
 
@@ -228,7 +228,7 @@ def our_table() -> bytes:
 
 
 def table_of(open_message: bytes) -> bytes:
-    """An OpenMessage's bytes up to its value: variant index, nonce, principal (opaque flag, length, bytes)."""
+    """The bytes before an OpenMessage's value; the value is variant index, nonce, principal (flag, length, bytes)."""
     key = decode_service(open_message).client_key
     value = 1 + 8 + 2 + len(key.client_principal.raw)
     return open_message[:-value]

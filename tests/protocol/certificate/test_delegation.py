@@ -29,11 +29,11 @@ def signed(tree: HashTree, key: SecretKey = ROOT, delegation: Delegation | None 
 
 
 def root_state(**changes: Nested | None) -> HashTree:
-    """The root's state with the subnet; a change of None leaves that out."""
+    """The root's state with the subnet; a field that is changed to None is left out."""
     subnet: dict[str, Nested | None] = {
         "public_key": SUBNET.public_key_der,
         "canister_ranges": encode_ranges(RANGES),
-        "time": leb128.encode(1),
+        "time": leb128.encode_unsigned(1),
     }
     kept = {name.encode(): value for name, value in (subnet | changes).items() if value is not None}
     time = {b"time": kept.pop(b"time")} if b"time" in kept else {}
@@ -55,7 +55,7 @@ class TestNoDelegation:
 class TestProof:
     """Interface specification, "Delegation"."""
 
-    def test_holds(self) -> None:
+    def test_is_valid(self) -> None:
         proof = prove_subnet(signed(root_state()), ROOT.public_key_der)
         assert proof.fault is None
         assert proof.subnet_key == SUBNET.public_key_der
@@ -64,10 +64,10 @@ class TestProof:
     @pytest.mark.parametrize(
         ("delegation", "fault"),
         [
-            (Delegation(SUBNET_ID, b"\xff"), "the delegation is no certificate: certificate: "),
-            (signed(root_state(), SUBNET), "the delegation does not hold: it is not signed by the root key"),
+            (Delegation(SUBNET_ID, b"\xff"), "the delegation is not a certificate: certificate: "),
+            (signed(root_state(), SUBNET), "the delegation is not valid: it is not signed by the root key"),
             (signed(root_state(), ROOT, signed(root_state())), "delegations cannot be nested"),
-            (signed(root_state(time=None)), "it carries no time"),
+            (signed(root_state(time=None)), "it has no time"),
             (signed(root_state(public_key=None)), "the delegation shows no public key of subnet"),
             (signed(root_state(public_key=SUBNET.public_key)), "bare key of 96 bytes without its DER prefix"),
             (
@@ -77,7 +77,7 @@ class TestProof:
         ],
         ids=["no certificate", "wrong signer", "nested", "no time", "no key", "bare key", "disorder"],
     )
-    def test_does_not_hold(self, delegation, fault) -> None:
+    def test_is_not_valid(self, delegation, fault) -> None:
         proof = prove_subnet(delegation, ROOT.public_key_der)
         assert fault in (proof.fault or "")
         assert proof.subnet_key == b""
@@ -85,6 +85,11 @@ class TestProof:
         assert key == b""
         assert step.ok is False
         assert step.detail == proof.fault
+
+    @pytest.mark.parametrize("time_ns", [0, 2**64 - 1], ids=["1970", "2554"])
+    def test_its_time_is_not_checked(self, time_ns: int) -> None:
+        delegation = signed(root_state(time=leb128.encode_unsigned(time_ns)))
+        assert prove_subnet(delegation, ROOT.public_key_der).fault is None
 
     def test_of_another_subnet(self) -> None:
         other = Delegation(Principal(b"other"), signed(root_state()).certificate)
@@ -98,7 +103,7 @@ class TestProof:
 
 class TestRanges:
     @pytest.mark.parametrize("layout", ["classic", "sharded"])
-    def test_hold_the_canister(self, layout) -> None:
+    def test_contain_the_canister(self, layout) -> None:
         certificate = certificate_with(issuer(layout).delegation(10**18, CANISTER))
         key, step = check_delegation(certificate, CANISTER, ROOT.public_key_der)
         assert step.ok
@@ -109,7 +114,7 @@ class TestRanges:
         assert str(CANISTER) in str(step.expected)
 
     @pytest.mark.parametrize("layout", ["classic", "sharded"])
-    def test_do_not_hold_it(self, layout) -> None:
+    def test_do_not_contain_the_canister(self, layout) -> None:
         certificate = certificate_with(issuer(layout).delegation(10**18))
         _, step = check_delegation(certificate, FOREIGN, ROOT.public_key_der)
         assert step.ok is False
@@ -122,7 +127,7 @@ class TestRanges:
         assert "it shows no canister ranges of the subnet" in step.detail
 
     @pytest.mark.parametrize("asked", [None, Principal.MANAGEMENT])
-    def test_are_not_judged_without_a_canister(self, asked) -> None:
+    def test_are_not_checked_without_a_canister(self, asked) -> None:
         delegation = signed(root_state(canister_ranges=None))
         key, step = check_delegation(certificate_with(delegation), asked, ROOT.public_key_der)
         assert step.ok
@@ -130,18 +135,18 @@ class TestRanges:
 
 
 class TestCache:
-    def test_a_delegation_is_judged_once(self, monkeypatch) -> None:
-        delegation = signed(root_state(time=leb128.encode(4711)))
+    def test_a_delegation_is_checked_once(self, monkeypatch) -> None:
+        delegation = signed(root_state(time=leb128.encode_unsigned(4711)))
         first = prove_subnet(delegation, ROOT.public_key_der)
         monkeypatch.setattr(module, "signature_fault", None)
         assert prove_subnet(delegation, bytearray(ROOT.public_key_der)) is first
 
-    def test_but_not_for_another_root_key(self) -> None:
+    def test_results_are_not_shared_between_root_keys(self) -> None:
         delegation = signed(root_state())
         assert prove_subnet(delegation, ROOT.public_key_der).fault is None
         assert prove_subnet(delegation, SUBNET.public_key_der).fault is not None
 
-    def test_what_is_large_is_not_kept(self) -> None:
+    def test_large_delegations_are_not_cached(self) -> None:
         delegation = signed(root_state(name=bytes(100_000)))
         assert prove_subnet(delegation, ROOT.public_key_der).fault is None
         before = module._proved.cache_info().currsize

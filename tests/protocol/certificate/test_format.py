@@ -48,7 +48,7 @@ class TestDecoding:
             ([], "a map is expected, not list"),
             ({}, "has no tree"),
             ({"tree": TREE}, "has no signature"),
-            ({**WHOLE, "tree": None}, "certificate tree: a node is an array"),
+            ({**WHOLE, "tree": None}, "certificate tree: a node is a non-empty array"),
             ({**WHOLE, "signature": "text"}, "signature is str, not a byte string"),
             ({**WHOLE, "delegation": None}, "delegation is NoneType, not a map"),
             ({**WHOLE, "delegation": {"subnet_id": b""}}, "certificate delegation: has no certificate"),
@@ -64,13 +64,13 @@ class TestDecoding:
         with pytest.raises(DecodeError, match="30 bytes are more than 29"):
             Certificate.decode(cbor2.dumps({**WHOLE, "delegation": {**DELEGATION, "subnet_id": bytes(30)}}))
 
-    def test_refuses_what_is_too_large(self) -> None:
+    def test_refuses_large_certificates(self) -> None:
         with pytest.raises(CborError, match="more than"):
             Certificate.decode(cbor2.dumps({**WHOLE, "signature": bytes(hashtree.MAX_SIZE)}))
 
 
 class TestTime:
-    def test_is_none_where_it_cannot_be_told(self) -> None:
+    def test_is_none_if_the_tree_shows_no_valid_time(self) -> None:
         assert Certificate(build({}), b"").time_ns is None
         assert Certificate(build({b"time": b""}), b"").time_ns is None
         assert Certificate(build({b"time": b"\x80" * 20}), b"").time_ns is None
@@ -81,7 +81,7 @@ class TestTime:
 
 
 class TestContents:
-    def test_what_is_signed(self) -> None:
+    def test_the_signed_bytes(self) -> None:
         tree = build({})
         assert Certificate(tree, b"").signed_bytes == b"\x0dic-state-root" + tree.digest
 
@@ -90,7 +90,7 @@ class TestContents:
         assert certificate.canister_data(CANISTER) == Found(b"data")
         assert certificate.canister_data(Principal(bytes(10))) == Unknown()
 
-    def test_raw_is_no_part_of_the_value(self) -> None:
+    def test_raw_does_not_affect_equality(self) -> None:
         data = cbor2.dumps(WHOLE)
         assert Certificate.decode(data) == Certificate.decode(bytes.fromhex("d9d9f7") + data)
         assert "raw" not in repr(Certificate.decode(data))

@@ -9,7 +9,7 @@ import pytest
 from icws_explore.protocol import hashtree
 from icws_explore.protocol.certificate import DELEGATION_PERIOD_NS, Certificate, CertificateIssuer, shown_ranges
 from icws_explore.protocol.constants import NS_PER_MS
-from icws_explore.protocol.errors import StateError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.hashtree import Found, Unknown, lookup
 from icws_explore.protocol.keys import bls
 from icws_explore.protocol.principal import Principal
@@ -31,8 +31,8 @@ class TestKeys:
     def test_secrets_are_scalars_or_seeds(self) -> None:
         assert CertificateIssuer(7).root_key_der == bls.SecretKey(7).public_key_der
 
-    def test_a_delegation_needs_a_subnet(self) -> None:
-        with pytest.raises(StateError, match="subnet's secret"):
+    def test_a_layout_needs_the_secret_of_the_subnet(self) -> None:
+        with pytest.raises(ArgumentValueError, match="needs subnet_secret"):
             CertificateIssuer(b"root", layout="classic")
 
     def test_secrets_are_not_shown(self) -> None:
@@ -41,7 +41,7 @@ class TestKeys:
 
 class TestDeterminism:
     @pytest.mark.parametrize("layout", LAYOUTS)
-    def test_the_same_again(self, layout) -> None:
+    def test_the_same_input_gives_the_same_bytes(self, layout) -> None:
         assert issuer(layout).certify(state(b"x")) == issuer(layout).certify(state(b"x"))
 
     def test_does_not_depend_on_what_was_certified_before(self) -> None:
@@ -52,20 +52,20 @@ class TestDeterminism:
 
 class TestDelegation:
     @pytest.mark.parametrize("layout", ["classic", "sharded"])
-    def test_carries_an_earlier_time(self, layout) -> None:
+    def test_is_not_newer_than_its_certificates(self, layout) -> None:
         delegation = issuer(layout).delegation(NOW_NS)
         assert delegation is not None
         time_ns = Certificate.decode(delegation.certificate).time_ns
         assert time_ns is not None
         assert NOW_NS - DELEGATION_PERIOD_NS < time_ns <= NOW_NS
 
-    def test_is_the_same_for_a_while(self) -> None:
+    def test_is_the_same_within_a_period(self) -> None:
         begin = NOW_NS // DELEGATION_PERIOD_NS * DELEGATION_PERIOD_NS
         used = issuer("classic")
         assert used.delegation(begin) is used.delegation(begin + DELEGATION_PERIOD_NS - 1)
         assert used.delegation(begin) != used.delegation(begin + DELEGATION_PERIOD_NS)
 
-    def test_shows_its_own_layout_only(self) -> None:
+    def test_shows_only_its_own_layout(self) -> None:
         for layout, other in (("classic", "sharded"), ("sharded", "classic")):
             used = issuer(layout)
             delegation = used.delegation(NOW_NS)
@@ -113,7 +113,7 @@ class TestCertify:
 
 
 def entries() -> Iterator[dict[str, Any]]:
-    """What the real readers are asked: see tests/node/certificates.mjs."""
+    """The questions to the real readers; see tests/node/certificates.mjs."""
     for layout in LAYOUTS:
         message = messages(layout)[1]
         now_ms = NOW_NS // NS_PER_MS
@@ -142,12 +142,12 @@ def verdicts() -> dict[str, bool]:
 
 @pytest.mark.node
 class TestRealReaders:
-    """@dfinity/agent 2.4.1, @icp-sdk/core 6.1.0 and ic-websocket-js 0.5.0 judge what is issued."""
+    """@dfinity/agent 2.4.1, @icp-sdk/core 6.1.0 and ic-websocket-js 0.5.0 verify the issued certificates."""
 
     @pytest.mark.parametrize("layout", LAYOUTS)
     def test_accept(self, verdicts, layout) -> None:
         assert verdicts[f"{layout} core"]
-        # The agent that the SDK uses does not know the sharded layout; replicas send it the classic one.
+        # The SDK's agent does not know the sharded layout. Replicas send it the classic one.
         assert verdicts[f"{layout} agent"] is (layout != "sharded")
         assert verdicts[f"{layout} sdk"] is (layout != "sharded")
 
@@ -155,4 +155,4 @@ class TestRealReaders:
     def test_refuse(self, verdicts, layout) -> None:
         assert not verdicts[f"{layout} altered"]
         assert not verdicts[f"{layout} late"]
-        assert verdicts[f"{layout} foreign"] is (layout is None)  # only a delegation binds to ranges
+        assert verdicts[f"{layout} foreign"] is (layout is None)  # only a delegation has ranges

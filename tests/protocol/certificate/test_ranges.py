@@ -42,7 +42,7 @@ class TestEncoding:
         with pytest.raises(MessageError):
             decode_ranges(cbor2.dumps(value))
 
-    def test_refuses_what_is_no_principal(self) -> None:
+    def test_refuses_bytes_that_are_not_a_principal(self) -> None:
         with pytest.raises(DecodeError):
             decode_ranges(cbor2.dumps([[bytes(30), b""]]))
 
@@ -53,12 +53,12 @@ class TestClassicLayout:
     TREE = build({b"subnet": {SUBNET.raw: {b"canister_ranges": encode_ranges(ranges((1, 3), (7, 7)))}}})
 
     @pytest.mark.parametrize(("number", "held"), [(0, False), (1, True), (3, True), (4, False), (7, True), (8, False)])
-    def test_both_ends_belong_to_a_range(self, number, held) -> None:
+    def test_both_ends_are_included(self, number, held) -> None:
         shown = shown_ranges(self.TREE, SUBNET, canister(number))
         assert shown.layout == "classic"
         assert (shown.holding(canister(number)) is not None) is held
 
-    def test_another_subnets(self) -> None:
+    def test_of_another_subnet(self) -> None:
         shown = shown_ranges(self.TREE, Principal(b"other"), canister(1))
         assert shown.ranges == ()
         assert shown.hidden == "it shows no canister ranges of the subnet"
@@ -77,27 +77,27 @@ class TestShardedLayout:
         ("number", "held"),
         [(9, False), (10, True), (13, False), (15, True), (16, False), (20, True), (29, True), (30, True), (31, False)],
     )
-    def test_the_shard_that_can_hold_it_decides(self, number, held) -> None:
+    def test_only_one_shard_can_contain_the_canister(self, number, held) -> None:
         shown = shown_ranges(self.TREE, SUBNET, canister(number))
         assert shown.layout == "sharded"
         assert (shown.holding(canister(number)) is not None) is held
 
     @pytest.mark.parametrize("number", [10, 21, 30])
-    def test_one_shard_shown_is_enough(self, number) -> None:
+    def test_that_shard_is_enough(self, number) -> None:
         shard = canister(number // 10 * 10).raw
         tree = prune(self.TREE, [(b"canister_ranges", SUBNET.raw, shard)])
         assert shown_ranges(tree, SUBNET, canister(number)).holding(canister(number)) is not None
 
     def test_below_every_shard(self) -> None:
         shown = shown_ranges(self.TREE, SUBNET, canister(9))
-        assert shown.hidden == "every shard of canister ranges it shows begins above the canister"
+        assert shown.hidden == "every shard of canister ranges that it shows begins above the canister"
 
     def test_the_shard_is_pruned(self) -> None:
-        tree = prune(self.TREE, [(b"canister_ranges", SUBNET.raw, canister(25).raw)])  # absent: names only
+        tree = prune(self.TREE, [(b"canister_ranges", SUBNET.raw, canister(25).raw)])  # absent: only labels are shown
         shown = shown_ranges(tree, SUBNET, canister(25))
-        assert shown.hidden == "the shard of canister ranges that could hold the canister is pruned"
+        assert shown.hidden == "the shard of canister ranges that could contain the canister is pruned"
 
-    def test_goes_before_the_classic_layout(self) -> None:
+    def test_takes_precedence_over_the_classic_layout(self) -> None:
         classic = {SUBNET.raw: {b"canister_ranges": encode_ranges(ranges((1, 99)))}}
         tree = build({b"canister_ranges": {SUBNET.raw: SHARDS}, b"subnet": classic})
         assert shown_ranges(tree, SUBNET, canister(16)).holding(canister(16)) is None

@@ -24,13 +24,13 @@ class TestSignatureFault:
         [
             (replace(CERTIFICATE, tree=build({})), ROOT_KEY, "altered, or the key is another network's"),
             (CERTIFICATE, SecretKey(b"other").public_key_der, "altered, or the key is another network's"),
-            (CERTIFICATE, ROOT_KEY[37:], "the key to check with is unusable: BLS public key: bare key"),
+            (CERTIFICATE, ROOT_KEY[37:], "the key to check with cannot be used: BLS public key: bare key"),
             (replace(CERTIFICATE, signature=b""), ROOT_KEY, "a signature has 48 bytes, not 0"),
             (replace(CERTIFICATE, signature=b"\xc0" + bytes(47)), ROOT_KEY, "point at infinity"),
         ],
         ids=["other tree", "other key", "bare key", "no signature", "infinity"],
     )
-    def test_says_which(self, certificate, key, fault) -> None:
+    def test_says_what_is_wrong(self, certificate, key, fault) -> None:
         assert fault in (signature_fault(certificate, key) or "")
 
     def test_a_poll_is_verified_once(self, monkeypatch) -> None:

@@ -1,4 +1,4 @@
-"""ack_queue against queues.test.ts of ic-websocket-js 0.5.0, case by case, and its corners to the ms."""
+"""AckQueue against queues.test.ts of ic-websocket-js 0.5.0, case by case, and its limits to the millisecond."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from icws_explore.protocol.client.wire import AckQueue
 from icws_explore.protocol.constants import NS_PER_MS
-from icws_explore.protocol.errors import StateError
+from icws_explore.protocol.errors import ArgumentValueError, StateError
 
 EXPIRATION_MS = 1000  # as in queues.test.ts
 START_MS = 1_700_000_000_000
@@ -83,15 +83,15 @@ class TestAck:
         assert queue.expire() == (2, 3)
         assert queue.last is None
 
-    def test_accepts_anything_with_nothing_outstanding(self, queue: AckQueue) -> None:
+    def test_accepts_any_number_when_nothing_is_outstanding(self, queue: AckQueue) -> None:
         assert queue.refusal(99) is None
         assert queue.ack(99, at(0)) == ()
 
     @pytest.mark.parametrize(("age_ms", "expired"), [(-1, ()), (0, (2,)), (1, (2,))])
-    def test_what_is_left_expires_at_exactly_its_age(self, age_ms: int, expired: tuple[int, ...]) -> None:
+    def test_the_rest_expires_at_exactly_its_age(self, age_ms: int, expired: tuple[int, ...]) -> None:
         assert filled(1, 2).ack(1, at(EXPIRATION_MS + age_ms)) == expired
 
-    def test_younger_items_are_given_up_with_the_expired_ones(self) -> None:
+    def test_younger_items_are_dropped_with_the_expired_ones(self) -> None:
         queue = filled(1, 2)
         queue.add(3, at(500))
         assert queue.ack(1, at(EXPIRATION_MS)) == (2,)
@@ -121,14 +121,14 @@ class TestClear:
         assert queue.outstanding == ()
         assert queue.due_ns is None
 
-    def test_starts_afresh(self) -> None:
+    def test_forgets_the_last_number(self) -> None:
         queue = filled(1)
         queue.clear()
         queue.add(1, at(7))
         assert queue.due_ns == at(EXPIRATION_MS + 7)
 
 
-class TestTheOneTimer:
+class TestTimer:
     def test_does_not_run_before_the_first_message(self, queue: AckQueue) -> None:
         assert queue.due_ns is None
 
@@ -160,20 +160,20 @@ class TestTheOneTimer:
         queue.ack(2, at(1600))
         assert queue.due_ns == at(EXPIRATION_MS + 1600)
 
-    def test_runs_on_when_an_ack_finds_expired_items(self) -> None:
+    def test_continues_when_an_ack_finds_expired_items(self) -> None:
         queue = filled(1)
         queue.add(2, at(10))
         queue.ack(1, at(500))
         assert queue.ack(0, at(EXPIRATION_MS + 10)) == (2,)
         assert queue.due_ns == at(EXPIRATION_MS + 500)
 
-    def test_needs_a_time(self) -> None:
-        with pytest.raises(StateError, match="longer than 0 ms"):
+    def test_needs_a_positive_expiration(self) -> None:
+        with pytest.raises(ArgumentValueError, match="longer than 0 ms"):
             AckQueue(0)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 60), st.integers(0, 2000)), max_size=40))
-def test_stays_ascending_and_never_holds_what_was_acked(steps: list[tuple[bool, int, int]]) -> None:
+def test_stays_ascending_and_holds_no_acked_number(steps: list[tuple[bool, int, int]]) -> None:
     queue, now_ms, next_num, acked = AckQueue(EXPIRATION_MS), 0, 1, 0
     for is_ack, number, pause_ms in steps:
         now_ms += pause_ms

@@ -1,4 +1,4 @@
-"""client against ic-websocket.test.ts of ic-websocket-js 0.5.0, case by case; closing, ticks, replays."""
+"""The client against ic-websocket.test.ts of ic-websocket-js 0.5.0, case by case; closing and ticks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from icws_explore.protocol.client.events import (
     Verified,
 )
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
-from icws_explore.protocol.client.table import ClientState
+from icws_explore.protocol.client.states import ClientState
 from icws_explore.protocol.errors import IdentityError, StateError
 from icws_explore.protocol.keys import AnonymousIdentity
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, WebsocketMessage
@@ -60,8 +60,8 @@ def scene() -> Scene:
 class TestIcWebsocketClass:
     """describe("IcWebsocket class"): the names are the SDK's."""
 
-    def test_says_nothing_before_the_gateway_does(self, scene: Scene) -> None:
-        """Of our own: versions before 0.3.0 sent ws_open as soon as the socket was open."""
+    def test_sends_nothing_before_the_handshake(self, scene: Scene) -> None:
+        """Not a case of the SDK: versions before 0.3.0 sent ws_open as soon as the socket was open."""
         assert scene.play >> do("connected") >> run(10 * OPEN_TIMEOUT_MS)
         assert scene.machine.state is ClientState.HANDSHAKE
 
@@ -196,7 +196,7 @@ class TestMessagesAcknowledgement:
         )
 
     def test_fails_if_messages_are_not_acknowledged_in_time(self, scene: Scene) -> None:
-        """The ack comes in the very moment in which the timer has expired: too late."""
+        """The ack arrives at the instant at which the timer expires, which is too late."""
         play = scene.opened() >> do("send", HELLO) << SendFrame >> pause(ACK_TIMEOUT_MS)
         assert (
             play
@@ -228,7 +228,7 @@ class TestMessagesAcknowledgement:
 
 
 class TestBaseQueue:
-    """describe("BaseQueue") of queues.test.ts: what its two queues come to for the owner of a client."""
+    """describe("BaseQueue") of queues.test.ts: the effect of its two queues on the owner of a client."""
 
     def test_add_and_process(self, scene: Scene) -> None:
         assert scene.opened() >> do("send", HELLO) << SendFrame
@@ -241,7 +241,7 @@ class TestBaseQueue:
             assert message_of(play).sequence_num == number
 
     def test_should_not_process_an_item_if_the_queue_is_disabled(self, scene: Scene) -> None:
-        """Before the open message nothing gets out, and nothing was kept to get out later."""
+        """Before the open message nothing is sent, and nothing is kept to be sent later."""
         play = scene.handshaken()
         with pytest.raises(StateError):
             play >> do("send", HELLO)
@@ -261,40 +261,25 @@ class TestBaseQueue:
 
 
 class TestTicks:
-    """What was due fires first, at its own instant, in the order in which it was due."""
-
-    def two_timers(self, scene: Scene, gap_ms: int) -> Play:
-        """An ack before the open message: both timers run, the ack's ``gap_ms`` after the open one's."""
-        play = scene.handshaken() >> pause(OPEN_TIMEOUT_MS - ACK_TIMEOUT_MS + gap_ms)
-        return play >> scene.says(AckMessage(0)) << Verified << AckReceived(0) << SendFrame << KeepAliveSent(1)
+    """Timers that are due fire first, at their own instants, in the order in which they are due."""
 
     @pytest.mark.parametrize(
         ("gap_ms", "names", "reason"),
         [(1, ["open", "ack"], "Open connection timeout"), (-1, ["ack", "open"], "Ack message timeout")],
     )
-    def test_the_sooner_one_ends_the_session_however_late_the_tick(
+    def test_the_earlier_timer_ends_the_session_even_in_a_late_tick(
         self, scene: Scene, gap_ms: int, names: list[str], reason: str
     ) -> None:
-        play = self.two_timers(scene, gap_ms)
+        play = scene.with_both_timers(gap_ms)
         assert list(scene.machine.deadlines) == names
         assert play >> wait(1_000_000) << Failed << CloseConnection(4000, reason)
         assert scene.machine.deadlines == {}
 
-    def test_in_a_replay_both_fire_in_order(self) -> None:
-        scene = Scene(keep_processing_after_close=True)
-        assert (
-            self.two_timers(scene, -1)
-            >> wait(1_000_000)
-            << Failed("Ack message timeout. Not received ack for sequence numbers: 1")
-            << CloseConnection(4000, "Ack message timeout")
-            << Failed("Open timeout expired before receiving the open message")
-        )
-
-    def test_a_frame_that_finds_the_session_over_is_not_even_looked_at(self, scene: Scene) -> None:
+    def test_a_frame_after_the_end_of_the_session_is_ignored(self, scene: Scene) -> None:
         play = scene.handshaken() >> pause(OPEN_TIMEOUT_MS + 5)
         assert play >> do("receive", b"\xff") << Failed << CloseConnection(4000, "Open connection timeout")
 
-    def test_a_message_sent_when_the_session_had_to_end_goes_nowhere(self, scene: Scene) -> None:
+    def test_a_message_sent_after_a_timer_was_due_is_dropped(self, scene: Scene) -> None:
         play = scene.opened() >> do("send", HELLO) << SendFrame >> pause(ACK_TIMEOUT_MS)
         assert play >> do("send", HELLO) << Failed << CloseConnection(4000, "Ack message timeout")
 
@@ -304,7 +289,7 @@ class TestTicks:
             play >> do("send", HELLO)
         assert play >> wait(0) << Failed << CloseConnection(4000, "Open connection timeout")
 
-    def test_late_and_punctual_ticks_tell_the_same(self) -> None:
+    def test_late_and_punctual_ticks_give_the_same_events(self) -> None:
         stories = []
         for pass_time in (wait, run):
             scene = Scene()
@@ -314,9 +299,9 @@ class TestTicks:
 
 
 class TestRootKey:
-    """Until the network's status has answered, the SDK checks against mainnet's key."""
+    """Until the network's status is known, the SDK checks against mainnet's key."""
 
-    def test_a_message_that_comes_first_fails(self) -> None:
+    def test_a_message_before_the_key_fails(self) -> None:
         scene = Scene(root_key=None)
         assert (
             scene.handshaken()
@@ -326,7 +311,7 @@ class TestRootKey:
             << CloseConnection(4000, RECEIVING)
         )
 
-    def test_a_key_that_comes_in_time_counts(self) -> None:
+    def test_a_key_in_time_is_used(self) -> None:
         scene = Scene(root_key=None)
         play = scene.handshaken() >> do_timeless("set_root_key", scene.canister.root_key)
         assert play >> scene.says(OpenMessage(KEY)) << Verified << Opened(KEY)
@@ -338,7 +323,7 @@ class TestClosing:
         assert prepare(scene) >> do("close") << CloseConnection(1000, "") >> do("close") >> wait(10**6)
         assert scene.machine.state is ClientState.CLOSING
 
-    def test_after_it_frames_and_timers_are_ignored(self, scene: Scene) -> None:
+    def test_frames_and_timers_are_ignored_afterwards(self, scene: Scene) -> None:
         play = scene.opened() >> do("send", HELLO) << SendFrame >> do("close") << CloseConnection(1000, "")
         assert play >> scene.says(HELLO) >> wait(ACK_TIMEOUT_MS)
         with pytest.raises(StateError):
@@ -349,48 +334,3 @@ class TestClosing:
         assert play >> wait(ACK_TIMEOUT_MS) >> do("connection_lost", 1006, "") >> do("close")
         assert scene.machine.outstanding == ()
         assert scene.machine.state is ClientState.CLOSED
-
-
-class TestKeepProcessingAfterClose:
-    """The SDK where the socket still delivers: for replays."""
-
-    @pytest.fixture
-    def scene(self) -> Scene:
-        return Scene(keep_processing_after_close=True)
-
-    def test_frames_go_on_and_nothing_is_sent_and_no_second_close_made(self, scene: Scene) -> None:
-        assert (
-            scene.opened()
-            >> do("receive", b"\xff")
-            << Failed
-            << CloseConnection(4000, RECEIVING)
-            >> scene.says(HELLO)
-            << Verified
-            << MessageReceived
-            >> scene.says(AckMessage(9))
-            << Verified
-            << AckReceived(9)
-            >> do("receive", b"\xff")
-            << error_receiving("Incoming message is not a ClientIncomingMessage")
-        )
-        assert scene.machine.outstanding == (1,)  # the keep-alive that went nowhere
-        assert scene.machine.state is ClientState.CLOSING
-
-    def test_a_message_sent_into_the_closing_socket_is_numbered_and_lost(self, scene: Scene) -> None:
-        assert scene.opened() >> do("close") << CloseConnection(1000, "") >> do("send", HELLO)
-        assert scene.machine.outstanding == (1,)
-
-    def test_the_ack_timer_goes_on_until_the_connection_is_gone(self, scene: Scene) -> None:
-        play = scene.opened() >> do("send", HELLO) << SendFrame >> do("close") << CloseConnection(1000, "")
-        assert play >> wait(ACK_TIMEOUT_MS) << Failed("Ack message timeout. Not received ack for sequence numbers: 1")
-        assert play >> do("connection_lost", 1000, "") << ConnectionClosed(1000, "") >> wait(10 * ACK_TIMEOUT_MS)
-
-    def test_the_open_timer_outlives_even_the_connection(self, scene: Scene) -> None:
-        assert (
-            scene.handshaken()
-            >> do("connection_lost", 1006, "")
-            << ConnectionClosed(1006, "")
-            >> scene.says(OpenMessage(KEY))
-            >> wait(OPEN_TIMEOUT_MS)
-            << Failed("Open timeout expired before receiving the open message")
-        )

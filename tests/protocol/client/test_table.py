@@ -1,4 +1,4 @@
-"""client_table: the table is what runs. Nothing happens that is not in it, and all of it can happen."""
+"""The table drives the client: nothing happens without a row, and every row can be reached."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icws_explore.protocol.client import machine as client
-from icws_explore.protocol.client.events import CloseConnection, Event, SendFrame
-from icws_explore.protocol.client.machine import ClientConfig, ClientMachine, ClientSession
-from icws_explore.protocol.client.table import TRANSITIONS, ClientState, ClientTrigger
+from icws_explore.analysis.replay.after_close import MachineAfterClose
+from icws_explore.protocol.client.events import ClientEvent, CloseConnection, SendFrame
+from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
+from icws_explore.protocol.client.session import ClientSession
+from icws_explore.protocol.client.states import ClientState, ClientTriggerKind
+from icws_explore.protocol.client.table import TRANSITIONS
 from icws_explore.protocol.errors import IcwsError, IdentityError, StateError
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import ClientKey, Handshake
@@ -48,7 +50,7 @@ WHATS: dict[str, ServiceMessage | bytes] = {
 
 @lru_cache(maxsize=1000)
 def frame(what: str, sequence_num: int) -> bytes:
-    """Certified once for all examples; its age does not matter, ``trusting`` accepts it."""
+    """A message certified once for all examples; ``trusting`` accepts it at any age."""
     return CANISTER.says(WHATS[what], START_NS, sequence_num=sequence_num)
 
 
@@ -57,7 +59,7 @@ def trusting(*_: object) -> list[Step]:
 
 
 class Fickle(Ed25519Identity):
-    """Signs unless told that the key is gone."""
+    """Signs until ``gone`` is set."""
 
     __slots__ = ("gone",)
     gone: bool
@@ -70,13 +72,13 @@ class Fickle(Ed25519Identity):
 
 @dataclass
 class Session:
-    """A machine with a random life, and what it did on the way."""
+    """A machine, its identity and its clock, driven by named steps."""
 
     machine: ClientMachine
     identity: Fickle
     now_ns: int = START_NS
 
-    def step(self, kind: str, number: int) -> list[Event]:
+    def step(self, kind: str, number: int) -> list[ClientEvent]:
         machine, now_ns = self.machine, self.now_ns
         expected = machine._session.inbox.expected_sequence_num
         match kind:
@@ -101,7 +103,7 @@ class Session:
             case _:
                 return machine.receive(frame(kind, expected + (number == 13)), now_ns)
 
-    def send(self) -> list[Event]:
+    def send(self) -> list[ClientEvent]:
         is_open = self.machine.is_open
         try:
             return self.machine.send(b"DIDL\0\0", self.now_ns)
@@ -114,14 +116,15 @@ def session(keep_processing: bool) -> Session:
     identity = Fickle.from_secret(bytes(32))
     assert isinstance(identity, Fickle)
     identity.gone = False
-    config = ClientConfig(CANISTER_ID, ack_interval_ms=20_000, keep_processing_after_close=keep_processing)
-    machine = ClientMachine(config, identity, entropy=bytes, client_nonce=7, verify=trusting)
+    config = ClientConfig(CANISTER_ID, ack_interval_ms=20_000)
+    kind = MachineAfterClose if keep_processing else ClientMachine
+    machine = kind(config, identity, entropy=bytes, client_nonce=7, verify=trusting)
     return Session(machine, identity)
 
 
 KINDS = ("handshake", "noise", "later", "send", "close", "error", "lost", "mute", *WHATS)
 LIVES = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 100)), max_size=25)
-# Mostly healthy, so that the deep states are reached.
+# Most start with a working session, so that the later states are reached.
 HEALTHY = LIVES.map(lambda rest: [("handshake", 0), ("open", 0), ("send", 0), *rest])
 
 
@@ -132,7 +135,7 @@ class TestTheTableDrivesTheMachine:
         it = session(keep_processing)
         for kind, number in life:
             before = it.machine.state
-            it.machine.taken = ()
+            it.machine._session.taken = []
             it.step(kind, number)
             rows = it.machine.taken
             for row in rows:
@@ -147,7 +150,9 @@ class TestTheTableDrivesTheMachine:
 
     @given(st.one_of(LIVES, HEALTHY), st.booleans())
     @settings(max_examples=300)
-    def test_one_close_and_nothing_sent_after_it(self, life: list[tuple[str, int]], keep_processing: bool) -> None:
+    def test_closes_at_most_once_and_sends_nothing_afterwards(
+        self, life: list[tuple[str, int]], keep_processing: bool
+    ) -> None:
         it = session(keep_processing)
         events = [event for kind, number in life for event in it.step(kind, number)]
         closes = [index for index, event in enumerate(events) if isinstance(event, CloseConnection)]
@@ -157,7 +162,7 @@ class TestTheTableDrivesTheMachine:
             assert it.machine.state in (ClientState.CLOSING, ClientState.CLOSED)
 
     @given(st.one_of(LIVES, HEALTHY))
-    def test_no_deadline_is_left_behind_and_none_after_the_end(self, life: list[tuple[str, int]]) -> None:
+    def test_deadlines_are_in_the_future_and_none_are_left_after_the_end(self, life: list[tuple[str, int]]) -> None:
         it = session(keep_processing=False)
         for kind, number in life:
             it.step(kind, number)
@@ -166,13 +171,13 @@ class TestTheTableDrivesTheMachine:
             assert it.machine.state in (ClientState.HANDSHAKE, ClientState.OPENING, ClientState.OPEN) or due_ns is None
 
     @pytest.mark.parametrize("index", range(len(TRANSITIONS)))
-    def test_without_a_row_it_does_not_happen(self, index: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Every row is reachable, and what it brings about is gone with it."""
+    def test_without_a_row_its_effects_do_not_happen(self, index: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Every row can be reached, and its effects depend on it."""
         row = TRANSITIONS.rows[index]
         life = LIFE_TO[index]
         whole = self.live(life)
-        monkeypatch.setattr(client, "TRANSITIONS", TransitionTable([r for r in TRANSITIONS if r is not row]))
-        assert row in whole[1], "the life leads to the row"
+        monkeypatch.setattr(ClientMachine, "transitions", TransitionTable([r for r in TRANSITIONS if r is not row]))
+        assert row in whole[1], "the steps lead to the row"
         without = self.live(life)
         assert row not in without[1]
         assert without[0] != whole[0], "the row makes a difference"
@@ -185,14 +190,14 @@ class TestTheTableDrivesTheMachine:
         for kind, number in life:
             try:
                 story.append((it.machine.state, *map(str, it.step(kind, number))))
-            except StateError as error:  # a guard's row is missing
+            except StateError as error:  # the row of a guard is missing
                 story.append((str(error),))
             rows.extend(it.machine.taken)
         return story, rows
 
 
 def _lives() -> list[list[tuple[str, int]]]:
-    """For each row a life that takes it."""
+    """For each row, the steps that lead to it."""
     to: dict[ClientState, list[tuple[str, int]]] = {
         ClientState.HANDSHAKE: [],
         ClientState.OPENING: [("handshake", 0)],
@@ -201,30 +206,30 @@ def _lives() -> list[list[tuple[str, int]]]:
         ClientState.CLOSED: [("lost", 0)],
     }
     by_trigger = {
-        ClientTrigger.HANDSHAKE_FRAME: [("handshake", 0)],
-        ClientTrigger.BAD_FRAME: [("noise", 4)],
-        ClientTrigger.BAD_SERVICE_MESSAGE: [("keep-alive", 0)],
-        ClientTrigger.APPLICATION_MESSAGE: [("app", 0)],
-        ClientTrigger.OPEN_TIMEOUT: [("later", 60)],
-        ClientTrigger.ACK_TIMEOUT: [("ack 0", 0), ("later", 50)],
-        ClientTrigger.SEND: [("send", 0)],
-        ClientTrigger.CLOSE: [("close", 0)],
-        ClientTrigger.CONNECTION_ERROR: [("error", 0)],
-        ClientTrigger.CONNECTION_LOST: [("lost", 0)],
-        ClientTrigger.MESSAGE_UNSENT: [("mute", 0), ("ack 0", 0)],
+        ClientTriggerKind.HANDSHAKE_FRAME: [("handshake", 0)],
+        ClientTriggerKind.BAD_FRAME: [("noise", 4)],
+        ClientTriggerKind.BAD_SERVICE_MESSAGE: [("keep-alive", 0)],
+        ClientTriggerKind.APPLICATION_MESSAGE: [("app", 0)],
+        ClientTriggerKind.OPEN_TIMEOUT: [("later", 60)],
+        ClientTriggerKind.ACK_TIMEOUT: [("ack 0", 0), ("later", 50)],
+        ClientTriggerKind.SEND: [("send", 0)],
+        ClientTriggerKind.CLOSE: [("close", 0)],
+        ClientTriggerKind.CONNECTION_ERROR: [("error", 0)],
+        ClientTriggerKind.CONNECTION_LOST: [("lost", 0)],
+        ClientTriggerKind.MESSAGE_UNSENT: [("mute", 0), ("ack 0", 0)],
     }
     lives = []
     for row in TRANSITIONS:
         match row.trigger, row.guard:
-            case ClientTrigger.OPEN_UNSENT, _:
+            case ClientTriggerKind.OPEN_UNSENT, _:
                 life = [("mute", 0), ("handshake", 0)]
-            case ClientTrigger.KEEP_ALIVE_UNSENT, _:
+            case ClientTriggerKind.KEEP_ALIVE_UNSENT, _:
                 life = [*to[ClientState.OPEN], ("mute", 0), ("ack 0", 0)]
-            case ClientTrigger.OPEN_MESSAGE, guard:
+            case ClientTriggerKind.OPEN_MESSAGE, guard:
                 life = [*to[row.state], ("open" if guard else "foreign", 0)]
-            case ClientTrigger.ACK_MESSAGE, guard:
+            case ClientTriggerKind.ACK_MESSAGE, guard:
                 life = [*to[row.state], ("ack 0", 0), ("ack 9" if guard else "ack 1", 0)]
-            case ClientTrigger.CLOSE_MESSAGE, guard:
+            case ClientTriggerKind.CLOSE_MESSAGE, guard:
                 life = [*to[row.state], ("closed" if guard else "timed out", 0)]
             case trigger, _:
                 life = [*to[row.state], *by_trigger[trigger]]
@@ -236,15 +241,15 @@ LIFE_TO = _lives()
 
 
 class TestNames:
-    def test_every_guard_and_action_is_there_and_no_other(self) -> None:
-        assert {name[3:] for name in dir(ClientSession) if name.startswith("if_")} == TRANSITIONS.guards
-        assert {name[3:] for name in dir(ClientSession) if name.startswith("do_")} == TRANSITIONS.actions
+    def test_guards_and_actions_are_methods_of_the_session(self) -> None:
+        named = {row.guard for row in TRANSITIONS if row.guard} | {do for row in TRANSITIONS for do in row.actions}
+        assert named == {getattr(ClientSession, function.__name__) for function in named}
 
     def test_every_trigger_and_state_has_a_row(self) -> None:
-        assert {row.trigger for row in TRANSITIONS} == set(ClientTrigger)
+        assert {row.trigger for row in TRANSITIONS} == set(ClientTriggerKind)
         assert {row.state for row in TRANSITIONS} | {row.to for row in TRANSITIONS} == set(ClientState)
 
-    def test_closes_are_those_of_the_sdk(self) -> None:
+    def test_closes_are_the_sdks(self) -> None:
         closes = {(row.close.code, row.close.reason) for row in TRANSITIONS if row.close is not None}
         assert closes == {
             (1000, ""),
@@ -262,7 +267,7 @@ class TestNames:
 
 
 class TestHostileFrames:
-    """A golden prefix and a random tail: only documented errors come out, and they come out as events."""
+    """A golden prefix with a random tail causes only events, and no undocumented errors."""
 
     @given(st.binary(max_size=300), st.integers(0, 2), st.booleans())
     @settings(max_examples=300)

@@ -54,7 +54,7 @@ class TestVectors:
             links = [step for step in steps if step.step == "delegation"]
             assert len(links) == max(1, vector["identity"].get("hops", 1))
 
-    def test_one_flipped_bit_anywhere_is_noticed(self, vectors: Any) -> None:
+    def test_a_flipped_bit_is_found_anywhere(self, vectors: Any) -> None:
         vector = vectors("calls")["vectors"][7]
         frame = bytes.fromhex(vector["frame_hex"])
         now_ns = vector["inputs"]["date_now_ms"] * NS_PER_MS
@@ -107,8 +107,8 @@ class TestParse:
             ({"method_name": b""}, "'method_name' is a byte string"),
             ({"arg": ""}, "'arg' is text"),
             ({"request_type": "read_state"}, "'paths' is missing"),
-            ({"request_type": "read_state", "paths": ["time"]}, "no array of arrays"),
-            ({"priority": 1, "fee": 2}, "'priority', 'fee' unknown: the gateway drops it"),
+            ({"request_type": "read_state", "paths": ["time"]}, "not an array of arrays"),
+            ({"priority": 1, "fee": 2}, "the content has 'priority', 'fee', which the gateway drops"),
         ],
     )
     def test_a_wrong_field_is_named(self, change: dict[str, Any], fault: str) -> None:
@@ -119,14 +119,14 @@ class TestParse:
         assert (step.ok, step.expected, step.actual) == (False, str(OTHER_CANISTER), str(CANISTER))
         assert failures(ENVELOPE, canister_id=None) == {}
 
-    def test_the_management_canister_is_reached_through_any(self) -> None:
+    def test_the_management_canister_is_called_through_any_canister(self) -> None:
         content = call_content(Principal.MANAGEMENT, "raw_rand", b"", IDENTITY.principal, NOW_NS)
         assert failures(sign_envelope(content, IDENTITY)) == {}
 
 
 class TestRequestId:
     @pytest.mark.parametrize("value", [1.5, -1, True, [None]])
-    def test_content_without_one(self, value: object) -> None:
+    def test_content_without_a_request_id(self, value: object) -> None:
         steps = check(replace(ENVELOPE, content=CONTENT | {"arg": value}))
         assert steps["request_id"].ok is False
         assert steps["signature"].ok is None
@@ -149,10 +149,10 @@ class TestSender:
     def test_anonymous_with_key_or_signature(self) -> None:
         content = CONTENT | {"sender": b"\x04"}
         assert "no key" in failures(sign_envelope(content, IDENTITY))["sender"]
-        assert "may not sign" in failures(replace(Envelope(content), sender_sig=bytes(64)))["signature"]
+        assert "must not be signed" in failures(replace(Envelope(content), sender_sig=bytes(64)))["signature"]
 
-    def test_that_is_no_principal(self) -> None:
-        assert "no principal" in failures(replace(ENVELOPE, content=CONTENT | {"sender": 7}))["sender"]
+    def test_that_is_not_a_principal(self) -> None:
+        assert "not a principal" in failures(replace(ENVELOPE, content=CONTENT | {"sender": 7}))["sender"]
 
 
 class TestSignature:
@@ -161,11 +161,11 @@ class TestSignature:
         assert set(failures(replace(ENVELOPE, content=CONTENT | change))) == {"signature"}
 
     @given(st.binary(max_size=70))
-    def test_made_up(self, signature: bytes) -> None:
+    def test_of_random_bytes(self, signature: bytes) -> None:
         assert set(failures(replace(ENVELOPE, sender_sig=signature))) == {"signature"}
 
     @given(st.binary(max_size=100))
-    def test_under_a_made_up_key(self, key: bytes) -> None:
+    def test_under_a_random_key(self, key: bytes) -> None:
         assert set(failures(replace(ENVELOPE, sender_pubkey=key))) == {"sender", "signature"}
 
 
@@ -179,10 +179,10 @@ class TestExpiry:
             (NOW_NS, None),
             (NOW_NS + WINDOW_NS, None),
             (NOW_NS + WINDOW_NS + 1, "1 ns too far in the future"),
-            (NOW_NS - 12_300 * NS_PER_MS, "expired 12.300 s ago: sent too late, or the sender's clock is slow"),
-            (NOW_NS + 2 * WINDOW_NS, "330.000 s too far in the future: the sender's clock is fast"),
-            (0, "days ago"),
-            (2**64 - 1, "days too far"),
+            (NOW_NS - 12_300 * NS_PER_MS, "expired 12.3 s ago: sent too late, or the sender's clock is slow"),
+            (NOW_NS + 2 * WINDOW_NS, "330 s too far in the future: the sender's clock is fast"),
+            (0, " days) ago"),
+            (2**64 - 1, " days) too far"),
         ],
     )
     def test_window(self, expiry_ns: int, fault: str | None) -> None:
@@ -190,7 +190,7 @@ class TestExpiry:
         assert set(faults) == (set() if fault is None else {"expiry"})
         assert (fault or "") in faults.get("expiry", "")
 
-    def test_drift_is_a_parameter(self) -> None:
+    def test_the_drift_can_be_set(self) -> None:
         envelope = sign_envelope(CONTENT | {"ingress_expiry": NOW_NS + 300 * NS_PER_S + 1}, IDENTITY)
         assert failures(envelope) == {}
         assert set(failures(envelope, max_drift_s=0)) == {"expiry"}
@@ -219,5 +219,7 @@ class TestHostileEnvelopes:
         st.none() | st.binary(max_size=60),
         st.none() | st.binary(max_size=64),
     )
-    def test_nor_for_any_content(self, content: dict[str, Any], key: bytes | None, signature: bytes | None) -> None:
+    def test_nothing_is_raised_for_any_content(
+        self, content: dict[str, Any], key: bytes | None, signature: bytes | None
+    ) -> None:
         assert not passed(check_envelope(Envelope(content, key, signature), now_ns=NOW_NS))

@@ -24,7 +24,7 @@ SENDER = Principal.ANONYMOUS
 
 
 class TestVectors:
-    def test_calls_are_made_again_byte_for_byte(self, vectors: Any) -> None:
+    def test_calls_are_the_same_bytes(self, vectors: Any) -> None:
         for vector in vectors("calls")["vectors"]:
             inputs = vector["inputs"]
             identity = identity_of_vector(vector)

@@ -1,4 +1,4 @@
-"""gateway 1.4.6 as a whole: sessions, canisters, pollers, what is relayed and what ends."""
+"""Gateway 1.4.6 as a whole: sessions, canisters, pollers, relayed messages and ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from icws_explore.protocol.client.events import HandshakeReceived, SendFrame
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.envelope import Envelope, check_envelope
-from icws_explore.protocol.errors import StateError
+from icws_explore.protocol.errors import ArgumentValueError, StateError
 from icws_explore.protocol.gateway.events import (
     AgentFailed,
     CallClose,
@@ -24,7 +24,7 @@ from icws_explore.protocol.gateway.events import (
     SendToClient,
 )
 from icws_explore.protocol.gateway.machine import GatewayConfig, GatewayMachine
-from icws_explore.protocol.gateway.table import SessionState
+from icws_explore.protocol.gateway.session import SessionState
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import passed
@@ -59,7 +59,7 @@ def play() -> Play:
 
 
 class TestSetup:
-    def test_the_handshake_is_the_first_thing_said(self, play: Play) -> None:
+    def test_the_handshake_is_sent_first(self, play: Play) -> None:
         assert connected(play, ALICE)
         assert play.machine.sessions == {ALICE.session: SessionState.INIT}
         assert play.machine.deadline_ns is None
@@ -70,19 +70,19 @@ class TestSetup:
         assert play.machine.clients == {CANISTER: (ALICE.key,)}
         assert play.machine.deadlines == {str(CANISTER): START_NS + TIMEOUT_MS * NS_PER_MS}
 
-    def test_the_first_message_opens(self, play: Play) -> None:
+    def test_the_first_message_opens_the_session(self, play: Play) -> None:
         assert opened(play, ALICE)
         assert play.machine.sessions == {ALICE.session: SessionState.OPEN}
 
-    def test_a_session_id_is_used_once_at_a_time(self, play: Play) -> None:
+    def test_a_session_id_cannot_be_used_twice_at_a_time(self, play: Play) -> None:
         connected(play, ALICE)
         with pytest.raises(StateError, match="open already"):
             play >> ALICE.connects()
         assert play >> ALICE.vanishes() << Log
         assert connected(play, ALICE)
 
-    def test_it_takes_what_the_client_machine_says(self, play: Play) -> None:
-        """Both machines face to face, up to the envelope that reaches the replica."""
+    def test_it_accepts_the_frames_of_the_client_machine(self, play: Play) -> None:
+        """The two machines together, up to the envelope that reaches the replica."""
         client = ClientMachine(ClientConfig(CANISTER), Ed25519Identity.from_secret(bytes(32)), entropy=bytes)
         assert play >> do_connect("js") << SendToClient
         handshake, ws_open = client.receive(play.last(SendToClient).data, START_NS)
@@ -123,7 +123,7 @@ class TestRelaying:
         elsewhere = ALICE.envelope("ws_message", b"DIDL\0\0", OTHER_CANISTER)
         assert opened(play, ALICE) >> ALICE.sends(elsewhere) << RelayCall(ALICE.session, CANISTER, elsewhere.encode())
 
-    def test_the_method_is_not_looked_at(self, play: Play) -> None:
+    def test_the_method_is_not_checked(self, play: Play) -> None:
         anything = ALICE.envelope("transfer", b"DIDL\0\0")
         assert opened(play, ALICE) >> ALICE.sends(anything) << ALICE.relayed(anything)
 
@@ -161,8 +161,8 @@ class TestPollers:
         play = set_up(play, ALICE) >> answers(nothing(), OTHER_CANISTER) >> answers(nothing())
         assert play >> wait(500) << Poll(OTHER_CANISTER, 0, 1) << Poll(CANISTER, 0, 1)
 
-    def test_idle_rounds_can_be_passed_over(self, play: Play) -> None:
-        """For a simulator: the next poll comes when, and with the ticket with which, it would have come."""
+    def test_idle_rounds_can_be_skipped(self, play: Play) -> None:
+        """For a simulator: the next poll has the time and ticket that it would have without the skip."""
         play = set_up(play, ALICE) >> pause(750)
         assert play.machine.polls(CANISTER)
         assert not play.machine.polls(OTHER_CANISTER)
@@ -172,22 +172,22 @@ class TestPollers:
             play.machine.skip_polls(OTHER_CANISTER, 1, START_NS, None)
 
     @pytest.mark.parametrize(("ms", "counts"), [(-1, True), (0, True), (1, False)])
-    def test_an_answer_counts_up_to_the_time_out(self, play: Play, ms: int, counts: bool) -> None:
+    def test_an_answer_counts_until_the_timeout(self, play: Play, ms: int, counts: bool) -> None:
         play = set_up(play, ALICE) >> pause(TIMEOUT_MS + ms) >> answers(ALICE.poll(ALICE))
         if counts:
             assert play << to_client(ALICE, 0) << Log << Poll(CANISTER, 1, 1)
         else:
             assert play << Log("Poller timed out. Polling immediately", "warn") << Poll(CANISTER, 0, 1)
 
-    def test_a_ticket_tells_a_late_answer_from_the_next(self, play: Play) -> None:
+    def test_a_ticket_distinguishes_a_late_answer_from_the_next(self, play: Play) -> None:
         play = set_up(play, ALICE) >> wait(TIMEOUT_MS) << Log << Poll(CANISTER, 0, 1)
         assert play >> answers(ALICE.poll(ALICE), ticket=0)
         assert play >> answers(ALICE.poll(ALICE), ticket=1) << to_client(ALICE, 0)
 
-    def test_an_answer_for_a_canister_that_nobody_polls(self, play: Play) -> None:
+    def test_an_answer_for_a_canister_without_a_poller(self, play: Play) -> None:
         assert play >> answers(ALICE.poll(ALICE))
 
-    def test_more_in_the_queue_is_polled_at_once_after_relaying(self, play: Play) -> None:
+    def test_a_longer_queue_is_polled_at_once_after_relaying(self, play: Play) -> None:
         assert (
             set_up(play, ALICE)
             >> answers(ALICE.poll(ALICE, more=True))
@@ -203,27 +203,27 @@ class TestPollers:
         assert play.machine.clients == {}
         assert play.machine.deadline_ns is None
 
-    def test_a_new_one_begins_at_nonce_0(self, play: Play) -> None:
+    def test_a_new_one_starts_at_nonce_0(self, play: Play) -> None:
         play = opened(play, ALICE) >> ALICE.closes() << CallClose << DropClient >> wait(100) << Log
         assert set_up(play, BOB)
 
-    def test_who_comes_while_it_rests_gets_the_old_one(self, play: Play) -> None:
+    def test_a_client_that_joins_during_the_rest_keeps_the_old_one(self, play: Play) -> None:
         play = opened(play, ALICE) >> ALICE.closes() << CallClose << DropClient >> wait(50)
         assert set_up(play, BOB, is_first=False) >> wait(50) << Poll(CANISTER, 1, 1)
 
-    def test_no_client_but_a_poll_under_way(self, play: Play) -> None:
+    def test_no_client_while_a_poll_is_running(self, play: Play) -> None:
         play = set_up(play, ALICE) >> ALICE.vanishes() << CallClose(CANISTER, ALICE.key)
         assert (
             play >> answers(ALICE.poll(ALICE)) >> wait(100) << Log(f"Poller for canister {CANISTER} terminated", "info")
         )
 
 
-class TestDeathOfAPoller:
-    """POLLER_DEAD: every session of the canister ends with a close frame without a code, and no ws_close."""
+class TestPollerDead:
+    """POLLER_DEAD: every session of the canister ends with a close frame without a code, and without ws_close."""
 
     REJECTED = Rejected(3, "canister not found")
 
-    def test_drops_all_sessions_of_the_canister_and_no_other(self, play: Play) -> None:
+    def test_ends_all_sessions_of_the_canister_only(self, play: Play) -> None:
         play = set_up(set_up(opened(play, ALICE), BOB, is_first=False), DAVE)
         assert (
             connected(play, CAROL)
@@ -242,7 +242,7 @@ class TestDeathOfAPoller:
         )
         assert play.machine.sessions == {DAVE.session: SessionState.SETUP, CAROL.session: SessionState.INIT}
 
-    def test_the_next_client_starts_anew(self, play: Play) -> None:
+    def test_the_next_client_starts_a_new_poller(self, play: Play) -> None:
         play = set_up(play, ALICE) >> answers(self.REJECTED) << Log << WARN_POLLER << DropClient << Log
         assert set_up(play, BOB)
 
@@ -258,12 +258,12 @@ class TestDeathOfAPoller:
         )
 
     @pytest.mark.parametrize("outcome", [Rejected(2, "busy"), AgentFailed("TransportError", "refused")])
-    def test_recoverable_errors_are_survived(self, play: Play, outcome: object) -> None:
+    def test_recoverable_errors_end_nothing(self, play: Play, outcome: object) -> None:
         assert set_up(play, ALICE) >> answers(outcome) << Log >> wait(100) << Poll(CANISTER, 0, 1)
 
 
 class World:
-    """A gateway, and canisters that mostly answer with the nonces they were asked for."""
+    """A gateway, and canisters that usually answer with the expected nonces."""
 
     def __init__(self) -> None:
         self.machine = GatewayMachine(GATEWAY)
@@ -304,7 +304,7 @@ class World:
 KINDS = ("connect", "open", "message", "close", "ping", "vanish", "messages", "nothing", "fatal", "later")
 
 
-class TestManyOfEverything:
+class TestManyClients:
     def test_a_thousand_clients_start_one_poller(self, play: Play) -> None:
         """should_insert_new_client_channels_and_get_new_poller_state_once of gateway-state."""
         polls = 0
@@ -320,7 +320,7 @@ class TestManyOfEverything:
         assert len(play.machine.clients[CANISTER]) == 1_000
 
     def test_the_same_client_key_twice(self, play: Play) -> None:
-        """The second session takes the messages over; the first sees its channel dropped, as if the poller had died."""
+        """The second session gets the messages; the first session's channel is dropped, as when the poller ends."""
         play = connected(opened(play, ALICE), BOB)
         frame = ALICE.ws_open.encode_frame()
         assert (
@@ -342,11 +342,11 @@ class TestManyOfEverything:
         )
     )
     @settings(max_examples=200)
-    def test_whatever_happens_the_books_agree(self, life: list[tuple[str, Client, int]]) -> None:
+    def test_sessions_clients_and_pollers_stay_consistent(self, life: list[tuple[str, Client, int]]) -> None:
         world = World()
         dropped: set[object] = set()
         for kind, client, number in life:
-            if kind == "connect":  # the same name for a new connection
+            if kind == "connect":  # a new connection with the same name
                 dropped.discard(client.session)
             for event in world.step(kind, client, number):
                 assert not (isinstance(event, SendToClient) and event.session in dropped), "it was dropped"
@@ -361,12 +361,12 @@ class TestManyOfEverything:
 
 
 class TestConfig:
-    def test_the_real_ones_are_the_defaults(self) -> None:
+    def test_the_defaults_are_the_real_gateways(self) -> None:
         assert GatewayConfig() == GatewayConfig(polling_interval_ms=100, poll_timeout_ms=5_000)
 
     @pytest.mark.parametrize(("interval_ms", "timeout_ms"), [(-1, 5_000), (100, 0)])
-    def test_what_could_not_work_is_refused(self, interval_ms: int, timeout_ms: int) -> None:
-        with pytest.raises(StateError):
+    def test_impossible_values_are_refused(self, interval_ms: int, timeout_ms: int) -> None:
+        with pytest.raises(ArgumentValueError):
             GatewayConfig(interval_ms, timeout_ms)
 
     def test_another_interval(self) -> None:

@@ -1,4 +1,4 @@
-"""nonces against tests/canister_poller.rs of gateway 1.4.6, and what Rust takes for a u64."""
+"""Nonces against tests/canister_poller.rs of gateway 1.4.6, and what Rust parses as a u64."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def messages(count: int, base_nonce: int) -> tuple[PollMessage, ...]:
 
 
 class TestTheRustTests:
-    """The names are the gateway's."""
+    """The names are those of the gateway's tests."""
 
     def test_should_poll_and_validate_nonces(self) -> None:
         assert [nonce_of_key(message.key) for message in messages(10, 0)] == list(range(10))
@@ -36,7 +36,7 @@ class TestKeys:
         ("key", "nonce"),
         [("x_00000000000000000007", 7), ("7", 7), ("a_b_7", 7), ("_+7", 7), (f"_{2**64 - 1}", 2**64 - 1)],
     )
-    def test_keys_are_read_as_rust_reads_them(self, key: str, nonce: int) -> None:
+    def test_keys_are_parsed_as_in_rust(self, key: str, nonce: int) -> None:
         assert nonce_of_key(key) == nonce
 
     @pytest.mark.parametrize(
@@ -58,27 +58,27 @@ class TestKeys:
             nonce_of_key(key)
         assert caught.value.reason == f"Could not parse nonce. Error: ParseIntError {{ kind: {kind} }}"
 
-    def test_leading_zeros_are_no_overflow(self) -> None:
+    def test_leading_zeros_do_not_overflow(self) -> None:
         assert nonce_of_key("_" + "0" * 5_000 + "12") == 12
 
-    def test_the_last_nonce_wraps(self) -> None:
+    def test_the_last_nonce_wraps_to_0(self) -> None:
         assert next_nonce(messages(1, 2**64 - 1), 0) == 0
 
     @given(st.integers(0, 2**64 - 1), st.text(max_size=40))
-    def test_any_nonce_behind_the_last_underscore(self, nonce: int, before: str) -> None:
+    def test_any_nonce_after_the_last_underscore(self, nonce: int, before: str) -> None:
         assert nonce_of_key(f"{before}_{nonce:020d}") == nonce
 
 
 class TestNext:
     @given(st.integers(0, 2**32), st.integers(1, 60))
-    def test_of_consecutive_ones(self, base: int, count: int) -> None:
+    def test_consecutive_nonces(self, base: int, count: int) -> None:
         assert next_nonce(messages(count, base), base) == next_nonce(messages(count, base), 0) == base + count
 
-    def test_nothing_new(self) -> None:
+    def test_no_messages(self) -> None:
         assert next_nonce((), 5) == 5
 
     @given(st.integers(1, 2**32), st.integers(0, 2**32))
-    def test_any_other_is_refused(self, expected: int, nonce: int) -> None:
+    def test_any_other_nonce_is_refused(self, expected: int, nonce: int) -> None:
         if nonce == expected:
             return
         with pytest.raises(MessageError) as caught:

@@ -1,4 +1,4 @@
-"""poller against tests/canister_poller.rs of gateway 1.4.6, case by case, and its limits to the ms.
+"""Poller against tests/canister_poller.rs of gateway 1.4.6, case by case, and its limits to the millisecond.
 
 The two cases about nonces alone are in test_nonces.py.
 """
@@ -19,7 +19,7 @@ from icws_explore.protocol.gateway.poller import (
     RECOVERABLE_FAILURES,
     Poller,
     PollerState,
-    PollerTrigger,
+    PollerTriggerKind,
 )
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
@@ -45,13 +45,13 @@ def answer(outcome: Any, ticket: int) -> Any:
 
 
 class Clients:
-    """Whether any client is left: a switch for the tests."""
+    """Whether any client is left; tests set it."""
 
     there = True
 
 
 class PlayedPoller(Poller):
-    """With the instant last, where playbooks put it."""
+    """Takes the instant last, where a playbook passes it."""
 
     def answered_at(self, outcome: Any, ticket: int, now_ns: int) -> list[Any]:
         return self.answered(outcome, ticket, now_ns)
@@ -64,7 +64,7 @@ def clients() -> Clients:
 
 @pytest.fixture
 def play(clients: Clients) -> Play:
-    """The first query is under way."""
+    """A poller that waits for the answer to its first query."""
     poller = PlayedPoller(INTERVAL_MS, TIMEOUT_MS, lambda: clients.there)
     return Playbook[Poller](poller, START_NS) >> do("start") << Ask(0, 0)
 
@@ -76,7 +76,7 @@ def delivered(play: Play, count: int) -> Play:
 
 
 class TestTheRustTests:
-    """The names are the gateway's."""
+    """The names are those of the gateway's tests."""
 
     def test_should_sleep_after_relaying(self, play: Play) -> None:
         play = delivered(play >> answer(reply(10), 0), 10)
@@ -97,15 +97,15 @@ class TestTheRustTests:
 
 
 class TestInterval:
-    """Counted from asking to asking."""
+    """The interval runs from query to query."""
 
     @pytest.mark.parametrize("took_ms", [0, 1, 99, 100])
-    def test_an_answer_within_the_interval_takes_nothing_from_it(self, play: Play, took_ms: int) -> None:
+    def test_an_answer_within_the_interval_does_not_delay_the_next_query(self, play: Play, took_ms: int) -> None:
         play = play >> pause(took_ms) >> answer(reply(0), 0)
         assert play.machine.deadline_ns == START_NS + INTERVAL_MS * NS_PER_MS
         assert play >> wait(INTERVAL_MS - took_ms) << Ask(0, 1)
 
-    def test_after_a_longer_one_the_next_query_goes_out_at_once(self, play: Play) -> None:
+    def test_after_a_longer_answer_the_next_query_is_sent_at_once(self, play: Play) -> None:
         assert (
             play
             >> pause(101)
@@ -114,19 +114,19 @@ class TestInterval:
             << Ask(0, 1)
         )
 
-    def test_a_late_tick_begins_late(self, play: Play) -> None:
+    def test_a_late_tick_starts_the_interval_late(self, play: Play) -> None:
         play = play >> answer(reply(0), 0) >> wait(250) << Ask(0, 1) >> answer(reply(0), 1)
         assert play.machine.deadline_ns == START_NS + 350 * NS_PER_MS
 
     @pytest.mark.parametrize("says_more", [True, False, None])
-    def test_an_empty_poll_rests_whatever_it_says_about_the_queue(self, play: Play, says_more: bool | None) -> None:
-        """A canister with a limit of 0 messages a poll says that there is more, for ever."""
+    def test_an_empty_poll_rests_even_if_more_is_queued(self, play: Play, says_more: bool | None) -> None:
+        """A canister that allows 0 messages a poll always reports that more is queued."""
         assert play >> answer(reply(0, is_end_of_queue=says_more), 0) >> wait(99)
 
     def test_without_the_flag_the_queue_counts_as_drained(self, play: Play) -> None:
         assert delivered(play >> answer(reply(2, is_end_of_queue=None), 0), 2) >> wait(99) >> wait(1) << Ask(2, 1)
 
-    def test_an_iteration_of_no_length(self, clients: Clients) -> None:
+    def test_an_interval_of_zero(self, clients: Clients) -> None:
         play = Playbook[Poller](PlayedPoller(0, TIMEOUT_MS, lambda: clients.there), START_NS)
         assert play >> do("start") << Ask(0, 0) >> answer(reply(0), 0) >> wait(0) << Ask(0, 1)
 
@@ -137,22 +137,22 @@ class TestTimeout:
         play = play >> wait(TIMEOUT_MS + ms)
         assert play << Note << Ask(0, 1) if fires else play
 
-    def test_an_answer_in_the_last_moment_counts(self, play: Play) -> None:
+    def test_an_answer_at_the_last_instant_counts(self, play: Play) -> None:
         play = delivered(play >> pause(TIMEOUT_MS) >> answer(reply(1), 0), 1)
         assert play << (Note, {"text": lambda text: "took too long: 5000ms" in text}) << Ask(1, 1)
 
-    def test_an_answer_to_a_query_given_up_counts_for_nothing(self, play: Play) -> None:
+    def test_an_answer_after_the_timeout_is_ignored(self, play: Play) -> None:
         play = play >> wait(TIMEOUT_MS) << Note << Ask(0, 1)
         assert play >> answer(reply(3), 0) >> answer(Rejected(3, "gone"), 0)
         assert delivered(play >> answer(reply(3), 1), 3)
 
-    def test_no_message_is_lost_by_it(self, play: Play) -> None:
+    def test_it_loses_no_message(self, play: Play) -> None:
         play = delivered(play >> answer(reply(4), 0), 4) >> wait(INTERVAL_MS) << Ask(4, 1)
         assert play >> wait(TIMEOUT_MS) << Note << Ask(4, 2)
 
 
 class TestNonces:
-    def test_a_fresh_poller_takes_any_first_one(self, play: Play) -> None:
+    def test_a_new_poller_accepts_any_first_nonce(self, play: Play) -> None:
         assert delivered(play >> answer(reply(2, base_nonce=17), 0), 2) >> wait(INTERVAL_MS) << Ask(19, 1)
 
     @pytest.mark.parametrize("wrong", [1, 2, 4, 18_446_744_073_709_551_615])
@@ -167,7 +167,7 @@ class TestNonces:
 
 
 class TestErrors:
-    """Recoverable: whatever a bad replica or boundary node can cause alone."""
+    """Recoverable errors are those that one bad replica or boundary node can cause."""
 
     @pytest.mark.parametrize("kind", sorted(RECOVERABLE_FAILURES))
     def test_recoverable_failures_are_polled_again(self, play: Play, kind: str) -> None:
@@ -179,26 +179,26 @@ class TestErrors:
             << Ask(0, 1)
         )
 
-    def test_a_transient_rejection_too(self, play: Play) -> None:
+    def test_a_transient_reject_is_recoverable(self, play: Play) -> None:
         assert play >> answer(Rejected(2, "busy"), 0) << Note >> wait(99) >> wait(1) << Ask(0, 1)
 
     @pytest.mark.parametrize("reject_code", [1, 3, 4, 5])
-    def test_other_rejections_are_the_end(self, play: Play, reject_code: int) -> None:
+    def test_other_rejects_end_the_poller(self, play: Play, reject_code: int) -> None:
         assert (
             play
             >> answer(Rejected(reject_code, "no"), 0)
             << Dead(f"Unrecoverable agent error: reject code {reject_code}: no")
         )
 
-    def test_other_failures_are_the_end(self, play: Play) -> None:
+    def test_other_failures_end_the_poller(self, play: Play) -> None:
         assert play >> answer(AgentFailed("QuerySignatureVerificationFailed", "x"), 0) << Dead
 
-    def test_an_err_reply_is_the_end(self, play: Play) -> None:
+    def test_an_err_reply_ends_the_poller(self, play: Play) -> None:
         outcome = Replied(encode_poll_result("the canister's text"))
         assert play >> answer(outcome, 0) << Dead("Unrecoverable CDK error: the canister's text")
 
     @pytest.mark.parametrize("arg", [b"", b"DIDL", b"DIDL\0\0", b"DIDL\x00\x01\x7d\x05"])
-    def test_a_reply_of_another_type_is_the_end(self, play: Play, arg: bytes) -> None:
+    def test_a_reply_of_another_type_ends_the_poller(self, play: Play, arg: bytes) -> None:
         assert (
             play
             >> answer(Replied(arg), 0)
@@ -208,12 +208,12 @@ class TestErrors:
             )
         )
 
-    def test_nothing_happens_to_the_dead(self, play: Play) -> None:
+    def test_an_ended_poller_does_nothing(self, play: Play) -> None:
         assert play >> answer(Rejected(5, ""), 0) << Dead >> wait(10**6) >> answer(reply(1), 0)
 
 
 class TestStopping:
-    """When no client is left, found out only where an iteration ends."""
+    """A poller checks for clients only at the end of an iteration."""
 
     def test_after_the_rest(self, play: Play, clients: Clients) -> None:
         play = play >> answer(reply(0), 0)
@@ -221,16 +221,16 @@ class TestStopping:
         assert play >> wait(INTERVAL_MS - 1) >> wait(1) << Stopped()
         assert play.machine.deadline_ns is None
 
-    def test_after_the_answer_when_there_is_no_rest(self, play: Play, clients: Clients) -> None:
+    def test_after_the_answer_without_a_rest(self, play: Play, clients: Clients) -> None:
         clients.there = False
         play = delivered(play >> answer(reply(1, is_end_of_queue=False), 0), 1)
         assert play << Note << Stopped()
 
-    def test_after_the_time_out(self, play: Play, clients: Clients) -> None:
+    def test_after_the_timeout(self, play: Play, clients: Clients) -> None:
         clients.there = False
         assert play >> wait(TIMEOUT_MS) << Note << Stopped()
 
-    def test_who_comes_during_the_rest_keeps_it_polling_from_where_it_was(self, play: Play, clients: Clients) -> None:
+    def test_a_client_that_joins_during_the_rest_keeps_the_nonce(self, play: Play, clients: Clients) -> None:
         clients.there = False
         play = delivered(play >> answer(reply(5), 0), 5)
         clients.there = True
@@ -238,12 +238,10 @@ class TestStopping:
 
 
 class TestSkip:
-    """What a simulator passes over must leave the poller as if it had happened."""
+    """Skipped rounds leave the poller in the state that it would have without the skip."""
 
     @given(rounds=st.integers(0, 8), took_ms=st.integers(0, 300), is_answered=st.booleans(), then_ms=st.integers(0, 99))
-    def test_is_as_if_every_round_had_happened(
-        self, rounds: int, took_ms: int, is_answered: bool, then_ms: int
-    ) -> None:
+    def test_has_the_effect_of_every_round(self, rounds: int, took_ms: int, is_answered: bool, then_ms: int) -> None:
         real, skipping = (Poller(INTERVAL_MS, TIMEOUT_MS, lambda: True) for _ in range(2))
         real.start(START_NS)
         skipping.start(START_NS)
@@ -261,20 +259,16 @@ class TestSkip:
         assert skipping.tick(now_ns) == real.tick(now_ns)
         assert skipping.deadline_ns == real.deadline_ns
 
-    def test_is_for_pollers_that_run(self, play: Play, clients: Clients) -> None:
-        with pytest.raises(StateError, match="a poller that runs"):
+    def test_needs_a_running_poller(self, play: Play, clients: Clients) -> None:
+        with pytest.raises(StateError, match="only a running poller"):
             Poller(INTERVAL_MS, TIMEOUT_MS, lambda: True).skip(1, START_NS, None)
         clients.there = False
         assert play >> answer(reply(0), 0) >> wait(INTERVAL_MS) << Stopped()
-        with pytest.raises(StateError, match="a poller that runs"):
+        with pytest.raises(StateError, match="only a running poller"):
             play.machine.skip(1, START_NS, None)
 
 
 class TestTable:
-    def test_every_guard_and_action_is_there_and_no_other(self) -> None:
-        assert {name[3:] for name in dir(Poller) if name.startswith("if_")} == POLLER_TRANSITIONS.guards
-        assert {name[3:] for name in dir(Poller) if name.startswith("do_")} == POLLER_TRANSITIONS.actions
-
     @given(st.lists(st.tuples(st.sampled_from("rmfteckw"), st.integers(0, 120)), max_size=30))
     def test_the_state_changes_only_along_rows(self, life: list[tuple[str, int]]) -> None:
         clients, now_ns = Clients(), START_NS
@@ -304,5 +298,5 @@ class TestTable:
             assert (poller.deadline_ns is None) == (poller.state in (PollerState.STOPPED, PollerState.DEAD))
 
     def test_every_trigger_and_state_has_a_row(self) -> None:
-        assert {row.trigger for row in POLLER_TRANSITIONS} == set(PollerTrigger)
+        assert {row.trigger for row in POLLER_TRANSITIONS} == set(PollerTriggerKind)
         assert {row.state for row in POLLER_TRANSITIONS} | {row.to for row in POLLER_TRANSITIONS} == set(PollerState)

@@ -1,4 +1,4 @@
-"""What gateway 1.4.6 makes of a client's frames (client_session.rs); test_gateway_session has what follows."""
+"""How gateway 1.4.6 parses a client's frames (client_session.rs); test_session.py has the consequences."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from icws_explore.protocol.cbor import dumps
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.gateway.requests import OpenRequest, Request
 from support.gateway_scene import ALICE, CANISTER, GATEWAY
+from support.indefinite import reencoded
 
 NOT_A_REQUEST = "ws message from client is not of type ClientRequest"
 
 
 def changed(envelope: Envelope, **fields: Any) -> bytes:
-    """The envelope's frame with other fields in its content; None leaves one out."""
+    """The envelope's frame with changed fields in its content; None removes a field."""
     content = {name: value for name, value in {**envelope.content, **fields}.items() if value is not None}
     return replace(envelope, content=content).encode_frame()
 
@@ -30,6 +31,12 @@ class TestRequest:
         assert request.is_call
         assert request.envelope is not None
         assert request.envelope.content == envelope.content
+
+    def test_a_call_in_cbor_of_indefinite_length(self) -> None:
+        # IC4J writes it; serde_cbor, which the real gateway uses, reads it.
+        request = Request.read("binary", reencoded(ALICE.ws_open.encode_frame()))
+        assert request == Request.read("binary", ALICE.ws_open.encode_frame())
+        assert OpenRequest.read(request).fault == ""
 
     @pytest.mark.parametrize("kind", ["text", "ping", "pong"])
     def test_only_binary_frames(self, kind: Any) -> None:
@@ -46,29 +53,29 @@ class TestRequest:
         ],
         ids=str,
     )  # fmt: skip
-    def test_fields_as_serde_wants_them(self, fields: dict[str, Any]) -> None:
+    def test_fields_that_serde_refuses(self, fields: dict[str, Any]) -> None:
         assert Request.read("binary", changed(ALICE.ws_open, **fields)) == Request(fault=NOT_A_REQUEST)
 
     @pytest.mark.parametrize("data", [b"", b"\xff", dumps({}), dumps({"envelope": {}}), dumps([1])], ids=bytes.hex)
     def test_anything_else(self, data: bytes) -> None:
         assert Request.read("binary", data) == Request(fault=NOT_A_REQUEST)
 
-    def test_a_query_is_a_request_but_no_call(self) -> None:
+    def test_a_query_is_a_request_but_not_a_call(self) -> None:
         request = Request.read("binary", changed(ALICE.ws_open, request_type="query"))
         assert request.fault == ""
         assert not request.is_call
 
 
 class TestOpenRequest:
-    def test_says_who_opens_where(self) -> None:
+    def test_has_the_client_and_the_canister(self) -> None:
         opened = OpenRequest.read(Request.read("binary", ALICE.ws_open.encode_frame()))
         assert opened == OpenRequest(ALICE.key, CANISTER)
 
-    def test_the_methods_name_is_not_looked_at(self) -> None:
+    def test_the_name_of_the_method_is_not_checked(self) -> None:
         odd = ALICE.envelope("any_method", encode_open_args(ALICE.key.client_nonce, GATEWAY))
         assert OpenRequest.read(Request.read("binary", odd.encode_frame())).client_key == ALICE.key
 
-    def test_the_argument_must_be_ws_opens(self) -> None:
+    def test_the_argument_must_be_that_of_ws_open(self) -> None:
         fault = OpenRequest.read(Request.read("binary", ALICE.ws_message.encode_frame())).fault
         assert fault.startswith("arg field of envelope's content has the wrong type: ")
 
@@ -76,5 +83,5 @@ class TestOpenRequest:
         query = Request.read("binary", changed(ALICE.ws_open, request_type="query"))
         assert "should be of Call variant" in OpenRequest.read(query).fault
 
-    def test_a_bad_frame_keeps_its_fault(self) -> None:
+    def test_an_undecodable_frame_keeps_its_error(self) -> None:
         assert OpenRequest.read(Request.read("binary", b"")) == OpenRequest(fault=NOT_A_REQUEST)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.errors import StateError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.hashtree import (
     Absent,
     Empty,
@@ -32,20 +32,20 @@ class TestBuild:
         a, b, c = (Labeled(label, Leaf(label)) for label in (b"a", b"b", b"c"))
         assert build({b"c": b"c", b"a": b"a", b"b": b"b"}) == Fork(Fork(a, b), c)
 
-    def test_ends(self) -> None:
+    def test_values_and_empty_mappings(self) -> None:
         assert build({}) == Empty()
         assert build(b"value") == Leaf(b"value")
         assert build({b"request_status": {}}) == Labeled(b"request_status", Empty())
 
     @given(hash_trees.states)
-    def test_depth_grows_with_the_logarithm(self, state) -> None:
+    def test_depth_is_logarithmic(self, state) -> None:
         forks = [depth for _, node, depth in walk(build(dict.fromkeys(state, b""))) if isinstance(node, Leaf)]
         assert max(forks, default=0) <= max(len(state) - 1, 0).bit_length() + 1
 
 
 class TestPrune:
     @given(hash_trees.states, st.lists(hash_trees.paths, max_size=4))
-    def test_answers_as_the_whole_tree_does(self, state, paths) -> None:
+    def test_lookups_give_the_same_results_as_in_the_whole_tree(self, state, paths) -> None:
         whole = build(state)
         witness = prune(whole, paths)
         assert root_hash(witness) == root_hash(whole)
@@ -54,8 +54,7 @@ class TestPrune:
         assert decode(encode(witness)) == witness
 
     @given(hash_trees.states, st.lists(hash_trees.paths, max_size=4))
-    def test_of_a_witness(self, state, paths) -> None:
-        """Pruning what was pruned keeps what is asked for and can still be told."""
+    def test_of_a_witness_keeps_the_results_of_lookups(self, state, paths) -> None:
         witness = prune(build(state), paths)
         for path in paths:
             assert lookup(prune(witness, [path]), path) == lookup(witness, path)
@@ -68,14 +67,14 @@ class TestPrune:
     def test_shows_no_other_value(self, state, path) -> None:
         whole = build(state)
         for shown, _ in leaves(prune(whole, [path])):
-            # A value on the way shows itself: it is the proof that nothing is below it.
+            # A value above the path is shown too: it proves that nothing is below it.
             assert shown[: len(path)] == path[: len(shown)]
 
-    def test_nothing_asked_for(self) -> None:
+    def test_without_paths_only_the_hash_is_left(self) -> None:
         whole = build({b"a": b"1"})
         assert prune(whole, []) == Pruned(whole.digest)
 
-    def test_absence_shows_the_neighbours_names_only(self) -> None:
+    def test_absence_shows_only_the_labels_of_the_neighbours(self) -> None:
         whole = build({b"%d" % number: {b"secret": b"value"} for number in range(1, 9)})
         witness = prune(whole, [(b"45", b"x")])
         assert lookup(witness, (b"45",)) == Absent()
@@ -84,7 +83,7 @@ class TestPrune:
         assert labels == [b"4", b"5"]
         assert lookup(witness, (b"2",)) == Unknown()
 
-    def test_absence_before_the_first_and_behind_the_last(self) -> None:
+    def test_absence_before_the_first_label_and_after_the_last(self) -> None:
         whole = build({b"b": b"1", b"c": b"2", b"d": b"3"})
         assert lookup(prune(whole, [(b"a",)]), (b"a",)) == Absent()
         assert lookup(prune(whole, [(b"e",)]), (b"e",)) == Absent()
@@ -96,16 +95,16 @@ class TestPrune:
         assert lookup(witness, (b"b",)) == Absent()
         assert root_hash(witness) == root_hash(whole)
 
-    def test_a_subtree_is_shown_whole(self) -> None:
+    def test_a_subtree_is_shown_completely(self) -> None:
         whole = build({b"a": {b"x": b"1", b"y": b"2"}, b"b": b"3"})
         witness = prune(whole, [(b"a",)])
         assert lookup(witness, (b"a",)) == FoundSubtree(build({b"x": b"1", b"y": b"2"}))
         assert lookup(witness, (b"a", b"y")) == Found(b"2")
         assert lookup(witness, (b"b",)) == Unknown()
 
-    def test_a_tree_too_deep_to_send(self) -> None:
+    def test_refuses_a_tree_that_is_too_deep(self) -> None:
         tree: Labeled | Leaf = Leaf(b"")
         for _ in range(5000):
             tree = Labeled(b"x", tree)
-        with pytest.raises(StateError, match="deeper than 128"):
+        with pytest.raises(ArgumentValueError, match="deeper than 128"):
             prune(tree, [(b"x",)])

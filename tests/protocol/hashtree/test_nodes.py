@@ -47,7 +47,7 @@ class TestRootHash:
         )
         assert root_hash(pruned) == root_hash(build(state))
 
-    def test_a_tree_far_deeper_than_pythons_stack(self) -> None:
+    def test_a_tree_much_deeper_than_pythons_stack(self) -> None:
         tree: Leaf | Labeled = Leaf(b"")
         for _ in range(50_000):
             tree = Labeled(b"x", tree)
@@ -57,7 +57,7 @@ class TestRootHash:
     def test_nodes_cannot_be_changed(self) -> None:
         leaf = Leaf(b"a")
         with pytest.raises(AttributeError):
-            leaf.value = b"b"  # type: ignore[misc]  # that is the point
+            leaf.value = b"b"  # type: ignore[misc]  # the misuse under test
 
 
 class TestForest:
@@ -67,11 +67,11 @@ class TestForest:
         assert flatten(tree) == [a, b, c]
         assert forest_of(tree).labels == [b"a", b"b", b"c"]
 
-    def test_is_made_once(self) -> None:
+    def test_is_computed_once(self) -> None:
         tree = build({b"a": b"1", b"b": b"2"})
         assert forest_of(tree) is forest_of(tree)
 
-    def test_the_cached_index_is_no_part_of_the_value(self) -> None:
+    def test_the_cached_index_does_not_affect_equality(self) -> None:
         used, fresh = build({b"a": b"1", b"b": b"2"}), build({b"a": b"1", b"b": b"2"})
         forest_of(used)
         assert used == fresh
@@ -83,10 +83,10 @@ class TestWellFormed:
     """Interface specification, "well_formed"."""
 
     @given(hash_trees.states)
-    def test_what_is_built_is(self, state) -> None:
+    def test_built_trees_are_well_formed(self, state) -> None:
         assert disorder(build(state)) is None
 
-    def test_labels_that_descend(self) -> None:
+    def test_descending_labels(self) -> None:
         below = Fork(Labeled(b"b", Empty()), Labeled(b"a", Empty()))
         assert disorder(Labeled(b"x", below)) == (b"x",)
 

@@ -22,7 +22,7 @@ from icws_explore.protocol.hashtree import (
 )
 from support import hash_trees
 
-# The vectors' status "error" is the specification's Error: the path ends above other labels.
+# "error" in the vectors is the specification's Error: the path ends above other labels.
 STATUS = {Found: "found", FoundSubtree: "error", Absent: "absent", Unknown: "unknown"}
 
 
@@ -35,7 +35,7 @@ class TestSpecification:
     """Interface specification, "Lookup"."""
 
     def test_vectors(self, vectors) -> None:
-        """Where @dfinity/agent 2.4.1 answers otherwise, the specification is followed, not the agent."""
+        """If @dfinity/agent 2.4.1 deviates, we follow the specification."""
         looked_up = differing = 0
         for entry in vectors("hashtrees")["trees"]:
             tree = decode(bytes.fromhex(entry["cbor_hex"]))
@@ -49,11 +49,11 @@ class TestSpecification:
         assert differing >= statistics["lookups_where_dfinity_agent_js_differs_from_spec"] == 26
 
     @given(hash_trees.trees, hash_trees.paths)
-    def test_any_tree_at_all_is_read_as_specified(self, tree, path) -> None:
+    def test_lookups_in_any_tree_are_as_specified(self, tree, path) -> None:
         assert lookup(tree, path) == hash_trees.specified_lookup(tree, path)
 
     @given(hash_trees.states, hash_trees.paths)
-    def test_a_whole_tree_leaves_nothing_unknown(self, state, path) -> None:
+    def test_nothing_is_unknown_in_an_unpruned_tree(self, state, path) -> None:
         node = state
         for label in path:
             node = node.get(label) if isinstance(node, dict) else None
@@ -79,14 +79,14 @@ class TestAbsence:
             (b"g", Absent()),
         ],
     )
-    def test_needs_neighbours_that_touch(self, label, result) -> None:
+    def test_needs_adjacent_neighbours(self, label, result) -> None:
         assert lookup(self.TREE, [label]) == result
 
-    def test_an_empty_tree_between_neighbours_hides_nothing(self) -> None:
+    def test_neighbours_are_adjacent_across_an_empty_tree(self) -> None:
         tree = Fork(Labeled(b"a", Leaf(b"")), Fork(Empty(), Labeled(b"c", Leaf(b""))))
         assert lookup(tree, [b"b"]) == Absent()
 
-    def test_below_a_value_there_is_nothing(self) -> None:
+    def test_nothing_is_below_a_value(self) -> None:
         assert lookup(Labeled(b"a", Leaf(b"1")), [b"a", b"b"]) == Absent()
 
     def test_a_leaf_beside_a_pruned_tree_proves_nothing(self) -> None:
@@ -104,7 +104,7 @@ class TestConveniences:
         tree = build({b"b": b"2", b"a": {b"y": b"1", b"x": b"0"}, b"c": {}})
         assert list(leaves(tree)) == [((b"a", b"x"), b"0"), ((b"a", b"y"), b"1"), ((b"b",), b"2")]
 
-    def test_fifty_lookups_walk_the_witness_once(self, monkeypatch) -> None:
+    def test_many_lookups_walk_the_witness_once(self, monkeypatch) -> None:
         tree = build({b"websocket": {b"%020d" % number: b"" for number in range(1000)}})
         lookup(tree, [b"websocket", b"0"])
         monkeypatch.setattr("icws_explore.protocol.hashtree.nodes.flatten", None)

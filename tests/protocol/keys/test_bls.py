@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from hashlib import sha256
 
 import pytest
@@ -8,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
-from icws_explore.protocol.errors import DecodeError, VerificationError
+from icws_explore.protocol.errors import BackendError, DecodeError
 from icws_explore.protocol.keys import bls
-from icws_explore.protocol.keys import bls as bls_backends
 from icws_explore.protocol.keys.bls import SecretKey
 
 KEY = SecretKey(b"a lab's key")
@@ -18,10 +18,10 @@ MESSAGE = b"\x0dic-state-root" + bytes(32)
 SIGNATURE = KEY.sign(MESSAGE)
 
 
-def importable() -> list[bls_backends.Backend]:
-    """Development has pyblst; CI also runs with the other library, and with both."""
-    found: list[bls_backends.Backend] = []
-    for module, backend in (("pyblst", bls_backends.Pyblst), ("py_arkworks_bls12381", bls_backends.Arkworks)):
+def importable() -> list[bls.Backend]:
+    """The libraries that are installed: one of the two, or both."""
+    found: list[bls.Backend] = []
+    for module, backend in (("pyblst", bls.Pyblst), ("py_arkworks_bls12381", bls.Arkworks)):
         if importlib.util.find_spec(module) is not None:
             found.append(backend())
     assert found
@@ -32,14 +32,14 @@ BACKENDS = importable()
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
-def backend(request, monkeypatch) -> bls_backends.Backend:
-    monkeypatch.setattr(bls_backends, "chosen", lambda: request.param)
+def backend(request, monkeypatch) -> bls.Backend:
+    monkeypatch.setattr(bls, "chosen", lambda: request.param)
     return request.param
 
 
 @pytest.mark.usefixtures("backend")
 class TestEachBackend:
-    def test_signs_as_the_other_one(self) -> None:
+    def test_both_libraries_sign_alike(self) -> None:
         again = SecretKey(b"a lab's key")
         assert again.public_key == KEY.public_key
         assert again.sign(MESSAGE) == SIGNATURE
@@ -62,7 +62,7 @@ class TestEachBackend:
 
     @pytest.mark.parametrize("first_byte", [0xC0, 0xE0, 0xFF])
     def test_refuses_infinity(self, first_byte) -> None:
-        """The libraries take it: with the key at infinity, infinity signs every message."""
+        """The libraries accept it: under the key at infinity, infinity is a signature of every message."""
         point = bytes([first_byte])
         key, signature = point + bytes(95), point + bytes(47)
         assert not bls.verify(key, MESSAGE, signature)
@@ -77,7 +77,7 @@ class TestEachBackend:
         assert bls.fault(KEY.public_key, outside) is None
         assert not bls.verify(KEY.public_key, MESSAGE, outside)
 
-    def test_refuses_what_is_on_no_curve(self) -> None:
+    def test_refuses_points_that_are_not_on_the_curve(self) -> None:
         assert not bls.verify(KEY.public_key, MESSAGE, bytes([0x80]) + bytes(46) + b"\x01")
         assert not bls.verify(bytes([0x80]) + bytes(94) + b"\x01", MESSAGE, SIGNATURE)
         assert not bls.verify(b"\x9f" + b"\xff" * 95, MESSAGE, SIGNATURE)
@@ -100,7 +100,7 @@ class TestEachBackend:
 
 
 class TestOracle:
-    """py_ecc, the reference in plain Python: slow, so few cases."""
+    """Comparison with py_ecc, the reference in plain Python. It is slow, so there are few cases."""
 
     def test_key_and_signature(self) -> None:
         from py_ecc.bls import point_compression
@@ -111,37 +111,39 @@ class TestOracle:
         key = SecretKey(secret)
         x, y = point_compression.compress_G2(multiply(G2, secret))
         assert key.public_key == x.to_bytes(48, "big") + y.to_bytes(48, "big")
-        point = multiply(hash_to_G1(MESSAGE, bls_backends.DST, sha256), secret)
+        point = multiply(hash_to_G1(MESSAGE, bls.DST, sha256), secret)
         assert key.sign(MESSAGE) == point_compression.compress_G1(point).to_bytes(48, "big")
         signed = point_compression.decompress_G1(int.from_bytes(SIGNATURE, "big"))
         halves = int.from_bytes(KEY.public_key[:48], "big"), int.from_bytes(KEY.public_key[48:], "big")
         public = point_compression.decompress_G2(halves)
-        assert pairing(G2, signed) == pairing(public, hash_to_G1(MESSAGE, bls_backends.DST, sha256))
+        assert pairing(G2, signed) == pairing(public, hash_to_G1(MESSAGE, bls.DST, sha256))
+
+
+def missing() -> bls.Backend:
+    raise ImportError("not installed")
 
 
 class TestBackendChoice:
-    def test_says_which(self) -> None:
-        assert bls.BACKEND in {"pyblst", "py-arkworks-bls12381"}
+    @pytest.fixture(autouse=True)
+    def forget_the_choice(self) -> Iterator[None]:
+        bls.chosen.cache_clear()
+        yield
+        bls.chosen.cache_clear()
+
+    def test_is_named(self) -> None:
         assert BACKENDS[0].name == bls.BACKEND
 
-    @pytest.fixture
-    def choose(self, monkeypatch):
-        def choose_from(*backends: type) -> bls_backends.Backend:
-            monkeypatch.setattr(bls_backends, "BACKENDS", backends)
-            bls_backends.chosen.cache_clear()
-            return bls_backends.chosen()
+    def test_is_the_first_that_can_be_imported(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bls, "BACKENDS", (type(BACKENDS[0]), missing))
+        assert bls.chosen().name == BACKENDS[0].name
+        bls.chosen.cache_clear()
+        monkeypatch.setattr(bls, "BACKENDS", (missing, type(BACKENDS[-1])))
+        assert bls.chosen().name == BACKENDS[-1].name
 
-        yield choose_from
-        bls_backends.chosen.cache_clear()
-
-    def test_takes_the_next_where_one_is_missing(self, choose) -> None:
-        class Missing:
-            def __init__(self) -> None:
-                raise ImportError
-
-        assert choose(Missing, type(BACKENDS[-1])).name == BACKENDS[-1].name
-        with pytest.raises(VerificationError, match="install pyblst or py-arkworks-bls12381"):
-            choose(Missing)
+    def test_without_a_library_the_error_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bls, "BACKENDS", (missing, missing))
+        with pytest.raises(BackendError, match="install pyblst or py-arkworks-bls12381"):
+            bls.chosen()
 
     def test_no_other_names(self) -> None:
         with pytest.raises(AttributeError, match="NOTHING"):

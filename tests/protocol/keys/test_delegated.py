@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from icws_explore.protocol.errors import IdentityError
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, IdentityError
 from icws_explore.protocol.keys import DelegatedIdentity, Ed25519Identity, Secp256k1Identity, delegate, delegate_to
 from icws_explore.protocol.keys.delegation import MAX_LINKS, DelegationChain
 from icws_explore.protocol.keys.public_keys import verify_signature
@@ -37,7 +37,7 @@ class TestVectors:
 
 
 class TestDelegation:
-    def test_speaks_for_the_root(self) -> None:
+    def test_signs_for_the_root(self) -> None:
         assert DELEGATED.principal == DELEGATED.chain.principal == ED25519.principal
         assert DELEGATED.public_key_der == ED25519.public_key_der
         assert DELEGATED.session is SECP256K1
@@ -54,11 +54,11 @@ class TestDelegation:
         assert longer.chain.expiration_ns == NOW_NS
         assert longer.chain.targets == frozenset({CANISTER, OTHER_CANISTER})
 
-    def test_the_session_key_has_to_be_the_delegated_one(self) -> None:
+    def test_the_session_key_must_be_the_delegated_key(self) -> None:
         with pytest.raises(IdentityError, match="session key of the same log-in"):
             DelegatedIdentity(Ed25519Identity.generate(), ED25519.public_key_der, DELEGATED.delegations)
 
-    def test_there_has_to_be_a_link(self) -> None:
+    def test_there_must_be_a_link(self) -> None:
         with pytest.raises(IdentityError, match="at least one delegation"):
             DelegatedIdentity(SECP256K1, ED25519.public_key_der, [])
 
@@ -66,20 +66,23 @@ class TestDelegation:
         with pytest.raises(IdentityError, match="one chain"):
             DelegatedIdentity(DELEGATED, ED25519.public_key_der, DELEGATED.delegations)
 
-    def test_chains_end_somewhere(self) -> None:
+    def test_the_length_of_chains_is_limited(self) -> None:
         with pytest.raises(IdentityError, match=f"at most {MAX_LINKS}"):
             DelegatedIdentity(SECP256K1, ED25519.public_key_der, DELEGATED.delegations * (MAX_LINKS + 1))
 
-    @pytest.mark.parametrize("expiration_ns", [-1, 2**64, 1.5, True])
-    def test_an_expiration_is_a_u64(self, expiration_ns: Any) -> None:
-        with pytest.raises(IdentityError, match="nanoseconds"):
+    @pytest.mark.parametrize(
+        ("expiration_ns", "error"),
+        [(-1, ArgumentValueError), (2**64, ArgumentValueError), (1.5, ArgumentTypeError), (True, ArgumentTypeError)],
+    )
+    def test_an_expiration_must_be_nanoseconds(self, expiration_ns: Any, error: type[Exception]) -> None:
+        with pytest.raises(error, match="nanoseconds"):
             delegate(ED25519, SECP256K1.public_key_der, expiration_ns=expiration_ns)
 
     def test_targets_are_limited(self) -> None:
-        with pytest.raises(IdentityError, match="1001 targets"):
+        with pytest.raises(ArgumentValueError, match="1001 targets"):
             delegate(ED25519, SECP256K1.public_key_der, expiration_ns=0, targets=[CANISTER] * 1001)
 
-    def test_no_targets_is_not_an_empty_list_of_them(self) -> None:
+    def test_an_empty_list_of_targets_allows_no_canister(self) -> None:
         nobody = delegate(ED25519, SECP256K1.public_key_der, expiration_ns=0, targets=[])
         everybody = delegate(ED25519, SECP256K1.public_key_der, expiration_ns=0)
         assert nobody.delegation.targets == ()

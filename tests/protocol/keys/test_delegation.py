@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from support.identity_cases import CANISTER, OTHER_CANISTER
 
 u64 = st.integers(0, 2**64 - 1)
 principals = st.builds(Principal, st.binary(max_size=29))
+others = st.dictionaries(st.sampled_from(["permissions", "later"]), st.text(max_size=8) | u64, max_size=2)
 delegations = st.builds(
-    Delegation, st.binary(max_size=90), u64, st.none() | st.lists(principals, max_size=4).map(tuple)
+    Delegation, st.binary(max_size=90), u64, st.none() | st.lists(principals, max_size=4).map(tuple), others
 )
 links = st.builds(SignedDelegation, delegations, st.binary(max_size=64))
 chains = st.builds(DelegationChain, st.binary(max_size=90), st.lists(links, max_size=4).map(tuple))
@@ -26,17 +28,17 @@ LINK = {"delegation": {"expiration": "1", "pubkey": "00"}, "signature": "00"}
 
 class TestCbor:
     @given(links)
-    def test_from_undoes_to(self, link: SignedDelegation) -> None:
+    def test_round_trip(self, link: SignedDelegation) -> None:
         assert SignedDelegation.from_cbor(link.to_cbor()) == link
 
-    def test_targets_are_left_out_where_there_are_none(self) -> None:
+    def test_targets_are_optional(self) -> None:
         assert list(Delegation(b"", 0).to_cbor()) == ["pubkey", "expiration"]
         assert Delegation(b"", 0, ()).to_cbor()["targets"] == []
 
     @pytest.mark.parametrize(
         ("value", "fault"),
         [
-            ([], "is an array where a map belongs"),
+            ([], "is an array, not a map"),
             ({}, "field 'delegation' is missing"),
             ({"delegation": {}}, "field 'pubkey' is missing"),
             ({"delegation": {"pubkey": b"", "expiration": -1}}, "'expiration' is -1"),
@@ -51,14 +53,42 @@ class TestCbor:
             SignedDelegation.from_cbor(value)
         assert fault in str(caught.value)
 
-    def test_an_expiration_that_no_u64_holds_is_not_written(self) -> None:
+    def test_an_expiration_beyond_64_bits_is_refused(self) -> None:
         with pytest.raises(ValueMismatchError, match="expiration"):
             Delegation(b"", 2**64).to_cbor()
 
 
+class TestOtherFields:
+    """Fields that this version does not know are part of what is signed."""
+
+    LINK = SignedDelegation(Delegation(b"key", 1, None, {"permissions": "queries"}), b"signature")
+
+    def test_are_kept(self) -> None:
+        assert SignedDelegation.from_cbor(self.LINK.to_cbor()) == self.LINK
+        assert self.LINK.delegation.to_cbor() == {"pubkey": b"key", "expiration": 1, "permissions": "queries"}
+
+    def test_null_is_missing(self) -> None:
+        assert SignedDelegation.from_cbor(
+            {"delegation": {"pubkey": b"key", "expiration": 1, "permissions": None}, "signature": b""}
+        ) == SignedDelegation(Delegation(b"key", 1), b"")
+
+    def test_are_hashed_as_the_specification_says(self) -> None:
+        pairs = [
+            sha256(name).digest() + sha256(value).digest()
+            for name, value in ((b"pubkey", b"key"), (b"expiration", b"\x01"), (b"permissions", b"queries"))
+        ]
+        assert self.LINK.delegation.hash == sha256(b"".join(sorted(pairs))).digest()
+
+    def test_are_dropped_by_the_gateway(self) -> None:
+        assert self.LINK.relayed() == SignedDelegation(Delegation(b"key", 1), b"signature")
+
+    def test_do_not_keep_a_delegation_from_being_a_key(self) -> None:
+        assert len({self.LINK, self.LINK.relayed()}) == 2
+
+
 class TestJson:
     @given(chains)
-    def test_from_undoes_to(self, chain: DelegationChain) -> None:
+    def test_round_trip(self, chain: DelegationChain) -> None:
         assert DelegationChain.from_json(json.loads(chain.to_json())) == chain
 
     def test_is_that_of_dfinity_identity(self) -> None:
@@ -123,7 +153,7 @@ class TestJson:
 
 class TestTargets:
     @given(st.lists(links, max_size=4))
-    def test_all_links_have_to_allow_a_canister(self, chain: list[SignedDelegation]) -> None:
+    def test_all_links_must_allow_a_canister(self, chain: list[SignedDelegation]) -> None:
         allowed = allowed_targets(chain)
         restricting = [frozenset(link.delegation.targets) for link in chain if link.delegation.targets is not None]
         assert allowed == (frozenset.intersection(*restricting) if restricting else None)

@@ -13,7 +13,7 @@ from support.identity_cases import der
 
 class TestElements:
     @given(st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=300)), max_size=4))
-    def test_are_read_as_written(self, parts: list[tuple[int, bytes]]) -> None:
+    def test_round_trip(self, parts: list[tuple[int, bytes]]) -> None:
         data = b"".join(der(tag, body) for tag, body in parts)
         assert elements(data, "key") == [Element(tag, body) for tag, body in parts]
 
@@ -24,16 +24,16 @@ class TestElements:
         ("data", "fault"),
         [
             ("30", "ends inside a DER header at byte 1"),
-            ("3003", "a part of 3 bytes ends behind the 2 that are there at byte 0"),
+            ("3003", "a part of 3 bytes exceeds the 2 that are there at byte 0"),
             ("0400 30", "ends inside a DER header at byte 3"),
             ("3080", "cannot be read"),
             ("3081", "cannot be read"),
             ("3085 0000000001", "cannot be read"),
-            ("308101 00", "longer than it needs to be"),
-            ("30820080" + "00" * 128, "longer than it needs to be"),
+            ("308101 00", "more bytes than necessary"),
+            ("30820080" + "00" * 128, "more bytes than necessary"),
         ],
     )
-    def test_damaged_ones_are_named(self, data: str, fault: str) -> None:
+    def test_damaged_elements_are_refused(self, data: str, fault: str) -> None:
         with pytest.raises(DecodeError) as caught:
             elements(bytes.fromhex(data), "key")
         assert fault in str(caught.value)
@@ -47,7 +47,7 @@ class TestElements:
 
 
 class TestOnly:
-    def test_takes_exactly_one(self) -> None:
+    def test_accepts_exactly_one_element(self) -> None:
         assert only(der(SEQUENCE, b"\x05\x00"), SEQUENCE, "key") == b"\x05\x00"
         for data in (b"", der(SEQUENCE) * 2, der(0x31)):
             with pytest.raises(DecodeError, match="tag 0x30"):
@@ -55,7 +55,7 @@ class TestOnly:
 
 
 class TestPublicKeyInfo:
-    def test_opens_the_wrapper(self) -> None:
+    def test_reads_algorithm_and_key(self) -> None:
         algorithm, bits = public_key_info(der(0x30, der(0x30, der(0x06, b"\x2a")), der(0x03, b"\x00key")), "key")
         assert algorithm == [Element(0x06, b"\x2a")]
         assert bits == b"key"

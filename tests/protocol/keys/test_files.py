@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.protocol.envelope import call_content, check_envelope, sign_envelope
-from icws_explore.protocol.errors import IdentityError
+from icws_explore.protocol.errors import ArgumentTypeError, IdentityError
 from icws_explore.protocol.keys import (
     AnonymousIdentity,
     DelegatedIdentity,
@@ -23,6 +23,7 @@ from icws_explore.protocol.keys import (
     Identity,
     Secp256k1Identity,
     delegate_to,
+    files,
 )
 from icws_explore.protocol.keys.delegation import DelegationChain
 from icws_explore.protocol.keys.files import MAX_FILE_SIZE, identity_of, load_identity
@@ -61,17 +62,17 @@ class TestPem:
         for source in (text, text.encode(), path, str(path)):
             assert signs_like(load_identity(source), expected)
 
-    def test_of_either_kind_by_its_class(self) -> None:
+    def test_of_one_kind_by_its_class(self) -> None:
         assert signs_like(Ed25519Identity.from_pem(ED25519_PEM), ED25519)
         assert signs_like(Secp256k1Identity.from_pem(SECP256K1_PEM.encode()), SECP256K1)
-        with pytest.raises(IdentityError, match="a secp256k1 key, not Ed25519; load_identity takes either"):
+        with pytest.raises(IdentityError, match="a secp256k1 key, not Ed25519; load_identity reads either"):
             Ed25519Identity.from_pem(SECP256K1_PEM)
 
-    def test_a_public_key_that_does_not_belong_is_noticed(self) -> None:
+    def test_a_public_key_that_does_not_match_is_found(self) -> None:
         inner = der(0x04, der(0x04, ED25519_SECRET))
         oid = der(0x30, bytes.fromhex("06032b6570"))
         wrong = der(0x30, b"\x02\x01\x01", oid, inner, der(0x81, b"\x00" + bytes(32)))
-        with pytest.raises(IdentityError, match="does not belong to its secret key"):
+        with pytest.raises(IdentityError, match="does not match its secret key"):
             load_identity(pem("PRIVATE KEY", wrong))
 
     def test_the_home_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +109,7 @@ class TestKeyPairs:
             ["", "00" * 32],
         ],
     )
-    def test_that_are_none(self, value: object) -> None:
+    def test_that_are_malformed(self, value: object) -> None:
         with pytest.raises(IdentityError):
             load_identity(json.dumps(value))
 
@@ -118,7 +119,7 @@ class TestInternetIdentity:
         text = json.dumps({"identity": KEY_PAIR, "delegation": json.loads(CHAIN)})
         assert signs_like(load_identity(text), DELEGATED)
 
-    def test_as_a_browsers_storage_holds_them(self) -> None:
+    def test_as_in_the_storage_of_a_browser(self) -> None:
         text = json.dumps({"identity": json.dumps(KEY_PAIR), "delegation": CHAIN})
         assert signs_like(load_identity(text), DELEGATED)
 
@@ -136,28 +137,28 @@ class TestInternetIdentity:
         assert passed(check_envelope(sign_envelope(content, identity), now_ns=NOW_NS, canister_id=CANISTER))
 
     def test_without_session_key(self) -> None:
-        with pytest.raises(IdentityError, match="without its session key: pass"):
+        with pytest.raises(IdentityError, match="has no session key with it: pass"):
             load_identity(CHAIN)
 
     def test_with_another_session_key(self) -> None:
         with pytest.raises(IdentityError, match="session key of the same log-in"):
             load_identity(CHAIN, session=SECP256K1)
 
-    def test_a_session_key_where_none_belongs(self) -> None:
+    def test_a_session_key_without_a_chain(self) -> None:
         for text in (ED25519_PEM, json.dumps(KEY_PAIR)):
-            with pytest.raises(IdentityError, match="session= goes with a delegation chain only"):
+            with pytest.raises(IdentityError, match="session= is only for a delegation chain"):
                 load_identity(text, session=SECP256K1)
 
     @pytest.mark.parametrize(
         ("text", "fault"),
         [
-            ("{}", "holds no identity"),
-            ("{", "no JSON: line 1, column 2"),
+            ("{}", "contains no identity"),
+            ("{", "not JSON: line 1, column 2"),
             ("[" * 100_000, "nested too deep"),
-            ("[" + "1" * 5000 + "]", "no JSON"),
+            ("[" + "1" * 5000 + "]", "not JSON"),
             (json.dumps({"identity": KEY_PAIR, "delegation": {}}), "'delegations' is missing"),
             (json.dumps({"identity": {}, "delegation": CHAIN}), "a key pair in JSON is"),
-            (json.dumps({"identity": KEY_PAIR, "delegation": "{"}), "no JSON"),
+            (json.dumps({"identity": KEY_PAIR, "delegation": "{"}), "not JSON"),
             (json.dumps({"identity": KEY_PAIR, "delegation": {"delegations": [], "publicKey": ""}}), "at least one"),
         ],
     )
@@ -172,12 +173,12 @@ PASTED = [ED25519_SECRET.hex(), b64encode(ED25519_SECRET).decode(), "abandon " *
 
 class TestFiles:
     @pytest.mark.parametrize("pasted", PASTED)
-    def test_a_key_in_the_place_of_a_name_is_not_repeated(self, pasted: str) -> None:
+    def test_a_pasted_key_is_not_shown(self, pasted: str) -> None:
         with pytest.raises(IdentityError, match="the identity file cannot be read") as caught:
             load_identity(pasted)
         assert pasted[:12] not in str(caught.value)
 
-    def test_that_are_not_there(self, tmp_path: Path) -> None:
+    def test_that_do_not_exist(self, tmp_path: Path) -> None:
         with pytest.raises(IdentityError, match=r"nothing.pem' cannot be read: No such file"):
             load_identity(tmp_path / "nothing.pem")
         with pytest.raises(IdentityError, match="cannot be read: Is a directory"):
@@ -190,15 +191,25 @@ class TestFiles:
 
     def test_that_are_something_else(self, tmp_path: Path) -> None:
         (tmp_path / "identity.pem.encrypted").write_bytes(bytes(range(256)))
-        with pytest.raises(IdentityError, match="no PEM text"):
+        with pytest.raises(IdentityError, match="not a PEM text"):
             load_identity(tmp_path / "identity.pem.encrypted")
 
-    def test_a_name_that_may_be_a_secret_is_not_shown(self) -> None:
+    def test_a_name_that_might_be_a_secret_is_not_shown(self) -> None:
         pasted = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n" * 2
         for source in (pasted, pasted.replace("\n", "") * 3, "nul\x00"):
             with pytest.raises(IdentityError) as caught:
                 load_identity(source)
             assert "MC4CAQ" not in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["!" * 100_000, "! " * 50_000, "a" * 100_000, "-" * 201])
+    def test_a_long_name_is_not_shown(self, name: str) -> None:
+        with pytest.raises(IdentityError) as caught:
+            load_identity(name)
+        assert len(str(caught.value)) < 200
+
+    def test_a_name_of_many_words_may_be_a_seed_phrase(self) -> None:
+        assert files._may_be_secret("one two three four five six seven eight nine")
+        assert not files._may_be_secret("my secret keys/of the lab/identity.pem")
 
 
 class TestSecretsStayInside:
@@ -215,7 +226,7 @@ class TestSecretsStayInside:
             ED25519_PEM.replace("9g\n", "9?\n"),
         ],
     )
-    def test_of_errors_and_of_what_hangs_on_them(self, text: str) -> None:
+    def test_in_errors_and_their_causes(self, text: str) -> None:
         with pytest.raises(IdentityError) as caught:
             load_identity(text)
         error: BaseException | None = caught.value
@@ -250,7 +261,7 @@ class TestIcPy:
         theirs = ic.identity.DelegateIdentity.from_json(json.dumps(KEY_PAIR), CHAIN)
         assert identity_of(theirs) == DELEGATED
 
-    def test_targets_that_it_has_dropped_are_noticed(self) -> None:
+    def test_dropped_targets_are_found(self) -> None:
         chain = delegate_to(SECP256K1, ED25519, expiration_ns=NOW_NS, targets=[CANISTER]).chain
         theirs = ic.identity.DelegateIdentity.from_json(json.dumps(KEY_PAIR), chain.to_json())
         with pytest.raises(IdentityError, match=r"ic-py has dropped its targets.*load_identity"):
@@ -258,23 +269,27 @@ class TestIcPy:
         loaded = load_identity(chain.to_json(), session=ED25519)
         assert loaded.delegations == chain.delegations
 
-    def test_ours_and_files_pass(self, tmp_path: Path) -> None:
+    def test_our_identities_and_files(self, tmp_path: Path) -> None:
         (tmp_path / "identity.pem").write_text(ED25519_PEM)
         assert identity_of(ED25519) is ED25519
         assert identity_of(ED25519_PEM) == identity_of(tmp_path / "identity.pem") == ED25519
 
+    @pytest.mark.parametrize("value", [None, 7, object()])
+    def test_other_types_are_refused(self, value: object) -> None:
+        with pytest.raises(ArgumentTypeError, match="is not an identity"):
+            identity_of(value)
+        with pytest.raises(ArgumentTypeError):
+            load_identity(value)  # type: ignore[arg-type]  # the misuse under test
+
     @pytest.mark.parametrize(
         "value",
         [
-            None,
-            7,
-            object(),
             SimpleNamespace(key_type="p256", privkey="00"),
             SimpleNamespace(key_type="ed25519", privkey="zz"),
             SimpleNamespace(identity=ED25519, delegations=[{}], der_pubkey=b""),
         ],
     )
-    def test_anything_else_is_none(self, value: object) -> None:
+    def test_other_objects_of_ic_py_are_refused(self, value: object) -> None:
         with pytest.raises(IdentityError):
             identity_of(value)
 
@@ -288,5 +303,5 @@ class TestHostileFiles:
             load_identity(text[:kept].encode() + tail.encode())
 
 
-def test_a_chain_is_no_secret() -> None:
+def test_a_chain_contains_no_secret() -> None:
     assert DelegationChain.from_json(json.loads(CHAIN)) == DELEGATED.chain

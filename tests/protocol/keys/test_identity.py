@@ -28,7 +28,7 @@ DELEGATED = delegate_to(ED25519, SECP256K1, expiration_ns=NOW_NS)
 
 
 class OwnIdentity(Ed25519Identity):
-    """What a user might derive."""
+    """A class that a user derives."""
 
 
 class TestNothingShowsASecret:
@@ -50,7 +50,7 @@ class TestNothingShowsASecret:
     @pytest.mark.parametrize(("identity", "_secret"), IDENTITIES)
     def test_in_a_pickle(self, identity: Identity, _secret: bytes) -> None:
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-            with pytest.raises(IdentityError, match="not pickled"):
+            with pytest.raises(IdentityError, match="cannot be pickled"):
                 pickle.dumps(identity, protocol)
 
     @pytest.mark.parametrize(("identity", "_secret"), IDENTITIES)

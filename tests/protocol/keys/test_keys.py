@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.errors import IdentityError
+from icws_explore.protocol.errors import ArgumentTypeError, IdentityError
 from icws_explore.protocol.keys import Ed25519Identity, Identity, Secp256k1Identity
 from icws_explore.protocol.keys.public_keys import verify_signature
 from support.identity_cases import (
@@ -36,7 +36,7 @@ class TestVectors:
 
 class TestSignatures:
     @pytest.mark.parametrize("identity", [ED25519, SECP256K1, Ed25519Identity.generate(), Secp256k1Identity.generate()])
-    def test_hold_under_the_public_key(self, identity: Identity) -> None:
+    def test_are_valid_under_the_public_key(self, identity: Identity) -> None:
         assert verify_signature(identity.public_key_der, b"message", identity.sign(b"message")).ok is True
         assert verify_signature(identity.public_key_der, b"another", identity.sign(b"message")).ok is False
 
@@ -59,13 +59,13 @@ class TestSecrets:
         with pytest.raises(IdentityError, match=f"32 bytes, not {len(secret)}"):
             kind.from_secret(secret)
 
-    def test_are_bytes(self) -> None:
-        with pytest.raises(IdentityError, match="not str"):
+    def test_must_be_bytes(self) -> None:
+        with pytest.raises(ArgumentTypeError, match="must be bytes, not str"):
             Ed25519Identity.from_secret("9d" * 32)  # type: ignore[arg-type]  # the misuse under test
 
     @pytest.mark.parametrize("secret", [bytes(32), b"\xff" * 32])
     def test_of_secp256k1_are_below_the_order(self, secret: bytes) -> None:
-        with pytest.raises(IdentityError, match="no secp256k1 key"):
+        with pytest.raises(IdentityError, match="not a secp256k1 key"):
             Secp256k1Identity.from_secret(secret)
 
     def test_of_another_curve_are_refused(self) -> None:

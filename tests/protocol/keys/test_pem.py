@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.protocol.errors import IdentityError
-from icws_explore.protocol.keys.pem import ED25519, MAX_PEM_LENGTH, SECP256K1, SecretKey, read_pem
+from icws_explore.protocol.keys import pem as module
+from icws_explore.protocol.keys.pem import _MARKER, ED25519, MAX_PEM_LENGTH, SECP256K1, SecretKey, read_pem
 from support.identity_cases import ED25519_SECRET, SECP256K1_SECRET, der, pem
 
 ED25519_KEY = Ed25519PrivateKey.from_private_bytes(ED25519_SECRET)
@@ -32,7 +35,7 @@ _PLAIN = serialization.NoEncryption()
 
 
 def ed25519_version_2(public: bytes, tag: int = 0xA1) -> str:
-    """PKCS#8 version 2 as ring writes it, and with it dfx: the public key in an explicit [1]."""
+    """PKCS#8 version 2 as ring (and so dfx) writes it, with the public key in an explicit [1]."""
     inner = der(0x04, der(0x04, ED25519_SECRET))
     bits = b"\x00" + public
     return pem(
@@ -70,7 +73,7 @@ class TestSecp256k1:
         assert read_pem(pem("EC PRIVATE KEY", sec1(PUBLIC_PART))).secret == SECP256K1_SECRET
         assert read_pem(pem("EC PRIVATE KEY", sec1())) == SecretKey(SECP256K1, SECP256K1_SECRET)
 
-    def test_sec_1_behind_a_block_of_parameters(self) -> None:
+    def test_sec_1_after_a_block_of_parameters(self) -> None:
         text = pem("EC PARAMETERS", OID_SECP256K1) + pem("EC PRIVATE KEY", sec1(CURVE_PART, PUBLIC_PART))
         assert read_pem(text).secret == SECP256K1_SECRET
 
@@ -95,7 +98,7 @@ class TestOpenssl:
         assert read_pem(path.read_text()).algorithm == algorithm
 
 
-class TestWhatCannotBeUsed:
+class TestUnusableKeys:
     def test_encrypted_keys(self) -> None:
         locked = serialization.BestAvailableEncryption(b"password")
         pkcs8 = ED25519_KEY.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, locked)
@@ -117,16 +120,16 @@ class TestWhatCannotBeUsed:
     )
     def test_keys_of_other_kinds(self, key: Ed25519PrivateKey, name: str) -> None:
         text = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, _PLAIN)
-        with pytest.raises(IdentityError, match=f"holds {name}; identities are Ed25519 or secp256k1"):
+        with pytest.raises(IdentityError, match=f"contains {name}; identities are Ed25519 or secp256k1"):
             read_pem(text)
 
     @pytest.mark.parametrize(
         ("text", "fault"),
         [
-            ("", "no PEM text"),
-            ("hello", "no PEM text"),
-            ("-----BEGIN PRIVATE KEY-----\nAAAA", "ends early"),
-            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----", "ends early"),
+            ("", "not a PEM text"),
+            ("hello", "not a PEM text"),
+            ("-----BEGIN PRIVATE KEY-----\nAAAA", "is incomplete"),
+            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----", "is incomplete"),
             ("-----BEGIN PRIVATE KEY-----\nA?AA\n-----END PRIVATE KEY-----", "not base64"),
             ("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----", "damaged"),
             (pem("PUBLIC KEY", b""), "no private key, only public key"),
@@ -150,13 +153,35 @@ class TestWhatCannotBeUsed:
         assert "\n" not in str(caught.value)
 
 
+class TestBlocks:
+    def test_an_unfinished_block_is_skipped(self) -> None:
+        text = "-----BEGIN CERTIFICATE-----\nAAAA\n" + pem("EC PRIVATE KEY", sec1())
+        assert read_pem(text).secret == SECP256K1_SECRET
+
+    def test_each_marker_is_read_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Blocks that begin and never end once took time quadratic in their number."""
+        text = "-----BEGIN A-----" * (MAX_PEM_LENGTH // 17)
+        read: list[str] = []
+
+        class Marker:
+            def finditer(self, text: str) -> Iterator[re.Match[str]]:
+                for found in _MARKER.finditer(text):
+                    read.append(found[0])
+                    yield found
+
+        monkeypatch.setattr(module, "_MARKER", Marker())
+        with pytest.raises(IdentityError, match="is incomplete"):
+            read_pem(text)
+        assert len(read) == MAX_PEM_LENGTH // 17
+
+
 class TestSecretsStayInside:
-    def test_the_key_shows_none(self) -> None:
+    def test_the_repr_shows_no_secret(self) -> None:
         key = read_pem(ed25519_version_2(ED25519_PUBLIC))
         assert ED25519_SECRET.hex() not in repr(key)
         assert repr(ED25519_SECRET)[2:-1] not in repr(key)
 
-    def test_an_error_carries_no_other_error(self) -> None:
+    def test_an_error_has_no_cause(self) -> None:
         with pytest.raises(IdentityError) as caught:
             read_pem(pem("EC PRIVATE KEY", sec1(secret=SECP256K1_SECRET + b"\x00")))
         assert caught.value.__context__ is None

@@ -22,7 +22,7 @@ ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 def p256_signature(message: bytes) -> bytes:
-    """As WebCrypto signs, which browsers keep session keys in: r ‖ s."""
+    """A signature as WebCrypto in browsers makes it: r ‖ s."""
     r, s = decode_dss_signature(P256_KEY.sign(message, ec.ECDSA(hashes.SHA256())))
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
@@ -39,7 +39,7 @@ class TestKinds:
         ],
         ids=list(KeyKind),
     )
-    def test_are_told_apart(self, public_key: bytes, kind: KeyKind) -> None:
+    def test_are_recognized(self, public_key: bytes, kind: KeyKind) -> None:
         assert parse_public_key(public_key).kind is kind
 
     @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ class TestKinds:
             SECP256K1.public_key_der[:-1],
             SECP256K1.public_key_der[:23] + b"\x02" + SECP256K1.public_key_der[24:],
             SECP256K1_SECRET,
-            # A compressed point is the same key, but it would make another principal.
+            # A compressed point is the same key, but has another principal.
             ec.derive_private_key(1, ec.SECP256K1())
             .public_key()
             .public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint),
@@ -69,7 +69,7 @@ class TestKinds:
 class TestEcdsaAndEd25519:
     @pytest.mark.parametrize("identity", [ED25519, SECP256K1], ids=lambda identity: type(identity).__name__)
     @given(data=st.data())
-    def test_one_flipped_bit_is_noticed(self, identity: Identity, data: st.DataObject) -> None:
+    def test_a_flipped_bit_is_found(self, identity: Identity, data: st.DataObject) -> None:
         message = data.draw(st.binary(min_size=1, max_size=50))
         signature = identity.sign(message)
         assert verify_signature(identity.public_key_der, message, signature).ok is True
@@ -78,24 +78,24 @@ class TestEcdsaAndEd25519:
         forged[bit // 8] ^= 1 << bit % 8
         assert verify_signature(identity.public_key_der, message, bytes(forged)).ok is False
 
-    def test_p256_as_browsers_sign(self) -> None:
+    def test_p256_as_in_browsers(self) -> None:
         assert verify_signature(P256_DER, b"message", p256_signature(b"message")).ok is True
         verdict = verify_signature(P256_DER, b"another", p256_signature(b"message"))
         assert verdict.ok is False
-        assert verdict.detail == "the P-256 signature does not fit key and message"
+        assert verdict.detail == "the P-256 signature does not match key and message"
 
-    def test_a_high_s_holds_as_on_the_replica(self) -> None:
+    def test_a_high_s_is_valid_as_on_the_replica(self) -> None:
         signature = SECP256K1.sign(b"message")
         high = (ORDER - int.from_bytes(signature[32:], "big")).to_bytes(32, "big")
         assert verify_signature(SECP256K1.public_key_der, b"message", signature[:32] + high).ok is True
 
-    def test_der_signatures_are_not_taken(self) -> None:
+    def test_der_signatures_are_refused(self) -> None:
         signature = P256_KEY.sign(b"message", ec.ECDSA(hashes.SHA256()))
         assert "64 bytes r ‖ s" in verify_signature(P256_DER, b"message", signature).detail
 
-    def test_a_point_that_is_on_no_curve(self) -> None:
+    def test_a_point_that_is_not_on_the_curve(self) -> None:
         off = SECP256K1.public_key_der[:-1] + bytes([SECP256K1.public_key_der[-1] ^ 1])
-        assert "no point of the curve" in verify_signature(off, b"", bytes(64)).detail
+        assert "not a point of the curve" in verify_signature(off, b"", bytes(64)).detail
 
 
 class TestHostileKeys:

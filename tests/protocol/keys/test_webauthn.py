@@ -31,7 +31,7 @@ def client_data(**changes: Any) -> str:
 
 
 def signature(client_data_json: str | None = None, *, rs256: bool = False, **changes: Any) -> bytes:
-    """What a passkey makes of a request, as agent-js packs it."""
+    """A passkey's signature of a request, as agent-js packs it."""
     text = client_data() if client_data_json is None else client_data_json
     authenticator_data = sha256(b"identity.ic0.app").digest() + b"\x05" + bytes(4)
     signed = authenticator_data + sha256(text.encode()).digest()
@@ -47,7 +47,7 @@ class TestPasskeys:
     def test_es256(self) -> None:
         assert verify_webauthn(cbor2.dumps(ES256), MESSAGE, signature()) == (
             True,
-            "the Web Authentication signature holds",
+            "the Web Authentication signature is valid",
         )
 
     def test_rs256(self) -> None:
@@ -64,16 +64,16 @@ class TestForgeries:
         ("forged", "fault"),
         [
             (signature(client_data(challenge="AAAA")), "another challenge"),
-            (signature(client_data(type="webauthn.create")), "not of the type webauthn.get"),
+            (signature(client_data(type="webauthn.create")), "does not have the type webauthn.get"),
             (signature(client_data(challenge="not base64!")), "not base64url"),
             (signature(client_data(challenge="é")), "not base64url"),
             (signature(client_data(challenge=7)), "'challenge' is an integer"),
-            (signature("no json"), "is no JSON"),
+            (signature("no json"), "is not JSON"),
             (signature("[]"), "is an array"),
-            (signature("[" * 100_000), "is no JSON"),
-            (signature(signature=b""), "does not fit"),
-            (signature(authenticator_data=b""), "does not fit"),
-            (signature(rs256=True), "does not fit"),
+            (signature("[" * 100_000), "is not JSON"),
+            (signature(signature=b""), "does not match"),
+            (signature(authenticator_data=b""), "does not match"),
+            (signature(rs256=True), "does not match"),
             (cbor2.dumps({"authenticator_data": b"", "client_data_json": b""}), "'client_data_json' is a byte string"),
             (b"", "Web Authentication signature"),
             (b"\xa0", "'authenticator_data' is missing"),
@@ -88,17 +88,17 @@ class TestForgeries:
         ("key", "fault"),
         [
             (b"", "is not CBOR"),
-            (cbor2.dumps([]), "is no map"),
+            (cbor2.dumps([]), "is not a map"),
             (cbor2.dumps({}), "neither ES256"),
             (cbor2.dumps(ES256 | {3: -8}), "neither ES256"),
             (cbor2.dumps(ES256 | {-1: 2}), "neither ES256"),
-            (cbor2.dumps(ES256 | {-2: bytes(31)}), "no proper field -2"),
-            (cbor2.dumps(ES256 | {-2: bytes(32)}), "no valid public key"),
-            (cbor2.dumps({label: ES256[label] for label in (1, 3, -1, -2)}), "no proper field -3"),
-            (cbor2.dumps(RS256 | {-1: b"\xff" * 2000}), "larger than any"),
-            (cbor2.dumps(RS256 | {-2: b"\xff" * 5}), "larger than any"),
-            (cbor2.dumps(RS256 | {-1: b"\x05"}), "no valid public key"),
-            (bytes(5000), "more than any"),
+            (cbor2.dumps(ES256 | {-2: bytes(31)}), "no valid field -2"),
+            (cbor2.dumps(ES256 | {-2: bytes(32)}), "is not a valid public key"),
+            (cbor2.dumps({label: ES256[label] for label in (1, 3, -1, -2)}), "no valid field -3"),
+            (cbor2.dumps(RS256 | {-1: b"\xff" * 2000}), "larger than a passkey's key"),
+            (cbor2.dumps(RS256 | {-2: b"\xff" * 5}), "larger than a passkey's key"),
+            (cbor2.dumps(RS256 | {-1: b"\x05"}), "is not a valid public key"),
+            (bytes(5000), "more than a passkey's key"),
         ],
     )
     def test_of_the_key(self, key: bytes, fault: str) -> None:

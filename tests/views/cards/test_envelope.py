@@ -13,7 +13,7 @@ from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.keys.identity import delegate_to
 from icws_explore.protocol.principal import Principal
-from icws_explore.views.cards.envelope import chain_links, derived_id, envelope_facts
+from icws_explore.views.cards.envelope import chain_links, derived_id
 from support.certified_canister import CANISTER_ID
 from support.markup import Markup
 from support.proofs import HOSTILE_TEXT, frame_of, simulated, with_frame
@@ -31,7 +31,7 @@ def with_envelope(envelope: Envelope) -> Recording:
 
 
 def delegated(*, targets: list[Principal] | None = None) -> Recording:
-    """Signed by a session key, two links away from the sender's root key."""
+    """Signed by a session key, two links away from the sender's own key."""
     root, middle, session = (Ed25519Identity.from_secret(bytes([n]) * 32) for n in (1, 2, 3))
     sent_ns = round(simulated().raw.frames[MESSAGE].t * NS_PER_S)
     first = delegate_to(root, middle, expiration_ns=sent_ns + 3600 * NS_PER_S)
@@ -56,7 +56,7 @@ def words(text: str) -> str:
 
 @pytest.mark.parametrize("name", CARDS)
 class TestAnyCard:
-    def test_holds_nothing_that_acts(self, name: str) -> None:
+    def test_contains_nothing_active(self, name: str) -> None:
         view = icws.envelope_card(CARDS[name](), MESSAGE)
         page = Markup(view.html)
         assert page.tags <= HARMLESS
@@ -70,9 +70,8 @@ class TestAnyCard:
         seen, twin = words(Markup(view.html).text), words(view.text)
         envelope, sent_s = recording[MESSAGE].envelope, recording.raw.frames[MESSAGE].t
         assert envelope is not None
-        parts = [part for fact in envelope_facts(envelope, sent_s) for part in (fact.name, fact.value)]
         derived = derived_id(envelope)
-        parts += [part for field in derived.fields for part in (field.name, field.value, field.value_hash)]
+        parts = [part for field in derived.fields for part in (field.name, field.value, field.value_hash)]
         parts += [derived.request_id, derived.signed, derived.fault]
         for link in chain_links(envelope, sent_s, ()):
             parts += [link.pubkey, link.expiration, link.targets]
@@ -81,7 +80,7 @@ class TestAnyCard:
 
 
 class TestDerivation:
-    def test_joined_in_its_order_hashes_to_the_request_id(self) -> None:
+    def test_of_joined_fields_is_the_request_id(self) -> None:
         envelope = simulated()[MESSAGE].envelope
         assert envelope is not None
         derived = derived_id(envelope)
@@ -89,27 +88,27 @@ class TestDerivation:
         assert derived.request_id == f"0x{sha256(joined).hexdigest()}" == f"0x{envelope.request_id.hex()}"
         assert derived.signed == f"0x{REQUEST_DOMAIN.hex()}{envelope.request_id.hex()}"
 
-    def test_names_the_fields_of_the_request(self) -> None:
+    def test_has_the_fields_of_the_request(self) -> None:
         envelope = simulated()[MESSAGE].envelope
         assert envelope is not None
         assert {field.name for field in derived_id(envelope).fields} == set(envelope.content)
 
-    def test_of_content_that_no_request_holds_says_why(self) -> None:
+    def test_of_impossible_content_says_why_there_is_none(self) -> None:
         assert "negative" in derived_id(Envelope({"ingress_expiry": -1})).fault
 
 
 class TestDelegations:
-    def test_are_shown_link_by_link_with_their_verdicts(self) -> None:
+    def test_are_shown_link_by_link_with_their_outcome(self) -> None:
         view = icws.envelope_card(delegated(), MESSAGE)
         assert repr(view).splitlines()[0].startswith("✓ envelope")
-        assert "✓ holds: link 1 of 2" in view.text
-        assert "✓ holds: link 2 of 2" in view.text
+        assert "✓ passed: link 1 of 2" in view.text
+        assert "✓ passed: link 2 of 2" in view.text
         assert Markup(view.html).count("icws-links") == 1
 
-    def test_for_another_canister_the_link_fails(self) -> None:
+    def test_for_another_canister_fail(self) -> None:
         view = icws.envelope_card(delegated(targets=[Principal.MANAGEMENT]), MESSAGE)
-        assert repr(view).splitlines()[0].endswith("delegation fails")
-        assert "✗ fails: link 2 of 2" in view.text
+        assert repr(view).splitlines()[0].endswith("delegation failed")
+        assert "✗ failed: link 2 of 2" in view.text
         assert "for aaaaa-aa" in view.text
 
 

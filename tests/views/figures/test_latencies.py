@@ -4,14 +4,14 @@ from typing import Any
 
 from icws_explore.analysis.timing.timing import Timing
 from icws_explore.capture import Capture
-from icws_explore.views.figures.latencies import latencies
+from icws_explore.views.figures.latencies import latencies_figure
 from support.plots import OfAnyCapture, texts_of
 from support.session_captures import SessionScript, healthy
 
 
 def draw(make: Any) -> Any:
     capture = make()
-    return latencies(capture, Timing(capture).sessions)
+    return latencies_figure(capture, Timing(capture).sessions)
 
 
 def texts(make: Any) -> list[str]:
@@ -31,16 +31,17 @@ def spread() -> Capture:
 
 
 class TestDistribution:
-    def test_percentiles_are_marked_and_written(self) -> None:
+    def test_has_percentiles(self) -> None:
         (written,) = [text for text in texts(spread) if "p50 5" in text]
         assert "101 messages" in written
         assert "p99 " in written
         assert "max 1" in written
 
-    def test_the_bound_is_written_in_seconds(self) -> None:
+    def test_has_the_latency_bound_and_explains_it(self) -> None:
         assert texts(healthy).count("30 s: latency bound") == 2
+        assert any(text.startswith("The latency bound of 30 s is") for text in texts(healthy))
 
-    def test_says_what_is_inferred_and_how_well(self) -> None:
+    def test_says_what_is_inferred_and_how_precisely(self) -> None:
         assert "certificate to receipt, inferred ± 1.40 s" in texts(healthy)
         assert "canister to certificate" in texts(healthy)
 

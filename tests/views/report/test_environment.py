@@ -15,7 +15,7 @@ def facts_of(capture: Capture, root_key: bytes | None = None) -> dict[str, str]:
 
 
 class TestMadeWith:
-    def test_names_versions_of_what_read_and_judged(self) -> None:
+    def test_has_the_versions_of_the_software(self) -> None:
         facts = {fact.name: fact.value for fact in made_with()}
         assert list(facts) == ["icws_explore", "Python", "platform", "libraries"]
         assert facts["icws_explore"][0].isdigit()
@@ -29,39 +29,39 @@ class TestMadeWith:
 
 
 class TestRecordedFacts:
-    def test_says_where_and_when(self) -> None:
+    def test_have_origin_and_addresses(self) -> None:
         capture = healthy()
         facts = facts_of(capture, capture.info.root_key)
         assert facts["origin"] == "recorded by the client itself (icws open, connect)"
-        assert facts["first frame"] == "2025-11-23 11:00:00 UTC"
+        assert facts["first frame"] == "2025-11-23 11:00:00.000 UTC"
         assert facts["gateway"] == "ws://127.0.0.1:8080"
         assert facts["ack interval"] == "300 s"
         assert facts["message type"] == 'record { "text" : text; timestamp : nat64 }'
-        assert facts["root key"].startswith("another network's (SHA-256 ")
+        assert facts["root key"].startswith("of another network (SHA-256 ")
         assert facts["clock"].startswith("scaled × 60")
 
-    @pytest.mark.parametrize(("key", "said"), [(None, "not known"), (MAINNET_ROOT_KEY, "mainnet's")])
-    def test_says_whose_root_key_it_is(self, key: bytes | None, said: str) -> None:
+    @pytest.mark.parametrize(("key", "said"), [(None, "unknown"), (MAINNET_ROOT_KEY, "mainnet's")])
+    def test_say_whose_root_key_it_is(self, key: bytes | None, said: str) -> None:
         assert facts_of(Capture(), key)["root key"].startswith(said)
 
-    def test_of_an_empty_capture_says_what_there_is(self) -> None:
+    def test_of_an_empty_recording_are_few(self) -> None:
         assert list(facts_of(Capture())) == ["origin", "size", "clock", "root key"]
 
-    def test_a_simulation_without_signatures_says_so(self) -> None:
+    def test_of_a_simulation_name_its_cryptography(self) -> None:
         capture = Capture(SessionInfo(crypto="stand-in", origin="simulated", clock=ClockInfo("virtual")))
         assert facts_of(capture)["cryptography"].startswith("stand-in")
 
-    def test_what_a_file_says_is_on_one_line_and_bounded(self) -> None:
+    def test_are_on_one_line_and_bounded(self) -> None:
         info = replace(healthy().info, app_type="text\n" * 5000, gateway_url="ws://x\x1b[2J\u202e", canister_id="\n")
         facts = facts_of(Capture(info))
         assert all(value.isprintable() for value in facts.values())
-        assert len(facts["message type"]) <= 1001
+        assert len(facts["message type"]) <= 1000
 
-    def test_notes_of_the_file_are_kept(self) -> None:
+    def test_have_the_notes_of_the_file(self) -> None:
         notes = [fact for fact in recorded_facts(hostile(), None) if fact.name == "note"]
         assert [fact.weight for fact in notes] == ["bad"]
 
-    def test_a_time_that_no_calendar_has(self) -> None:
+    def test_have_a_text_for_an_absurd_time(self) -> None:
         capture = healthy()
         capture.frames[0] = replace(capture.frames[0], t=9e11)
-        assert facts_of(capture)["first frame"].endswith("since 1970")
+        assert facts_of(capture)["first frame"].endswith("after 1970")

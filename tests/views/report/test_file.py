@@ -7,31 +7,32 @@ import pytest
 import icws_explore as icws
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.views.report.file import is_markdown, privacy_of, report
-from icws_explore.views.report.html import report_html
-from icws_explore.views.report.markdown import report_markdown
-from support.session_captures import healthy
+from icws_explore.views.report.gather import gather
+from icws_explore.views.report.html import html_report
+from icws_explore.views.report.markdown import markdown_report
+from support.session_captures import healthy, settled
 
 
 class TestReport:
-    def test_is_the_front_doors(self) -> None:
+    def test_is_public(self) -> None:
         assert icws.report is report
 
-    def test_says_the_same_as_page_and_text(self) -> None:
+    def test_has_both_forms(self) -> None:
         made = report(healthy(), title="Bug 42")
-        assert made.html == report_html(healthy(), title="Bug 42")
-        assert made.markdown == report_markdown(healthy(), title="Bug 42")
+        assert made.html == html_report(gather(healthy(), title="Bug 42"))
+        assert made.markdown == markdown_report(gather(healthy(), title="Bug 42"))
 
-    def test_is_written_by_the_names_ending(self, tmp_path: Path) -> None:
+    def test_is_written_in_the_form_of_the_suffix(self, tmp_path: Path) -> None:
         both = report(healthy()).save(tmp_path / "a.html", tmp_path / "b.MD")
         assert both == (tmp_path / "a.html", tmp_path / "b.MD")
         assert (tmp_path / "a.html").read_text("utf-8").startswith("<!doctype html>")
-        assert (tmp_path / "b.MD").read_text("utf-8").startswith("### ✓")
+        assert (tmp_path / "b.MD").read_text("utf-8").startswith("### – nothing wrong was found")
 
-    def test_gives_the_path_written(self, tmp_path: Path) -> None:
+    def test_gives_the_written_path(self, tmp_path: Path) -> None:
         assert report(healthy()).save(str(tmp_path / "a.htm")) == tmp_path / "a.htm"
 
-    def test_another_ending_writes_nothing(self, tmp_path: Path) -> None:
-        with pytest.raises(CaptureError, match=r"\(\.html\) or Markdown \(\.md\)"):
+    def test_refuses_another_suffix_before_it_writes(self, tmp_path: Path) -> None:
+        with pytest.raises(CaptureError, match=r"b\.pdf must end in \.html for a page or in \.md for Markdown"):
             report(healthy()).save(tmp_path / "a.html", tmp_path / "b.pdf")
         assert list(tmp_path.iterdir()) == []
 
@@ -45,7 +46,7 @@ class TestReport:
         assert "ping 1" not in made.markdown
 
     def test_repr_is_one_line(self) -> None:
-        assert repr(report(healthy())).startswith("<Report: ✓ nothing is wrong")
+        assert repr(report(settled())).startswith("<Report: ✓ nothing is wrong")
 
 
 class TestPrivacy:

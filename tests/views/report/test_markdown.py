@@ -2,33 +2,165 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from icws_explore.views.report.markdown import ELLIPSIS, code, html_code, prose, table
-from icws_explore.views.rows import one_line
+from icws_explore.capture import Capture, Frame, SessionInfo
+from icws_explore.protocol.service_messages import CloseReason
+from icws_explore.views.formatting import one_line
+from icws_explore.views.report.file import report
+from icws_explore.views.report.gather import gather
+from icws_explore.views.report.markdown import (
+    ELLIPSIS,
+    MAX_CHARACTERS,
+    code,
+    html_code,
+    markdown_report,
+    prose,
+    table,
+)
+from support.doctor_scenarios import SCENARIOS
+from support.session_captures import SessionScript, healthy, hostile
 
 RENDERER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+ELEMENTS = {
+    "h3",
+    "h4",
+    "p",
+    "ul",
+    "li",
+    "strong",
+    "code",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "details",
+    "summary",
+}
+
+
+def rendered(text: str) -> str:
+    return RENDERER.render(text)
+
+
+def tables(page: str) -> list[str]:
+    return re.findall(r"<table>.*?</table>", page, re.DOTALL)
+
+
+class TestContents:
+    def test_begin_with_the_answer_and_the_findings(self) -> None:
+        text = report(SCENARIOS["NO_KEEPALIVE"]()).markdown
+        assert text.startswith("### ✗ NO_KEEPALIVE\n")
+        heads = re.findall(r"^#### (.*)$", text, re.MULTILINE)
+        assert heads == ["Findings", "Summary", "Timing against limits", "Verification"]
+        finding = text[text.index("#### Findings") : text.index("#### Summary")]
+        assert "- fix: " in finding
+        assert "| # | seconds |" in finding
+        assert re.search(r"^\| \*\*\d+\*\* \|", finding, re.MULTILINE)
+
+    def test_of_a_healthy_session_are_short(self) -> None:
+        text = report(healthy()).markdown
+        assert "- ? not checked: whether the canister received 1 message" in text
+        assert "- canister messages: 13 of 13 passed" in text
+        assert "| OpenMessage after ws_open | 60 s | 1 met | 2.20 s | 57.8 s |" in text
+        assert len(text) < 8_000
+
+    def test_name_the_environment(self) -> None:
+        text = report(healthy()).markdown
+        environment = text[text.index("Environment") :]
+        assert "- canister: `bnz7o-iuaaa-aaaaa-qaaaa-cai`" in environment
+        assert "- Python: CPython" in environment
+        assert "**Not in real time.**" in text
+
+    def test_name_what_failed_and_where(self) -> None:
+        text = report(hostile()).markdown
+        assert re.search(r"- canister messages: \*\*\d of \d passed, 1 failed at sequence\*\*", text)
+        assert "- ✗ frame 8: sequence failed" in text
+
+    def test_list_several_sessions(self) -> None:
+        capture = SessionScript(session="1").opened().capture
+        bad = SessionScript(session="2").opened().app_says(4.0, "ahead", sequence_num=7)
+        capture.frames += bad.capture.frames
+        text = report(capture).markdown
+        assert "| `2` | 4 | yes | 0 / 1 |" in text
+        assert "Sequence, session <code>2</code>" in text
+
+    def test_of_an_empty_recording_exist_too(self) -> None:
+        assert "0 frames" in report(Capture()).markdown
+
+    def test_can_be_redacted(self) -> None:
+        text = report(healthy(), redact=True).markdown
+        assert "**Redacted:**" in text
+        assert "ping 1" not in text
+        assert "‹record { text; nat64 }," in text
+
+
+class TestAsMarkdown:
+    @pytest.mark.parametrize("privacy", ["shown", "redacted", "anonymous"])
+    @pytest.mark.parametrize("name", ["hostile", "healthy", "BODY_HASH", "STALE_NONCE"])
+    def test_every_table_is_well_formed(self, name: str, privacy: str) -> None:
+        capture = {"hostile": hostile, "healthy": healthy}.get(name, SCENARIOS.get(name, healthy))()
+        page = rendered(markdown_report(gather(capture, privacy=privacy)))  # type: ignore[arg-type]  # of the three
+        assert "| --" not in page
+        assert tables(page)
+        for each in tables(page):
+            cells = {len(re.findall(r"<t[hd]\b", row)) for row in re.findall(r"<tr>.*?</tr>", each, re.DOTALL)}
+            assert len(cells) == 1
+
+    def test_nothing_from_a_peer_becomes_markup(self) -> None:
+        capture = hostile()
+        say = "| @dfinity #12 </details><script>x</script> ` ``` [a](http://x.y) ![i](//x.y/z) \u202e\n\n# head"
+        script = SessionScript(session="`|<b>@you").opened().client_says(3.0, say).app_says(4.0, say)
+        script.canister_closes(5.0, CloseReason.WRONG_SEQUENCE_NUMBER).closed(5.1, "out", 4000, say)
+        capture.frames += script.capture.frames
+        capture.notes.append(say)
+        capture.info = replace(capture.info, gateway_url=f"wss://{say}", started_at=say, canister_id=say, app_type=say)
+        text = report(capture, title=say).markdown
+        page = rendered(text).replace("<!-- -->", "\x00")
+        assert set(re.findall(r"<(\w+)", page)) <= ELEMENTS
+        assert page.count("<details>") == page.count("</details>") == text.count("<summary>")
+        outside = re.sub(r"<code>.*?</code>", "", page, flags=re.DOTALL)
+        assert not re.search(r"@\w|#\d|https?://|www\.", outside)
+        assert all(character.isprintable() or character == "\n" for character in text)
+
+
+class TestBounds:
+    def test_fit_into_an_issue(self) -> None:
+        capture = Capture(SessionInfo(canister_id="x" * 5000, app_type="|`" * 5000))
+        for number in range(150):
+            script = SessionScript(session=f"{number} " + "@`|" * 50).opened()
+            script.client_says(3.0, "`|@" * 2000).app_says(4.0, "|" * 3000, sequence_num=9)
+            capture.frames += script.closed(5.0, "out", 4000, "`|<@" * 30).capture.frames
+        capture.notes += ["<`|@" * 500] * 20
+        assert len(report(capture).markdown) < MAX_CHARACTERS
+
+    def test_shorten_every_part_before_one_is_dropped(self) -> None:
+        frames = [Frame(float(n), "in", "binary", b"\xff" * 20) for n in range(3000)]
+        text = report(Capture(SessionInfo(), frames)).markdown
+        assert len(text) < MAX_CHARACTERS
+        assert "frames not shown" in text
+
+
 BREAK = "<!-- -->"
 ANY = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 MARKUP = st.text(st.sampled_from(list("@#:/\\`*_{}[]()<>|!&~$-+=.^ 019abGHw\n")), max_size=40)
 
 
-def rendered(markdown: str) -> str:
-    return RENDERER.render(markdown)
-
-
 def text_of(page: str) -> str:
-    """What a reader sees."""
+    """The text that a reader sees."""
     return html.unescape(re.sub(r"<[^>]*>", "", page.replace(BREAK, "")))
 
 
 class TestProse:
     @given(st.one_of(ANY, MARKUP))
-    def test_reads_as_it_was(self, text: str) -> None:
+    def test_reads_as_the_original(self, text: str) -> None:
         page = rendered(f"x {prose(text, 10_000)} y")
         assert text_of(page).split() == ["x", *one_line(text).split(), "y"]
 
@@ -52,15 +184,15 @@ class TestProse:
             "a@b.example",
         ],
     )
-    def test_github_makes_no_link_of_it(self, text: str) -> None:
-        """GitHub looks within one text node; the comment makes two of it."""
+    def test_makes_no_link_on_github(self, text: str) -> None:
+        """GitHub looks within one text node; the comment splits it into two."""
         nodes = re.split(r"<!-- -->", prose(text))
         assert len(nodes) > 1
         found = r"(^|\W)@\w|#\d|GH-\d|:[+\w]+:|https?://|www\.|@\w"
         assert not any(re.search(found, node) for node in nodes)
 
     @pytest.mark.parametrize("text", ["12:30:55", "0.150 s", "a_b", "BAD_CERTIFICATE", "(inferred)", "50 %", "x = 3!"])
-    def test_leaves_what_is_harmless_as_it_is(self, text: str) -> None:
+    def test_leaves_harmless_text_alone(self, text: str) -> None:
         assert prose(text) == text
 
     @pytest.mark.parametrize("text", ["- x", "+ x", "# x", "> x", "1. x", "12) x", "=== ", "--- "])
@@ -68,7 +200,7 @@ class TestProse:
         assert rendered(prose(text)).startswith("<p>")
         assert rendered(f"words\n{prose(text)}").count("<") == 2
 
-    def test_turns_no_writing_round_and_hides_nothing(self) -> None:
+    def test_keeps_the_writing_direction(self) -> None:
         assert prose("a\nb\u202ec\u200bd") == "a\\\\nb\\\\u202ec\\\\u200bd"
 
     @given(MARKUP, st.integers(1, 30))
@@ -81,7 +213,7 @@ class TestProse:
 
 class TestCode:
     @given(st.one_of(ANY, MARKUP))
-    def test_shows_what_was_sent(self, text: str) -> None:
+    def test_shows_the_original(self, text: str) -> None:
         shown = one_line(text)
         cell = code(text, 10_000)
         if not shown.strip():
@@ -109,5 +241,5 @@ class TestHtmlCode:
 
 
 class TestTable:
-    def test_numbers_stand_right(self) -> None:
+    def test_aligns_numbers_to_the_right(self) -> None:
         assert table(["#:", "kind"], [["1", "ack"]]) == ["| # | kind |", "| --: | --- |", "| 1 | ack |"]

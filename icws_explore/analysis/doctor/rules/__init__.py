@@ -1,31 +1,37 @@
-"""The rules by theme; importing this package registers all of them."""
+"""The rules by theme. Importing this package registers all of them."""
 
 from __future__ import annotations
 
 from . import (
     acks,
     certificates,
-    closing,
     contents,
+    custom_clients,
+    ends,
     envelopes,
     gateways,
     handshake,
     keep_alive,
     many_sessions,
     opening,
+    pages,
+    refusals,
     sequences,
 )
 
 __all__ = [
     "acks",
     "certificates",
-    "closing",
     "contents",
+    "custom_clients",
+    "ends",
     "envelopes",
     "gateways",
     "handshake",
     "keep_alive",
     "many_sessions",
     "opening",
+    "pages",
+    "refusals",
     "sequences",
 ]

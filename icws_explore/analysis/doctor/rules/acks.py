@@ -1,4 +1,4 @@
-"""The client gave up waiting for an AckMessage: did the canister send none, too late, or did none arrive?"""
+"""The client gave up waiting for an AckMessage: the canister sent none, sent it too late, or it did not arrive."""
 
 from __future__ import annotations
 
@@ -7,23 +7,34 @@ from typing import Final
 
 from icws_explore.protocol.service_messages import AckMessage
 
+from ..ack_wait import (
+    BOUND_S,
+    DEFAULT_S,
+    Wait,
+    acked_meanwhile,
+    expected_s,
+    made_apart_s,
+    spacing_s,
+    wait_of,
+    withheld,
+)
 from ..facts import TOLERANCE_S, SessionFacts
-from ..finding import RECORD_NETWORK, numbers, seconds
+from ..finding import RECORD_NETWORK, count, numbers, seconds
 from ..network_side import RECORD_POLLS
-from ..registry import Evidence, session_rule
-from ..waits import BOUND_S, DEFAULT_S, Wait, acked_meanwhile, expected_s, made_apart_s, spacing_s, wait_of, withheld
+from ..registry import DOWNWARD, Evidence, session_rule
 
 OLD_TIMEOUT_S: Final = 90.0  # ic-websocket-js up to 0.3.0
 _SDK: Final = (
-    '"Ack message timeout. Not received ack for sequence numbers: …", then close(4000, "Ack message timeout").'
+    'It reports "Ack message timeout. Not received ack for sequence numbers: …" and calls '
+    'close(4000, "Ack message timeout").'
 )
 
 
 @session_rule(
     "NO_ACKS",
     sdk=_SDK,
-    fix="Motoko: call ws.init<system>() in the canister's body, from CDK 0.4.0 on; Rust: call init in post_upgrade as "
-    "well as in init. Without it there is no timer that sends acks.",
+    fix="Motoko: call ws.init<system>() in the canister's body (CDK 0.4.0 or later). Rust: call init in post_upgrade "
+    "as well as in init. Without that call no timer sends acks.",
     source="ic-websocket-sdk-js#8; cause inferred",
 )
 def no_acks(session: SessionFacts) -> Iterator[Evidence]:
@@ -33,7 +44,7 @@ def no_acks(session: SessionFacts) -> Iterator[Evidence]:
 @session_rule(
     "ACK_INTERVAL_MISMATCH",
     sdk=_SDK,
-    fix="Make the client's ackMessageIntervalMs equal to the canister's send_ack_interval_ms.",
+    fix="Set the client's ackMessageIntervalMs to the canister's send_ack_interval_ms.",
     source="forum, IC WebSocket: Stable Release, #35",
 )
 def ack_interval_mismatch(session: SessionFacts) -> Iterator[Evidence]:
@@ -42,7 +53,7 @@ def ack_interval_mismatch(session: SessionFacts) -> Iterator[Evidence]:
 
 @session_rule(
     "ACK_DEFAULTS_SKEW",
-    sdk=f"Up to 0.3.0 it waits for 90 s. {_SDK}",
+    sdk=f"Versions up to 0.3.0 wait for 90 s. {_SDK}",
     fix="Upgrade ic-websocket-js: CDKs from 0.3.1 on send acks every 300 s.",
     source="ic-websocket-js 0.3.0 ic-websocket.ts; CDK 0.3.1",
 )
@@ -52,10 +63,10 @@ def ack_defaults_skew(session: SessionFacts) -> Iterator[Evidence]:
 
 @session_rule(
     "ACKS_WITHHELD",
-    sdk=f"{_SDK} Where other messages still arrive, their numbers give the gap away first.",
-    fix="Distrust the gateway, or whatever stands in front of it; try the same canister through another one.",
+    sdk=f"{_SDK} If other messages still arrive, it notices the gap in their sequence numbers first.",
+    fix="Do not trust the gateway or what is in front of it. Try the same canister through another gateway.",
     source="ic-websocket-js 0.5.0 queues.ts",
-    explains=("SEQUENCE_GAP_DOWN",),
+    explains=DOWNWARD,
 )
 def acks_withheld(session: SessionFacts) -> Iterator[Evidence]:
     yield from _of_cause(session, "ACKS_WITHHELD")
@@ -63,24 +74,25 @@ def acks_withheld(session: SessionFacts) -> Iterator[Evidence]:
 
 @session_rule(
     "ACK_TOO_HIGH",
-    sdk='"Ack message error: Sequence number X is greater than last: Y", then close(4000, "Ack message error").',
-    fix="A custom canister or client counts wrong: an ack is for the last number that the canister received.",
+    sdk='It reports "Ack message error: Sequence number X is greater than last: Y" and calls '
+    'close(4000, "Ack message error").',
+    fix="Correct the count in the custom canister or client: an ack names the last number that the canister received.",
     source="ic-websocket-js 0.5.0 queues.ts",
 )
 def ack_too_high(session: SessionFacts) -> Iterator[Evidence]:
     if session.open_request is None:
-        return  # it may have sent more before the recording began
+        return  # the client may have sent more before the recording began
     for ack in session.acks:
         assert isinstance(ack.service, AckMessage)
-        if not session.is_heeded(ack):
+        if not session.reaches_sdk(ack):
             return
-        sent = [d.sequence_num or 0 for d in session.sent if d.number < ack.number]
-        if ack.service.last_incoming_sequence_num > max(sent, default=0):
-            told = (
-                f"The AckMessage of frame {ack.number} is for {ack.service.last_incoming_sequence_num}, but the client "
-                f"had sent no more than {max(sent, default=0)}."
+        highest = max((d.sequence_num or 0 for d in session.sent if d.number < ack.number), default=0)
+        if ack.service.last_incoming_sequence_num > highest:
+            text = (
+                f"The AckMessage of frame {ack.number} is for number {ack.service.last_incoming_sequence_num}, but the "
+                f"highest number that the client had sent is {highest}."
             )
-            yield Evidence((ack.number, *session.end_frames), told)
+            yield Evidence((ack.number, *session.end_frames), text)
             return
 
 
@@ -93,101 +105,106 @@ def _of_cause(session: SessionFacts, rule: str) -> Iterator[Evidence]:
         if rule == "ACKS_WITHHELD":
             yield evidence
         return
-    cause, told = _unacked(session, wait) if not session.acks else _stopped(session, wait)
+    cause, text = _never_acked(session, wait) if not session.acks else _acks_stopped(session, wait)
     if cause == rule:
-        yield Evidence((wait.start.number, *session.end_frames), told)
+        yield Evidence((wait.start.number, *session.end_frames), text)
 
 
-def _unacked(session: SessionFacts, wait: Wait) -> tuple[str, str]:
-    """No ack ever came."""
-    told = (
-        f"No AckMessage came in {seconds(wait.waited_s)} from the first message on (frame {wait.start.number}), though "
+def _never_acked(session: SessionFacts, wait: Wait) -> tuple[str, str]:
+    """No ack ever came: the rule's id and the explanation."""
+    text = (
+        f"No AckMessage came in {seconds(wait.waited_s)} from the first message on (frame {wait.start.number}); "
         f"{numbers(wait.unacked)} waited for one"
     )
-    told += f" and {len(wait.arrived)} other canister messages came, without a gap." if wait.arrived else "."
+    text += (
+        f". Meanwhile {count(len(wait.arrived), 'other canister message')} came, without a gap."
+        if wait.arrived
+        else "."
+    )
     configured = session.configured_interval_s
-    late_s = wait.waited_s - OLD_TIMEOUT_S  # a timer is late in a busy moment, never early
-    is_old = -TOLERANCE_S <= late_s <= max(TOLERANCE_S, session.whole.jitter_s)
+    late_s = wait.waited_s - OLD_TIMEOUT_S  # a timer may fire late when the machine is busy, never early
+    is_old = -TOLERANCE_S <= late_s <= max(TOLERANCE_S, session.facts.jitter_s)
     if is_old and configured in (None, DEFAULT_S):
-        told += " 90 s are the time-out of ic-websocket-js up to 0.3.0."
+        text += " 90 s is the time-out of ic-websocket-js up to 0.3.0."
         if configured is None:
-            told += (
-                " So are they where ackMessageIntervalMs is 60 000 (ACK_INTERVAL_MISMATCH): look at the version that "
-                "is bundled."
+            text += (
+                " It is also the time-out if ackMessageIntervalMs is 60 000 (ACK_INTERVAL_MISMATCH): check which "
+                "version is bundled."
             )
-        return "ACK_DEFAULTS_SKEW", told
+        return "ACK_DEFAULTS_SKEW", text
     spacing = spacing_s(session)
     if spacing is not None and spacing > wait.waited_s:
-        return "ACK_INTERVAL_MISMATCH", f"{told} Other sessions got one every {seconds(spacing)}."
+        return "ACK_INTERVAL_MISMATCH", f"{text} Other sessions received one every {seconds(spacing)}."
     open_s = 0.0 if session.opened is None else session.last - session.opened.frame.t
     expected = expected_s(session, wait)
     if expected < DEFAULT_S and open_s < DEFAULT_S + BOUND_S:
         return "ACK_INTERVAL_MISMATCH", (
-            f"{told} So the client expects one every {seconds(expected)} (it waits {seconds(BOUND_S)} more); CDKs "
-            f"send them every {seconds(DEFAULT_S)} unless told otherwise. A canister that never sends any (NO_ACKS) "
-            "looks the same until then: record for longer, or look at its configuration."
+            f"{text} So the client expects one every {seconds(expected)} (it waits {seconds(BOUND_S)} longer). CDKs "
+            f"send them every {seconds(DEFAULT_S)} by default. A canister that never sends any (NO_ACKS) looks the "
+            "same until then: record for longer, or look at its configuration."
         )
     if not wait.arrived and session.received and len(wait.unacked) > 1:
-        told += " Nothing else came either, so that UPGRADE_WIPE and ACKS_WITHHELD are possible too."
-        return "NO_ACKS", told + _next_time(session)
-    told += (
+        text += " Nothing else came either, so UPGRADE_WIPE and ACKS_WITHHELD are possible as well."
+        return "NO_ACKS", text + _next_time(session)
+    text += (
         f" A canister whose interval is longer than {seconds(wait.waited_s)} (ACK_INTERVAL_MISMATCH) looks the same "
         "until then: look at its configuration."
     )
     last_s = wait.arrived[-1].frame.t - wait.start.frame.t if wait.arrived else 0.0
     if last_s < DEFAULT_S:
-        told += (
-            f" So does a gateway that withholds an ack (ACKS_WITHHELD): the last message came {seconds(last_s)} after "
-            f"the first was sent, and only one behind the ack would show the gap.{_next_time(session)}"
+        last = f"the last one came {seconds(last_s)} after the first was sent" if wait.arrived else "none came"
+        text += (
+            " A gateway that withholds the ack (ACKS_WITHHELD) looks the same as well: only a message that follows the "
+            f"ack shows the gap, and {last}.{_next_time(session)}"
         )
-    return "NO_ACKS", told
+    return "NO_ACKS", text
 
 
-def _stopped(session: SessionFacts, wait: Wait) -> tuple[str, str]:
-    """Acks came, and then no more."""
+def _acks_stopped(session: SessionFacts, wait: Wait) -> tuple[str, str]:
+    """Acks came, and then no more: the rule's id and the explanation."""
     expected, spacing = expected_s(session, wait), spacing_s(session)
     acks = f"{len(session.acks)} acks, the last" if len(session.acks) > 1 else "an ack"
-    told = (
+    text = (
         f"After {acks} in frame {wait.start.number}, none came for {seconds(wait.waited_s)}; "
         f"{numbers(wait.unacked) or 'nothing'} waited for one."
     )
     if spacing is not None and spacing > wait.waited_s:
         return "ACK_INTERVAL_MISMATCH", (
-            f"{told} The canister sends one every {seconds(spacing)}, the client expects one every "
-            f"{seconds(expected)} and waits for {seconds(BOUND_S)} more."
+            f"{text} The canister sends one every {seconds(spacing)}. The client expects one every "
+            f"{seconds(expected)} and waits {seconds(BOUND_S)} longer."
         )
     if wait.arrived and made_apart_s(wait.start, wait.arrived[-1]) > expected + TOLERANCE_S:
         return "ACK_INTERVAL_MISMATCH", (
-            f"{told} Meanwhile {len(wait.arrived)} other messages came without a gap, so that none was withheld: the "
-            f"canister's interval is longer than the client's {seconds(expected)}."
+            f"{text} Meanwhile {count(len(wait.arrived), 'other message')} came without a gap, so no ack was withheld: "
+            f"the canister's interval is longer than the client's {seconds(expected)}."
         )
     if spacing is None and expected < DEFAULT_S:
         return "ACK_INTERVAL_MISMATCH", (
-            f"{told} So the client expects one every {seconds(expected)} (it waits {seconds(BOUND_S)} more); CDKs "
-            f"send them every {seconds(DEFAULT_S)} unless told otherwise. Acks that the gateway withholds "
-            "(ACKS_WITHHELD) would look the same: look at the canister's configuration."
+            f"{text} So the client expects one every {seconds(expected)} (it waits {seconds(BOUND_S)} longer). CDKs "
+            f"send them every {seconds(DEFAULT_S)} by default. Acks that the gateway withholds (ACKS_WITHHELD) look "
+            "the same: look at the canister's configuration."
         )
-    regular = "" if spacing is None else f" Before, they came every {seconds(spacing)}."
+    regular = "" if spacing is None else f" Before that, they came every {seconds(spacing)}."
     if (other := acked_meanwhile(session, wait)) is not None:
         regular += (
-            f" {_last_words(wait)} Meanwhile session {other.frame.session} of the same canister got its own (frame "
-            f"{other.number}). Where the same principal opened another session that is not recorded "
+            f" {_last_arrival(wait)} Meanwhile session {other.frame.session} of the same canister received an ack "
+            f"(frame {other.number}). If the same principal opened another session that is not recorded "
             "(PRINCIPAL_TAKEOVER), it"
         )
     else:
-        regular += f" {_last_words(wait)} A canister that was upgraded and forgot its clients (UPGRADE_WIPE)"
-    return "ACKS_WITHHELD", f"{told}{regular} looks the same to one client.{_next_time(session)}"
+        regular += f" {_last_arrival(wait)} A canister that was upgraded and forgot its clients (UPGRADE_WIPE)"
+    return "ACKS_WITHHELD", f"{text}{regular} looks the same to one client.{_next_time(session)}"
 
 
-def _last_words(wait: Wait) -> str:
+def _last_arrival(wait: Wait) -> str:
     if not wait.arrived:
         return "Nothing else came either."
-    count = f"{len(wait.arrived)} other messages" if len(wait.arrived) > 1 else "one other message"
-    return f"Only {count} came, the last {seconds(wait.arrived[-1].frame.t - wait.start.frame.t)} after the ack."
+    after = seconds(wait.arrived[-1].frame.t - wait.start.frame.t)
+    return f"Only {count(len(wait.arrived), 'other message')} came, the last {after} after the ack."
 
 
 def _next_time(session: SessionFacts) -> str:
-    """What tells whether the canister said nothing or the gateway passed nothing on."""
+    """What to record to tell a silent canister from a gateway that passes nothing on."""
     if session.has_network_side:
         return f" {RECORD_POLLS}"
-    return f" {RECORD_NETWORK} A second session, through another gateway, tells too."
+    return f" {RECORD_NETWORK} A second session through another gateway tells as well."

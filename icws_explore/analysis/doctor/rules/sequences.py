@@ -1,10 +1,10 @@
-"""Sequence numbers: in order on the way down, and what the canister missed on the way up."""
+"""Sequence numbers: the order of the canister's messages, and the client's messages that the canister missed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from icws_explore.protocol.constants import FIRST_SEQUENCE_NUM, MAX_INGRESS_BYTES
 from icws_explore.protocol.service_messages import AckMessage, CloseMessage, CloseReason
@@ -12,72 +12,118 @@ from icws_explore.protocol.service_messages import AckMessage, CloseMessage, Clo
 from ...decode import DecodedFrame
 from ..facts import SessionFacts
 from ..finding import RECORD_NETWORK, numbers, seconds
-from ..registry import Evidence, session_rule
-from ..waits import Missed, missed_by_answers
+from ..missed import Missed, missed_by_answers
+from ..registry import UPWARD, Evidence, session_rule
 from .keep_alive import lost_answer
 
-BURST_S: Final = 2.0  # calls sent closer together than this can be executed the other way round
-_CLOSED: Final = 'close(4000, "Received close message from canister").'
-
-
-@session_rule(
-    "SEQUENCE_GAP_DOWN",
-    sdk='"Received message sequence number does not match next expected value. Expected: X, received: Y", then '
-    'close(4000, "Error receiving message").',
-    fix="Look at the gateway: the canister certified each number once, in order.",
-    source="ic-websocket-js 0.5.0 ic-websocket.ts",
+_CLOSED: Final = 'close(4000, "Received close message from canister")'
+_SDK_DOWN: Final = (
+    'It reports "Received message sequence number does not match next expected value. Expected: X, received: Y" and '
+    'calls close(4000, "Error receiving message").'
 )
-def sequence_gap_down(session: SessionFacts) -> Iterator[Evidence]:
+
+
+class _Disorder(NamedTuple):
+    """The first canister message with another number than the next one; ``what`` is how it differs."""
+
+    kind: Literal["gap", "duplicate", "swap"]
+    decoded: DecodedFrame
+    expected: int
+    what: str
+
+
+def _disorder(session: SessionFacts) -> _Disorder | None:
     expected = FIRST_SEQUENCE_NUM if session.open_request is not None else None
     seen: dict[int, DecodedFrame] = {}
     for decoded in session.received:
         number = decoded.sequence_num
-        if number is None or (session.bad_message is not None and session.bad_message[0].number < decoded.number):
-            return
+        bad = session.rejected_message
+        if number is None or (bad is not None and bad[0].number < decoded.number):
+            return None
         if expected is None or number == expected:
             seen[number], expected = decoded, number + 1
             continue
-        if not session.is_authentic(decoded):
-            return
-        kind = _disorder(session, decoded, number, expected, seen)
-        told = f"Frame {decoded.number} is the canister's message {number} where {expected} was next: {kind}."
-        given = next((it for it in session.given if it.sequence_num == expected), None)
-        if given is not None:
-            told += f" The canister had given the gateway message {expected} (frame {given.frame})."
-        yield Evidence((decoded.number, *(() if given is None else (given.frame,)), *session.end_frames), told)
-        return
+        return _kind(session, decoded, number, expected, seen) if session.is_authentic(decoded) else None
+    return None
 
 
-def _disorder(
+def _kind(
     session: SessionFacts, decoded: DecodedFrame, number: int, expected: int, seen: dict[int, DecodedFrame]
-) -> str:
+) -> _Disorder:
     if number in seen:
-        return f"a duplicate of frame {seen[number].number}"
-    behind = (d for d in session.all_frames if d.canister_message is not None and d.number > decoded.number)
-    later = {d.sequence_num: d.number for d in behind if d.message is not None}
+        return _Disorder("duplicate", decoded, expected, f"a duplicate of frame {seen[number].number}")
+    after = (d for d in session.all_frames if d.canister_message is not None and d.number > decoded.number)
+    later = {d.sequence_num: d.number for d in after if d.message is not None}
     if expected in later:
-        return f"a swap, {expected} follows in frame {later[expected]}"
+        return _Disorder("swap", decoded, expected, f"{expected} follows in frame {later[expected]}")
     missing = list(range(expected, min(number, expected + 100)))
-    return f"a gap, {numbers(missing)} never came" if missing else "older than the first one of the recording"
+    what = f"{numbers(missing)} never came" if missing else "it is older than the first one of the recording"
+    return _Disorder("gap", decoded, expected, what)
+
+
+def _disorder_evidence(session: SessionFacts, kind: Literal["gap", "duplicate", "swap"]) -> Iterator[Evidence]:
+    found = _disorder(session)
+    if found is None or found.kind != kind:
+        return
+    number, expected = found.decoded.sequence_num, found.expected
+    text = f"Frame {found.decoded.number} is the canister's message {number}, but {expected} was next: {found.what}."
+    polled = next((it for it in session.polled_messages if it.sequence_num == expected), None)
+    if polled is not None:
+        text += f" The canister had given the gateway message {expected} (frame {polled.frame})."
+    frames = (found.decoded.number, *(() if polled is None else (polled.frame,)), *session.end_frames)
+    yield Evidence(frames, text)
+
+
+@session_rule(
+    "SEQUENCE_GAP_DOWN",
+    sdk=_SDK_DOWN,
+    fix="Look at the gateway: it did not pass a message on. The canister certified each number once, in order.",
+    source="ic-websocket-js 0.5.0 ic-websocket.ts",
+)
+def sequence_gap_down(session: SessionFacts) -> Iterator[Evidence]:
+    yield from _disorder_evidence(session, "gap")
+
+
+@session_rule(
+    "SEQUENCE_DUPLICATE_DOWN",
+    sdk=_SDK_DOWN,
+    fix="Look at the gateway: it passed a message on twice. The canister certified each number once, in order.",
+    source="ic-websocket-js 0.5.0 ic-websocket.ts",
+)
+def sequence_duplicate_down(session: SessionFacts) -> Iterator[Evidence]:
+    yield from _disorder_evidence(session, "duplicate")
+
+
+@session_rule(
+    "SEQUENCE_SWAP_DOWN",
+    sdk=_SDK_DOWN,
+    fix="Look at the gateway: it passed two messages on in the wrong order. The canister certified each number once, "
+    "in order.",
+    source="ic-websocket-js 0.5.0 ic-websocket.ts",
+)
+def sequence_swap_down(session: SessionFacts) -> Iterator[Evidence]:
+    yield from _disorder_evidence(session, "swap")
 
 
 @session_rule(
     "KEEPALIVE_RACE",
-    sdk='"Sequence number N is not greater than last: M" and close(4000, "Message sending failed"), or the canister\'s '
-    f"CloseMessage WrongSequenceNumber and {_CLOSED}",
-    fix="Serialise the sends: a keep-alive bypasses the SDK's queue, and asynchronous signing swaps the two.",
+    sdk='It reports "Sequence number N is not greater than last: M" and calls close(4000, "Message sending failed"), '
+    "or "
+    f"the canister sends a CloseMessage with WrongSequenceNumber and the SDK calls {_CLOSED}.",
+    fix="Send one message after the other: a keep-alive bypasses the SDK's queue, and asynchronous signing swaps the "
+    "two.",
     source="ic-websocket-js 0.5.0 ic-websocket.ts",
-    explains=("REORDERED_RELAY", "ON_MESSAGE_TRAP", "LOST_UP"),
+    explains=("SDK_FAILED_LOCALLY", *UPWARD),
 )
 def keepalive_race(session: SessionFacts) -> Iterator[Evidence]:
     for one, other in pairwise(session.sent):
         if (one.sequence_num or 0) > (other.sequence_num or 0) and "keep_alive" in (one.kind, other.kind):
-            told = (
+            text = (
                 f"The client sent number {one.sequence_num} ({one.kind.replace('_', '-')}, frame {one.number}) before "
-                f"{other.sequence_num} ({other.kind.replace('_', '-')}, frame {other.number}), "
+                f"number {other.sequence_num} ({other.kind.replace('_', '-')}, frame {other.number}), "
                 f"{seconds(other.frame.t - one.frame.t)} apart.{_effect(session, other)}"
             )
-            yield Evidence((one.number, other.number, *session.end_frames), told)
+            yield Evidence((one.number, other.number, *session.end_frames), text)
             return
 
 
@@ -90,9 +136,10 @@ def _effect(session: SessionFacts, second: DecodedFrame) -> str:
 
 @session_rule(
     "LOST_UP",
-    sdk=f"It hears of the loss only from the canister: CloseMessage WrongSequenceNumber, {_CLOSED}",
-    fix="Split messages that are larger than the ingress limit of 2 MiB; keep the clock right; the gateway's log has "
-    "the replica's refusal.",
+    sdk="It learns of the loss only from the canister's CloseMessage with WrongSequenceNumber, and then calls "
+    f"{_CLOSED}.",
+    fix="Split messages that are larger than the ingress limit of 2 MiB, keep the clock right, and read the network's "
+    "refusal in the gateway's log.",
     source="gateway 1.4.6 client_session.rs",
     explains=("ON_MESSAGE_TRAP", "REORDERED_RELAY"),
 )
@@ -103,9 +150,9 @@ def lost_up(session: SessionFacts) -> Iterator[Evidence]:
 
 @session_rule(
     "REORDERED_RELAY",
-    sdk=f"CloseMessage WrongSequenceNumber from the canister, then {_CLOSED}",
-    fix="Pace the sends: wait for the canister's answer, or a second, before the next one. From 1.4.3 on the gateway "
-    "relays each message from a task of its own.",
+    sdk=f"When it receives the canister's CloseMessage with WrongSequenceNumber it calls {_CLOSED}.",
+    fix="Pace the sends: wait for the canister's answer, or about a second, before the next one. From version 1.4.3 on "
+    "the gateway relays each message in a task of its own.",
     source="ic-websocket-gateway PR#42",
     explains=("ON_MESSAGE_TRAP",),
 )
@@ -115,8 +162,8 @@ def reordered_relay(session: SessionFacts) -> Iterator[Evidence]:
 
 @session_rule(
     "ON_MESSAGE_TRAP",
-    sdk=f"CloseMessage WrongSequenceNumber at the message behind, then {_CLOSED}",
-    fix="Let on_message not trap: the trap rolls the CDK's counter back, so that the next message is out of order.",
+    sdk=f"When it receives the canister's CloseMessage at the next message it calls {_CLOSED}.",
+    fix="Fix the trap in on_message: it rolls the CDK's counter back, so that the next message is out of order.",
     source="CDK 0.4.1 lib.rs, ws_message",
 )
 def on_message_trap(session: SessionFacts) -> Iterator[Evidence]:
@@ -126,14 +173,14 @@ def on_message_trap(session: SessionFacts) -> Iterator[Evidence]:
 def _of_cause(session: SessionFacts, rule: str) -> Iterator[Evidence]:
     missed = _missed(session)
     if missed is not None and missed.rule == rule:
-        yield Evidence(missed.frames, missed.told)
+        yield Evidence(missed.frames, missed.text)
 
 
 def _missed(session: SessionFacts) -> Missed | None:
-    """By the network's answers, else what the canister's CloseMessage WrongSequenceNumber comes from."""
-    told = missed_by_answers(session)
-    if told is not None:
-        return told
+    """Which message the canister missed: by the network's answers, else by its CloseMessage WrongSequenceNumber."""
+    missed = missed_by_answers(session)
+    if missed is not None:
+        return missed
     closing = session.canister_close
     if closing is None or not isinstance(closing.service, CloseMessage):
         return None
@@ -142,69 +189,87 @@ def _missed(session: SessionFacts) -> Missed | None:
     sent = [d for d in session.sent if d.number < closing.number]
     close_frames = (closing.number, *session.end_frames)
     if len(sent) < 2:
-        return None  # nothing can have gone missing in front of it
+        return None  # no message can be missing before it
     return (
-        _unfit(session, sent, close_frames) or _gap(sent, close_frames) or _burst(session, sent, closing, close_frames)
+        _refused(session, sent, close_frames)
+        or _gap(sent, close_frames)
+        or _order(session, sent, closing, close_frames)
     )
 
 
-def _unfit(session: SessionFacts, sent: list[DecodedFrame], close_frames: tuple[int, ...]) -> Missed | None:
-    """A message that no replica takes, and one behind it that was taken."""
+def _refused(session: SessionFacts, sent: list[DecodedFrame], close_frames: tuple[int, ...]) -> Missed | None:
+    """A message that no replica accepts, and a later one that was accepted."""
     for decoded in sent[:-1]:
-        verdict = session.whole.envelope_verdicts.get(decoded.number)
-        failure = None if verdict is None else verdict.failure
+        failure = session.envelope_failure(decoded)
         if decoded.size > MAX_INGRESS_BYTES:
-            why = f"it has {decoded.size:,} bytes, and a replica takes {MAX_INGRESS_BYTES:,}"
+            why = f"it has {decoded.size:,} bytes, and a replica accepts at most {MAX_INGRESS_BYTES:,}"
         elif failure is not None:
-            why = f"its {failure.step} fails: {failure.detail}"
+            why = f"the step {failure.step} fails: {failure.detail}"
         else:
             continue
-        told = (
-            f"The client's message {decoded.sequence_num} (frame {decoded.number}) never ran: {why}. The canister "
-            "closed at the next one with WrongSequenceNumber."
+        text = (
+            f"The network refused the client's message {decoded.sequence_num} (frame {decoded.number}): {why}. The "
+            "canister closed at the next one with WrongSequenceNumber."
         )
-        return Missed("LOST_UP", (decoded.number, *close_frames), told)
+        return Missed("LOST_UP", (decoded.number, *close_frames), text)
     return None
 
 
 def _gap(sent: list[DecodedFrame], close_frames: tuple[int, ...]) -> Missed | None:
-    """A number that never left the client."""
+    """A number that the client did not send."""
     for one, other in pairwise(sent):
-        if one.sequence_num is not None and other.sequence_num not in (None, one.sequence_num + 1):
-            told = (
-                f"The client sent number {other.sequence_num} (frame {other.number}) behind {one.sequence_num} "
-                f"(frame {one.number}): {one.sequence_num + 1} never left it, as when signing or sending fails."
+        if one.sequence_num is not None and (other.sequence_num or 0) > one.sequence_num + 1:
+            text = (
+                f"The client sent number {other.sequence_num} (frame {other.number}) after {one.sequence_num} (frame "
+                f"{one.number}). Number {one.sequence_num + 1} is not in the recording: signing or sending it failed."
             )
-            return Missed("LOST_UP", (one.number, other.number, *close_frames), told)
+            return Missed("LOST_UP", (one.number, other.number, *close_frames), text)
     return None
 
 
-def _burst(
+def _order(
     session: SessionFacts, sent: list[DecodedFrame], closing: DecodedFrame, close_frames: tuple[int, ...]
 ) -> Missed:
-    """Numbers in order: either the last ones overtook each other, or the last but one did not count."""
+    """The numbers are in order: either the last ones overtook each other, or the last but one did not count."""
     acked = max(
         (d.service.last_incoming_sequence_num for d in session.acks if isinstance(d.service, AckMessage)), default=0
     )
     known = f" The last ack was for {acked}." if session.acks else ""
     recent = [d for d in sent if (d.sequence_num or 0) > acked]
+    limit_s = _overtaking_s(session)
     for one, other in reversed(list(pairwise(recent))):
         apart = other.frame.t - one.frame.t
-        if apart < BURST_S:
-            told = (
+        if apart < limit_s:
+            text = (
                 f"The client sent {one.sequence_num} and {other.sequence_num} in order, {seconds(apart)} apart (frames "
                 f"{one.number} and {other.number}), and {seconds(closing.frame.t - other.frame.t)} later the canister "
-                f"closed with WrongSequenceNumber: they were executed the other way round.{known} A trap in on_message "
-                f"at {one.sequence_num} (ON_MESSAGE_TRAP) would look the same. {RECORD_NETWORK}"
+                f"closed with WrongSequenceNumber: the two were executed in the wrong order.{known} A trap in "
+                f"on_message at {one.sequence_num} (ON_MESSAGE_TRAP) looks the same. {RECORD_NETWORK}"
             )
-            return Missed("REORDERED_RELAY", (one.number, other.number, *close_frames), told)
-    last = sent[-1]
-    before = sent[-2]
-    which = f"{before.sequence_num} (frame {before.number})"
-    told = (
-        f"The client's messages are in order and far apart. The canister closed "
-        f"{seconds(closing.frame.t - last.frame.t)} after {last.sequence_num} (frame {last.number}) with "
-        f"WrongSequenceNumber: {which} did not count, as when on_message traps.{known} A message that the gateway lost "
-        f"(LOST_UP) looks the same. {RECORD_NETWORK}"
+            return Missed("REORDERED_RELAY", (one.number, other.number, *close_frames), text)
+    last, before = sent[-1], sent[-2]
+    text = (
+        f"The client's messages are in order, and too far apart to overtake each other. "
+        f"{seconds(closing.frame.t - last.frame.t)} after {last.sequence_num} (frame {last.number}) the canister "
+        f"closed with WrongSequenceNumber: {before.sequence_num} (frame {before.number}) did not count, which happens "
+        f"when on_message traps.{known} A message that the gateway lost (LOST_UP) looks the same. {RECORD_NETWORK}"
     )
-    return Missed("ON_MESSAGE_TRAP", (before.number, last.number, *close_frames), told)
+    return Missed("ON_MESSAGE_TRAP", (before.number, last.number, *close_frames), text)
+
+
+_SHARE: Final = 3  # of a call's latency is about how long it waits for its block, where calls can change places
+_BUSY_SHARE: Final = 20  # of what a busy machine makes of a scaled clock is the time between two sends of one burst
+
+
+def _overtaking_s(session: SessionFacts) -> float:
+    """How far apart (s) two messages may be sent and still be executed in the wrong order.
+
+    That is a third of the session's own latency: of the time from ws_open to the OpenMessage, or, if the
+    recording begins later, of the shortest time from a message to the canister's next one.
+    """
+    opening, opened, busy_s = session.open_request, session.opened, session.facts.jitter_s / _BUSY_SHARE
+    if opening is not None and opened is not None:
+        return max((opened.frame.t - opening.frame.t) / _SHARE, busy_s)
+    talk = [d for d in session.frames if d.kind in ("message", "app")]
+    ways = [later.frame.t - d.frame.t for d, later in pairwise(talk) if (d.kind, later.kind) == ("message", "app")]
+    return max(min(ways, default=0.0) / _SHARE, busy_s)

@@ -66,7 +66,7 @@ class TestThenNoMore:
         script.acked(80).acked(200)
         finding = the_one(gave_up(script, 310.0, interval_ms=80_000))
         assert finding.id == "ACK_INTERVAL_MISMATCH"
-        assert "sends one every 120 s, the client expects one every 80.0 s" in finding.explanation
+        assert "sends one every 120 s. The client expects one every 80.0 s" in finding.explanation
 
     def test_other_messages_without_a_gap_tell(self):
         script = SessionScript().opened().client_says(5, "a").acked(100)
@@ -74,7 +74,7 @@ class TestThenNoMore:
             script.app_says(at, "b")
         finding = the_one(gave_up(script, 430.1))
         assert finding.id == "ACK_INTERVAL_MISMATCH"
-        assert "none was withheld" in finding.explanation
+        assert "no ack was withheld" in finding.explanation
 
     def test_a_message_that_was_long_on_its_way_does_not(self):
         """It was made before the ack that is missing, and arrived behind its time."""
@@ -86,14 +86,14 @@ class TestThenNoMore:
         script = SessionScript().opened().client_says(5, "a").acked(290).acked(590).client_says(600, "b")
         finding = the_one(gave_up(script, 920.1))
         assert finding.id == "ACKS_WITHHELD"
-        assert "Before, they came every 300 s" in finding.explanation
+        assert "Before that, they came every 300 s" in finding.explanation
         assert "UPGRADE_WIPE" in finding.explanation
 
 
 class TestTooHigh:
     def test_names_both_numbers(self):
         finding = the_one("ACK_TOO_HIGH")
-        assert "is for 7, but the client had sent no more than 1" in finding.explanation
+        assert "is for number 7, but the highest number that the client had sent is 1" in finding.explanation
         assert "Ack message error" in finding.sdk_behaviour
 
     def test_nobody_knows_what_was_sent_before_the_recording(self):

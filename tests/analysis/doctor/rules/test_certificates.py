@@ -20,10 +20,10 @@ class TestTexts:
     @pytest.mark.parametrize(
         ("rule_id", "said"),
         [
-            ("BAD_CERTIFICATE", "fails at its signature, under every known root key"),
+            ("BAD_CERTIFICATE", "fails at the step signature, under every known root key"),
             ("CERTIFIED_DATA_CLASH", "before it fitted"),
-            ("STALE_CERTIFICATE", "with a certificate 310 s old; 300 s are allowed"),
-            ("BODY_HASH", "is another one: its SHA-256 is"),
+            ("STALE_CERTIFICATE", "was 310 s old; the limit is 300 s"),
+            ("BODY_HASH", "was not certified: its SHA-256 is"),
             ("WRONG_CANISTER", f"goes to {OTHER_CANISTER}"),
         ],
     )
@@ -55,7 +55,7 @@ class TestRootKey:
         wrong = Capture(replace(capture.info, root_key=MAINNET_ROOT_KEY), capture.frames)
         finding = the_one(with_status(wrong, capture.info.root_key))
         assert finding.id == "ROOT_KEY"
-        assert "the network names in its recorded status" in finding.explanation
+        assert "in the network's recorded status" in finding.explanation
 
     def test_a_forgery_is_one_where_the_network_has_named_its_key(self):
         capture = healthy()
@@ -97,7 +97,7 @@ class TestBodyHash:
     def test_a_frame_that_is_none_any_more(self):
         finding = the_one(SessionScript().opened().frame(4, "in", b"\xff\xff").closed(4.1, "out", 4000, "x"))
         assert finding.id == "BODY_HASH"
-        assert "2 bytes, is no canister message any more" in finding.explanation
+        assert "(2 bytes) is not a canister message" in finding.explanation
 
     def test_a_message_under_another_label(self):
         capture = SCENARIOS["APP_TYPE_MISMATCH"]()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from icws_explore.lab.simulator import simulate
+from icws_explore.lab.simulator import Population, simulate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import sign_envelope
 from icws_explore.protocol.keys import AnonymousIdentity
@@ -23,11 +23,11 @@ class TestTexts:
     @pytest.mark.parametrize(
         ("rule_id", "said"),
         [
-            ("ANONYMOUS", "ws_open (frame 1) is sent by the anonymous principal"),
-            ("DELEGATION_DROPPED", "carries no sender_delegation"),
+            ("ANONYMOUS", "ws_open (frame 1) is the anonymous principal"),
+            ("DELEGATION_DROPPED", "has no sender_delegation"),
             ("DELEGATION_EXPIRED", "had expired 30.1 s before"),
             ("AGENT_V3_EXPIRY", "is 300000: a duration"),
-            ("BAD_SIGNATURE", "signature: the Ed25519 signature does not fit"),
+            ("BAD_SIGNATURE", "signature: the Ed25519 signature does not match"),
         ],
     )
     def test_say_what_is_wrong(self, rule_id, said):
@@ -69,9 +69,12 @@ class TestAgentThree:
         script = self.handshaken().frame(0.05, "in", b"noise").closed(0.1, "out", 4000, "Error receiving message")
         assert "AGENT_V3_EXPIRY" not in ids(script)
 
-    @pytest.mark.parametrize(("code", "reason"), [(1000, ""), (4000, "Handshake message error")])
-    def test_other_ends(self, code, reason):
-        assert ids(self.handshaken().closed(0.1, "out", code, reason)) == ()
+    @pytest.mark.parametrize(
+        ("code", "reason", "expected"),
+        [(1000, "", ()), (4000, "Handshake message error", ("SDK_FAILED_LOCALLY",))],
+    )
+    def test_other_ends(self, code, reason, expected):
+        assert ids(self.handshaken().closed(0.1, "out", code, reason)) == expected
 
 
 class TestExpiry:
@@ -94,7 +97,7 @@ class TestExpiry:
 
     def test_a_session_of_several_need_not_begin_with_the_recording(self):
         """One that came late, taken out of a simulation: its start tells nothing of its clock."""
-        simulation = simulate(duration="8m", sessions=2, arrivals=lambda number: 400.0 * number)
+        simulation = simulate(duration="8m", population=Population(sessions=2, arrivals=lambda number: 400.0 * number))
         assert simulation.doctor() == []
         assert simulation.session("2").doctor() == []
 
@@ -112,7 +115,7 @@ class TestWithTheNetworksWords:
     def test_a_refusal_is_quoted(self):
         finding = the_one(self.late(refused(EXPIRED)))
         assert finding.id == "INGRESS_EXPIRY"
-        assert "3600 s in the past. So it was: the network refused it with HTTP 400" in finding.explanation
+        assert "3600 s in the past. The answer confirms it: the network refused it with HTTP 400" in finding.explanation
         assert finding.frames == (1, 2, 3)
 
     def test_what_was_taken_up_is_not_to_blame(self):
@@ -123,7 +126,7 @@ class TestWithTheNetworksWords:
         """Client and recorder share a machine: only the network knows that it is late."""
         finding = the_one(answered(never_opened(), {1: refused(EXPIRED)}))
         assert finding.id == "INGRESS_EXPIRY"
-        assert "By the recorder's clock it was right" in finding.explanation
+        assert "By the recorder's clock the expiry was right" in finding.explanation
 
     @pytest.mark.parametrize(
         ("words", "rule_id"),

@@ -45,8 +45,8 @@ class TestPollerDead:
         assert (finding.id, finding.sessions) == ("POLLER_DEAD", ("2",))
         assert "Other sessions of that canister did open through it" in finding.explanation
 
-    def test_a_close_with_a_code_is_none(self):
-        assert ids(SessionScript().opened().closed(90, "in", 1001)) == ()
+    def test_a_close_with_a_code_is_another_matter(self):
+        assert ids(SessionScript().opened().closed(90, "in", 1001)) == ("GATEWAY_RESTART",)
 
 
 class TestPollerDeadByItsPoll:
@@ -67,7 +67,7 @@ class TestStall:
     def test_says_how_long_and_of_how_many(self):
         finding = the_one("SLOW_CLIENT_STALL")
         assert finding.severity == "warning"
-        assert "messages of 3 sessions came at once" in finding.explanation
+        assert "messages of 3 sessions arrived at once" in finding.explanation
 
     @pytest.mark.parametrize(("clock", "expected"), [(ClockInfo(), ()), (SCALED, ("SLOW_CLIENT_STALL",))])
     def test_a_scaled_clock_draws_a_burst_out(self, clock, expected):

@@ -24,20 +24,20 @@ class TestKeepAliveTimeout:
         assert the_one(timed_out(answered_after)).id == expected
 
     def test_late_says_how_late(self):
-        assert "left 66.0 s after it" in the_one("KEEPALIVE_LATE").explanation
-        assert "It had 1.0 s left" in the_one(timed_out(59)).explanation
+        assert "left 66.0 s after the AckMessage" in the_one("KEEPALIVE_LATE").explanation
+        assert "The keep-alive had 1.0 s left" in the_one(timed_out(59)).explanation
 
     def test_application_messages_are_mentioned(self):
         script = SessionScript().opened().client_says(5, "a").acked(290, answered_after=None).client_says(300, "b")
         script.canister_closes(350, CloseReason.KEEP_ALIVE_TIMEOUT)
-        assert "though 1 application messages" in the_one(script).explanation
+        assert "(only 1 application message)" in the_one(script).explanation
 
     def test_an_ack_that_came_late_is_no_lost_answer(self):
         """The canister counts from when it made the ack: a gateway that held it 61 s left no time to answer."""
-        from icws_explore.lab.scenarios.gateways import Downward
+        from icws_explore.lab.scenarios.faults import Downward
         from icws_explore.lab.simulator import simulate
 
         held = Downward(lambda _number, delivery: [delivery], late_ms=lambda number: 61_000 if number > 3 else 0)
         findings = simulate("ticker", duration="8m", seed=7, faults=held).doctor()
         assert [finding.id for finding in findings if finding.severity != "info"] == ["KEEPALIVE_LATE"]
-        assert "61.0 s longer on its way" in findings[0].explanation
+        assert "took 61.0 s longer than" in findings[0].explanation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from icws_explore.analysis.doctor import diagnose
 from icws_explore.capture import Capture
-from icws_explore.lab.scenarios.gateways import Upgrade
+from icws_explore.lab.scenarios.faults import Upgrade
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol.canister import error_texts
 from icws_explore.protocol.messages import ClientKey
@@ -36,10 +36,10 @@ class TestUpgrade:
     def test_two_gateways_make_it_certain(self):
         finding = the_one("UPGRADE_WIPE")
         assert "All 3 open sessions" in finding.explanation
-        assert "at 2 gateways, so it is the canister" in finding.explanation
+        assert "at 2 gateways, so the canister is the reason" in finding.explanation
 
     def test_one_gateway_leaves_a_doubt(self):
-        finding = the_one(simulate("echo", duration="20m", sessions=2, faults=Upgrade(400)).raw)
+        finding = the_one(simulate("echo", duration="20m", population=2, faults=Upgrade(400)).raw)
         assert finding.id == "UPGRADE_WIPE"
         assert "ACKS_WITHHELD" in finding.explanation
 
@@ -60,7 +60,7 @@ class TestByTheCanistersErr:
     def test_forgotten(self):
         finding = the_one(self.told(FORGOTTEN))
         assert finding.id == "UPGRADE_WIPE"
-        assert "to the client's frame 9 the canister answered Err" in finding.explanation
+        assert "relayed the client's frame 9, and the canister answered Err" in finding.explanation
 
     def test_forgotten_after_a_minute_may_be_a_close_that_was_withheld(self):
         assert ids(self.told(FORGOTTEN, at=70)) == ()
@@ -84,7 +84,7 @@ class TestStaleNonce:
 
     def test_is_certain_where_ws_open_is_known_to_have_run(self):
         (finding,) = self.asked(ok())
-        assert "That ws_open did run: the canister answered Ok" in finding.explanation
+        assert "That ws_open was executed: the canister answered Ok" in finding.explanation
 
     def test_is_none_where_it_never_ran(self):
         assert "STALE_NONCE" not in self.asked(err("the house is full")).ids

@@ -18,7 +18,7 @@ class TestOpenTimeout:
     def test_says_what_it_was_not_and_what_to_record_next(self):
         finding = the_one("OPEN_TIMEOUT")
         assert "no OpenMessage for 60.0 s" in finding.explanation
-        assert "signature, delegation, expiry and gateway are right" in finding.explanation
+        assert "signature, delegation, expiry and gateway are correct" in finding.explanation
         for cause in ("ON_OPEN_TRAP", "WRONG_CANISTER", "GATEWAY_NOT_REGISTERED", "STALE_NONCE"):
             assert cause in finding.explanation
         assert "record the network side" in finding.explanation
@@ -34,7 +34,7 @@ class TestOpenTimeout:
         assert (finding.id, finding.severity, finding.frames) == ("OPEN_TIMEOUT", "warning", (0, 1))
         assert "does not say how long the page waited" in finding.explanation
         assert "STALE_NONCE" in finding.explanation
-        assert "INGRESS_EXPIRY (the clock is wrong" in finding.explanation
+        assert "INGRESS_EXPIRY (the clock of both" in finding.explanation
         assert ids(Capture(har.info, SessionScript().opened().capture.frames)) == ()
 
 
@@ -42,7 +42,7 @@ class TestGatewayNotRegistered:
     def test_names_the_gateway_and_the_other_cause(self):
         finding = the_one("GATEWAY_NOT_REGISTERED")
         assert "2.3 s after a valid ws_open (frame 1)" in finding.explanation
-        assert f"lacks {GATEWAY}" in finding.explanation
+        assert f"lacks the gateway {GATEWAY}" in finding.explanation
         assert "POLLER_DEAD" in finding.explanation
 
     def test_not_when_an_open_session_is_dropped_with_it(self):
@@ -58,7 +58,7 @@ class TestOnOpenTrap:
     def test_needs_a_canister_that_speaks_to_others(self):
         capture = SCENARIOS["ON_OPEN_TRAP"]()
         finding = the_one(capture)
-        assert "spoke to other sessions" in finding.explanation
+        assert "sent messages to other sessions" in finding.explanation
         alone = Capture(capture.info, capture.session("2").frames)
         assert diagnose(alone).ids == ("OPEN_TIMEOUT",)
 
@@ -98,7 +98,7 @@ class TestWithTheNetworksWords:
 
     def test_a_canister_without_the_cdk(self):
         finding = self.the_one(rejected("Canister has no update method 'ws_open'"))
-        assert finding.id == "OPEN_TIMEOUT"
+        assert finding.id == "WRONG_CANISTER"
         assert "no update method" in finding.explanation
 
     def test_a_refused_signature(self):
@@ -107,7 +107,7 @@ class TestWithTheNetworksWords:
     def test_it_ran_and_the_answer_was_lost(self):
         finding = self.the_one(ok())
         assert finding.id == "OPEN_TIMEOUT"
-        assert "It did run: the canister answered Ok (frame 3)" in finding.explanation
+        assert "It was executed: the canister answered Ok (frame 3)" in finding.explanation
 
     def test_it_was_never_relayed(self):
         capture = polled(never_opened(), START_S + 5, poll_rejected("later", 2))
@@ -116,7 +116,7 @@ class TestWithTheNetworksWords:
         assert "the gateway did not relay it" in finding.explanation
 
     def test_what_became_of_it_is_not_recorded(self):
-        assert "took it up (frame 3)" in self.the_one((202, b"")).explanation
+        assert "accepted it (frame 3)" in self.the_one((202, b"")).explanation
 
     def test_a_trap_is_no_guess_any_more(self):
         """The canister spoke to others meanwhile, but this ws_open did run."""

@@ -1,0 +1,136 @@
+"""The wait for an AckMessage that ended a session: since when, for how long, and what came meanwhile."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, NS_PER_S
+from icws_explore.protocol.service_messages import AckMessage
+
+from ..decode import DecodedFrame
+from .facts import TOLERANCE_S, SessionFacts
+from .finding import count, numbers, seconds
+from .registry import Evidence
+
+DEFAULT_S: Final = ACK_INTERVAL_MS / 1000
+BOUND_S: Final = LATENCY_BOUND_MS / 1000
+
+
+class Wait(NamedTuple):
+    """The wait that ended the session. ``start`` is what started the SDK's timer: an ack, or the first message.
+
+    ``unacked`` are the numbers of the client's messages that no ack covers, ``arrived`` the canister messages
+    that came during the wait.
+    """
+
+    start: DecodedFrame
+    waited_s: float
+    unacked: list[int]
+    arrived: list[DecodedFrame]
+
+
+def wait_of(session: SessionFacts) -> Wait | None:
+    """The wait that ended the session; None if it ended otherwise."""
+    if not session.closed_by_client("Ack message timeout") or session.end is None:
+        return None
+    started = session.acks[-1:] or session.sent[:1]
+    if not started:
+        return None
+    start = started[0]
+    acked = 0
+    if isinstance(start.service, AckMessage):
+        acked = start.service.last_incoming_sequence_num
+    unacked = [d.sequence_num for d in session.sent if d.sequence_num is not None and d.sequence_num > acked]
+    arrived = [d for d in session.received if d.number > start.number]
+    return Wait(start, session.end.frame.t - start.frame.t, unacked, arrived)
+
+
+def expected_s(session: SessionFacts, wait: Wait) -> float:
+    """The interval (s) at which the client expects acks: as configured, or less if it gave up earlier.
+
+    The client's timer may fire late and never early. A wait that is shorter than the latency bound was ended
+    by an ack that left messages unacknowledged for too long, and says nothing about the interval.
+    """
+    shown_s = wait.waited_s - BOUND_S
+    if shown_s <= TOLERANCE_S or shown_s > session.ack_interval_s - TOLERANCE_S:
+        return session.ack_interval_s
+    return shown_s
+
+
+def spacing_s(session: SessionFacts) -> float | None:
+    """The canister's ack interval (s) by its own timestamps, in this session or another one; None without two acks."""
+    gaps = [
+        made_apart_s(one, other)
+        for each in session.facts.sessions
+        if each.asked_canister == session.asked_canister
+        for one, other in pairwise(each.acks)
+    ]
+    return min(gaps) if gaps else None
+
+
+def made_apart_s(one: DecodedFrame, other: DecodedFrame) -> float:
+    """The time (s) between two canister messages by the canister's clock, however long each was under way."""
+    if one.message is None or other.message is None:
+        return 0.0
+    return (other.message.timestamp_ns - one.message.timestamp_ns) / NS_PER_S
+
+
+def acked_meanwhile(session: SessionFacts, wait: Wait) -> DecodedFrame | None:
+    """An ack that another session received during the wait; it shows that the canister did not forget all clients.
+
+    A session that opened during the wait shows nothing: after an upgrade the canister serves new clients.
+    """
+    start = wait.start.frame.t
+    others = [
+        it
+        for it in session.facts.sessions
+        if it is not session
+        and it.asked_canister == session.asked_canister
+        and (it.opened or it.frames[0]).frame.t < start
+    ]
+    acks = (ack for it in others for ack in it.acks)
+    return next((ack for ack in acks if start + TOLERANCE_S < ack.frame.t < start + wait.waited_s), None)
+
+
+def withheld(session: SessionFacts, wait: Wait) -> Evidence | None:
+    """Evidence from the recorded polls that the gateway kept messages for the client back."""
+    received = max((d.sequence_num or 0 for d in session.received), default=0)
+    until = session.last - TOLERANCE_S  # later messages may have been under way
+    polled = [it for it in session.polled_messages if (it.sequence_num or 0) > received and it.t < until]
+    if not polled:
+        return None
+    text = (
+        f"The client waited {seconds(wait.waited_s)} for an ack. Meanwhile the canister gave the gateway "
+        f"{count(len(polled), 'message')} for it (number{'s' if len(polled) > 1 else ''} "
+        f"{numbers([it.sequence_num or 0 for it in polled])}, frame {polled[0].frame}), and the client received none: "
+        "the gateway withheld them."
+    )
+    return Evidence((wait.start.number, polled[0].frame, *session.end_frames), text)
+
+
+def silent_canister(session: SessionFacts) -> tuple[str, Evidence] | None:
+    """Evidence from the recorded polls that the canister stopped giving messages for this client, and its rule's id.
+
+    The canister forgot all clients (UPGRADE_WIPE). If another session goes on, it forgot only this one, because
+    its principal opened another session (PRINCIPAL_TAKEOVER).
+    """
+    wait = wait_of(session)
+    if wait is None or not session.acks or wait.arrived or withheld(session, wait) is not None:
+        return None
+    if session.end is None or not session.polls_are_recorded(wait.start.frame.t, session.end.frame.t):
+        return None
+    text = (
+        f"After {count(len(session.acks), 'ack')} the client received nothing for {seconds(wait.waited_s)}, and in all "
+        "polls of that time the canister had no message for it. The canister forgot the client, "
+    )
+    other = acked_meanwhile(session, wait)
+    if other is None:
+        text += "which happens when it is upgraded or reinstalled."
+        return "UPGRADE_WIPE", Evidence((wait.start.number, *session.end_frames), text, (session.name,))
+    text += (
+        "which happens when the same principal opens another session (it is not in this recording). The canister was "
+        f"not upgraded: session {other.frame.session} received an ack meanwhile (frame {other.number})."
+    )
+    frames = (wait.start.number, other.number, *session.end_frames)
+    return "PRINCIPAL_TAKEOVER", Evidence(frames, text, (session.name,))

@@ -1,0 +1,82 @@
+"""The client's machine where the socket still delivers frames after the client's own close.
+
+ic-websocket-js 0.5.0 does not stop at its own ``close()``: while the WebSocket is closing it goes on
+with frames and timers, and its open timer outlives even the connection. Nothing that it sends then
+gets out, and it makes no second close. A machine that is compared with recordings of such a session,
+event by event, has to do the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from icws_explore.protocol.client.machine import ClientMachine
+from icws_explore.protocol.client.session import ClientSession
+from icws_explore.protocol.client.states import ClientState, ClientTrigger, ClientTriggerKind
+
+_K = ClientTriggerKind
+# These triggers meet the state of the connection; all others meet the session as it was before the close.
+_OF_THE_CONNECTION = frozenset({_K.CLOSE, _K.CONNECTION_LOST, _K.CONNECTION_ERROR, _K.KEEP_ALIVE_UNSENT})
+
+
+class SessionAfterClose(ClientSession):
+    """Keeps apart how far the session has come (``progress``) and how the connection has ended."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.progress = ClientState.HANDSHAKE
+        self._end: ClientState | None = None
+        self._ignores_end = False
+
+    @property
+    def state(self) -> ClientState:
+        return self.progress if self._end is None or self._ignores_end else self._end
+
+    @property
+    def is_ended(self) -> bool:
+        return self._end is not None
+
+    @contextmanager
+    def ignoring_the_end(self, *, ignore: bool = True) -> Iterator[None]:
+        """Within this block the state is the progress of the session, whatever became of the connection."""
+        before, self._ignores_end = self._ignores_end, ignore
+        try:
+            yield
+        finally:
+            self._ignores_end = before
+
+    def enter(self, state: ClientState) -> None:
+        if state is ClientState.CLOSED or (state is ClientState.CLOSING and self._end is None):
+            self._end = state
+        elif state is not ClientState.CLOSING:
+            self.progress = state
+
+    def stop_timers(self) -> None:
+        """The SDK's timers go on after its close."""
+
+
+class MachineAfterClose(ClientMachine):
+    """A `ClientMachine` that goes on with frames and timers after its own close, without sending anything."""
+
+    session_class: ClassVar[type[ClientSession]] = SessionAfterClose
+
+    @property
+    def _can_send(self) -> bool:
+        is_closing = self.state is ClientState.CLOSING
+        return self.is_open or (is_closing and self._after_close.progress is ClientState.OPEN)
+
+    @property
+    def _after_close(self) -> SessionAfterClose:
+        assert isinstance(self._session, SessionAfterClose)
+        return self._session
+
+    def _receive(self, data: bytes, now_ns: int) -> None:
+        if self.state is not ClientState.CLOSED:
+            with self._after_close.ignoring_the_end():
+                super()._receive(data, now_ns)
+
+    def _fire(self, trigger: ClientTrigger) -> None:
+        with self._after_close.ignoring_the_end(ignore=trigger.kind not in _OF_THE_CONNECTION):
+            super()._fire(trigger)

@@ -1,0 +1,233 @@
+"""Faults that scenarios use: misbehaving gateways and proxies, and what operators do to a canister.
+
+Each class overrides hooks of `lab.faults.Faults` and works in the simulator and over real sockets. Sessions
+are numbered from 0 in the order of connecting.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
+from icws_explore.protocol.envelope import Envelope, check_envelope
+from icws_explore.protocol.errors import DecodeError
+from icws_explore.protocol.messages import CanisterMessage, Handshake
+from icws_explore.protocol.service_messages import AckMessage, decode_service
+from icws_explore.protocol.steps import first_failure
+
+from ..faults import Delivery, Faults, Stage
+
+USUAL_IDLE_S: Final = 60.0  # nginx (proxy_read_timeout) and most load balancers
+REFUSAL_S: Final = 0.2  # from a request to the replica's refusal
+MISDELIVERED: Final = 4  # the sequence number of the message that GivesAway sends to the wrong client
+
+
+class Muted(Faults):
+    """The gateway sends nothing, not even its handshake."""
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        del session, data
+        return []
+
+
+class Downward(Faults):
+    """The gateway changes, drops, duplicates or delays canister messages on their way to the client.
+
+    ``change(number, data)`` returns the frames to send in place of a session's canister message; ``number``
+    counts each session's messages from 1. ``late_ms(number)`` is their delay in milliseconds. The handshake
+    passes unchanged.
+    """
+
+    def __init__(
+        self, change: Callable[[int, bytes], list[bytes]], *, late_ms: Callable[[int], float] = lambda _number: 0.0
+    ) -> None:
+        self._change = change
+        self._late_ms = late_ms
+        self._counts: Counter[int] = Counter()
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        try:
+            CanisterMessage.decode(data)
+        except DecodeError:
+            return [Delivery(data)]  # the handshake
+        self._counts[session] += 1
+        number = self._counts[session]
+        return [Delivery(frame, self._late_ms(number)) for frame in self._change(number, data)]
+
+
+class GivesAway(Faults):
+    """The gateway confuses two clients: session 0 gets session 1's message ``number`` in place of its own.
+
+    Session 0's messages from that number on wait until session 1's message exists.
+    """
+
+    def __init__(self, number: int = MISDELIVERED) -> None:
+        self._number = number
+        self._stage: Stage | None = None
+        self._foreign: bytes | None = None
+        self._waiting: list[bytes] = []  # session 0's own message of that number, and those after it
+
+    def begin(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        try:
+            number = CanisterMessage.decode(data).message.sequence_num
+        except DecodeError:
+            return [Delivery(data)]  # the handshake
+        if session == 0 and number >= self._number:
+            return self._for_session_0(number, data)
+        if session == 1 and number == self._number:
+            self._release(data)
+        return [Delivery(data)]
+
+    def _for_session_0(self, number: int, data: bytes) -> list[Delivery]:
+        if self._foreign is None:
+            self._waiting.append(data)
+            return []
+        return [Delivery(self._foreign if number == self._number else data)]
+
+    def _release(self, foreign: bytes) -> None:
+        assert self._stage is not None
+        self._foreign = foreign
+        for data in [foreign, *self._waiting[1:]] if self._waiting else []:
+            self._stage.send(0, data)
+        self._waiting.clear()
+
+
+class Gateway105(Faults):
+    """Gateway 1.0.5 and earlier: it sends no handshake and drops a client whose request the replica refuses.
+
+    Source: client_connection_handler.rs of 1.0.5, where an error of update_signed ends the handler's loop.
+    """
+
+    def __init__(self) -> None:
+        self._stage: Stage | None = None
+
+    def begin(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        del session
+        try:
+            Handshake.decode(data)
+        except DecodeError:
+            return [Delivery(data)]
+        return []
+
+    def client_frame(self, session: int, data: bytes) -> list[Delivery]:
+        stage = self._stage
+        assert stage is not None
+        steps = check_envelope(Envelope.decode_frame(data), now_ns=stage.now_ns)
+        if first_failure(steps) is None:
+            return [Delivery(data)]
+        stage.after(REFUSAL_S, lambda: stage.drop(session, 1006))
+        return []
+
+
+class LosesCalls(Faults):
+    """Every relayed call is lost between the gateway and the network."""
+
+    def call(self, session: int, envelope: bytes) -> list[Delivery]:
+        del session, envelope
+        return []
+
+
+class Jitter(Faults):
+    """Every relayed call takes ``low_ms`` to ``high_ms`` milliseconds longer.
+
+    Where the network does not keep the order of calls, calls overtake each other.
+    """
+
+    def __init__(self, low_ms: float, high_ms: float, *, seed: int = 1) -> None:
+        self._low_ms, self._high_ms = low_ms, high_ms
+        self._rng = random.Random(seed)
+
+    def call(self, session: int, envelope: bytes) -> list[Delivery]:
+        del session
+        return [Delivery(envelope, self._rng.uniform(self._low_ms, self._high_ms))]
+
+
+class Stall(Faults):
+    """The gateway sends nothing to any client from ``from_s`` to ``to_s`` (seconds after the start).
+
+    At ``to_s`` it sends everything that it held back.
+    """
+
+    def __init__(self, from_s: float, to_s: float) -> None:
+        self._from_s, self._to_s = from_s, to_s
+        self._stage: Stage | None = None
+        self._start_ns = 0
+
+    def begin(self, stage: Stage) -> None:
+        self._stage, self._start_ns = stage, stage.now_ns
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        del session
+        assert self._stage is not None
+        elapsed_ns = self._stage.now_ns - self._start_ns
+        if self._from_s * NS_PER_S <= elapsed_ns < self._to_s * NS_PER_S:
+            return [Delivery(data, (self._to_s * NS_PER_S - elapsed_ns) / NS_PER_MS)]
+        return [Delivery(data)]
+
+
+class IdleProxy(Faults):
+    """A proxy in front of the gateway cuts a connection that carried no frame for ``idle_s`` seconds."""
+
+    def __init__(self, idle_s: float = USUAL_IDLE_S) -> None:
+        self._idle_s = idle_s
+        self._frames: Counter[int] = Counter()  # by session
+        self._stage: Stage | None = None
+
+    def begin(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def client_frame(self, session: int, data: bytes) -> list[Delivery]:
+        self._restart_timer(session)
+        return [Delivery(data)]
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        self._restart_timer(session)
+        return [Delivery(data)]
+
+    def _restart_timer(self, session: int) -> None:
+        assert self._stage is not None
+        self._frames[session] += 1
+        frames = self._frames[session]
+        self._stage.after(self._idle_s, lambda: self._cut_if_idle(session, frames))
+
+    def _cut_if_idle(self, session: int, frames: int) -> None:
+        if self._stage is not None and self._frames[session] == frames:
+            self._stage.drop(session, 1006)
+
+
+class Stopped(Faults):
+    """The canister is stopped ``at_s`` seconds after the start."""
+
+    def __init__(self, at_s: float) -> None:
+        self._at_s = at_s
+
+    def begin(self, stage: Stage) -> None:
+        stage.at(self._at_s, stage.stop_canister)
+
+
+class Upgrade(Faults):
+    """The canister is upgraded ``at_s`` seconds after the start."""
+
+    def __init__(self, at_s: float) -> None:
+        self._at_s = at_s
+
+    def begin(self, stage: Stage) -> None:
+        stage.at(self._at_s, stage.upgrade_canister)
+
+
+def is_ack(data: bytes) -> bool:
+    """Return whether this frame is a canister message with an AckMessage."""
+    try:
+        message = CanisterMessage.decode(data).message
+        return message.is_service_message and isinstance(decode_service(message.content), AckMessage)
+    except DecodeError:
+        return False
