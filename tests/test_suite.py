@@ -29,6 +29,7 @@ WHO_MAY_LOOK = {
 }
 WHO_MAY_SLEEP = {
     "live/test_connect.py": "looks again and again; cancels at any moment, and asks nothing of the moment",
+    "live/test_connection.py": "nothing tells that something stands still",
     "live/test_tap_relay.py": "nothing tells that something stands still",
     "support/jumping_lab.py": "looks again and again",
     "support/jupyter_lab.py": "looks again and again",

@@ -325,12 +325,13 @@ class TestRecordingFirst:
     async def test_at_once_there_is_room_for_a_bounded_number(self, monkeypatch):
         monkeypatch.setattr(tap_network, "AT_ONCE", 2)
         at_once, most = 0, 0
+        two = asyncio.Barrier(2)
 
         async def handle(_request):
             nonlocal at_once, most
             at_once += 1
             most = max(most, at_once)
-            await asyncio.sleep(0.01)
+            await two.wait()
             at_once -= 1
             return web.Response(body=b"ok")
 
