@@ -84,7 +84,7 @@ class Tap:
 
     @checked(
         skip=("canister",),  # it has an error of its own
-        gateway="the gateway's URL, as ws://127.0.0.1:8080, or a Lab", network="its URL, as http://127.0.0.1:4943",
+        gateway="the URL of a gateway, such as ws://127.0.0.1:8080, or a Lab", network="the URL of a network, such as http://127.0.0.1:4943",
         listen="an address, as 127.0.0.1:8081", network_listen="an address, as 127.0.0.1:8082",
         app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
     )  # fmt: skip
