@@ -100,8 +100,8 @@ def indefinite_cbor() -> Plan:
 
 @register("CLOSED_AT_128", "an ic4j client fails at the canister's message 128")
 def closed_at_128() -> Plan:
-    clients = (ClientPlan(machine=Ic4j, script=Talker({"text": "again"}, every_ms=1_000)),)
-    return Plan("echo", duration_s=260, clients=clients)
+    clients = (ClientPlan(machine=Ic4j, script=Talker({"text": "again"}, every_ms=2_000, times=4)),)
+    return Plan("echo", duration_s=200, clients=clients)
 
 
 @register("PAGE_IDLE_RELOAD", "a page with an IdleManager reloads ten minutes after the client's last message")
@@ -126,7 +126,7 @@ def stale_declarations() -> Plan:
     return Plan("echo", duration_s=60, clients=(ClientPlan(script=_OldDeclarations()),))
 
 
-@register("SOCKETS_PER_RENDER", "a page opens a socket each time it renders, and is closed after a minute")
+@register("SOCKETS_PER_RENDER", "a page opens a socket each time it renders, and is closed after two minutes")
 def sockets_per_render() -> Plan:
-    clients = tuple(ClientPlan(at_s=0.5 * number) for number in range(7))
-    return Plan("pingpong", duration_s=90, clients=clients, faults=DropsAt(60, sessions=range(7)))
+    clients = tuple(ClientPlan(at_s=3.0 * number) for number in range(7))
+    return Plan("pingpong", duration_s=150, clients=clients, faults=DropsAt(120, sessions=range(7)))

@@ -52,7 +52,7 @@ def up_to_128(place: Place) -> None:
     visit = place.visit().starts()
     while visit.received < 128:
         visit.wait(1).hears("tick")
-    visit.wait(0.05).leaves(1011)
+    visit.hears("of the same poll").wait(0.05).leaves(1011)
 
 
 def trap_a_second_before(place: Place) -> None:

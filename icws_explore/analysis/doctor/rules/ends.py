@@ -263,14 +263,17 @@ def closed_at_128(session: SessionFacts) -> Iterator[Evidence]:
     end = session.end
     if end is None or end.frame.direction != "out" or not session.received or end.frame.code in _BY_CLIENT:
         return
-    last = session.received[-1]
-    if last.sequence_num == BOXED and session.reaches_sdk(last) and session.is_authentic(last):
+    boxed = next((d for d in session.received if d.sequence_num == BOXED), None)
+    if boxed is None or not session.reaches_sdk(boxed) or not session.is_authentic(boxed):
+        return
+    after_s = end.frame.t - boxed.frame.t
+    if after_s <= max(AT_ONCE_S, session.facts.jitter_s):  # later messages of the same poll may lie between
         text = (
-            f"The client closed with {end.frame.code} {seconds(end.frame.t - last.frame.t)} after the canister's "
-            f"message {BOXED} (frame {last.number}), which is authentic and in order. A Java client that compares "
-            "sequence numbers with == fails at 128."
+            f"The client closed with {end.frame.code} {seconds(after_s)} after the canister's message {BOXED} (frame "
+            f"{boxed.number}), which is authentic and in order. A Java client that compares sequence numbers with == "
+            "fails at 128."
         )
-        yield Evidence((last.number, end.number), text)
+        yield Evidence((boxed.number, end.number), text)
 
 
 BOXED: Final = 128  # the first number of which Java makes a new Long each time
