@@ -17,26 +17,26 @@ from .confusion import STAGES, Matrix, Row, Stage
 ROOT: Final = Path(__file__).parent.parent
 DATA: Final = ROOT / "data" / "scenarios" / "confusion_matrix.csv"
 PAGE: Final = ROOT / "docs" / "scenarios.md"
-WIDTH: Final = 100  # characters per line of the printed matrix
+WIDTH: Final = 120  # characters per line of the printed matrix
 SIGNS: Final = {"error": "■", "warning": "▲", "info": "i"}
 LEGEND: Final = "■ error  ▲ warning  i info: found in every run;  ? in some runs;  ✗ missing, or not the scenario's own"
 INTRODUCTION: Final = """\
 # Scenarios
 
-A scenario reproduces one problem of the doctor's catalogue. There is one for every problem that a recording can \
-show. Run it in the lab over real sockets with `icws lab --fault NAME`, or in the simulator with \
-`icws simulate --fault NAME`. In a notebook, use `scenario(NAME).play()` or `scenario(NAME).run(seed)` from \
-`icws_explore.lab.scenarios`.
+A scenario reproduces one problem of the doctor's catalogue. Run it in the lab over real sockets with \
+`icws lab --fault NAME`, or in the simulator with `icws simulate --fault NAME`. In a notebook, use \
+`scenario(NAME).play()` or `scenario(NAME).run(seed)` from `icws_explore.lab.scenarios`.
 
-Four problems prevent a session from starting, so they have no scenario: `icws doctor` finds \
-`ACK_INTERVAL_TOO_SHORT` in a configuration, `CSP_BLOCK` in a page's policy, `IDENTITY_TYPE` in an identity, and \
-`WS_MESSAGE_ARITY` in a `.did` file.
+These problems have no scenario. They show only in the calls between gateway and network, in a browser's HAR file, or \
+beside another problem: {unplayed}. The following are found before a session starts, in a configuration, a page, an \
+identity or a `.did` file: `ACK_INTERVAL_TOO_SHORT`, `APP_TYPE_IS_CDK_TYPE`, `CSP_BLOCK`, `GATEWAY_ADDRESS`, \
+`IDENTITY_TYPE`, `INTERFACE_MISMATCH`, `METHOD_MODE`, `MIXED_CONTENT` and `WS_MESSAGE_ARITY`.
 
 `make scenarios` runs every scenario in the simulator and over real sockets, diagnoses the recordings, and rewrites \
 this page and [the confusion matrix](../data/scenarios/confusion_matrix.csv). The matrix has a line for each \
 scenario and stage, and a column for each finding with the number of runs in which it was found. A run counts as \
 named if the doctor finds the scenario's own id, and no other error or warning.
-""".splitlines()
+"""
 TABLE_HEAD: Final = """\
 | scenario | what goes wrong | severity | simulated | over sockets | the sessions end with |
 |---|---|---|---|---|---|""".splitlines()
@@ -104,7 +104,8 @@ def write_page(matrix: Matrix, path: Path = PAGE) -> None:
 def page(matrix: Matrix) -> str:
     """Return the page as Markdown."""
     totals = [f"- {line[0].upper()}{line[1:]}." for line in _summaries(matrix)]
-    lines = [*INTRODUCTION, "", *totals, "", *TABLE_HEAD]
+    unplayed = ", ".join(f"`{name}`" for name in sorted(set(RULES) - set(SCENARIOS)))
+    lines = [*INTRODUCTION.format(unplayed=unplayed).splitlines(), "", *totals, "", *TABLE_HEAD]
     lines += [_page_line(matrix, name) for name in matrix.ids if name in SCENARIOS]
     others = [f"`{row.scenario}` ({_STAGE_NAMES[row.stage]}): {_also(row)}" for row in matrix if _also(row)]
     if others:

@@ -205,7 +205,7 @@ class Target:
 
 
 def check_gateway_url(url: str) -> str:
-    """``url`` as it is. Raises ConnectError unless it is ws(s)://host."""
+    """``url`` as it is. Raises ConnectError unless it is ws(s)://host without a space."""
     Address.gateway(url)
     return url
 

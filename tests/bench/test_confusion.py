@@ -70,7 +70,7 @@ class TestMatrix:
 class TestShown:
     def printed(self, matrix: Matrix) -> list[str]:
         out = io.StringIO()
-        print_matrix(matrix, Console(file=out, width=100, color_system=None))
+        print_matrix(matrix, Console(file=out, width=120, color_system=None))
         return out.getvalue().splitlines()
 
     def test_a_line_has_its_verdicts_and_a_sign_for_every_finding(self):
@@ -83,12 +83,12 @@ class TestShown:
         lines = self.printed(matrix_of(run(OTHER)))
         assert next(line for line in lines if "UNKNOWN" in line).split()[2:] == ["✗", "–", "✗·✗"]
 
-    def test_a_whole_one_fits_a_terminal_of_100_columns(self):
+    def test_a_whole_one_fits_a_terminal_of_120_columns(self):
         matrix = Matrix(sorted(RULES))
         for name in RULES:
             matrix.add(Run(name, "sockets", 1, ((name, "error"),), (), 1))
         lines = self.printed(matrix)
-        assert max(map(len, lines)) <= 100
+        assert max(map(len, lines)) <= 120
         assert len(lines) >= len(RULES) + 4
 
     def test_the_page_says_how_it_ended_and_what_is_remarked(self):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from icws_explore.capture import Capture, load, save
 from icws_explore.protocol.keys import Ed25519Identity
+from support.doctor_cases import FOLDER
 from support.doctor_scenarios import SCENARIOS
 
 DID = """
@@ -87,6 +88,39 @@ class TestRecording:
     def test_unreadable(self, icws, tmp_path):
         icws.fails(3, "doctor", tmp_path / "none.icws")
         icws.fails(2, "doctor", tmp_path / "none.icws", "--root-key", "xyz")
+
+
+class TestChoosing:
+    def test_one_session(self, icws, tmp_path):
+        path = written("STALE_NONCE", tmp_path)
+        assert icws("doctor", path, "--session", "1").code == 1
+        assert "STALE_NONCE" not in icws.out
+        assert "there are 1, 2, 3" in icws.fails(3, "doctor", path, "--session", "9")
+
+    def test_sockets_by_their_url(self, icws):
+        har = FOLDER / "har_vite_hmr.har"
+        assert icws("doctor", har, "--url", "gw.example").code == 0
+        assert "left out" not in icws.out
+        assert "no WebSocket whose URL contains 'x.example'" in icws.fails(3, "doctor", har, "--url", "x.example")
+
+    def test_needs_a_file(self, icws):
+        icws.fails(2, "doctor", "--gateway", "wss://gw.example", "--session", "1")
+
+
+class TestStates:
+    def test_json_says_what_was_not_checked_and_left_out(self, icws):
+        assert icws("doctor", FOLDER / "har_vite_hmr.har", "--json").code == 0
+        told = json.loads(icws.out)
+        assert (told["state"], told["findings"]) == ("not checked", [])
+        assert told["left_out"] == [{"session": "1", "protocol": "Vite's hot reloading"}]
+        assert {"what", "why", "how", "sessions"} == set(told["not_checked"][0])
+
+    def test_a_did_beside_a_recording_gives_the_messages_type(self, icws, tmp_path):
+        did = tmp_path / "c.did"
+        did.write_text(DID.replace("record { msg : Message })", "record { msg : Message }, opt record { text : nat })"))
+        assert icws("doctor", FOLDER / "har_vite_hmr.har", "--did", did).code == 1
+        assert "STALE_DECLARATIONS" in icws.out
+        assert "declared type" not in [line for line in icws.out.splitlines() if line.startswith("?")]
 
 
 class TestConfiguration:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from . import acks, canisters, contents, gateways, opening  # noqa: F401  # importing a module registers its scenarios
+from . import (  # noqa: F401  # importing a module registers its scenarios
+    acks,
+    canisters,
+    connections,
+    contents,
+    custom_clients,
+    gateways,
+    opening,
+)
 from .plan import ClientPlan, Plan
 from .registry import SCENARIOS, Scenario, scenario
 

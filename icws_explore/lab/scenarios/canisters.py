@@ -11,9 +11,10 @@ from icws_explore.protocol.principal import Principal
 
 from ..replica.subnet import LabKeys
 from .faults import Stopped, Upgrade
+from .nonconforming_canisters import WithoutTimers
 from .plan import ClientPlan, Plan
 from .registry import register
-from .scripts import Talker, echo, goodbye, texts
+from .scripts import TEXT, Talker, echo, goodbye, texts
 
 HELLO = {"text": "hello"}
 
@@ -65,6 +66,14 @@ def upgrade_wipe() -> Plan:
         ClientPlan(at_s=at_s, gateway=gateway, script=Talker(HELLO)) for at_s, gateway in ((0, 0), (3, 1), (6, 0))
     )
     return Plan("echo", duration_s=760, clients=clients, gateways=2, faults=Upgrade(400))
+
+
+@register("HANDLERS_LOST", "the canister is upgraded between two sessions, and post_upgrade does not call init")
+def handlers_lost() -> Plan:
+    before = ClientPlan(script=texts((5, "one"), (20, "two")), leaves_s=40)
+    after = ClientPlan(script=texts((5, "one"), (20, "two"), (35, "three")), at_s=90)
+    mute = WithoutTimers("without init", TEXT)
+    return Plan("echo", duration_s=240, clients=(before, after), faults=Upgrade(60, mute))
 
 
 @register("STALE_NONCE", "the canister is upgraded while its gateway keeps running, and then another client connects")

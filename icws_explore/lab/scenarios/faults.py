@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from icws_explore.protocol.canister import App
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.envelope import Envelope, check_envelope
 from icws_explore.protocol.errors import DecodeError
@@ -215,13 +217,14 @@ class Stopped(Faults):
 
 
 class Upgrade(Faults):
-    """The canister is upgraded ``at_s`` seconds after the start."""
+    """The canister is upgraded ``at_s`` seconds after the start, to ``app`` (None: to its own code)."""
 
-    def __init__(self, at_s: float) -> None:
+    def __init__(self, at_s: float, app: App | None = None) -> None:
         self._at_s = at_s
+        self._app = app
 
     def begin(self, stage: Stage) -> None:
-        stage.at(self._at_s, stage.upgrade_canister)
+        stage.at(self._at_s, lambda: stage.upgrade_canister(self._app))
 
 
 def is_ack(data: bytes) -> bool:
@@ -231,3 +234,39 @@ def is_ack(data: bytes) -> bool:
         return message.is_service_message and isinstance(decode_service(message.content), AckMessage)
     except DecodeError:
         return False
+
+
+class DropsAt(Faults):
+    """The connections of ``sessions`` end ``at_s`` seconds after the start, with ``code`` (1006: without a close)."""
+
+    def __init__(self, at_s: float, *, sessions: Iterable[int], code: int | None = CloseCode.ABNORMAL_CLOSURE) -> None:
+        self._at_s = at_s
+        self._sessions = tuple(sessions)
+        self._code = code
+
+    def begin(self, stage: Stage) -> None:
+        def drop() -> None:
+            for session in self._sessions:
+                stage.drop(session, self._code)
+
+        stage.at(self._at_s, drop)
+
+
+class DropsAfter(Faults):
+    """Every connection is lost (1006) ``life_s`` seconds after its handshake."""
+
+    def __init__(self, life_s: float) -> None:
+        self._life_s = life_s
+        self._stage: Stage | None = None
+        self._seen: set[int] = set()
+
+    def begin(self, stage: Stage) -> None:
+        self._stage, self._seen = stage, set()
+
+    def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
+        stage = self._stage
+        assert stage is not None
+        if session not in self._seen:
+            self._seen.add(session)
+            stage.after(self._life_s, lambda: stage.drop(session, CloseCode.ABNORMAL_CLOSURE))
+        return [Delivery(data)]

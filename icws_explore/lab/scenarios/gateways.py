@@ -52,6 +52,25 @@ def sequence_gap_down() -> Plan:
     return Plan("ticker", duration_s=120, faults=dropped)
 
 
+@register("SEQUENCE_DUPLICATE_DOWN", "the gateway sends the fourth message twice")
+def sequence_duplicate_down() -> Plan:
+    doubled = Downward(lambda number, data: [data, data] if number == 4 else [data])
+    return Plan("ticker", duration_s=120, faults=doubled)
+
+
+@register("SEQUENCE_SWAP_DOWN", "the gateway sends the fourth message after the fifth")
+def sequence_swap_down() -> Plan:
+    held: list[bytes] = []
+
+    def swap(number: int, data: bytes) -> list[bytes]:
+        if number == 4:
+            held.append(data)
+            return []
+        return [data, held.pop()] if held else [data]
+
+    return Plan("ticker", duration_s=120, faults=Downward(swap))
+
+
 @register(
     "REORDERED_RELAY", "the client sends bursts of messages, and the calls that the gateway relays overtake each other"
 )

@@ -67,6 +67,42 @@ class TestDid:
             check_did("service : {")
 
 
+class TestModesAndTypes:
+    GOOD = SERVICE.format(arguments=f"{MSG}, opt Msg")
+
+    @pytest.mark.parametrize("method", ["ws_open", "ws_message", "ws_close"])
+    def test_an_update_that_is_a_query(self, method):
+        line = next(line for line in self.GOOD.splitlines() if line.strip().startswith(method))
+        (finding,) = check_did(
+            self.GOOD.replace(line, line.replace(";", "§").rpartition("§")[0].replace("§", ";") + " query;")
+        )
+        assert (finding.id, finding.severity) == ("METHOD_MODE", "error")
+        assert f"{method} is a query" in finding.explanation
+
+    def test_the_cdks_own_type_as_the_applications(self):
+        own = (
+            "record { client_key : Key; sequence_num : nat64; timestamp : nat64; is_service_message : bool; "
+            "content : blob }"
+        )
+        (finding,) = check_did(SERVICE.format(arguments=f"{MSG}, opt {own}"))
+        assert (finding.id, finding.severity) == ("APP_TYPE_IS_CDK_TYPE", "warning")
+
+    def test_nat_for_nat64(self):
+        (finding,) = check_did(self.GOOD.replace("record { nonce : nat64 }", "record { nonce : nat }"))
+        assert finding.id == "INTERFACE_MISMATCH"
+        assert "ws_get_messages declares" in finding.explanation
+
+    def test_a_result_that_the_gateway_cannot_read(self):
+        (finding,) = check_did(self.GOOD.replace("cert : blob", "cert : text"))
+        assert finding.id == "INTERFACE_MISMATCH"
+        assert "which the gateway cannot decode" in finding.explanation
+
+    def test_a_ws_open_of_old_cdks(self):
+        (finding,) = check_did(self.GOOD.replace("; gateway_principal : principal", ""))
+        assert finding.id == "INTERFACE_MISMATCH"
+        assert "no gateway_principal" in finding.explanation
+
+
 class TestIntervals:
     def test_the_defaults(self):
         assert check_intervals() == []

@@ -208,3 +208,42 @@ def test_chromium_says_the_same(chromium_path):
         browser.close()
     assert ours == theirs
     assert len(set(theirs.values())) == 2
+
+
+class TestMixedContent:
+    PAGE = "https://dapp.example"
+
+    def ids(self, gateway: str, page: str | None = PAGE, **more: Any) -> tuple[str, ...]:
+        return check_page(gateway_url=gateway, page_url=page, **more).ids
+
+    @pytest.mark.parametrize("gateway", ["ws://gateway.example", "ws://10.0.0.7:8080", "ws://gw.example:8080/path"])
+    def test_a_plain_gateway_on_a_page_with_tls(self, gateway: str) -> None:
+        (finding,) = check_page(gateway_url=gateway, page_url=self.PAGE, policy="connect-src *")
+        assert finding.id == "MIXED_CONTENT"
+        assert f"cannot connect to {gateway}" in finding.explanation
+        assert gateway.replace("ws://", "wss://").split("/path")[0] in finding.fix
+
+    @pytest.mark.parametrize(
+        "gateway", ["wss://gateway.example", "ws://localhost:8080", "ws://127.0.0.1", "ws://[::1]"]
+    )
+    def test_not_with_tls_and_not_on_the_own_machine(self, gateway: str) -> None:
+        assert self.ids(gateway) == ()
+
+    def test_not_on_a_page_without_tls(self) -> None:
+        assert self.ids("ws://gateway.example", "http://dapp.example") == ()
+        assert self.ids("ws://gateway.example", None) == ()
+
+    def test_a_plain_network(self) -> None:
+        assert self.ids(GATEWAY, network_url="http://icp-api.io") == ("MIXED_CONTENT",)
+
+    def test_upgrade_insecure_requests(self) -> None:
+        policy = "connect-src *; upgrade-insecure-requests"
+        (finding,) = check_page(gateway_url="ws://gw.example", page_url="http://dapp.example", policy=policy)
+        assert "makes the browser connect to wss://gw.example instead" in finding.explanation
+
+
+class TestAddresses:
+    def test_one_to_listen_on(self) -> None:
+        (finding,) = check_page(gateway_url="ws://0.0.0.0:8080")
+        assert finding.id == "GATEWAY_ADDRESS"
+        assert "127.0.0.1" in finding.fix

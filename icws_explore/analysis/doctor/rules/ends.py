@@ -123,7 +123,11 @@ def _restart_evidence(
 )
 def proxy_idle(facts: CaptureFacts) -> Iterator[Evidence]:
     idle = [it for it in _lost(facts) if it.opened is not None and it.silence_s >= SHORTEST_IDLE_S]
-    repeated = [group for group in _alike([(it.silence_s, it) for it in idle]) if len(group) > 1 and _spread(group)]
+    repeated = [
+        group
+        for group in _alike([(it.silence_s, it) for it in idle], facts.jitter_s)
+        if len(group) > 1 and _spread(group)
+    ]
     for group in repeated:
         limit = min(it.silence_s for it in group)
         text = (
@@ -156,7 +160,7 @@ def proxy_idle(facts: CaptureFacts) -> Iterator[Evidence]:
 )
 def lifetime_limit(facts: CaptureFacts) -> Iterator[Evidence]:
     lived = [(it.end.frame.t - it.connected, it) for it in _lost(facts) if it.opened is not None and it.end is not None]
-    for group in _alike([(life_s, it) for life_s, it in lived if life_s >= SHORTEST_LIFETIME_S]):
+    for group in _alike([pair for pair in lived if pair[0] >= SHORTEST_LIFETIME_S], facts.jitter_s):
         if len(group) < 2 or not _spread(group):
             continue
         life_s = min(it.last - it.connected for it in group)
@@ -169,12 +173,12 @@ def lifetime_limit(facts: CaptureFacts) -> Iterator[Evidence]:
         yield Evidence(tuple(n for it in group for n in it.end_frames), text, tuple(it.name for it in group))
 
 
-def _alike(durations: Iterable[tuple[float, SessionFacts]]) -> Iterator[list[SessionFacts]]:
+def _alike(durations: Iterable[tuple[float, SessionFacts]], jitter_s: float) -> Iterator[list[SessionFacts]]:
     """Groups of sessions with the same duration (s)."""
     group: list[SessionFacts] = []
     first = 0.0
     for duration, session in sorted(durations, key=lambda pair: pair[0]):
-        if group and duration - first > max(_ALIKE * first, _ALIKE_S):
+        if group and duration - first > max(_ALIKE * first, _ALIKE_S, jitter_s):
             yield group
             group = []
         if not group:
@@ -259,14 +263,17 @@ def closed_at_128(session: SessionFacts) -> Iterator[Evidence]:
     end = session.end
     if end is None or end.frame.direction != "out" or not session.received or end.frame.code in _BY_CLIENT:
         return
-    last = session.received[-1]
-    if last.sequence_num == BOXED and session.reaches_sdk(last) and session.is_authentic(last):
+    boxed = next((d for d in session.received if d.sequence_num == BOXED), None)
+    if boxed is None or not session.reaches_sdk(boxed) or not session.is_authentic(boxed):
+        return
+    after_s = end.frame.t - boxed.frame.t
+    if after_s <= max(AT_ONCE_S, session.facts.jitter_s):  # later messages of the same poll may lie between
         text = (
-            f"The client closed with {end.frame.code} {seconds(end.frame.t - last.frame.t)} after the canister's "
-            f"message {BOXED} (frame {last.number}), which is authentic and in order. A Java client that compares "
-            "sequence numbers with == fails at 128."
+            f"The client closed with {end.frame.code} {seconds(after_s)} after the canister's message {BOXED} (frame "
+            f"{boxed.number}), which is authentic and in order. A Java client that compares sequence numbers with == "
+            "fails at 128."
         )
-        yield Evidence((last.number, end.number), text)
+        yield Evidence((boxed.number, end.number), text)
 
 
 BOXED: Final = 128  # the first number of which Java makes a new Long each time
