@@ -25,7 +25,7 @@ from icws_explore.lab.simulator import (
 )
 from icws_explore.lab.simulator.delays import delay, duration_ns
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentValueError
 
 from .console import json_line, note
 from .faults import as_fault, fault_names, list_faults, only_with
@@ -38,7 +38,7 @@ def _duration(text: str | float) -> float:
     """Seconds."""
     try:
         return duration_ns(text) / NS_PER_S
-    except LabError as error:
+    except ArgumentValueError as error:
         raise click.BadParameter(str(error), param_hint="--duration") from error
 
 
@@ -47,7 +47,7 @@ def _delay(text: str) -> Delay:
     try:
         numbers = [float(part) for part in text.split("-")]
         return delay(numbers if len(numbers) > 1 else numbers[0])
-    except (ValueError, LabError) as error:
+    except ValueError as error:
         raise click.BadParameter(f"{text!r} is neither milliseconds nor a range such as 10-80") from error
 
 

@@ -14,7 +14,7 @@ from icws_explore.live.clock import Clock
 from icws_explore.live.listen import Listen, Visitors
 from icws_explore.protocol.canister import App, CdkConfig, Flavour
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAX_MESSAGES_PER_POLL, POLL_INTERVAL_MS
-from icws_explore.protocol.errors import ConnectError, LabError
+from icws_explore.protocol.errors import ArgumentValueError, LabError
 from icws_explore.protocol.principal import Principal
 
 from .apps import load
@@ -82,7 +82,7 @@ class LabOptions:
             raise LabError(f"time_scale must be a positive number, not {self.time_scale!r}")
         try:
             _ = self.visitors
-        except ConnectError as error:
+        except ArgumentValueError as error:
             raise LabError(str(error)) from error
 
 

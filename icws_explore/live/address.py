@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from icws_explore.protocol.credentials import shown_url, without_credentials
-from icws_explore.protocol.errors import ConnectError
+from icws_explore.protocol.errors import ArgumentValueError, ConnectError
 
 PROXY_SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443} | dict.fromkeys(PROXY_SCHEMES[2:], 1080)
@@ -59,10 +59,10 @@ class Address:
 
     @classmethod
     def parse(cls, url: str, schemes: Sequence[str], what: str, *, example: str) -> Self:
-        """Raises ConnectError, "it is not ``what``: write ``example``", without a host or one of ``schemes``."""
+        """Raises ArgumentValueError, "it is not ``what``: write ``example``", without a host or one of ``schemes``."""
         parts = _split(url, schemes)
         if parts is None or parts.hostname is None:
-            raise ConnectError(f"{shown_url(url)!r} is not {what}: write {example}")
+            raise ArgumentValueError(f"{shown_url(url)!r} is not {what}: write {example}")
         host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode("ascii")
         return cls(
             scheme=parts.scheme,
@@ -77,12 +77,12 @@ class Address:
 
     @classmethod
     def gateway(cls, url: str) -> Self:
-        """A gateway's. Raises ConnectError unless it is ws(s)://host."""
+        """A gateway's. Raises ArgumentValueError unless it is ws(s)://host."""
         return cls.parse(url, ("ws", "wss"), "a gateway URL", example="ws://127.0.0.1:8080 or wss://gateway.example")
 
     @classmethod
     def network(cls, url: str) -> Self:
-        """A network's. Raises ConnectError unless it is http(s)://host."""
+        """A network's. Raises ArgumentValueError unless it is http(s)://host."""
         return cls.parse(url, ("http", "https"), "a network URL", example="http://127.0.0.1:4943 or https://icp-api.io")
 
     def __str__(self) -> str:

@@ -22,7 +22,7 @@ from icws_explore.protocol import candid, cbor
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAX_CERTIFICATE_AGE_S
 from icws_explore.protocol.credentials import shown_url
-from icws_explore.protocol.errors import CaptureError, ConnectError, SessionClosedError
+from icws_explore.protocol.errors import ArgumentValueError, CaptureError, ConnectError, SessionClosedError
 from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.type_checks import checked
@@ -63,14 +63,14 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
     own. ``record`` names an .icws file that is written frame by frame. ``wait_open=False`` returns
     before the canister has answered.
 
-    Raises ConnectError, IdentityError, DidError, PrincipalError or SessionClosedError, each in a
-    line that says what to do.
+    Raises ArgumentTypeError, ArgumentValueError, IdentityError, DidError or PrincipalError for an argument,
+    and ConnectError or SessionClosedError when the session does not open. The text says what to do.
     """
 
     @checked(
         skip=("canister", "identity"),  # these have errors of their own
-        gateway="the gateway's URL, as ws://127.0.0.1:8080, or a Lab", network="its URL, as http://127.0.0.1:4943",
-        app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
+        gateway="a URL such as ws://127.0.0.1:8080, or a Lab", network="a URL such as http://127.0.0.1:4943",
+        app_type="a .did file, its text, or a type", root_key="bytes (DER)", ssl="an ssl.SSLContext",
     )  # fmt: skip
     def __init__(
         self,
@@ -96,18 +96,17 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
             ack_interval_ms = ack_interval_ms or gateway.ack_interval_ms
             clock = clock or gateway.clock
             gateway = gateway.gateway_url
+        gateway_url = check_gateway_url(gateway)
         if canister is None:
-            raise ConnectError("no canister: say which one to talk to, as canister=… (--canister)")
+            raise ArgumentValueError("no canister is given; pass its id as canister=… (--canister)")
         if ack_interval_ms is not None and not ack_interval_ms > 0:
-            raise ConnectError(
-                f"an ack interval of {ack_interval_ms} ms cannot be: say the canister's own, more than 0"
-            )
+            raise ArgumentValueError(f"ack_interval_ms must be the canister's own, more than 0, not {ack_interval_ms}")
         if root_key is not None:
             check_root_key(root_key)
         if network is None and root_key is None:
-            raise ConnectError("no network: say where the root key is to be had, as network=… (--network)")
+            raise ArgumentValueError("no network is given; pass its URL as network=… (--network)")
         self._target = Target(
-            gateway_url=check_gateway_url(gateway),
+            gateway_url=gateway_url,
             network_url=network,
             canister_id=Principal.of(canister),
             identity=resolve_identity(identity),

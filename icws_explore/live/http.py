@@ -55,7 +55,7 @@ def is_mainnet(url: str) -> bool:
 
 
 def check_http_url(url: str) -> str:
-    """``url`` without a trailing slash. Raises ConnectError unless it is http(s)://host."""
+    """``url`` without a trailing slash. Raises ArgumentValueError unless it is http(s)://host."""
     Address.network(url)
     return url.rstrip("/")
 

@@ -79,12 +79,12 @@ class Tap:
     ("https://dapp.example", "null" or "*" for any), ``allow_hosts`` other names by which the tap is reached
     ("host.docker.internal"): else any page that is open in a browser here could use the gateway through the tap.
     A browser's mixed-content rules let an https:// page connect to ws:// on loopback only.
-    Raises ConnectError, DidError or PrincipalError for what cannot be.
+    Raises ArgumentTypeError, ArgumentValueError, DidError or PrincipalError for an argument.
     """
 
     @checked(
         skip=("canister",),  # it has an error of its own
-        gateway="the gateway's URL, as ws://127.0.0.1:8080, or a Lab", network="its URL, as http://127.0.0.1:4943",
+        gateway="a URL such as ws://127.0.0.1:8080, or a Lab", network="a URL such as http://127.0.0.1:4943",
         listen="an address, as 127.0.0.1:8081", network_listen="an address, as 127.0.0.1:8082",
         app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
     )  # fmt: skip

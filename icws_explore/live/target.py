@@ -25,7 +25,14 @@ from icws_explore.protocol.arguments import encode_poll_args
 from icws_explore.protocol.candid.limits import MAX_DID_SIZE
 from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.errors import ConnectError, DecodeError, DidError, IcwsError, IdentityError
+from icws_explore.protocol.errors import (
+    ArgumentValueError,
+    ConnectError,
+    DecodeError,
+    DidError,
+    IcwsError,
+    IdentityError,
+)
 from icws_explore.protocol.hashtree import Found, lookup
 from icws_explore.protocol.keys import Ed25519Identity, Identity, bls
 from icws_explore.protocol.keys.files import identity_of, load_identity
@@ -212,12 +219,14 @@ _WEBSOCKET_SCHEMES: Final = {"http": "ws", "https": "wss"}
 
 
 def check_gateway_url(url: str) -> str:
-    """``url`` as it is. Raises ConnectError unless it is ws(s)://host without a space."""
+    """``url`` as it is. Raises ArgumentValueError unless it is ws(s)://host without a space."""
     if any(character.isspace() for character in url):
-        raise ConnectError(f"{url!r} is not a gateway URL: it holds a space, and new WebSocket throws SyntaxError")
+        raise ArgumentValueError(
+            f"{url!r} is not a gateway URL: it holds a space, and new WebSocket throws SyntaxError"
+        )
     scheme, _, rest = url.partition("://")
     if scheme in _WEBSOCKET_SCHEMES and rest:
-        raise ConnectError(
+        raise ArgumentValueError(
             f"{url!r} is not a gateway URL: write {_WEBSOCKET_SCHEMES[scheme]}://{rest} (new WebSocket takes "
             f"{scheme}:// in new browsers only)"
         )
@@ -226,15 +235,15 @@ def check_gateway_url(url: str) -> str:
 
 
 def check_root_key(key: bytes) -> None:
-    """Raise ConnectError unless ``key`` is a network's public key in DER form."""
+    """Raise ArgumentValueError unless ``key`` is a network's public key in DER form."""
     try:
         bls.key_from_der(key)
     except DecodeError as error:
-        raise ConnectError(f"not a network's root key (DER, 133 bytes): {error}") from error
+        raise ArgumentValueError(f"root_key is not a network's root key (DER, 133 bytes): {error}") from error
 
 
 def resolve_identity(value: Any) -> Identity:
-    """An identity from whatever ``connect`` takes. Raises IdentityError; anonymous is refused."""
+    """An identity from whatever ``connect`` takes. Raises ArgumentTypeError or IdentityError; anonymous is refused."""
     if value is None:
         return Ed25519Identity.generate()
     source = Path(value) if isinstance(value, os.PathLike) else value

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from icws_explore.protocol.constants import NS_PER_MS, POLL_INTERVAL_MS
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.type_checks import checked_fields
 
 from .delays import Delay, DelayLike, delay
@@ -46,7 +46,8 @@ class NetworkConditions:
       the lab. With False each call travels by itself, as with the real gateway, so varying latencies can
       change the order.
 
-    Raises LabError for a wrong type, a probability outside 0 to 1 or a negative time.
+    Raises ArgumentTypeError for a wrong type, and ArgumentValueError for a probability outside 0 to 1 or a negative
+    time.
     """
 
     client_latency_ms: DelayLike = 20.0
@@ -66,11 +67,11 @@ class NetworkConditions:
         for name in ("loss", "packet_loss", "call_loss", "poll_loss"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
-                raise LabError(f"{name} must be a probability from 0 to 1, not {value!r}")
+                raise ArgumentValueError(f"{name} must be a probability from 0 to 1, not {value!r}")
         if self.poll_interval_ms < 1:
-            raise LabError(f"poll_interval_ms must be at least 1, not {self.poll_interval_ms}")
+            raise ArgumentValueError(f"poll_interval_ms must be at least 1, not {self.poll_interval_ms}")
         if self.retransmit_ms < 0:
-            raise LabError(f"retransmit_ms must not be negative, but is {self.retransmit_ms!r}")
+            raise ArgumentValueError(f"retransmit_ms must not be negative, but is {self.retransmit_ms!r}")
 
     @property
     def losses(self) -> tuple[float, float, float]:

@@ -24,7 +24,7 @@ from icws_explore.protocol.certificate import (
 )
 from icws_explore.protocol.client.wire import Verifier
 from icws_explore.protocol.envelope import Envelope, check_envelope
-from icws_explore.protocol.errors import DecodeError, LabError
+from icws_explore.protocol.errors import ArgumentValueError, DecodeError
 from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.keys.bls import SIGNATURE_SIZE
 from icws_explore.protocol.messages import CanisterMessage, ClientKey
@@ -64,7 +64,7 @@ class Cryptography(ABC):
     def client(self, name: str, kind: str, now_ns: int) -> Identity:
         """Return the identity of a client, of a kind named in `lab.identities`.
 
-        A login, where the kind has one, takes place at ``now_ns`` (ns since the epoch). Raises LabError.
+        A login, where the kind has one, takes place at ``now_ns`` (ns since the epoch). Raises ArgumentValueError.
         """
 
     @property
@@ -113,7 +113,9 @@ class StandInCryptography(Cryptography):
     def client(self, name: str, kind: str, now_ns: int) -> Identity:
         del now_ns
         if kind != "ed25519":
-            raise LabError(f'identities of the kind {kind!r} need crypto="real"; crypto="stand-in" has only "ed25519"')
+            raise ArgumentValueError(
+                f'identities of the kind {kind!r} need crypto="real"; crypto="stand-in" has only "ed25519"'
+            )
         return self.identity(name)
 
     @property
@@ -137,11 +139,11 @@ class StandInCryptography(Cryptography):
 
 
 def cryptography(name: str, keys: LabKeys, *, delegated: bool) -> Cryptography:
-    """Return the cryptography of that name: "real" or "stand-in". Raises LabError."""
+    """Return the cryptography of that name: "real" or "stand-in". Raises ArgumentValueError."""
     for kind in (RealCryptography, StandInCryptography):
         if kind.name == name:
             return kind(keys, delegated=delegated)
-    raise LabError(f'crypto must be "real" or "stand-in", not {name!r}')
+    raise ArgumentValueError(f'crypto must be "real" or "stand-in", not {name!r}')
 
 
 def stand_in_signature(public_key: bytes, message: bytes) -> bytes:

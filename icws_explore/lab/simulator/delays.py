@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Final, TypeAlias
 
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentValueError
 
 
 class Delay(ABC):
@@ -128,7 +128,7 @@ class Sampled(Delay):
 
     def __post_init__(self) -> None:
         if not self.samples_ms:
-            raise LabError("samples_ms is empty; give at least one delay in milliseconds")
+            raise ArgumentValueError("samples_ms is empty; give at least one delay in milliseconds")
         _at_least(0, samples_ms=min(self.samples_ms))
 
     def draw_ms(self, rng: random.Random) -> float:
@@ -143,20 +143,22 @@ DelayLike: TypeAlias = Delay | float | Sequence[float]
 
 
 def delay(value: DelayLike) -> Delay:
-    """Return the distribution: a number is `Constant`, a pair (low, high) is `Uniform`. Raises LabError."""
+    """Return the distribution: a number is `Constant`, a pair (low, high) is `Uniform`. Raises ArgumentValueError."""
     if isinstance(value, Delay):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Constant(float(value))
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) and len(value) == 2:
         return Uniform(float(value[0]), float(value[1]))
-    raise LabError(f"{value!r} is not a delay: give milliseconds, a pair (low, high), or a Delay such as LogNormal(40)")
+    raise ArgumentValueError(
+        f"{value!r} is not a delay: give milliseconds, a pair (low, high), or a Delay such as LogNormal(40)"
+    )
 
 
 def _at_least(least: float, **values: float) -> None:
     for name, value in values.items():
         if not least <= value < math.inf:
-            raise LabError(f"{name} must be finite and at least {least:g}, not {value!r}")
+            raise ArgumentValueError(f"{name} must be finite and at least {least:g}, not {value!r}")
 
 
 _UNITS_NS: Final = {
@@ -172,12 +174,12 @@ _PLAIN: Final = re.compile(r"\d+(?:\.\d+)?")
 
 
 def duration_ns(value: str | float | timedelta) -> int:
-    """Return the duration in nanoseconds. Raises LabError if it cannot be read or is not positive."""
+    """Return the duration in nanoseconds. Raises ArgumentValueError if it cannot be read or is not positive."""
     if isinstance(value, timedelta):
         value = value.total_seconds()
     ns = _from_text(value.strip()) if isinstance(value, str) else _from_seconds(value)
     if ns <= 0:
-        raise LabError(f"{value!r} is not a duration: write 1h, 90s, 1h30m, 250ms or a number of seconds")
+        raise ArgumentValueError(f"{value!r} is not a duration: write 1h, 90s, 1h30m, 250ms or a number of seconds")
     return ns
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from icws_explore.protocol.client.machine import ClientConfig
 from icws_explore.protocol.constants import MAX_CERTIFICATE_AGE_S, NS_PER_MS, NS_PER_S
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.type_checks import checked_fields
 
 from .client import ClientSetup
@@ -46,7 +46,7 @@ class Population:
       "delegation" or "internet-identity". With ``crypto="stand-in"`` only "ed25519".
     - ``gateways``: the number of gateways, used in turn, at least 1.
 
-    Raises LabError for a wrong type or value.
+    Raises ArgumentTypeError or ArgumentValueError.
     """
 
     sessions: int = 1
@@ -62,17 +62,17 @@ class Population:
     def __post_init__(self) -> None:
         for name in ("sessions", "gateways", "ack_interval_ms"):
             if (value := getattr(self, name)) is not None and value < 1:
-                raise LabError(f"{name} must be at least 1, not {value}")
+                raise ArgumentValueError(f"{name} must be at least 1, not {value}")
         if not self.identities:
-            raise LabError("identities is empty; name at least one kind of identity")
+            raise ArgumentValueError("identities is empty; name at least one kind of identity")
         if isinstance(self.skew_ms, Sequence) and len(self.skew_ms) != self.sessions:
-            raise LabError(
+            raise ArgumentValueError(
                 f"skew_ms has {len(self.skew_ms)} values, but sessions is {self.sessions}; "
                 "give one value, or one for each"
             )
 
     def clients(self, setup: SimulationSetup, ack_interval_ms: int) -> Iterator[ClientSetup]:
-        """Yield what each client is made from. ``ack_interval_ms`` is the canister's. Raises LabError."""
+        """Yield what each client is made from. ``ack_interval_ms`` is the canister's. Raises ArgumentValueError."""
         config = ClientConfig(
             canister_id=CANISTER_ID,
             root_key=setup.root_key,

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from icws_explore.protocol import candid
 from icws_explore.protocol.client.events import CanisterClosed, ClientEvent, Failed, MessageReceived, Opened
 from icws_explore.protocol.client.machine import ClientMachine
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError
 from icws_explore.protocol.principal import Principal
 
 from .delays import DelayLike, Uniform, delay
@@ -176,13 +176,13 @@ SCRIPTS: Final[dict[str, Callable[[DelayLike | None], Script]]] = {
 def script_for(app: str, script: Script | None, think_ms: DelayLike | None) -> Script:
     """Return ``script`` itself, or if it is None the script for the app of that name.
 
-    An app without a script of its own gets clients that only listen. Raises LabError if ``script`` is not a Script,
-    or if it is given together with ``think_ms``.
+    An app without a script of its own gets clients that only listen. Raises ArgumentTypeError if ``script`` is not a
+    Script, and ArgumentValueError if it is given together with ``think_ms``.
     """
     if script is None:
         return SCRIPTS[app](think_ms) if app in SCRIPTS else Script()
     if not isinstance(script, Script):
-        raise LabError(f"script must be an object of a class that extends Script, not {type(script).__name__}")
+        raise ArgumentTypeError(f"script must be an object of a class that extends Script, not {type(script).__name__}")
     if think_ms is not None:
-        raise LabError("think_ms is only for the apps' own scripts; leave it out, or leave out script")
+        raise ArgumentValueError("think_ms is only for the apps' own scripts; leave it out, or leave out script")
     return script

@@ -21,7 +21,7 @@ from icws_explore.protocol.constants import (
     MAX_MESSAGES_PER_POLL,
     NS_PER_S,
 )
-from icws_explore.protocol.errors import LabError, StateError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.type_checks import checked, checked_fields
 
 from ..apps import load
@@ -161,7 +161,7 @@ class CanisterSettings:
       multiples of the ack interval after that. None: it is installed at the start.
     - ``delegated``: whether its certificates carry a delegation from the root subnet. False: the root key signs them.
 
-    Raises LabError for a wrong type. `simulate` raises LabError for a wrong value.
+    Raises ArgumentTypeError for a wrong type. `simulate` raises ArgumentValueError for a wrong value.
     """
 
     keep_alive_timeout_ms: int = KEEP_ALIVE_TIMEOUT_MS
@@ -172,17 +172,14 @@ class CanisterSettings:
     delegated: bool = True
 
     def cdk_config(self, ack_interval_ms: int, app: App) -> CdkConfig:
-        """Return the configuration of the canister's CDK. Raises LabError for values that no CDK accepts."""
-        try:
-            return CdkConfig(
-                max_messages=self.max_messages,
-                send_ack_interval_ms=ack_interval_ms,
-                keep_alive_timeout_ms=self.keep_alive_timeout_ms,
-                flavour=self.flavour or app.flavour,
-                enforce_minimum=self.enforce_minimum,
-            )
-        except StateError as error:
-            raise LabError(str(error)) from error
+        """Return the configuration of the canister's CDK. Raises ArgumentValueError for values that no CDK accepts."""
+        return CdkConfig(
+            max_messages=self.max_messages,
+            send_ack_interval_ms=ack_interval_ms,
+            keep_alive_timeout_ms=self.keep_alive_timeout_ms,
+            flavour=self.flavour or app.flavour,
+            enforce_minimum=self.enforce_minimum,
+        )
 
 
 @checked(
@@ -237,10 +234,11 @@ def simulate(
     - ``close_at_end``: whether sessions that are still open at the end are closed with 1000.
     - ``progress``: called with the part that is done, from 0 to 1.
 
-    Raises LabError for a wrong type or value, and if the app cannot be loaded or installed.
+    Raises ArgumentTypeError or ArgumentValueError for an argument, and LabError if the app cannot be loaded or
+    installed.
     """
     if start.tzinfo is None:
-        raise LabError("start needs a time zone: datetime(…, tzinfo=UTC)")
+        raise ArgumentValueError("start needs a time zone: datetime(…, tzinfo=UTC)")
     clients = Population(population) if isinstance(population, int) else population
     settings = canister or CanisterSettings()
     loaded, keys = load(app), LabKeys(seed)
