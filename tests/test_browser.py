@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from icws_explore.lab import Lab
+from icws_explore.live.tap import Tap
 
 pytestmark = pytest.mark.browser
 
@@ -82,3 +83,61 @@ class TestCrossOrigin:
         assert len(refused) == 7
         assert {code for code, _ in refused.values()} == {400}
         assert all(text for _, text in refused.values())
+
+
+# What a page can try with whatever listens on this machine.
+REACH = """
+async ({ sockets, addresses }) => {
+  const open = (url) => new Promise((done) => {
+    const socket = new WebSocket(url);
+    socket.onopen = () => { socket.close(); done("open"); };
+    socket.onerror = () => done("refused");
+  });
+  const read = (url) => fetch(`${url}/api/v2/status`).then((answer) => answer.status, () => "refused");
+  return Promise.all([...sockets.map(open), ...addresses.map(read)]);
+}
+"""
+
+
+HOSTS = ("127.0.0.1", "localhost", "canister.localhost", "evil.example")
+
+
+@pytest.fixture(scope="module")
+def reached(page_url: str, chromium_path: str) -> dict[str, Any]:
+    """By a page's host: what it reached of lab and tap, which listen on this machine as all the hosts lead to."""
+    from playwright.sync_api import sync_playwright
+
+    rules = "--host-resolver-rules=MAP *.example 127.0.0.1"
+    with (
+        Lab(app="pingpong") as lab,
+        Tap(lab.gateway_url, network=lab.network_url) as tap,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path, args=[*QUIET, rules], chromium_sandbox=False
+        )
+        page = browser.new_page()
+        places = {"sockets": [lab.gateway_url, tap.url], "addresses": [lab.network_url, tap.network_url]}
+        reached: dict[str, Any] = {}
+        for host in HOSTS:
+            page.goto(page_url.replace("127.0.0.1", host))
+            reached[host] = page.evaluate(REACH, places)
+        for url in (lab.network_url, str(tap.network_url)):
+            answer = page.goto(f"{url.replace('127.0.0.1', 'evil.example')}/api/v2/status")
+            reached.setdefault("rebound", []).append(None if answer is None else answer.status)
+        browser.close()
+    return reached
+
+
+class TestPagesFromElsewhere:
+    """Any page in the user's browser can reach loopback, and its own name can be made to lead there."""
+
+    def test_reach_neither_lab_nor_tap(self, reached: dict[str, Any]) -> None:
+        assert reached["evil.example"] == ["refused"] * 4
+
+    def test_nor_under_a_name_of_their_own_that_leads_here(self, reached: dict[str, Any]) -> None:
+        assert reached["rebound"] == [403, 403]
+
+    @pytest.mark.parametrize("host", HOSTS[:-1])
+    def test_those_of_this_machine_reach_all(self, reached: dict[str, Any], host: str) -> None:
+        assert reached[host] == ["open", "open", 200, 200]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import icws_explore as icws
-from icws_explore.protocol.errors import ConnectError, LabError
+from icws_explore.protocol.errors import ArgumentTypeError
 
 WRONG = (5, -1, 2.5, float("nan"), True, b"x", "zzz", ["a"], {"a": 1}, object())
 GATEWAY = {"gateway": "ws://127.0.0.1:1"}
@@ -75,7 +75,8 @@ def test_and_what_cannot_be_is_refused(name: str, wrong: dict[str, Any]) -> None
 
 
 def test_the_line_says_what_to_give() -> None:
-    with pytest.raises(ConnectError, match=r"^network cannot be an int: give its URL, as http://127.0.0.1:4943$"):
+    said = r"^network must be the URL of a network, such as http://127.0.0.1:4943, not an int$"
+    with pytest.raises(ArgumentTypeError, match=said):
         connect(network=5)
-    with pytest.raises(LabError, match=r"^ack_interval_ms cannot be a str: give a whole number$"):
+    with pytest.raises(ArgumentTypeError, match=r"^ack_interval_ms must be an integer, not a str$"):
         icws.Lab(ack_interval_ms="60s")  # type: ignore[arg-type]  # that is the point

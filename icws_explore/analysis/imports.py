@@ -51,7 +51,20 @@ def load_any(path: str | os.PathLike[str], *, url: str = "") -> Capture:
     from icws_explore.capture.har import load_har
     from icws_explore.capture.packets import load_pcap
 
-    return identify(load_pcap(path, url=url) if kind is FileKind.PCAP else load_har(path, url=url))
+    if kind is FileKind.PCAP:
+        return identify(load_pcap(path, url=url))
+    return identify(load_har(path, url=url, parties_of=call_parties))
+
+
+def call_parties(body: bytes) -> tuple[str, str] | None:
+    """The canister and the sender of a call, as text, from its HTTP body; None if the body is not a call."""
+    try:
+        envelope = Envelope.decode(body)
+    except DecodeError:
+        return None
+    if envelope.sender is None or envelope.canister_id is None:
+        return None
+    return envelope.canister_id.text, envelope.sender.text
 
 
 MAX_NAMED: Final = 10

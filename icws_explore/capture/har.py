@@ -28,8 +28,7 @@ from typing import Any, Final
 import ijson
 
 from icws_explore.protocol.close_codes import CloseCode
-from icws_explore.protocol.envelope import Envelope
-from icws_explore.protocol.errors import CaptureError, DecodeError
+from icws_explore.protocol.errors import CaptureError
 
 from .capture import Capture, PageCall, SessionInfo
 from .files import START, FileKind, JsonText, Notes, kind_of, open_file, shown, unreadable
@@ -37,6 +36,8 @@ from .frame import MAX_TIME_S, Direction, Frame, Op, encodable
 from .icws_file import MAX_FRAMES
 from .upgrade import Upgrade
 from .websocket_stream import close_message
+
+PartiesOf = Callable[[bytes], tuple[str, str] | None]  # from the body of a call: its canister and its sender, as text
 
 DAY_S: Final = 86_400.0
 _NEAR_S: Final = 7 * DAY_S  # a socket may stay open for days, and clocks may be wrong
@@ -190,19 +191,12 @@ def _failed_upgrade(socket: HarSocket) -> Upgrade | None:
     return Upgrade(encodable(socket.url), status, *(encodable(text) for text in (socket.failure, asked, confirmed)))
 
 
-def _page_call(socket: HarSocket) -> PageCall | None:
-    """The call to a canister in an entry that is no socket, with the principal that sent it; None for others."""
+def _page_call(socket: HarSocket, parties_of: PartiesOf) -> PageCall | None:
+    """The call to a canister in an entry that is not a socket, with the principal that sent it; None for others."""
     found = _CALL_PATH.search(socket.url)
     data = _binary_body(socket.body) if found is not None and socket.body else None
-    if data is None:
-        return None
-    try:
-        envelope = Envelope.decode(data)
-    except DecodeError:
-        return None
-    if envelope.sender is None or envelope.canister_id is None:
-        return None
-    return PageCall(iso_time(socket.started) or 0.0, envelope.canister_id.text, envelope.sender.text)
+    parties = None if data is None else parties_of(data)
+    return None if parties is None else PageCall(iso_time(socket.started) or 0.0, *parties)
 
 
 def _binary_body(text: str) -> bytes | None:
@@ -274,18 +268,19 @@ _FACTS: Final = {
 }
 
 
-def load_har(path: str | os.PathLike[str], *, url: str = "") -> Capture:
+def load_har(path: str | os.PathLike[str], *, url: str = "", parties_of: PartiesOf | None = None) -> Capture:
     """Read every WebSocket of a HAR file whose URL contains ``url``; the frames are in order of time.
 
     ``Frame.session`` distinguishes several sockets. ``capture.notes`` lists sockets that failed, errors that
-    the browser recorded, and everything that could not be read. Raises CaptureError if the file is not a HAR
-    file or has no such WebSocket.
+    the browser recorded, and everything that could not be read. With ``parties_of``, which reads the body of
+    a call, ``capture.page_calls`` lists the page's own calls to canisters. Raises CaptureError if the file is
+    not a HAR file or has no such WebSocket.
     """
     path = Path(path)
     try:
-        found = _read(path, _QUICK)
+        found = _read(path, _QUICK, parties_of)
     except _NumberTooLargeError:
-        found = _read(path, _PATIENT)
+        found = _read(path, _PATIENT, parties_of)
     sockets = [socket for socket in found.sockets if url in socket.url]
     if not sockets:
         which = f"no WebSocket whose URL contains {url!r}" if url else "no WebSocket"
@@ -295,13 +290,13 @@ def load_har(path: str | os.PathLike[str], *, url: str = "") -> Capture:
     return capture
 
 
-def _read(path: Path, parser: Any) -> _Reader:
+def _read(path: Path, parser: Any, parties_of: PartiesOf | None) -> _Reader:
     """Read the sockets with ``parser``, a backend of ijson. Raises CaptureError and _NumberTooLargeError."""
     with open_file(path) as stream:
         kind = kind_of(stream.peek(START)[:START])
         if kind in _ADVICE:
             raise CaptureError(f"{path} is not a HAR file, it is {kind}{_ADVICE[kind]}")
-        text, reader = JsonText(stream), _Reader()
+        text, reader = JsonText(stream), _Reader(parties_of=parties_of)
         _read_sockets(reader, _events(text, parser), path)
     if text.was_damaged:
         reader.notes.append("some bytes of the file are not UTF-8 text; they are shown as �")
@@ -339,6 +334,7 @@ class _Reader:
     message: dict[str, Any] | None = None
     frames: int = 0
     in_log: bool = False
+    parties_of: PartiesOf | None = None
     page_calls: dict[tuple[str, str], PageCall] = field(default_factory=dict)
     is_https: bool = False  # a page was loaded over https
     header: dict[str, str] = field(default_factory=dict)
@@ -406,7 +402,7 @@ class _Reader:
         socket.is_socket = socket.is_socket or socket.kind == "websocket" or socket.url.startswith(("ws:", "wss:"))
         if not socket.is_socket:
             self.is_https = self.is_https or socket.url.startswith("https:")
-            call = _page_call(socket)
+            call = None if self.parties_of is None else _page_call(socket, self.parties_of)
             if call is not None and len(self.page_calls) < MAX_PAGE_CALLS:
                 self.page_calls.setdefault((call.canister_id, call.sender), call)
         return socket if socket.is_socket else None

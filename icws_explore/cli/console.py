@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from icws_explore.protocol.credentials import without_credentials
 from icws_explore.protocol.principal import Principal
 
 SUBJECT_BAD: Final = 1  # the exit code where the command ran, and what it looked at is not well
@@ -19,12 +20,13 @@ SUBJECT_BAD: Final = 1  # the exit code where the command ran, and what it looke
 
 def error_line(text: str) -> None:
     """One line on stderr; whatever a hostile text holds, it stays one line without control characters."""
-    click.echo(f"icws: {printable(text)}", err=True)
+    click.echo(f"icws: {printable(without_credentials(text))}", err=True)
 
 
 def note(text: str) -> None:
     """Something a person wants to know that is not the output: progress, what is left out."""
-    click.echo(click.style(printable(text), dim=True) if sys.stderr.isatty() else printable(text), err=True)
+    line = printable(without_credentials(text))
+    click.echo(click.style(line, dim=True) if sys.stderr.isatty() else line, err=True)
 
 
 def printable(text: str) -> str:

@@ -14,8 +14,8 @@ from icws_explore.analysis.doctor.page import check_page
 from icws_explore.analysis.replay.replay import Replay
 from icws_explore.analysis.replay.text import replay_json, replay_lines
 from icws_explore.capture import Capture
-from icws_explore.live.http import check_http_url
-from icws_explore.live.target import check_gateway_url, read_did
+from icws_explore.live.address import Address
+from icws_explore.live.target import read_did
 from icws_explore.protocol.candid import DidFile, type_text
 from icws_explore.protocol.errors import CaptureError, DidError
 from icws_explore.protocol.principal import Principal
@@ -161,10 +161,10 @@ def _page(csp: str | None, gateway: str | None, network: str | None, page: str |
             raise click.UsageError("--csp and --page need --gateway URL: where does the page connect to?")
         return Findings()
     return check_page(
-        gateway_url=check_gateway_url(gateway),
+        gateway_url=Address.gateway(gateway).shown,
         policy=csp,
-        network_url=None if network is None else check_http_url(network),
-        page_url=None if page is None else check_http_url(page),
+        network_url=None if network is None else Address.network(network).shown,
+        page_url=None if page is None else Address.network(page).shown,
     )
 
 

@@ -235,9 +235,10 @@ An app of your own is a Python file with MESSAGE_TYPE (Candid), on_open, on_mess
 Clients want the real clock, `icws open` too: rather than scaling time, shorten the intervals for
 them. In Python, icws.connect(lab) goes by the lab's clock.
 
-Programs and pages of this machine (http://localhost:3000) may use it: it runs your code, so other
-pages that are open in a browser here are kept out, unless --allow-origin https://dapp.example lets
-them in.
+\b
+The lab accepts programs and pages of this machine (http://localhost:3000).
+It refuses other pages that are open in a browser here, because it runs your
+code. Accept a page with --allow-origin https://dapp.example.
 
 --fault plays a scenario over real sockets, with its own clients and time × 60: what happens is told
 as it happens, then what the doctor makes of the recording. Exit 1 if the doctor does not name it.
@@ -262,8 +263,8 @@ With --no-clients only the faulty lab is there, at the real clock, for a client 
 @click.option("--gateways", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="How many.")
 @click.option("--gateway-port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
 @click.option("--replica-port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
-@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Let pages from there connect (* for any).")
-@click.option("--allow-host", multiple=True, metavar="NAME", help="Another name of this machine (* for any).")
+@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Accept pages from there (* for any).")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this name of the lab (* for any).")
 @click.option(
     "--fault",
     "faults",

@@ -1,7 +1,7 @@
 """`icws tap`: a proxy between a dapp and its gateway that shows and records every session.
 
-The tap has a thread of its own, and so has what is shown: a terminal that is slow, or that nobody reads, holds up no
-session and no signal. Between the two waits a bounded number of frames; those that are too many are counted.
+The tap runs in one thread and the output in another, so a slow or unread terminal delays neither sessions nor signals.
+A bounded number of frames waits between the two. Frames beyond that are not shown, but counted.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from .options import force, keep_recording, parse_root_key
 
 MAX_WAITING: Final = 10_000  # frames and notes that a slow terminal may be behind
 MAX_WAITING_BYTES: Final = 64 * 1024 * 1024  # of the frames' payloads
-END_S: Final = 0.5  # real seconds from a signal in which what waits is still shown
-LEAVE_S: Final = 1.2  # real seconds from a signal to the end of the process, whoever reads what it shows or does not
-SWITCH_S: Final = 0.0005  # real seconds after which showing gives way to the tap; Python's own is ten times that
+END_S: Final = 0.5  # real seconds after a signal in which waiting frames are still shown
+LEAVE_S: Final = 1.2  # real seconds after a signal until the process ends, even if nobody reads its output
+SWITCH_S: Final = 0.0005  # real seconds until the output's thread lets the tap run; Python's default is 0.005
 
 
 @click.command(
@@ -43,10 +43,12 @@ Examples:
 Point the dapp at the address that is shown instead of the gateway. With --network, point the
 gateway at the second address to record what it never forwards. Ctrl-C ends it.
 
-Programs and pages of this machine (http://localhost:3000) may connect. Let other pages in with
---allow-origin https://dapp.example; otherwise any page that is open in a browser here could use the
-gateway through the tap. A gateway that reaches the tap by another name, from a container, needs
---allow-host host.docker.internal.
+\b
+The tap accepts programs and pages of this machine (http://localhost:3000).
+It refuses other pages, because any page that is open in a browser here could
+use the gateway through the tap. Accept a dapp's page with
+--allow-origin https://dapp.example. If a gateway in a container reaches the
+tap by another name, accept it with --allow-host host.docker.internal.
 """,
 )
 @click.argument("gateway")
@@ -56,8 +58,8 @@ gateway through the tap. A gateway that reaches the tap by another name, from a 
 @click.option("--network", metavar="URL", help="Note this network's root key, and stand in front of it as well.")
 @click.option("--network-listen", default=LOOPBACK, show_default=True, metavar="HOST:PORT")
 @click.option("--all-queries", is_flag=True, help="Record the polls that went well, too (ten a second).")
-@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Let pages from there connect (* for any).")
-@click.option("--allow-host", multiple=True, metavar="NAME", help="Another name of this machine (* for any).")
+@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Accept pages from there (* for any).")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this name of the tap (* for any).")
 @click.option("--root-key", metavar="HEX|mainnet", help="The network's root key (DER), for the capture.")
 @click.option("--canister", metavar="ID", help="The canister, for the capture (default: as the sessions say).")
 @click.option("--app-type", metavar="FILE.did", help="The canister's .did, or a type as Candid text.")
@@ -104,7 +106,7 @@ def command(
 
 
 def _run(shown: _Shown) -> None:
-    """Until a signal comes, or nothing can be shown any more."""
+    """Run until a signal comes or the output fails."""
     shown.tap.start()
     with _at_signals(shown.over.set):
         shown.start()
@@ -116,7 +118,7 @@ def _run(shown: _Shown) -> None:
         for thread in (stopping, shown):
             thread.join(max(0.0, leave_at - time.monotonic()))
         if stopping.is_alive() or shown.is_alive():
-            os._exit(0)  # Python would wait for the thread, and that for whoever reads the output
+            os._exit(0)  # Python would wait for a thread that waits for somebody to read the output
     if shown.failure is not None:
         raise shown.failure
 
@@ -129,7 +131,7 @@ def _stop(shown: _Shown) -> None:
 
 
 class _Waiting:
-    """Frames and notes on their way from the tap's thread to the one that shows them."""
+    """The queue of frames and notes between the tap's thread and the output's."""
 
     def __init__(self) -> None:
         self.seen: Counter[str | None] = Counter()  # frames by session
@@ -141,7 +143,7 @@ class _Waiting:
         self._changed = threading.Condition()
 
     def put(self, item: Frame | str) -> None:
-        """Never waits: what is too much is left out, frames first."""
+        """Add an item without waiting. If the queue is full, a frame is left out and counted."""
         with self._changed:
             if isinstance(item, Frame):
                 self.seen[item.session] += 1
@@ -156,11 +158,11 @@ class _Waiting:
             self._changed.notify()
 
     def end(self, at: float) -> None:
-        """From ``at`` (monotonic seconds) on, only notes are given."""
+        """Give only notes from ``at`` (monotonic seconds) on."""
         self._end_at = at
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """End the queue."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
@@ -182,7 +184,7 @@ class _Waiting:
 
 
 class _Shown(threading.Thread):
-    """Prints what passes; ``over`` is set when that has ended, or is to end."""
+    """The thread that prints frames and notes. ``over`` is set when the tap is to end, or the thread has."""
 
     def __init__(self, tap: Tap, record: str | None, *, as_json: bool) -> None:
         super().__init__(name="icws-show", daemon=True)
@@ -199,9 +201,9 @@ class _Shown(threading.Thread):
             self._say_ready()
             self._show_all()
             self._say_what_was()
-        except (BrokenPipeError, SystemExit):  # rich makes the one of the other
+        except (BrokenPipeError, SystemExit):  # rich turns the first into the second
             mute_stdout()  # the reader (head, less) has seen enough
-        except Exception as error:  # noqa: BLE001  # raised again where the command can end with it
+        except Exception as error:  # noqa: BLE001  # the main thread raises it again
             self.failure = error
         finally:
             self.over.set()
@@ -255,7 +257,7 @@ def _counted(number: int, what: str) -> str:
 
 @contextmanager
 def _switching_often() -> Iterator[None]:
-    """Let threads take turns more often: showing is a long computation, and passing a frame on is not."""
+    """Make threads take turns more often, because the output computes for long and the tap does not."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:
@@ -266,7 +268,7 @@ def _switching_often() -> Iterator[None]:
 
 @contextmanager
 def _at_signals(act: Callable[[], object]) -> Iterator[None]:
-    """Call ``act()`` at SIGINT and SIGTERM, and give the handlers back afterwards."""
+    """Call ``act()`` on SIGINT and SIGTERM, and restore the handlers afterwards."""
     before = {number: signal.signal(number, lambda *_: act()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

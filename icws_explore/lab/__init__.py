@@ -1,4 +1,4 @@
-"""The lab: a small Internet Computer with IC WebSocket gateways, embedded and on loopback."""
+"""The lab: a small Internet Computer with IC WebSocket gateways on loopback, with faults on request."""
 
 from __future__ import annotations
 

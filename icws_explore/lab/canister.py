@@ -1,4 +1,4 @@
-"""One canister of the lab: what can be done with it and what can be seen in it from outside the protocol."""
+"""One canister of the lab: install and upgrade its code, and view its state from outside the protocol."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from icws_explore.protocol.principal import Principal
 
 @dataclass(frozen=True, slots=True)
 class ClientView:
-    """A client as the canister knows it. ``sent`` is the last sequence number that went to it,
-    ``expected`` the next that must come from it; ``last_keep_alive_ns`` is protocol time."""
+    """A client in the canister's state.
+
+    ``gateway`` is the gateway that it came through. ``sent`` is the sequence number of the last message to it,
+    ``expected`` that of the next message from it. ``last_keep_alive_ns`` is protocol time, ns since the epoch.
+    """
 
     key: ClientKey
     gateway: Principal
@@ -27,7 +30,11 @@ class ClientView:
 
 @dataclass(frozen=True, slots=True)
 class CanisterView:
-    """A look into a canister at one moment. ``queues`` counts the messages kept for each gateway."""
+    """The state of a canister at one moment.
+
+    ``queues`` is the number of messages kept for each gateway, ``certified_data`` the root hash that the canister
+    certifies, and ``memory`` the app's ``context.state``.
+    """
 
     clients: tuple[ClientView, ...]
     queues: dict[Principal, int]
@@ -36,7 +43,10 @@ class CanisterView:
 
 
 class LabCanister:
-    """A canister with an app on a CDK. Made by `Lab.add_canister`; used in the lab's thread."""
+    """A canister that runs an app on the CDK's model. Created by `Lab.add_canister`; use it in the lab's thread.
+
+    ``config`` is the CDK's configuration. ``now_ns`` is the replica's clock, ns since the epoch.
+    """
 
     def __init__(self, host: CanisterHost, app: App, config: CdkConfig, now_ns: Callable[[], int]) -> None:
         self.id = host.canister_id
@@ -48,26 +58,29 @@ class LabCanister:
 
     @property
     def did(self) -> str:
-        """The .did text that the canister publishes."""
+        """The .did text that the canister publishes; empty before its code is installed."""
         return self._host.candid_interface
 
     def install(self) -> None:
-        """Put the app's code into the canister. Raises LabError when its init traps."""
+        """Install the app's code. Raises LabError if its init traps."""
         self._check(self._host.install(self._factory, now_ns=self._now_ns()))
 
     def upgrade(self, app: App | None = None) -> None:
-        """Replace the code, with the same app or another: the CDK's state is lost, as on the real heap."""
+        """Install the code of ``app``, or the same code again. As in a real upgrade, the CDK's state is lost.
+
+        Raises LabError if its init traps.
+        """
         self.app = app or self.app
         self._check(self._host.upgrade(self._factory, now_ns=self._now_ns()))
 
     def view(self, gateways: Iterable[Principal] = ()) -> CanisterView:
-        """What is in it now, with the queues of ``gateways`` and of those its clients came through."""
+        """Return the state now, with the queues of ``gateways`` and of the gateways of its clients. Raises LabError."""
         if self._code is None:
             raise LabError(f"canister {self.id} has no code")
         snapshot = self._code.snapshot()
         state, memory = snapshot if isinstance(snapshot, tuple) else (snapshot, {})
         if not isinstance(state, CdkState):
-            raise LabError(f"canister {self.id} runs on no CDK that the lab can look into")
+            raise LabError(f"the code of canister {self.id} is not built on the CDK's model, so its state is unknown")
         clients = tuple(
             ClientView(
                 client.key,

@@ -1,10 +1,12 @@
-"""Where a network can be made to misbehave on purpose: every hop asks here, and so do the clocks and the canister.
+"""Faults: the hooks through which a lab or a simulation is made to misbehave on purpose.
 
-One vocabulary for both stages, the lab on real sockets and the simulator. What is to be passed on is a
-list of `Delivery`: an empty one drops it, two double it. The base class is honest. `RelayFaults` drops,
-delays, doubles or alters frames, with the seed's dice, so that one seed gives one run.
+A subclass of `Faults` overrides the hooks that it needs; the base class changes nothing. The lab (over real sockets)
+and the simulator call the same hooks, so one class works on both stages. A hook for a frame, a call or an envelope
+returns a list of `Delivery`: an empty list drops it, two deliveries duplicate it. Through `begin` a fault gets a
+`Stage`, with which it plans actions from outside: upgrade the canister, stop it, send a frame, end a connection.
 
-Faults whose own failure is told: over real sockets an exception from a hook would only end a connection.
+`RelayFaults` drops, delays, duplicates or alters frames at random; one seed always gives one sequence.
+`GuardedFaults` logs an exception from a hook, which over real sockets would only end a connection.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
 from icws_explore.protocol.canister import App
-from icws_explore.protocol.errors import DecodeError, LabError
+from icws_explore.protocol.errors import ArgumentValueError, DecodeError
 from icws_explore.protocol.gateway.events import PollOutcome
 from icws_explore.protocol.messages import CanisterMessage
 
@@ -27,11 +29,11 @@ FaultyClock = Literal["client", "canister"]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """``data`` is to be passed on, ``delay_ms`` (protocol time) from now.
+    """Deliver ``data`` after ``delay_ms`` of protocol time.
 
-    On a connection order is kept, for it is TCP: what is delayed holds up what comes behind it. What is
-    ``overtakable`` holds nothing up. When the gateway ends the connection, what is held up is lost. A
-    relayed call is a request of its own; there the network's ``ordered`` says whether order is kept.
+    A connection keeps the order of its frames, as TCP does: a delayed frame delays the frames behind it. If
+    ``overtakable``, it does not delay them. Delayed frames are lost when the gateway ends the connection. A relayed
+    call is a request of its own; the network's ``ordered`` says whether calls keep their order.
     """
 
     data: bytes
@@ -40,72 +42,81 @@ class Delivery:
 
 
 class Stage(Protocol):
-    """What is behind a fault: it can plan what happens from outside, and act on the parts.
+    """What a fault can do to the lab or the simulation from outside.
 
-    Sessions are numbered from 0 in the order of connecting, over all gateways.
+    Sessions are numbered from 0 in the order in which they connect, over all gateways. Seconds are protocol time.
     """
 
     @property
     def now_ns(self) -> int:
-        """True time, ns since the epoch."""
+        """The correct time, ns since the epoch."""
 
     def at(self, seconds: float, action: Callable[[], object]) -> None:
-        """Do ``action()`` that many seconds after the start."""
+        """Call ``action`` that many seconds after the start."""
 
     def after(self, seconds: float, action: Callable[[], object]) -> None:
-        """Do ``action()`` that many seconds from now."""
+        """Call ``action`` that many seconds from now."""
 
     def upgrade_canister(self, app: App | None = None) -> None:
-        """Replace the code by another app's or its own; the CDK's state is lost."""
+        """Upgrade the canister, to ``app`` if given. The CDK's state is lost."""
 
     def stop_canister(self) -> None:
-        """It takes no calls and no queries any more."""
+        """Stop the canister: it accepts no calls and no queries any more."""
 
     def send(self, session: int, data: bytes) -> None:
-        """Send a binary frame to a client, as if its gateway did."""
+        """Send a binary frame to a client as if its gateway had sent it."""
 
     def drop(self, session: int, code: int | None = 1006) -> None:
-        """End a connection; its gateway finds out. None: with a close frame without a code; 1006: without a frame."""
+        """End a connection; its gateway notices.
+
+        ``code`` None: with a close frame without a code. 1006: without a close frame. Other codes are sent.
+        """
 
 
 class Faults:
-    """Honest. Override what is to go wrong; sessions and gateways are numbered from 0, times are ns since the epoch."""
+    """The hooks. This base class changes nothing; override the hooks that should.
+
+    Sessions and gateways are numbered from 0. Times are nanoseconds since the epoch.
+    """
 
     def begin(self, stage: Stage) -> None:
-        """Before anything happens: plan with ``stage.at`` what is to happen from outside, or keep it to act later.
+        """Called at the start. Plan actions with ``stage.at``, or keep ``stage`` to act later.
 
-        A lab can begin anew, with another stage; what was planned on the earlier one does not happen.
+        `Lab.begin` calls it again, with a new stage. Then the actions planned on the old one do not happen.
         """
 
     def relay(self, direction: Direction, data: bytes) -> list[Delivery]:
-        """What a gateway makes of a frame: "up" from a client (an envelope's bytes), "down" from a canister."""
+        """Return what a gateway makes of a frame: "up" from a client (an envelope), "down" from a canister."""
         del direction
         return [Delivery(data)]
 
     def client_frame(self, session: int, data: bytes) -> list[Delivery]:
-        """A binary frame on its way from client to gateway. Recordings have it as the client sent it."""
+        """Return what becomes of a binary frame from client to gateway. Recordings show the frame before the fault."""
         del session
         return [Delivery(data)]
 
     def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
-        """A binary frame from gateway to client, the handshake included. Recordings have what comes of it."""
+        """Return what becomes of a binary frame from gateway to client, also of the handshake.
+
+        Recordings show the frame after the fault.
+        """
         del session
         return [Delivery(data)]
 
     def call(self, session: int, envelope: bytes) -> list[Delivery]:
-        """A relayed call on its way from gateway to replica."""
+        """Return what becomes of a relayed call from gateway to replica."""
         del session
         return [Delivery(envelope)]
 
     def poll_answer(self, gateway: int, outcome: PollOutcome) -> tuple[PollOutcome, float]:
-        """The answer to a poll, and by how many ms it is late. Where it is overridden, idle polls are simulated too."""
+        """Return the answer to a poll, and its delay in ms. If this is overridden, no idle polls are skipped."""
         del gateway
         return outcome, 0.0
 
     def clock_error_ns(self, clock: FaultyClock, number: int, now_ns: int) -> int:
-        """By how much a clock is wrong at the true time ``now_ns``, beside a client's skew.
+        """Return the error of a clock in ns when the correct time is ``now_ns``. A client's skew comes on top.
 
-        The replica's clock is the canister's.
+        ``number`` is the client's. The canister's clock is the replica's.
         """
         del clock, number, now_ns
         return 0
@@ -113,11 +124,11 @@ class Faults:
 
 @dataclass(slots=True)
 class RelayFaults(Faults):
-    """Each of ``drop``, ``duplicate`` and ``tamper`` is a probability from 0 to 1 for every frame.
+    """Random faults at the gateway. ``drop``, ``duplicate`` and ``tamper`` are probabilities (0 to 1) for each frame.
 
-    ``delay_ms`` is protocol time and holds for every frame that is passed on. ``direction`` limits
-    the faults to one way (None: both); the first ``spare`` frames of each direction pass unharmed, so
-    that a session can open. Tampering changes a byte of a canister message's content.
+    ``delay_ms`` is protocol time and applies to every frame. ``direction`` limits the faults to one direction (None:
+    both). The first ``spare`` frames of each direction pass unchanged, so that a session can open. To tamper is to
+    change a byte of a canister message's content. Raises ArgumentValueError for values outside these ranges.
     """
 
     drop: float = 0.0
@@ -128,31 +139,31 @@ class RelayFaults(Faults):
     spare: int = 0
     seed: int | None = None
     _seen: dict[Direction, int] = field(default_factory=dict, init=False, repr=False)
-    _dice: random.Random = field(init=False, repr=False)
+    _rng: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("drop", "duplicate", "tamper"):
             if not 0 <= getattr(self, name) <= 1:
-                raise LabError(f"{name} is a probability from 0 to 1, not {getattr(self, name)!r}")
+                raise ArgumentValueError(f"{name} must be a probability from 0 to 1, not {getattr(self, name)!r}")
         if self.delay_ms < 0:
-            raise LabError(f"delay_ms cannot be negative: {self.delay_ms!r}")
-        self._dice = random.Random(self.seed)
+            raise ArgumentValueError(f"delay_ms must not be negative, not {self.delay_ms!r}")
+        self._rng = random.Random(self.seed)
 
     def relay(self, direction: Direction, data: bytes) -> list[Delivery]:
-        """What becomes of a frame."""
+        """Return what becomes of a frame."""
         seen = self._seen[direction] = self._seen.get(direction, 0) + 1
         if seen <= self.spare or self.direction not in (None, direction):
             return [Delivery(data)]
-        if self._dice.random() < self.drop:
+        if self._rng.random() < self.drop:
             return []
-        if direction == "down" and self._dice.random() < self.tamper:
+        if direction == "down" and self._rng.random() < self.tamper:
             data = tampered(data)
-        copies = 2 if self._dice.random() < self.duplicate else 1
+        copies = 2 if self._rng.random() < self.duplicate else 1
         return [Delivery(data, self.delay_ms)] * copies
 
 
 def tampered(frame: bytes) -> bytes:
-    """A canister message with the last byte of its content changed; anything else as it is."""
+    """Return a canister message with the last byte of its content changed, and any other frame unchanged."""
     try:
         message = CanisterMessage.decode(frame)
     except DecodeError:
@@ -167,7 +178,7 @@ T = TypeVar("T")
 
 
 class GuardedFaults(Faults):
-    """``faults``, honest wherever they raise; the first time that they do is written down in ``log`` (part "lab")."""
+    """Calls the hooks of ``faults``. A hook that raises changes nothing, and the first exception is logged."""
 
     def __init__(self, faults: Faults, log: LabLog) -> None:
         self._faults = faults
@@ -175,7 +186,7 @@ class GuardedFaults(Faults):
         self._has_failed = False
 
     def begin(self, stage: Stage) -> None:
-        """Raises what they raise: nothing has begun yet."""
+        """Call ``begin`` of the faults. Its exceptions pass, because the lab can still refuse to start."""
         self._faults.begin(stage)
 
     def relay(self, direction: Direction, data: bytes) -> list[Delivery]:
@@ -196,11 +207,11 @@ class GuardedFaults(Faults):
     def clock_error_ns(self, clock: FaultyClock, number: int, now_ns: int) -> int:
         return self._guarded(lambda: self._faults.clock_error_ns(clock, number, now_ns), 0)
 
-    def _guarded(self, ask: Callable[[], T], honest: T) -> T:
+    def _guarded(self, hook: Callable[[], T], unchanged: T) -> T:
         try:
-            return ask()
-        except Exception as error:  # noqa: BLE001 -- somebody's own fault, which must not pass for one of the gateway's
+            return hook()
+        except Exception as error:  # noqa: BLE001 -- a user's code; its error must not look like one of the gateway
             if not self._has_failed:
                 self._has_failed = True
                 self._log.write("lab", "error", f"a fault failed: {type(error).__name__}: {error}")
-            return honest
+            return unchanged

@@ -1,6 +1,7 @@
-"""`Lab`: the embedded network as one object for a notebook, a test or the command line.
+"""`Lab`: a small Internet Computer with IC WebSocket gateways, as one object for notebooks, tests and the command line.
 
-Everything runs in a thread of its own, so a busy notebook cell does not stop its timers.
+The lab's parts (`LabNetwork`) run on an event loop in a thread of their own. The methods of `Lab` can be called from
+any other thread; they hand their work over to that thread and wait for it.
 """
 
 from __future__ import annotations
@@ -29,36 +30,54 @@ from .network import UPDATE_LATENCY_MS, LabNetwork, LabOptions
 
 T = TypeVar("T")
 
-START_TIMEOUT_S: Final = 30.0  # real seconds; a lab is ready in well under one
-STOP_TIMEOUT_S: Final = 10.0
+START_TIMEOUT_S: Final = 30.0  # real seconds; a lab starts in less than one
+STOP_TIMEOUT_S: Final = 10.0  # real seconds
 
 _running: weakref.WeakSet[Lab] = weakref.WeakSet()
 
 
 class Lab:
-    """A small Internet Computer with an IC WebSocket gateway, on loopback.
+    """A small Internet Computer on loopback: a replica, canisters and IC WebSocket gateways.
 
-    ::
+    Use it as a context manager, or call `start` and `stop`::
 
-        with Lab(app="pingpong", time_scale=60) as lab:
-            session = await icws.connect(lab)
+        with icws.Lab("echo", time_scale=60) as lab:
+            async with icws.connect(lab) as session:
+                await session.send({"text": "hello"})
+                print(await session.receive())
 
-    ``app`` is the name of an example ("pingpong", "echo", "chat", "ticker"), the path of a Python
-    file, or an App. Times are protocol time in milliseconds; ``time_scale`` says how many seconds of
-    it pass in a real one, so that × 60 shows an ack interval of 300 s in 5 s (useful up to about
-    × 300: beyond, a poll on loopback takes longer than the intervals it serves). Only clients that
-    follow ``lab.clock`` can talk to a scaled lab for long.
+    The lab runs in a thread of its own, so a busy notebook cell does not stop its timers. ``time_scale`` makes its
+    clock faster: with 60, an ack interval of 300 s passes in 5 real seconds. Above about 300, a poll takes longer than
+    the poll interval. Clients of a scaled lab must follow ``lab.clock``, as `connect` does.
 
-    ``keep_alive_timeout_ms`` is twice ``latency_bound_ms`` unless given. The CDK's rule that the ack
-    interval be longer than it holds only with ``enforce_minimum``. ``seed`` makes keys and ids
-    reproducible; ``flavour`` is the CDK's ("rust" or "motoko", None: the app's own); ``ordered``
-    False relays calls side by side (see lab/gateway/gateway.py); ``delegated`` False
-    certifies with the root key itself. Ports 0 are free ones. ``faults`` make it misbehave (see `Faults`);
-    their time begins with the lab's start.
+    Arguments (milliseconds are protocol time):
 
-    Programs may use it, and pages of this machine (http://localhost:3000): it runs your code, so other pages that are
-    open in a browser here are kept out unless ``allow_origins`` names them ("https://dapp.example", "*" for any), and
-    so is who asks for it by another name ("host.docker.internal"), unless ``allow_hosts`` has it.
+    - ``app``: the canister's application: the name of an example ("pingpong", "echo", "chat", "ticker"), the path of a
+      Python file (see `icws_explore.lab.apps.app_file`), or an `App`.
+    - ``time_scale``: protocol seconds for each real second.
+    - ``ack_interval_ms``: the time between two acks of the canister.
+    - ``keep_alive_timeout_ms``: how long the canister waits for a client's keep-alive after an ack. None: twice
+      ``latency_bound_ms``.
+    - ``latency_bound_ms``: the longest time that a message is expected to take from one end to the other.
+    - ``poll_interval_ms``: the time between two polls of a gateway.
+    - ``update_latency_ms``: the time from accepting a call to executing it.
+    - ``max_messages``: how many messages the canister returns to one poll.
+    - ``enforce_minimum``: apply the CDK's rule that the ack interval must be longer than the keep-alive timeout.
+    - ``flavour``: which CDK the canister follows, "rust" or "motoko". None: the app's.
+    - ``gateways``: the number of gateways.
+    - ``ordered``: a gateway relays the calls of a session one after another. False: concurrently, as the real one.
+    - ``delegated``: certificates carry a delegation by the root key. False: the root key itself signs them.
+    - ``seed``: makes keys and ids reproducible. None: they are random.
+    - ``host``: the address on which replica and gateways listen.
+    - ``replica_port``, ``gateway_port``: the ports of the replica and of the first gateway. 0: a free port.
+    - ``faults``: what goes wrong, a `Faults`. Their time starts with the lab.
+    - ``allow_origins``: pages that may use the lab, for example ["https://dapp.example"]; "*" allows any page.
+    - ``allow_hosts``: other names of this machine under which clients reach it, for example ["host.docker.internal"].
+
+    Programs and the pages of this machine (http://localhost:3000) may always use the lab. It runs your code, so it
+    refuses other pages that are open in a browser here, and requests to other host names.
+
+    Raises ArgumentTypeError or ArgumentValueError for an argument, and LabError for an app file that cannot be used.
     """
 
     @checked(app="the name of an example, the path of a Python file, or an App")
@@ -86,7 +105,6 @@ class Lab:
         allow_origins: Sequence[str] = (),
         allow_hosts: Sequence[str] = (),
     ) -> None:
-        """Raises LabError for options that no lab can have."""
         self.options = LabOptions(
             time_scale=time_scale,
             ack_interval_ms=ack_interval_ms,
@@ -114,12 +132,12 @@ class Lab:
         self._thread: LoopThread | None = None
         self._network: LabNetwork | None = None
 
-    # Life
+    # Start and stop
 
     def start(self) -> Self:
-        """Start everything; ready when this returns. A stopped lab starts afresh, with new keys unless it has a seed.
+        """Start the lab and wait until it is ready. A stopped lab starts anew, with new keys unless it has a seed.
 
-        Raises LabError.
+        Raises LabError, and what ``faults.begin`` raises; then nothing is left running.
         """
         if self._network is not None:
             return self
@@ -137,7 +155,10 @@ class Lab:
         return self
 
     def stop(self) -> None:
-        """End everything: sockets, tasks, the thread. Twice is once. Raises LabError if a handler never returns."""
+        """Stop the lab: close its sockets, end its tasks and its thread. Does nothing if it is not running.
+
+        Raises LabError if the code of an app blocks the thread for `STOP_TIMEOUT_S`.
+        """
         network, self._network = self._network, None
         thread, self._thread = self._thread, None
         _running.discard(self)
@@ -146,23 +167,25 @@ class Lab:
         try:
             thread.submit(network.stop()).result(STOP_TIMEOUT_S)
         except TimeoutError as error:
-            why = network.watchdog.held_up_by or "something in it runs on"
-            raise LabError(f"the lab did not end in {STOP_TIMEOUT_S:g} s: {why}") from error
+            why = network.watchdog.blocked_by or "one of its tasks does not end"
+            raise LabError(f"the lab did not stop in {STOP_TIMEOUT_S:g} s: {why}") from error
         finally:
             thread.stop()
 
     async def _started(self) -> LabNetwork:
         network = LabNetwork(self.options, self._clock, self._log)
+        asyncio.get_running_loop().set_exception_handler(network.errors.loop_error)
         await network.start(self.app)
         try:
             network.begin()
-        except BaseException:  # what a fault of somebody's own raises
+        except BaseException:  # from faults.begin, which is a user's code
             await network.stop()
             raise
         return network
 
     @property
     def running(self) -> bool:
+        """Whether the lab has been started and not stopped."""
         return self._network is not None
 
     def __enter__(self) -> Self:
@@ -171,35 +194,38 @@ class Lab:
     def __exit__(self, _t: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None) -> None:
         self.stop()
 
-    # Where it is: the first gateway and the first canister, for most labs have one of each
+    # Addresses (those of the first gateway and of the first canister, because most labs have one of each).
+    # All of these raise LabError while the lab is not running.
 
     @property
     def clock(self) -> Clock:
-        """The clock that everything in the lab follows."""
+        """The clock of the lab. A stopped lab has its last one."""
         return self._clock
 
     @property
     def gateway_url(self) -> str:
-        """ws:// of the first gateway."""
+        """The URL of the first gateway (``ws://…``)."""
         return self._gateway.url
 
     @property
     def gateway_principal(self) -> Principal:
+        """The principal of the first gateway."""
         return self._gateway.principal
 
     @property
     def network_url(self) -> str:
-        """http:// of the replica."""
-        return self._need.url
+        """The URL of the replica (``http://…``)."""
+        return self._running_network.url
 
     @property
     def canister_id(self) -> Principal:
+        """The id of the first canister."""
         return self._first.id
 
     @property
     def root_key(self) -> bytes:
         """The network's root key, DER."""
-        return self._need.replica.root_key
+        return self._running_network.replica.root_key
 
     @property
     def app_did(self) -> str:
@@ -208,69 +234,84 @@ class Lab:
 
     @property
     def ack_interval_ms(self) -> int:
+        """Milliseconds of protocol time between two acks of the canister."""
         return self.options.ack_interval_ms
 
     @property
     def keep_alive_timeout_ms(self) -> int:
+        """Milliseconds of protocol time that the canister waits for a client's keep-alive."""
         return self.options.keep_alive_timeout_ms
 
     @property
     def latency_bound_ms(self) -> int:
+        """Milliseconds of protocol time that a message is expected to take at most."""
         return self.options.latency_bound_ms
 
-    # More of everything
+    # More canisters and gateways
 
     @property
     def canisters(self) -> tuple[LabCanister, ...]:
-        """All canisters, the first one first."""
-        return tuple(self._need.canisters.values())
+        """All canisters, in the order in which they were added."""
+        return tuple(self._running_network.canisters.values())
 
     @property
     def gateways(self) -> tuple[GatewayServer, ...]:
-        """All gateways, the first one first; each has ``url`` and ``principal``."""
-        return tuple(self._need.gateways)
+        """All gateways, in the order in which they were added. Each has a ``url`` and a ``principal``."""
+        return tuple(self._running_network.gateways)
 
     def add_canister(self, app: App | str | Path, **changes: Any) -> Principal:
-        """One more canister; ``changes`` are fields of CdkConfig that differ from the lab's. Raises LabError."""
-        network = self._need
+        """Install ``app`` in a new canister and return its id. Raises LabError.
+
+        ``changes`` are fields of `CdkConfig` that differ from the lab's options.
+        """
+        network = self._running_network
         return self._call(lambda: network.add_canister(app, **changes)).id
 
     def add_gateway(self, *, port: int = 0, faults: Faults | None = None) -> GatewayServer:
-        """One more gateway on the same network. Raises LabError."""
-        return self._run(self._need.add_gateway(port=port, faults=faults), START_TIMEOUT_S)
+        """Start one more gateway. ``port`` 0: a free port. ``faults`` None: those of the lab. Raises LabError."""
+        return self._run(self._running_network.add_gateway(port=port, faults=faults), START_TIMEOUT_S)
 
     def remove_gateway(self, gateway: GatewayServer) -> None:
-        """Stop one gateway, as if its process had ended: its clients are cut off, nobody calls ws_close."""
-        network = self._need
+        """Stop a gateway as if its process had been killed: connections are cut and ws_close is not called.
+
+        Raises LabError if it is not a gateway of this lab.
+        """
+        network = self._running_network
         if gateway not in network.gateways:
-            raise LabError(f"{gateway.url} is none of this lab's gateways")
+            raise LabError(f"{gateway.url} is not a gateway of this lab")
         network.gateways.remove(gateway)
         self._run(gateway.stop(), STOP_TIMEOUT_S)
 
     def upgrade(self, canister_id: Principal | str | None = None, app: App | None = None) -> None:
-        """Upgrade a canister (the first one): its sessions are forgotten, as on the real heap. Raises LabError."""
-        network, canister = self._need, self._canister(canister_id)
+        """Upgrade a canister (None: the first one), to ``app`` if given. As in reality, its sessions are lost.
+
+        Raises LabError.
+        """
+        network, canister = self._running_network, self._canister(canister_id)
         self._call(lambda: network.upgrade(canister, app))
 
     def begin(self) -> int:
-        """Let the faults' time begin anew, now: for who has set up more first. Returns when, ns since the epoch."""
-        return self._call(self._need.begin)
+        """Restart the time of the faults now, for example once sessions are open. Returns it, ns since the epoch."""
+        return self._call(self._running_network.begin)
 
-    # Looking in
+    # The state inside
 
     def canister(self, canister_id: Principal | str | None = None) -> CanisterView:
-        """What is in a canister (the first one) at this moment: clients, queue lengths, memory. Raises LabError."""
+        """Return the current state of a canister (None: the first one): its clients, queue lengths and memory.
+
+        Raises LabError.
+        """
         canister = self._canister(canister_id)
-        gateways = [gateway.principal for gateway in self._need.gateways]
+        gateways = [gateway.principal for gateway in self._running_network.gateways]
         return self._call(lambda: canister.view(gateways))
 
     @property
     def events(self) -> list[LabEvent]:
-        """What each part saw, with protocol time: also what no client is ever told (Err replies, traps, refusals)."""
+        """The event log, with protocol times. It has what no client is told, too: Err replies, traps and refusals."""
         return self._log.events
 
     def listen(self, listener: Callable[[LabEvent], None]) -> Callable[[], None]:
-        """Call ``listener`` with every further event, in the lab's thread; what is returned ends it."""
+        """Call ``listener`` with every further event, in the lab's thread. Returns a function that stops this."""
         return self._log.listen(listener)
 
     def describe(self) -> list[tuple[str, str]]:
@@ -289,36 +330,36 @@ class Lab:
     def __repr__(self) -> str:
         return f"Lab({', '.join(f'{name}={value}' for name, value in self.describe())})"
 
-    # Inside
+    # Internal
 
     @property
-    def _need(self) -> LabNetwork:
+    def _running_network(self) -> LabNetwork:
         if self._network is None:
             raise LabError("the lab is not running; call start() first")
         return self._network
 
     @property
     def _gateway(self) -> GatewayServer:
-        gateways = self._need.gateways
+        gateways = self._running_network.gateways
         if not gateways:
             raise LabError("this lab has no gateway; add one with add_gateway()")
         return gateways[0]
 
     @property
     def _first(self) -> LabCanister:
-        return next(iter(self._need.canisters.values()))
+        return next(iter(self._running_network.canisters.values()))
 
     def _canister(self, canister_id: Principal | str | None) -> LabCanister:
         if canister_id is None:
             return self._first
         wanted = Principal.of(canister_id)
-        canister = self._need.canisters.get(wanted)
+        canister = self._running_network.canisters.get(wanted)
         if canister is None:
             raise LabError(f"this lab has no canister {wanted}")
         return canister
 
     def _call(self, function: Callable[[], T]) -> T:
-        """Call ``function`` where it cannot race with the lab."""
+        """Call ``function`` in the lab's thread and return its result."""
         if self._on_own_loop():
             return function()
 
@@ -330,19 +371,19 @@ class Lab:
     def _run(self, work: Coroutine[Any, Any, T], timeout_s: float) -> T:
         if self._thread is None or self._on_own_loop():
             work.close()
-            raise LabError("this waits for the lab's own thread, from which it was called")
+            raise LabError("this cannot be called from the lab's own thread: it would wait for itself")
         future = self._thread.submit(work)
         try:
             return future.result(timeout_s)
         except TimeoutError:
             future.cancel()
-            why = "" if self._network is None else self._network.watchdog.held_up_by
+            why = "" if self._network is None else self._network.watchdog.blocked_by
             raise LabError(f"the lab did not answer within {timeout_s:g} s{': ' if why else ''}{why}") from None
 
     def _on_own_loop(self) -> bool:
         try:
             return self._thread is not None and asyncio.get_running_loop() is self._thread.loop
-        except RuntimeError:
+        except RuntimeError:  # no loop runs in this thread
             return False
 
 

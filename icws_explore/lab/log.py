@@ -1,12 +1,10 @@
-"""What each part of the lab saw, in the order of happening: the ground truth behind a capture.
+"""The lab's event log: what each part of the lab did, in the order in which it happened.
 
-The real gateway never tells a client that a canister answered Err, trapped, or that the replica
-refused a request. The lab's parts write it down here, with the protocol time at which it happened.
+A client of the real gateway is never told that a call was refused, that ws_open answered Err, or that a handler
+trapped. The lab's parts write these events here, with their protocol time, so that they can be read beside a
+recording.
 
-What the replica and its canisters tell the lab's log, in the words of the protocol.
-
-The real gateway passes none of it on: not that a call was refused, not that ws_open answered Err,
-not that a handler trapped. Here it can be read beside the capture.
+`LabLog` holds the events. `ReplicaLog` writes the events of the replica and its canisters, in the protocol's terms.
 """
 
 from __future__ import annotations
@@ -27,16 +25,19 @@ from icws_explore.protocol.principal import Principal
 
 from .replica.admission import Refused, Request
 
-MAX_EVENTS: Final = 100_000  # the oldest go first; an hour of a busy lab fits
+MAX_EVENTS: Final = 100_000  # about an hour of a busy lab; then the oldest are dropped
+MAX_BYTES: Final = 64 * 1024 * 1024  # of all events, as `_size` counts them; then the oldest are dropped
+MAX_TEXT: Final = 2_000  # characters of a text in an event; a canister can print megabytes
+_EVENT_BYTES: Final = 400  # of an event's objects without its texts
 
 
 @dataclass(frozen=True, slots=True)
 class LabEvent:
-    """One thing that happened. ``t_ns`` is protocol time in nanoseconds since the epoch.
+    """One event. ``t_ns`` is protocol time in nanoseconds since the epoch.
 
-    ``part`` is "replica", "canister" or "gateway", and "lab" where a fault itself has failed; ``kind`` names
-    what happened ("accepted", "refused", "replied", "err", "trapped", "rejected", …); ``text`` is one line
-    for a person; ``facts`` are the same things for a program (principals and ids as text).
+    ``part`` is "replica", "canister" or "gateway"; it is "lab" for an error of a server or in a `Faults` object.
+    ``kind`` names what happened: "received", "accepted", "refused", "err", "trapped", "rejected" and others. ``text``
+    is one line for a person. ``facts`` holds the details for a program; principals and ids are text.
     """
 
     t_ns: int
@@ -47,11 +48,11 @@ class LabEvent:
 
     @property
     def time(self) -> str:
-        """Protocol time of day, to the millisecond, UTC."""
+        """The protocol time of day in UTC, with milliseconds."""
         return datetime.fromtimestamp(self.t_ns / NS_PER_S, UTC).strftime("%H:%M:%S.%f")[:-3]
 
     def as_json(self) -> dict[str, Any]:
-        """The event as ``icws lab --json`` prints it."""
+        """Return the event as ``icws lab --json`` prints it."""
         return {
             "t": self.t_ns / NS_PER_S,
             "part": self.part,
@@ -65,25 +66,33 @@ class LabEvent:
 
 
 class LabLog:
-    """The lab's events. Written in the lab's thread, read from any."""
+    """The events of a lab. The lab's thread writes them; any thread may read them.
+
+    ``now_ns`` returns protocol time in nanoseconds since the epoch. The log keeps at most `MAX_EVENTS` events and
+    `MAX_BYTES`, and drops the oldest ones. Texts are cut after `MAX_TEXT` characters.
+    """
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns
-        self._events: deque[LabEvent] = deque(maxlen=MAX_EVENTS)
+        self._events: deque[LabEvent] = deque()
+        self._bytes = 0  # of all events
         self._lock = threading.Lock()
         self._listeners: list[Callable[[LabEvent], None]] = []
 
     def write(self, part: str, kind: str, text: str, **facts: Any) -> None:
-        """Note an event at the protocol's now, and tell the listeners."""
-        event = LabEvent(self._now_ns(), part, kind, text, facts)
+        """Add an event at the current protocol time, and call the listeners with it."""
+        event = LabEvent(self._now_ns(), part, kind, _cut(text), {name: _cut(value) for name, value in facts.items()})
         with self._lock:
             self._events.append(event)
+            self._bytes += _size(event)
+            while len(self._events) > MAX_EVENTS or self._bytes > MAX_BYTES:
+                self._bytes -= _size(self._events.popleft())
             listeners = tuple(self._listeners)
         for listener in listeners:
             listener(event)
 
     def listen(self, listener: Callable[[LabEvent], None]) -> Callable[[], None]:
-        """Call ``listener`` with every further event, in the lab's thread. Returns what ends that."""
+        """Call ``listener`` with every further event, in the lab's thread. Returns a function that stops this."""
         with self._lock:
             self._listeners.append(listener)
 
@@ -96,24 +105,36 @@ class LabLog:
 
     @property
     def events(self) -> list[LabEvent]:
-        """What happened so far, oldest first."""
+        """The events so far, oldest first."""
         with self._lock:
             return list(self._events)
 
 
-_TRAPPED = "IC0503"
-_ANSWERS_RESULT = ("ws_open", "ws_message", "ws_close")
+def _cut(value: Any) -> Any:
+    """Return a text of at most MAX_TEXT characters, and any other value unchanged."""
+    if not isinstance(value, str) or len(value) <= MAX_TEXT:
+        return value
+    return f"{value[:MAX_TEXT]}… ({len(value)} characters)"
 
 
-class Testimony:
-    """Writes the replica's and the canisters' side into ``log``."""
+def _size(event: LabEvent) -> int:
+    """Estimate the memory of an event in bytes."""
+    return _EVENT_BYTES + len(event.text) + sum(len(value) for value in event.facts.values() if isinstance(value, str))
+
+
+_TRAPPED: Final = "IC0503"
+_METHODS_WITH_RESULT: Final = ("ws_open", "ws_message", "ws_close")  # they answer Ok or Err
+
+
+class ReplicaLog:
+    """Writes the events of the replica and its canisters to ``log``."""
 
     def __init__(self, log: LabLog) -> None:
         self._log = log
 
     @contextmanager
     def refusals(self, kind: str, effective_id: Principal) -> Iterator[None]:
-        """Note what the body refuses; it goes on."""
+        """Log a Refused that is raised inside, and let it pass."""
         try:
             yield
         except Refused as refused:
@@ -122,17 +143,20 @@ class Testimony:
             raise
 
     def received(self, request: Request) -> None:
+        """The replica has accepted a call."""
         self._write("replica", "received", request, f"{request.method} from {request.sender.short}")
 
     def replayed(self, request: Request) -> None:
-        text = f"{request.method} from {request.sender.short} again: not executed twice"
+        """The replica has received a copy of a call that it knows."""
+        text = f"{request.method} from {request.sender.short}: a copy of a known call, not executed twice"
         self._write("replica", "replayed", request, text)
 
     def not_replicated(self, request: Request, reject: Reject) -> None:
+        """The ingress filter has rejected a call."""
         self._write("replica", "rejected", request, f"{request.method}: {reject.text}", reject_code=reject.code)
 
     def executed(self, request: Request, outcome: Outcome) -> None:
-        """An update call: accepted, answered with Err, trapped or rejected."""
+        """A call was executed: it was accepted, answered Err, trapped or was rejected."""
         if isinstance(outcome, Reject):
             self._rejected(request, outcome)
         elif (err := _err(request, outcome.data)) is not None:
@@ -141,34 +165,38 @@ class Testimony:
             self._write("canister", "accepted", request, f"{request.method} from {request.sender.short}")
 
     def queried(self, request: Request, outcome: Outcome) -> None:
-        """Queries are not logged, at ten polls a second, unless they fail."""
+        """A query was executed. Only failures are logged, because a gateway polls ten times a second."""
         if isinstance(outcome, Reject):
             self._rejected(request, outcome)
 
     def timers(self, canister_id: Principal, runs: Iterable[TimerRun]) -> None:
-        """A timer's trap reaches nobody else."""
+        """Timers have fired. Their traps are logged, because a timer has no caller that would see them."""
         for run in runs:
             if run.reject is not None:
-                text = f"in a timer: {run.reject.text}"
+                text = f"timer: {run.reject.text}"
                 self._log.write("canister", "trapped", text, canister_id=str(canister_id))
 
     def upgraded(self, canister_id: Principal) -> None:
-        """What no client is told, and every one of them will miss."""
-        self._log.write("canister", "upgraded", "its sessions are forgotten", canister_id=str(canister_id))
+        """A canister was upgraded. No client is told."""
+        text = "the upgrade has removed all sessions of the canister"
+        self._log.write("canister", "upgraded", text, canister_id=str(canister_id))
 
     def stopped(self, canister_id: Principal) -> None:
-        text = "it takes no calls, and its timers rest"
+        """A canister was stopped."""
+        text = "the canister accepts no calls, and its timers do not fire"
         self._log.write("canister", "stopped", text, canister_id=str(canister_id))
 
     def started(self, canister_id: Principal) -> None:
-        self._log.write("canister", "started", "it takes calls again", canister_id=str(canister_id))
+        """A canister was started."""
+        self._log.write("canister", "started", "the canister accepts calls again", canister_id=str(canister_id))
 
     def printed(self, canister_id: Principal, at_ns: int, text: str) -> None:
-        del at_ns  # the log has the protocol's now, which differs only when timers are caught up with
+        """A canister has printed a text. ``at_ns`` is not used: it differs from now only for overdue timers."""
+        del at_ns
         self._log.write("canister", "printed", text, canister_id=str(canister_id))
 
     def _rejected(self, request: Request, reject: Reject) -> None:
-        # Motoko's runtime passes a trap behind an await on as a reject of its own, which quotes it.
+        # Motoko's runtime turns a trap after an await into a reject of its own, which quotes the trap.
         is_trap = reject.error_code == _TRAPPED or _TRAPPED in reject.text
         kind = "trapped" if is_trap else "rejected"
         text = f"{request.method}: {reject.text}"
@@ -185,7 +213,7 @@ class Testimony:
 
 
 def _err(request: Request, reply: bytes) -> str | None:
-    if request.method not in _ANSWERS_RESULT:
+    if request.method not in _METHODS_WITH_RESULT:
         return None
     try:
         return decode_result(reply)

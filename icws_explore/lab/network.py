@@ -1,4 +1,4 @@
-"""The lab's parts on one event loop: replica, HTTP server, canisters, gateways; started and stopped together."""
+"""`LabNetwork`: the parts of a lab on one event loop (replica, HTTP server, canisters, gateways)."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from .apps import load
 from .canister import LabCanister
 from .faults import Faults, GuardedFaults
 from .gateway.gateway import GatewayServer
-from .log import LabLog, Testimony
+from .log import LabLog, ReplicaLog
 from .replica.http import make_app
-from .replica.replica import Replica, Rounds
+from .replica.replica import Replica, ReplicaLoop
 from .replica.subnet import FIRST_CANISTER, LAST_CANISTER, LabKeys, canister_principal
+from .server_errors import ServerErrors
 from .stage import LabStage
 from .watchdog import Watchdog
 
-SHUTDOWN_TIMEOUT_S = 1.0  # real seconds for requests that are being answered
-UPDATE_LATENCY_MS = 50.0  # a local replica takes some hundred, mainnet one to two thousand
+SHUTDOWN_TIMEOUT_S = 1.0  # real seconds in which running requests may end
+UPDATE_LATENCY_MS = 50.0  # a local replica takes some hundred milliseconds, mainnet one to two seconds
 
 
 @dataclass(frozen=True, slots=True)
 class LabOptions:
-    """How a lab is made; `Lab` explains each. Times are protocol time."""
+    """The options of a lab; `Lab` documents each. Times are protocol time."""
 
     time_scale: float = 1.0
     ack_interval_ms: int = ACK_INTERVAL_MS
@@ -58,11 +59,11 @@ class LabOptions:
 
     @property
     def visitors(self) -> Visitors:
-        """Which pages and names are let in."""
+        """The pages that may use the lab, and the host names under which it may be reached."""
         return Visitors.of(Listen(self.host, 0), origins=self.allow_origins, hosts=self.allow_hosts)
 
     def __post_init__(self) -> None:
-        """Raises LabError for what no lab can have."""
+        """Raises ArgumentValueError for values out of range."""
         for name in (
             "ack_interval_ms",
             "keep_alive_timeout_ms",
@@ -71,23 +72,20 @@ class LabOptions:
             "max_messages",
         ):
             if getattr(self, name) < 1:
-                raise LabError(f"{name} must be at least 1, not {getattr(self, name)!r}")
+                raise ArgumentValueError(f"{name} must be at least 1, not {getattr(self, name)!r}")
         for name in ("gateways", "update_latency_ms"):
             if getattr(self, name) < 0:
-                raise LabError(f"{name} must not be negative, as {getattr(self, name)!r} is")
+                raise ArgumentValueError(f"{name} must be 0 or more, not {getattr(self, name)!r}")
         for name in ("replica_port", "gateway_port"):
             if not 0 <= getattr(self, name) <= 65535:
-                raise LabError(f"{name} must be 0 (a free one) to 65535, not {getattr(self, name)!r}")
+                raise ArgumentValueError(f"{name} must be from 0 (a free port) to 65535, not {getattr(self, name)!r}")
         if not 0 < self.time_scale < float("inf"):
-            raise LabError(f"time_scale must be a positive number, not {self.time_scale!r}")
-        try:
-            _ = self.visitors
-        except ArgumentValueError as error:
-            raise LabError(str(error)) from error
+            raise ArgumentValueError(f"time_scale must be a positive number, not {self.time_scale!r}")
+        _ = self.visitors  # checks the origins and hosts
 
 
 class LabNetwork:
-    """Everything that runs. Made, started, used and stopped on one loop."""
+    """Everything that runs in a lab. Create, start, use and stop it on one event loop."""
 
     def __init__(self, options: LabOptions, clock: Clock, log: LabLog) -> None:
         self.options = options
@@ -100,6 +98,7 @@ class LabNetwork:
         self._sessions = itertools.count()
         self._stage: LabStage | None = None
         self.watchdog = Watchdog()
+        self.errors = ServerErrors(log)
         self.replica = Replica(
             self._keys,
             self._canister_ns,
@@ -107,17 +106,21 @@ class LabNetwork:
             update_latency_ms=options.update_latency_ms,
             delegated=options.delegated,
         )
-        self._rounds = Rounds(self.replica, clock)
+        self._replica_loop = ReplicaLoop(self.replica, clock)
         self._runner: web.AppRunner | None = None
         self._running: asyncio.Task[None] | None = None
         self.url = ""
 
     async def start(self, app: App | str | Path) -> None:
-        """The first canister, the replica's endpoints, the gateways. Raises LabError and ConnectError."""
+        """Start the first canister with ``app``, the replica's endpoints and the gateways.
+
+        Raises LabError and ConnectError; then nothing is left running.
+        """
         self.add_canister(app)
         self._runner = web.AppRunner(
-            make_app(self._rounds, self.options.visitors),
+            make_app(self._replica_loop, self.options.visitors),
             access_log=None,
+            logger=self.errors.logger,
             handle_signals=False,
             handler_cancellation=True,
             shutdown_timeout=SHUTDOWN_TIMEOUT_S,
@@ -128,10 +131,10 @@ class LabNetwork:
         except OSError as error:
             await self.stop()
             port = self.options.replica_port
-            raise LabError(f"port {port} cannot be listened on: {error.strerror}; choose another") from error
+            raise LabError(f"cannot listen on port {port}: {error.strerror}; choose another port") from error
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
-        self._running = asyncio.create_task(self._rounds.run())
+        self._running = asyncio.create_task(self._replica_loop.run())
         self._running.add_done_callback(self._rounds_ended)
         try:
             for number in range(self.options.gateways):
@@ -141,7 +144,7 @@ class LabNetwork:
             raise
 
     def begin(self) -> int:
-        """The faults' time begins, anew if it had begun; returns when, ns since the epoch."""
+        """Start the time of the faults, again if it had started. Returns the start, ns since the epoch."""
         if self._stage is not None:
             self._stage.end()
         self._stage = LabStage(self, self._clock, self._log)
@@ -150,28 +153,31 @@ class LabNetwork:
 
     @property
     def first(self) -> LabCanister:
-        """The canister that the lab was made with, as long as it is there."""
+        """The first canister: the one with which the lab was created, unless it was removed."""
         return next(iter(self.canisters.values()))
 
     async def stop(self) -> None:
-        """Gateways first, then the replica; nothing is left behind."""
+        """Stop everything: first the gateways, then the replica."""
         if self._stage is not None:
             self._stage.end()
         for gateway in self.gateways:
             await gateway.stop()
         if self._running is not None:
             self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)  # what failed is in the log
+            await asyncio.gather(self._running, return_exceptions=True)  # an error is in the log already
         if self._runner is not None:
             await self._runner.cleanup()
         self.watchdog.stop()
 
     def add_canister(self, app: App | str | Path, **changes: object) -> LabCanister:
-        """Install ``app`` in a new canister; ``changes`` are fields of CdkConfig. Raises LabError."""
+        """Install ``app`` in a new canister. ``changes`` are fields of CdkConfig that differ from the lab's options.
+
+        Raises LabError.
+        """
         loaded = self.watchdog.run(f"the app {app}", lambda: load(app))
         number = FIRST_CANISTER + len(self.canisters)
         if number > LAST_CANISTER:
-            raise LabError("the subnet's range of canister ids is used up")
+            raise LabError("the subnet's range has no canister id left")
         config = replace(self._config(loaded), **changes)  # type: ignore[arg-type]  # checked by CdkConfig itself
         host = self.replica.add_canister(canister_principal(number))
         host.run_code = self.watchdog.run
@@ -182,13 +188,13 @@ class LabNetwork:
             self.replica.remove_canister(canister.id)
             raise
         self.canisters[canister.id] = canister
-        self._rounds.wake()
+        self._replica_loop.wake()
         return canister
 
     async def add_gateway(self, *, port: int = 0, faults: Faults | None = None) -> GatewayServer:
-        """One more gateway, listening. Raises LabError."""
+        """Start one more gateway. Raises LabError and ConnectError."""
         options, taken = self.options, {gateway.number for gateway in self.gateways}
-        number = next(number for number in itertools.count() if number not in taken)  # some may have been removed
+        number = next(number for number in itertools.count() if number not in taken)  # gateways may have been removed
         gateway = GatewayServer(
             self.url,
             identity=self._keys.identity(f"gateway {number}"),
@@ -208,20 +214,16 @@ class LabNetwork:
         return gateway
 
     def upgrade(self, canister: LabCanister, app: App | None = None) -> None:
-        """Replace a canister's code by another app's or its own; the CDK's state is lost. Raises LabError."""
+        """Upgrade a canister, to ``app`` if given. The CDK's state is lost. Raises LabError."""
         canister.upgrade(app)
-        Testimony(self._log).upgraded(canister.id)
-        self.changed()
-
-    def changed(self) -> None:
-        """Timers may have been set from outside: look at them anew."""
-        self._rounds.wake()
+        ReplicaLog(self._log).upgraded(canister.id)
+        self._replica_loop.wake()
 
     def _guarded(self, faults: Faults | None) -> Faults:
         return Faults() if faults is None else GuardedFaults(faults, self._log)
 
     def _canister_ns(self) -> int:
-        """The replica's own clock, which is the canisters'."""
+        """Return the time of the replica and its canisters, ns since the epoch, with the clock error of the faults."""
         now_ns = self._clock.now_ns()
         return now_ns + self._faults.clock_error_ns("canister", 0, now_ns)
 

@@ -1,7 +1,7 @@
-"""Where a server is, by the URL that its user wrote, and through which proxy: read once, in one place.
+"""The address of a server, parsed from the URL that the user wrote, and the proxy that leads to it.
 
-What comes from elsewhere (a request's target, a path) can only follow the address, never change which host it names.
-An address prints, and stands in errors, without its password and its query: tokens are passed there.
+Request targets are appended to a parsed address, so they cannot change the host. An address is printed without its
+password and its query, because tokens are passed there.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from icws_explore.protocol.errors import ArgumentValueError, ConnectError
 
 PROXY_SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443} | dict.fromkeys(PROXY_SCHEMES[2:], 1080)
-_LEAST_SECRET: Final = 4  # characters; a shorter value of a query is found in any text
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")  # an underscore is in many a container's name
-_KEPT: Final = "/%:@!$&'()*+,;=-._~"  # characters of a path that need no quoting; RFC 3986, section 3.3
+_WEBSOCKET_SCHEMES: Final = {"http": "ws", "https": "wss"}
+_LEAST_SECRET: Final = 4  # characters; a shorter query value may occur in any text
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")  # names of containers contain underscores
+_KEPT: Final = "/%:@!$&'()*+,;=-._~"  # characters that a path may contain unquoted; RFC 3986, section 3.3
 
 
 def is_url(url: str, schemes: Sequence[str]) -> bool:
-    """Whether ``url`` has one of ``schemes``, a host that can be looked up and a port that can be."""
+    """Whether ``url`` has one of ``schemes``, a valid host and a valid port."""
     return _split(url, schemes) is not None
 
 
 def is_loopback(url: str) -> bool:
-    """Whether ``url`` is on this machine, where no proxy has any business."""
+    """Whether ``url`` is on this machine. No proxy is used for it."""
     return is_loopback_host(urlsplit(url).hostname or "")
 
 
 def is_loopback_host(host: str) -> bool:
-    """Whether a name or an IP address is this machine's own, whoever looks it up. Source: RFC 6761, section 6.3."""
+    """Whether a name or an IP address always means this machine. Source: RFC 6761, section 6.3."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -46,7 +47,7 @@ def is_loopback_host(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """``user``, ``password`` and ``query`` are for the server alone."""
+    """A parsed URL. ``user``, ``password`` and ``query`` are sent to the server only, and never shown."""
 
     scheme: str
     host: str  # ASCII; an IPv6 address without brackets
@@ -59,7 +60,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str, schemes: Sequence[str], what: str, *, example: str) -> Self:
-        """Raises ArgumentValueError, "it is not ``what``: write ``example``", without a host or one of ``schemes``."""
+        """Parse ``url``. Raises ArgumentValueError: "… is not ``what``: write ``example``"."""
         parts = _split(url, schemes)
         if parts is None or parts.hostname is None:
             raise ArgumentValueError(f"{shown_url(url)!r} is not {what}: write {example}")
@@ -77,12 +78,21 @@ class Address:
 
     @classmethod
     def gateway(cls, url: str) -> Self:
-        """A gateway's. Raises ArgumentValueError unless it is ws(s)://host."""
+        """A gateway's. Raises ArgumentValueError unless it is ws(s)://host without a space."""
+        if any(character.isspace() for character in url):
+            said = f"{shown_url(url)!r} is not a gateway URL: it contains a space, and new WebSocket throws SyntaxError"
+            raise ArgumentValueError(said)
+        scheme, _, rest = shown_url(url).partition("://")
+        if scheme in _WEBSOCKET_SCHEMES and rest:
+            raise ArgumentValueError(
+                f"{scheme}://{rest} is not a gateway URL: write {_WEBSOCKET_SCHEMES[scheme]}://{rest} (new WebSocket "
+                f"accepts {scheme}:// in new browsers only)"
+            )
         return cls.parse(url, ("ws", "wss"), "a gateway URL", example="ws://127.0.0.1:8080 or wss://gateway.example")
 
     @classmethod
     def network(cls, url: str) -> Self:
-        """A network's. Raises ArgumentValueError unless it is http(s)://host."""
+        """Parse a network's URL. Raises ArgumentValueError unless it is http(s)://host."""
         return cls.parse(url, ("http", "https"), "a network URL", example="http://127.0.0.1:4943 or https://icp-api.io")
 
     def __str__(self) -> str:
@@ -98,7 +108,7 @@ class Address:
 
     @property
     def authority(self) -> str:
-        """What a ``Host`` header says: the port only where it is not the scheme's own."""
+        """The value of a ``Host`` header: the host, and the port if it is not the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -111,14 +121,15 @@ class Address:
 
     @property
     def secret_url(self) -> str:
-        """The URL with user and password, for a library that takes them in no other way."""
+        """The URL with user and password, for a library that takes them in no other form."""
         user = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@" if self.authorization else ""
         return f"{self.scheme}://{user}{self.authority}"
 
     def target(self, asked: str) -> str:
-        """What the server is asked for where the client asked for ``asked``: path and query, from a slash on.
+        """Return the path and query to request from the server for a client that asks for ``asked``.
 
-        The address's path goes in front, unless it is there; its query is taken where the client gives none.
+        ``asked`` begins with a slash. The address's path is put in front unless ``asked`` is below it already. The
+        address's query is added if ``asked`` has none.
         """
         path, mark, query = asked.partition("?")
         prefix = self.path.rstrip("/")
@@ -131,20 +142,20 @@ class Address:
         return f"{path}?{self.query}"
 
     def url(self, asked: str) -> str:
-        """The same as a whole URL, without user and password."""
+        """Return the same as a complete URL, without user and password."""
         return f"{self.scheme}://{self.authority}{self.target(asked)}"
 
     def hide(self, text: str) -> str:
-        """``text``, which this server or a library wrote, without credentials: this address's own too."""
+        """Remove credentials, this address's own included, from a text that the server or a library wrote."""
         values = [value for _, value in parse_qsl(self.query, keep_blank_values=True)]
         own = [self.password, self.query, (self.authorization or "").removeprefix("Basic "), *values]
         return without_credentials(text, *sorted((it for it in own if len(it) >= _LEAST_SECRET), key=len, reverse=True))
 
 
 def proxy_for(address: Address) -> Address | None:
-    """The proxy that the environment names for this server; never one for loopback. Raises ConnectError.
+    """Return the proxy that the environment names for this server, never one for loopback. Raises ConnectError.
 
-    For a WebSocket in the order of the websockets library, for HTTP the scheme's own.
+    For a WebSocket the variables are tried in the same order as by the websockets library.
     """
     if address.is_loopback or proxy_bypass(f"{address.host}:{address.port}"):
         return None
@@ -164,8 +175,8 @@ def proxy_for(address: Address) -> Address | None:
 
 
 def _split(url: str, schemes: Sequence[str]) -> SplitResult | None:
-    """Its parts; None unless every reader finds the same host in it."""
-    if not url.isprintable() or " " in url or "\\" in url:  # left out by urlsplit, or a slash to a browser
+    """Return the parts of a URL, or None if it is invalid or programs may disagree about its host."""
+    if not url.isprintable() or " " in url or "\\" in url:  # urlsplit drops some; browsers read \\ as a slash
         return None
     try:
         parts = urlsplit(url)

@@ -1,8 +1,8 @@
-"""The one injected clock of everything that runs: real, scaled, or moved by a simulator.
+"""The clock that is injected into everything that runs: the machine's clock, or a faster one.
 
-Protocol time is what timestamps, deadlines and intervals are measured in. A real clock gives it as
-the machine's own; a scaled clock runs it faster, so that a 300 s ack interval passes in 5 s at × 60.
-Everything that waits, waits on the clock, and nothing else reads the machine's time.
+Timestamps, deadlines and intervals are in protocol time. `RealClock` is the machine's clock. `ScaledClock` runs faster:
+at × 60, an ack interval of 300 s passes in 5 real seconds. Sessions, taps and labs read the time from a clock and wait
+on it, so they work at any scale.
 """
 
 from __future__ import annotations
@@ -16,42 +16,37 @@ from icws_explore.protocol.constants import NS_PER_S
 
 
 class Clock(ABC):
-    """Protocol time, in nanoseconds since the epoch."""
+    """A source of protocol time."""
 
     @abstractmethod
     def now_ns(self) -> int:
-        """The protocol's now."""
+        """Return the protocol time in nanoseconds since the epoch."""
 
     @abstractmethod
     async def sleep(self, seconds: float) -> None:
-        """Wait for ``seconds`` of protocol time. Zero or less yields once to other tasks."""
+        """Wait for ``seconds`` of protocol time. With zero or less, let other tasks run once."""
 
     @property
     @abstractmethod
     def info(self) -> ClockInfo:
-        """What a capture made under this clock says of it."""
+        """The clock's kind and scale, as recordings store them."""
 
     @property
     def scale(self) -> float:
-        """Protocol seconds for each real second."""
+        """The protocol seconds in one real second."""
         return self.info.scale
 
     def now_s(self) -> float:
-        """The protocol's now in seconds since the epoch, for a Frame's ``t``."""
+        """Return the protocol time in seconds since the epoch, for the ``t`` of a `Frame`."""
         return self.now_ns() / NS_PER_S
 
     def real_seconds(self, protocol_s: float) -> float:
-        """How long ``protocol_s`` seconds of protocol time take on the wall."""
+        """Return how many real seconds ``protocol_s`` seconds of protocol time take."""
         return protocol_s / self.scale
-
-    async def sleep_until(self, deadline_ns: int) -> None:
-        """Wait until the protocol's now is at least ``deadline_ns``."""
-        while (left := deadline_ns - self.now_ns()) > 0:
-            await self.sleep(left / NS_PER_S)
 
 
 class RealClock(Clock):
-    """The machine's own clock."""
+    """The machine's clock."""
 
     def now_ns(self) -> int:
         return time.time_ns()
@@ -65,12 +60,12 @@ class RealClock(Clock):
 
 
 class ScaledClock(Clock):
-    """Starts at the machine's now and runs ``scale`` times as fast. Never steps back."""
+    """A clock that starts at the machine's time and runs ``scale`` times as fast. It never goes back."""
 
     def __init__(self, scale: float) -> None:
         """Raises ValueError unless ``scale`` is positive and finite."""
         if not 0 < scale < float("inf"):
-            raise ValueError(f"a clock's scale must be positive, not {scale!r}")
+            raise ValueError(f"the scale of a clock must be positive and finite, not {scale!r}")
         self._scale = float(scale)
         self._origin_ns = time.time_ns()
         self._started_ns = time.monotonic_ns()
@@ -87,5 +82,5 @@ class ScaledClock(Clock):
 
 
 def clock_of_scale(scale: float) -> Clock:
-    """A real clock for 1, else one that runs ``scale`` times as fast."""
+    """Return the real clock for a scale of 1, and a `ScaledClock` for any other."""
     return RealClock() if scale == 1 else ScaledClock(scale)

@@ -1,4 +1,4 @@
-"""`icws_explore.connect`: from a gateway's address to an open session, with errors that say what to do."""
+"""`icws_explore.connect`: it opens a session, and each of its errors says what to do."""
 
 from __future__ import annotations
 
@@ -45,32 +45,53 @@ from .target import (
 )
 
 _HOW_TO_OPEN: Final = "write session = await icws.connect(…), or async with icws.connect(…) as session"
-HANDSHAKE_PATIENCE_S: Final = 10.0  # real seconds in which a gateway sends its first frame
+HANDSHAKE_TIMEOUT_S: Final = 10.0  # real seconds that a gateway has to send its first frame
 
 
 class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
-    """Open a live IC WebSocket session.
+    """Open a live IC WebSocket session. Await it, or use it as an asynchronous context manager.
 
-    ``await connect(lab)`` or ``async with connect(lab) as session``; or to anything else::
+    ::
 
-        connect("wss://gateway.example", network="https://icp-api.io", canister="aaaaa-aa",
-                identity="me.pem", app_type="type Msg = record { text : text };")
+        session = await icws.connect(lab)
 
-    ``network`` is where the root key is asked for (pinned for mainnet); ``root_key`` (DER) gives it
-    directly. ``identity`` is an Identity, a PEM file, Internet Identity's delegation JSON, or None
-    for a fresh Ed25519 key. ``app_type`` is Candid text, a .did text or a .did file; without it the
-    canister's public ``candid:service`` metadata is asked. ``ack_interval_ms`` must be the canister's
-    own. ``record`` names an .icws file that is written frame by frame. ``wait_open=False`` returns
-    before the canister has answered.
+        async with icws.connect(
+            "wss://gateway.example",
+            network="https://icp-api.io",
+            canister="bnz7o-iuaaa-aaaaa-qaaaa-cai",
+            identity="me.pem",
+            app_type="record { text : text }",
+        ) as session:
+            await session.send({"text": "hello"})
+            print(await session.receive())
 
-    Raises ArgumentTypeError, ArgumentValueError, IdentityError, DidError or PrincipalError for an argument,
-    and ConnectError or SessionClosedError when the session does not open. The text says what to do.
+    Arguments:
+
+    - ``gateway``: the URL of the gateway, or a `Lab`, which gives the other arguments their values.
+    - ``network``: the URL of the network, from which the root key is fetched. Mainnet's root key is built in.
+    - ``canister``: the canister's id.
+    - ``identity``: an `Identity`, the path of a PEM file or of an Internet Identity delegation (JSON), or an identity
+      of ic-py. None: a new Ed25519 key.
+    - ``app_type``: the Candid type of the application's messages: a type as text, the text or the path of a .did file,
+      or a `candid.Type`. None: it is read from the canister's public metadata (``candid:service``).
+    - ``root_key``: the network's root key (DER). Then ``network`` is not needed.
+    - ``ack_interval_ms``: the canister's ack interval in milliseconds of protocol time. None: 300 000.
+    - ``max_certificate_age_s``: the age in seconds up to which a certificate is accepted.
+    - ``clock``: the clock of the session. None: the machine's.
+    - ``record``: the path of an .icws file to which every frame is written as it passes.
+    - ``ssl``: the `ssl.SSLContext` for a wss:// gateway. None: the default one.
+    - ``wait_open``: wait until the canister has opened the session. False: return after the gateway has accepted the
+      connection.
+
+    Raises ArgumentTypeError, ArgumentValueError, IdentityError, DidError, PrincipalError or CaptureError for an
+    argument, and ConnectError or SessionClosedError if the session does not open. Each is one line that says what
+    to do.
     """
 
     @checked(
         skip=("canister", "identity"),  # these have errors of their own
-        gateway="a URL such as ws://127.0.0.1:8080, or a Lab", network="a URL such as http://127.0.0.1:4943",
-        app_type="a .did file, its text, or a type", root_key="bytes (DER)", ssl="an ssl.SSLContext",
+        gateway="the URL of a gateway, such as ws://127.0.0.1:8080, or a Lab", network="the URL of a network, such as http://127.0.0.1:4943",
+        app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
     )  # fmt: skip
     def __init__(
         self,
@@ -96,15 +117,19 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
             ack_interval_ms = ack_interval_ms or gateway.ack_interval_ms
             clock = clock or gateway.clock
             gateway = gateway.gateway_url
-        gateway_url = check_gateway_url(gateway)
+        gateway_url = check_gateway_url(gateway)  # first: a wrong URL is the most common mistake
         if canister is None:
-            raise ArgumentValueError("no canister is given; pass its id as canister=… (--canister)")
+            raise ArgumentValueError("no canister: pass its id as canister=… (--canister)")
         if ack_interval_ms is not None and not ack_interval_ms > 0:
-            raise ArgumentValueError(f"ack_interval_ms must be the canister's own, more than 0, not {ack_interval_ms}")
+            raise ArgumentValueError(
+                f"ack_interval_ms must be more than 0, not {ack_interval_ms}: pass the canister's interval"
+            )
         if root_key is not None:
             check_root_key(root_key)
         if network is None and root_key is None:
-            raise ArgumentValueError("no network is given; pass its URL as network=… (--network)")
+            raise ArgumentValueError(
+                "no network: pass its URL as network=… (--network), so that the root key can be fetched"
+            )
         self._target = Target(
             gateway_url=gateway_url,
             network_url=network,
@@ -125,7 +150,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
         return f"<connect to {shown_url(self._target.gateway_url)}: not open yet, {_HOW_TO_OPEN}>"
 
     def __getattr__(self, name: str) -> Never:
-        raise AttributeError(f"{name!r} is a session's, and this is none yet: {_HOW_TO_OPEN}", name=name, obj=self)
+        raise AttributeError(f"no session is open yet, so there is no {name!r}: {_HOW_TO_OPEN}", name=name, obj=self)
 
     def __await__(self) -> Generator[Any, None, Session]:
         return self._open().__await__()
@@ -157,7 +182,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
 
         async def make(observe: Observer) -> Connection:
             socket = await open_socket(target.gateway_url, target.ssl)
-            try:  # not before the gateway is there: a mistyped address must not empty the file
+            try:  # only once the gateway has answered, so that a mistyped URL does not empty an existing file
                 writer = None if target.record is None else CaptureWriter(target.record, capture.info)
             except CaptureError:
                 await socket.close()
@@ -172,7 +197,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
 
 
 async def _ask_network(target: Target) -> Target:
-    """The target with what only the network can tell, and a first look at the canister."""
+    """Check the canister, and return ``target`` with the root key and the application's type from the network."""
     if target.network_url is None:
         return target
     async with Network(target.network_url, clock=target.clock) as network:
@@ -183,16 +208,16 @@ async def _ask_network(target: Target) -> Target:
 
 
 class _OneAddress(open_websocket):
-    """The handshake with the address that was asked for: a redirect is an answer like any other, and not followed."""
+    """A handshake that does not follow redirects: they are treated as answers that are not a WebSocket."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
 
 
 async def open_socket(url: str, ssl: tls.SSLContext | None = None) -> ClientConnection:
-    """A WebSocket to ``url``, without pings and whole messages only. Raises ConnectError.
+    """Open a WebSocket to ``url``. It sends no pings and returns whole messages. Raises ConnectError.
 
-    It holds three messages at most that nobody has read yet, `cbor.MAX_SIZE` bytes each, and then reads no more.
+    It buffers at most three unread messages of `cbor.MAX_SIZE` bytes, and then stops reading.
     """
     address = Address.gateway(url)
     proxy = proxy_for(address)
@@ -212,7 +237,7 @@ async def open_socket(url: str, ssl: tls.SSLContext | None = None) -> ClientConn
         )
     except (InvalidHandshake, InvalidURI, InvalidProxy, OSError, ValueError) as error:
         failure = _why_no_socket(address, error)
-    raise failure  # not from within: the library's own error may quote a URL or a proxy with its password
+    raise failure  # outside the except block: the library's error may quote a URL or a proxy with its password
 
 
 def _why_no_socket(address: Address, error: Exception) -> ConnectError:
@@ -242,14 +267,14 @@ def _why_no_socket(address: Address, error: Exception) -> ConnectError:
 
 
 async def _await_open(session: Session, target: Target) -> None:
-    """Wait for the OpenMessage, and say what failed on the way in terms of what to do."""
+    """Wait for the OpenMessage. Raises ConnectError, which says what to do."""
     opening = asyncio.ensure_future(session.wait_open())
     try:
-        done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_PATIENCE_S)
+        done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_TIMEOUT_S)
         if not done and not session.recording.raw.frames:
             raise ConnectError(
-                f"{shown_url(target.gateway_url)} sent no handshake in {HANDSHAKE_PATIENCE_S:g} s: "
-                "it is not an IC WebSocket gateway, or one older than 1.1.0"
+                f"{shown_url(target.gateway_url)} sent no handshake in {HANDSHAKE_TIMEOUT_S:g} s: "
+                "it is not an IC WebSocket gateway, or it is older than 1.1.0"
             )
         await opening
     except SessionClosedError as error:
@@ -271,8 +296,8 @@ def _why_not_open(session: Session, target: Target, error: SessionClosedError) -
         return f"{where} is not an IC WebSocket gateway: {error.detail or error}"
     if error.reason == "Open connection timeout":
         return (
-            f"canister {target.canister_id} did not open the session within 60 s; the gateway tells no reasons: "
-            "check the canister id, the machine's clock, and the canister's logs"
+            f"canister {target.canister_id} did not open the session within 60 s, and a gateway does not say why: "
+            "check the canister id, this machine's clock and the canister's logs"
         )
     return f"the session did not open: {error}"
 

@@ -2,7 +2,7 @@
 
 Everything here runs on one event loop. The reader feeds frames to the machine, the timer tells it
 when a deadline has come, the writer sends what it asks for, in order. What to do is the machine's.
-A task that fails ends the session: with code 1011, and with a line that says what failed.
+If a task fails, the session ends with code 1011 and a line that says what failed.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from icws_explore.protocol.errors import CaptureError
 from .clock import Clock
 from .loop import wait_at_most
 
-CLOSE_PATIENCE_S: Final = 1.0  # real seconds that a peer gets to answer a close; a real gateway never does
-TURN_S: Final = 0.005  # real seconds of work, after which the other sessions of this loop have their turn
-CLOSING_BYTES: Final = 16 * 1024 * 1024  # that a peer may still send once we have closed; then it is cut off
+CLOSE_PATIENCE_S: Final = 1.0  # real seconds for the peer to answer a close; a real gateway never answers
+TURN_S: Final = 0.005  # real seconds of work before the other sessions of this loop get a turn
+CLOSING_BYTES: Final = 16 * 1024 * 1024  # bytes that a peer may send after our close; then it is disconnected
 
 Observer = Callable[[ClientEvent | Frame], None]
 
@@ -51,7 +51,7 @@ class Connection:
         self.capture = capture
         self.close_code: int | None = None
         self.close_reason = ""
-        self.fault = ""  # what of ours failed and ended the session
+        self.fault = ""  # the error of ours that ended the session
         self._socket = socket
         self._clock = clock
         self._writer = writer
@@ -80,7 +80,7 @@ class Connection:
             self._end()
 
     async def _until_over(self, tasks: dict[asyncio.Task[None], str]) -> None:
-        """Until the reader has come to the end, or anything has failed. A sender ends when it has sent a close."""
+        """Wait until the reader ends or a task fails. The sender may end earlier, after it has sent a close."""
         running = set(tasks)
         while not self.fault and any(tasks[task] == "reader" for task in running):
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -88,17 +88,17 @@ class Connection:
                 self._try(tasks[task], task.result)
 
     def _try(self, what: str, work: Callable[[], object]) -> None:
-        """Do it; what it raises ends the session, and is told."""
+        """Call ``work``. An error ends the session and is reported."""
         try:
             work()
-        except Exception as error:  # noqa: BLE001  # no other place would hear of it
+        except Exception as error:  # noqa: BLE001  # an error of ours; nobody else would see it
             text = f"the session's {what} failed: {type(error).__name__}: {error}"
             self.fault = self.fault or without_credentials(text)
             self.capture.notes.append(self.fault)
             if self._writer is not None:
-                with contextlib.suppress(CaptureError):  # the next frame tells of a full disk
+                with contextlib.suppress(CaptureError):  # the next frame reports a full disk
                     self._writer.note(self.fault)
-            with contextlib.suppress(Exception):  # it may be the observer that fails
+            with contextlib.suppress(Exception):  # the observer itself may be what fails
                 self._observe(Failed(self.fault))
 
     async def abandon(self) -> None:
@@ -186,7 +186,7 @@ class Connection:
         self._deadline_moved.set()
 
     def _is_stuck(self) -> None:
-        """The peer reads nothing: a close frame cannot go out behind what waits to be sent."""
+        """Disconnect a peer that reads nothing, so that our close frame cannot be sent."""
         if self.close_code is None:
             self._socket.transport.abort()
 

@@ -1,6 +1,6 @@
-"""The HTTP side of a network: what a client may ask a replica, and the pinned key of mainnet.
+"""The HTTP interface of a network: status, queries, calls and read_state, for clients. Answers are untrusted.
 
-Requests are as the interface specification's "HTTPS interface" has them; answers are untrusted.
+Source: interface specification, "HTTPS interface".
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from .clock import Clock, RealClock
 
 MAINNET_DOMAINS: Final = ("ic0.app", "icp0.io", "icp-api.io", "internetcomputer.org")
 REQUEST_TIMEOUT_S: Final = 30.0  # real seconds for one HTTP exchange
-MAX_BODY: Final = 8 * 1024 * 1024  # bytes of an answer; a replica's largest is about 3 MiB
+MAX_BODY: Final = 8 * 1024 * 1024  # bytes of an answer; the largest answer of a replica has about 3 MiB
 
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """A query's outcome: ``reply`` (Candid), or why it was rejected."""
+    """The outcome of a query: ``reply`` (Candid), or the fields of a reject."""
 
     reply: bytes | None
     reject_code: int | None = None
@@ -49,22 +49,17 @@ class QueryAnswer:
 
 
 def is_mainnet(url: str) -> bool:
-    """Whether ``url`` is an API host of mainnet, whose root key is pinned and never fetched."""
+    """Whether ``url`` is an API host of mainnet. Mainnet's root key is built in and never fetched."""
     host = urlsplit(url).hostname or ""
     return any(host == domain or host.endswith("." + domain) for domain in MAINNET_DOMAINS)
 
 
-def check_http_url(url: str) -> str:
-    """``url`` without a trailing slash. Raises ArgumentValueError unless it is http(s)://host."""
-    Address.network(url)
-    return url.rstrip("/")
-
-
 def http_client(address: Address, *, timeout_s: float, **options: Any) -> aiohttp.ClientSession:
-    """A session for requests to ``address``, with its credentials and through its proxy. Raises ConnectError.
+    """Return an aiohttp session for requests to ``address``, with its credentials and its proxy. Raises ConnectError.
 
-    Nothing else goes along: aiohttp would add what a .netrc has for the host. Answers are not unpacked: a few
-    packed bytes may be a gigabyte.
+    ``timeout_s`` is real seconds for one request; ``options`` are those of aiohttp's ClientSession. Credentials of a
+    .netrc file are not added, which aiohttp would do. Answers are not decompressed, because a few compressed bytes
+    can become a gigabyte.
     """
     headers = dict(options.pop("headers", {}))
     if address.authorization is not None:
@@ -77,19 +72,19 @@ def http_client(address: Address, *, timeout_s: float, **options: Any) -> aiohtt
 
 
 class Network:
-    """A replica's or a boundary node's HTTP endpoints. Use as an async context manager.
+    """A client of a network's HTTP endpoints (a replica or a boundary node). Use it as an async context manager.
 
-    Ingress expiries are stamped with ``clock``. Every method raises ConnectError when the network
-    cannot be reached or answers nonsense.
+    ``identity`` signs the requests (None: anonymous). ``clock`` gives the ingress expiry of a request. Every method
+    raises ConnectError if the network cannot be reached or its answer is invalid.
     """
 
     def __init__(self, url: str, *, identity: Identity | None = None, clock: Clock | None = None) -> None:
         self._address = Address.network(url)
-        self.url = self._address.shown.rstrip("/")  # as it may be shown
+        self.url = self._address.shown.rstrip("/")  # without credentials, so it can be shown
         self.identity = identity or AnonymousIdentity()
         self.clock = clock or RealClock()
         self._is_open = False
-        self._http: aiohttp.ClientSession | None = None  # from the first request on
+        self._http: aiohttp.ClientSession | None = None  # created by the first request
 
     async def __aenter__(self) -> Self:
         self._is_open = True
@@ -104,13 +99,16 @@ class Network:
             self._http = None
 
     async def root_key(self) -> bytes:
-        """The network's root key (DER): pinned for mainnet, else as its status says (trust on first use)."""
+        """Return the root key (DER): for mainnet the built-in one, otherwise the one in the network's status.
+
+        The status is trusted, because nothing vouches for the key of another network.
+        """
         if is_mainnet(self.url):
             return MAINNET_ROOT_KEY
         status = await self.status()
         key = status.get("root_key")
         if not isinstance(key, bytes):
-            raise ConnectError(f"{self.url} answers, but its status names no root key: is it a replica?")
+            raise ConnectError(f"{self.url} answers, but its status has no root key: is it a replica?")
         try:
             bls.key_from_der(key)
         except DecodeError as error:
@@ -118,11 +116,11 @@ class Network:
         return key
 
     async def status(self) -> dict[str, Any]:
-        """The replica's status, decoded."""
+        """Return the decoded status of the replica."""
         return await self._exchange("GET", "/api/v2/status", None)
 
     async def query(self, canister_id: Principal, method: str, arg: bytes) -> QueryAnswer:
-        """One query call. A rejection is an answer, not an error."""
+        """Send a query. A reject is an answer, not an error."""
         content = query_content(
             canister_id, method, arg, self.identity.principal, ingress_expiry_ns(self.clock.now_ns())
         )
@@ -136,7 +134,7 @@ class Network:
         raise ConnectError(f"{self.url} answered a query with neither a reply nor a rejection")
 
     async def read_state(self, canister_id: Principal, paths: Sequence[Sequence[bytes]]) -> bytes:
-        """The certificate for ``paths``. It is not verified here."""
+        """Return the certificate for ``paths`` of the state tree. It is not verified here."""
         content = read_state_content(paths, self.identity.principal, ingress_expiry_ns(self.clock.now_ns()))
         answer = await self._post(f"/api/v2/canister/{canister_id}/read_state", content)
         certificate = answer.get("certificate")
@@ -145,9 +143,9 @@ class Network:
         return certificate
 
     async def call(self, canister_id: Principal, method: str, arg: bytes) -> dict[str, Any]:
-        """Submit an update call to the synchronous endpoint; the answer as it came, decoded.
+        """Send an update call to the synchronous endpoint (v3). Returns the decoded answer.
 
-        {"status": "replied", "certificate": …}, a non_replicated_rejection, or {} for 202 Accepted.
+        The answer is {"status": "replied", "certificate": …}, a non_replicated_rejection, or {} for 202 Accepted.
         """
         content = call_content(
             canister_id,
@@ -178,14 +176,14 @@ class Network:
             failure = self._why_none(error)
         else:
             return self._decode(status, path, answer, elsewhere)
-        raise failure  # not from within: the library's own error may quote a proxy with its password
+        raise failure  # outside the except block: the library's error may quote a proxy with its password
 
     def _why_none(self, error: Exception) -> ConnectError:
         if isinstance(error, aiohttp.ClientConnectorError):
             return ConnectError(f"no network at {self.url} ({self._reason(error)}): start a replica or correct the URL")
         if isinstance(error, TimeoutError):
             return ConnectError(f"{self.url} did not answer within {REQUEST_TIMEOUT_S:g} s")
-        return ConnectError(f"no sensible answer from {self.url}: {self._reason(error)}")
+        return ConnectError(f"no valid answer from {self.url}: {self._reason(error)}")
 
     def _reason(self, error: BaseException) -> str:
         cause = getattr(error, "os_error", None) or error
@@ -211,20 +209,20 @@ class Network:
 
 
 def failure_text(address: Address, error: BaseException) -> str:
-    """What a library says of a failed request to ``address``, on a line, without its or its proxy's credentials."""
+    """Return a library's error of a request to ``address`` in one line, without the credentials of server or proxy."""
     text = address.hide(" ".join(str(error).split()))
     proxy = proxy_for(address)
     return (text if proxy is None else proxy.hide(text)) or type(error).__name__
 
 
 def redirected(url: str, status: int, elsewhere: str) -> str:
-    """Why a redirect is not followed: whoever answers would choose which host is asked, or shown, in ``url``'s name."""
-    there = f" to {shown(elsewhere)}" if elsewhere else ""
-    return f"{url} sends its clients elsewhere{there} (HTTP {status}), which is not followed: name the right address"
+    """Return the text for a redirect. It is not followed: a server must not choose which host the client asks."""
+    there = f" to {shown(elsewhere)}" if elsewhere else " elsewhere"
+    return f"{url} redirects its clients{there} (HTTP {status}), which is not followed: pass the right URL"
 
 
 async def read_at_most(stream: aiohttp.StreamReader, most: int) -> bytes:
-    """A body, up to ``most`` bytes and one, which tells that there are more."""
+    """Read a body of at most ``most`` bytes. One byte more is returned if there are more."""
     parts: list[bytes] = []
     size = 0
     while size <= most and (part := await stream.read(most + 1 - size)):

@@ -1,13 +1,13 @@
-"""Where to listen, and whom to let in: addresses as their user writes them, and which pages may use them.
+"""Which address to listen on, and which clients to accept there.
 
-A page that is open in the user's browser can reach everything that listens on this machine. Two headers, which no
-page can choose, tell where a request comes from (the WHATWG Fetch Standard; RFC 6454; RFC 6455, section 10.2):
+Any page that is open in the user's browser can connect to a port of this machine. Two headers, which a page cannot
+set, show where a request comes from (WHATWG Fetch Standard; RFC 6454; RFC 6455, section 10.2):
 
-- ``Origin`` is the page's own: every WebSocket and every POST has it. Pages of this machine are let in, and those
-  that the user names; what has no Origin is no page's, but a program's.
-- ``Host`` is the name that the request was sent to. A page of another name whose DNS answers with 127.0.0.1 (DNS
-  rebinding) has no Origin where it only reads, but its name stands here. IP addresses and localhost cannot be
-  rebound, so those are let in, the name that is listened on, and those that the user names.
+- ``Origin`` names the site of the page. Browsers send it with every WebSocket handshake and every POST. Pages of this
+  machine (http://localhost:3000) are accepted, and pages that the user names. Programs send no Origin and are accepted.
+- ``Host`` names the server that the client asked for. With DNS rebinding, a page's own name resolves to 127.0.0.1; its
+  GET requests then have no Origin, but ``Host`` is the page's name. IP addresses and localhost cannot be rebound. They
+  are accepted, and so are the name that is listened on and the names that the user gives.
 """
 
 from __future__ import annotations
@@ -75,33 +75,33 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Visitors:
-    """Who may use what listens. ``origins`` and ``hosts`` are let in besides this machine's own pages and names."""
+    """Which clients are accepted. ``origins`` and ``hosts`` are accepted in addition to those of this machine."""
 
     origins: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, *listens: Listen, origins: Iterable[str] = (), hosts: Iterable[str] = ()) -> Self:
-        """``origins`` as https://dapp.example, "null" or "*" (any); ``hosts`` as names. Raises ArgumentValueError."""
+        """Take origins as https://dapp.example, "null" or "*" (any), and hosts as names. Raises ArgumentValueError."""
         own = [_plain(listen.host) for listen in listens]
         return cls(frozenset(map(_allowed_origin, origins)), frozenset([*own, *map(_allowed_host, hosts)]))
 
     def refusal(self, hosts: Sequence[str], origins: Sequence[str] = (), sites: Sequence[str] = ()) -> str | None:
-        """Why a request with these Host, Origin and Sec-Fetch-Site headers is refused, and what would allow it.
+        """Return why a request with these Host, Origin and Sec-Fetch-Site headers is refused, or None.
 
-        None: it is let in. One line, which quotes the peer and so is at most some hundred characters.
+        The answer is one line of at most some hundred characters. It names the option that would allow the request.
         """
         if len(hosts) != 1 or len(origins) > 1:
-            return f"a request with {len(hosts)} Host and {len(origins)} Origin headers is no client's"
+            return f"the request has {len(hosts)} Host and {len(origins)} Origin headers"
         found = _HOST.fullmatch(hosts[0].strip())
         host = _plain(found["host"]) if found is not None and len(found["host"]) <= MAX_NAME else ""
         if not (host and (_is_address(host) or is_loopback_host(host) or {host, ANY} & self.hosts)):
             named = f" ({_how('host', host)})" if host else ""
-            return f"the host {shown(hosts[0])!r} is none of the names that it may be asked for by{named}"
+            return f"requests for the host {shown(hosts[0])!r} are not accepted{named}"
         if origins:
             return self._foreign(origins[0].strip())
         if any(site.strip().lower() == "cross-site" for site in sites) and ANY not in self.origins:
-            return "pages of other sites are not let in"  # for an image or a link, which have no Origin
+            return "pages of other sites are not accepted"  # requests for images and links have no Origin
         return None
 
     def _foreign(self, text: str) -> str | None:
@@ -109,14 +109,14 @@ class Visitors:
         if {origin, ANY} & self.origins:
             return None
         if origin is None:
-            return f"pages from {shown(text)!r} are not let in"
+            return f"pages from {shown(text)!r} are not accepted"
         if _is_page_of_loopback(origin):
             return None
-        return f"pages from {origin} are not let in ({_how('origin', origin)})"
+        return f"pages from {origin} are not accepted ({_how('origin', origin)})"
 
 
 def _how(kind: str, value: str) -> str:
-    return f"to let them in: --allow-{kind} {value}, or allow_{kind}s=[{value!r}] in Python"
+    return f"to accept them: --allow-{kind} {value}, or allow_{kind}s=[{value!r}] in Python"
 
 
 def _allowed_origin(text: str) -> str:
@@ -136,7 +136,7 @@ def _allowed_host(text: str) -> str:
 
 
 def _origin(text: str) -> str | None:
-    """An origin in one spelling: lower case, no default port; "null" is one. None for what is none."""
+    """Normalise an origin: lower case, no default port. None if it is invalid."""
     if text == "null":
         return text
     try:
@@ -159,7 +159,7 @@ def _is_page_of_loopback(origin: str) -> bool:
 
 
 def _plain(host: str) -> str:
-    """A host in one spelling: lower case, no brackets, no dot at the end."""
+    """Normalise a host: lower case, no brackets, no dot at the end."""
     return host.lower().removeprefix("[").removesuffix("]").removesuffix(".")
 
 

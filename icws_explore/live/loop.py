@@ -1,7 +1,8 @@
-"""An event loop in a thread of its own, for what must go on while a notebook cell is busy.
+"""Event loops in threads, for everything that must continue while a notebook cell computes.
 
-A session that ran on the notebook's own loop would miss its keep-alives whenever a cell computes
-for a second. The thread starts with its first user and ends with its last.
+On the notebook's own loop, a session would miss its keep-alives whenever a cell computes for a long time. So sessions
+run on one shared loop (`LIVE`), whose thread starts with the first session and ends with the last. Taps and labs have a
+`LoopThread` each.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
-STOP_PATIENCE_S: Final = 10.0  # real seconds for what runs in a thread to let go of it
+STOP_TIMEOUT_S: Final = 10.0  # real seconds that the code in a thread has to return
 
 
 class LoopThread:
-    """A loop in a daemon thread, alive between `start` and `stop`."""
+    """An event loop in a daemon thread, which runs from `start` to `stop`."""
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
@@ -27,9 +28,11 @@ class LoopThread:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop."""
         return self._loop
 
     def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def _run(self) -> None:
@@ -48,25 +51,22 @@ class LoopThread:
         await asyncio.gather(*left, return_exceptions=True)
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Run ``work`` on the loop; the future is a thread's, not asyncio's."""
+        """Run ``work`` on the loop. Returns a future of concurrent.futures."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    def call_soon(self, function: Callable[[], object]) -> None:
-        self._loop.call_soon_threadsafe(function)
-
     def stop(self) -> None:
-        """End what still runs, then the thread. Not from its own thread.
+        """Cancel the tasks that still run, and end the thread. Do not call this from the thread itself.
 
-        Returns when it is gone, or after `STOP_PATIENCE_S` when code that never returns holds it: it
-        is a daemon, and does not keep the process from ending.
+        Returns when the thread has ended, or after `STOP_TIMEOUT_S` if its code does not return. A daemon thread does
+        not keep the process alive.
         """
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(STOP_PATIENCE_S)
+            self._thread.join(STOP_TIMEOUT_S)
 
 
 class SharedLoop:
-    """One LoopThread for many users: the first `acquire` starts it, the last `release` stops it."""
+    """A LoopThread with many users. The first `acquire` starts it, the last `release` stops it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -75,6 +75,7 @@ class SharedLoop:
         self._lock = threading.Lock()
 
     def acquire(self) -> LoopThread:
+        """Return the thread; start it for the first user."""
         with self._lock:
             if self._thread is None:
                 self._thread = LoopThread(self._name)
@@ -83,7 +84,7 @@ class SharedLoop:
             return self._thread
 
     def release(self) -> None:
-        """Give the loop back. Blocks until the thread is gone when this was the last user."""
+        """Stop using the thread. For the last user, blocks until the thread has ended."""
         with self._lock:
             self._users -= 1
             last = self._users == 0
@@ -95,9 +96,9 @@ class SharedLoop:
 
 
 async def wait_at_most(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for ``event``, but no longer than ``seconds`` (real). Whether it is set.
+    """Wait for ``event`` for at most ``seconds`` real seconds. Returns whether it is set.
 
-    asyncio.wait_for of Python 3.11 loses a cancellation that comes together with the event.
+    asyncio.wait_for of Python 3.11 loses a cancellation that arrives together with the event.
     """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -106,12 +107,13 @@ async def wait_at_most(event: asyncio.Event, seconds: float) -> bool:
 
 
 class Signal:
-    """Wakes every task that waits, each time it is set; for tasks of one loop."""
+    """Wakes all waiting tasks of one loop each time it is set."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def set(self) -> None:
+        """Wake the tasks that wait now."""
         event, self._event = self._event, asyncio.Event()
         event.set()
 
@@ -120,9 +122,9 @@ class Signal:
         await self._event.wait()
 
 
-LIVE = SharedLoop("icws-live")
+LIVE: Final = SharedLoop("icws-live")
 
 
 async def from_thread(thread: LoopThread, work: Coroutine[Any, Any, T]) -> T:
-    """Await ``work`` on the other loop from this one; cancelling here cancels it there."""
+    """Run ``work`` on the loop of ``thread`` and wait for it on this loop. A cancellation here cancels it there."""
     return await asyncio.wrap_future(thread.submit(work))

@@ -27,7 +27,7 @@ from .clock import Clock
 from .connection import Connection, Observer
 from .loop import LIVE, LoopThread, Signal, from_thread
 
-WAITING_BYTES: Final = 64 * 1024 * 1024  # of messages that nobody has received yet
+WAITING_BYTES: Final = 64 * 1024 * 1024  # bytes of messages that wait for `receive`
 
 T = TypeVar("T")
 MakeConnection = Callable[[Observer], Coroutine[Any, Any, Connection]]
@@ -40,9 +40,8 @@ class Session:
     coroutines can be awaited on any loop. Use as an async context manager, or call `close`.
     Iterating gives the application's messages until the session ends.
 
-    Messages wait for `receive`, 64 MiB of them at most: then the oldest leave the queue, and a note of the capture,
-    which has them all, says so. Where a part of the session itself fails, ``failures`` says what, and the session
-    ends with code 1011.
+    At most 64 MiB of messages wait for `receive`. After that, the oldest are removed from the queue, and a note says
+    so; the recording keeps them all. If the session itself fails, ``failures`` says why, and it ends with code 1011.
     """
 
     def __init__(self, machine: ClientMachine, clock: Clock, capture: Capture, app_type: candid.Type | None) -> None:
@@ -182,7 +181,7 @@ class Session:
     async def close(self) -> None:
         """End the session with code 1000 and wait until nothing of it runs any more.
 
-        That takes a second at most (real time): a peer that has not answered by then is cut off.
+        The peer gets one second of real time to answer; then it is disconnected.
         """
         if self._running is None:
             return
@@ -297,7 +296,7 @@ class Session:
             if not self._has_dropped:
                 self._has_dropped = True
                 self.recording.notes.append(
-                    f"more than {WAITING_BYTES} bytes of messages wait for receive(): the capture alone has the oldest"
+                    f"more than {WAITING_BYTES} bytes of messages wait for receive(): only the recording has the oldest"
                 )
 
     async def _there(self, work: Coroutine[Any, Any, T]) -> T:

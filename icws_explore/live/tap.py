@@ -10,7 +10,7 @@ In front of a lab whose time runs faster, connect with the lab's clock: ``icws.c
 network=lab.network_url, canister=lab.canister_id, clock=lab.clock)``.
 
 It runs in a thread of its own, so that a busy notebook cell does not hold up the dapp. Every frame is recorded before
-it is passed on: what the other side has seen is in the file, even if the process is killed.
+it is passed on, so the file has every frame that the other side received, even if the process is killed.
 """
 
 from __future__ import annotations
@@ -75,16 +75,17 @@ class Tap:
     ``canister``, ``root_key``, ``app_type`` and ``ack_interval_ms`` are facts for the capture, where
     known. ``ssl`` is the context for a wss:// gateway with a certificate of its own.
 
-    Programs may connect, and pages of this machine (http://localhost:3000). ``allow_origins`` names other pages
-    ("https://dapp.example", "null" or "*" for any), ``allow_hosts`` other names by which the tap is reached
-    ("host.docker.internal"): else any page that is open in a browser here could use the gateway through the tap.
+    The tap accepts programs and pages of this machine (http://localhost:3000). Other pages that are open in a
+    browser here are refused, because they could use the gateway through the tap and write into the recording.
+    ``allow_origins`` lists more pages to accept ("https://dapp.example", "null", or "*" for any), ``allow_hosts``
+    more names by which clients reach the tap ("host.docker.internal").
     A browser's mixed-content rules let an https:// page connect to ws:// on loopback only.
     Raises ArgumentTypeError, ArgumentValueError, DidError or PrincipalError for an argument.
     """
 
     @checked(
         skip=("canister",),  # it has an error of its own
-        gateway="a URL such as ws://127.0.0.1:8080, or a Lab", network="a URL such as http://127.0.0.1:4943",
+        gateway="the URL of a gateway, such as ws://127.0.0.1:8080, or a Lab", network="the URL of a network, such as http://127.0.0.1:4943",
         listen="an address, as 127.0.0.1:8081", network_listen="an address, as 127.0.0.1:8082",
         app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
     )  # fmt: skip
@@ -159,7 +160,7 @@ class Tap:
 
     @property
     def gateway_url(self) -> str:
-        """The gateway's, without password and query."""
+        """The gateway's URL without password and query."""
         return self._plan.gateway.shown
 
     @property
@@ -187,8 +188,8 @@ class Tap:
     def watch(self, observer: FrameObserver, *, notes: NoteObserver | None = None) -> None:
         """Call ``observer`` with every frame as it passes, and ``notes`` with every note.
 
-        On the tap's own thread, before the frame goes on: be quick, and hand over to your loop what takes time. An
-        observer that raises is not called again; a note says so.
+        Observers run on the tap's thread, before the frame is passed on, so they must be quick. An observer that
+        raises is not called again, and a note says so.
         """
         self._frame_observers.append(observer)
         if notes is not None:
@@ -307,7 +308,7 @@ class _Running:
         return relay
 
     def loop_fault(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """What asyncio would print with a traceback, each time: that no connection can be accepted, mostly."""
+        """Note what asyncio would log with a traceback, such as connections that cannot be accepted."""
         message, error = context.get("message", ""), context.get("exception")
         reason = "" if error is None else f" ({type(error).__name__}: {error})"
         self.recorder.fault(f"loop {message}", f"the tap: {message}{reason}")

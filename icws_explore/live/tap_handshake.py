@@ -1,13 +1,17 @@
-"""The opening handshake through the tap: who may ask, which lines change on the way, and how the gateway is reached.
+"""The opening handshake through the tap: how the client's request is checked and changed, and how to reach the gateway.
 
-Of the client's request these lines change (RFC 6455, section 4): the target gets the gateway's path in front;
-``Host`` names the gateway (a server behind a name or TLS answers nobody else); ``Sec-WebSocket-Extensions`` is taken
-out, so that no one compresses and every payload can be read; ``Proxy-…`` lines are for a proxy; and a browser's
-``Cookie`` is for the tap's host, where other programs of this machine set it. ``Authorization`` is added where the
-gateway's URL has a user. All others stay as they are, byte by byte, and so does the answer.
+These lines of the client's request change (RFC 6455, section 4):
 
-What two readers could read differently (a bare line feed, a folded line, a body) is refused, so that what was
-checked is what the gateway sees.
+- The target gets the gateway's path in front.
+- ``Host`` names the gateway, because servers behind a name or TLS answer no other.
+- ``Sec-WebSocket-Extensions`` is removed, so that nobody compresses and every payload can be read.
+- ``Proxy-Authorization`` and ``Proxy-Connection`` are removed, because they are meant for a proxy.
+- ``Cookie`` is removed if a browser sent it. A browser's cookies belong to the tap's host: they are those of other
+  servers on this machine, JupyterLab's login for example.
+- ``Authorization`` is added if the gateway's URL has a user and the client sent none.
+
+All other lines, and the gateway's answer, pass unchanged. A request that two programs could understand differently
+(a bare line feed, a folded line, a body) is refused, so that the gateway sees the same request that was checked.
 """
 
 from __future__ import annotations
@@ -31,39 +35,40 @@ from .address import Address, proxy_for
 CONNECT_PATIENCE_S: Final = 20.0  # real seconds for TCP, the proxy and TLS
 
 _LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
-_TARGET: Final = re.compile(r"/[!\"$-~]*")  # no blank, no fragment
+# Printable ASCII without blanks and fragment. Some programs take what follows two slashes for a host.
+_TARGET: Final = re.compile(r"/(?!/)[!\"$-~]*")
 _DROPPED: Final = frozenset({b"sec-websocket-extensions", b"proxy-authorization", b"proxy-connection"})
 
 
 @dataclass(frozen=True, slots=True)
 class UpgradeRequest:
-    """A request for a WebSocket: ``target`` is path and query, ``lines`` are name (in lower case) and the line."""
+    """A client's request. ``target`` is path and query; ``lines`` are pairs of a name in lower case and the line."""
 
     target: str
     lines: Sequence[tuple[bytes, bytes]]
 
     @classmethod
     def read(cls, head: bytes) -> Self:
-        """``head`` ends in an empty line. Raises HeadError for what is no request, or not told clearly."""
+        """Parse a head that ends in an empty line. Raises HeadError if it is not a clear request for a path."""
         first, *lines = head.removesuffix(HEAD_END).split(b"\r\n")
         words = first.decode("latin-1").split(" ")
         if len(words) != 3 or not words[2].startswith("HTTP/"):
-            raise HeadError("not an HTTP request")
+            raise HeadError("the request is not HTTP")
         if words[0] != "GET" or words[2] != "HTTP/1.1" or not _TARGET.fullmatch(words[1]):
-            raise HeadError("not a request for a path, by GET and HTTP/1.1")
+            raise HeadError("the request must be GET, a path and HTTP/1.1")
         named: list[tuple[bytes, bytes]] = []
         for line in lines:
             found = _LINE.fullmatch(line)
             if found is None:
-                raise HeadError("a header line of its request is malformed")
+                raise HeadError("the request has a malformed header line")
             named.append((found[1].lower(), line))
         request = cls(words[1], named)
         if request.values("transfer-encoding") or set(request.values("content-length")) - {"0"}:
-            raise HeadError("its request has a body")
+            raise HeadError("the request has a body")
         return request
 
     def values(self, name: str) -> list[str]:
-        """What the lines called ``name`` (in lower case) say."""
+        """Return the values of all lines called ``name`` (in lower case)."""
         wanted = name.encode("ascii")
         return [line.partition(b":")[2].strip().decode("latin-1") for known, line in self.lines if known == wanted]
 
@@ -72,7 +77,7 @@ class UpgradeRequest:
         return any("websocket" in value.lower() for value in self.values("upgrade"))
 
     def forwarded(self, gateway: Address) -> bytes:
-        """The head that goes to the gateway."""
+        """Return the head to send to the gateway."""
         dropped = _DROPPED | {b"cookie"} if self.values("origin") else _DROPPED
         kept = [f"GET {gateway.target(self.target)} HTTP/1.1".encode("latin-1")]
         for name, line in self.lines:
@@ -86,7 +91,7 @@ class UpgradeRequest:
 
 
 def own_answer(status: str, text: str) -> bytes:
-    """An answer of the tap's own, for when there is nothing to relay."""
+    """Return an HTTP answer of the tap itself, as ``status`` with ``text`` in its body."""
     body = f"icws tap: {text}\n".encode()
     lines = [
         f"HTTP/1.1 {status}",
@@ -101,10 +106,7 @@ def own_answer(status: str, text: str) -> bytes:
 
 
 async def dial(gateway: Address, protocol: Callable[[], asyncio.Protocol], ssl: tls.SSLContext | None) -> None:
-    """Connect ``protocol()`` to the gateway, through a proxy where the environment names one.
-
-    Raises ConnectError; its text says what to look at.
-    """
+    """Connect ``protocol()`` to the gateway, through a proxy if the environment names one. Raises ConnectError."""
     proxy = proxy_for(gateway)
     try:
         async with asyncio.timeout(CONNECT_PATIENCE_S):
@@ -114,7 +116,7 @@ async def dial(gateway: Address, protocol: Callable[[], asyncio.Protocol], ssl: 
         reason = "it does not answer" if isinstance(error, TimeoutError) else reason_of(error)
     way = f"no connection to {gateway}" + (f" through the proxy {proxy}" if proxy else "")
     hidden = gateway.hide(reason) if proxy is None else proxy.hide(gateway.hide(reason))
-    raise ConnectError(f"{way}: {hidden}")  # not from within: a library may quote the proxy's password
+    raise ConnectError(f"{way}: {hidden}")  # outside the handler: the library's error may quote the proxy's password
 
 
 async def _connect(
@@ -134,7 +136,7 @@ async def _connect(
 
 
 def reason_of(error: Exception) -> str:
-    """An operating system's, TLS's or a library's reason on one line."""
+    """Return the reason that the operating system, TLS or a library gives, on one line."""
     if isinstance(error, tls.SSLError):
         return str(getattr(error, "verify_message", "") or getattr(error, "reason", "") or error)
     if isinstance(error, OSError) and error.errno is not None:

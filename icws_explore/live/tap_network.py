@@ -3,8 +3,8 @@
 The gateway tells its clients nothing of this, so a canister's ``Err`` and a refused call show here
 only. Bodies pass unchanged. Polls that went well (ten a second) are left out unless asked for.
 
-A request goes to the network that was named, whatever its target says: it has to be a path, and the recording has it
-without the query. Who may ask: see listen.py.
+Requests go to the network that the user named. A request's target must be a path; it is recorded without its query,
+which may contain a token. See listen.py for the clients that are accepted.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from .http import REQUEST_TIMEOUT_S, failure_text, http_client, read_at_most
 from .listen import Listen, Visitors
 from .tap_recorder import Recorder
 
-MAX_BODY: Final = 16 * 1024 * 1024  # bytes; a replica takes and gives at most about 3 MiB
-SHUTDOWN_S: Final = 0.5  # real seconds for requests that are being answered when the tap ends
-AT_ONCE: Final = 64  # requests; a gateway's agent makes 50
+MAX_BODY: Final = 8 * 1024 * 1024  # bytes; a replica takes at most 5 MiB and gives about 3 MiB
+SHUTDOWN_S: Final = 0.5  # real seconds for the requests that are in progress when the tap ends
+AT_ONCE: Final = 64  # requests in progress; a gateway's agent makes at most 50
 _OF_ONE_HOP: Final = frozenset(
     {
         "connection",
@@ -72,7 +72,7 @@ class NetworkTap:
         self._http = http_client(self._network, timeout_s=REQUEST_TIMEOUT_S)
         application = web.Application(client_max_size=MAX_BODY)
         application.router.add_route("*", "/{path:.*}", self._answer)
-        logger = logging.Logger("icws-tap")  # noqa: LOG001  # this tap's own; a shared one would keep every handler
+        logger = logging.Logger("icws-tap")  # noqa: LOG001  # a shared logger would keep the handlers of every tap
         logger.addHandler(_ToRecorder(self._recorder))
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_S, logger=logger)
         await self._runner.setup()
@@ -96,8 +96,8 @@ class NetworkTap:
         if (refused := self._visitors.refusal(*asked)) is not None:
             self._recorder.fault(refused, f"a request to the network was refused: {refused}")
             return _failed(403, refused)
-        if not request.raw_path.startswith("/"):
-            return _failed(400, "not a request for a path: this is no proxy, point a gateway at this address")
+        if not request.raw_path.startswith("/") or request.raw_path.startswith("//"):
+            return _failed(400, "the request must name a path: point a gateway at this address")
         async with self._room:
             return await self._exchange(request)
 
@@ -144,7 +144,7 @@ class NetworkTap:
 
 
 class _ToRecorder(logging.Handler):
-    """What aiohttp's server would print with a traceback, garbage at its port mostly, in a note a minute."""
+    """Turns what aiohttp's server logs, mostly about garbage at its port, into a note a minute."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(logging.WARNING)
@@ -158,7 +158,7 @@ class _ToRecorder(logging.Handler):
 
 
 def _passed_on(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    """All but those that are between two neighbours: RFC 9110, section 7.6.1."""
+    """Return the headers without those that concern one connection only. Source: RFC 9110, section 7.6.1."""
     connection = ",".join(value for name, value in headers.items() if name.lower() == "connection")
     dropped = _OF_ONE_HOP | {name.strip().lower() for name in connection.split(",")}
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in dropped)

@@ -1,4 +1,4 @@
-"""Where a tap's frames go before they go on: a capture, a file, and whoever watches."""
+"""Records a tap's frames before they are passed on: in a capture, in a file, and for observers."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ T = TypeVar("T")
 FrameObserver = Callable[[Frame], object]
 NoteObserver = Callable[[str], object]
 MAX_NOTES: Final = 1000
-FAULT_EVERY_S: Final = 60.0  # seconds between two notes about faults of one kind
-MAX_KINDS: Final = 100  # of faults, for some name a stranger's page
+FAULT_EVERY_S: Final = 60.0  # seconds between two notes about faults of the same kind
+MAX_KINDS: Final = 100  # of faults; some kinds name a page, so strangers could make up any number
 
 
 class Recorder:
-    """Keeps frames and notes; with ``keep`` False only the file and the watchers get the frames.
+    """Keeps frames and notes. If ``keep`` is False, only the file and the observers get the frames.
 
-    Whoever records first and passes on afterwards loses nothing when the process is killed: what is in the file is
-    with the operating system. A file that cannot be written any more ends the recording, and no session.
+    Record a frame first and pass it on afterwards: `record` hands it to the operating system before it returns, so
+    nothing is lost if the process is killed. If the file cannot be written, the recording stops, but no session ends.
     """
 
     def __init__(self, capture: Capture, clock: Clock, writer: CaptureWriter | None, *, keep: bool) -> None:
@@ -37,9 +37,9 @@ class Recorder:
         self._told_at: dict[str, float] = {}
 
     def record(self, *frames: Frame, parts: Iterable[bytes] | None = None) -> None:
-        """Frames that are about to be passed on, in one write. They are in the file when this returns.
+        """Record frames that are about to be passed on, in one write. They are in the file when this returns.
 
-        ``parts`` are their lines, where somebody has made them already.
+        ``parts`` are the frames' lines, if the caller has made them already.
         """
         if self._keep:
             self.capture.frames.extend(frames)
@@ -51,7 +51,7 @@ class Recorder:
             self._show(self.observers, observe, frames)
 
     def note(self, text: str) -> None:
-        """Something worth knowing that no frame says, without credentials; at most some thousand are kept."""
+        """Add a note about something that no frame shows. Credentials are removed; `MAX_NOTES` notes are kept."""
         text = without_credentials(text)
         if len(self.capture.notes) < MAX_NOTES:
             self.capture.notes.append(text)
@@ -60,7 +60,7 @@ class Recorder:
             self._show(self.note_observers, observe, [text])
 
     def fault(self, kind: str, text: str) -> None:
-        """A note that strangers can cause as often as they like: one of each kind a minute."""
+        """Add a note that strangers can cause any number of times: one of each kind per minute."""
         now_s = self.clock.now_s()
         if len(self._told_at) >= MAX_KINDS and kind not in self._told_at:
             kind = ""
@@ -77,7 +77,7 @@ class Recorder:
         try:
             for item in items:
                 observe(item)
-        except Exception as error:  # noqa: BLE001  # somebody else's code must not end a session
+        except Exception as error:  # noqa: BLE001  # an observer's error must not end a session
             observers.remove(observe)
             self.note(f"watch: {type(error).__name__}: {error}; this observer is not called again")
 
@@ -86,7 +86,7 @@ class Recorder:
             return
         try:
             write(self._writer)
-        except CaptureError as error:  # a full disk must not end anybody's session
+        except CaptureError as error:  # a full disk must not end a session
             writer, self._writer = self._writer, None
             with suppress(OSError):  # the end of a gzip file on that disk
                 writer.close()

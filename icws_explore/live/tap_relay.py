@@ -1,14 +1,16 @@
-"""One connection through the tap: two TCP connections whose bytes go across as they came.
+"""One connection through the tap: two TCP connections, and the bytes between them.
 
-What goes across is recorded first. The bytes that one side has sent are read in turns: a turn reads some frames of
-them, records these in one write, and then passes on the bytes that they were read from. What waits for a turn holds up
-the side that sent it: its socket is not read meanwhile, nor while the other side does not read. So a connection holds
-a bounded number of bytes, a flood takes no more than its turns from the other connections, and a tap that is killed
-has recorded every frame that it passed on.
+The bytes of either side are processed in turns. A turn parses some frames from a copy of the bytes, records them in
+one write, and then passes the original bytes on. The socket of a side is not read while its bytes wait for a turn, or
+while the other side does not read. This has three effects:
 
-Frames are read from a copy: masks, fragments, pings, broken frames and every kind of end reach the other side as they
-would without a tap. What no WebSocket is does not go across: see tap_handshake.py. A gateway that claims an extension
-which nobody offered is refused, as RFC 6455, section 4.1, has it.
+- A tap that is killed has recorded every frame that it passed on.
+- A flood delays the other connections by one turn at a time.
+- A connection holds a bounded number of bytes.
+
+The other side receives masks, fragments, pings, broken frames and every kind of end as it would without a tap. Only
+WebSocket connections are passed on (see tap_handshake.py). If the gateway claims an extension that was not offered,
+the connection is refused, as RFC 6455, section 4.1, demands.
 """
 
 from __future__ import annotations
@@ -40,43 +42,43 @@ from .tap_handshake import UpgradeRequest, dial, own_answer
 from .tap_recorder import Recorder
 
 UPGRADED: Final = 101  # HTTP: switching protocols
-TURN_FRAMES: Final = 64  # frames of a turn: about a millisecond
-TURN_BYTES: Final = 512 * 1024  # bytes of payloads; what is more is made into lines over several turns
-HEAD_PATIENCE_S: Final = 10.0  # real seconds in which a client has to say what it wants
+TURN_FRAMES: Final = 64  # frames per turn, which then takes about a millisecond
+TURN_BYTES: Final = 512 * 1024  # bytes of payloads; the lines of larger frames are made over several turns
+HEAD_PATIENCE_S: Final = 10.0  # real seconds for the client's whole request
 HELD: Final = 64 * 1024  # bytes that a client may send before the gateway has answered
-SESSION_BYTES: Final = 1024 * 1024 * 1024  # bytes of a session's frames in the recording; then only its end is
 LOST: Final = StreamMessage("close", b"", CloseCode.ABNORMAL_CLOSURE, "")  # the end of a connection without a close
-FRAME_BYTES: Final = 100  # what a frame's line takes beside its payload
+SESSION_BYTES: Final = 256 * 1024 * 1024  # bytes recorded of one session; after that only its end is recorded
+FRAME_BYTES: Final = 100  # bytes of a frame's line without its payload
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 s
 
 
 class Stage(Enum):
-    """How far a connection has come."""
+    """The stages of a connection."""
 
-    ASKING = auto()  # the client's request is not complete
-    DIALLING = auto()
-    ANSWERING = auto()  # the gateway's answer is not complete
-    OPEN = auto()
-    DECLINED = auto()  # an answer that is no upgrade passes to its end, and nothing of the client's any more
+    ASKING = auto()  # the client's request is incomplete
+    DIALLING = auto()  # the gateway is being connected to
+    ANSWERING = auto()  # the gateway's answer is incomplete
+    OPEN = auto()  # frames pass
+    DECLINED = auto()  # the answer is no upgrade: it passes to its end, but nothing from the client passes any more
 
 
 class Leg(asyncio.Protocol):
-    """One of the two TCP connections. ``direction`` is that of the bytes it brings."""
+    """One of the two TCP connections. ``direction`` is that of the bytes that it receives."""
 
     def __init__(self, relay: Relay, direction: Direction) -> None:
         self.relay = relay
         self.direction = direction
         self.messages = StreamMessages(masked=direction == "out")
-        self.inbox = bytearray()  # came, and has not gone on
-        self.turn: asyncio.Handle | None = None  # the next one for what is in the inbox
-        self.work: Iterator[None] | None = None  # what takes several turns
-        self.late = bytearray()  # came meanwhile
-        self.has_ended = False  # the other end says, or has shown, that nothing more comes
-        self.is_told = False  # the other side knows of it
-        self.is_lost = False
-        self.error: Exception | None = None  # how it was lost
-        self.is_over = False  # the other side has lost its connection, too
-        self.is_full = False  # what was written has not gone out
+        self.inbox = bytearray()  # received, and not passed on yet
+        self.turn: asyncio.Handle | None = None  # the next turn, if one is scheduled
+        self.work: Iterator[None] | None = None  # recording of large frames, which takes several turns
+        self.late = bytearray()  # received meanwhile
+        self.has_ended = False  # nothing more will be received
+        self.is_told = False  # the end was passed on
+        self.is_lost = False  # the connection is gone
+        self.error: Exception | None = None  # the reason, if it was reset
+        self.is_over = False  # the loss was passed on
+        self.is_full = False  # too many written bytes wait to be sent
         self._transport: asyncio.Transport | None = None
         self._is_paused = False
 
@@ -109,7 +111,7 @@ class Leg(asyncio.Protocol):
         self.is_full = False
         self.relay.settle(self.relay.other(self))
 
-    # -- what the relay does with it -------------------------------------------------------------
+    # -- for the relay ---------------------------------------------------------------------------
 
     @property
     def is_there(self) -> bool:
@@ -124,7 +126,7 @@ class Leg(asyncio.Protocol):
             self._transport.write(data)
 
     def read_on(self, wanted: bool) -> None:
-        """Whether its socket is read."""
+        """Read the socket, or pause reading."""
         if self._transport is None or self._transport.is_closing() or self._is_paused is not wanted:
             return
         self._is_paused = not wanted
@@ -134,7 +136,7 @@ class Leg(asyncio.Protocol):
             self._transport.pause_reading()
 
     def finish(self) -> None:
-        """Nothing more will be written: the other end learns it once what is under way has gone out."""
+        """Send the end of the stream, after everything that was written."""
         if self._transport is None or self._transport.is_closing():
             return
         if self.can_half_close:
@@ -147,7 +149,7 @@ class Leg(asyncio.Protocol):
             self._transport.close()
 
     def reset(self) -> None:
-        """End the TCP connection as a crash does."""
+        """End the TCP connection with a reset, as a crash does."""
         if self._transport is None:
             return
         raw = self._transport.get_extra_info("socket")
@@ -157,7 +159,7 @@ class Leg(asyncio.Protocol):
 
 
 class Relay:
-    """Joins a client's connection with one to the gateway. ``on_gone`` is called when both are over."""
+    """Joins a client's connection with one to the gateway. ``on_gone`` is called when both are closed."""
 
     def __init__(
         self,
@@ -185,14 +187,14 @@ class Relay:
         self._target = ""
         self._left = SESSION_BYTES
         self._is_over_budget = False
-        self._explained = False  # how the session ended is on record
+        self._explained = False  # the end of the session is recorded, or needs no record
         self._told: set[Direction] = set()
-        self._upgraded: tuple[float, str] | None = None  # when and for what, until the gateway has said something
+        self._upgraded: tuple[float, str] | None = None  # time and target, until the gateway has sent a frame
 
     def other(self, leg: Leg) -> Leg:
         return self.gateway if leg is self.client else self.client
 
-    # -- what the legs report --------------------------------------------------------------------
+    # -- events of the two connections -----------------------------------------------------------
 
     def made(self, leg: Leg) -> None:
         if leg is self.gateway:
@@ -211,10 +213,10 @@ class Relay:
         if leg is self.client and self._dialling is not None:
             self._dialling.cancel()
         self._guard(self.settle, leg)
-        self._guard(self.settle, self.other(leg))  # what waited for room there need not any more
+        self._guard(self.settle, self.other(leg))  # it need not wait for this side to read any more
 
     def _guard(self, work: Callable[..., None], *args: object) -> None:
-        """Do it; a fault of our own ends this session, which would else stand still, and nobody would know why."""
+        """Call ``work``. An error of ours ends the session and is noted; otherwise the session would just stall."""
         try:
             work(*args)
         except Exception as error:  # noqa: BLE001
@@ -225,7 +227,7 @@ class Relay:
             if leg.work is None:
                 self._take(leg, data)
             else:
-                leg.late += data  # was under way when reading was paused
+                leg.late += data  # it was on its way when reading was paused
         elif self.stage is not Stage.DECLINED:
             leg.inbox += data
             if self.stage is Stage.ASKING:
@@ -237,7 +239,7 @@ class Relay:
         self.settle(leg)
 
     def settle(self, leg: Leg) -> None:
-        """See what is to be done about what ``leg`` has brought: read on, take a turn, pass its end on."""
+        """Decide what to do next for ``leg``: read on or pause, schedule a turn, pass its end on."""
         other = self.other(leg)
         if self.stage is Stage.OPEN:
             is_behind = bool(leg.inbox or leg.late) or leg.work is not None
@@ -245,7 +247,7 @@ class Relay:
             if is_behind:
                 if leg.turn is None and not other.is_full:
                     leg.turn = self._loop.call_soon(self._turn, leg)
-                return  # the end comes behind it
+                return  # the end is passed on after that
         elif leg is self.client:
             leg.read_on(len(leg.inbox) <= HELD)
         else:
@@ -256,7 +258,7 @@ class Relay:
             self._pass_end(leg)
 
     def _comes_behind(self, leg: Leg) -> bool:
-        """Whether something is still to go before the end of what a client says, which may be half of a connection."""
+        """Whether something must be sent to the gateway before the end of the client's stream."""
         return leg is self.client and (
             self.stage is Stage.DIALLING or (self.stage is Stage.ANSWERING and bool(leg.inbox))
         )
@@ -289,7 +291,7 @@ class Relay:
                 self._on_gone(self)
 
     def cut(self) -> None:
-        """The tap ends: both sides lose their connection."""
+        """Reset both connections, because the tap ends."""
         if (
             self.stage is Stage.OPEN
             and not self._explained
@@ -306,7 +308,7 @@ class Relay:
         self._reset()
 
     def _fail(self, error: BaseException) -> None:
-        """Something of the tap's own went wrong: the session ends, and it is told."""
+        """End the session after an error of the tap itself, and note it."""
         self._recorder.note(f"session {self.session} was ended by a fault of the tap: {type(error).__name__}: {error}")
         self._explained = True
         self._reset()
@@ -319,7 +321,7 @@ class Relay:
             leg.reset()
 
     async def gone(self) -> None:
-        """Wait for what still runs."""
+        """Wait for the task that connects to the gateway, if there is one."""
         if self._dialling is not None:
             await asyncio.gather(self._dialling, return_exceptions=True)
 
@@ -334,7 +336,7 @@ class Relay:
         del inbox[: len(head)]
         try:
             if not head:
-                raise HeadError("its request's head is too long")
+                raise HeadError("the head of the request is too long")
             request = UpgradeRequest.read(head)
         except HeadError as error:
             self._refuse("400 Bad Request", f"{error}: point a WebSocket client at this address")
@@ -343,7 +345,10 @@ class Relay:
         if refused is not None:
             self._refuse("403 Forbidden", refused)
         elif not request.is_upgrade:
-            self._refuse("426 Upgrade Required", "this is no web page: point a WebSocket client at this address")
+            self._refuse(
+                "426 Upgrade Required",
+                "only WebSocket connections are relayed: point a WebSocket client at this address",
+            )
         else:
             self.stage = Stage.DIALLING
             self._target = "GET " + self._address.target(request.target).partition("?")[0]  # a query may hold a token
@@ -359,7 +364,7 @@ class Relay:
             return
         self.stage = Stage.ANSWERING
         self.gateway.write(head)
-        if not self.client.is_there:  # it left in the meantime
+        if not self.client.is_there:  # it has disconnected in the meantime
             self.gateway.close()
         self.settle(self.client)
 
@@ -402,17 +407,17 @@ class Relay:
 
     def _is_late(self) -> None:
         if self.stage is Stage.ASKING:
-            if self.client.inbox:  # browsers open connections to have them, and say nothing
-                self._refuse("408 Request Timeout", f"no whole request within {HEAD_PATIENCE_S:g} s")
+            if self.client.inbox:  # browsers open spare connections and send nothing
+                self._refuse("408 Request Timeout", f"the request was not complete after {HEAD_PATIENCE_S:g} s")
             self.client.close()
 
     def _refuse(self, status: str, text: str) -> None:
-        """What any stranger can bring about is told once a minute."""
+        """Refuse a request. Strangers can cause this any number of times, so it is noted once a minute."""
         self._recorder.fault(text, f"session {self.session} was refused: {text}")
         self._turn_away(status, text)
 
     def _turn_away(self, status: str, text: str) -> None:
-        """Answer instead of the gateway."""
+        """Send an answer of the tap itself and close the client's connection."""
         self._decline(own_answer(status, text))
         self.client.close()
 
@@ -423,7 +428,7 @@ class Relay:
         self.gateway.inbox.clear()
         self.client.write(answer)
 
-    # -- what goes across ------------------------------------------------------------------------
+    # -- frames ----------------------------------------------------------------------------------
 
     def _turn(self, leg: Leg) -> None:
         leg.turn = None
@@ -436,11 +441,11 @@ class Relay:
         self._guard(self.settle, leg)
 
     def _go_on(self, leg: Leg) -> None:
-        if leg.work is not None and next(leg.work, True):  # its own steps are None
+        if leg.work is not None and next(leg.work, True):  # the steps are None; True means that it has ended
             leg.work = None
 
     def _take(self, leg: Leg, data: bytes) -> None:
-        """Read some frames of what waits and of ``data``, write them to the recording, pass them on."""
+        """Parse some frames from the waiting bytes and ``data``, record them, and pass their bytes on."""
         messages = leg.messages.feed(data, TURN_FRAMES)
         frames = self._frames(leg, messages)
         left = leg.messages.unread
@@ -458,7 +463,7 @@ class Relay:
         self.other(leg).write(data)
 
     def _pass_on_in_turns(self, leg: Leg, frames: Sequence[Frame], data: bytes) -> Iterator[None]:
-        """The lines of large frames take long to make, and have to stand in the file in one piece."""
+        """Record large frames. Their lines take long to make, and each must be written in one piece."""
         parts: list[bytes] = []
         for frame in frames:
             for part in frame.line_parts(TURN_BYTES):
@@ -469,7 +474,7 @@ class Relay:
         self.other(leg).write(data)
 
     def _frames(self, leg: Leg, messages: Sequence[StreamMessage]) -> list[Frame]:
-        """What is to be recorded of them."""
+        """Return the frames to record for these messages."""
         frames: list[Frame] = []
         for message in messages:
             if leg is self.gateway:
@@ -482,11 +487,11 @@ class Relay:
         return frames
 
     def _tell(self, leg: Leg) -> None:
-        """What is not recorded any more."""
+        """Note that this session, or one direction of it, is not recorded any more."""
         if self._left < 0 and not self._is_over_budget:
             self._is_over_budget = True
             self._recorder.note(
-                f"session {self.session} has more than {SESSION_BYTES} bytes: from here on it is relayed, not recorded"
+                f"session {self.session} has sent more than {SESSION_BYTES} bytes: from here on it is not recorded"
             )
         if leg.messages.fault is not None and leg.direction not in self._told:
             self._told.add(leg.direction)
@@ -500,7 +505,7 @@ class Relay:
         return Frame(t, direction, message.op, message.data, message.code, message.reason, self.session)
 
     def _explain(self, leg: Leg) -> None:
-        """The side that ends first says how the session ended: after a close frame, or without one (1006)."""
+        """Record how the session ended. The side that ends first decides: after a close frame, or without (1006)."""
         if leg is self.gateway and self.stage is Stage.ANSWERING:
             self._recorder.note(f"session {self.session}: {self._address} ended the connection without an answer")
             self._decline(bytes(leg.inbox))
@@ -514,7 +519,7 @@ class Relay:
             )
 
     def _silence(self) -> list[Frame]:
-        """A gateway that never said anything shows in no frame but the upgrade's answer: since when, at least."""
+        """Return the answer to the upgrade as a frame if the gateway has sent no frame: it shows since when."""
         if self._upgraded is None:
             return []
         (t, target), self._upgraded = self._upgraded, None

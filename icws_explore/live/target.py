@@ -1,11 +1,8 @@
-"""Where a session goes and with what: everything that `connect` takes, checked and resolved.
+"""The target of a session: what `connect` and `Tap` take as arguments, checked and resolved.
 
-An application's message type from what a user has at hand: a .did file, its text, or a type's text.
-
-What to ask a network before a session: is the canister there, and which messages does it take.
-
-The gateway never tells a client why its ws_open came to nothing, so a wrong canister id would show
-as a silent minute and a time-out. One query tells in advance.
+That includes two questions to the network before a session opens: whether the canister exists and is built with an IC
+WebSocket CDK, and the type of its messages. A gateway never says why a ws_open failed. Without the first question, a
+wrong canister id would only show as a time-out after a minute.
 """
 
 from __future__ import annotations
@@ -131,13 +128,12 @@ CANISTER_ERROR: Final = 5  # reject code: no such method, stopped, trapped
 
 
 async def require_websocket_canister(network: Network, canister_id: Principal) -> None:
-    """Raise ConnectError when the network says that the canister cannot take part.
+    """Raise ConnectError if the canister does not exist, is stopped, or has no ws_get_messages.
 
-    An answer that does not settle it (a canister that is busy, a method that traps) is no reason
-    to refuse: the session itself will show.
+    Other failures (the canister is busy, the method traps) say nothing about that. Then the session itself will show.
     """
     if canister_id == Principal.MANAGEMENT:
-        raise ConnectError(f"{canister_id} is the management canister, which takes no part: name your own canister")
+        raise ConnectError(f"{canister_id} is the management canister, which has no sessions: pass your canister's id")
     try:
         answer = await network.query(canister_id, "ws_get_messages", encode_poll_args(0))
     except ConnectError as error:
@@ -153,10 +149,10 @@ async def require_websocket_canister(network: Network, canister_id: Principal) -
 
 
 async def find_application_type(network: Network, canister_id: Principal, root_key: bytes) -> candid.Type | None:
-    """The type of application messages by the canister's public ``candid:service`` metadata.
+    """Return the type of application messages from the canister's public metadata (``candid:service``).
 
-    None where the canister publishes none, where it names no type, or where the certificate does
-    not hold: then messages are shown by their wire types, and sending needs a declared type.
+    None if the canister publishes no interface, if the interface has no such type, or if the certificate is not valid.
+    Then messages are decoded by their wire types, and sending a value needs a declared type.
     """
     path = [b"canister", canister_id.raw, b"metadata", b"candid:service"]
     try:
@@ -179,7 +175,7 @@ def _missing(network: Network, canister_id: Principal) -> IcwsError:
 
 
 class Endpoint(Protocol):
-    """What a lab offers to connect to; whatever has these attributes will do."""
+    """What `connect` and `Tap` read from a `Lab`. Any object with these attributes can take its place."""
 
     @property
     def gateway_url(self) -> str: ...
@@ -199,7 +195,7 @@ class Endpoint(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Everything that a session needs to know, resolved."""
+    """The arguments of a session, checked and resolved."""
 
     gateway_url: str = field(repr=False)  # it may hold a password or a token
     network_url: str | None = field(repr=False)
@@ -215,51 +211,40 @@ class Target:
     wait_open: bool
 
 
-_WEBSOCKET_SCHEMES: Final = {"http": "ws", "https": "wss"}
-
-
 def check_gateway_url(url: str) -> str:
-    """``url`` as it is. Raises ArgumentValueError unless it is ws(s)://host without a space."""
-    if any(character.isspace() for character in url):
-        raise ArgumentValueError(
-            f"{url!r} is not a gateway URL: it holds a space, and new WebSocket throws SyntaxError"
-        )
-    scheme, _, rest = url.partition("://")
-    if scheme in _WEBSOCKET_SCHEMES and rest:
-        raise ArgumentValueError(
-            f"{url!r} is not a gateway URL: write {_WEBSOCKET_SCHEMES[scheme]}://{rest} (new WebSocket takes "
-            f"{scheme}:// in new browsers only)"
-        )
+    """``url`` as it is. Raises ArgumentValueError unless it is ws(s)://host."""
     Address.gateway(url)
     return url
 
 
 def check_root_key(key: bytes) -> None:
-    """Raise ArgumentValueError unless ``key`` is a network's public key in DER form."""
+    """Raise ArgumentValueError unless ``key`` is a public key of a network in DER."""
     try:
         bls.key_from_der(key)
     except DecodeError as error:
-        raise ArgumentValueError(f"root_key is not a network's root key (DER, 133 bytes): {error}") from error
+        raise ArgumentValueError(f"root_key is not the root key of a network (DER, 133 bytes): {error}") from error
 
 
 def resolve_identity(value: Any) -> Identity:
-    """An identity from whatever ``connect`` takes. Raises ArgumentTypeError or IdentityError; anonymous is refused."""
+    """Return the identity in any of the forms that `connect` accepts. Raises ArgumentTypeError or IdentityError
+    (also for the anonymous identity).
+    """
     if value is None:
         return Ed25519Identity.generate()
     source = Path(value) if isinstance(value, os.PathLike) else value
     identity = load_identity(source) if isinstance(source, (str, Path)) else identity_of(source)
     if identity.principal.is_anonymous:
-        raise IdentityError("the anonymous identity cannot open a session: pass a key, or none to get a fresh one")
+        raise IdentityError("the anonymous identity cannot open a session: pass a key, or None to get a new one")
     return identity
 
 
 def resolve_app_type(value: candid.Type | str | os.PathLike[str] | None) -> candid.Type | None:
-    """A Candid type from a type, Candid text, .did text or a .did file. Raises DidError."""
+    """Return the Candid type that was given as a type, as text or as a .did file. Raises DidError."""
     return value if value is None or isinstance(value, candid.Type) else read_app_type(value)
 
 
 def session_info(target: Target) -> SessionInfo:
-    """What a capture of this session says of itself in its first line."""
+    """Return the description of this session for the first line of a recording."""
     started = datetime.fromtimestamp(target.clock.now_ns() / NS_PER_S, UTC)
     return SessionInfo(
         gateway_url=target.gateway_url,

@@ -1,9 +1,9 @@
-"""Takes passwords and tokens out of URLs and texts: the one place that does, for all that is printed, recorded or sent.
+"""Remove passwords and tokens from everything that is printed, recorded or sent to a third party.
 
-`ConnectError` passes its text through here, `SessionInfo` its URLs and a tap its notes, so that what is built on
-them need not think of it. What goes: ``user:password@``, the query and the fragment of a URL (tokens are passed
-there), path parameters behind ``;``, and the values of Authorization and Cookie headers that a peer quotes. A path
-stays: a secret in it cannot be told from a name.
+This module is the only place that does so. `ConnectError` passes its text through it, `SessionInfo` its URLs, and
+the tap its notes, so code that uses these need not think of it. Removed are ``user:password@``, the query and the
+fragment of a URL (tokens are passed there), path parameters after ``;``, and the values of Authorization and Cookie
+headers that a peer quotes. The path stays, because a secret in it cannot be told from a name.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ _HEADER: Final = re.compile(r"\b((?:proxy-)?authorization|(?:set-)?cookie)(['\"]
 
 
 def shown_url(url: str) -> str:
-    """A URL, or what was meant to be one, as it may be shown: without credentials, query and fragment."""
+    """Return ``url``, which need not be valid, without user, password, query and fragment."""
     scheme, mark, rest = url.partition("://")
     if not mark:
         scheme, rest = "", url
     authority, tail = _cut(rest, _AUTHORITY_END)
     host = authority.rpartition("@")[2]
-    if not _AUTHORITY.fullmatch(host):  # no URL; a password with a slash in it looks like this
+    if not _AUTHORITY.fullmatch(host):  # not a URL; a password that contains a slash looks like this
         host, tail = _cut(rest.rpartition("@")[2], _AUTHORITY_END)
         if not _AUTHORITY.fullmatch(host):
             host = host.partition(":")[0] + f":{LEFT_OUT}"
     path, query = _cut(tail, _PATH_END)
-    if "@" in tail:  # or like this
+    if "@" in tail:  # or it looks like this
         path = f"/{LEFT_OUT}"
     return f"{scheme}{mark}{host}{path}{'' if len(query) < 2 else f'?{LEFT_OUT}'}"
 
 
 def without_credentials(text: str, *secrets: str) -> str:
-    """``text`` with every URL in it as `shown_url` has it. ``secrets`` go too, wherever they stand."""
+    """Apply `shown_url` to every URL in ``text``, and remove ``secrets`` wherever they occur."""
     for secret in secrets:
         text = text.replace(secret, LEFT_OUT)
     if not any(mark in text for mark in "@?=:"):
@@ -59,13 +59,13 @@ def _shown_word(found: re.Match[str]) -> str:
 
 
 def _in_text(url: str) -> str:
-    """A URL with the quotes and commas of the text around it."""
+    """Keep the quotes and commas that follow a URL in a text."""
     bare = url.rstrip(_QUOTES)
     return shown_url(bare) + url[len(bare) :]
 
 
 def _without_scheme(word: str) -> str:
-    """``user:password@host`` and ``/path?token=…``."""
+    """Handle ``user:password@host`` and ``/path?token=…``."""
     before, at, host = word.rpartition("@")
     if at and ":" in before:
         word = host
@@ -75,6 +75,6 @@ def _without_scheme(word: str) -> str:
 
 
 def _cut(text: str, end: re.Pattern[str]) -> tuple[str, str]:
-    """``text`` up to the first ``end``, and the rest with it."""
+    """Split ``text`` before the first match of ``end``."""
     found = end.search(text)
     return (text, "") if found is None else (text[: found.start()], text[found.start() :])

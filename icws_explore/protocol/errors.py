@@ -151,7 +151,7 @@ class CaptureError(IcwsError):
 class ConnectError(IcwsError):
     """A gateway, a network or a canister cannot be reached, or is not what it should be.
 
-    Its text holds no password and no token, whatever the URLs in it hold.
+    Its text contains no passwords and no URL queries; they are removed here.
     """
 
     def __init__(self, text: str) -> None:

@@ -17,12 +17,12 @@ def hash_text(digest: bytes) -> str:
 
 
 def time_text(time_ns: int) -> str:
-    """A time in ns since the epoch as RFC 3339 in UTC, to the millisecond."""
+    """A time in ns since the epoch as ``2026-11-23 13:53:16.867 UTC``, to the millisecond."""
     seconds, ns = divmod(time_ns, NS_PER_S)
     if not 0 <= seconds <= _LAST_SECOND:
         return f"{time_ns} ns after 1970"
     moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ns // NS_PER_MS:03d}Z"
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{ns // NS_PER_MS:03d} UTC"
 
 
 def duration_text(duration_ns: int) -> str:

@@ -32,7 +32,7 @@ class Fact:
 
 
 def recording_facts(capture: Capture) -> list[Fact]:
-    """Origin, size, clock and addresses of a recording, and what of it could not be read."""
+    """Origin, size, clock and addresses of a recording, and notes on what could not be read."""
     info = capture.info
     sessions = len(capture.session_ids)
     many = f" in {count(sessions, 'session')}" if sessions > 1 else ""

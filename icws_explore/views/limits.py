@@ -66,7 +66,9 @@ def timing_view(timing: Timing) -> View:
 
 def limit_fact(row: LimitRow) -> Fact:
     """A limit on one line."""
-    closest = f"; longest {row.longest}, {row.left} left" if row.longest else ""
+    closest = (
+        f"; longest {row.longest}, {row.left}{'' if row.left.endswith('over') else ' left'}" if row.longest else ""
+    )
     where = f", {row.where}" if row.where else ""
     return Fact(row.name, f"limit {row.limit}: {row.outcome}{closest}{where}", row.weight)
 
@@ -93,7 +95,7 @@ def _row(name: TimeOutName, runs: Sequence[tuple[str | None, TimeOut]]) -> Limit
         " or ".join(f"{limit:g} s" for limit in sorted({run.limit_s for _, run in runs})),
         _counts(runs),
         "" if closest is None else duration(closest[0]),
-        "" if closest is None else duration(closest[2].limit_s - closest[0]),
+        "" if closest is None else _left(closest[2].limit_s - closest[0]),
         "" if shown is None else _at(shown[1].start, shown[0]),
         "bad" if missed else "",
     )
@@ -118,7 +120,7 @@ def _certificates(timing: Timing, *, several: bool) -> Iterator[LimitRow]:
         f"± {MAX_CERTIFICATE_AGE_S:g} s",
         f"{outside} of {len(known)} outside" if outside else f"{len(known)} within",
         duration(age),
-        duration(MAX_CERTIFICATE_AGE_S - abs(age)),
+        _left(MAX_CERTIFICATE_AGE_S - abs(age)),
         one_line(f"frame {worst['frame']}{session}"),
         "bad" if outside else "",
     )
@@ -150,6 +152,11 @@ def _interval(seen: AckInterval) -> str:
         return known + (f"; longer than {duration(seen.min_s)}" if seen.min_s > 0 else "")
     missing = f", {count(seen.missing, 'ack')} missing between them" if seen.missing else ""
     return f"{duration(seen.estimate_s)}, from {count(seen.ticks, 'ack')}{missing}"
+
+
+def _left(value: float) -> str:
+    """What was left of a limit, in seconds, or by how much it was exceeded."""
+    return duration(value) if value >= 0 else f"{duration(-value)} over"
 
 
 def _at(start_s: float, session: str | None) -> str:

@@ -93,7 +93,7 @@ def sequence_diagram(
 
 
 def mermaid(recording: RecordingLike, *, session: str | None = None, start: int = 0, stop: int | None = None) -> str:
-    """The sequence diagram as Mermaid text, for documents. Arguments as of `sequence_diagram`, without its limit."""
+    """The sequence diagram as Mermaid text, for documents. It has no limit of 60 frames."""
     frames = one_session(list(shared_frames(capture_of(recording))), session)
     return mermaid_text(frames, start=start, stop=stop)
 

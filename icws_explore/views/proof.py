@@ -47,8 +47,8 @@ class Proof:
     """The parts of a proof and the ``steps`` of its verification.
 
     ``certificate``, ``subnet`` (the certificate inside the delegation) and ``witness`` are None if they are missing
-    or cannot be read. ``message`` is None for a certificate alone. ``note`` says why nothing was checked, or as of
-    when.
+    or cannot be read. ``message`` is None for a certificate alone. ``note`` says why nothing was checked, or for
+    which time the checks were made.
     """
 
     title: str
@@ -118,7 +118,7 @@ def proof_for(
 ) -> Proof:
     """The proof in frame ``number`` of a recording, or the proof that the bytes of a certificate are.
 
-    Arguments as of `proof_of_frame` and `proof_of_certificate`. Raises TypeError for those of the other one.
+    `proof_of_frame` and `proof_of_certificate` describe the arguments. Raises TypeError if they are mixed.
     """
     if isinstance(recording, bytes):
         key = MAINNET_ROOT_KEY if root_key is None else root_key

@@ -13,7 +13,7 @@ from icws_explore.capture import Capture
 from .formatting import one_line, seconds
 from .kinds import ARROWS, LOOKS
 
-MAX_FRAMES: Final = 100  # rows of a frame list in a notebook; more make it slow, and nobody reads them
+MAX_FRAMES: Final = 100  # rows of a frame list in a notebook; more make it slow
 
 Flag = Literal["", "closed", "malformed"]
 

@@ -80,7 +80,7 @@ class TestFacts:
             facts = ready(lab)
             assert facts["gateway_url"] == lab.gateway_url
             assert Principal.from_text(facts["canister_id"]) == lab.canister_id
-            certificate = lab._call(lambda: lab._need.replica.certify_request(bytes(32), "classic"))
+            certificate = lab._call(lambda: lab._running_network.replica.certify_request(bytes(32), "classic"))
             _, steps = check_certificate(
                 certificate,
                 canister_id=lab.canister_id,

@@ -93,7 +93,7 @@ class TestFlood:
                 with flood(url), flood(url):
                     gateway.wait_for(100_000)
                     process.kill()
-                    process.wait(20)
+                    process.wait(60)
             gateway.close()
             received = gateway.received // len(ONE)
         assert received > 10_000
@@ -110,7 +110,7 @@ class TestFlood:
             with flood(url):
                 gateway.wait_for(300_000)  # more rows than a pipe holds
                 process.send_signal(number)
-                assert process.wait(20) == 0
+                assert process.wait(60) == 0
             gateway.close()
             assert len(load(path).frames) >= gateway.received // len(ONE)
         assert LEAVE_S < 2
@@ -122,7 +122,7 @@ class TestFlood:
             with flood(url):
                 gateway.wait_for(300_000)
                 process.send_signal(signal.SIGINT)
-                out, err = process.communicate(timeout=20)
+                out, err = process.communicate(timeout=60)
         left_out = int(err.partition(" frames were not shown")[0].split()[-1])
         assert len(out.splitlines()) + left_out == len(load(path).frames)
 
@@ -132,8 +132,8 @@ class TestFlood:
             url = process.stdout.readline().split()[1]
             process.stdout.close()
             with contextlib.suppress(ConnectionError), flood(url):  # it may have left before a frame came
-                process.wait(20)
-            assert process.wait(20) == 0
+                process.wait(60)
+            assert process.wait(60) == 0
             assert "Traceback" not in process.stderr.read()
 
 
@@ -187,7 +187,7 @@ class TestSecrets:
                 answer = client.recv(2**16)
             told = process.stderr.readline()
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=60)
         assert "no connection to ws://127.0.0.1" in told
         assert answer.startswith(b"HTTP/1.1 502 ")
         assert load(path).info.root_key == lab.root_key
@@ -210,7 +210,7 @@ class TestPages:
             with open_websocket(url, **page | {"origin": "http://localhost:3000"}):
                 pass
             process.send_signal(signal.SIGINT)
-            assert "--allow-origin https://dapp.example" in process.communicate(timeout=20)[1]
+            assert "--allow-origin https://dapp.example" in process.communicate(timeout=60)[1]
 
     def test_are_let_in_when_named(self):
         with sink() as gateway, start(gateway.url, "--allow-origin", "https://dapp.example", "--json") as process:
@@ -219,7 +219,7 @@ class TestPages:
                 client.sendall(ASK.replace(b"Upgrade: w", b"Origin: https://dapp.example\r\nUpgrade: w"))
                 assert client.recv(2**16).startswith(b"HTTP/1.1 101 ")
             process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
 
 
 class TestErrors:

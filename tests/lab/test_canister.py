@@ -20,14 +20,14 @@ def make_canister(app: str = "pingpong", config: CdkConfig | None = None) -> tup
     return LabCanister(host, load(app), config or CdkConfig(), FakeClock().now_ns), host
 
 
-class TestInstalling:
+class TestInstall:
     def test_publishes_the_interface(self) -> None:
         canister, _ = make_canister()
         assert canister.did == ""
         canister.install()
         assert "ws_get_messages" in canister.did
 
-    def test_a_trapping_init_is_an_error(self) -> None:
+    def test_a_trap_in_init_raises(self) -> None:
         canister, _ = make_canister(config=CdkConfig(send_ack_interval_ms=60_000))
         with pytest.raises(LabError, match="the pingpong canister could not be installed: Error from Canister bnz7o"):
             canister.install()
@@ -40,7 +40,7 @@ class TestInstalling:
         assert "JoinedChat" in canister.did
 
 
-class TestLookingIn:
+class TestView:
     def test_shows_clients_queues_and_memory(self) -> None:
         canister, host = make_canister()
         canister.install()
@@ -54,17 +54,17 @@ class TestLookingIn:
         assert view.certified_data == host.certified_data
         assert view.memory == {}
 
-    def test_a_gateway_without_clients_is_shown_when_asked_for(self) -> None:
+    def test_a_gateway_without_a_queue_is_left_out(self) -> None:
         canister, _ = make_canister()
         canister.install()
         assert canister.view([GATEWAY]).queues == {}
 
-    def test_an_empty_canister(self) -> None:
+    def test_a_canister_without_code_raises(self) -> None:
         canister, _ = make_canister()
         with pytest.raises(LabError, match="has no code"):
             canister.view()
 
-    def test_says_what_it_is(self) -> None:
+    def test_repr_has_id_and_app(self) -> None:
         canister, _ = make_canister()
         assert repr(canister) == f"LabCanister({CANISTER}, app='pingpong')"
         assert isinstance(canister.app, App)

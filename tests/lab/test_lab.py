@@ -21,7 +21,7 @@ from icws_explore.live.connect import connect
 from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.canister import App, AppContext, Flavour
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, LabError
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import WebsocketMessage
 from icws_explore.protocol.service_messages import (
@@ -40,12 +40,12 @@ MESSAGE_TYPE = "record { text : text; timestamp : nat64 }"
 def on_message(context, client, message):
     context.state["heard"] = context.state.get("heard", 0) + 1
     if message["text"] == "trap":
-        context.trap("as told")
+        context.trap("on purpose")
 """
 
 
 async def service(client: BareClient, kind: type) -> WebsocketMessage:
-    """The next service message of that kind; everything before it is read."""
+    """Read messages up to the next service message of that kind, and return it."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             message = await client.receive()
@@ -62,9 +62,9 @@ def listening_ports() -> set[int]:
     return {each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN}
 
 
-class TestLife:
-    def test_it_takes_little_to_be_ready(self) -> None:
-        """Some milliseconds (`make bench`), once its modules are loaded."""
+class TestStartAndStop:
+    def test_starts_with_little_work(self) -> None:
+        """A start takes some milliseconds (`make bench`) once the modules are loaded."""
         Lab(app="pingpong").start().stop()
         lab = Lab(app="pingpong")
         lines_of(lab.start, most=100_000)
@@ -80,7 +80,7 @@ class TestLife:
         assert listening_ports() == before
         lab.stop()
 
-    def test_leaves_nothing_when_its_faults_cannot_begin(self) -> None:
+    def test_leaves_nothing_behind_if_its_faults_cannot_begin(self) -> None:
         class CannotBegin(Faults):
             def begin(self, stage: Stage) -> None:
                 raise ValueError("not today")
@@ -91,8 +91,8 @@ class TestLife:
         assert lab_threads() == []
         assert listening_ports() == before
 
-    async def test_ends_in_the_middle_of_sessions(self) -> None:
-        an_hour_ms = 3_600_000  # whoever waited for the calls would never end
+    async def test_stops_during_sessions(self) -> None:
+        an_hour_ms = 3_600_000  # a stop that waited for the calls would never end
         lab = Lab(app="echo", update_latency_ms=an_hour_ms).start()
         clients = [BareClient(lab) for _ in range(3)]
         for client in clients:
@@ -104,7 +104,7 @@ class TestLife:
         for client in clients:
             await client.socket.wait_closed()
 
-    async def test_starts_again(self) -> None:
+    async def test_a_stopped_lab_starts_again(self) -> None:
         lab = Lab(app="echo", seed=3)
         addresses = []
         for _ in range(2):
@@ -114,12 +114,12 @@ class TestLife:
                     await client.open()
         assert addresses[0] == addresses[1]
 
-    def test_a_failed_start_leaves_nothing(self) -> None:
+    def test_a_failed_start_leaves_nothing_behind(self) -> None:
         with Lab(app="echo") as other:
             port = other.gateways[0].port
-            with pytest.raises(LabError, match=f"port {port} cannot be listened on"):
+            with pytest.raises(LabError, match=f"cannot listen on port {port}"):
                 Lab(app="echo", gateway_port=port).start()
-            with pytest.raises(LabError, match="cannot be listened on"):
+            with pytest.raises(LabError, match="cannot listen on port"):
                 Lab(app="echo", replica_port=port).start()
             assert len(lab_threads()) == 1
 
@@ -127,31 +127,35 @@ class TestLife:
         ("options", "text"),
         [
             ({"app": "no such app"}, "there is no app 'no such app'"),
-            ({"app": 5}, "app cannot be an int"),
-            ({"time_scale": float("nan")}, "time_scale cannot be nan"),
             ({"ack_interval_ms": 0}, "ack_interval_ms must be at least 1"),
             ({"poll_interval_ms": -5}, "poll_interval_ms must be at least 1"),
-            ({"gateways": -1}, "gateways must not be negative"),
-            ({"gateway_port": 99_999}, "gateway_port must be 0"),
-            ({"replica_port": -1}, "replica_port must be 0"),
+            ({"gateways": -1}, "gateways must be 0 or more"),
+            ({"gateway_port": 99_999}, "gateway_port must be from 0"),
+            ({"replica_port": -1}, "replica_port must be from 0"),
             ({"time_scale": 0}, "time_scale must be a positive number"),
             ({"allow_origins": ["dapp.example"]}, "not a page's origin: write https://"),
             ({"allow_hosts": ["https://x"]}, "not a host's name"),
             ({"enforce_minimum": True, "ack_interval_ms": 60_000}, "could not be installed"),
         ],
     )
-    def test_what_cannot_be_started(self, options: dict[str, object], text: str) -> None:
+    def test_wrong_options_raise(self, options: dict[str, object], text: str) -> None:
         with pytest.raises(LabError, match=text):
             Lab(**options).start()  # type: ignore[arg-type]
         assert lab_threads() == []
 
-    def test_must_run_to_be_asked(self) -> None:
+    def test_wrong_types_raise(self) -> None:
+        with pytest.raises(ArgumentTypeError, match="app must be the name of an example, the path .*, not an int"):
+            Lab(app=5)  # type: ignore[arg-type]
+        with pytest.raises(ArgumentValueError, match="time_scale must be a number, not nan"):
+            Lab(time_scale=float("nan"))
+
+    def test_a_stopped_lab_has_no_addresses(self) -> None:
         lab = Lab(app="echo")
         for ask in (lambda: lab.gateway_url, lambda: lab.canister_id, lambda: lab.root_key, lab.canister):
             with pytest.raises(LabError, match="not running"):
                 ask()
 
-    def test_forgotten_ones_end_with_the_interpreter(self) -> None:
+    def test_ends_with_the_interpreter(self) -> None:
         script = "from icws_explore.lab import Lab; lab = Lab().start(); print(lab.gateway_url)"
         run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
         assert (run.returncode, run.stderr) == (0, "")
@@ -159,7 +163,7 @@ class TestLife:
 
 
 class TestTime:
-    async def test_acks_and_keep_alives_pass_quickly_when_scaled(self) -> None:
+    async def test_a_scaled_clock_makes_acks_and_keep_alives_faster(self) -> None:
         a_minute_ms = 300 * 60_000  # real; a busy machine's keep-alive needs some of it
         with Lab(app="echo", time_scale=300, keep_alive_timeout_ms=a_minute_ms) as lab:
             async with BareClient(lab) as client:
@@ -171,7 +175,7 @@ class TestTime:
             assert second.timestamp_ns - first.timestamp_ns == 300 * NS_PER_S
             assert opened.timestamp_ns <= first.timestamp_ns <= opened.timestamp_ns + 300 * NS_PER_S
 
-    async def test_who_does_not_answer_an_ack_is_closed(self) -> None:
+    async def test_a_client_without_keep_alives_is_closed(self) -> None:
         with Lab(app="echo", time_scale=300) as lab:
             async with BareClient(lab) as client:
                 await client.open()
@@ -179,7 +183,7 @@ class TestTime:
                 closing = await service(client, CloseMessage)
             assert closing.timestamp_ns - ack.timestamp_ns == 60 * NS_PER_S
 
-    async def test_goes_on_while_the_main_thread_is_busy(self) -> None:
+    async def test_a_busy_main_thread_does_not_stop_it(self) -> None:
         ticks: list[int] = []
 
         def on_init(context: AppContext) -> None:
@@ -189,13 +193,13 @@ class TestTime:
             until_ns = lab.clock.now_ns() + 100 * NS_PER_S
             patience_ns = round(100 * PATIENCE_S * NS_PER_S)
             while len(ticks) < 8 and lab.clock.now_ns() < until_ns + patience_ns:
-                sum(range(1000))  # a notebook cell that computes and never lets its loop run
+                sum(range(1000))  # like a notebook cell that computes and never lets its loop run
         assert len(ticks) >= 8
         assert {after - before for before, after in pairwise(ticks)} == {10 * NS_PER_S}
 
 
-class TestMany:
-    async def test_a_client_leaves_one_gateway_and_comes_back_through_another(self) -> None:
+class TestSeveralGatewaysAndCanisters:
+    async def test_a_client_can_come_back_through_another_gateway(self) -> None:
         identity = Ed25519Identity.generate()
         with Lab(app="echo", gateways=2) as lab:
             first, second = lab.gateways
@@ -210,7 +214,7 @@ class TestMany:
                 (registered,) = lab.canister().clients
                 assert (registered.key, registered.gateway) == (client.key, second.principal)
 
-    async def test_a_client_comes_back_after_its_gateway_is_gone(self) -> None:
+    async def test_a_client_can_come_back_after_its_gateway_was_removed(self) -> None:
         identity = Ed25519Identity.generate()
         with Lab(app="echo", gateways=2) as lab:
             first, second = lab.gateways
@@ -218,12 +222,12 @@ class TestMany:
                 await client.open()
                 await asyncio.to_thread(lab.remove_gateway, first)
                 await client.socket.wait_closed()
-            assert [each.key for each in lab.canister().clients] == [client.key]  # nobody called ws_close
+            assert [each.key for each in lab.canister().clients] == [client.key]  # ws_close was not called
             async with BareClient(lab, gateway_url=second.url, identity=identity) as client:
                 await client.open()
                 assert [each.key for each in lab.canister().clients] == [client.key]
 
-    async def test_canisters_do_not_mix(self) -> None:
+    async def test_canisters_keep_their_sessions_apart(self) -> None:
         with Lab(app="echo") as lab:
             other = lab.add_canister("pingpong")
             assert str(other) == "bkyz2-fmaaa-aaaaa-qaaaq-cai"
@@ -235,7 +239,7 @@ class TestMany:
                 assert b"ping" in (await pingpong.receive()).content
                 assert len(lab.canister(other).clients) == len(lab.canister().clients) == 1
 
-    async def test_two_labs_at_once(self) -> None:
+    async def test_two_labs_run_side_by_side(self) -> None:
         with Lab(app="echo", seed=1) as one, Lab(app="echo", seed=2, time_scale=60) as two:
             assert one.canister_id == two.canister_id
             assert one.root_key != two.root_key
@@ -246,7 +250,7 @@ class TestMany:
                 assert b"two" in (await second.receive()).content
         assert lab_threads() == []
 
-    def test_a_gateway_in_place_of_a_removed_one_is_like_no_other(self) -> None:
+    def test_a_new_gateway_has_its_own_number_and_principal(self) -> None:
         with Lab(app="echo", gateways=2) as lab:
             first, second = lab.gateways
             lab.remove_gateway(first)
@@ -254,8 +258,8 @@ class TestMany:
             assert third.principal != second.principal
             assert third.number != second.number
 
-    def test_a_gateway_of_another_lab_is_none_of_ours(self) -> None:
-        with Lab(app="echo") as lab, pytest.raises(LabError, match="none of this lab's gateways"):
+    def test_a_gateway_of_another_lab_cannot_be_removed(self) -> None:
+        with Lab(app="echo") as lab, pytest.raises(LabError, match="is not a gateway of this lab"):
             lab.remove_gateway(GatewayServer(lab.network_url))
 
 
@@ -269,8 +273,8 @@ class TestApps:
                 assert decode_service(opened.content) == OpenMessage(client.key)
 
 
-class TestLookingIn:
-    async def test_an_app_of_ones_own_and_its_traps(self, tmp_path: Path) -> None:
+class TestStateInside:
+    async def test_a_trap_of_a_users_app_is_logged_and_rolled_back(self, tmp_path: Path) -> None:
         path = tmp_path / "listener.py"
         path.write_text(APP)
         with Lab(app=path) as lab:
@@ -279,10 +283,10 @@ class TestLookingIn:
                 await client.send_text("hello")
                 await client.send_text("trap")
                 traps = await eventually(lambda: [event for event in lab.events if event.kind == "trapped"])
-            assert "as told" in traps[0].text
-            assert lab.canister().memory == {"heard": 1}  # what the trap did is undone
+            assert "on purpose" in traps[0].text
+            assert lab.canister().memory == {"heard": 1}  # the trap was rolled back
 
-    async def test_queues_and_sequence_numbers(self) -> None:
+    async def test_shows_queues_and_sequence_numbers(self) -> None:
         with Lab(app="echo") as lab:
             async with BareClient(lab) as client:
                 await client.open()
@@ -294,11 +298,11 @@ class TestLookingIn:
                 assert view.queues == {lab.gateway_principal: 2}
                 assert len(view.certified_data) == 32
 
-    def test_unknown_canisters(self) -> None:
+    def test_an_unknown_canister_raises(self) -> None:
         with Lab(app="echo") as lab, pytest.raises(LabError, match="has no canister bkyz2"):
             lab.canister("bkyz2-fmaaa-aaaaa-qaaaq-cai")
 
-    async def test_an_upgrade_forgets_the_sessions(self) -> None:
+    async def test_an_upgrade_removes_the_sessions(self) -> None:
         with Lab(app="echo") as lab:
             async with BareClient(lab) as client:
                 await client.open()
@@ -312,14 +316,16 @@ class TestLookingIn:
             end = lab.listen(lambda event: heard.append((event.kind, threading.current_thread().name)))
 
             def peek() -> None:
-                lab._log.write("replica", "note", f"{len(lab.canister().clients)} clients")  # asked from within
+                lab._log.write(
+                    "replica", "note", f"{len(lab.canister().clients)} clients"
+                )  # called in the lab's own thread
 
             lab._call(peek)
             end()
             lab._call(peek)
         assert heard == [("note", "icws-lab")]
 
-    def test_waiting_for_itself_is_refused(self) -> None:
+    def test_a_call_that_would_wait_for_itself_raises(self) -> None:
         with Lab(app="echo") as lab, pytest.raises(LabError, match="lab's own thread"):
             lab._call(lab.add_gateway)
 
@@ -330,8 +336,8 @@ def quick_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick_watchdog")
-class TestCodeThatRunsOn:
-    def test_is_a_trap_and_the_lab_goes_on(self, tmp_path: Path) -> None:
+class TestEndlessCode:
+    def test_in_a_handler_traps_and_the_lab_continues(self, tmp_path: Path) -> None:
         app = tmp_path / "loops.py"
         app.write_text(APP + """
     if message["text"] == "loop":
@@ -340,13 +346,13 @@ class TestCodeThatRunsOn:
 """, encoding="utf-8")  # fmt: skip
         with Lab(app=app, time_scale=60) as lab:
             asyncio.run(self.say(lab, "loop", "still there?"))
-            assert lab.canister().memory == {"heard": 1}  # what the loop had counted is rolled back
+            assert lab.canister().memory == {"heard": 1}  # the count of the endless call was rolled back
             trapped = [event.text for event in lab.events if event.kind == "trapped"]
         (said,) = trapped
-        assert re.search(r"Overrun: ran on for 1 s in on_message, line 1[01] of loops.py; on the real network", said)
+        assert re.search(r"Overrun: ran for 1 s in on_message, line 1[01] of loops.py; on the real network", said)
 
     async def say(self, lab: Lab, *texts: str) -> None:
-        """A client each, for a trapped message is one that the canister never had: the next is out of order."""
+        """Send each text from another client: after a trap, the next message of the same one is out of order."""
         for text in texts:
             async with connect(lab) as session:
                 await session.send({"text": text, "timestamp": 0})
@@ -356,15 +362,15 @@ class TestCodeThatRunsOn:
         wanted = "trapped" if text == "loop" else "accepted"
         return any(event.kind == wanted and event.text.startswith("ws_message") for event in lab.events)
 
-    def test_in_the_file_itself_is_a_mistake_in_it(self, tmp_path: Path) -> None:
+    def test_at_the_top_level_of_the_file_raises(self, tmp_path: Path) -> None:
         app = tmp_path / "loops.py"
         app.write_text("x = 1\nwhile True: x += 1\n", encoding="utf-8")
-        with pytest.raises(LabError, match=r"loops.py, line 2: Overrun: ran on for 1 s in <module>, line 2 of "):
+        with pytest.raises(LabError, match=r"loops.py, line 2: Overrun: ran for 1 s in <module>, line 2 of "):
             Lab(app=app).start()
         assert lab_threads() == []
 
-    def test_what_cannot_be_ended_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Python raises nothing in what waits inside of the system, as here for somebody to open the other end."""
+    def test_that_blocks_in_the_system_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Python raises nothing in code that waits in the system, as here for another process to open the pipe."""
         app, pipe = tmp_path / "waits.py", tmp_path / "pipe"
         os.mkfifo(pipe)
         app.write_text(APP + f"    open({str(pipe)!r}).close()\n", encoding="utf-8")
@@ -374,8 +380,8 @@ class TestCodeThatRunsOn:
     async def stuck(self, lab: Lab, pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         async with connect(lab) as session:
             await session.send({"text": "x", "timestamp": 0})
-            await eventually(lambda: "on_message" in lab._need.watchdog.held_up_by)
-            said = r"^the lab did not answer within 0.5 s: a canister's update runs for \d+ s in on_message, line 8 of "
+            await eventually(lambda: "on_message" in lab._running_network.watchdog.blocked_by)
+            said = r"^the lab did not answer within 0.5 s: a canister's update has been running for \d+ s in on_message"
             with monkeypatch.context() as patched, pytest.raises(LabError, match=said):
                 patched.setattr("icws_explore.lab.lab.START_TIMEOUT_S", 0.5)
                 await asyncio.to_thread(lab.canister)
@@ -383,13 +389,22 @@ class TestCodeThatRunsOn:
 
 
 class TestDescribe:
-    def test_of_a_stopped_lab_has_no_addresses(self) -> None:
-        names = [name for name, _ in Lab(time_scale=60).describe()]
-        assert names == ["app", "running", "clock", "acks", "keep-alives"]
-        assert dict(Lab(time_scale=60).describe())["clock"] == "scaled × 60: a minute of protocol time takes 1 s"
+    def test_repr_has_all_of_it(self) -> None:
+        lab = Lab(app="my_app.py", time_scale=60)
+        for name, value in lab.describe():
+            assert f"{name}={value}" in repr(lab)
+        assert dict(lab.describe()) == {
+            "app": "my_app.py",
+            "running": "no: call start()",
+            "clock": "scaled × 60: a minute of protocol time takes 1 s",
+            "acks": "every 300 s",
+            "keep-alives": "within 60 s of an ack",
+        }
 
-    def test_of_a_running_lab_has_its_addresses(self) -> None:
-        with Lab(app="echo") as lab:
-            for part in (lab.gateway_url, lab.network_url, str(lab.canister_id), "echo"):
-                assert part in repr(lab)
-                assert any(part in value for _, value in lab.describe())
+    def test_a_running_lab_has_its_addresses(self) -> None:
+        with Lab(app="echo", gateways=2) as lab:
+            facts = lab.describe()
+            for gateway in lab.gateways:
+                assert ("gateway", f"{gateway.url} ({gateway.principal})") in facts
+            assert ("network", lab.network_url) in facts
+            assert ("canister", f"{lab.canister_id} (echo)") in facts

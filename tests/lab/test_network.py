@@ -1,4 +1,4 @@
-"""The parts together on the test's own loop, without the thread."""
+"""The parts of a lab together on the test's own event loop, without a thread."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ async def network() -> AsyncIterator[LabNetwork]:
 
 
 class TestParts:
-    async def test_listen_where_they_say(self, network: LabNetwork) -> None:
+    async def test_listen_at_their_urls(self, network: LabNetwork) -> None:
         answer = await ask(f"{network.url}/api/v2/status", verb="GET")
         assert answer.cbor["root_key"] == network.replica.root_key
         assert network.gateways[0].url.startswith("ws://127.0.0.1:")
 
-    async def test_each_gateway_has_an_identity_of_its_own(self, network: LabNetwork) -> None:
+    async def test_each_gateway_has_its_own_identity(self, network: LabNetwork) -> None:
         second = await network.add_gateway()
         assert second.principal != network.gateways[0].principal
         again = make_network(seed=1, gateways=2)
@@ -44,7 +44,7 @@ class TestParts:
         assert [gateway.principal for gateway in again.gateways] == [each.principal for each in network.gateways]
         await again.stop()
 
-    async def test_without_a_gateway(self) -> None:
+    async def test_a_lab_may_have_no_gateway(self) -> None:
         network = make_network(gateways=0)
         await network.start("echo")
         assert network.gateways == []
@@ -52,30 +52,32 @@ class TestParts:
 
 
 class TestCanisters:
-    async def test_differ_from_the_lab_where_told(self, network: LabNetwork) -> None:
+    async def test_can_have_their_own_settings(self, network: LabNetwork) -> None:
         canister = network.add_canister("chat", max_messages=3)
         assert (canister.config.max_messages, canister.config.flavour) == (3, "motoko")
         assert canister.config.send_ack_interval_ms == network.options.ack_interval_ms
 
-    async def test_one_that_cannot_be_installed_is_not_there(self, network: LabNetwork) -> None:
+    async def test_a_canister_that_cannot_be_installed_is_removed(self, network: LabNetwork) -> None:
         before = dict(network.canisters)
         with pytest.raises(LabError, match="could not be installed"):
             network.add_canister("echo", enforce_minimum=True, send_ack_interval_ms=1)
         assert network.canisters == before
         assert set(network.replica.canisters) == set(before)
 
-    async def test_the_range_has_an_end(self, network: LabNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_subnet_without_free_ids_raises(self, network: LabNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(network_module, "LAST_CANISTER", FIRST_CANISTER)
-        with pytest.raises(LabError, match="range of canister ids"):
+        with pytest.raises(LabError, match="no canister id left"):
             network.add_canister("echo")
 
 
 class TestFailure:
-    async def test_rounds_that_end_are_noted(self, network: LabNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_the_end_of_the_replica_loop_is_logged(
+        self, network: LabNetwork, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def broken() -> int | None:
             raise RuntimeError("a bug")
 
         monkeypatch.setattr(network.replica, "next_due_ns", broken)
-        network.changed()
+        network._replica_loop.wake()
         stopped = "the replica has stopped: RuntimeError: a bug"
         await eventually(lambda: network._log.events and network._log.events[-1].text == stopped)

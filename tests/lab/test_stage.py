@@ -1,4 +1,4 @@
-"""Faults over real sockets: every hook of the one vocabulary, and what can be done from outside."""
+"""Faults over real sockets: every hook, and every action from outside."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCALE = 60.0
 
 
 async def ended(faults: Faults, *, sessions: int = 1, wait_open: bool = False) -> tuple[list[Any], Lab]:
-    """How each session ended, in the order of connecting: (code, reason)."""
+    """Return (code, reason) of the end of each session, in the order of connecting, and the lab."""
     lab = Lab("ticker", time_scale=SCALE, seed=3, faults=faults)
     with lab:
         opened = [await icws.connect(lab, wait_open=wait_open) for _ in range(sessions)]
@@ -41,7 +41,7 @@ async def opened(faults: Faults, use: Callable[[Session, Lab], Any]) -> Any:
 
 
 class Noting(Faults):
-    """Honest; notes which session or gateway each hook was asked about."""
+    """Changes nothing; notes for which session or gateway each hook was called."""
 
     def __init__(self) -> None:
         self.seen: dict[str, list[int]] = {"client_frame": [], "gateway_frame": [], "call": [], "poll_answer": []}
@@ -77,21 +77,21 @@ class TestHooks:
             assert faults.seen[hook] == sorted(faults.seen[hook]), hook
         assert set(faults.seen["poll_answer"]) == {0, 1}
 
-    async def test_what_a_client_s_frame_becomes(self) -> None:
+    async def test_client_frame_changes_what_a_gateway_receives(self) -> None:
         class Mangled(Faults):
             def client_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return [Delivery(b"nonsense")]
 
         assert (await ended(Mangled()))[0] == [(1005, "")]
 
-    async def test_what_a_gateway_s_frame_becomes(self) -> None:
+    async def test_gateway_frame_changes_what_a_client_receives(self) -> None:
         class Altered(Faults):
             def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
                 return [Delivery(tampered(data))]
 
         assert (await ended(Altered()))[0] == [(4000, "Error receiving message")]
 
-    async def test_what_a_call_becomes(self) -> None:
+    async def test_call_changes_what_the_replica_receives(self) -> None:
         class Altered(Faults):
             def call(self, session: int, envelope: bytes) -> list[Delivery]:
                 return [Delivery(envelope.replace(b"ws_open", b"ws_opem"))]
@@ -100,7 +100,7 @@ class TestHooks:
         assert ends == [(4000, "Open connection timeout")]
         assert any("Invalid signature" in event.text for event in lab.events)
 
-    async def test_a_late_answer_to_a_poll(self) -> None:
+    async def test_poll_answer_delays_the_messages(self) -> None:
         class Late(Faults):
             def poll_answer(self, gateway: int, outcome: PollOutcome) -> tuple[PollOutcome, float]:
                 return outcome, 3_000.0
@@ -113,8 +113,8 @@ class TestHooks:
         assert min(ages_s) >= 3.0
 
 
-class Held(Faults):
-    """The frame behind ws_open is held up; for ten real seconds, so that a busy machine has time, if nobody waits."""
+class DelaysTheSecondFrame(Faults):
+    """Delays the frame after ws_open. If it is overtakable, by ten real seconds, so that a busy machine has time."""
 
     def __init__(self, *, overtakable: bool) -> None:
         self.arrived: list[bytes] = []
@@ -123,8 +123,8 @@ class Held(Faults):
 
     def client_frame(self, session: int, data: bytes) -> list[Delivery]:
         self._count += 1
-        held_ms = 600_000.0 if self._overtakable else 20_000.0
-        delay_ms = held_ms if self._count == 2 else 0.0  # ws_open passes
+        late_ms = 600_000.0 if self._overtakable else 20_000.0
+        delay_ms = late_ms if self._count == 2 else 0.0  # ws_open passes
         return [Delivery(data, delay_ms, self._overtakable)]
 
     def call(self, session: int, envelope: bytes) -> list[Delivery]:
@@ -134,8 +134,8 @@ class Held(Faults):
 
 class TestOrder:
     async def first(self, *, overtakable: bool) -> bytes:
-        """What the replica gets first of three messages, the first of which is held up."""
-        faults = Held(overtakable=overtakable)
+        """Return which of three messages the replica gets first if the first one is delayed."""
+        faults = DelaysTheSecondFrame(overtakable=overtakable)
 
         async def use(session: Session, lab: Lab) -> None:
             for text in ("one", "two", "three"):
@@ -145,15 +145,15 @@ class TestOrder:
         await opened(faults, use)
         return next(word for word in (b"one", b"two", b"three") if word in faults.arrived[1])
 
-    async def test_a_frame_that_is_held_up_holds_up_the_rest(self) -> None:
+    async def test_a_delayed_frame_delays_the_frames_behind_it(self) -> None:
         assert await self.first(overtakable=False) == b"one"
 
-    async def test_unless_it_is_overtakable(self) -> None:
+    async def test_an_overtakable_frame_does_not(self) -> None:
         assert await self.first(overtakable=True) == b"two"
 
 
-class HeldByTheGateway(Faults):
-    """Of a session's calls, the second leaves the gateway 20 s late."""
+class DelaysTheSecondCall(Faults):
+    """The gateway relays the second call of a session 20 s late."""
 
     def __init__(self) -> None:
         self.relayed = self.called = 0
@@ -167,9 +167,9 @@ class HeldByTheGateway(Faults):
         return super().call(session, envelope)
 
 
-class TestLateCall:
-    async def test_is_made_though_its_session_has_left_and_leaves_nothing_behind(self) -> None:
-        faults = HeldByTheGateway()
+class TestDelayedCall:
+    async def test_is_made_after_its_session_has_ended_and_leaves_nothing_behind(self) -> None:
+        faults = DelaysTheSecondCall()
         with Lab("echo", time_scale=SCALE, seed=3, faults=faults) as lab:
             async with asyncio.timeout(PATIENCE_S), icws.connect(lab) as session:
                 await session.send({"text": "late"})
@@ -177,8 +177,8 @@ class TestLateCall:
             await eventually(lambda: not lab.gateways[0]._relays)
 
 
-class From(Faults):
-    """Does something from outside once time has begun anew: at the lab's start nobody is there yet."""
+class ActsLater(Faults):
+    """Calls ``act`` 10 s after the second start of its time. At the first start no client has connected."""
 
     def __init__(self, act: Callable[[Stage], object]) -> None:
         self._act = act
@@ -191,12 +191,12 @@ class From(Faults):
 
 
 class TestFromOutside:
-    async def test_a_stopped_canister_drops_everybody(self) -> None:
-        ends, _ = await ended(From(lambda stage: stage.stop_canister()), sessions=2, wait_open=True)
+    async def test_stopping_the_canister_ends_every_session(self) -> None:
+        ends, _ = await ended(ActsLater(lambda stage: stage.stop_canister()), sessions=2, wait_open=True)
         assert ends == [(1005, "")] * 2
 
-    async def test_a_dropped_connection(self) -> None:
-        with Lab("ticker", time_scale=SCALE, seed=3, faults=From(lambda stage: stage.drop(0))) as lab:
+    async def test_a_dropped_connection_is_noticed_by_its_gateway(self) -> None:
+        with Lab("ticker", time_scale=SCALE, seed=3, faults=ActsLater(lambda stage: stage.drop(0))) as lab:
             session = await icws.connect(lab)
             lab.begin()
             async with asyncio.timeout(PATIENCE_S):
@@ -204,15 +204,17 @@ class TestFromOutside:
             await eventually(lambda: any(event.text.startswith("ws_close") for event in lab.events))  # its gateway
         assert (session.close_code, session.close_reason) == (1006, "")
 
-    async def test_an_upgrade_forgets_the_clients(self) -> None:
+    async def test_an_upgrade_removes_the_clients(self) -> None:
         async def use(session: Session, lab: Lab) -> None:
             await eventually(lambda: not lab.canister().clients)
             assert any(event.kind == "upgraded" for event in lab.events)
 
-        await opened(From(lambda stage: stage.upgrade_canister()), use)
+        await opened(ActsLater(lambda stage: stage.upgrade_canister()), use)
 
-    async def test_a_frame_of_somebody_s_own(self) -> None:
-        assert (await ended(From(lambda stage: stage.send(0, b"nonsense"))))[0] == [(4000, "Error receiving message")]
+    async def test_a_frame_can_be_sent_to_a_client(self) -> None:
+        assert (await ended(ActsLater(lambda stage: stage.send(0, b"nonsense"))))[0] == [
+            (4000, "Error receiving message")
+        ]
 
     async def test_after_counts_from_now(self) -> None:
         happened: list[int] = []
@@ -224,19 +226,19 @@ class TestFromOutside:
         async def use(session: Session, lab: Lab) -> None:
             await eventually(lambda: happened)
 
-        await opened(From(begin_again), use)
+        await opened(ActsLater(begin_again), use)
         assert happened[0] >= 5 * NS_PER_S
 
-    async def test_what_fails_is_in_the_log(self) -> None:
+    async def test_an_exception_is_logged(self) -> None:
         def fail(stage: Stage) -> None:
-            raise ValueError("a fault of its own")
+            raise ValueError("a bug")
 
         async def use(session: Session, lab: Lab) -> list[str]:
             return await eventually(lambda: [event.text for event in lab.events if event.kind == "error"])
 
-        assert await opened(From(fail), use) == ["a fault failed: ValueError: a fault of its own"]
+        assert await opened(ActsLater(fail), use) == ["a fault failed: ValueError: a bug"]
 
-    async def test_time_can_begin_anew(self) -> None:
+    async def test_the_time_of_the_faults_can_be_restarted(self) -> None:
         class Counting(Faults):
             def __init__(self) -> None:
                 self.done: list[int] = []
@@ -257,7 +259,7 @@ class TestFromOutside:
 
 
 class TestClocks:
-    async def test_a_replica_s_clock_that_jumps_takes_nobody_s_requests_any_more(self) -> None:
+    async def test_a_replica_whose_clock_jumps_refuses_every_request(self) -> None:
         class Jump(Faults):
             has_jumped = False
 

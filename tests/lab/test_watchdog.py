@@ -26,18 +26,18 @@ def loop() -> None:
 
 
 class TestOverrun:
-    def test_ends_what_runs_on_and_says_where(self, watchdog: Watchdog) -> None:
-        with pytest.raises(Overrun, match=r"ran on for 0.3 s in loop, line \d+ of test_watchdog.py; .*IC0522"):
+    def test_ends_an_endless_loop_and_says_where(self, watchdog: Watchdog) -> None:
+        with pytest.raises(Overrun, match=r"ran for 0.3 s in loop, line \d+ of test_watchdog.py; .*IC0522"):
             watchdog.run("a loop", loop)
 
-    def test_what_swallows_it_gets_another(self, watchdog: Watchdog) -> None:
+    def test_code_that_catches_it_gets_another(self, watchdog: Watchdog) -> None:
         swallowed = []
 
         def stubborn() -> None:
             while len(swallowed) < 1:
                 try:
                     loop()
-                except Exception as error:  # noqa: BLE001 -- that is the point
+                except Exception as error:  # noqa: BLE001 -- this is what the test is about
                     swallowed.append(error)
             loop()
 
@@ -45,8 +45,8 @@ class TestOverrun:
             watchdog.run("a stubborn loop", stubborn)
         assert len(swallowed) == 1
 
-    def test_none_comes_late(self, watchdog: Watchdog) -> None:
-        """Runs that end at the very moment at which the watchdog acts: its Overrun is theirs or nobody's."""
+    def test_none_arrives_after_the_run(self, watchdog: Watchdog) -> None:
+        """Runs that end just when the watchdog acts. The Overrun is raised inside the run or not at all."""
         watchdog.limit_s = 0.0
         deadline = time.monotonic() + 90
         overruns = runs = 0
@@ -56,37 +56,37 @@ class TestOverrun:
             except Overrun:
                 overruns += 1
             runs += 1
-            sum(range(500))  # here one would come out of the test
+            sum(range(500))  # an Overrun that arrives here would fail the test
         assert overruns == 8
         assert runs > overruns
 
-    def test_what_is_quick_is_left_alone(self, watchdog: Watchdog) -> None:
+    def test_quick_code_is_not_affected(self, watchdog: Watchdog) -> None:
         watchdog.limit_s = 60.0  # a busy machine may take a second for it
         assert watchdog.run("a sum", lambda: watchdog.run("a part of it", lambda: 5) + 1) == 6
         with pytest.raises(KeyError):
             watchdog.run("a fault", lambda: {}["x"])
-        assert watchdog.held_up_by == ""
+        assert watchdog.blocked_by == ""
 
 
-class TestHeldUp:
-    def test_names_what_runs_and_where(self, watchdog: Watchdog) -> None:
-        is_in, told = threading.Event(), threading.Event()
+class TestBlockedBy:
+    def test_names_the_running_code_and_its_line(self, watchdog: Watchdog) -> None:
+        is_in, may_return = threading.Event(), threading.Event()
 
         def slow() -> None:
             is_in.set()
-            told.wait()
+            may_return.wait()
 
-        thread = threading.Thread(target=watchdog.run, args=("on_message of own", slow))
+        thread = threading.Thread(target=watchdog.run, args=("on_message of an app", slow))
         thread.start()
         is_in.wait()
-        said = watchdog.held_up_by
-        told.set()
+        said = watchdog.blocked_by
+        may_return.set()
         thread.join()
-        assert re.match(r"on_message of own runs for \d+ s in slow, line \d+ of test_watchdog.py$", said)
+        assert re.match(r"on_message of an app has been running for \d+ s in slow, line \d+ of test_watchdog.py$", said)
 
 
-class TestLife:
-    def test_ends_when_it_is_stopped(self) -> None:
+class TestStop:
+    def test_ends_the_thread(self) -> None:
         dog = Watchdog()
         dog.run("nothing", lambda: None)
         dog.stop()
@@ -94,7 +94,7 @@ class TestLife:
 
 
 class TestTheInterpreterAfterwards:
-    """CPython 3.11 hangs at the next function under a profiler or debugger if an exception was cleared with NULL."""
+    """If a pending exception is cleared with NULL, CPython 3.11 hangs at the next call under a profiler or debugger."""
 
     @pytest.mark.parametrize(("body", "limit_s"), [("lambda: 1", 60.0), ("loop", 0.3)])
     def test_can_be_profiled(self, body: str, limit_s: float) -> None:

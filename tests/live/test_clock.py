@@ -1,4 +1,4 @@
-"""The injected clocks."""
+"""The clocks that are injected into sessions, taps and labs."""
 
 import time
 
@@ -9,16 +9,16 @@ from icws_explore.protocol.constants import NS_PER_S
 
 
 class TestRealClock:
-    def test_is_the_machines(self):
+    def test_has_the_machines_time(self):
         before = time.time_ns()
         assert before <= RealClock().now_ns() <= time.time_ns()
 
-    def test_says_what_it_is(self):
+    def test_info_has_kind_and_scale(self):
         assert (RealClock().info.kind, RealClock().scale) == ("real", 1.0)
 
 
 class TestScaledClock:
-    async def test_runs_as_many_times_as_fast(self):
+    async def test_runs_faster_by_its_scale(self):
         clock = ScaledClock(1000)
         outer, protocol, inner = time.monotonic_ns(), clock.now_ns(), time.monotonic_ns()
         await clock.sleep(50)
@@ -26,21 +26,7 @@ class TestScaledClock:
         assert passed >= 50 * NS_PER_S * 0.99
         assert at_least * 1000 * 0.99 <= passed <= at_most * 1000 * 1.01
 
-    async def test_sleeps_until_a_deadline_and_not_before_it(self):
-        clock = ScaledClock(1000)
-        deadline = clock.now_ns() + 20 * NS_PER_S
-        await clock.sleep_until(deadline)
-        assert clock.now_ns() >= deadline
-
-    async def test_does_not_sleep_for_a_deadline_that_has_passed(self):
-        class Sleepless(ScaledClock):
-            async def sleep(self, seconds):
-                raise AssertionError(f"sleeps for {seconds} s")
-
-        clock = Sleepless(1000)
-        await clock.sleep_until(clock.now_ns() - NS_PER_S)
-
-    def test_never_steps_back(self):
+    def test_never_goes_back(self):
         clock = ScaledClock(3.7)
         times = [clock.now_ns() for _ in range(1000)]
         assert times == sorted(times)

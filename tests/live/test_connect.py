@@ -1,4 +1,4 @@
-"""Everything that can be wrong with an address gets a line that says what to do, and leaves nothing running."""
+"""Every mistake in an argument is reported in one line that says what to do, and leaves nothing running."""
 
 import asyncio
 import threading
@@ -37,30 +37,33 @@ async def fails(expected, *args, error=ConnectError, **kwargs):
 
 
 def to(lab, **changes):
-    """The lab's own addresses, with changes."""
+    """Return the lab's own addresses as arguments, with changes."""
     known = {"network": lab.network_url, "canister": lab.canister_id, "root_key": lab.root_key, "clock": lab.clock}
     return known | changes
 
 
 class TestArguments:
     @pytest.mark.parametrize("url", ["http://127.0.0.1", "127.0.0.1:8080", "ws://", "", "ws://host:99999", "ws://[::1"])
-    async def test_not_a_gateway_url(self, lab, url):
+    async def test_a_wrong_gateway_url(self, lab, url):
         await fails("is not a gateway URL: write ws://", url, **to(lab))
 
     @pytest.mark.parametrize("url", ["ws://127.0.0.1", "ftp://x", "nonsense"])
-    async def test_not_a_network_url(self, lab, url):
+    async def test_a_wrong_network_url(self, lab, url):
         await fails("is not a network URL: write http", lab.gateway_url, **to(lab, network=url))
 
-    async def test_no_canister_and_no_network(self, lab):
-        await fails("no canister: say", lab.gateway_url, network=lab.network_url)
-        await fails("no network: say", lab.gateway_url, canister=lab.canister_id)
+    async def test_a_wrong_gateway_url_is_reported_before_what_is_missing(self):
+        await fails("'localhost:8080' is not a gateway URL: write ws://", "localhost:8080")
 
-    async def test_what_no_network_has(self, lab):
-        await fails("not a network's root key", lab.gateway_url, **to(lab, root_key=b"\x00"))
-        await fails("ack interval of -5 ms cannot be", lab, ack_interval_ms=-5)
+    async def test_no_canister_and_no_network(self, lab):
+        await fails("no canister: pass its id", lab.gateway_url, network=lab.network_url)
+        await fails("no network: pass its URL", lab.gateway_url, canister=lab.canister_id)
+
+    async def test_wrong_values(self, lab):
+        await fails("is not the root key of a network", lab.gateway_url, **to(lab, root_key=b"\x00"))
+        await fails("ack_interval_ms must be more than 0, not -5", lab, ack_interval_ms=-5)
         await fails("management canister", lab.gateway_url, **to(lab, canister="aaaaa-aa"))
 
-    async def test_a_password_is_not_repeated(self, lab):
+    async def test_an_error_does_not_show_the_password(self, lab):
         error = await fails("nobody listens", f"ws://me:secret@127.0.0.1:{free_port()}", **to(lab))
         assert "secret" not in str(error)
 
@@ -83,14 +86,14 @@ class TestArguments:
     async def test_an_anonymous_identity(self, lab):
         await fails("anonymous identity", lab, error=IdentityError, identity=AnonymousIdentity())
 
-    async def test_a_key_file_that_is_none(self, lab, tmp_path):
+    async def test_a_file_without_a_key(self, lab, tmp_path):
         path = tmp_path / "key.pem"
         path.write_text("not a key")
         await fails("identity", lab, error=IdentityError, identity=path)
 
 
-class TestNetwork:
-    async def test_nobody_there(self, lab):
+class TestWrongNetwork:
+    async def test_nothing_listens(self, lab):
         await fails(
             "no network at .*: start a replica", lab.gateway_url, **to(lab, network=f"http://127.0.0.1:{free_port()}")
         )
@@ -102,17 +105,17 @@ class TestNetwork:
         async with http_server(page) as url:
             await fails("is not a replica", lab.gateway_url, **to(lab, network=url, root_key=None))
 
-    async def test_a_status_without_a_key(self, lab):
+    async def test_a_status_without_a_root_key(self, lab):
         async def status(_request):
             return web.Response(body=cbor.dumps({"replica_health_status": "healthy"}))
 
         async with http_server(status) as url:
-            await fails("names no root key", lab.gateway_url, **to(lab, network=url, root_key=None))
+            await fails("has no root key", lab.gateway_url, **to(lab, network=url, root_key=None))
 
     async def test_a_canister_that_does_not_exist(self, lab):
         await fails(f"canister {NOWHERE} does not exist on", lab.gateway_url, **to(lab, canister=NOWHERE))
 
-    async def test_the_root_key_is_asked_for(self, lab):
+    async def test_the_root_key_is_fetched(self, lab):
         async with connect(
             lab.gateway_url, network=lab.network_url, canister=str(lab.canister_id), clock=lab.clock
         ) as s:
@@ -120,8 +123,8 @@ class TestNetwork:
             assert (await s.receive(60))["text"] == "ping"  # the type came from the canister's metadata
 
 
-class TestGateway:
-    async def test_nobody_listens(self, lab):
+class TestWrongGateway:
+    async def test_nothing_listens(self, lab):
         await fails("nobody listens at .*: start a gateway", f"ws://127.0.0.1:{free_port()}", **to(lab))
 
     async def test_a_web_server(self, lab):
@@ -144,11 +147,11 @@ class TestGateway:
                 return web.Response(status=status, headers={"Location": f"{elsewhere}/?token=s3cr3t"})
 
             async with http_server(redirect) as url:
-                error = await fails(f"elsewhere to {elsewhere}.*{status}", url.replace("http", "ws"), **to(lab))
+                error = await fails(f"redirects .* to {elsewhere}.*{status}", url.replace("http", "ws"), **to(lab))
         assert reached == []
         assert "s3cr3t" not in str(error)
 
-    async def test_what_it_quotes_is_one_short_line_without_what_is_secret(self, lab):
+    async def test_an_error_quotes_one_short_line_without_secrets(self, lab):
         async def odd(reader, writer):
             head = await reader.readuntil(b"\r\n\r\n")
             assert b"GET /?token=t0k3n HTTP" in head
@@ -163,11 +166,11 @@ class TestGateway:
         assert not [secret for secret in ("s3cr3t", "t0k3n", "bWU6") if secret in str(error)]
         assert (error.__cause__, error.__context__) == (None, None)
 
-    async def test_tls_where_there_is_none(self, lab):
+    async def test_tls_to_a_server_without_tls(self, lab):
         await fails("TLS", lab.gateway_url.replace("ws://", "wss://"), **to(lab))
 
-    async def test_a_websocket_server_that_says_nothing(self, lab, monkeypatch):
-        monkeypatch.setattr(connect_module, "HANDSHAKE_PATIENCE_S", 0.2)
+    async def test_a_websocket_server_that_sends_nothing(self, lab, monkeypatch):
+        monkeypatch.setattr(connect_module, "HANDSHAKE_TIMEOUT_S", 0.2)
 
         async def silent(connection):
             await connection.wait_closed()
@@ -175,7 +178,7 @@ class TestGateway:
         async with websocket_server(silent) as url:
             await fails("sent no handshake in", url, **to(lab))
 
-    async def test_a_websocket_server_of_another_kind(self, lab):
+    async def test_a_websocket_server_of_another_protocol(self, lab):
         async def chatty(connection):
             await connection.send("welcome to the chat")
             await connection.wait_closed()
@@ -183,14 +186,14 @@ class TestGateway:
         async with websocket_server(chatty) as url:
             await fails("is not an IC WebSocket gateway", url, **to(lab))
 
-    async def test_one_that_closes_at_once(self, lab):
+    async def test_a_websocket_server_that_closes_at_once(self, lab):
         async def brief(_connection):
             return
 
         async with websocket_server(brief) as url:
             await fails("closed before its handshake", url, **to(lab))
 
-    async def test_one_that_relays_nothing(self, lab):
+    async def test_a_gateway_that_relays_nothing(self, lab):
         async def deaf(connection):
             await connection.send(Handshake(Principal.ANONYMOUS).encode())
             await connection.wait_closed()
@@ -199,7 +202,7 @@ class TestGateway:
             await fails("did not open the session within 60 s", url, **to(lab))
 
 
-class TestTheWay:
+class TestTlsAndProxies:
     async def test_tls(self, lab, tmp_path):
         server, client = server_and_client(tmp_path)
         async with tunnel(lab.gateway_url.removeprefix("ws://"), tls=server) as (address, _):
@@ -219,12 +222,12 @@ class TestTheWay:
         assert seen == ["CONNECT gateway.example:80 HTTP/1.1"]
 
     @pytest.mark.parametrize("proxy", ["nonsense", "ftp://me:s3cr3t@127.0.0.1:1", "http://[::1", "me:s3cr3t@h:1"])
-    async def test_a_proxy_that_is_none(self, lab, monkeypatch, proxy):
+    async def test_a_wrong_proxy_url(self, lab, monkeypatch, proxy):
         monkeypatch.setenv("https_proxy", proxy)
         error = await fails("correct the proxy", "wss://gateway.invalid", **to(lab))
         assert "s3cr3t" not in str(error)
 
-    async def test_a_proxys_password_stands_in_no_error_and_in_no_cause(self, lab, monkeypatch):
+    async def test_the_password_of_a_proxy_is_in_no_error_and_in_no_cause(self, lab, monkeypatch):
         async def refuse(reader, writer):
             await reader.readuntil(b"\r\n\r\n")
             writer.write(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\nX: me:s3cr3t@here\r\n\r\n")
@@ -236,7 +239,7 @@ class TestTheWay:
         assert "s3cr3t" not in str(error)
         assert (error.__cause__, error.__context__) == (None, None)
 
-    async def test_no_proxy_to_this_machine(self, lab, monkeypatch):
+    async def test_loopback_uses_no_proxy(self, lab, monkeypatch):
         for name in ("http_proxy", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
         async with connect(lab) as session:
@@ -245,7 +248,7 @@ class TestTheWay:
 
 class TestIdentities:
     @pytest.mark.parametrize("make", [Ed25519Identity.generate, Secp256k1Identity.generate])
-    async def test_every_kind_opens(self, lab, make):
+    async def test_every_kind_of_key_opens(self, lab, make):
         identity = make()
         async with connect(lab, identity=identity) as session:
             assert session.principal == identity.principal
@@ -271,15 +274,15 @@ class TestIdentities:
 
 
 class TestMisuse:
-    async def test_what_was_not_awaited_says_how(self, lab):
+    async def test_an_object_that_was_not_awaited_says_what_to_write(self, lab):
         waiting = connect(lab)
         assert "not open yet, write session = await" in repr(waiting)
-        with pytest.raises(AttributeError, match="'send' is a session's.*await"):
+        with pytest.raises(AttributeError, match="no session is open yet, so there is no 'send': .*await"):
             await waiting.send({"text": "hello", "timestamp": 0})
 
 
 class TestRecording:
-    async def test_an_unwritable_place_ends_the_connection(self, lab, tmp_path):
+    async def test_a_file_that_cannot_be_written_ends_the_connection(self, lab, tmp_path):
         def sessions():
             return len(lab.gateways[0]._connections)
 
@@ -289,7 +292,7 @@ class TestRecording:
             while sessions() > before:  # noqa: ASYNC110  # the lab has its own loop
                 await asyncio.sleep(0.01)
 
-    async def test_a_mistyped_address_does_not_empty_an_older_recording(self, lab, tmp_path):
+    async def test_a_mistyped_url_does_not_empty_an_existing_recording(self, lab, tmp_path):
         older = tmp_path / "older.icws"
         older.write_text("frames")
         await fails("nobody listens", f"ws://127.0.0.1:{free_port()}", **to(lab), record=older)
@@ -297,7 +300,7 @@ class TestRecording:
 
 
 class TestCancelling:
-    async def test_at_any_moment_leaves_nothing(self, lab):
+    async def test_at_any_moment_leaves_nothing_running(self, lab):
         for step in range(12):
             opening = asyncio.ensure_future(connect(lab)._open())
             await asyncio.sleep(step * 0.004)
@@ -308,7 +311,7 @@ class TestCancelling:
                 continue
             await session.close()
 
-    async def test_while_opening_leaves_nothing(self, lab):
+    async def test_while_opening_leaves_nothing_running(self, lab):
         asked = asyncio.Event()
 
         async def deaf(connection):

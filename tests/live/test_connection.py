@@ -168,8 +168,8 @@ class TestFaults:
         async with websocket_server(deaf) as url:
             session = await to(url, lab)
             with pytest.raises(SessionClosedError, match="mine") as caught:
-                await session.receive(10)
-            await asyncio.wait_for(session.wait_closed(), 10)
+                await session.receive(60)
+            await asyncio.wait_for(session.wait_closed(), 60)
         assert caught.value.code == session.close_code == 1011
         assert closed == [(1011, "internal error")]
         assert session.recording[-1].frame.code == 1011
@@ -217,7 +217,7 @@ class TestFaults:
         monkeypatch.setattr(ClientMachine, "connection_lost", broken)
         async with websocket_server(brief) as url:
             session = await to(url, lab)
-            await asyncio.wait_for(session.wait_closed(), 10)
+            await asyncio.wait_for(session.wait_closed(), 60)
         assert (session.close_code, session.failures[-1]) == (4001, "the session's end failed: RuntimeError: mine")
 
     async def test_are_in_the_file(self, lab, monkeypatch, tmp_path):
@@ -230,7 +230,7 @@ class TestFaults:
         monkeypatch.setattr(Connection, "_fire_deadlines", broken)
         async with websocket_server(deaf) as url:
             session = await to(url, lab, record=tmp_path / "s.icws")
-            await asyncio.wait_for(session.wait_closed(), 10)
+            await asyncio.wait_for(session.wait_closed(), 60)
         assert load(tmp_path / "s.icws").notes == ["the session's timer failed: RuntimeError: mine at http://h"]
 
 
@@ -293,7 +293,7 @@ class TestClosing:
 
         async with raw_server(flooding) as url:
             session = await to(url, lab)
-            await asyncio.wait_for(session.wait_closed(), 10)
+            await asyncio.wait_for(session.wait_closed(), 60)
         received = sum(len(f.data) for f in session.recording.raw.frames if f.direction == "in")
         assert 2**20 <= received <= 2**20 + 2**18  # what one turn still reads
         assert session.close_code == 4000

@@ -1,4 +1,4 @@
-"""The HTTP side: what is asked, and what is made of nonsense answers."""
+"""Requests to a network, and its invalid answers."""
 
 import pytest
 from aiohttp import web
@@ -28,13 +28,13 @@ class TestMainnet:
     @pytest.mark.parametrize(
         "url", ["https://icp-api.io", "https://icp0.io/", "https://a.b.ic0.app", "https://ic0.app:443"]
     )
-    async def test_its_key_is_pinned_and_never_asked_for(self, url):
+    async def test_its_root_key_is_built_in_and_never_fetched(self, url):
         assert is_mainnet(url)
         async with Network(url) as network:
             assert await network.root_key() == MAINNET_ROOT_KEY
 
     @pytest.mark.parametrize("url", ["https://evil-ic0.app", "https://ic0.app.evil.example", "http://127.0.0.1:4943"])
-    def test_look_alikes_are_not_mainnet(self, url):
+    def test_similar_names_are_not_mainnet(self, url):
         assert not is_mainnet(url)
 
 
@@ -55,7 +55,7 @@ class TestLab:
             assert all(step.ok for step in steps)
 
 
-class TestNonsense:
+class TestInvalidAnswers:
     @pytest.mark.parametrize(
         ("status", "body", "said"),
         [
@@ -83,13 +83,13 @@ class TestNonsense:
             with pytest.raises(ConnectError, match="without a certificate"):
                 await network.read_state(SOMEONE, [[b"time"]])
 
-    async def test_a_flood_is_not_read_to_its_end(self, monkeypatch):
+    async def test_too_long_an_answer_is_not_read_to_its_end(self, monkeypatch):
         monkeypatch.setattr(http, "MAX_BODY", 1000)
         async with http_server(answering(200, b"\x00" * 100_000)) as url, Network(url) as network:
             with pytest.raises(ConnectError, match="1001 bytes are more than the 1000 allowed"):
                 await network.status()
 
-    async def test_silence(self, monkeypatch):
+    async def test_no_answer_at_all(self, monkeypatch):
         monkeypatch.setattr(http, "REQUEST_TIMEOUT_S", 0.1)
         async with silent_server() as address, Network(f"http://{address}") as network:
             with pytest.raises(ConnectError, match="did not answer within"):
@@ -99,7 +99,7 @@ class TestNonsense:
 class TestRedirects:
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     async def test_are_not_followed(self, status):
-        """An internal host's answer would stand in an error, or in a session, under the network's name."""
+        """Otherwise the answer of an internal host could appear in an error under the name of the network."""
         asked = []
 
         async def internal(request):
@@ -112,7 +112,7 @@ class TestRedirects:
                 return web.Response(status=status, headers={"Location": f"{other}/internal?token=t0k3n"})
 
             async with http_server(handle) as url, Network(url) as network:
-                with pytest.raises(ConnectError, match=f"{status}.*not followed: name the right address") as caught:
+                with pytest.raises(ConnectError, match=f"{status}.*not followed: pass the right URL") as caught:
                     await network.status()
                 with pytest.raises(ConnectError, match="not followed"):
                     await network.query(SOMEONE, "m", b"")
@@ -122,7 +122,7 @@ class TestRedirects:
 
 
 class TestCredentials:
-    async def test_go_to_the_network_and_nowhere_else(self):
+    async def test_are_sent_to_the_network_and_shown_nowhere(self):
         asked = []
 
         async def handle(request):
@@ -140,12 +140,12 @@ class TestCredentials:
         assert network.url == f"{plain}/?…"
 
     @pytest.mark.parametrize("url", ["http://me:s3cr3t/x@h", "me:s3cr3t@h", "ftp://me:s3cr3t@h", "http://me:s3cr3t@"])
-    def test_a_bad_url_is_repeated_without_them(self, url):
+    def test_an_error_quotes_a_wrong_url_without_them(self, url):
         with pytest.raises(ConnectError, match="is not a network URL") as caught:
             Network(url)
         assert "s3cr3t" not in str(caught.value)
 
-    async def test_a_proxys_stand_in_no_error_and_in_no_cause(self, monkeypatch):
+    async def test_of_a_proxy_are_in_no_error_and_in_no_cause(self, monkeypatch):
         async def refuse(_request):
             return web.Response(status=407, reason="No me:s3cr3t@here")
 
@@ -159,7 +159,7 @@ class TestCredentials:
                 assert "s3cr3t" not in str(caught.value)
                 assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
-    async def test_of_a_netrc_go_nowhere(self, monkeypatch, tmp_path):
+    async def test_of_a_netrc_are_not_sent(self, monkeypatch, tmp_path):
         netrc = tmp_path / "netrc"
         netrc.write_text("default login me password s3cr3t")
         netrc.chmod(0o600)
@@ -175,19 +175,19 @@ class TestCredentials:
         assert seen == [None]
 
 
-class TestUse:
+class TestWrongUse:
     @pytest.mark.parametrize("url", ["", "ws://h", "http://", "http://[::1", "http://h:70000", "http://a..b"])
-    def test_only_with_a_url(self, url):
+    def test_a_wrong_url(self, url):
         with pytest.raises(ConnectError, match="write http://"):
             Network(url)
 
     @pytest.mark.parametrize("proxy", ["http://[::1", "nonsense"])
-    async def test_a_proxy_that_is_none(self, monkeypatch, proxy):
+    async def test_a_wrong_proxy_url(self, monkeypatch, proxy):
         monkeypatch.setenv("http_proxy", proxy)
         async with Network("http://somewhere.invalid") as network:
             with pytest.raises(ConnectError):
                 await network.status()
 
-    async def test_only_as_a_context(self):
+    async def test_without_a_context_manager(self):
         with pytest.raises(ConnectError, match="context manager"):
             await Network("http://127.0.0.1:1").status()

@@ -1,4 +1,4 @@
-"""Loops in threads: shared, cancelled, and gone."""
+"""Event loops in threads: shared, cancelled and ended."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ class TestLoopThread:
         assert all(t.name != "icws-test" for t in threading.enumerate())
         assert thread.loop.is_closed()
 
-    def test_what_still_runs_is_cancelled_at_the_end(self):
+    def test_stop_cancels_running_tasks(self):
         thread = LoopThread("icws-test")
         thread.start()
         cancelled = threading.Event()
@@ -36,23 +36,23 @@ class TestLoopThread:
         thread.stop()
         assert cancelled.is_set()
 
-    def test_code_that_never_returns_does_not_hold_the_caller(self, monkeypatch):
-        monkeypatch.setattr(loop, "STOP_PATIENCE_S", 0.05)
-        held, let_go = threading.Event(), threading.Event()
+    def test_stop_returns_even_if_the_code_does_not(self, monkeypatch):
+        monkeypatch.setattr(loop, "STOP_TIMEOUT_S", 0.05)
+        is_in, may_return = threading.Event(), threading.Event()
 
         async def endless():
-            held.set()
-            let_go.wait(90)
+            is_in.set()
+            may_return.wait(90)
 
-        thread = LoopThread("held")
+        thread = LoopThread("blocked")
         thread.start()
         thread.submit(endless())
-        assert held.wait(60)
+        assert is_in.wait(60)
         thread.stop()
-        assert any(each.name == "held" for each in threading.enumerate())
-        let_go.set()
+        assert any(each.name == "blocked" for each in threading.enumerate())
+        may_return.set()
 
-    async def test_cancelling_here_cancels_there(self):
+    async def test_a_cancellation_reaches_the_other_loop(self):
         thread = LoopThread("icws-test")
         thread.start()
         runs, cancelled = threading.Event(), threading.Event()
@@ -74,7 +74,7 @@ class TestLoopThread:
 
 
 class TestSharedLoop:
-    def test_lives_from_the_first_user_to_the_last(self):
+    def test_runs_from_the_first_user_to_the_last(self):
         shared = SharedLoop("icws-shared")
         first, second = shared.acquire(), shared.acquire()
         assert first is second
@@ -88,7 +88,7 @@ class TestSharedLoop:
 
 
 class TestSignal:
-    async def test_wakes_everyone_who_waits_each_time(self):
+    async def test_wakes_all_waiting_tasks_each_time(self):
         signal = Signal()
         for _ in range(2):
             waiting = [asyncio.create_task(signal.wait()) for _ in range(3)]

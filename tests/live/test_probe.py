@@ -1,4 +1,4 @@
-"""A look at a gateway, and at what is none."""
+"""Probing a gateway, and servers that are not gateways."""
 
 import pytest
 
@@ -33,7 +33,7 @@ class TestProbe:
     )
     async def test_of_something_else(self, server, said, monkeypatch):
         if server is silent:
-            monkeypatch.setattr(probe_module, "PATIENCE_S", 0.2)
+            monkeypatch.setattr(probe_module, "HANDSHAKE_TIMEOUT_S", 0.2)
         async with websocket_server(server) as url:
             with pytest.raises(ConnectError, match=said):
                 await probe(url)

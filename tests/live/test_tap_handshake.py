@@ -84,7 +84,7 @@ class TestRequest:
     @pytest.mark.parametrize(
         "target",
         [b"http://evil.example/", b"ws://evil.example", b"evil.example:443", b"*", b".evil.example/", b"@evil.example/",
-         b":1@evil.example/", b"", b"\\evil.example"],
+         b":1@evil.example/", b"", b"\\evil.example", b"//evil.example/"],
     )  # fmt: skip
     def test_no_target_names_another_host(self, target):
         with pytest.raises(HeadError):

@@ -55,7 +55,7 @@ class Tapped:
     async def raw(self, head):
         reader, writer = await asyncio.open_connection("127.0.0.1", int(self.tap.url.rpartition(":")[2]))
         writer.write(head)
-        answer = await asyncio.wait_for(reader.read(2**16), 10)
+        answer = await asyncio.wait_for(reader.read(2**16), 60)
         writer.close()
         return answer
 
@@ -199,7 +199,7 @@ class TestTargets:
     @pytest.mark.parametrize(
         "target",
         [b"http://evil.example/x", b".evil.example/", b"@evil.example/", b":1@evil.example/", b"*", b"evil.example:443",
-         b"http://[::1/", b"ws://evil.example/"],
+         b"http://[::1/", b"ws://evil.example/", b"//evil.example/"],
     )  # fmt: skip
     async def test_that_are_no_path_are_refused_and_never_asked_for(self, target, caplog, capfd):
         asked = []
@@ -215,9 +215,7 @@ class TestTargets:
         assert asked == []
         assert "Traceback" not in caplog.text + capfd.readouterr().err
 
-    @pytest.mark.parametrize(
-        "path", ["/", "//evil.example/x", "/@evil.example", "/.evil.example/", "/:1@evil.example/"]
-    )
+    @pytest.mark.parametrize("path", ["/", "/@evil.example", "/.evil.example/", "/:1@evil.example/"])
     async def test_that_are_one_reach_the_network_that_was_named(self, path):
         asked = []
 

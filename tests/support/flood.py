@@ -50,7 +50,7 @@ class Sink:
     def wait_for(self, size: int) -> None:
         """Until so many bytes have come."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self.received >= size, 30)
+            assert self._changed.wait_for(lambda: self.received >= size, 60)
 
     def close(self) -> None:
         """Wait for what is under way."""
@@ -58,7 +58,7 @@ class Sink:
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(60)
 
 
 @contextmanager
@@ -91,4 +91,4 @@ def flood(url: str, data: bytes = ONE) -> Iterator[None]:
         finally:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            thread.join(30)
+            thread.join(60)

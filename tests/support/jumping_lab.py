@@ -75,7 +75,7 @@ class JumpingLab(Lab):
 
         def look() -> list[int]:
             found = self._printed(printed)[before:]
-            due_ns = self._need.replica.next_due_ns()
+            due_ns = self._running_network.replica.next_due_ns()
             if not found and due_ns is not None:
                 self._jumping.jump(due_ns - self._clock.now_ns())
             return found

@@ -1,4 +1,4 @@
-"""The tree as text: fits its width, says every value, survives hostile frames."""
+"""The annotated tree as text fits its width, gives every value, and survives hostile frames."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class TestEveryFrame:
                 assert line.isprintable(), line
 
 
-class TestWhatItSays:
-    def test_the_fields_of_an_envelope_with_their_bytes(self) -> None:
+class TestContent:
+    def test_has_the_fields_of_an_envelope_with_their_bytes(self) -> None:
         frame = open_call()
         text = annotated_text(annotate_frame(frame), frame.data, width=200)
         line = next(line for line in text.splitlines() if " client_nonce " in line)
@@ -46,7 +46,7 @@ class TestWhatItSays:
         assert frame.data[int(offset) :].startswith(bytes.fromhex(shown.rstrip("…")))
         assert "chosen at random" in line
 
-    def test_every_value_of_a_capture(self) -> None:
+    def test_has_every_value_of_a_recording(self) -> None:
         capture = healthy()
         for decoded in decode_frames(capture):
             if decoded.has_value:
@@ -54,7 +54,7 @@ class TestWhatItSays:
             if decoded.envelope is not None:
                 assert decoded.envelope.request_id.hex() in full_text(capture, decoded.number, width=200)
 
-    def test_labels_of_trees_as_paths(self) -> None:
+    def test_has_the_labels_of_trees_as_paths(self) -> None:
         frame = vector_frames()[-5]
         text = annotated_text(annotate_frame(frame), frame.data)
         assert "canister/bnz7o…-cai/certified_data" in text
@@ -62,7 +62,7 @@ class TestWhatItSays:
         assert "key 'cert'" not in text
 
     @given(st.sampled_from(vector_frames()))
-    def test_with_every_byte_the_leaves_tile(self, frame: Frame) -> None:
+    def test_covers_every_byte_on_demand(self, frame: Frame) -> None:
         text = annotated_text(annotate_frame(frame), frame.data, width=300, every_byte=True)
         rows = [(int(m[1]), int(m[2])) for m in re.finditer(r"^ *(\d+) +(\d+)  ", text, re.MULTILINE)]
         covered = 0
@@ -71,14 +71,14 @@ class TestWhatItSays:
             covered = max(covered, start + size) if (start, size) in _leaves(frame) else covered
         assert covered == len(frame.data)
 
-    def test_the_first_fault(self) -> None:
+    def test_ends_with_the_first_fault(self) -> None:
         frame = canister_frame(message(b"DIDL\x00\x01\x71\x05ab").encode())
         text = annotated_text(annotate_frame(frame), frame.data)
         fault = text.splitlines()[-1]
         assert "needs 5 bytes" in text
         assert fault
 
-    def test_a_flood_is_cut(self) -> None:
+    def test_is_bounded(self) -> None:
         data = b"\x9a\x00\x00\x26\x00" + bytes(0x2600)
         text = annotated_text(annotate_frame(Frame(AT_S, "in", "binary", data)), data)
         assert len(text.splitlines()) < MAX_LINES + 10
@@ -89,7 +89,7 @@ def _leaves(frame: Frame) -> set[tuple[int, int]]:
     return {(leaf.start, leaf.end - leaf.start) for leaf in annotate_frame(frame).leaves()}
 
 
-class TestOddFrames:
+class TestOtherFrames:
     @pytest.mark.parametrize(
         "frame",
         [
@@ -100,7 +100,7 @@ class TestOddFrames:
             Frame(AT_S, "out", "binary", b"\xff"),
         ],
     )
-    def test_are_told(self, frame: Frame) -> None:
+    def test_are_described(self, frame: Frame) -> None:
         text = full_text(Capture(frames=[frame]), 0)
         assert "\x1b" not in text
         assert text.startswith("frame 0 ")

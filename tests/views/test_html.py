@@ -60,7 +60,7 @@ def recording_twin(capture: Capture) -> str:
 
 
 class TestUntrustedContent:
-    def test_adds_no_element_no_handler_and_no_address(self) -> None:
+    def test_adds_no_element_handler_or_address(self) -> None:
         for view in every_view(hostile()):
             page = Markup(view.html)
             assert page.tags <= HARMLESS
@@ -128,7 +128,7 @@ class TestTextTwin:
 
 
 class TestRecordingView:
-    def test_opens_each_frame_to_its_fields(self) -> None:
+    def test_has_the_fields_of_each_frame(self) -> None:
         page = Markup(recording_view(healthy()).html)
         assert page.count("icws-sum") == 29
         assert page.text.count("WebsocketMessage") == 26
@@ -138,12 +138,12 @@ class TestRecordingView:
         assert page.count("icws-malformed") == 2
         assert page.count("icws-closed") == 2
 
-    def test_is_bounded_and_says_so(self) -> None:
+    def test_is_bounded_and_counts_what_is_left_out(self) -> None:
         view = recording_view(healthy(), limit=4)
         assert "25 frames not shown" in Markup(view.html).text
         assert "25 frames not shown" in view.text
 
-    def test_takes_a_recording_as_well(self) -> None:
+    def test_takes_a_recording_or_its_frames(self) -> None:
         assert recording_view(Recording(healthy())).html == recording_view(healthy()).html
 
     def test_names_several_sessions(self) -> None:
@@ -175,7 +175,7 @@ class TestVerdicts:
 
 @pytest.mark.browser
 class TestInChromium:
-    """With its style a view shows itself, without (an untrusted notebook) its text; never both."""
+    """With its style a view is shown, without it (in an untrusted notebook) its text, and never both."""
 
     def test_shows_the_view_or_the_text(self, chromium_path: str) -> None:
         from playwright.sync_api import sync_playwright

@@ -25,38 +25,38 @@ def lines(capture: Capture, **window: Any) -> list[str]:
 
 @pytest.mark.parametrize("make", ALL)
 class TestAnyCapture:
-    def test_every_line_is_one_that_mermaid_knows(self, make: Any) -> None:
+    def test_gives_lines_that_mermaid_knows(self, make: Any) -> None:
         first, *rest = lines(make())
         assert first == "sequenceDiagram"
         assert [line for line in rest if not LINE.fullmatch(line)] == []
 
 
 class TestSteps:
-    def test_messages_acks_and_what_they_cover(self) -> None:
+    def test_have_messages_and_what_acks_cover(self) -> None:
         text = plots.mermaid(healthy())
         assert "    G->>C: 0.00 s, handshake gateway" in text
         assert "    K->>C: 2.30 s, 1 open\n" in text
         assert "    Note right of K: acks 1–5\n" in text
         assert "    Note left of C: has 1–7\n" in text
 
-    def test_disorder_is_noted(self) -> None:
+    def test_note_gaps_and_lost_messages(self) -> None:
         text = plots.mermaid(SessionScript().opened().app_says(6, "c", sequence_num=3).capture)
         assert "    K-xC: 2 lost on the way to the client\n    K->>C: 6.00 s, 3 app" in text
         assert "    Note over C,K: gap: 2 missing\n" in text
 
-    def test_a_part_says_what_was_left_out(self) -> None:
+    def test_count_the_frames_that_are_left_out(self) -> None:
         part = lines(healthy(), start=10, stop=12)
         assert part[4] == "    Note over C,K: 10 frames before"
         assert part[-1] == "    Note over C,K: 17 frames after"
 
-    def test_of_nothing_there_are_only_the_parties(self) -> None:
+    def test_of_an_empty_recording_are_only_the_parties(self) -> None:
         assert len(lines(empty())) == 4
 
 
 class TestEscaping:
-    def test_what_a_peer_wrote_stays_text(self) -> None:
+    def test_keeps_what_a_peer_wrote_as_text(self) -> None:
         assert "<" not in plots.mermaid(hostile())
 
     @given(st.text())
-    def test_nothing_that_means_something_gets_through(self, text: str) -> None:
+    def test_lets_no_special_character_through(self, text: str) -> None:
         assert re.fullmatch(r"(?:[^;#<>\n\r%\"`&\\|]|#\d+;)*", escaped(text))

@@ -17,11 +17,11 @@ def two_sessions() -> Capture:
 
 
 class TestPlots:
-    def test_take_a_capture_or_a_recording(self) -> None:
+    def test_take_a_recording_or_its_frames(self) -> None:
         for draw in (plots.timeline, plots.sequence_numbers):
             assert draw(healthy()).inline_svg("one") == draw(Recording(healthy())).inline_svg("one")
 
-    def test_draw_the_session_that_is_named(self) -> None:
+    def test_draw_the_named_session(self) -> None:
         for draw in (plots.timeline, plots.sequence_numbers):
             assert (
                 draw(two_sessions(), session="a").axes[0].get_xlim()[1]
@@ -30,31 +30,29 @@ class TestPlots:
 
 
 class TestProofs:
-    def test_of_a_frame_by_its_number(self) -> None:
+    def test_are_drawn_for_a_frame(self) -> None:
         number = frame_of(simulated(), "app")
         assert f"frame {number}, app" in plots.chain(simulated(), number).description
         assert plots.anatomy(simulated(), number).description.startswith(f"Frame {number}: app")
         assert "Witness" in plots.hash_tree(simulated(), number).description
 
-    def test_of_a_certificate_alone(self) -> None:
+    def test_are_drawn_for_a_certificate(self) -> None:
         cert, canister_id = mainnet()
         assert "✗" not in plots.chain(cert, canister_id=canister_id).description
         assert "✗ time" in plots.chain(cert, canister_id=canister_id, now_ns=0).description
         assert "request_status" in plots.hash_tree(cert).description
 
-    def test_of_a_hash_tree(self) -> None:
+    def test_are_drawn_for_a_hash_tree(self) -> None:
         tree = hashtree.build({b"a": b"1", b"b": b"2"})
         assert "›   a" in plots.hash_tree(tree, paths=[(b"a",)]).description
 
-    def test_of_no_such_frame(self) -> None:
+    def test_need_an_existing_frame(self) -> None:
         with pytest.raises(IndexError):
             plots.anatomy(simulated(), 9999)
 
 
-class TestInWords:
-    """Every figure says what it shows to who cannot see it."""
-
-    def test_says_more_than_its_heading(self) -> None:
+class TestDescriptions:
+    def test_say_more_than_the_heading(self) -> None:
         expected = {
             plots.ack_age: "Ages at acks: 208.4 s, 300.4 s, 300.1 s",
             plots.keep_alives: "ack of 5: sent after 100 ms, arrived after ≈ 2.30 s, in time",

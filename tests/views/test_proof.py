@@ -142,7 +142,7 @@ class TestNodes:
         assert texts(root, "pruned")
 
     def test_show_a_time_as_such(self) -> None:
-        assert any(text.startswith("20") and text.endswith("Z") for text in texts(proof_tree(TREE), "leaf"))
+        assert any(text.startswith("20") and text.endswith("UTC") for text in texts(proof_tree(TREE), "leaf"))
 
     def test_show_a_word_as_text(self) -> None:
         assert leaf(b"red", b"fruit", b"apple") == ("'red'", "'red' (0x726564)")

@@ -356,6 +356,12 @@ class SessionFacts:
         waited = self.last - self.open_request.frame.t
         return self.closed_by_client("Open connection timeout") or waited >= OPEN_LIMIT_S
 
+    @property
+    def ends_at_open_request(self) -> bool:
+        """Whether nothing follows ws_open in a HAR, which says neither how long the page waited nor how it ended."""
+        is_last = self.open_request is not None and self.frames[-1] is self.open_request
+        return is_last and self.facts.capture.info.origin == "har"
+
     # What the network answered
 
     def answer(self, decoded: DecodedFrame | None) -> NetworkCall | None:

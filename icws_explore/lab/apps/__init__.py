@@ -1,4 +1,4 @@
-"""The lab's example applications, and a way to bring one's own."""
+"""The applications of a lab's canister: four examples, and the user's own from a Python file."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Final
 
 from icws_explore.protocol.canister import App
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentValueError
 
 from . import chat, echo, pingpong, ticker
-from .own import from_file
+from .app_file import from_file
 
 APPS: Final[MappingProxyType[str, Callable[[], App]]] = MappingProxyType(
     {"pingpong": pingpong.app, "echo": echo.app, "chat": chat.app, "ticker": ticker.app}
@@ -21,11 +21,14 @@ __all__ = ["APPS", "App", "from_file", "load"]
 
 
 def load(app: App | str | Path) -> App:
-    """An application by name, by the path of a Python file, or as it is. Raises LabError."""
+    """Return an application: an example by name, a Python file by path, or ``app`` itself.
+
+    Raises ArgumentValueError for an unknown name, and LabError for a file that cannot be used.
+    """
     if isinstance(app, App):
         return app
     if isinstance(app, str) and app in APPS:
         return APPS[app]()
     if isinstance(app, Path) or str(app).endswith(".py"):
         return from_file(app)
-    raise LabError(f"there is no app {app!r}; choose {', '.join(APPS)} or the path of a .py file")
+    raise ArgumentValueError(f"there is no app {app!r}; choose {', '.join(APPS)} or the path of a .py file")

@@ -1,6 +1,7 @@
-"""Chat, as the public Motoko example: whatever one client says goes to all, itself included.
+"""Chat, as the public Motoko example: the canister sends every message to all clients, also to its sender.
 
-A client joins by saying so (JoinedChat), not by opening; typing is told with isTyping and no text.
+A client joins with the message JoinedChat, not by opening a session. While a user types, the client sends messages
+with ``isTyping`` and an empty text.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def _on_close(context: AppContext, client: Principal) -> None:
 
 
 def app() -> App:
+    """Return the chat application."""
     return App(
         name="chat",
         message_type=parse_type(_MESSAGE_TYPE),

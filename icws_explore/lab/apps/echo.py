@@ -1,4 +1,4 @@
-"""Echo: every message comes back as it was."""
+"""Echo: the canister sends every message back unchanged."""
 
 from __future__ import annotations
 
@@ -14,4 +14,5 @@ def _on_message(context: AppContext, client: Principal, message: Any) -> None:
 
 
 def app() -> App:
+    """Return the echo application."""
     return App(name="echo", message_type=parse_type("record { text : text }"), on_message=_on_message)

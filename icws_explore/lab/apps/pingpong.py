@@ -1,4 +1,4 @@
-"""Ping-pong, as the public ic_websocket_example: a ping at the opening, and one for every message."""
+"""Ping-pong, as the public ic_websocket_example: a ping when a session opens, and one for each message."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def _on_close(context: AppContext, client: Principal) -> None:
 
 
 def app() -> App:
+    """Return the ping-pong application."""
     return App(
         name="pingpong",
         message_type=parse_type("record { text : text; timestamp : nat64 }"),

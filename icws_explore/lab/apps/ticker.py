@@ -1,4 +1,4 @@
-"""Ticker: the canister talks on its own, to every client at every interval."""
+"""Ticker: the canister sends a message to every client at a fixed interval."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ INTERVAL_MS = 10_000
 
 
 def app(interval_ms: int = INTERVAL_MS) -> App:
-    """``interval_ms`` is protocol time; ``count`` in the messages goes up by one at every tick."""
+    """Return the ticker application. ``interval_ms`` is protocol time; each message has a ``count`` one higher."""
 
     def tick(context: AppContext) -> None:
         context.state["count"] = context.state.get("count", 0) + 1

@@ -1,7 +1,7 @@
-"""What the gateway asks of a network over HTTP, and how it names what goes wrong: as ic-agent 0.39.1 does.
+"""The gateway's agent: its HTTP requests to a network, and the names of their errors, as in ic-agent 0.39.1.
 
-The answers' certificates are not verified here: nothing that the gateway does depends on what they
-say (the real one only logs it), and the client verifies what reaches it.
+The certificates in the answers are not verified here. Nothing that the gateway does depends on them (the real one only
+logs them), and the client verifies what it receives.
 """
 
 from __future__ import annotations
@@ -25,21 +25,23 @@ from icws_explore.protocol.gateway.events import AgentFailed, PollOutcome, Rejec
 from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
 
-MAX_REQUESTS: Final = 50  # at once, as ic-agent
-MAX_ANSWER: Final = 8 * 1024 * 1024  # bytes; a replica's largest is about 3 MiB
+MAX_REQUESTS: Final = 50  # at the same time, as in ic-agent
+MAX_ANSWER: Final = 8 * 1024 * 1024  # bytes; the largest answer of a replica has about 3 MiB
 TIMEOUT_S: Final = 360.0  # real seconds
 _EXPIRY_NS: Final = 180 * NS_PER_S
 _MINUTE_NS: Final = 60 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
-class _Failed(Exception):  # noqa: N818 - an outcome, caught below
+class _Failed(Exception):  # noqa: N818 -- an outcome, which this module catches
+    """A request failed. ``kind`` is the name of ic-agent's error."""
+
     kind: str
     detail: str
 
 
 class Agent:
-    """One identity on one network. `open` before use, `close` after it."""
+    """Requests to one network under one identity. Call `open` before use and `close` after it."""
 
     def __init__(self, network_url: str, identity: Identity, clock: Clock) -> None:
         self._address = Address.network(network_url)
@@ -49,7 +51,7 @@ class Agent:
         self._http: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
-        """Connect to the network and see that it is one. Raises ConnectError."""
+        """Connect to the network and check that its status has a root key. Raises ConnectError."""
         self._http = http_client(
             self._address,
             timeout_s=TIMEOUT_S,
@@ -59,7 +61,7 @@ class Agent:
         try:
             status = await self._exchange("GET", "/api/v2/status", None)
             if not isinstance(status, dict) or not isinstance(status.get("root_key"), bytes):
-                raise ConnectError(f"{self.network_url} answers, but its status names no root key: is it a replica?")
+                raise ConnectError(f"{self.network_url} answers, but its status has no root key: is it a replica?")
         except _Failed as failed:
             await self.close()
             raise ConnectError(f"no network at {self.network_url}: {failed.detail}") from failed
@@ -68,13 +70,13 @@ class Agent:
             raise
 
     async def close(self) -> None:
-        """Release the connections."""
+        """Close the connections."""
         if self._http is not None:
             await self._http.close()
             self._http = None
 
     async def query(self, canister_id: Principal, method: str, arg: bytes) -> PollOutcome:
-        """A query under the agent's identity, with the outcome that a poller tells apart."""
+        """Send a query under the agent's identity. Returns the outcome in the terms of the gateway's poller."""
         content = query_content(canister_id, method, arg, self._identity.principal, self._expiry_ns())
         body = sign_envelope(content, self._identity).encode()
         try:
@@ -89,15 +91,15 @@ class Agent:
         return AgentFailed("InvalidCborData", "neither a reply nor a rejection")
 
     async def call(self, canister_id: Principal, method: str, arg: bytes) -> str | None:
-        """An update call under the agent's identity. None, or why it failed."""
+        """Send an update call under the agent's identity. Returns None, or why it failed."""
         nonce = secrets.token_bytes(16)
         content = call_content(canister_id, method, arg, self._identity.principal, self._expiry_ns(), nonce)
         return await self.relay(canister_id, sign_envelope(content, self._identity).encode())
 
     async def relay(self, canister_id: Principal, envelope: bytes, *, asynchronous: bool = False) -> str | None:
-        """Somebody's signed call, as it is. None, or why it failed.
+        """Send a client's signed call unchanged. Returns None, or why it failed.
 
-        ``asynchronous`` uses the endpoint that answers as soon as the call is taken up.
+        ``asynchronous`` uses the endpoint that answers as soon as the replica has accepted the call.
         """
         path = f"/api/{'v2' if asynchronous else 'v3'}/canister/{canister_id}/call"
         try:
@@ -109,18 +111,18 @@ class Agent:
                 return None
             case {"reject_code": code, "reject_message": message}:
                 return f"reject code {code}: {message}"
-        return "InvalidCborData: an answer of an unknown kind"
+        return "InvalidCborData: an unknown kind of answer"
 
     def _expiry_ns(self) -> int:
-        """Three minutes on, floored to the minute."""
+        """Return the ingress expiry: three minutes from now, rounded down to a minute."""
         return (self._clock.now_ns() + _EXPIRY_NS) // _MINUTE_NS * _MINUTE_NS
 
     async def _exchange(self, verb: str, path: str, body: bytes | None) -> Any:
-        """The decoded answer; None for 202 Accepted. Raises _Failed."""
+        """Send a request and return the decoded answer; None for 202 Accepted. Raises _Failed."""
         if self._http is None:
             raise _Failed("TransportError", "the agent is closed")
         try:
-            # As a file, because aiohttp sends large bytes in one go and warns of it.
+            # As a file, because aiohttp sends a large bytes object in one piece and warns about it.
             data = None if body is None else io.BytesIO(body)
             url = URL(self._address.url(path), encoded=True)
             async with self._http.request(verb, url, data=data, allow_redirects=False) as response:

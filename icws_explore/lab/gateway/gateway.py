@@ -1,14 +1,14 @@
-"""A gateway as ic-websocket-gateway 1.4.6 is one, before any network: the lab's replica or a real one.
+"""The lab's gateway, which behaves as ic-websocket-gateway 1.4.6. Its network is the lab's replica or a real one.
 
-What it decides is `protocol.gateway.GatewayMachine`; here are its sockets, its agent and its clock.
-Three things are the lab's own:
+`protocol.gateway.GatewayMachine` makes the decisions. This module adds sockets, an agent and a clock. It differs from
+the real gateway in three ways:
 
-- A session's calls keep their order. The real gateway relays each from a task of its own: a burst of
-  60 on loopback arrived as 1 … 5, 56, …, and the canister closed the session. ``ordered=False`` uses
-  tasks and the same endpoint too, but on this one event loop the calls seldom overtake each other.
-- Pages are let in as `live.listen.Visitors` has it; the real one asks no page where it comes from.
-- Under a fast clock the poll interval has a floor of 5 ms of real time, and a poll at least one real
-  second to answer, so that a lab at × 60 keeps the machine cool.
+- The calls of a session keep their order. The real gateway relays each call from a task of its own: of a burst of 60
+  calls on loopback, the 56th arrived after the 5th, and the canister closed the session. With ``ordered=False`` this
+  gateway uses tasks and the same endpoint, too; but on one event loop the calls rarely overtake each other.
+- It refuses pages of other sites (see `live.listen.Visitors`). The real gateway accepts every page.
+- Under a fast clock, two polls are at least 5 ms of real time apart, and a poll may take at least one real second.
+  Otherwise a lab at × 60 would load the machine.
 """
 
 from __future__ import annotations
@@ -27,28 +27,39 @@ from websockets.http11 import Request, Response
 from icws_explore.live.clock import Clock, RealClock
 from icws_explore.live.listen import Listen, Visitors
 from icws_explore.live.loop import wait_at_most
-from icws_explore.protocol.arguments import encode_close_args, encode_poll_args
+from icws_explore.protocol.arguments import PollResult, encode_close_args, encode_poll_args, encode_poll_result
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S, POLL_INTERVAL_MS, POLL_TIMEOUT_MS
 from icws_explore.protocol.errors import LabError
-from icws_explore.protocol.gateway.events import CallClose, FrameKind, GatewayEvent, Poll, RelayCall, SessionId
+from icws_explore.protocol.gateway.events import (
+    CallClose,
+    FrameKind,
+    GatewayEvent,
+    Poll,
+    PollOutcome,
+    RelayCall,
+    Replied,
+    SessionId,
+)
 from icws_explore.protocol.gateway.machine import GatewayConfig
 from icws_explore.protocol.keys import Ed25519Identity, Identity
 from icws_explore.protocol.principal import Principal
 
 from ..faults import Delivery, Faults
 from ..log import LabLog
-from ..stage import Agenda
+from ..scheduler import ClockScheduler
+from ..server_errors import ServerErrors
 from .agent import Agent
-from .links import GatewayConnection
+from .connection import MAX_UNSENT, GatewayConnection
 from .wiring import GatewayWiring, number_of
 
-POLL_FLOOR_S: Final = 0.005  # real seconds between two polls of a canister
-POLL_TIMEOUT_FLOOR_S: Final = 1.0  # real seconds
-MAX_FRAME: Final = 16 * 1024 * 1024  # bytes of a client's message
+POLL_FLOOR_S: Final = 0.005  # the shortest poll interval, in real seconds
+POLL_TIMEOUT_FLOOR_S: Final = 1.0  # the shortest time-out of a poll, in real seconds
+MAX_FRAME: Final = 16 * 1024 * 1024  # the longest message of a client, in bytes
+_NO_MESSAGES: Final = Replied(encode_poll_result(PollResult((), b"", b"", True)))
 
 
 class GatewayServer(GatewayWiring):
-    """One gateway. `start` and `stop` on one event loop; then the same again, if wanted."""
+    """One gateway. Call `start` and `stop` on one event loop. A stopped gateway can start again."""
 
     def __init__(
         self,
@@ -66,16 +77,16 @@ class GatewayServer(GatewayWiring):
         sessions: Iterator[int] | None = None,
         visitors: Visitors | None = None,
     ) -> None:
-        """``port`` 0 takes a free one. ``poll_interval_ms`` is protocol time.
+        """``port`` 0 is a free port. ``poll_interval_ms`` is protocol time.
 
-        To its ``faults`` this is gateway ``number``, and its sessions are called as ``sessions`` says (None: 0, 1, …).
+        ``number`` is the gateway's number for ``faults``; ``sessions`` yields those of its sessions (None: 0, 1, …).
         """
         self.identity = identity or Ed25519Identity.generate()
         self.network_url = network_url
         self._host, self._port = host, port
         self._visitors = visitors or Visitors.of(Listen(host, port))
         self._clock = clock or RealClock()
-        self._agenda = Agenda(self._clock, self._failed)
+        self._planned = ClockScheduler(self._clock, self._action_failed)
         super().__init__(
             number,
             self.identity.principal,
@@ -83,7 +94,7 @@ class GatewayServer(GatewayWiring):
                 polling_interval_ms=max(poll_interval_ms, self._protocol_ms(POLL_FLOOR_S)),
                 poll_timeout_ms=max(POLL_TIMEOUT_MS, self._protocol_ms(POLL_TIMEOUT_FLOOR_S)),
             ),
-            scheduler=self._agenda,
+            scheduler=self._planned,
             faults=faults or Faults(),
             log=log or LabLog(self._clock.now_ns),
             ordered=ordered,
@@ -98,18 +109,20 @@ class GatewayServer(GatewayWiring):
         self._polled_at: dict[Principal, float] = {}
         self._relays: dict[SessionId, asyncio.Task[None]] = {}
         self._closing: asyncio.Task[None] | None = None  # ws_close among the events that are carried out now
+        self._waiting: set[Principal] = set()  # canisters that are not polled, because a client does not read
 
     @property
     def port(self) -> int:
-        """The TCP port it listens on; 0 before the first start."""
+        """The TCP port of the gateway. Before the first start it is the requested one (0: a free port)."""
         return self._port
 
     @property
     def url(self) -> str:
+        """The URL of the gateway (``ws://host:port``)."""
         return f"ws://{self._host}:{self._port}"
 
     async def start(self) -> None:
-        """Look at the network, then listen. Raises ConnectError and LabError."""
+        """Check the network, then listen. Raises ConnectError and LabError."""
         await self._agent.open()
         try:
             self._server = await serve(
@@ -118,25 +131,27 @@ class GatewayServer(GatewayWiring):
                 self._port,
                 create_connection=GatewayConnection,
                 process_request=self._admit,
-                compression=None,  # the real one offers none
-                ping_interval=None,  # and never pings
+                compression=None,  # the real gateway has no compression
+                ping_interval=None,  # and sends no pings
                 max_size=MAX_FRAME,
+                write_limit=MAX_UNSENT,
+                logger=ServerErrors(self._log).logger,
             )
         except OSError as error:
             await self._agent.close()
-            raise LabError(f"port {self._port} cannot be listened on: {error.strerror}; choose another") from error
+            raise LabError(f"cannot listen on port {self._port}: {error.strerror}; choose another port") from error
         self._port = next(iter(self._server.sockets)).getsockname()[1]
         self._hold(self._tick())
 
     async def stop(self) -> None:
-        """End every session, as the end of the process would, and wait until nothing is left."""
+        """Cut every connection, as the end of the process would, and wait until every task has ended."""
         if self._server is None:
             return
         server, self._server = self._server, None
         server.close(close_connections=False)
-        self._agenda.clear()
+        self._planned.clear()
         for connection in list(self._connections.values()):
-            connection.transport.close()
+            connection.transport.abort()  # close() would wait for a client that does not read
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -144,15 +159,15 @@ class GatewayServer(GatewayWiring):
         await self._agent.close()
         self._forget_sessions()
 
-    # From outside
+    # Faults from outside
 
     def send(self, session: int, data: bytes) -> None:
-        """Send a binary frame to a client. Nothing for sessions that are not there."""
+        """Send a binary frame to a client. Does nothing for a session that is not connected here."""
         if (connection := self._connections.get(session)) is not None:
             connection.write(data)
 
     def drop(self, session: int, code: int | None) -> None:
-        """End a connection: None with a close frame without a code, 1006 without a close frame."""
+        """End a connection (see `Stage.drop`). Does nothing for a session that is not connected here."""
         if (connection := self._connections.get(session)) is not None:
             connection.drop(code)
 
@@ -187,7 +202,7 @@ class GatewayServer(GatewayWiring):
         if session in self._connections:
             self._carry_out(self.machine.frame_received(session, kind, data, self._clock.now_ns()))
 
-    # What the machine asks for
+    # Carrying out the machine's events
 
     def _carry_out(self, events: list[GatewayEvent]) -> None:
         self._closing = None
@@ -215,13 +230,19 @@ class GatewayServer(GatewayWiring):
             self._relays[call.session] = self._hold(self._relay_one(call, delivery, before))
 
     async def _relay_one(self, call: RelayCall, delivery: Delivery, before: asyncio.Task[None] | None) -> None:
+        connection = self._connections.get(number_of(call.session))
+        if connection is not None:
+            connection.canister_id = call.canister_id
+            connection.add_unrelayed(len(delivery.data))
         try:
             if delivery.delay_ms > 0:
                 await self._clock.sleep(delivery.delay_ms / 1000)
             if before is not None:
                 await asyncio.wait([before])
             error = await self._agent.relay(call.canister_id, delivery.data, asynchronous=self.ordered)
-        finally:  # also what was held up until its session had left
+        finally:  # even if the call was delayed until its session had ended
+            if connection is not None:
+                connection.add_unrelayed(-len(delivery.data))
             if self._relays.get(call.session) is asyncio.current_task():
                 del self._relays[call.session]
         self._carry_out(self.machine.call_result(call, error, self._clock.now_ns()))
@@ -246,14 +267,35 @@ class GatewayServer(GatewayWiring):
         if rest_s > 0:
             await asyncio.sleep(rest_s)
         self._polled_at[poll.canister_id] = monotonic()
-        outcome = await self._agent.query(poll.canister_id, "ws_get_messages", encode_poll_args(poll.nonce))
-        outcome, late_ms = self.faults.poll_answer(self.number, outcome)
-        if late_ms > 0:
-            await self._clock.sleep(late_ms / 1000)
+        outcome: PollOutcome = _NO_MESSAGES
+        if not self._must_wait(poll.canister_id):
+            outcome = await self._agent.query(poll.canister_id, "ws_get_messages", encode_poll_args(poll.nonce))
+            outcome, late_ms = self.faults.poll_answer(self.number, outcome)
+            if late_ms > 0:
+                await self._clock.sleep(late_ms / 1000)
         if self._polls.get(poll.canister_id) is asyncio.current_task():
             del self._polls[poll.canister_id]
         now_ns = self._clock.now_ns()
         self._carry_out(self.machine.poll_result(poll.canister_id, outcome, now_ns, poll.ticket))
+
+    def _must_wait(self, canister_id: Principal) -> bool:
+        """Whether a client of the canister does not read. Then the canister is not polled.
+
+        The real gateway waits in the same way: its poller hands messages to the sessions through bounded channels, so
+        one slow client stops the messages to every client of the canister.
+        """
+        slow = [
+            f"session {number_of(session) + 1}"
+            for session, connection in self._connections.items()
+            if connection.is_full and connection.canister_id == canister_id
+        ]
+        if slow and canister_id not in self._waiting:
+            self._waiting.add(canister_id)
+            self._note("waiting", f"canister {canister_id} is not polled while {', '.join(slow)} does not read")
+        elif not slow and canister_id in self._waiting:
+            self._waiting.discard(canister_id)
+            self._note("resumed", f"canister {canister_id} is polled again")
+        return bool(slow)
 
     # Time and tasks
 
@@ -274,16 +316,16 @@ class GatewayServer(GatewayWiring):
     def _hold(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._let_go)
+        task.add_done_callback(self._task_ended)
         return task
 
-    def _let_go(self, task: asyncio.Task[None]) -> None:
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._note("error", f"a task of the gateway failed: {type(error).__name__}: {error}")
+            self._note("error", f"a task of the gateway failed with {type(error).__name__}: {error}")
 
-    def _failed(self, error: Exception) -> None:
-        self._note("error", f"something planned by the gateway failed: {type(error).__name__}: {error}")
+    def _action_failed(self, error: Exception) -> None:
+        self._note("error", f"a planned action of the gateway failed with {type(error).__name__}: {error}")
 
     def _protocol_ms(self, real_s: float) -> int:
         return round(real_s * self._clock.scale * NS_PER_S / NS_PER_MS)

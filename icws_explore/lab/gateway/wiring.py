@@ -27,7 +27,8 @@ from icws_explore.protocol.principal import Principal
 
 from ..faults import Delivery, Faults
 from ..log import LabLog
-from .links import Hops, Timetable
+from ..scheduler import Scheduler
+from .links import SessionLinks
 
 
 class GatewayWiring(ABC):
@@ -44,7 +45,7 @@ class GatewayWiring(ABC):
         principal: Principal,
         config: GatewayConfig,
         *,
-        scheduler: Timetable,
+        scheduler: Scheduler,
         faults: Faults,
         log: LabLog,
         ordered: bool,
@@ -57,7 +58,7 @@ class GatewayWiring(ABC):
         self._principal = principal
         self._scheduler = scheduler
         self._log = log
-        self._links: dict[SessionId, Hops] = {}
+        self._links: dict[SessionId, SessionLinks] = {}
 
     @property
     def principal(self) -> Principal:
@@ -73,7 +74,7 @@ class GatewayWiring(ABC):
             links.from_client.carry(delivery, self._frame_received, session, kind, delivery.data)
 
     def _open_links(self, session: int) -> None:
-        self._links[session] = Hops(self._scheduler, ordered=self.ordered)
+        self._links[session] = SessionLinks(self._scheduler, ordered=self.ordered)
 
     def _forget_sessions(self) -> None:
         """Forget everything, as a gateway that restarts does."""

@@ -1,12 +1,12 @@
-"""The checks that every request passes before it is taken up, in the replica's order and words.
+"""The checks that a request must pass before the replica accepts it, in the replica's order and with its texts.
 
-Source: replica, rs/http_endpoints/public (parsing, size, canister in the URL) and
-rs/validator/ingress_validation.rs (nonce, expiry, sender, delegations, signature, targets).
+`admit` parses the body of an HTTP request and checks it. A failed check raises `Refused`, which the HTTP side answers
+with a status code and a text. A call can also pass every check and still be rejected, because its canister cannot
+take it: then the answer is a reject (`NotReplicated`) that no certificate covers.
 
-How a replica says no: over HTTP before a request is taken up, or as a reject.
-
-Source: replica, rs/http_endpoints/public (status codes and texts), rs/validator (ingress checks),
-rs/types/error_types (error codes); interface specification, "Reject codes".
+Sources: replica, rs/http_endpoints/public (parsing, size, canister in the URL; status codes and texts),
+rs/validator/ingress_validation.rs (nonce, expiry, sender, delegations, signature, targets), rs/types/error_types (error
+codes); interface specification, "Reject codes".
 """
 
 from __future__ import annotations
@@ -24,55 +24,10 @@ from icws_explore.protocol.keys.delegation import allowed_targets
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
-
-class Refused(Exception):  # noqa: N818 - the field's word; it never leaves the lab, the HTTP side answers it
-    """A request that is not taken up: the HTTP status and the text of the answer."""
-
-    def __init__(self, status: int, text: str) -> None:
-        self.status = status
-        self.text = text
-        super().__init__(f"{status} {text}")
-
-
-class NotReplicated(Exception):  # noqa: N818 - as above
-    """A well-formed request that the ingress filter rejects: answered with a reject that is not certified."""
-
-    def __init__(self, reject: Reject) -> None:
-        self.reject = reject
-        super().__init__(reject.text)
-
-
-DESTINATION_INVALID: Final = 3
-
-
-def canister_not_found(canister_id: Principal) -> Reject:
-    """Nobody has that id."""
-    return Reject(DESTINATION_INVALID, f"Canister {canister_id} not found", "IC0301")
-
-
-def canister_stopped(canister_id: Principal) -> Reject:
-    """It is there, but takes no calls."""
-    return Reject(CANISTER_ERROR, f"Canister {canister_id} is stopped", "IC0508")
-
-
-def no_management_method(method: str) -> Reject:
-    """The lab installs its canisters itself; there is nobody behind aaaaa-aa."""
-    return Reject(CANISTER_ERROR, f"Management canister has no method '{method}'", "IC0536")
-
-
-def format_time(time_ns: int) -> str:
-    """A time as the replica prints it: UTC, with as many groups of three decimals as it needs."""
-    seconds, fraction = divmod(time_ns, NS_PER_S)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")  # a u64 ends in the year 2554
-    digits = f"{fraction:09d}"
-    while digits.endswith("000"):
-        digits = digits[:-3]
-    return f"{text}.{digits} UTC" if digits else f"{text} UTC"
-
-
 MAX_NONCE: Final = 32  # bytes
+DESTINATION_INVALID: Final = 3  # reject code
 _WINDOW_NS: Final = (INGRESS_WINDOW_S + INGRESS_DRIFT_S) * NS_PER_S
-_PROOFS: Final = ("request_id", "delegation", "signature")  # steps of check_envelope; the others are checked here
+_PROOFS: Final = ("request_id", "delegation", "signature")  # the steps of check_envelope that count here
 _FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
     "call": {"canister_id": bytes, "method_name": str, "arg": bytes},
     "query": {"canister_id": bytes, "method_name": str, "arg": bytes},
@@ -80,15 +35,60 @@ _FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
 }
 
 
+class Refused(Exception):  # noqa: N818 -- it never leaves the lab: the HTTP side turns it into an answer
+    """The request failed a check. ``status`` is the HTTP status of the answer, ``text`` is its body."""
+
+    def __init__(self, status: int, text: str) -> None:
+        self.status = status
+        self.text = text
+        super().__init__(f"{status} {text}")
+
+
+class NotReplicated(Exception):  # noqa: N818 -- as above
+    """The ingress filter rejected a valid call: a "non-replicated rejection", which no certificate covers."""
+
+    def __init__(self, reject: Reject) -> None:
+        self.reject = reject
+        super().__init__(reject.text)
+
+
+def canister_not_found(canister_id: Principal) -> Reject:
+    """Return the reject for a canister id that does not exist."""
+    return Reject(DESTINATION_INVALID, f"Canister {canister_id} not found", "IC0301")
+
+
+def canister_stopped(canister_id: Principal) -> Reject:
+    """Return the reject for a canister that is stopped."""
+    return Reject(CANISTER_ERROR, f"Canister {canister_id} is stopped", "IC0508")
+
+
+def no_management_method(method: str) -> Reject:
+    """Return the reject for a call to the management canister, which the lab does not have."""
+    return Reject(CANISTER_ERROR, f"Management canister has no method '{method}'", "IC0536")
+
+
+def format_time(time_ns: int) -> str:
+    """Format a time (ns since the epoch) as the replica does: UTC, with 0, 3, 6 or 9 decimals as needed."""
+    seconds, fraction = divmod(time_ns, NS_PER_S)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")  # the largest u64 is in the year 2554
+    digits = f"{fraction:09d}"
+    while digits.endswith("000"):
+        digits = digits[:-3]
+    return f"{text}.{digits} UTC" if digits else f"{text} UTC"
+
+
 class EnvelopeCheck(Protocol):
-    """`protocol.envelope.check_envelope`, or what stands in for it."""
+    """The signature of `protocol.envelope.check_envelope`. The simulator can pass a cheaper function."""
 
     def __call__(self, envelope: Envelope, *, now_ns: int, root_key: bytes) -> list[Step]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that passed. ``targets`` None: the sender's delegations name no canisters."""
+    """A request that passed every check.
+
+    ``targets`` are the canisters that the sender's delegations are limited to; None: they have no limit.
+    """
 
     request_id: bytes
     sender: Principal
@@ -123,12 +123,14 @@ def admit(
     authenticate: bool = True,
     check_envelope: EnvelopeCheck = check_envelope,
 ) -> Request:
-    """The request of ``kind`` ("call", "query", "read_state") in an HTTP body.
+    """Parse the body of an HTTP request and check it.
 
-    Canister signatures count under ``root_key`` (DER). ``authenticate`` False leaves out what the
-    subnet's read_state does not check, because nobody's secrets are there. ``check_envelope`` judges
-    the proofs (a simulation may have its own). Raises Refused with the status and the text of a real
-    replica.
+    ``kind`` is "call", "query" or "read_state". ``effective_id`` is the principal in the URL. ``now_ns`` is the
+    replica's time in nanoseconds since the epoch. Canister signatures are verified under ``root_key`` (DER).
+    With ``authenticate`` False, nonce, expiry, sender and signatures are not checked: the subnet's older read_state
+    endpoint serves only public paths and does not check them. ``check_envelope`` verifies the signatures.
+
+    Raises Refused with the status and the text that a real replica answers.
     """
     envelope, request_id = _parse(body, kind)
     content = envelope.content
@@ -153,9 +155,9 @@ def admit(
 
 
 def _parse(body: bytes, kind: str) -> tuple[Envelope, bytes]:
-    """The envelope, and the id of its request."""
+    """Return the envelope and its request id. Raises Refused."""
     try:
-        envelope = Envelope.decode(body).relayed()  # unknown fields are dropped, as serde does
+        envelope = Envelope.decode(body).relayed()  # the replica's serde drops unknown fields, too
         _check_shape(envelope.content, kind)
         Principal.of(envelope.content["sender"])
         if kind != "read_state":

@@ -1,9 +1,11 @@
-"""The ingress history: what became of each request, for as long as the network remembers it.
+"""The ingress history: the status of each call, for as long as the replica remembers it.
 
-Source: interface specification, "Request status"; replica, ingress_history.rs. A request goes
-received → processing → replied or rejected; its answer may be dropped ("done") when too many are
-held, and all trace of it goes MAX_INGRESS_TTL after its end, never before its ingress_expiry, so
-that a replayed envelope is recognised for as long as it could be accepted again.
+The status of a call goes from received to replied or rejected. When the replica holds too many bytes of replies, it
+drops the oldest ones; their status becomes "done". An entry is forgotten MAX_INGRESS_TTL after the end of the call, but
+never before the call's ingress_expiry: until then a copy of the envelope would be accepted again, so the replica must
+still recognise it.
+
+Sources: interface specification, "Request status"; replica, ingress_history.rs.
 """
 
 from __future__ import annotations
@@ -21,24 +23,26 @@ from icws_explore.protocol.constants import INGRESS_WINDOW_S, NS_PER_S
 from icws_explore.protocol.principal import Principal
 
 KEPT_NS: Final = INGRESS_WINDOW_S * NS_PER_S
-MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024  # of replies and reject messages held at once
+MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024  # all replies and reject messages together
 
 
 class Status(StrEnum):
+    """The status of a call. "processing" is missing: the lab executes a call in one step."""
+
     RECEIVED = "received"
-    PROCESSING = "processing"
     REPLIED = "replied"
     REJECTED = "rejected"
     DONE = "done"
 
     @property
     def is_final(self) -> bool:
+        """Whether the call has been executed."""
         return self in (Status.REPLIED, Status.REJECTED, Status.DONE)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request's state. Times in ns."""
+    """The state of one call. ``ingress_expiry_ns`` is in nanoseconds since the epoch."""
 
     request_id: bytes
     sender: Principal
@@ -49,6 +53,7 @@ class Entry:
 
     @property
     def answer_bytes(self) -> int:
+        """The size of the reply or of the reject message in bytes."""
         match self.outcome:
             case Reply(data):
                 return len(data)
@@ -57,7 +62,7 @@ class Entry:
         return 0
 
     def leaves(self) -> dict[bytes, bytes]:
-        """What stands under ``request_status/<id>`` in the certified state."""
+        """Return the content of ``/request_status/<id>`` in the certified state."""
         leaves = {b"status": self.status.value.encode()}
         match self.outcome:
             case Reply(data):
@@ -70,16 +75,17 @@ class Entry:
 
 
 class IngressHistory:
-    """Entries by request id."""
+    """The entries by request id. Holds at most ``max_answer_bytes`` of replies and reject messages."""
 
     def __init__(self, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:
         self._entries: dict[bytes, Entry] = {}
-        self._answered: deque[bytes] = deque()  # ids whose answers are held, in order of their end
+        self._answered: deque[bytes] = deque()  # ids of calls whose reply is held, in the order of execution
         self._forgetting: list[tuple[int, bytes]] = []  # heap of (forget_at_ns, id)
         self._max_answer_bytes = max_answer_bytes
         self._answer_bytes = 0
 
     def get(self, request_id: bytes) -> Entry | None:
+        """Return the entry of a call; None if the replica does not know it."""
         return self._entries.get(request_id)
 
     def __iter__(self) -> Iterator[Entry]:
@@ -89,13 +95,13 @@ class IngressHistory:
         return len(self._entries)
 
     def receive(self, request_id: bytes, sender: Principal, canister_id: Principal, ingress_expiry_ns: int) -> Entry:
-        """Take up a request that is not known yet."""
+        """Add a call that the history does not have yet."""
         entry = Entry(request_id, sender, canister_id, ingress_expiry_ns, Status.RECEIVED)
         self._entries[request_id] = entry
         return entry
 
     def finish(self, request_id: bytes, outcome: Outcome, now_ns: int) -> Entry:
-        """The request was executed: its reply, or why it was rejected."""
+        """Record the outcome of a call that was executed at ``now_ns``. Returns the new entry."""
         status = Status.REJECTED if isinstance(outcome, Reject) else Status.REPLIED
         entry = replace(self._entries[request_id], status=status, outcome=outcome)
         self._entries[request_id] = entry
@@ -105,7 +111,7 @@ class IngressHistory:
         return entry
 
     def forget(self, now_ns: int) -> list[bytes]:
-        """Forget what nobody can ask for or replay any more; returns the ids."""
+        """Remove the entries whose time has passed. Returns their request ids."""
         forgotten = []
         while self._forgetting and self._forgetting[0][0] <= now_ns:
             _, request_id = heapq.heappop(self._forgetting)
@@ -116,7 +122,7 @@ class IngressHistory:
         return forgotten
 
     def drop_answers(self) -> list[Entry]:
-        """While too many bytes of answers are held, the oldest become "done"; returns those."""
+        """Drop the oldest replies while there are too many bytes of them. Returns the entries that became "done"."""
         dropped = []
         while self._answer_bytes > self._max_answer_bytes:
             entry = self._entries.get(self._answered.popleft())

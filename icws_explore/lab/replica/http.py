@@ -1,11 +1,13 @@
-"""The replica's HTTP endpoints, for agents of ic-websocket-js's time and of today.
+"""The replica's HTTP endpoints: those that the agents of ic-websocket-js use, and the current ones.
 
-Source: interface specification, "HTTPS interface"; shared facts of what the real SDK and gateway
-send. Paths up to call v3, query v2 and read_state v2 come with certificates in the classic layout
-of canister ranges, call v4, query v3 and read_state v3 with the sharded one.
+The endpoints up to call v3, query v2 and read_state v2 answer with certificates that hold the canister ranges in the
+classic layout (``/subnet/<id>/canister_ranges``). Those of call v4, query v3 and read_state v3 use the sharded layout
+(``/canister_ranges/<id>``).
 
-A real replica answers every page (CORS: *). This one runs its user's code on its user's machine, so that a page has
-to be let in (`live.listen.Visitors`); it may then read every answer.
+A real replica answers every page (CORS: *). This one runs its user's code on its user's machine, so it answers only the
+pages that `live.listen.Visitors` allows. An allowed page may read every answer.
+
+Sources: interface specification, "HTTPS interface"; the requests that the real SDK and the real gateway make.
 """
 
 from __future__ import annotations
@@ -25,15 +27,15 @@ from icws_explore.protocol.principal import Principal
 
 from .admission import NotReplicated, Refused
 from .read_state import Target
-from .replica import Rounds
+from .replica import ReplicaLoop
 
-MAX_BODY: Final = 5 * 1024 * 1024  # bytes; the replica's max_request_size_bytes, above the ingress limit
+MAX_BODY: Final = 5 * 1024 * 1024  # bytes; the replica's max_request_size_bytes, larger than its ingress limit
 CBOR_TYPE: Final = "application/cbor"
 _CORS: Final = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "POST, GET",
     "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type",
-    # A page from elsewhere may talk to loopback only if loopback says so.
+    # Browsers let a page of another site talk to loopback only if the answer allows it (Private Network Access).
     "Access-Control-Allow-Private-Network": "true",
     "Access-Control-Max-Age": "600",
 }
@@ -48,10 +50,10 @@ _LAYOUT: Final[dict[tuple[str, str], Layout]] = {
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(rounds: Rounds, visitors: Visitors) -> web.Application:
-    """The application that serves ``rounds.replica`` to ``visitors``."""
+def make_app(replica_loop: ReplicaLoop, visitors: Visitors) -> web.Application:
+    """Return the application that serves the replica of ``replica_loop`` to ``visitors``."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_only_for(visitors), _for_everybody])
-    endpoints = _Endpoints(rounds)
+    endpoints = _Endpoints(replica_loop)
     app.router.add_get("/api/v2/status", endpoints.status)
     app.router.add_post("/api/v2/canister/{id}/call", endpoints.call_async)
     for name, handler in (
@@ -79,7 +81,7 @@ def _only_for(visitors: Visitors) -> Middleware:
 
 @web.middleware
 async def _for_everybody(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    """Preflights of browsers are answered here, refusals become answers, and every answer may be read."""
+    """Answer preflight requests, turn refusals into answers, and add the CORS headers to every answer."""
     try:
         response = web.Response(status=204) if request.method == "OPTIONS" else await handler(request)
     except Refused as refused:
@@ -119,28 +121,30 @@ def _reject_fields(reject: Reject) -> dict[str, Any]:
 
 
 class _Endpoints:
-    def __init__(self, rounds: Rounds) -> None:
-        self._rounds = rounds
-        self._replica = rounds.replica
+    """One method for each kind of request."""
+
+    def __init__(self, replica_loop: ReplicaLoop) -> None:
+        self._replica_loop = replica_loop
+        self._replica = replica_loop.replica
 
     async def status(self, _request: web.Request) -> web.Response:
         return _cbor(self._replica.status())
 
     async def call_async(self, request: web.Request) -> web.Response:
-        """Taken up: 202. What becomes of it, read_state tells."""
+        """Accept a call and answer 202 at once. The agent polls read_state for the outcome."""
         try:
-            self._rounds.submit(await _body(request), _effective_id(request))
+            self._replica_loop.submit(await _body(request), _effective_id(request))
         except NotReplicated as rejected:
             return _cbor(_reject_fields(rejected.reject))
         return web.Response(status=202)
 
     async def call_sync(self, request: web.Request) -> web.Response:
-        """Waits for the certificate, as long as a replica does; then 202."""
+        """Accept a call and answer with the certificate of its outcome, or with 202 if that takes too long."""
         try:
-            submission = self._rounds.submit(await _body(request), _effective_id(request))
+            submission = self._replica_loop.submit(await _body(request), _effective_id(request))
         except NotReplicated as rejected:
             return _cbor({"status": "non_replicated_rejection", **_reject_fields(rejected.reject)})
-        reason = await self._rounds.wait_for(submission)
+        reason = await self._replica_loop.wait_for(submission)
         if reason is not None:
             return web.Response(status=202, text=reason)
         certificate = self._replica.certify_request(submission.request_id, self._layout(request, "call"))

@@ -1,8 +1,9 @@
-"""Which paths of the certified state a read_state request may ask for.
+"""The paths of the certified state that a read_state request may read.
 
-Source: interface specification, "Request: Read state"; replica, rs/http_endpoints/public read_state.
-What may be read does not depend on what is there, so that an answer betrays nothing; only a
-request's status is kept for its sender.
+Whether a path may be read does not depend on what is there, so a refusal reveals nothing. The exception is the status
+of a call: only its sender may read it.
+
+Sources: interface specification, "Request: Read state"; replica, rs/http_endpoints/public (read_state).
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from .history import Entry
 Path = Sequence[bytes]
 
 MAX_PATHS: Final = 1000
-MAX_LABELS: Final = 127  # of one path
-REQUEST_ID_LENGTH: Final = 32
+MAX_LABELS: Final = 127  # in one path
+REQUEST_ID_LENGTH: Final = 32  # bytes
 _REQUEST_LEAVES: Final = {b"status", b"reply", b"reject_code", b"reject_message", b"error_code"}
 _BOUNDARY_LEAVES: Final = {b"domain", b"ipv4_address", b"ipv6_address"}
 
 
 class Target(Enum):
-    """Whose read_state endpoint was asked."""
+    """The two read_state endpoints: of a canister, and of a subnet."""
 
     CANISTER = "canister"
     SUBNET = "subnet"
@@ -36,10 +37,11 @@ class Target(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who asks, where, and what the replica knows.
+    """The sender of a read_state request, the endpoint, and what the replica knows.
 
-    ``targets`` are the canisters that the sender's delegations are limited to (None: no limit);
-    ``effective_id`` is the id in the URL; ``version`` 2 or 3 is the endpoint's.
+    ``targets`` are the canisters that the sender's delegations are limited to (None: no limit). ``effective_id`` is the
+    principal in the URL. ``version`` of the endpoint is 2 or 3. ``status_of`` returns the entry of a call by its
+    request id.
     """
 
     sender: Principal
@@ -52,7 +54,7 @@ class Reader:
 
 
 def authorise(paths: Sequence[Path], reader: Reader) -> None:
-    """Raise Refused (HTTP 400, 403 or 404, with the replica's text) unless every path may be read."""
+    """Raise Refused (HTTP 400, 403 or 404, with the replica's text) unless ``reader`` may read every path."""
     if len(paths) > MAX_PATHS:
         raise Refused(
             400,

@@ -1,17 +1,15 @@
-"""The lab's subnet: its keys, its node, its range of canister ids, and what the state tree says of them.
+"""The lab's one subnet: its keys, its node, its canister ids, its certificates and its signatures on query answers.
 
-Every key and id of a lab, derived from one seed: the same seed gives the same network.
+`LabKeys` derives every key of a lab from one seed, so the same seed gives the same network. As on the Internet
+Computer, the principals of the subnet and of the node are self-authenticating over their public keys. Canister ids are
+opaque and assigned in order from 0x8000000000100000, which is bnz7o-iuaaa-aaaaa-qaaaa-cai; local replicas assign the
+same ids.
 
-The lab is one subnet. As on the Internet Computer, the subnet's and the node's principals are
-self-authenticating over their public keys, and canister ids are opaque ids that the subnet's range
-hands out in order: 0x80000000001xxxxx, whose first is bnz7o-iuaaa-aaaaa-qaaaa-cai (the ids that
-local replicas give out too).
+A node signs the answer to each query with Ed25519, over ``\x0bic-response`` and the representation-independent hash of
+the answer, its time and the id of its request. Current agents verify this signature; they read the node's key from
+``/subnet/<id>/node/<id>/public_key``.
 
-The node's signature on a query's answer, which today's agents verify.
-
-Source: interface specification, "Response verification": Ed25519 by a node of the subnet over
-``\x0bic-response`` and the representation-independent hash of the answer, its time and the id of
-the request it answers. Agents read the node's key from ``/subnet/<id>/node/<id>/public_key``.
+Source: interface specification, "Response verification".
 """
 
 from __future__ import annotations
@@ -35,11 +33,12 @@ from .state_tree import StateTree
 
 FIRST_CANISTER: Final = 0x8000000000100000
 LAST_CANISTER: Final = 0x80000000001FFFFF
-_CANISTER_SUFFIX: Final = b"\x01\x01"  # opaque id of a canister: u64, then these two bytes
+_CANISTER_SUFFIX: Final = b"\x01\x01"  # the id of a canister is a u64, then these two bytes
+_DOMAIN: Final = b"\x0bic-response"
 
 
 def canister_principal(number: int) -> Principal:
-    """The id of the canister with this 64-bit number."""
+    """Return the id of the canister with this 64-bit number."""
     return Principal(number.to_bytes(8, "big") + _CANISTER_SUFFIX)
 
 
@@ -47,7 +46,7 @@ CANISTER_RANGE: Final = (canister_principal(FIRST_CANISTER), canister_principal(
 
 
 class LabKeys:
-    """Derives 32-byte secrets and identities by name. Without a seed they are random."""
+    """Derives secrets of 32 bytes, and identities, by name. Without a seed they are random."""
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
@@ -55,7 +54,7 @@ class LabKeys:
         self._material = hashlib.sha256(b"icws_explore lab\x00" + material).digest()
 
     def secret(self, name: str) -> bytes:
-        """32 bytes that belong to ``name``."""
+        """Return the 32 bytes of ``name``."""
         return hashlib.sha256(self._material + name.encode()).digest()
 
     def rng(self, name: str) -> random.Random:
@@ -63,7 +62,7 @@ class LabKeys:
         return random.Random(self.secret(f"dice of {name}"))  # another label would change what each seed gives
 
     def identity(self, name: str) -> Ed25519Identity:
-        """The Ed25519 identity of ``name``: a gateway, a node, a controller."""
+        """Return the Ed25519 identity of ``name``, for example of a gateway or a node."""
         return Ed25519Identity.from_secret(self.secret(name))
 
     def __repr__(self) -> str:
@@ -71,16 +70,16 @@ class LabKeys:
 
 
 class Subnet:
-    """One subnet of one node, and its certified state.
-
-    Its certificates carry a delegation by the root key; with ``delegated`` False the root key itself
-    signs them, as on the root subnet.
-    """
+    """A subnet with one node, and its certified state (``state``)."""
 
     def __init__(
         self, keys: LabKeys, *, delegated: bool, make_key: Callable[[int | bytes], SigningKey] = SecretKey
     ) -> None:
-        """``make_key`` makes the keys that sign certificates (see CertificateIssuer)."""
+        """Create the subnet's keys and an empty state.
+
+        With ``delegated``, each certificate carries a delegation by the root key; without, the root key itself signs,
+        as on the root subnet. ``make_key`` creates the keys that sign certificates (see CertificateIssuer).
+        """
         self.node = keys.identity("node")
         self._issuers: Mapping[Layout, CertificateIssuer] = {
             "classic": _issuer(keys, "classic" if delegated else None, make_key),
@@ -96,21 +95,21 @@ class Subnet:
 
     @property
     def root_id(self) -> Principal:
-        """The root subnet's id."""
+        """The principal of the root subnet."""
         return self._issuers["classic"].root_subnet_id
 
     @property
     def id(self) -> Principal:
-        """This subnet's id."""
+        """The principal of this subnet."""
         return self._issuers["classic"].subnet_id
 
     def certify(self, paths: Iterable[Path], layout: Layout, now_ns: int) -> bytes:
-        """The certificate for ``paths`` of the state as it is now."""
+        """Return a certificate of the current state that shows ``paths``. ``now_ns`` becomes its time."""
         self.state.time_ns = now_ns
         return self._issuers[layout].certify(self.state.witness(paths))
 
     def _content(self, public_key_der: bytes) -> tuple[dict[bytes, Nested], dict[bytes, Nested]]:
-        """What stands below /subnet and /canister_ranges."""
+        """Return the content of /subnet and of /canister_ranges."""
         ranges = encode_ranges([CANISTER_RANGE])
         this: dict[bytes, Nested] = {
             b"public_key": public_key_der,
@@ -122,7 +121,7 @@ class Subnet:
 
 
 def canister_content(host: CanisterHost) -> dict[bytes, Nested]:
-    """What stands below /canister/<id>."""
+    """Return the content of /canister/<id>."""
     content: dict[bytes, Nested] = {
         b"certified_data": host.certified_data,
         b"controllers": cbor.dumps([], tagged=True),
@@ -137,11 +136,8 @@ def _issuer(keys: LabKeys, layout: Layout | None, make_key: Callable[[int | byte
     return CertificateIssuer(*secrets, [CANISTER_RANGE], layout, make_key=make_key)
 
 
-_DOMAIN: Final = b"\x0bic-response"
-
-
 def query_answer(outcome: Outcome) -> dict[str, Any]:
-    """A query's reply or rejection, as it is written and as it is signed."""
+    """Return the fields of the answer to a query, before they are signed."""
     if isinstance(outcome, Reject):
         return {
             "status": "rejected",
@@ -153,7 +149,7 @@ def query_answer(outcome: Outcome) -> dict[str, Any]:
 
 
 def signed(answer: Mapping[str, Any], of_request: bytes, now_ns: int, node: Identity) -> dict[str, Any]:
-    """``answer`` with the node's signature beside it."""
+    """Return ``answer`` with the signature of ``node``. ``of_request`` is the request id, ``now_ns`` the time."""
     hashed = request_id({**answer, "timestamp": now_ns, "request_id": of_request})
     signature = {
         "timestamp": now_ns,

@@ -33,8 +33,8 @@ from ..apps import load
 from ..faults import Faults
 from ..lab import Lab
 from ..replica.subnet import LabKeys
+from ..scheduler import ClockScheduler
 from ..simulator.scripts import Script, ScriptedClient
-from ..stage import Agenda
 from .plan import ClientPlan, Plan
 
 TIME_SCALE: Final = 60.0  # protocol seconds per real second
@@ -80,9 +80,11 @@ class LiveSetup:
 class LiveClient(ScriptedClient):
     """A client over a real socket. ``on_error`` is called with what its script raises."""
 
-    def __init__(self, number: int, setup: LiveSetup, agenda: Agenda, on_error: Callable[[Exception], object]) -> None:
+    def __init__(
+        self, number: int, setup: LiveSetup, scheduler: ClockScheduler, on_error: Callable[[Exception], object]
+    ) -> None:
         super().__init__(
-            number, setup.machine, setup.script, rng=setup.rng, scheduler=agenda, message_type=setup.message_type
+            number, setup.machine, setup.script, rng=setup.rng, scheduler=scheduler, message_type=setup.message_type
         )
         self._clock = setup.clock
         self._url = setup.url
@@ -219,24 +221,24 @@ class _ClientRunner:
 
     async def run(self, start_ns: int) -> None:
         """Run the plan from ``start_ns`` to its end. Raises what a script has raised."""
-        agenda = Agenda(self._clock, self._errors.append)
+        scheduler = ClockScheduler(self._clock, self._errors.append)
         sessions: set[asyncio.Task[None]] = set()
         try:
             for number, (plan, setup) in enumerate(self._setups):
                 await self._until(start_ns, plan.at_s)
-                client = LiveClient(number, setup, agenda, self._errors.append)
+                client = LiveClient(number, setup, scheduler, self._errors.append)
                 self.clients.append(client)
                 await client.connect()  # one after another, because sessions are numbered in this order
                 sessions.add(asyncio.create_task(client.run(), name=f"icws-client-{number + 1}"))
                 await asyncio.sleep(0)  # the task begins, so it closes its socket even if it is cancelled at once
                 if plan.leaves_s is not None:
-                    agenda.at(start_ns + round(plan.leaves_s * NS_PER_S), client.close)
+                    scheduler.at(start_ns + round(plan.leaves_s * NS_PER_S), client.close)
             await self._until(start_ns, self._plan.duration_s)
             for client in self.clients:
                 client.close()
             _, late = await asyncio.wait(sessions, timeout=CLOSING_S)
         finally:
-            agenda.clear()
+            scheduler.clear()
             for session in sessions:
                 session.cancel()
             await asyncio.gather(*sessions, return_exceptions=True)

@@ -20,7 +20,7 @@ from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 
 from ..faults import Faults
-from ..log import LabLog, Testimony
+from ..log import LabLog, ReplicaLog
 from ..replica.admission import Refused, Request, admit, canister_stopped
 from ..replica.state_tree import CANISTER
 from ..replica.subnet import FIRST_CANISTER, Subnet, canister_content, canister_principal
@@ -71,7 +71,7 @@ class SimReplica:
         self._on_change = on_change
         self._on_refused = on_refused
         self._ordered = ordered
-        self._testimony = Testimony(log)
+        self._testimony = ReplicaLog(log)
         self._subnet: Subnet = cryptography.subnet
         self._envelope_check = cryptography.envelope_check
         self._host = CanisterHost(

@@ -29,7 +29,7 @@ from icws_explore.protocol.principal import Principal
 from .delays import DelayLike, Uniform, delay
 
 if TYPE_CHECKING:
-    from ..gateway.links import Timetable
+    from ..scheduler import Scheduler
 
 THINK_MS: Final = Uniform(5_000, 15_000)
 
@@ -58,7 +58,7 @@ class ScriptedClient(ABC):
         script: Script,
         *,
         rng: random.Random,
-        scheduler: Timetable,
+        scheduler: Scheduler,
         message_type: candid.Type | None,
     ) -> None:
         self.number = number

@@ -10,19 +10,18 @@ bits of the keys, and the set of keys alone determines its shape:
 The map is persistent: `insert` and `remove` return a new map that shares all but one path with the old
 map. A canister that traps returns to the old map, and a recording can keep every map it has seen.
 
-lab/replica/state_tree.py has another radix tree, `LabelTree`. Its labels all have one length and it
-changes in place, which makes inserts and witnesses about a third faster than here.
+The lab's replica keeps the growing parts of its certified state in such maps, too. There the values are hash trees.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..constants import WEBSOCKET_LABEL
-from ..hashtree import Empty, Fork, HashTree, Labeled, Leaf, Pruned
+from ..hashtree import Empty, Fork, HashTree, Labeled, Leaf, Path, Pruned, prune
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,9 +29,8 @@ class _Entry:
     """One key, and the longer keys that begin with it."""
 
     key: bytes
-    value: bytes
     longer: _Node | None
-    here: Labeled
+    here: Labeled  # the key's label and what is below it
     tree: HashTree
 
     @property
@@ -58,7 +56,7 @@ _Steps: TypeAlias = list[tuple[_Node, bool]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CertifiedMap:
-    """An immutable map from bytes to bytes with a root hash. Every operation takes logarithmic time."""
+    """An immutable map from bytes to bytes or hash trees. Every operation takes logarithmic time."""
 
     label: bytes = WEBSOCKET_LABEL
     _root: _Node | None = field(default=None, repr=False)
@@ -70,21 +68,22 @@ class CertifiedMap:
         return self.tree.digest
 
     @property
-    def tree(self) -> HashTree:
+    def tree(self) -> Labeled:
         """The whole hash tree, with nothing pruned."""
         return Labeled(self.label, Empty() if self._root is None else self._root.tree)
 
     def get(self, key: bytes) -> bytes | None:
-        """The value at ``key``, or None."""
-        node = _find(self._root, key)[1]
-        return node.value if isinstance(node, _Entry) and node.key == key else None
+        """The value at ``key``; None if there is none, or if it is a hash tree."""
+        entry = self._entry_of(key)
+        return entry.here.tree.value if entry is not None and isinstance(entry.here.tree, Leaf) else None
 
-    def insert(self, key: bytes, value: bytes) -> CertifiedMap:
+    def insert(self, key: bytes, value: bytes | HashTree) -> CertifiedMap:
         """A map with ``value`` at ``key``; it replaces an earlier value."""
         steps, node = _find(self._root, key)
+        here = Labeled(key, Leaf(value) if isinstance(value, bytes) else value)
         if isinstance(node, _Entry) and node.key == key:
-            return self._changed(steps, _entry(key, value, node.longer), self._size)
-        return self._changed(steps, _beside(key, value, node), self._size + 1)
+            return self._changed(steps, _entry(here, node.longer), self._size)
+        return self._changed(steps, _beside(here, node), self._size + 1)
 
     def remove(self, key: bytes) -> CertifiedMap:
         """A map without ``key``; the same map if it has no such key."""
@@ -97,7 +96,7 @@ class CertifiedMap:
         """This map with ``new`` at the end of ``steps``. A branch with only one side left is replaced by that side."""
         for node, right in reversed(steps):
             if isinstance(node, _Entry):
-                new = _entry(node.key, node.value, new)
+                new = _entry(node.here, new)
             elif new is None:
                 new = node.zero if right else node.one
             else:
@@ -110,22 +109,32 @@ class CertifiedMap:
         The labels before and after an absent key, with their values pruned, prove that it is absent.
         Without keys the witness holds only the outer label and a hash.
         """
+        return self.prune((key,) for key in keys)
+
+    def prune(self, paths: Iterable[Path]) -> HashTree:
+        """The tree with everything pruned except ``paths``: a key each, and the labels below it (none: all of them)."""
         if self._root is None:
             return self.tree
-        full: set[bytes] = set()
+        full: dict[bytes, list[Path]] = {}
         named: set[bytes] = set()
-        for key in keys:
-            if key in self:
-                full.add(key)
+        for path in paths:
+            if not path:
+                return self.tree
+            if path[0] in self:
+                full.setdefault(path[0], []).append(path[1:])
             else:
-                named.update(_neighbours(self._root, key))
+                named.update(_neighbours(self._root, path[0]))
         return Labeled(self.label, _shown(self._root, full, named))
+
+    def _entry_of(self, key: bytes) -> _Entry | None:
+        node = _find(self._root, key)[1]
+        return node if isinstance(node, _Entry) and node.key == key else None
 
     def __len__(self) -> int:
         return self._size
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, bytes) and self.get(key) is not None
+        return isinstance(key, bytes) and self._entry_of(key) is not None
 
     def __iter__(self) -> Iterator[bytes]:
         """The keys in ascending order."""
@@ -143,9 +152,8 @@ class CertifiedMap:
         return f"CertifiedMap({len(self)} keys under {self.label!r}, root hash {self.root_hash.hex()})"
 
 
-def _entry(key: bytes, value: bytes, longer: _Node | None) -> _Entry:
-    here = Labeled(key, Leaf(value))
-    return _Entry(key, value, longer, here, here if longer is None else Fork(here, longer.tree))
+def _entry(here: Labeled, longer: _Node | None) -> _Entry:
+    return _Entry(here.label, longer, here, here if longer is None else Fork(here, longer.tree))
 
 
 def _branch(bits: int, zero: _Node, one: _Node) -> _Branch:
@@ -183,15 +191,15 @@ def _find(root: _Node | None, key: bytes) -> tuple[_Steps, _Node | None]:
     return steps, node
 
 
-def _beside(key: bytes, value: bytes, node: _Node | None) -> _Node:
-    """A new entry for ``key``, with ``node`` beside it or below it."""
+def _beside(here: Labeled, node: _Node | None) -> _Node:
+    """A new entry for ``here``, with ``node`` beside it or below it."""
     if node is None:
-        return _entry(key, value, None)
-    shared = _shared_bits(key, node.key)
-    if shared == 8 * len(key):
-        return _entry(key, value, node)
-    new = _entry(key, value, None)
-    return _branch(shared, node, new) if _bit(key, shared) else _branch(shared, new, node)
+        return _entry(here, None)
+    shared = _shared_bits(here.label, node.key)
+    if shared == 8 * len(here.label):
+        return _entry(here, node)
+    new = _entry(here, None)
+    return _branch(shared, node, new) if _bit(here.label, shared) else _branch(shared, new, node)
 
 
 def _neighbours(root: _Node, key: bytes) -> set[bytes]:
@@ -226,10 +234,10 @@ def _last(node: _Node) -> bytes:
         node = below
 
 
-def _shown(root: _Node, full: AbstractSet[bytes], named: AbstractSet[bytes]) -> HashTree:
-    """The tree of ``root`` with the entries of ``full``, only the labels of ``named``, and the rest pruned."""
+def _shown(root: _Node, full: Mapping[bytes, list[Path]], named: AbstractSet[bytes]) -> HashTree:
+    """The tree of ``root`` with the paths of ``full``, only the labels of ``named``, and the rest pruned."""
     seen: dict[int, _Node] = {}
-    for key in full | named:
+    for key in full.keys() | named:
         steps, node = _find(root, key)
         for passed in [*(above for above, _ in steps), node]:
             if passed is not None:
@@ -245,7 +253,10 @@ def _shown(root: _Node, full: AbstractSet[bytes], named: AbstractSet[bytes]) -> 
             shown[id(node)] = Fork(part(node.zero), part(node.one))
             continue
         here: HashTree = node.here
-        if node.key not in full:
+        if node.key in full:
+            below = full[node.key]
+            here = here if () in below else Labeled(node.key, prune(node.here.tree, below))
+        else:
             here = Labeled(node.key, Pruned(node.here.tree.digest)) if node.key in named else Pruned(here.digest)
         shown[id(node)] = here if node.longer is None else Fork(here, part(node.longer))
     return part(root)

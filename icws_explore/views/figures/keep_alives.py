@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
@@ -141,7 +141,7 @@ def _legend(axes: Axes) -> None:
     axes.plot([], [], label="ack received", **marker_style(_ACK.marker, _ACK.light))
     axes.plot([], [], label="keep-alive sent", **marker_style(_ANSWER.marker, _ANSWER.light))
     axes.plot([], [], label="arrived (inferred)", **inferred_style(_ANSWER.marker, _ANSWER.light, 6.5))
-    bounds = to_rgba(_ANSWER.light, 0.6)
-    axes.fill_between([], [], [], facecolor="none", edgecolor=bounds, hatch="////", linewidth=0, label="bounds of it")
+    bounds: dict[str, Any] = {"facecolor": "none", "edgecolor": to_rgba(_ANSWER.light, 0.6), "hatch": "////"}
+    axes.fill_between([], [], [], linewidth=0, label="earliest to latest", **bounds)
     legend(axes, right=1.55)
     axes.spines["bottom"].set_color(RULE)

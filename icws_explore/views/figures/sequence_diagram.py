@@ -57,7 +57,7 @@ def sequence_diagram_figure(
 ) -> SessionFigure:
     """Steps ``start`` to ``stop`` of one session (counted from 0; at most `MAX_STEPS` are drawn).
 
-    ``frames`` are the recording's frames if they are decoded already; ``session`` as of `timeline_figure`.
+    ``frames`` are the recording's frames if they are decoded already. ``session`` None means the first session.
     """
     shown = one_session(list(shared_frames(capture)) if frames is None else frames, session)
     limit = start + MAX_STEPS if stop is None else min(stop, start + MAX_STEPS)

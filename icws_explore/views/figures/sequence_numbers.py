@@ -66,8 +66,8 @@ def sequence_numbers_figure(
 ) -> SessionFigure:
     """A panel for each direction: a marker for each message, a step line, and shaded what is not acknowledged yet.
 
-    Arguments as of `timeline_figure`. The axis reaches to ``until_s`` (seconds since the recording's first frame)
-    if that is later than the last frame. Gaps, repetitions and swaps are marked and described.
+    `timeline_figure` describes ``frames`` and ``session``. The axis reaches to ``until_s`` (seconds since the
+    recording's first frame) if that is later than the last frame. Gaps, repetitions and swaps are marked.
     """
     known = one_session(list(shared_frames(capture)) if frames is None else frames, session)
     shown = drawn_frames(capture, known)

@@ -153,7 +153,7 @@ def _session_page(contents: Contents, session: SessionContents, number: int) -> 
 def _timing(
     contents: Contents, session: SessionContents, in_order: Sequence[DecodedFrame], frames: Sequence[DecodedFrame]
 ) -> SessionInstants:
-    """The instants of the frames that are drawn. Time-outs that began ahead of them are part of it."""
+    """The instants for the frames that are drawn, which include time-outs that began before the first of them."""
     if len(in_order) < len(session.frames):
         timing = instants(contents.capture, in_order).sessions[session.name]
     else:

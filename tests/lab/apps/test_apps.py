@@ -1,4 +1,4 @@
-"""The example applications, each against what its public original does."""
+"""The example applications do what their public originals do."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ JOINED: Any = {"JoinedChat": "ada"}
 SAID: Any = {"GroupMessage": {"name": "ada", "message": "hello", "isTyping": False}}
 
 
-class Talk:
-    """An application in a host, its messages as values."""
+class AppBench:
+    """An application in a canister host, with its messages as Python values."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -36,65 +36,65 @@ class Talk:
 
 
 class TestPingPong:
-    def test_pings_at_the_opening_and_for_every_message(self) -> None:
-        talk = Talk(load("pingpong"))
-        ada = talk.bench.opened("ada")
-        talk.bench.advance_ms(1_500)
-        talk.say(ada, {"text": "pong", "timestamp": 5})
-        assert talk.heard(ada) == [
+    def test_pings_when_a_session_opens_and_for_each_message(self) -> None:
+        app = AppBench(load("pingpong"))
+        ada = app.bench.opened("ada")
+        app.bench.advance_ms(1_500)
+        app.say(ada, {"text": "pong", "timestamp": 5})
+        assert app.heard(ada) == [
             {"text": "ping", "timestamp": START_NS},
             {"text": "ping", "timestamp": START_NS + 1_500_000_000},
         ]
 
-    def test_notes_who_leaves(self) -> None:
-        talk = Talk(load("pingpong"))
-        ada = talk.bench.opened("ada")
-        talk.bench.ok(talk.bench.close_by_gateway(ada.key))
-        assert talk.bench.prints == [f"Client {ada.key.client_principal} disconnected"]
+    def test_prints_who_disconnects(self) -> None:
+        app = AppBench(load("pingpong"))
+        ada = app.bench.opened("ada")
+        app.bench.ok(app.bench.close_by_gateway(ada.key))
+        assert app.bench.prints == [f"Client {ada.key.client_principal} disconnected"]
 
     def test_has_the_type_of_the_public_example(self) -> None:
         assert same_type(load("pingpong").message_type, parse_type("record { text : text; timestamp : nat64 }"))
 
 
 class TestEcho:
-    def test_gives_back_what_it_got(self) -> None:
-        talk = Talk(load("echo"))
-        ada, bob = talk.bench.opened("ada"), talk.bench.opened("bob")
-        talk.say(ada, {"text": "hello"})
-        assert talk.heard(ada) == [{"text": "hello"}]
-        assert talk.heard(bob) == []
+    def test_sends_a_message_back_to_its_sender(self) -> None:
+        app = AppBench(load("echo"))
+        ada, bob = app.bench.opened("ada"), app.bench.opened("bob")
+        app.say(ada, {"text": "hello"})
+        assert app.heard(ada) == [{"text": "hello"}]
+        assert app.heard(bob) == []
 
 
 class TestChat:
-    def test_everybody_hears_everything(self) -> None:
-        talk = Talk(load("chat"))
-        ada, bob = talk.bench.opened("ada"), talk.bench.opened("bob")
-        talk.say(ada, JOINED)
-        talk.say(ada, SAID)
-        assert talk.heard(ada) == talk.heard(bob) == [JOINED, SAID]
+    def test_every_client_gets_every_message(self) -> None:
+        app = AppBench(load("chat"))
+        ada, bob = app.bench.opened("ada"), app.bench.opened("bob")
+        app.say(ada, JOINED)
+        app.say(ada, SAID)
+        assert app.heard(ada) == app.heard(bob) == [JOINED, SAID]
 
-    def test_who_left_hears_no_more(self) -> None:
-        talk = Talk(load("chat"))
-        ada, bob = talk.bench.opened("ada"), talk.bench.opened("bob")
-        talk.bench.ok(talk.bench.close_by_gateway(bob.key))
-        talk.say(ada, SAID)
-        assert talk.heard(bob) == []
-        assert talk.bench.prints == [f"Client {bob.key.client_principal} disconnected"]
+    def test_a_disconnected_client_gets_no_more_messages(self) -> None:
+        app = AppBench(load("chat"))
+        ada, bob = app.bench.opened("ada"), app.bench.opened("bob")
+        app.bench.ok(app.bench.close_by_gateway(bob.key))
+        app.say(ada, SAID)
+        assert app.heard(bob) == []
+        assert app.bench.prints == [f"Client {bob.key.client_principal} disconnected"]
 
     def test_is_a_motoko_canister(self) -> None:
-        talk = Talk(load("chat"))
-        talk.bench.opened("ada")
-        assert talk.bench.poll().messages[0].content[0] == 0xA5  # a map of five, no tag in front
+        app = AppBench(load("chat"))
+        app.bench.opened("ada")
+        assert app.bench.poll().messages[0].content[0] == 0xA5  # a map of five without a tag
 
 
 class TestTicker:
-    def test_talks_on_its_own_to_everybody(self) -> None:
-        talk = Talk(ticker.app(interval_ms=1_000))
-        talk.bench.advance_ms(1_500)
-        ada, bob = talk.bench.opened("ada"), talk.bench.opened("bob")
-        talk.bench.advance_ms(1_500)
-        assert talk.heard(ada) == talk.heard(bob)
-        assert talk.heard(ada) == [
+    def test_sends_to_every_client_at_each_tick(self) -> None:
+        app = AppBench(ticker.app(interval_ms=1_000))
+        app.bench.advance_ms(1_500)
+        ada, bob = app.bench.opened("ada"), app.bench.opened("bob")
+        app.bench.advance_ms(1_500)
+        assert app.heard(ada) == app.heard(bob)
+        assert app.heard(ada) == [
             {"count": count, "timestamp": START_NS + count * NS_PER_S}
             for count in (2, 3)
         ]  # fmt: skip
@@ -102,21 +102,21 @@ class TestTicker:
 
 class TestLoad:
     @pytest.mark.parametrize("name", APPS)
-    def test_every_app_installs_and_says_its_type(self, name: str) -> None:
+    def test_every_example_installs_and_publishes_its_type(self, name: str) -> None:
         bench = CanisterBench.of(load(name), CdkConfig(send_ack_interval_ms=61_000))
         did = parse_did(bench.host.candid_interface)
         assert same_type(did.application_type(), load(name).message_type)
         assert load(name).name == name
 
-    def test_takes_an_app_as_it_is(self) -> None:
+    def test_returns_an_app_unchanged(self) -> None:
         app = load("echo")
         assert load(app) is app
 
-    def test_an_unknown_name_says_what_there_is(self) -> None:
+    def test_an_unknown_name_is_answered_with_the_choices(self) -> None:
         with pytest.raises(LabError, match=r"^there is no app 'pong'; choose pingpong, echo, chat, ticker or the path"):
             load("pong")
 
-    def test_a_path_is_a_file_of_one_s_own(self, tmp_path: Path) -> None:
+    def test_a_path_is_a_users_file(self, tmp_path: Path) -> None:
         path = tmp_path / "mine.py"
         path.write_text('MESSAGE_TYPE = "text"\ndef on_open(context, client): pass\n')
         assert load(path).name == load(str(path)).name == "mine"

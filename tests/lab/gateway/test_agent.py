@@ -23,7 +23,7 @@ ME = Ed25519Identity.from_secret(b"m" * 32)
 
 
 class FakeNetwork:
-    """Answers every request with ``status`` and ``body``, and keeps what it was asked."""
+    """Answers every request with ``status`` and ``body``, and keeps the requests in ``asked``."""
 
     def __init__(self) -> None:
         self.status, self.body = 200, cbor.dumps({"root_key": b"k"}, tagged=True)
@@ -62,7 +62,7 @@ async def agent(network: FakeNetwork) -> AsyncIterator[Agent]:
 
 
 class TestRequests:
-    async def test_the_status_is_asked_as_ic_agent_asks(self, network: FakeNetwork, agent: Agent) -> None:
+    async def test_the_request_for_the_status_is_that_of_ic_agent(self, network: FakeNetwork, agent: Agent) -> None:
         ((method, path, headers, _),) = network.asked
         assert (method, path, headers["Content-Type"]) == ("GET", "/api/v2/status", "application/cbor")
 
@@ -82,7 +82,7 @@ class TestRequests:
         assert expiry_ns % 60_000_000_000 == 0
         assert 120e9 <= expiry_ns - RealClock().now_ns() <= 180e9
 
-    async def test_a_call_has_a_nonce_of_its_own(self, network: FakeNetwork, agent: Agent) -> None:
+    async def test_each_call_has_another_nonce(self, network: FakeNetwork, agent: Agent) -> None:
         network.will_answer({"status": "replied", "certificate": b""})
         for _ in range(2):
             assert await agent.call(CANISTER, "ws_close", b"arg") is None
@@ -90,7 +90,7 @@ class TestRequests:
         assert len(nonces) == 2
         assert network.asked[-1][1] == f"/api/v3/canister/{CANISTER}/call"
 
-    async def test_an_envelope_is_passed_on_as_it_is(self, network: FakeNetwork, agent: Agent) -> None:
+    async def test_an_envelope_is_relayed_unchanged(self, network: FakeNetwork, agent: Agent) -> None:
         network.will_answer(b"", 202)
         envelope = bytes(2_000_000)
         assert await agent.relay(CANISTER, envelope, asynchronous=True) is None
@@ -98,7 +98,7 @@ class TestRequests:
 
 
 class TestOutcomes:
-    """The kinds of ic-agent's AgentError that the gateway tells apart."""
+    """The kinds of ic-agent's AgentError that the gateway distinguishes."""
 
     @pytest.mark.parametrize(
         ("value", "status", "outcome"),
@@ -115,7 +115,7 @@ class TestOutcomes:
         network.will_answer(value, status)
         assert await agent.query(CANISTER, "ws_get_messages", b"") == outcome
 
-    async def test_of_a_query_whose_answer_is_no_cbor(self, network: FakeNetwork, agent: Agent) -> None:
+    async def test_of_a_query_whose_answer_is_not_cbor(self, network: FakeNetwork, agent: Agent) -> None:
         network.will_answer(b"\xff")
         outcome = await agent.query(CANISTER, "ws_get_messages", b"")
         assert isinstance(outcome, AgentFailed)
@@ -129,7 +129,7 @@ class TestOutcomes:
         outcome = await agent.query(CANISTER, "ws_get_messages", b"")
         assert outcome == AgentFailed("ResponseSizeExceededLimit", "more than 10 bytes")
 
-    async def test_of_a_query_to_nobody(self, network: FakeNetwork, agent: Agent) -> None:
+    async def test_of_a_query_to_a_closed_port(self, network: FakeNetwork, agent: Agent) -> None:
         await network.server.close()
         outcome = await agent.query(CANISTER, "ws_get_messages", b"")
         assert isinstance(outcome, AgentFailed)
@@ -147,7 +147,7 @@ class TestOutcomes:
             ),
             ({"reject_code": 3, "reject_message": "no"}, 200, "reject code 3: no"),
             (b"late", 400, "HttpError: HTTP 400: late"),
-            ({"odd": 1}, 200, "InvalidCborData: an answer of an unknown kind"),
+            ({"odd": 1}, 200, "InvalidCborData: an unknown kind of answer"),
         ],
     )
     async def test_of_a_call(
@@ -156,22 +156,24 @@ class TestOutcomes:
         network.will_answer(value, status)
         assert await agent.relay(CANISTER, b"envelope") == error
 
-    async def test_once_closed(self, agent: Agent) -> None:
+    async def test_of_a_call_after_close(self, agent: Agent) -> None:
         await agent.close()
         assert await agent.relay(CANISTER, b"envelope") == "TransportError: the agent is closed"
 
 
-class TestOpening:
+class TestOpen:
     @pytest.mark.parametrize(
         ("value", "status", "text"),
         [
-            ({"impl_version": "x"}, 200, "names no root key: is it a replica"),
-            ("text", 200, "names no root key: is it a replica"),
+            ({"impl_version": "x"}, 200, "has no root key: is it a replica"),
+            ("text", 200, "has no root key: is it a replica"),
             (b"<html>", 200, "no network at"),
             (b"gone", 410, "HTTP 410: gone"),
         ],
     )
-    async def test_what_is_no_network(self, network: FakeNetwork, value: object, status: int, text: str) -> None:
+    async def test_a_url_that_is_not_a_network_raises(
+        self, network: FakeNetwork, value: object, status: int, text: str
+    ) -> None:
         network.will_answer(value, status)
         with pytest.raises(ConnectError, match=text):
             await Agent(network.url, ME, RealClock()).open()

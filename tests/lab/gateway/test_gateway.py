@@ -11,7 +11,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
-from icws_explore.lab import GatewayServer, Lab, LabEvent, RelayFaults
+from icws_explore.lab import Faults, GatewayServer, Lab, LabEvent, RelayFaults
+from icws_explore.lab.faults import Delivery
+from icws_explore.lab.gateway import connection as connection_module
+from icws_explore.lab.gateway import gateway as gateway_module
 from icws_explore.protocol.cbor import dumps
 from icws_explore.protocol.errors import ConnectError, LabError
 from icws_explore.protocol.keys import DelegatedIdentity, Ed25519Identity, Identity, Secp256k1Identity, delegate
@@ -35,12 +38,12 @@ def delegated() -> DelegatedIdentity:
 
 
 async def until(lab: Lab, holds: Callable[[LabEvent], bool]) -> LabEvent:
-    """The first event of the lab that ``holds``."""
+    """Wait for the first event of the lab for which ``holds`` is true, and return it."""
     return await eventually(lambda: next(filter(holds, lab.events), None))  # type: ignore[return-value]
 
 
 async def end_of(client: BareClient) -> int:
-    """The close code that the client sees when the gateway ends the session."""
+    """Wait until the gateway ends the session, and return the close code that the client sees."""
     with pytest.raises(ConnectionClosed):
         async with asyncio.timeout(PATIENCE_S):
             while True:
@@ -51,7 +54,7 @@ async def end_of(client: BareClient) -> int:
 
 
 class TestSession:
-    async def test_begins_with_the_handshake_unasked(self, lab: Lab) -> None:
+    async def test_begins_with_the_handshake(self, lab: Lab) -> None:
         async with connect(lab.gateway_url, proxy=None) as socket:
             frame = await socket.recv()
             assert isinstance(frame, bytes)
@@ -68,7 +71,7 @@ class TestSession:
             assert (opened.sequence_num, opened.is_service_message) == (1, True)
             assert decode_service(opened.content) == OpenMessage(client.key)
 
-    async def test_relays_both_ways(self, lab: Lab) -> None:
+    async def test_relays_in_both_directions(self, lab: Lab) -> None:
         async with BareClient(lab) as client:
             await client.open()
             await client.send_text("hello")
@@ -78,7 +81,7 @@ class TestSession:
     async def test_keeps_the_order_of_a_burst(self, lab: Lab) -> None:
         async with BareClient(lab) as client:
             await client.open()
-            for number in range(60):  # more than one poll's worth
+            for number in range(60):  # more than one poll returns
                 await client.send_text(f"number {number:02}")
             contents = [(await client.receive()).content for _ in range(60)]
             assert [number for number in range(60) if f"number {number:02}".encode() not in contents[number]] == []
@@ -90,7 +93,7 @@ class TestSession:
         closed = next(event for event in reversed(lab.events) if event.facts.get("method") == "ws_close")
         assert closed.facts["sender"] == str(lab.gateway_principal)
 
-    async def test_many_at_once_get_their_own_messages(self, lab: Lab) -> None:
+    async def test_concurrent_clients_get_their_own_messages(self, lab: Lab) -> None:
         async def play(number: int) -> bytes:
             async with BareClient(lab) as client:
                 await client.open()
@@ -101,8 +104,8 @@ class TestSession:
         assert all(f"I am {number}.".encode() in content for number, content in enumerate(contents))
 
 
-class TestEnds:
-    """As gateway 1.4.6 ends them: without a close frame, or with one that has no code."""
+class TestEnd:
+    """Gateway 1.4.6 ends a session without a close frame, or with a close frame that has no code."""
 
     async def test_a_ping_ends_an_open_session(self, lab: Lab) -> None:
         async with BareClient(lab) as client:
@@ -116,7 +119,7 @@ class TestEnds:
             await client.socket.send("text")
             assert await end_of(client) == 1006
 
-    async def test_what_came_before_the_ping_is_relayed(self, lab: Lab) -> None:
+    async def test_a_message_before_the_ping_is_relayed(self, lab: Lab) -> None:
         async with BareClient(lab) as client:
             await client.open()
             await client.send_text("before")
@@ -133,7 +136,7 @@ class TestEnds:
             await client.socket.send([b"not an ", b"envelope"])
             assert await end_of(client) == 1006
 
-    async def test_a_first_frame_that_opens_nothing(self, lab: Lab) -> None:
+    async def test_an_invalid_first_frame_ends_the_session(self, lab: Lab) -> None:
         for frame in (b"garbage", dumps({"envelope": {"content": {}}})):
             async with BareClient(lab) as client:
                 await client.socket.send(frame)
@@ -146,9 +149,9 @@ class TestEnds:
             assert client.socket.close_code == 1006
             assert client.key not in [each.key for each in lab.canister().clients]  # ws_close came first
 
-    async def test_a_canister_without_the_method_takes_all_its_sessions_along(self, lab: Lab) -> None:
+    async def test_a_canister_that_cannot_be_polled_ends_all_its_sessions(self, lab: Lab) -> None:
         absent = lab.add_canister("echo")
-        lab._call(lambda: lab._need.replica.stop_canister(absent))
+        lab._call(lambda: lab._running_network.replica.stop_canister(absent))
         async with BareClient(lab) as client:
             client.canister_id = absent
             await client.ask_to_open()
@@ -156,8 +159,85 @@ class TestEnds:
         assert any("Unrecoverable agent error" in event.text for event in lab.events)
 
 
-class TestWhatTheClientIsNeverTold:
-    async def test_an_err_of_the_canister_stands_in_the_log(self, lab: Lab) -> None:
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_module, "MAX_UNSENT", 200_000)
+    monkeypatch.setattr(connection_module, "MAX_UNRELAYED", 200_000)
+
+
+@pytest.mark.usefixtures("small_limits")
+class TestSlowReader:
+    """A client that does not read stops the polling of its canister, as with the real gateway."""
+
+    COUNT, SIZE = 60, 30_000  # 50 of them fit into one answer to a poll
+
+    @pytest.fixture
+    def own_lab(self) -> Iterator[Lab]:
+        with Lab(app="echo", update_latency_ms=1, poll_interval_ms=10) as lab:
+            yield lab
+
+    async def test_stops_the_polls_until_it_reads(self, own_lab: Lab) -> None:
+        async with BareClient(own_lab) as slow, BareClient(own_lab) as other:
+            await slow.open()
+            await other.open()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.flood(own_lab, slow))
+                await until(own_lab, lambda event: event.kind == "waiting")
+                (connection,) = [each for each in own_lab.gateways[0]._connections.values() if each.is_full]
+                held = connection.transport.get_write_buffer_size() + connection._unrelayed
+                assert held < 200_000 + 200_000 + 50 * (self.SIZE + 5_000)  # the limits, and one answer to a poll
+                await other.send_text("hello")
+                waiting = tasks.create_task(other.receive())
+                slow.socket.transport.resume_reading()
+                numbers = [(await slow.receive()).sequence_num for _ in range(self.COUNT)]
+            assert numbers == list(range(2, self.COUNT + 2))
+            assert b"hello" in waiting.result().content
+        assert any(event.kind == "resumed" for event in own_lab.events)
+
+    async def test_is_not_read_either(self, own_lab: Lab) -> None:
+        async with BareClient(own_lab) as slow:
+            await slow.open()
+            sending = asyncio.create_task(self.flood(own_lab, slow))
+            await until(own_lab, lambda event: event.kind == "waiting")
+            (connection,) = own_lab.gateways[0]._connections.values()
+            assert not connection.transport.is_reading()
+            sending.cancel()
+
+    async def test_calls_that_are_delayed_stop_the_reading_too(self) -> None:
+        class Late(Faults):
+            def call(self, session: int, envelope: bytes) -> list[Delivery]:
+                return [Delivery(envelope, delay_ms=0 if b"ws_open" in envelope else 3_600_000)]
+
+        with Lab(app="echo", faults=Late()) as lab:
+            async with BareClient(lab) as client:
+                await client.open()
+                sending = asyncio.create_task(self.flood(lab, client))
+                (connection,) = lab.gateways[0]._connections.values()
+                await eventually(lambda: not connection.transport.is_reading())
+                assert 200_000 < connection._unrelayed < 200_000 + 300_000  # the limit, and one read of the transport
+                sending.cancel()
+
+    async def test_does_not_keep_the_lab_from_stopping(self, own_lab: Lab) -> None:
+        async with BareClient(own_lab) as slow:
+            await slow.open()
+            sending = asyncio.create_task(self.flood(own_lab, slow))
+            await until(own_lab, lambda event: event.kind == "waiting")
+            await asyncio.to_thread(own_lab.stop)  # it raises LabError if it takes too long
+            sending.cancel()
+
+    async def flood(self, lab: Lab, client: BareClient) -> None:
+        """Send messages, which the canister echoes, and do not read. Small buffers of the sockets make it quick."""
+        transport = client.socket.transport
+        transport.pause_reading()
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        for connection in lab.gateways[0]._connections.values():
+            connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        for _ in range(self.COUNT):
+            await client.send_text("x" * self.SIZE)
+
+
+class TestEventLog:
+    async def test_has_an_err_of_the_canister(self, lab: Lab) -> None:
         async with BareClient(lab) as client:
             await client.open()
             client._sent = 5
@@ -165,7 +245,7 @@ class TestWhatTheClientIsNeverTold:
             err = await until(lab, lambda e: e.kind == "err" and e.facts["sender"] == str(client.identity.principal))
             assert err.facts["err"] == "Expected incoming sequence number 1 but got 6"
 
-    async def test_a_refusal_of_the_replica_stands_in_the_log(self, lab: Lab) -> None:
+    async def test_has_a_refusal_of_the_replica(self, lab: Lab) -> None:
         async with BareClient(lab) as client:
             client.clock = type("Late", (), {"now_ns": staticmethod(lambda: 0)})()  # type: ignore[assignment]
             await client.ask_to_open()
@@ -175,7 +255,7 @@ class TestWhatTheClientIsNeverTold:
 
 class TestPages:
     @pytest.mark.parametrize("origin", [None, "http://localhost:3000", "http://127.0.0.1:5173"])
-    async def test_of_this_machine_are_let_in(self, lab: Lab, origin: Origin | None) -> None:
+    async def test_of_this_machine_are_allowed(self, lab: Lab, origin: Origin | None) -> None:
         async with connect(lab.gateway_url, origin=origin) as socket:
             assert Handshake.decode(await socket.recv(decode=False)).gateway_principal == lab.gateway_principal
 
@@ -187,7 +267,7 @@ class TestPages:
             ({"Host": "evil.example"}, "--allow-host evil.example"),
         ],
     )
-    async def test_others_are_refused_and_the_log_says_what_lets_them_in(
+    async def test_others_are_refused_and_the_log_says_how_to_allow_them(
         self, lab: Lab, headers: dict[str, str], said: str
     ) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", lab.gateways[0].port)
@@ -199,7 +279,7 @@ class TestPages:
         assert said in answer.decode()
         await until(lab, lambda e: e.kind == "refused" and said in e.text)
 
-    async def test_those_that_were_named_are_let_in(self) -> None:
+    async def test_named_ones_are_allowed(self) -> None:
         with Lab(app="echo", allow_origins=["https://dapp.example"], allow_hosts=["box.example"]) as lab:
             async with connect(lab.gateway_url, origin=Origin("https://dapp.example")) as socket:
                 await socket.recv()
@@ -208,20 +288,20 @@ class TestPages:
             assert answer.status == 200
 
 
-class TestStarting:
-    async def test_not_a_network(self) -> None:
+class TestStart:
+    async def test_a_url_that_is_not_a_network_raises(self) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{free.getsockname()[1]}"
             with pytest.raises(ConnectError, match="no network at http://127"):
                 await GatewayServer(url).start()
 
-    async def test_a_port_that_is_taken(self, lab: Lab) -> None:
+    async def test_a_used_port_raises(self, lab: Lab) -> None:
         gateway = GatewayServer(lab.network_url, port=lab.gateways[0].port)
-        with pytest.raises(LabError, match="cannot be listened on"):
+        with pytest.raises(LabError, match="cannot listen on port"):
             await gateway.start()
 
-    async def test_on_a_loop_of_ones_own_before_any_replica(self, lab: Lab) -> None:
+    async def test_runs_on_the_users_own_loop(self, lab: Lab) -> None:
         gateway = GatewayServer(lab.network_url, ordered=False, poll_interval_ms=20)
         await gateway.start()
         try:
@@ -234,13 +314,13 @@ class TestStarting:
             await gateway.stop()
         assert len(asyncio.all_tasks()) == 1
 
-    async def test_no_key_is_shown(self, lab: Lab) -> None:
+    async def test_repr_hides_the_key(self, lab: Lab) -> None:
         gateway = GatewayServer(lab.network_url, identity=Ed25519Identity.from_secret(b"k" * 32))
         assert (b"k" * 32).hex() not in repr(vars(gateway))
 
 
 class TestFaults:
-    async def test_tampering_is_caught_by_the_proof(self, lab: Lab) -> None:
+    async def test_a_tampered_message_does_not_verify(self, lab: Lab) -> None:
         gateway = lab.add_gateway(faults=RelayFaults(tamper=1.0, spare=1))  # the handshake passes
         async with BareClient(lab, gateway_url=gateway.url) as client:
             await client.ask_to_open()
@@ -256,7 +336,7 @@ class TestFaults:
             assert [(await client.open()).sequence_num, (await client.receive()).sequence_num] == [1, 1]
         lab.remove_gateway(gateway)
 
-    async def test_what_is_dropped_on_the_way_up_is_missed_by_the_canister(self, lab: Lab) -> None:
+    async def test_a_dropped_message_does_not_reach_the_canister(self, lab: Lab) -> None:
         gateway = lab.add_gateway(faults=RelayFaults(drop=1.0, direction="up", spare=1))
         async with BareClient(lab, gateway_url=gateway.url) as client:
             await client.open()

@@ -1,124 +1,53 @@
+"""A delayed frame delays the frames behind it, as on TCP, unless it is overtakable."""
+
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from icws_explore.lab.faults import Delivery
+from icws_explore.lab.gateway.links import Link
+from icws_explore.lab.simulator.scheduler import Timeline
 
-import pytest
-from websockets.asyncio.client import connect
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
-
-from icws_explore.lab.gateway.links import GatewayConnection
-from icws_explore.protocol.gateway.events import FrameKind
-from support.lab_requests import PATIENCE_S, eventually
+MS = 1_000_000
 
 
-class Listener:
-    """A server that keeps what it hears, from when it ``listens``, and ends the connection at a close frame."""
+class Line:
+    def __init__(self, *, ordered: bool = True) -> None:
+        self.scheduler = Timeline(0)
+        self.out: list[tuple[float, bytes]] = []
+        self._link = Link(self.scheduler, ordered=ordered)
 
-    def __init__(self) -> None:
-        self.heard: list[tuple[FrameKind, bytes]] = []
-        self.connection: GatewayConnection | None = None
-        self.listens = asyncio.Event()
-        self.listens.set()
+    def put(self, at_ms: int, data: bytes, delay_ms: float = 0.0, *, overtakable: bool = False) -> Line:
+        delivery = Delivery(data, delay_ms, overtakable)
+        self.scheduler.at(at_ms * MS, self._link.carry, delivery, self._arrives, data)
+        return self
 
-    async def serve(self, connection: ServerConnection) -> None:
-        assert isinstance(connection, GatewayConnection)
-        self.connection = connection
-        await self.listens.wait()
-        connection.listen(self.hear)
-        await connection.wait_closed()
+    def run(self) -> list[tuple[float, bytes]]:
+        self.scheduler.run(10_000 * MS)
+        return self.out
 
-    def hear(self, kind: FrameKind, data: bytes) -> None:
-        self.heard.append((kind, data))
-        if kind == "close":
-            self.open.drop(1006)
-
-    @property
-    def open(self) -> GatewayConnection:
-        assert self.connection is not None
-        return self.connection
+    def _arrives(self, data: bytes) -> None:
+        self.out.append((self.scheduler.now_ns / MS, data))
 
 
-@pytest.fixture
-async def listener() -> Listener:
-    return Listener()
+class TestOrderedLink:
+    def test_delivers_in_the_same_instant(self) -> None:
+        assert Line().put(5, b"a").put(5, b"b").run() == [(5, b"a"), (5, b"b")]
+
+    def test_a_delay_applies_to_the_frames_behind_it(self) -> None:
+        line = Line().put(0, b"a", 100).put(10, b"b").put(20, b"c", 100).put(50, b"d", 5)
+        assert line.run() == [(100, b"a"), (100, b"b"), (120, b"c"), (120, b"d")]
+
+    def test_later_frames_are_not_delayed(self) -> None:
+        assert Line().put(0, b"a", 100).put(100, b"b").put(200, b"c").run() == [(100, b"a"), (100, b"b"), (200, b"c")]
+
+    def test_an_overtakable_frame_delays_no_other(self) -> None:
+        line = Line().put(0, b"a", 100, overtakable=True).put(10, b"b").put(20, b"c", 30)
+        assert line.run() == [(10, b"b"), (50, b"c"), (100, b"a")]
+
+    def test_an_overtakable_frame_does_not_overtake_others(self) -> None:
+        assert Line().put(0, b"a", 100).put(10, b"b", overtakable=True).run() == [(100, b"a"), (100, b"b")]
 
 
-@pytest.fixture
-async def server(listener: Listener) -> AsyncIterator[Server]:
-    async with serve(
-        listener.serve, "127.0.0.1", 0, create_connection=GatewayConnection, compression=None, ping_interval=None
-    ) as server:
-        yield server
-
-
-def url(server: Server) -> str:
-    return f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
-async def closed_with(socket: object) -> int | None:
-    with pytest.raises(ConnectionClosed) as closed:
-        async with asyncio.timeout(PATIENCE_S):
-            await socket.recv()  # type: ignore[attr-defined]
-    return closed.value.rcvd.code if closed.value.rcvd is not None else None
-
-
-class TestHearing:
-    async def test_every_kind_of_frame_in_order(self, server: Server, listener: Listener) -> None:
-        async with connect(url(server), proxy=None, ping_interval=None) as socket:
-            await socket.send(b"one")
-            await socket.ping(b"two")
-            await socket.send("three")
-            await socket.pong(b"four")
-            await socket.send([b"fi", b"ve"])
-            await eventually(lambda: len(listener.heard) == 5)
-        assert listener.heard[:5] == [
-            ("binary", b"one"),
-            ("ping", b"two"),
-            ("text", b"three"),
-            ("pong", b"four"),
-            ("binary", b"five"),
-        ]
-
-    async def test_what_came_before_anybody_listened(self, server: Server, listener: Listener) -> None:
-        listener.listens.clear()
-        async with connect(url(server), proxy=None, ping_interval=None) as socket:
-            await socket.send(b"early")
-            await eventually(lambda: listener.connection is not None and listener.connection._early)
-            listener.listens.set()
-            await eventually(lambda: listener.heard == [("binary", b"early")])
-
-
-class TestEnding:
-    async def test_a_close_frame_is_heard_and_not_answered(self, server: Server, listener: Listener) -> None:
-        async with connect(url(server), proxy=None, ping_interval=None) as socket:
-            await socket.close(1000, "bye")
-            assert socket.close_code == 1006
-        assert listener.heard == [("close", b"\x03\xe8bye")]
-
-    async def test_a_ping_is_heard_and_not_answered(self, server: Server, listener: Listener) -> None:
-        """Seen with the real gateway 1.4.6, which ends the session instead."""
-        async with connect(url(server), proxy=None, ping_interval=None) as socket:
-            pong = await socket.ping(b"are you there")
-            await eventually(lambda: listener.heard == [("ping", b"are you there")])
-            listener.open.write(b"behind it")
-            assert await socket.recv() == b"behind it"
-            assert not pong.done()
-
-    async def test_without_a_close_frame(self, server: Server, listener: Listener) -> None:
-        async with connect(url(server), proxy=None, ping_interval=None) as socket:
-            await eventually(lambda: listener.connection)
-            listener.open.write(b"last words")
-            listener.open.drop(1006)
-            assert await socket.recv() == b"last words"
-            assert await closed_with(socket) is None
-
-    @pytest.mark.parametrize(("code", "seen"), [(None, 1005), (1001, 1001)])
-    async def test_with_a_close_frame(self, server: Server, listener: Listener, code: int | None, seen: int) -> None:
-        async with connect(url(server), proxy=None, ping_interval=None) as socket:
-            await eventually(lambda: listener.connection)
-            listener.open.drop(code)
-            listener.open.write(b"too late")
-            listener.open.drop(1006)
-            assert await closed_with(socket) == seen
+class TestUnorderedLink:
+    def test_deliveries_overtake_each_other(self) -> None:
+        line = Line(ordered=False).put(0, b"a", 100).put(10, b"b").put(20, b"c", 30)
+        assert line.run() == [(10, b"b"), (50, b"c"), (100, b"a")]

@@ -29,13 +29,13 @@ class TestStatus:
         received(history, FIRST)
         assert history.finish(FIRST, Reject(5, "no", "IC0503"), NOW).status is Status.REJECTED
 
-    def test_received_shows_no_answer(self) -> None:
+    def test_a_received_call_has_no_answer(self) -> None:
         history = IngressHistory()
         received(history, FIRST)
         assert history.get(FIRST).leaves() == {b"status": b"received"}  # type: ignore[union-attr]
 
 
-class TestForgetting:
+class TestForget:
     def test_an_entry_is_kept_for_the_ingress_window_after_its_end(self) -> None:
         history = IngressHistory()
         received(history, FIRST)
@@ -44,7 +44,7 @@ class TestForgetting:
         assert history.forget(NOW + KEPT_NS) == [FIRST]
         assert history.get(FIRST) is None
 
-    def test_never_before_its_expiry_or_it_could_be_replayed(self) -> None:
+    def test_an_entry_is_kept_until_its_expiry(self) -> None:
         history = IngressHistory()
         expiry_ns = NOW + 330 * NS_PER_S
         received(history, FIRST, expiry_ns)
@@ -52,7 +52,7 @@ class TestForgetting:
         assert history.forget(NOW + KEPT_NS) == []
         assert history.forget(expiry_ns) == [FIRST]
 
-    def test_one_that_has_not_ended_stays(self) -> None:
+    def test_an_entry_without_an_outcome_is_kept(self) -> None:
         history = IngressHistory()
         received(history, FIRST)
         assert history.forget(NOW + 10 * KEPT_NS) == []
@@ -60,7 +60,7 @@ class TestForgetting:
 
 
 class TestDone:
-    def test_the_oldest_answers_go_when_too_many_bytes_are_held(self) -> None:
+    def test_the_oldest_answers_are_dropped_if_there_are_too_many_bytes(self) -> None:
         history = IngressHistory(max_answer_bytes=10)
         for request_id in (FIRST, SECOND):
             received(history, request_id)
@@ -69,7 +69,7 @@ class TestDone:
         assert (dropped.request_id, dropped.leaves()) == (FIRST, {b"status": b"done"})
         assert [entry.status for entry in history] == [Status.DONE, Status.REPLIED]
 
-    def test_what_was_forgotten_counts_no_more(self) -> None:
+    def test_forgotten_answers_do_not_count(self) -> None:
         history = IngressHistory(max_answer_bytes=10)
         for number, request_id in enumerate((FIRST, SECOND)):
             received(history, request_id)

@@ -1,4 +1,4 @@
-"""The replica's endpoints over real HTTP, each with what it accepts and what it refuses."""
+"""The replica's endpoints over real HTTP: what each accepts and what it refuses."""
 
 from __future__ import annotations
 
@@ -50,21 +50,21 @@ def layout_of(certificate: Certificate) -> str:
 
 
 class TestStatus:
-    async def test_tells_the_root_key(self, lab: Lab) -> None:
+    async def test_has_the_root_key(self, lab: Lab) -> None:
         answer = await ask(f"{lab.network_url}/api/v2/status", verb="GET", headers={})
         assert answer.headers["Content-Type"] == "application/cbor"
         assert answer.body.startswith(cbor.SELF_DESCRIBE)
         assert answer.cbor["root_key"] == lab.root_key
         assert len(bls.key_from_der(answer.cbor["root_key"])) == 96
 
-    async def test_as_the_real_gateway_asks(self, lab: Lab) -> None:
+    async def test_answers_the_request_of_the_real_gateway(self, lab: Lab) -> None:
         answer = await ask(f"{lab.network_url}/api/v2/status", verb="GET")
         assert answer.cbor["replica_health_status"] == "healthy"
 
 
 class TestCall:
     @pytest.mark.parametrize(("version", "layout"), [("v3", "classic"), ("v4", "sharded")])
-    async def test_synchronous_answers_with_a_certificate(self, lab: Lab, version: str, layout: str) -> None:
+    async def test_a_synchronous_call_is_answered_with_a_certificate(self, lab: Lab, version: str, layout: str) -> None:
         body = requests_for(lab).open(lab.gateway_principal)
         answer = (await ask(canister(lab, version, "call"), body)).cbor
         assert answer["status"] == "replied"
@@ -74,7 +74,7 @@ class TestCall:
         assert lookup(certificate.tree, (*path, b"status")) == Found(b"replied")
         assert decode_result(lookup_value(certificate.tree, (*path, b"reply")) or b"") is None
 
-    async def test_asynchronous_answers_202_and_read_state_tells_the_rest(self, lab: Lab) -> None:
+    async def test_an_asynchronous_call_is_answered_with_202_and_read_state_has_the_outcome(self, lab: Lab) -> None:
         requests = requests_for(lab)
         body = requests.open(lab.gateway_principal)
         answer = await ask(canister(lab, "v2", "call"), body)
@@ -88,7 +88,7 @@ class TestCall:
                     return
                 assert status in (b"received", b"processing")
 
-    async def test_a_replay_gets_the_same_answer_and_is_executed_once(self, lab: Lab) -> None:
+    async def test_a_copy_gets_the_same_answer_and_is_not_executed(self, lab: Lab) -> None:
         body = requests_for(lab).open(lab.gateway_principal)
         request_id = Envelope.decode(body).request_id
         replies = set()
@@ -100,7 +100,7 @@ class TestCall:
         executed = [e for e in lab.events if e.facts.get("request_id") == request_id.hex() and e.part == "canister"]
         assert [event.kind for event in executed] == ["accepted"]
 
-    async def test_two_at_the_same_time_are_one(self, lab: Lab) -> None:
+    async def test_two_copies_at_the_same_time_are_one_call(self, lab: Lab) -> None:
         body = requests_for(lab).open(lab.gateway_principal)
         answers = await asyncio.gather(*(ask(canister(lab, "v3", "call"), body) for _ in range(2)))
         assert sorted(answer.status for answer in answers) == [200, 202]
@@ -112,7 +112,7 @@ class TestCall:
         assert lookup_value(checked(lab, answer["certificate"]).tree, path) == b"\x05"
 
     @pytest.mark.parametrize("version", ["v3", "v4"])
-    async def test_a_canister_that_is_not_there(self, lab: Lab, version: str) -> None:
+    async def test_a_canister_that_does_not_exist_is_a_reject(self, lab: Lab, version: str) -> None:
         body = Requests(ABSENT, lab.clock.now_ns()).open(lab.gateway_principal)
         answer = (await ask(canister(lab, version, "call", ABSENT), body)).cbor
         assert answer == {
@@ -122,17 +122,17 @@ class TestCall:
             "error_code": "IC0301",
         }
 
-    async def test_the_same_without_a_status_on_the_older_endpoint(self, lab: Lab) -> None:
+    async def test_the_older_endpoint_answers_without_a_status(self, lab: Lab) -> None:
         body = Requests(ABSENT, lab.clock.now_ns()).open(lab.gateway_principal)
         answer = (await ask(canister(lab, "v2", "call", ABSENT), body)).cbor
         assert (answer["reject_code"], "status" in answer) == (3, False)
 
-    async def test_to_a_subnet(self, lab: Lab) -> None:
+    async def test_a_call_to_a_subnet_is_rejected(self, lab: Lab) -> None:
         body = Requests(Principal.MANAGEMENT, lab.clock.now_ns()).call("create_canister", b"")
         answer = await ask(f"{lab.network_url}/api/v4/subnet/{lab.canister_id}/call", body)
         assert answer.cbor["status"] == "non_replicated_rejection"
 
-    async def test_anonymous_may_call_but_not_open(self, lab: Lab) -> None:
+    async def test_the_anonymous_identity_may_call_but_not_open(self, lab: Lab) -> None:
         body = requests_for(lab, AnonymousIdentity()).open(lab.gateway_principal)
         answer = (await ask(canister(lab, "v3", "call"), body)).cbor
         path = (b"request_status", Envelope.decode(body).request_id, b"reply")
@@ -142,20 +142,20 @@ class TestCall:
 
 class TestQuery:
     @pytest.mark.parametrize("version", ["v2", "v3"])
-    async def test_is_answered_and_signed(self, lab: Lab, version: str) -> None:
+    async def test_the_answer_is_signed(self, lab: Lab, version: str) -> None:
         body = requests_for(lab).query("ws_get_messages", encode_poll_args(0))
         answer = (await ask(canister(lab, version, "query"), body)).cbor
         assert answer["status"] == "replied"
         assert set(answer["signatures"][0]) == {"timestamp", "signature", "identity"}
 
-    async def test_a_rejection(self, lab: Lab) -> None:
+    async def test_a_reject_is_an_answer(self, lab: Lab) -> None:
         answer = (await ask(canister(lab, "v2", "query"), requests_for(lab).query("nothing", b""))).cbor
         assert (answer["status"], answer["reject_code"], answer["error_code"]) == ("rejected", 5, "IC0536")
 
 
 class TestReadState:
     @pytest.mark.parametrize(("version", "layout"), [("v2", "classic"), ("v3", "sharded")])
-    async def test_anonymous_may_read_the_time(self, lab: Lab, version: str, layout: str) -> None:
+    async def test_the_anonymous_identity_may_read_the_time(self, lab: Lab, version: str, layout: str) -> None:
         body = requests_for(lab, AnonymousIdentity()).read_state([(b"time",)])
         answer = await ask(canister(lab, version, "read_state"), body)
         certificate = checked(lab, answer.cbor["certificate"])
@@ -163,7 +163,7 @@ class TestReadState:
         assert abs((certificate.time_ns or 0) - lab.clock.now_ns()) < 30e9
 
     @pytest.mark.parametrize("version", ["v2", "v3"])
-    async def test_node_keys_at_the_subnet(self, lab: Lab, version: str) -> None:
+    async def test_the_subnet_endpoint_has_the_node_keys(self, lab: Lab, version: str) -> None:
         at_canister = requests_for(lab, AnonymousIdentity()).read_state([(b"subnet",)])
         answer = await ask(canister(lab, "v2", "read_state"), at_canister)
         delegation = checked(lab, answer.cbor["certificate"]).delegation
@@ -174,7 +174,7 @@ class TestReadState:
         nodes = lookup(Certificate.decode(answer.cbor["certificate"]).tree, path)
         assert isinstance(nodes, FoundSubtree)
 
-    async def test_somebody_elses_request(self, lab: Lab) -> None:
+    async def test_the_call_of_another_sender_is_refused(self, lab: Lab) -> None:
         body = requests_for(lab).open(lab.gateway_principal)
         await ask(canister(lab, "v3", "call"), body)
         path = (b"request_status", Envelope.decode(body).request_id, b"status")
@@ -197,13 +197,13 @@ class TestRefusals:
         body = Envelope(envelope.content, envelope.sender_pubkey, bytes(64)).encode()
         await self.expect(await ask(canister(lab, "v3", "call"), body), 400, "Invalid signature: ")
 
-    async def test_another_canister_than_in_the_url(self, lab: Lab) -> None:
+    async def test_a_canister_that_is_not_in_the_url(self, lab: Lab) -> None:
         body = requests_for(lab).open(lab.gateway_principal)
         await self.expect(
             await ask(canister(lab, "v3", "call", ABSENT), body), 400, "does not match effective canister id in URL"
         )
 
-    async def test_no_cbor(self, lab: Lab) -> None:
+    async def test_a_body_that_is_not_cbor(self, lab: Lab) -> None:
         await self.expect(await ask(canister(lab, "v2", "query"), b"\xff\xff"), 400, "Malformed request")
 
     async def test_another_content_type(self, lab: Lab) -> None:
@@ -211,7 +211,7 @@ class TestRefusals:
         answer = await ask(canister(lab, "v2", "query"), b"{}", headers=headers)
         await self.expect(answer, 400, "Unexpected content-type")
 
-    async def test_no_principal_in_the_url(self, lab: Lab) -> None:
+    async def test_a_url_without_a_principal(self, lab: Lab) -> None:
         answer = await ask(f"{lab.network_url}/api/v2/canister/nobody/query", b"")
         await self.expect(answer, 400, "Cannot parse `effective_canister_id`")
 
@@ -243,7 +243,7 @@ class TestBrowsers:
         assert "Content-Type" in answer.headers["Access-Control-Allow-Headers"]
         assert answer.headers["Access-Control-Allow-Private-Network"] == "true"
 
-    async def test_every_answer_may_be_read(self, lab: Lab) -> None:
+    async def test_every_answer_may_be_read_by_pages(self, lab: Lab) -> None:
         answer = await ask(f"{lab.network_url}/api/v2/status", verb="GET", headers={"Origin": "http://localhost:3000"})
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
 

@@ -30,7 +30,7 @@ ON_CANISTER = Reader(
 )
 ON_SUBNET = replace(ON_CANISTER, target=Target.SUBNET, effective_id=SUBNET)
 
-EVERYWHERE: list[Path] = [
+ALLOWED_EVERYWHERE: list[Path] = [
     (b"time",),
     (b"subnet",),
     (b"subnet", SUBNET.raw),
@@ -50,7 +50,7 @@ CANISTER_ONLY: list[Path] = [
     (b"request_status", REQUEST, b"reply"),
 ]
 SUBNET_ONLY: list[Path] = [(b"subnet", SUBNET.raw, b"metrics"), (b"canister_ranges", SUBNET.raw)]
-NOWHERE: list[Path] = [
+ALLOWED_NOWHERE: list[Path] = [
     (b"canister",),
     (b"canister", CANISTER.raw),
     (b"canister", CANISTER.raw, b"certified_data"),
@@ -72,58 +72,58 @@ def refused(paths: list[Path], reader: Reader) -> Refused:
 
 class TestAllowed:
     @pytest.mark.parametrize("reader", [ON_CANISTER, ON_SUBNET])
-    @pytest.mark.parametrize("path", EVERYWHERE)
-    def test_everybody_may_read_about_time_and_subnets(self, path: Path, reader: Reader) -> None:
+    @pytest.mark.parametrize("path", ALLOWED_EVERYWHERE)
+    def test_any_sender_may_read_time_and_subnets(self, path: Path, reader: Reader) -> None:
         authorise([path], reader)
 
     @pytest.mark.parametrize("path", CANISTER_ONLY)
-    def test_canister_info_and_own_requests_at_the_canister(self, path: Path) -> None:
+    def test_canister_info_and_own_calls_at_the_canister_endpoint(self, path: Path) -> None:
         authorise([path], ON_CANISTER)
         assert refused([path], ON_SUBNET).status == 404
 
     @pytest.mark.parametrize("path", SUBNET_ONLY)
-    def test_metrics_and_ranges_at_the_subnet(self, path: Path) -> None:
+    def test_metrics_and_ranges_at_the_subnet_endpoint(self, path: Path) -> None:
         authorise([path], ON_SUBNET)
         assert refused([path], ON_CANISTER).status == 404
 
-    def test_a_request_nobody_knows_may_be_asked_for(self) -> None:
+    def test_the_status_of_an_unknown_call_may_be_read(self) -> None:
         authorise([(b"request_status", b"\x09" * 32, b"status")], ON_CANISTER)
 
-    def test_several_paths_of_one_request(self) -> None:
+    def test_several_paths_of_one_call(self) -> None:
         authorise([(b"request_status", REQUEST, b"status"), (b"request_status", REQUEST, b"reply")], ON_CANISTER)
 
 
 class TestRefused:
-    @pytest.mark.parametrize("path", NOWHERE)
-    def test_everything_else(self, path: Path) -> None:
+    @pytest.mark.parametrize("path", ALLOWED_NOWHERE)
+    def test_all_other_paths(self, path: Path) -> None:
         assert (refused([path], ON_CANISTER).status, refused([path], ON_CANISTER).text) == (
             404,
             "Invalid path requested.",
         )
 
-    def test_classic_ranges_at_version_3_but_for_the_root_subnet(self) -> None:
+    def test_classic_ranges_at_version_3_except_for_the_root_subnet(self) -> None:
         newer = replace(ON_CANISTER, version=3)
         assert refused([(b"subnet", SUBNET.raw, b"canister_ranges")], newer).status == 404
         authorise([(b"subnet", ROOT.raw, b"canister_ranges")], newer)
 
-    def test_somebody_elses_request(self) -> None:
+    def test_the_call_of_another_sender(self) -> None:
         refusal = refused([(b"request_status", REQUEST, b"status")], replace(ON_CANISTER, sender=BOB))
         assert (refusal.status, refusal.text) == (
             403,
             "The user tries to access Request ID not signed by the caller.",
         )
 
-    def test_a_request_to_a_canister_outside_the_delegation(self) -> None:
+    def test_a_call_to_a_canister_outside_the_delegation(self) -> None:
         limited = replace(ON_CANISTER, targets=frozenset({OTHER}))
         refusal = refused([(b"request_status", REQUEST, b"status")], limited)
         assert refusal.status == 403
         assert "delegation targets" in refusal.text
 
-    def test_two_requests_at_once(self) -> None:
+    def test_two_calls_at_once(self) -> None:
         refusal = refused([(b"request_status", REQUEST), (b"request_status", ANOTHER)], ON_CANISTER)
         assert (refusal.status, "More than one non-unique request ID" in refusal.text) == (400, True)
 
-    def test_another_canister_than_in_the_url(self) -> None:
+    def test_a_canister_that_is_not_in_the_url(self) -> None:
         refusal = refused([(b"canister", OTHER.raw, b"controllers")], ON_CANISTER)
         assert refusal.status == 400
         assert str(OTHER) in refusal.text
@@ -147,5 +147,5 @@ class TestRefused:
             (lambda: [(b"time",) * (MAX_LABELS + 1)], "got 128 labels, but at most 127"),
         ],
     )
-    def test_more_than_is_allowed(self, paths: Callable[[], list[Path]], text: str) -> None:
+    def test_too_many_paths_or_labels(self, paths: Callable[[], list[Path]], text: str) -> None:
         assert text in refused(paths(), ON_CANISTER).text

@@ -35,7 +35,7 @@ LATENCY_MS = 50
 
 
 class Scene:
-    """A replica with a ping-pong canister, a clock to move, and somebody who asks."""
+    """A replica with a ping-pong canister, a clock that the test moves, and a client."""
 
     def __init__(self, *, delegated: bool = True, seed: int = 1) -> None:
         self.clock = FakeClock()
@@ -54,7 +54,7 @@ class Scene:
         return self.replica.execute()
 
     def call(self, body: bytes) -> bytes:
-        """Submit and execute; the request's id."""
+        """Submit and execute a call; return its request id."""
         submission = self.replica.submit(body, CANISTER)
         assert self.execute() == [submission.request_id]
         return submission.request_id
@@ -82,7 +82,7 @@ def scene() -> Scene:
 
 
 class TestCall:
-    def test_is_received_then_replied(self, scene: Scene) -> None:
+    def test_is_first_received_then_replied(self, scene: Scene) -> None:
         submission = scene.replica.submit(scene.alice.open(GATEWAY.principal), CANISTER)
         status = (b"request_status", submission.request_id, b"status")
         assert scene.read(status) == Found(b"received")
@@ -95,12 +95,12 @@ class TestCall:
         assert isinstance(reply, Found)
         assert decode_result(reply.value) is None
 
-    def test_runs_in_the_order_of_arrival(self, scene: Scene) -> None:
+    def test_calls_run_in_the_order_of_arrival(self, scene: Scene) -> None:
         first = scene.replica.submit(scene.alice.open(GATEWAY.principal, 1), CANISTER)
         second = scene.replica.submit(scene.alice.open(GATEWAY.principal, 2), CANISTER)
         assert scene.execute() == [first.request_id, second.request_id]
 
-    def test_its_certificate_holds_at_once(self, scene: Scene) -> None:
+    def test_its_certificate_is_valid_in_both_layouts(self, scene: Scene) -> None:
         request_id = scene.call(scene.alice.open(GATEWAY.principal))
         for layout in ("classic", "sharded"):
             certificate = scene.checked(scene.replica.certify_request(request_id, layout))
@@ -136,7 +136,7 @@ class TestReplay:
         assert "already has an open connection" in (decode_result(reply.value) or "")
         assert scene.kinds[-1] == "err"
 
-    def test_is_recognised_until_it_would_have_expired(self, scene: Scene) -> None:
+    def test_is_recognised_until_its_expiry(self, scene: Scene) -> None:
         body = scene.alice.open(GATEWAY.principal)
         scene.call(body)
         scene.clock.advance_ms(239_000)
@@ -147,8 +147,8 @@ class TestReplay:
             scene.replica.submit(body, CANISTER)
 
 
-class TestForgetting:
-    def test_an_answer_is_gone_after_the_ingress_window(self, scene: Scene) -> None:
+class TestForget:
+    def test_an_answer_is_forgotten_after_the_ingress_window(self, scene: Scene) -> None:
         request_id = scene.call(scene.alice.open(GATEWAY.principal))
         scene.clock.advance_ms(300_000)
         scene.replica.execute()
@@ -157,14 +157,14 @@ class TestForgetting:
 
 
 class TestRejects:
-    def test_a_canister_that_is_not_there(self, scene: Scene) -> None:
+    def test_a_canister_that_does_not_exist(self, scene: Scene) -> None:
         body = Requests(ABSENT, scene.clock.ns).open(GATEWAY.principal)
         with pytest.raises(NotReplicated) as rejected:
             scene.replica.submit(body, ABSENT)
         assert (rejected.value.reject.code, rejected.value.reject.error_code) == (3, "IC0301")
         assert scene.kinds[-1] == "rejected"
 
-    def test_the_management_canister_has_no_methods_here(self, scene: Scene) -> None:
+    def test_the_management_canister(self, scene: Scene) -> None:
         body = Requests(Principal.MANAGEMENT, scene.clock.ns).call("raw_rand", b"")
         with pytest.raises(NotReplicated, match="no method 'raw_rand'"):
             scene.replica.submit(body, CANISTER)
@@ -176,7 +176,7 @@ class TestRejects:
         scene.replica.start_canister(CANISTER)
         scene.call(scene.alice.open(GATEWAY.principal))
 
-    def test_acks_that_fell_due_while_it_was_stopped_are_one_at_its_start(self, scene: Scene) -> None:
+    def test_overdue_acks_of_a_stopped_canister_become_one_at_its_start(self, scene: Scene) -> None:
         scene.call(scene.alice.open(GATEWAY.principal))
         (before,) = scene.canister.view().clients
         scene.replica.stop_canister(CANISTER)
@@ -199,7 +199,7 @@ class TestRejects:
         ("method", "arg", "error_code", "kind"),
         [("no_such_method", b"", b"IC0536", "rejected"), ("ws_open", b"garbage", b"IC0503", "trapped")],
     )
-    def test_no_such_method_and_a_trap(
+    def test_an_unknown_method_and_a_trap(
         self, scene: Scene, method: str, arg: bytes, error_code: bytes, kind: str
     ) -> None:
         request_id = scene.call(scene.alice.call(method, arg))
@@ -210,14 +210,14 @@ class TestRejects:
 
 
 class TestReadState:
-    def test_a_request_is_its_senders_alone(self, scene: Scene) -> None:
+    def test_only_the_sender_may_read_a_call(self, scene: Scene) -> None:
         request_id = scene.call(scene.alice.open(GATEWAY.principal))
         with pytest.raises(Refused, match="not signed by the caller") as refusal:
             scene.read((b"request_status", request_id, b"status"), by=Requests(CANISTER, scene.clock.ns))
         assert refusal.value.status == 403
         assert scene.kinds[-1] == "refused"
 
-    def test_a_request_is_its_senders_alone_at_the_subnet_too(self, scene: Scene) -> None:
+    def test_only_the_sender_may_read_a_call_at_the_subnet(self, scene: Scene) -> None:
         request_id = scene.call(scene.alice.open(GATEWAY.principal))
         path = (b"request_status", request_id, b"status")
         own = scene.alice.read_state([path])
@@ -230,11 +230,11 @@ class TestReadState:
         with pytest.raises(Refused, match="Invalid path requested"):
             scene.replica.read_state(unsigned, subnet_id, Target.SUBNET, "classic")
 
-    def test_the_interface_of_the_canister(self, scene: Scene) -> None:
+    def test_the_interface_of_a_canister_is_public(self, scene: Scene) -> None:
         shown = scene.read((b"canister", CANISTER.raw, b"metadata", b"candid:service"))
         assert shown == Found(scene.canister.did.encode())
 
-    def test_the_nodes_of_the_subnet(self, scene: Scene) -> None:
+    def test_the_nodes_of_the_subnet_are_public(self, scene: Scene) -> None:
         body = scene.alice.read_state([(b"subnet", scene.replica.subnet_id.raw, b"node")])
         data = scene.replica.read_state(body, scene.replica.subnet_id, Target.SUBNET, "classic")
         certificate, steps = check_certificate(
@@ -254,7 +254,7 @@ class TestQuery:
         return result
 
     @pytest.mark.parametrize("layout", ["classic", "sharded"])
-    def test_sees_a_certificate_over_the_certified_data(self, scene: Scene, layout: Layout) -> None:
+    def test_a_poll_sees_a_certificate_of_the_certified_data(self, scene: Scene, layout: Layout) -> None:
         scene.call(scene.alice.open(GATEWAY.principal))
         result = self.poll(scene, layout)
         assert len(result.messages) == 2  # the OpenMessage and the first ping
@@ -267,7 +267,7 @@ class TestQuery:
             )
             assert authentic(steps), steps
 
-    def test_the_layout_is_the_endpoints(self, scene: Scene) -> None:
+    def test_the_certificate_has_the_layout_of_the_endpoint(self, scene: Scene) -> None:
         scene.call(scene.alice.open(GATEWAY.principal))
         shown: dict[Layout, list[bool]] = {}
         for layout in ("classic", "sharded"):
@@ -279,12 +279,12 @@ class TestQuery:
             shown[layout] = [type(lookup(tree, path)).__name__.startswith("Found") for path in paths]
         assert shown == {"classic": [True, False], "sharded": [False, True]}
 
-    def test_repeats_are_no_replays(self, scene: Scene) -> None:
+    def test_a_query_can_be_repeated(self, scene: Scene) -> None:
         body = scene.alice.query("ws_get_messages", encode_poll_args(0))
         answers = [scene.replica.query(body, CANISTER, "classic") for _ in range(2)]
         assert [answer["status"] for answer in answers] == ["replied", "replied"]
 
-    def test_rejections_are_answers(self, scene: Scene) -> None:
+    def test_a_reject_is_an_answer(self, scene: Scene) -> None:
         answer = scene.replica.query(scene.alice.query("no_such_method", b""), CANISTER, "classic")
         assert (answer["status"], answer["reject_code"], answer["error_code"]) == ("rejected", 5, "IC0536")
         elsewhere = Requests(ABSENT, scene.clock.ns).query("ws_get_messages", b"")
@@ -292,7 +292,7 @@ class TestQuery:
 
 
 class TestTimers:
-    def test_go_off_at_their_time(self, scene: Scene) -> None:
+    def test_fire_at_their_time(self, scene: Scene) -> None:
         scene.call(scene.alice.open(GATEWAY.principal))
         due_ns = scene.replica.next_due_ns()
         assert due_ns is not None

@@ -45,11 +45,11 @@ ABSENT: list[Path] = [
 
 class TestWitness:
     @pytest.mark.parametrize(("path", "value"), FOUND)
-    def test_shows_what_is_there(self, state: StateTree, path: Path, value: bytes) -> None:
+    def test_shows_a_path_that_exists(self, state: StateTree, path: Path, value: bytes) -> None:
         assert lookup(state.witness([path]), path) == Found(value)
 
     @pytest.mark.parametrize("path", ABSENT)
-    def test_proves_what_is_not(self, state: StateTree, path: Path) -> None:
+    def test_proves_that_a_path_does_not_exist(self, state: StateTree, path: Path) -> None:
         assert lookup(state.witness([path]), path) == Absent()
 
     def test_every_witness_has_the_same_root_hash(self, state: StateTree) -> None:
@@ -59,7 +59,7 @@ class TestWitness:
     def test_labels_are_in_order(self, state: StateTree) -> None:
         assert disorder(state.witness([path for path, _ in FOUND])) is None
 
-    def test_always_shows_the_time_and_nothing_unasked(self, state: StateTree) -> None:
+    def test_shows_only_the_time_and_the_requested_path(self, state: StateTree) -> None:
         witness = state.witness([(b"canister", CANISTER.raw, b"certified_data")])
         assert {path for path, _ in leaves(witness)} == {
             (b"time",),
@@ -69,7 +69,7 @@ class TestWitness:
 
 
 class TestChanges:
-    def test_a_rejection_stands_in_three_leaves(self, state: StateTree) -> None:
+    def test_a_rejection_has_a_code_a_message_and_an_error_code(self, state: StateTree) -> None:
         reject = Reject(4, "no", "IC0406")
         state.put_request(Entry(REQUEST, Principal.ANONYMOUS, CANISTER, 0, Status.REJECTED, reject))
         shown = dict(leaves(state.witness([(b"request_status", REQUEST)])))
@@ -80,7 +80,7 @@ class TestChanges:
             b"error_code": b"IC0406",
         }
 
-    def test_what_is_removed_is_absent(self, state: StateTree) -> None:
+    def test_a_removed_entry_is_absent(self, state: StateTree) -> None:
         state.remove_request(REQUEST)
         state.remove_canister(CANISTER)
         for path in ((b"request_status", REQUEST), (b"canister", CANISTER.raw)):

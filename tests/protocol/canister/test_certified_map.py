@@ -13,10 +13,12 @@ from icws_explore.protocol.hashtree import (
     Empty,
     Fork,
     Found,
+    FoundSubtree,
     Labeled,
     Leaf,
     Pruned,
     Unknown,
+    build,
     decode,
     disorder,
     encode,
@@ -183,6 +185,35 @@ class TestWitness:
     def test_under_another_label(self) -> None:
         other = CertifiedMap(b"http_assets").insert(b"/", b"hash")
         assert lookup(other.witness([b"/"]), (b"http_assets", b"/")) == Found(b"hash")
+
+
+class TestSubtrees:
+    """Values that are hash trees, as the lab's replica stores them."""
+
+    TREE = build({b"reply": b"yes", b"status": b"replied"})
+
+    def test_a_path_shows_one_label_of_a_subtree(self) -> None:
+        whole = certified({b"a": b"1"}).insert(b"request", self.TREE)
+        witness = whole.prune([(b"request", b"status")])
+        assert root_hash(witness) == whole.root_hash
+        assert [path for path, _ in leaves(witness)] == [(b"websocket", b"request", b"status")]
+
+    def test_a_path_below_a_subtree_can_be_proved_absent(self) -> None:
+        witness = certified({}).insert(b"request", self.TREE).prune([(b"request", b"sender")])
+        assert lookup(witness, (b"websocket", b"request", b"sender")) == Absent()
+
+    def test_a_key_shows_the_whole_subtree(self) -> None:
+        witness = certified({b"a": b"1"}).insert(b"request", self.TREE).prune([(b"request",)])
+        assert lookup(witness, (b"websocket", b"request")) == FoundSubtree(self.TREE)
+
+    def test_an_empty_path_shows_the_whole_map(self) -> None:
+        whole = certified({b"a": b"1"}).insert(b"request", self.TREE)
+        assert whole.prune([()]) == whole.tree
+
+    def test_a_subtree_has_no_value(self) -> None:
+        whole = certified({}).insert(b"request", self.TREE)
+        assert b"request" in whole
+        assert whole.get(b"request") is None
 
 
 class TestHostileKeys:

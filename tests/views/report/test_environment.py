@@ -33,7 +33,7 @@ class TestRecordedFacts:
         capture = healthy()
         facts = facts_of(capture, capture.info.root_key)
         assert facts["origin"] == "recorded by the client itself (icws open, connect)"
-        assert facts["first frame"] == "2025-11-23T11:00:00.000Z"
+        assert facts["first frame"] == "2025-11-23 11:00:00.000 UTC"
         assert facts["gateway"] == "ws://127.0.0.1:8080"
         assert facts["ack interval"] == "300 s"
         assert facts["message type"] == 'record { "text" : text; timestamp : nat64 }'

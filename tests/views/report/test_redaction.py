@@ -1,4 +1,4 @@
-"""What a redacted report gives away of the payloads: nothing but their type and size."""
+"""A redacted report gives away nothing of the payloads but their type and size."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from support.network_side import answered, err, ok, poll_replied, polled, trappe
 from support.session_captures import SessionScript, hostile
 
 FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-LEAST = 6  # characters or bytes in a row that may not come out
+LEAST = 6  # consecutive characters or bytes that must not appear
 
 
 @pytest.fixture(autouse=True)
 def one_session_in_detail(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others are written by the same code, and figures take their time."""
+    """The other sessions are written by the same code, and their figures take time."""
     monkeypatch.setattr(report_contents, "MAX_SESSIONS", 1)
 
 
 def written(capture: Capture) -> list[str]:
-    """Everything that a redacted report of ``capture`` can be."""
+    """Both forms of a redacted report."""
     contents = gather(capture, privacy="redacted")
     return [html_report(contents), markdown_report(contents)]
 
 
 def talk(*payloads: bytes, app_type: str | None = None) -> Capture:
-    """A session in which either side says each payload, and which goes wrong at the end."""
+    """A session in which both sides send each payload, and which fails at the end."""
     script = SessionScript().opened()
     script.capture.info = replace(script.capture.info, app_type=app_type)
     for number, payload in enumerate(payloads):
@@ -85,11 +85,11 @@ values = st.recursive(leaves, _nested, max_leaves=6)
 
 def strings_of(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        for it in value.values():
-            yield from strings_of(it)
+        for each in value.values():
+            yield from strings_of(each)
     elif isinstance(value, list):
-        for it in value:
-            yield from strings_of(it)
+        for each in value:
+            yield from strings_of(each)
     elif isinstance(value, bytes):
         yield from forms_of(value)
     else:
@@ -97,7 +97,7 @@ def strings_of(value: Any) -> Iterator[str]:
 
 
 def forms_of(data: bytes) -> Iterator[str]:
-    """Runs of the bytes as text, hex and base64, wherever a view may have cut them."""
+    """Parts of the bytes as hexadecimal and base64, wherever a view may have cut them."""
     for at in range(0, max(1, len(data) - LEAST + 1), 3):
         run = data[at : at + LEAST]
         if len(run) == LEAST:
@@ -108,10 +108,10 @@ def forms_of(data: bytes) -> Iterator[str]:
 
 
 def writings(text: str) -> Iterator[str]:
-    """A text as HTML, JSON, Python and Markdown would write it, and its parts, so that a cut does not hide it."""
+    """A text and its parts as HTML, JSON, Python and Markdown write it, so that cutting does not hide it."""
     import html
 
-    is_number = text.lstrip("-").isdecimal()  # parts of one stand in every nonce
+    is_number = text.lstrip("-").isdecimal()  # parts of a number are in every nonce
     parts = (
         {text[at : at + LEAST] for at in range(0, len(text) - LEAST + 1, LEAST)}
         if len(text) > 12 and not is_number
@@ -122,7 +122,7 @@ def writings(text: str) -> Iterator[str]:
 
 
 def visible(page: str) -> str:
-    """Without the coordinates of drawings, among which every number of some digits stands somewhere."""
+    """Without the coordinates of drawings, which contain any number of a few digits."""
     return re.sub(r'\b(d|x|y|points|transform|style|clip-path|id|xlink:href)="[^"]*"', "", page)
 
 
@@ -131,36 +131,36 @@ def assert_absent(capture: Capture, private: Iterable[str]) -> None:
     plain = plain_reports()
     for secret in {writing for text in private for writing in writings(text) if len(writing) >= LEAST}:
         if any(secret in text for text in plain):
-            continue  # a word that every report has
+            continue  # a word of every report
         assert not any(secret in text for text in texts), secret
 
 
 @cache
 def plain_reports() -> list[str]:
-    """What a report says whatever was said, and what rules say whatever happened."""
+    """What every report says, and what the rules always say."""
     rules = [f"{rule.sdk_behaviour} {rule.fix} {rule.source}" for rule in RULES.values()]
     return [*written(talk(candid.encode([], []))), *rules]
 
 
-class TestNothingComesOut:
+class TestPayloads:
     @FEW
     @given(st.lists(values, min_size=1, max_size=4))
-    def test_of_typed_payloads(self, said: list[tuple[candid.Type, Any]]) -> None:
+    def test_of_a_type_do_not_appear(self, said: list[tuple[candid.Type, Any]]) -> None:
         payloads = [candid.encode([type_], [value]) for type_, value in said]
         capture = talk(*payloads)
         assert_absent(capture, [text for _, value in said for text in strings_of(value)])
 
     @FEW
     @given(st.lists(st.binary(min_size=12, max_size=300), min_size=1, max_size=4))
-    def test_of_payloads_that_are_not_candid(self, payloads: list[bytes]) -> None:
+    def test_that_are_not_candid_do_not_appear(self, payloads: list[bytes]) -> None:
         private = [text for payload in payloads for text in forms_of(payload)]
         assert_absent(talk(*payloads, app_type="text"), private)
 
-    def test_of_a_payload_of_another_type_than_declared(self) -> None:
+    def test_of_another_type_than_declared_do_not_appear(self) -> None:
         payload = candid.encode([candid.TEXT], ["the secret of the tower"])
         assert_absent(talk(payload, app_type="record { id : nat64; secret : text }"), ["the secret of the tower"])
 
-    def test_of_huge_ones(self) -> None:
+    def test_of_great_size_do_not_appear(self) -> None:
         text = "".join(chr(0x4E00 + number % 5000) for number in range(200_000))
         assert_absent(talk(candid.encode([candid.TEXT], [text])), [text[:24], text[777:801], text[-24:]])
 
@@ -174,28 +174,28 @@ class TestNothingComesOut:
             "DIDL\x00\x01\x71" * 20,
         ],
     )
-    def test_of_hostile_ones(self, text: str) -> None:
+    def test_that_are_hostile_do_not_appear(self, text: str) -> None:
         assert_absent(talk(candid.encode([candid.TEXT], [text]), text.encode()), [text])
 
-    def test_of_names_in_the_payloads_own_type_table(self) -> None:
+    def test_do_not_appear_by_names_in_their_type_table(self) -> None:
         service = candid.Service((("reveal_the_password", candid.Func((), (), ())),))
         payload = candid.encode([service], [candid.ServiceRef(Principal(b"\x01" * 10))])
         assert_absent(talk(payload), ["reveal_the_password"])
 
-    def test_of_frames_that_do_not_decode(self) -> None:
+    def test_of_malformed_frames_do_not_appear(self) -> None:
         capture = hostile()
         capture.frames.append(Frame(capture.frames[-1].t, "out", "text", b"my password is hunter2", code=None))
         capture.frames.append(Frame(capture.frames[-1].t, "in", "binary", b"\xa1\x6fhunter2 hunter2\x01"))
         assert_absent(capture, ["my password is hunter2", "hunter2 hunter2"])
 
-    def test_of_the_hostile_capture(self) -> None:
+    def test_of_a_hostile_recording_do_not_appear(self) -> None:
         assert_absent(hostile(), ["alert('sent')", "onerror=alert", "alert('note')", 'onclick="x"', "skipped"])
 
     @pytest.mark.parametrize("name", sorted(SCENARIOS))
-    def test_whatever_is_wrong(self, name: str) -> None:
-        """Every rule's explanation, and the report around it."""
+    def test_do_not_appear_in_any_finding(self, name: str) -> None:
+        """Runs every rule, and reads its explanation and the report around it."""
         capture = SCENARIOS[name]()
-        times = {str(round(frame.t * NS_PER_S)) for frame in capture.frames}  # apps that stamp what they say
+        times = {str(round(frame.t * NS_PER_S)) for frame in capture.frames}  # some apps send the time
         private = []
         for decoded in gather(capture).frames:
             if decoded.kind in ("message", "app") and decoded.message is not None:
@@ -205,8 +205,8 @@ class TestNothingComesOut:
         assert_absent(capture, [text for text in private if len(text) >= LEAST and text not in times])
 
 
-class TestNothingDependsOnIt:
-    """The strongest way to say it: other payloads of the same type and size give the very same report."""
+class TestSameReport:
+    """The strongest test: other payloads of the same type and size give the same report."""
 
     @FEW
     @given(
@@ -216,16 +216,16 @@ class TestNothingDependsOnIt:
             max_size=3,
         )
     )
-    def test_two_conversations_cannot_be_told_apart(self, pairs: list[tuple[str, str]]) -> None:
+    def test_for_two_conversations(self, pairs: list[tuple[str, str]]) -> None:
         one, other = (talk(*[candid.encode([candid.TEXT], [pair[side]]) for pair in pairs]) for side in (0, 1))
         assert written(one) == written(other)
 
-    def test_neither_can_those_that_do_not_decode(self) -> None:
+    def test_for_two_that_do_not_decode(self) -> None:
         one, other = (talk(letter * 40, app_type="text") for letter in (b"x", b"y"))
         assert written(one) == written(other)
 
 
-class TestWhatElseIsPrivate:
+class TestOtherPrivateTexts:
     def test_credentials_queries_and_paths_of_urls(self) -> None:
         capture = talk()
         capture.info = replace(
@@ -249,7 +249,7 @@ class TestWhatElseIsPrivate:
         assert "token=abc" not in page
         assert "wss://gateway.example/?…" in page
 
-    def test_what_a_canister_or_a_client_says_in_its_own_words(self) -> None:
+    def test_texts_of_a_canister_or_a_client(self) -> None:
         capture = talk()
         end = capture.frames.pop()
         capture.frames.append(replace(end, reason="user 4711 logged out"))
@@ -264,7 +264,7 @@ class TestWhatElseIsPrivate:
             "it's 'Smith' again, isn't it",
         ],
     )
-    def test_what_the_network_answered_in_the_canisters_words(self, said: str) -> None:
+    def test_texts_of_a_canister_in_the_networks_answers(self, said: str) -> None:
         capture = SessionScript().opened().client_says(4.0, "ping").client_says(20.0, "ping again").capture
         capture = answered(capture, {1: ok(), 3: err(said), 4: trapped(said)})
         capture = polled(capture, capture.frames[-1].t + 1, poll_replied(said))
@@ -276,14 +276,14 @@ class TestWhatElseIsPrivate:
         assert redacted.findings.ids == shown.findings.ids
         assert [call.outcome for call in redacted.calls] == [call.outcome for call in shown.calls]
 
-    def test_but_not_what_the_cdk_says(self) -> None:
+    def test_texts_of_the_cdk_are_kept(self) -> None:
         capture = SessionScript().opened().client_says(4.0, "ping").capture
         said = "Expected incoming sequence number 3 but got 5"
         [page, text] = written(answered(capture, {3: err(said)}))
         assert said in page
         assert said in text
 
-    def test_names_of_sessions_and_what_a_file_says_of_itself(self) -> None:
+    def test_names_of_sessions_and_texts_of_the_file(self) -> None:
         script = SessionScript(session="alice@example.org").opened()
         capture = script.capture
         capture.notes.append("session alice@example.org is wss://gateway.example/?token=abc123")
@@ -292,7 +292,7 @@ class TestWhatElseIsPrivate:
         )
         assert_absent(capture, ["alice@example.org", "abc123", "hunter2"])
 
-    def test_hashes_and_signatures_from_which_a_short_message_could_be_guessed(self) -> None:
+    def test_hashes_and_signatures_that_would_reveal_a_short_message(self) -> None:
         capture = talk(candid.encode([candid.TEXT], ["yes"]))
         shown, (redacted, _) = html_report(gather(capture)), written(capture)
         hashes = set(re.findall(r"\b(?=[0-9]*[a-f])[0-9a-f]{8,}(?=…|\b)", visible(shown)))
@@ -301,7 +301,7 @@ class TestWhatElseIsPrivate:
         assert left <= set(re.findall(r"SHA-256 ([0-9a-f]{16})", redacted))
 
 
-class TestWhatRemains:
+class TestRemainder:
     def test_is_useful(self) -> None:
         payload = candid.encode([candid.parse_type("record { id : nat64; say : text }")], [{"id": 7, "say": "secret"}])
         page, _ = written(talk(payload))
@@ -311,7 +311,7 @@ class TestWhatRemains:
         assert "the canister closed" in page
         assert "3 of 3 passed" in page
 
-    def test_findings_and_verdicts_are_those_of_the_real_bytes(self) -> None:
+    def test_has_the_findings_and_verdicts_of_the_real_bytes(self) -> None:
         for name in ("BODY_HASH", "BAD_CERTIFICATE", "BAD_SIGNATURE"):
             shown, redacted = gather(SCENARIOS[name]()), gather(SCENARIOS[name](), privacy="redacted")
             assert redacted.findings.ids == shown.findings.ids
@@ -320,13 +320,13 @@ class TestWhatRemains:
             assert [it.ok for it in redacted.requests] == [it.ok for it in shown.requests]
             assert redacted.limits == shown.limits
 
-    def test_the_capture_itself_is_left_as_it_was(self) -> None:
+    def test_does_not_change_the_recording(self) -> None:
         capture = talk(b"DIDL\x00\x00")
         before = list(capture.frames), capture.info
         written(capture)
         assert (capture.frames, capture.info) == before
 
-    def test_the_protocols_own_words(self) -> None:
+    def test_keeps_the_texts_of_the_protocol(self) -> None:
         capture = talk()
         end = capture.frames.pop()
         capture.frames.append(replace(end, reason="Received close message from canister"))
@@ -334,7 +334,7 @@ class TestWhatRemains:
 
 
 class TestAnonymous:
-    def test_no_principal_is_left(self) -> None:
+    def test_contains_no_principal(self) -> None:
         capture = talk(b"DIDL\x00\x00")
         info = capture.info
         capture.info = replace(info, gateway_url=f"wss://{info.canister_id}.gateway.example/")
@@ -346,9 +346,9 @@ class TestAnonymous:
                 assert secret not in text
             assert not re.search(r"\b[a-z0-9]{5}(-[a-z0-9]{5}){3,}", visible(text))
             assert {"canister-1", "client-1", "gateway-1"} <= set(re.findall(r"\w+-1\b", text))
-        assert "canister canister-1" in html_report(contents)  # in the figures' titles
+        assert "canister canister-1" in html_report(contents)  # under the headings of the figures
 
-    def test_of_an_unnamed_canister_too(self) -> None:
+    def test_contains_no_unnamed_canister(self) -> None:
         capture = talk()
         capture.info = SessionInfo()
         assert "canister-1" in html_report(gather(capture, privacy="anonymous"))

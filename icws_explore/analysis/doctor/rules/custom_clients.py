@@ -107,7 +107,8 @@ def nonce_reused(facts: CaptureFacts) -> Iterator[Evidence]:
             if opening is None or session.opened is not None or session.client_key is None:
                 continue
             is_said = call is not None and call.failed and cause_of(call) == "duplicate"
-            is_guessed = bool(before) and session.is_unanswered and (call is None or not call.is_final)
+            is_silent = session.is_unanswered or session.ends_at_open_request
+            is_guessed = bool(before) and is_silent and (call is None or not call.is_final)
             if is_said or is_guessed:
                 yield _reused(session, before[-1] if before else None, call if is_said else None)
 
@@ -150,7 +151,7 @@ def ws_open_twice(session: SessionFacts) -> Iterator[Evidence]:
     fix="Do not send a message again after a time-out: the canister counts each number once. If it may be lost, close "
     "the session and open a new one.",
     source=_SOURCE,
-    explains=UPWARD,
+    explains=(*UPWARD, *ACKS),
 )
 def number_sent_twice(session: SessionFacts) -> Iterator[Evidence]:
     seen: dict[int, DecodedFrame] = {}
@@ -195,7 +196,7 @@ def request_sent_twice(session: SessionFacts) -> Iterator[Evidence]:
     sdk="Its first message has the number 1.",
     fix="Number the client's messages from 1 on, keep-alives included.",
     source=_SOURCE,
-    explains=UPWARD,
+    explains=(*UPWARD, *ACKS),
 )
 def first_number(session: SessionFacts) -> Iterator[Evidence]:
     if session.open_request is None or not session.sent:
@@ -212,6 +213,23 @@ def first_number(session: SessionFacts) -> Iterator[Evidence]:
     if closing is not None and isinstance(closing.service, CloseMessage):
         text += f" It closed with {closing.service.reason} (frame {closing.number})."
     yield _evidence(session, first, text)
+
+
+@session_rule(
+    "INDEFINITE_CBOR",
+    severity="info",
+    sdk="It writes CBOR of definite length, and reads both forms.",
+    fix="Nothing is wrong: gateway and network accept both forms. ic4j writes this one.",
+    source="RFC 8949, section 3.2; ic4j-agent",
+)
+def indefinite_cbor(session: SessionFacts) -> Iterator[Evidence]:
+    frames = [d.number for d, _ in session.requests if "frame" in d.indefinite_layers]
+    if frames:
+        text = (
+            f"The client writes CBOR with indefinite lengths ({count(len(frames), 'frame')}, the first is "
+            f"{frames[0]}): it is not ic-websocket-js, and probably ic4j."
+        )
+        yield Evidence(tuple(frames), text)
 
 
 def _messages(session: SessionFacts) -> Iterator[tuple[DecodedFrame, Envelope, ClientKey]]:

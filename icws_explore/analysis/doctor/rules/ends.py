@@ -28,8 +28,13 @@ SHORTEST_LIFETIME_S: Final = 30.0
 AT_ONCE_S: Final = 1.0  # within this time a restart ends all sessions
 _ALIKE: Final = 0.01  # two durations are the same if they differ by less than this share
 _ALIKE_S: Final = 1.5  # or by less than this
-_GOING_AWAY, _TOO_BIG, _SERVER_ERROR, _RESTART, _TRY_LATER = 1001, 1009, 1011, 1012, 1013
-_BY_CLIENT: Final = (1000, _GOING_AWAY, 4001, *NO_CODE)
+_BY_CLIENT: Final = (
+    CloseCode.NORMAL_CLOSURE,
+    CloseCode.GOING_AWAY,
+    CloseCode.CLOSED_BY_APPLICATION,
+    *NO_CODE,
+)
+_GONE: Final = (CloseCode.GOING_AWAY, CloseCode.SERVICE_RESTART, CloseCode.TRY_AGAIN_LATER)  # the server says goodbye
 _FIRST_APPLICATION_CODE: Final = 3000
 _RECONNECT: Final = (
     "Let the client reconnect when onclose is called, with a pause that grows from attempt to attempt: the SDK does "
@@ -70,7 +75,7 @@ def _lost(facts: CaptureFacts) -> list[SessionFacts]:
     explains=("PROXY_IDLE", "LIFETIME_LIMIT", "CONNECTION_LOST", "UNEXPLAINED_END"),
 )
 def gateway_restart(facts: CaptureFacts) -> Iterator[Evidence]:
-    says_so = [it for it in facts.sessions if _is_closed_by(it, "in", _GOING_AWAY, _RESTART, _TRY_LATER)]
+    says_so = [it for it in facts.sessions if _is_closed_by(it, "in", *_GONE)]
     for gateway in by_gateway([*_lost(facts), *says_so]):
         for group in at_once(gateway, max(AT_ONCE_S, facts.jitter_s)):
             clients = {it.client_key for it in group if it.client_key is not None}
@@ -203,7 +208,7 @@ def _last_two(group: Iterable[SessionFacts]) -> tuple[int, ...]:
 )
 def page_idle_reload(session: SessionFacts) -> Iterator[Evidence]:
     messages = [d for d in session.sent if d.kind == "message"]
-    if not _is_closed_by(session, "out", _GOING_AWAY) or session.end is None or not messages:
+    if not _is_closed_by(session, "out", CloseCode.GOING_AWAY) or session.end is None or not messages:
         return
     is_logged_in = any(envelope.sender_delegation for _, envelope in session.requests)
     idle_s = session.end.frame.t - messages[-1].frame.t
@@ -231,7 +236,7 @@ IDLE_LATE_S: Final = 60.0  # and the user may do something that sends no message
 )
 def frame_too_large(session: SessionFacts) -> Iterator[Evidence]:
     end = session.end
-    if end is None or end.frame.code != _TOO_BIG:
+    if end is None or end.frame.code != CloseCode.MESSAGE_TOO_BIG:
         return
     sender, closer = ("out", "gateway or a proxy") if end.frame.direction == "in" else ("in", "client")
     frames = [d for d in session.frames if d.frame.direction == sender and d is not end]
@@ -376,7 +381,7 @@ def _is_wanted(session: SessionFacts) -> bool:
         return True
     code, direction = session.end.frame.code, session.end.frame.direction
     if direction == "in":
-        return code == 1000
+        return code == CloseCode.NORMAL_CLOSURE
     return code in _BY_CLIENT or (code >= _FIRST_APPLICATION_CODE and code != CloseCode.CLOSED_BY_SDK)
 
 

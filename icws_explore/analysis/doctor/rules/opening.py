@@ -35,7 +35,7 @@ _CANDIDATES: Final = (
 def open_timeout(session: SessionFacts) -> Iterator[Evidence]:
     call = session.answer(session.open_request)
     if not session.is_unanswered and not _has_failed(session, call):
-        if _may_have_waited(session):
+        if session.ends_at_open_request:
             text = (
                 f"ws_open (frame {session.frames[-1].number}) has no OpenMessage in this file, which does not say how "
                 f"long the page waited for it. {_why(session, call)}"
@@ -180,12 +180,6 @@ def gateway_not_registered(session: SessionFacts) -> Iterator[Evidence]:
 def _has_failed(session: SessionFacts, call: NetworkCall | None) -> bool:
     """Whether the network is known to have refused ws_open, however long the client waited."""
     return call is not None and call.failed and session.opened is None
-
-
-def _may_have_waited(session: SessionFacts) -> bool:
-    """Whether nothing came after ws_open in a HAR: a browser writes neither how long nothing came nor the end."""
-    is_last = session.open_request is not None and session.frames[-1].number == session.open_request.number
-    return is_last and session.facts.capture.info.origin == "har"
 
 
 def _waited(session: SessionFacts) -> str:

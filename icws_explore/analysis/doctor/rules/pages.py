@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from icws_explore.capture.upgrade import Upgrade
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.principal import Principal
 
 from ..facts import LOST, SWITCHING_PROTOCOLS, CaptureFacts, SessionFacts
@@ -224,4 +225,4 @@ def _says_nothing(session: SessionFacts) -> bool:
     """The client opened the session, sent no message of the application, and did not close it."""
     if session.open_request is None or any(d.kind == "message" for d in session.sent):
         return False
-    return session.end is None or session.is_lost or session.end.frame.code == 1001
+    return session.end is None or session.is_lost or session.end.frame.code == CloseCode.GOING_AWAY

@@ -23,7 +23,7 @@ class TestTexts:
             ("BAD_CERTIFICATE", "fails at the step signature, under every known root key"),
             ("CERTIFIED_DATA_CLASH", "before it fitted"),
             ("STALE_CERTIFICATE", "was 310 s old; the limit is 300 s"),
-            ("BODY_HASH", "is another one: its SHA-256 is"),
+            ("BODY_HASH", "was not certified: its SHA-256 is"),
             ("WRONG_CANISTER", f"goes to {OTHER_CANISTER}"),
         ],
     )

@@ -27,7 +27,7 @@ class TestTexts:
             ("DELEGATION_DROPPED", "has no sender_delegation"),
             ("DELEGATION_EXPIRED", "had expired 30.1 s before"),
             ("AGENT_V3_EXPIRY", "is 300000: a duration"),
-            ("BAD_SIGNATURE", "signature: the Ed25519 signature does not fit"),
+            ("BAD_SIGNATURE", "signature: the Ed25519 signature does not match"),
         ],
     )
     def test_say_what_is_wrong(self, rule_id, said):

@@ -1,4 +1,4 @@
-"""An application of one's own, from a Python file.
+"""An application from a user's Python file.
 
 ::
 
@@ -7,8 +7,9 @@
     def on_message(context, client, message):
         context.send(client, {"text": message["text"].upper()})
 
-and, as wanted, ``on_open(context, client)``, ``on_close(context, client)``, ``on_init(context)``, and
-``FLAVOUR = "motoko"`` for that CDK. ``context`` is an `AppContext`.
+The file may also define ``on_open(context, client)``, ``on_close(context, client)``, ``on_init(context)``, and
+``FLAVOUR = "motoko"`` for the Motoko CDK. ``context`` is an `AppContext`, ``client`` a `Principal`, and ``message`` a
+Python value of MESSAGE_TYPE.
 """
 
 from __future__ import annotations
@@ -35,18 +36,17 @@ HANDLERS: Final = MappingProxyType(
 
 
 def from_file(path: str | Path) -> App:
-    """The application in a Python file. Raises LabError in one line that names the file and what to change.
+    """Return the application in a Python file. Raises LabError: one line with the file and what to change.
 
-    The file's code runs here, so use only files you trust. In a lab it is ended when it runs on for
-    seconds (see lab/watchdog.py). What it keeps in globals is not rolled
-    back by a trap; what it keeps in ``context.state`` is.
+    The code of the file runs in this process, so load only files that you trust. A lab ends code that runs for several
+    seconds (see `lab.watchdog`). A trap rolls ``context.state`` back, but not global variables.
     """
     path = Path(path)
     names = _run(path)
     handlers = {name: names[name] for name in HANDLERS if names.get(name) is not None}
     if not handlers:
         raise LabError(
-            f"{path}: has none of {', '.join(HANDLERS)}; define at least on_message(context, client, message)"
+            f"{path}: it defines none of {', '.join(HANDLERS)}; define at least on_message(context, client, message)"
         )
     for name, handler in handlers.items():
         _check_handler(path, name, handler)
@@ -63,9 +63,9 @@ def _run(path: Path) -> dict[str, Any]:
         raise LabError(f"{path}: cannot be read ({error.strerror})") from error
     module = ModuleType(f"icws_app_{path.stem}")
     module.__file__ = str(path)
-    sys.modules[module.__name__] = module  # dataclasses and pickle look their module up there
+    sys.modules[module.__name__] = module  # dataclasses and pickle look up their module there
     try:
-        exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 -- what was asked for
+        exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 -- the user asked for it
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno is not None else ""
         raise LabError(f"{path}{where}: {error.msg}") from error
@@ -77,21 +77,21 @@ def _run(path: Path) -> dict[str, Any]:
 def _check_handler(path: Path, name: str, handler: Any) -> None:
     wanted = f"{name}({', '.join(HANDLERS[name])})"
     if not callable(handler):
-        raise LabError(f"{path}: {name} is {type(handler).__name__}, not a function; write def {wanted}: …")
+        raise LabError(f"{path}: {name} is of type {type(handler).__name__}, not a function; write def {wanted}: …")
     if inspect.iscoroutinefunction(handler):
-        raise LabError(f"{path}: {name} is async; a canister's handler runs to its end, write def {wanted}: …")
+        raise LabError(f"{path}: {name} is async, but a canister's handler cannot wait; write def {wanted}: …")
     try:
         inspect.signature(handler).bind(*HANDLERS[name])
     except TypeError as error:
         raise LabError(f"{path}: {name} must take {len(HANDLERS[name])} arguments: {wanted}") from error
     except ValueError:
-        return  # a builtin without a signature: it shows when it is called
+        return  # a builtin has no signature; a wrong one shows when it is called
 
 
 def _message_type(path: Path, names: dict[str, Any]) -> Type:
     text = names.get("MESSAGE_TYPE")
     if not isinstance(text, str):
-        what = "is missing" if text is None else f"is {type(text).__name__}, not text"
+        what = "is missing" if text is None else f"is of type {type(text).__name__}, not text"
         raise LabError(f'{path}: MESSAGE_TYPE {what}; write MESSAGE_TYPE = "record {{ text : text }}" or a whole .did')
     try:
         message_type = parse_application_type(text)

@@ -1,4 +1,4 @@
-"""An application from a Python file: it runs, and every mistake in it gets one line that says what to do."""
+"""An application from a Python file runs, and every mistake in the file is reported in one line with advice."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def mistake(folder: Path, text: str) -> str:
     return str(caught.value).removeprefix(str(path))
 
 
-class TestItRuns:
-    def test_with_its_memory_rolled_back_by_a_trap(self, tmp_path: Path) -> None:
+class TestRuns:
+    def test_a_trap_rolls_its_memory_back(self, tmp_path: Path) -> None:
         app = from_file(written(tmp_path, COUNTER))
         bench = CanisterBench.of(app)
         ada = bench.opened("ada")
@@ -65,7 +65,7 @@ class TestItRuns:
         assert isinstance(last, bytes)
         assert decode(last, [app.message_type]) == [{"text": "two", "n": 2}]
 
-    def test_every_time_from_scratch(self, tmp_path: Path) -> None:
+    def test_the_file_is_loaded_again_each_time(self, tmp_path: Path) -> None:
         path = written(tmp_path, "MESSAGE_TYPE = 'text'\ndef on_open(context, client): pass\n")
         assert type_text(from_file(path).message_type) == "text"
         written(tmp_path, "MESSAGE_TYPE = 'nat'\nFLAVOUR = 'motoko'\ndef on_open(context, client): pass\n")
@@ -98,7 +98,7 @@ def on_open(context, client):
         app = from_file(written(tmp_path, f"MESSAGE_TYPE = {did!r}\ndef on_open(context, client): pass\n"))
         assert same_type(app.message_type, parse_type("record { text : text }"))
 
-    def test_a_builtin_that_does_not_say_its_arguments_is_taken(self, tmp_path: Path) -> None:
+    def test_a_builtin_without_a_signature_is_accepted(self, tmp_path: Path) -> None:
         assert from_file(written(tmp_path, "MESSAGE_TYPE = 'text'\non_open = max\n")).on_open is max
 
 
@@ -124,10 +124,10 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("handlers", "says"),
         [
-            ("", ": has none of on_init, on_open, on_message, on_close; define at least on_message("),
+            ("", ": it defines none of on_init, on_open, on_message, on_close; define at least on_message("),
             ("def on_message(client, message): pass", ": on_message must take 3 arguments: on_message(context, client"),
-            ("async def on_open(context, client): pass", ": on_open is async; "),
-            ("on_close = 5", ": on_close is int, not a function; write def on_close(context, client): …"),
+            ("async def on_open(context, client): pass", ": on_open is async, but a canister"),
+            ("on_close = 5", ": on_close is of type int, not a function; write def on_close(context, client): …"),
         ],
     )
     def test_in_the_handlers(self, tmp_path: Path, handlers: str, says: str) -> None:
@@ -137,7 +137,7 @@ class TestMistakes:
         ("line", "says"),
         [
             ("", ": MESSAGE_TYPE is missing; write MESSAGE_TYPE = "),
-            ("MESSAGE_TYPE = 5", ": MESSAGE_TYPE is int, not text; write MESSAGE_TYPE = "),
+            ("MESSAGE_TYPE = 5", ": MESSAGE_TYPE is of type int, not text; write MESSAGE_TYPE = "),
             ("MESSAGE_TYPE = 'record {'", ": MESSAGE_TYPE: line 1, column "),
             (
                 "MESSAGE_TYPE = 'service : { ws_message : (text) -> () }'",
