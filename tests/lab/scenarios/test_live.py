@@ -21,8 +21,8 @@ from icws_explore.lab.scenarios import ClientPlan, Plan, scenario
 from icws_explore.lab.scenarios.live import ClientClock, LiveClient, LiveSetup, play
 from icws_explore.lab.scenarios.scripts import texts
 from icws_explore.lab.scenarios.simulated import run_simulated
+from icws_explore.lab.scheduler import ClockScheduler
 from icws_explore.lab.simulator import Script, ScriptedClient
-from icws_explore.lab.stage import Agenda
 from icws_explore.live.clock import ScaledClock
 from icws_explore.protocol import cbor
 from icws_explore.protocol.candid import parse_type
@@ -231,14 +231,14 @@ class Scene:
         machine = ClientMachine(config, Ed25519Identity.generate(), entropy=random.randbytes)
         clock = ClientClock(lab.clock, skew_ns=0, faults=Faults(), number=0)
         self.errors: list[Exception] = []
-        self.agenda = Agenda(lab.clock, self.errors.append)
+        self.scheduler = ClockScheduler(lab.clock, self.errors.append)
         setup = LiveSetup(machine, script, clock, random.Random(1), TEXT, url or lab.gateway_url)
-        self.client = LiveClient(0, setup, self.agenda, self.errors.append)
+        self.client = LiveClient(0, setup, self.scheduler, self.errors.append)
 
     async def play(self) -> None:
         await self.client.connect()
         await self.client.run()
-        self.agenda.clear()
+        self.scheduler.clear()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from icws_explore.lab.simulator import Constant, LogNormal, NetworkConditions, Uniform
 from icws_explore.lab.simulator.conditions import MAX_RETRANSMITS, LatencyModel
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError
 
 
 class TestNetworkConditions:
@@ -29,7 +29,9 @@ class TestNetworkConditions:
     )  # fmt: skip
     def test_refuse_wrong_types_and_values(self, options):
         (name,) = options
-        with pytest.raises(LabError, match=name if name != "client_latency_ms" else "at least 0"):
+        with pytest.raises(
+            (ArgumentTypeError, ArgumentValueError), match=name if name != "client_latency_ms" else "at least 0"
+        ):
             NetworkConditions(**options)
 
 

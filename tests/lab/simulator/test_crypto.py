@@ -17,7 +17,7 @@ from icws_explore.lab.simulator.crypto import (
 from icws_explore.protocol.certificate import Certificate, check_certificate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope, check_envelope
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.steps import first_failure
 
@@ -45,7 +45,7 @@ class TestChoice:
     def test_by_name(self):
         assert isinstance(cryptography("real", KEYS, delegated=True), RealCryptography)
         assert isinstance(cryptography("stand-in", KEYS, delegated=True), StandInCryptography)
-        with pytest.raises(LabError, match="stand-in"):
+        with pytest.raises(ArgumentValueError, match="stand-in"):
             cryptography("rot13", KEYS, delegated=True)
 
     def test_real_keys_are_real(self):

@@ -8,7 +8,7 @@ import pytest
 
 from icws_explore.lab.simulator import Constant, Exponential, LogNormal, Sampled, Uniform
 from icws_explore.lab.simulator.delays import delay, duration_ns
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentValueError
 
 ALL = [Constant(20), Uniform(5, 25), Exponential(30, 10), LogNormal(40, 0.4), Sampled((1.0, 2.0, 9.0))]
 
@@ -47,7 +47,7 @@ class TestSomeDistributions:
 
     @pytest.mark.parametrize(("kind", "parameters"), [(Sampled, ((),)), (Sampled, ((-1.0,),)), (LogNormal, (-1,))])
     def test_impossible_parameters_are_refused(self, kind, parameters):
-        with pytest.raises(LabError):
+        with pytest.raises(ArgumentValueError):
             kind(*parameters)
 
 
@@ -60,7 +60,7 @@ class TestShortForms:
 
     @pytest.mark.parametrize("value", [-1, float("inf"), float("nan"), (2, 1), (1, 2, 3), "20", None, True, ()])
     def test_that_mean_no_delay_are_refused(self, value):
-        with pytest.raises(LabError):
+        with pytest.raises(ArgumentValueError):
             delay(value)
 
 
@@ -80,5 +80,5 @@ class TestDurations:
         "value", ["", "soon", "5x", "1h30", "h", "-5s", "1h-5m", 0, -3, float("nan"), float("inf"), "0s"]
     )
     def test_other_values_are_refused(self, value):
-        with pytest.raises(LabError, match="is not a duration"):
+        with pytest.raises(ArgumentValueError, match="is not a duration"):
             duration_ns(value)

@@ -7,7 +7,7 @@ import pytest
 from icws_explore.lab.simulator import Chat, Constant, Echo, Pong, Population, Script, simulate
 from icws_explore.lab.simulator.scripts import SCRIPTS, THINK_MS, script_for
 from icws_explore.protocol.constants import NS_PER_MS
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError
 
 
 class TestChoice:
@@ -23,9 +23,9 @@ class TestChoice:
     def test_a_script_of_ones_own_takes_no_think_time(self):
         mine = Script()
         assert script_for("chat", mine, None) is mine
-        with pytest.raises(LabError, match="think_ms"):
+        with pytest.raises(ArgumentValueError, match="think_ms"):
             script_for("chat", mine, 5)
-        with pytest.raises(LabError, match="extends Script"):
+        with pytest.raises(ArgumentTypeError, match="extends Script"):
             script_for("chat", Script, None)
 
 

@@ -32,7 +32,7 @@ from icws_explore.protocol.candid import parse_type, type_text
 from icws_explore.protocol.canister import App, AppContext, CdkConfig
 from icws_explore.protocol.client.machine import ClientConfig
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
-from icws_explore.protocol.errors import IcwsError, LabError
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, IcwsError, LabError
 from icws_explore.protocol.principal import Principal
 
 LIVELY = NetworkConditions(
@@ -257,19 +257,27 @@ class TestRefusals:
             {"start": datetime(2026, 1, 1)},  # noqa: DTZ001
             {"ack_interval_ms": 0}, {"canister": CanisterSettings(age="old")},
             {"canister": CanisterSettings(max_messages=-1)},
-            {"ack_interval_ms": 60_000, "canister": CanisterSettings(enforce_minimum=True)},
-            {"canister": {"flavour": "rust"}}, {"conditions": 5}, {"population": "many"},
         ],
         ids=str,
     )  # fmt: skip
-    def test_are_lab_errors(self, options):
-        with pytest.raises(LabError):
+    def test_wrong_values(self, options):
+        with pytest.raises(ArgumentValueError):
             simulate(**options)
 
+    @pytest.mark.parametrize("options", [{"canister": {"flavour": "rust"}}, {"conditions": 5}, {"population": "many"}])
+    def test_wrong_types(self, options):
+        with pytest.raises(ArgumentTypeError):
+            simulate(**options)
+
+    def test_a_canister_that_traps_in_its_init(self):
+        with pytest.raises(LabError, match="could not be installed"):
+            simulate(ack_interval_ms=60_000, canister=CanisterSettings(enforce_minimum=True))
+
     def test_say_what_to_give(self):
-        with pytest.raises(LabError, match="^population cannot be a str: give a number of sessions or a Population$"):
+        expected = "^population must be a number of sessions or a Population, not a str$"
+        with pytest.raises(ArgumentTypeError, match=expected):
             simulate(population="many")  # type: ignore[arg-type]
-        with pytest.raises(LabError, match="^flavour cannot be a str: give 'rust', 'motoko' or None$"):
+        with pytest.raises(ArgumentValueError, match="^flavour must be 'rust', 'motoko' or None$"):
             CanisterSettings(flavour="go")  # type: ignore[arg-type]
 
 
