@@ -24,7 +24,7 @@ WHO_MAY_LOOK = {
     "support/cost.py": "processor time, in proportion",
     "support/jumping_lab.py": "gives up in the end",
     "support/jupyter_lab.py": "gives up in the end",
-    "support/sdk_faults.py": "measures for how long the machine held it up",
+    "support/lockstep.py": "a clock",
     "support/unhurried_clock.py": "a clock",
 }
 WHO_MAY_SLEEP = {
@@ -33,6 +33,7 @@ WHO_MAY_SLEEP = {
     "support/jumping_lab.py": "looks again and again",
     "support/jupyter_lab.py": "looks again and again",
     "support/lab_requests.py": "looks again and again",
+    "support/lockstep.py": "a clock",
     "support/raw_tcp.py": "looks again and again",
     "support/sdk_faults.py": "looks again and again",
     "support/unhurried_clock.py": "a clock",

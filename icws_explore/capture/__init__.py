@@ -1,6 +1,6 @@
 """Recorded frames, the configuration they were recorded under, and the files that hold both."""
 
-from .capture import Capture, ClockInfo, Origin, PageCall, SessionInfo
+from .capture import Capture, ClockInfo, Origin, PageCall, SessionInfo, cut_note
 from .frame import HTTP_OPS, Direction, Frame, Op
 from .icws_file import CaptureWriter, load, save
 
@@ -15,6 +15,7 @@ __all__ = [
     "Origin",
     "PageCall",
     "SessionInfo",
+    "cut_note",
     "load",
     "save",
 ]

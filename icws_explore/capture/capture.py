@@ -27,6 +27,11 @@ _CRYPTO: Final = ("real", "stand-in")
 _CLOCKS: Final = ("real", "scaled", "virtual")
 
 
+def cut_note(session: str | None) -> str:
+    """The note of a tap that ended before a session did. It does not say how the session would have ended."""
+    return f"session {session} was still open when the tap ended, and was cut"
+
+
 @dataclass(frozen=True, slots=True)
 class ClockInfo:
     """The clock that the frames' times come from. ``scale`` is protocol seconds per real second."""

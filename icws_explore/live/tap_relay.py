@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, auto
 from typing import Final
 
-from icws_explore.capture import Direction, Frame
+from icws_explore.capture import Direction, Frame, cut_note
 from icws_explore.capture.files import shown
 from icws_explore.capture.websocket_stream import (
     HEAD_END,
@@ -298,7 +298,7 @@ class Relay:
             and not self.client.has_ended
             and not self.gateway.has_ended
         ):
-            self._recorder.note(f"session {self.session} was still open when the tap ended, and was cut")
+            self._recorder.note(cut_note(self.session))
             if self._upgraded is not None:  # else nothing would show that there was a session, and how long it waited
                 self._recorder.record(*self._silence(), self._frame("in", LOST))
         self._explained = True

@@ -1,5 +1,7 @@
 // What surrounds an SDK under test, beside the globals of a browser: a socket that is watched, a clock that can be wrong.
 
+import { createInterface } from "node:readline";
+
 import WebSocket from "ws";
 
 let making = null;
@@ -50,20 +52,57 @@ export const installSlowStatus = (networks, ms) => {
 };
 
 /**
- * Let the process's clock show `nowMs` at the machine's `atMs` (both since the epoch) and run `scale` times as fast.
- * Timers follow it.
+ * Let the process's clock stand at `now_ms` (since the epoch) and go by what is said on stdin: lines, each a time (ms).
+ * When everything that was due by then has been done, the answer is a line "tock". Timers go by it. The process's own
+ * clock is `skew_ms` ahead.
  */
-export const installClock = ({ nowMs, atMs, scale }) => {
-  const real = { Date, setTimeout, setInterval, now: () => performance.timeOrigin + performance.now() };
-  const now = () => Math.floor(nowMs + (real.now() - atMs) * scale);
-  globalThis.Date = class extends real.Date {
+export const installClock = ({ now_ms: startMs, skew_ms: skewMs }) => {
+  const RealDate = Date;
+  const clearRealTimeout = clearTimeout;
+  const timers = new Set(); // in the order of being set
+  let now = startMs;
+
+  class Timer {
+    constructor(ms, repeats, run) {
+      Object.assign(this, { ms: Math.max(ms, 1), repeats, run });
+      this.refresh();
+    }
+    refresh() {
+      this.at = now + this.ms;
+      timers.add(this);
+      return this;
+    }
+    ref() {
+      return this;
+    }
+    unref() {
+      return this;
+    }
+  }
+  const set = (repeats) => (callback, ms = 0, ...rest) => new Timer(ms, repeats, () => callback(...rest));
+  const clear = (timer) => (timer instanceof Timer ? timers.delete(timer) : clearRealTimeout(timer));
+  globalThis.Date = class extends RealDate {
     constructor(...given) {
-      super(...(given.length === 0 ? [now()] : given));
+      super(...(given.length === 0 ? [Date.now()] : given));
     }
     static now() {
-      return now();
+      return Math.floor(now + skewMs);
     }
   };
-  globalThis.setTimeout = (callback, ms = 0, ...rest) => real.setTimeout(callback, ms / scale, ...rest);
-  globalThis.setInterval = (callback, ms = 0, ...rest) => real.setInterval(callback, ms / scale, ...rest);
+  Object.assign(globalThis, { setTimeout: set(false), setInterval: set(true), clearTimeout: clear, clearInterval: clear });
+
+  const goOn = (to) => {
+    const due = [...timers].filter(({ at }) => at <= to);
+    if (due.length === 0) {
+      now = to;
+      return setImmediate(() => process.stdout.write("tock\n"));
+    }
+    const next = due.reduce((one, other) => (other.at < one.at ? other : one));
+    now = Math.max(now, next.at);
+    if (next.repeats) next.refresh();
+    else timers.delete(next);
+    next.run();
+    return setImmediate(goOn, to); // what it has settled is done before the next one
+  };
+  createInterface({ input: process.stdin }).on("line", (line) => goOn(Number(line)));
 };

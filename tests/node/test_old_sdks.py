@@ -18,18 +18,17 @@ from support.sdk_faults import Played, play
 
 pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(600)]
 
-UNTIL_S = 150.0  # real, for a slow machine; one of them waits for the open time-out
 NOBODY = Principal.self_authenticating(b"sent nothing")
 
 
 @pytest.fixture(scope="module")
 def played() -> dict[str, Played]:
-    return play([generation.row for generation in GENERATIONS], until_s=UNTIL_S)
+    return play([generation.row for generation in GENERATIONS])
 
 
 @pytest.fixture(scope="module")
 def found(played: dict[str, Played]) -> dict[str, Findings]:
-    return {name: diagnose(it.for_the_doctor) for name, it in played.items()}
+    return {name: diagnose(it.capture) for name, it in played.items()}
 
 
 def frames_of(it: Played) -> list[DecodedFrame]:

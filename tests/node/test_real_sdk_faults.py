@@ -18,8 +18,6 @@ from support.sdk_faults import SCRIPT, SDK, Played, Row, play
 
 pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(600)]
 
-UNTIL_S = 150.0  # real, for a slow machine; the last sessions end some 45 s after the start
-
 QUOTES_A_DECODER = {"APP_TYPE_MISMATCH"}
 NOT_THE_SDKS_DOING = {"PING_KILLS_SESSION"}  # the socket below it pings
 
@@ -29,18 +27,18 @@ NAMES = [f"{row.name} {client}" for row, client in SESSIONS]
 
 @pytest.fixture(scope="module")
 def played() -> dict[str, Played]:
-    return play(ROWS, until_s=UNTIL_S)
+    return play(ROWS)
 
 
 @pytest.fixture(scope="module")
 def diagnosed(played: dict[str, Played]) -> dict[str, Findings]:
-    return {name: diagnose(it.for_the_doctor) for name, it in played.items()}
+    return {name: diagnose(it.capture) for name, it in played.items()}
 
 
 @pytest.fixture(scope="module")
 def replayed(played: dict[str, Played]) -> dict[str, list[Replay]]:
     """By row, a replay of each client's session, in the order of the clients."""
-    replays = {name: {each.session: each for each in replay_sessions(it.for_replay)} for name, it in played.items()}
+    replays = {name: {each.session: each for each in replay_sessions(it.capture)} for name, it in played.items()}
     return {name: [replays[name][it.session(client)] for client in range(len(it.told))] for name, it in played.items()}
 
 

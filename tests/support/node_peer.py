@@ -33,9 +33,13 @@ class Run:
 
 def run_script(script: str, config: Mapping[str, Any], *, timeout_s: float) -> Run:
     """Run it to its end. Raises subprocess.TimeoutExpired after ``timeout_s`` seconds."""
-    command = ["node", "--import", "./webcrypto.mjs", script, json.dumps(config)]
-    done = subprocess.run(command, cwd=NODE_PEERS, capture_output=True, text=True, timeout=timeout_s, check=False)
+    done = subprocess.run(**command_of(script, config), capture_output=True, text=True, timeout=timeout_s, check=False)
     return Run([json.loads(line) for line in done.stdout.splitlines()], done.stderr, done.returncode)
+
+
+def command_of(script: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What subprocess needs to know to run it."""
+    return {"args": ["node", "--import", "./webcrypto.mjs", script, json.dumps(config)], "cwd": NODE_PEERS}
 
 
 def record(run: Run, info: SessionInfo, path: Path) -> Capture:

@@ -18,7 +18,7 @@ def ended(told: Told) -> tuple[int, str] | None:
 def foretold(finding: Finding) -> list[tuple[int, str]]:
     """The ends that a finding speaks of: close(4000, "why"), or onclose with a code."""
     closes = re.findall(r'close\((\d+), "([^"]+)"\)', finding.sdk_behaviour)
-    codes = re.findall(r"onclose with (?:code )?(\d+)", finding.sdk_behaviour)
+    codes = re.findall(r"onclose (?:with|gets) (?:code )?(\d+)", finding.sdk_behaviour)
     return [(int(code), reason) for code, reason in closes] + [(int(code), "") for code in codes]
 
 

@@ -11,30 +11,27 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from itertools import groupby
+from dataclasses import dataclass, field
 from typing import Any, Final
 from unittest import mock
 
 from icws_explore.analysis.decode import decode_frames
-from icws_explore.analysis.doctor.facts import BUSY_S
-from icws_explore.analysis.replay.client import BUSY_NS
-from icws_explore.capture import Capture, ClockInfo
+from icws_explore.capture import Capture
 from icws_explore.lab import Lab
 from icws_explore.lab import lab as lab_module
-from icws_explore.live.clock import clock_of_scale
 from icws_explore.live.tap import Tap
-from icws_explore.protocol.constants import NS_PER_S
 
-from .node_peer import Run, run_script
+from .lockstep import LockstepClock, drive_script
+from .node_peer import Run
 
 SCRIPT: Final = "fault_sessions.mjs"
 SDK: Final = "0.5.0"
-SPREAD_MS: Final = 300  # real, between the starts of all rows: each opening costs the SDK some pairings
+SPREAD_MS: Final = 300  # real, between the starts of rows: each opening costs the SDK some pairings
 # Real. The SDK asks for the root key and does not wait for it: an OpenMessage that comes at once could be too early.
 UPDATE_LATENCY_MS: Final = 600.0
 LOOK_S: Final = 0.2
-NODE_MARGIN_S: Final = 15.0
+UNTIL_S: Final = 900.0  # protocol
+TIMEOUT_S: Final = 500.0  # real
 
 Facts = Callable[[Lab, Lab], Mapping[str, Any]]  # of the row's lab, and of one that is elsewhere
 
@@ -120,36 +117,11 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """``capture`` is the tap's; ``told`` is by client, in the order of the row's.
-
-    ``held_up_s`` is for how long, of the machine's time, one of the processes did not get to run.
-    """
+    """``capture`` is the tap's; ``told`` is by client, in the order of the row's."""
 
     row: Row
     capture: Capture
     told: tuple[Told, ...]
-    held_up_s: float
-
-    @property
-    def for_the_doctor(self) -> Capture:
-        """It allows for a busy machine where the clock is scaled."""
-        return self._drawn_out(BUSY_S) if self.row.scale != 1 else self.capture
-
-    @property
-    def for_replay(self) -> Capture:
-        return self._drawn_out(BUSY_NS / NS_PER_S)
-
-    def _drawn_out(self, allowed_s: float) -> Capture:
-        """The capture, whose reader allows for what held its machine up.
-
-        The scale of a clock tells a reader one thing only: how much protocol time the ``allowed_s`` are, of the
-        machine's time, that it allows for.
-        """
-        capture, more = self.capture, self.held_up_s / allowed_s
-        if more <= 1:
-            return capture
-        clock = ClockInfo("scaled", capture.info.clock.scale * more)
-        return Capture(replace(capture.info, clock=clock), capture.frames, capture.notes)
 
     def session(self, client: int) -> str | None:
         """The capture's name for a client's session, known by the nonce in its ws_open."""
@@ -159,30 +131,26 @@ class Played:
         return self.capture.session_ids[client]
 
 
-def play(rows: Sequence[Row], *, until_s: float) -> dict[str, Played]:
-    """All rows at once, for ``until_s`` real seconds at most; by their names."""
+def play(rows: Sequence[Row]) -> dict[str, Played]:
+    """All rows at once, by their names; a session that nothing ends is over after `UNTIL_S`."""
     with ExitStack() as stack:
-        # Node's clock goes with the machine's, whatever the machine does.
-        stack.enter_context(mock.patch.object(lab_module, "clock_of_scale", clock_of_scale))
         elsewhere = stack.enter_context(Lab())
+        clocks = {row.process: LockstepClock(row.scale) for row in rows}
         stages: dict[str, Stage] = {}
         for row in rows:
-            lab = stack.enter_context(Lab(**_options(row)))
-            tap = stack.enter_context(Tap(**{"gateway": lab, **row.tap(lab, elsewhere)}))
+            clock = clocks[row.process]
+            with mock.patch.object(lab_module, "clock_of_scale", return_value=clock):
+                lab = stack.enter_context(Lab(**_options(row)))
+            tap = stack.enter_context(Tap(**{"gateway": lab, "clock": clock, **row.tap(lab, elsewhere)}))
             stages[row.name] = Stage(lab, tap, elsewhere)
-        by_process = groupby(sorted(rows, key=lambda row: row.process), key=lambda row: row.process)
-        groups = [list(group) for _, group in by_process]
+        groups = {process: [row for row in rows if row.process == process] for process in clocks}
         with ThreadPoolExecutor(len(groups)) as pool:
-            starts_ms = {row.name: place * SPREAD_MS for place, row in enumerate(rows)}
-            runs = [pool.submit(_run, group, stages, starts_ms, until_s) for group in groups]
-            held_up_s = _act(rows, stages, runs)
-        played = {}
-        for group, run in zip(groups, runs, strict=True):
-            slowest_s = max(held_up_s, *(event["ms"] / 1000 for event in run.result().all("held_up")))
-            for row in group:
-                told = tuple(_told(run.result(), row))
-                played[row.name] = Played(row, stages[row.name].tap.recording.raw, told, slowest_s)
-        return played
+            runs = {process: pool.submit(_run, groups[process], stages, clocks[process]) for process in clocks}
+            _act(rows, stages, list(runs.values()))
+        return {
+            row.name: Played(row, stages[row.name].tap.recording.raw, tuple(_told(runs[row.process].result(), row)))
+            for row in rows
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,20 +167,16 @@ def _options(row: Row) -> dict[str, Any]:
     return {**usual, "delegated": False, **row.lab()}  # one pairing less a message
 
 
-def _run(rows: Sequence[Row], stages: Mapping[str, Stage], starts_ms: Mapping[str, int], until_s: float) -> Run:
-    """The sessions of rows that share a process; ``starts_ms`` are real."""
+def _run(rows: Sequence[Row], stages: Mapping[str, Stage], clock: LockstepClock) -> Run:
+    """The sessions of rows that share a process."""
     sdk, scale, skew_ms = rows[0].process
-    clock = None
-    if (scale, skew_ms) != (1.0, 0):
-        lab_ms, at_ms = stages[rows[0].name].lab.clock.now_s() * 1000, time.time() * 1000
-        clock = {"nowMs": lab_ms + skew_ms, "atMs": at_ms, "scale": scale}
     sessions = [
-        _session(row, number, stages[row.name], round(starts_ms[row.name] * scale))
-        for row in rows
+        _session(row, number, stages[row.name], round(place * SPREAD_MS * scale))
+        for place, row in enumerate(rows)
         for number in range(len(row.clients))
     ]
-    config = {"sdk": sdk, "clock": clock, "until_ms": until_s * 1000 * scale, "sessions": sessions}
-    return run_script(SCRIPT, config, timeout_s=until_s + NODE_MARGIN_S)
+    config = {"sdk": sdk, "clock": {"skew_ms": skew_ms}, "until_ms": UNTIL_S * 1000, "sessions": sessions}
+    return drive_script(SCRIPT, config, clock, timeout_s=TIMEOUT_S)
 
 
 def _session(row: Row, number: int, stage: Stage, start_ms: int) -> dict[str, Any]:
@@ -232,9 +196,8 @@ def _session(row: Row, number: int, stage: Stage, start_ms: int) -> dict[str, An
     }
 
 
-def _act(rows: Sequence[Row], stages: Mapping[str, Stage], runs: Sequence[Future[Run]]) -> float:
-    """Do what is to be done from outside, until Node has ended. Seconds by which the machine held this up at most."""
-    held_up_s, looked = 0.0, time.monotonic()
+def _act(rows: Sequence[Row], stages: Mapping[str, Stage], runs: Sequence[Future[Run]]) -> None:
+    """Do what is to be done from outside, until Node has ended."""
     pending = [(row, action) for row in rows for action in row.actions]
     while not all(run.done() for run in runs):
         for row, action in tuple(pending):
@@ -243,8 +206,6 @@ def _act(rows: Sequence[Row], stages: Mapping[str, Stage], runs: Sequence[Future
                 action.do(stage.lab, stage.tap)
                 pending.remove((row, action))
         time.sleep(LOOK_S)
-        held_up_s, looked = max(held_up_s, time.monotonic() - looked - LOOK_S), time.monotonic()
-    return held_up_s
 
 
 def _told(run: Run, row: Row) -> Iterator[Told]:

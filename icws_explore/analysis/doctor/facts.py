@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
-from icws_explore.capture import Capture
+from icws_explore.capture import Capture, cut_note
 from icws_explore.capture.upgrade import Upgrade
 from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.close_codes import CloseCode
@@ -339,8 +339,12 @@ class SessionFacts:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the connection ended without a close frame (1006) while neither side had closed the session."""
-        return self.end is not None and self.end.frame.code == LOST and self.canister_close is None
+        """Whether the connection ended without a close frame (1006) while neither side had closed the session.
+
+        A session that was still open when the tap ended was cut by the tap, which says nothing about the session.
+        """
+        lost = self.end is not None and self.end.frame.code == LOST and self.canister_close is None
+        return lost and cut_note(self.name) not in self.facts.capture.notes
 
     @property
     def silence_s(self) -> float:

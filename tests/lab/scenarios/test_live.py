@@ -200,10 +200,10 @@ class TestNothingIsLeftRunning:
 
             def begin(self, stage: Stage) -> None:
                 network: Any = stage
-                stage.at(2, lambda: network._network.gateways[0]._server.close(close_connections=False))
+                stage.at(40, lambda: network._network.gateways[0]._server.close(close_connections=False))
 
-        clients = (ClientPlan(), ClientPlan(at_s=20))
-        played = play(Plan("ticker", 40, clients=clients, faults=Vanishes()))
+        clients = (ClientPlan(), ClientPlan(at_s=60))
+        played = play(Plan("ticker", 80, clients=clients, faults=Vanishes()))
         assert played.raw.session_ids == ["1"]
         assert any(note.startswith("client 2: ") for note in played.notes)
 
