@@ -53,7 +53,7 @@ class TestReference:
 
     def test_a_page_that_is_left_out_is_noticed(self, tmp_path: Path) -> None:
         _, said = build(tmp_path, ["api/index.md", "api/views.md"])
-        assert "icws_explore.plots.timing is public, but no page of docs/api describes it" in said
+        assert "icws_explore.plots.timeline is public, but no page of docs/api describes it" in said
         assert "icws_explore.plots is a public module" in said
         assert "icws_explore.report is public" not in said
 

@@ -26,7 +26,7 @@ class TestPublicNames:
     def test_have_one_home_each_the_front_door_first(self) -> None:
         homes = public_api.home_of()
         assert homes[id(icws.Principal)].path == "icws_explore.Principal"
-        assert homes[id(icws.plots.timing)].path == "icws_explore.plots.timing"
+        assert homes[id(icws.plots.timeline)].path == "icws_explore.plots.timeline"
 
     def test_know_their_room(self) -> None:
         rooms = {public.name: public.room for public in public_api.front_door()}
@@ -42,7 +42,7 @@ class TestNeighbours:
         assert {"Timing", "Findings", "Finding", "Verdicts"} <= found
 
     def test_are_what_public_names_take(self) -> None:
-        types, aliases = public_api.neighbours([Public("icws_explore.simulate", icws.simulate)])
+        types, aliases = public_api.neighbours([Public("icws_explore.Lab", icws.Lab)])
         assert "Faults" in {kind.__name__ for kind in types}
         assert "Flavour" in {alias.name for alias in aliases}
 
