@@ -155,7 +155,7 @@ def _recording(capture: Capture, root_key: bytes | None, canister_id: Principal 
 
 
 def _page(csp: str | None, gateway: str | None, network: str | None, page: str | None) -> Findings:
-    """Raises click.UsageError if a gateway is missing, ConnectError for an invalid URL."""
+    """Raises click.UsageError if a gateway is missing, ArgumentValueError for an invalid URL."""
     if gateway is None:
         if csp is not None or page is not None:
             raise click.UsageError("--csp and --page need --gateway URL: where does the page connect to?")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
 from icws_explore.protocol.canister import App
-from icws_explore.protocol.errors import DecodeError, LabError
+from icws_explore.protocol.errors import ArgumentValueError, DecodeError
 from icws_explore.protocol.gateway.events import PollOutcome
 from icws_explore.protocol.messages import CanisterMessage
 
@@ -128,7 +128,7 @@ class RelayFaults(Faults):
 
     ``delay_ms`` is protocol time and applies to every frame. ``direction`` limits the faults to one direction (None:
     both). The first ``spare`` frames of each direction pass unchanged, so that a session can open. To tamper is to
-    change a byte of a canister message's content. Raises LabError for values outside these ranges.
+    change a byte of a canister message's content. Raises ArgumentValueError for values outside these ranges.
     """
 
     drop: float = 0.0
@@ -144,9 +144,9 @@ class RelayFaults(Faults):
     def __post_init__(self) -> None:
         for name in ("drop", "duplicate", "tamper"):
             if not 0 <= getattr(self, name) <= 1:
-                raise LabError(f"{name} must be a probability from 0 to 1, not {getattr(self, name)!r}")
+                raise ArgumentValueError(f"{name} must be a probability from 0 to 1, not {getattr(self, name)!r}")
         if self.delay_ms < 0:
-            raise LabError(f"delay_ms must not be negative, not {self.delay_ms!r}")
+            raise ArgumentValueError(f"delay_ms must not be negative, not {self.delay_ms!r}")
         self._rng = random.Random(self.seed)
 
     def relay(self, direction: Direction, data: bytes) -> list[Delivery]:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from icws_explore.protocol import cbor, hashtree
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.hashtree import to_cbor
 from icws_explore.protocol.keys import DelegatedIdentity, Ed25519Identity, Identity, Secp256k1Identity, delegate_to
 from icws_explore.protocol.keys.delegation import Delegation, SignedDelegation
@@ -165,7 +165,7 @@ def identity_of_kind(
     "internet-identity" is a P-256 session key, as browsers create it, that acts for a user of the lab's own Internet
     Identity. Both delegations start at ``now_ns`` (ns since the epoch). ``delegated`` must be that of the lab.
 
-    Raises LabError for an unknown kind.
+    Raises ArgumentValueError for an unknown kind.
     """
     if kind == "delegation":
         root, session = keys.identity(name), keys.identity(f"{name}: session")
@@ -175,5 +175,5 @@ def identity_of_kind(
         session_key = P256Identity(keys.secret(f"{name}: session"))
         return InternetIdentity(keys, delegated=delegated).log_in(keys.secret(name), session_key, now_ns=now_ns)
     if kind not in _PLAIN:
-        raise LabError(f"there is no identity kind {kind!r}; choose one of {', '.join(KINDS)}")
+        raise ArgumentValueError(f"there is no identity kind {kind!r}; choose one of {', '.join(KINDS)}")
     return _PLAIN[kind](keys.secret(name))

@@ -77,7 +77,7 @@ class Lab:
     Programs and the pages of this machine (http://localhost:3000) may always use the lab. It runs your code, so it
     refuses other pages that are open in a browser here, and requests to other host names.
 
-    Raises ArgumentTypeError for a wrong type, and ArgumentValueError or LabError for a wrong value.
+    Raises ArgumentTypeError or ArgumentValueError for an argument, and LabError for an app file that cannot be used.
     """
 
     @checked(app="the name of an example, the path of a Python file, or an App")

@@ -14,7 +14,7 @@ from icws_explore.live.clock import Clock
 from icws_explore.live.listen import Listen, Visitors
 from icws_explore.protocol.canister import App, CdkConfig, Flavour
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAX_MESSAGES_PER_POLL, POLL_INTERVAL_MS
-from icws_explore.protocol.errors import ConnectError, LabError
+from icws_explore.protocol.errors import ArgumentValueError, LabError
 from icws_explore.protocol.principal import Principal
 
 from .apps import load
@@ -63,7 +63,7 @@ class LabOptions:
         return Visitors.of(Listen(self.host, 0), origins=self.allow_origins, hosts=self.allow_hosts)
 
     def __post_init__(self) -> None:
-        """Raises LabError for values out of range."""
+        """Raises ArgumentValueError for values out of range."""
         for name in (
             "ack_interval_ms",
             "keep_alive_timeout_ms",
@@ -72,19 +72,16 @@ class LabOptions:
             "max_messages",
         ):
             if getattr(self, name) < 1:
-                raise LabError(f"{name} must be at least 1, not {getattr(self, name)!r}")
+                raise ArgumentValueError(f"{name} must be at least 1, not {getattr(self, name)!r}")
         for name in ("gateways", "update_latency_ms"):
             if getattr(self, name) < 0:
-                raise LabError(f"{name} must be 0 or more, not {getattr(self, name)!r}")
+                raise ArgumentValueError(f"{name} must be 0 or more, not {getattr(self, name)!r}")
         for name in ("replica_port", "gateway_port"):
             if not 0 <= getattr(self, name) <= 65535:
-                raise LabError(f"{name} must be from 0 (a free port) to 65535, not {getattr(self, name)!r}")
+                raise ArgumentValueError(f"{name} must be from 0 (a free port) to 65535, not {getattr(self, name)!r}")
         if not 0 < self.time_scale < float("inf"):
-            raise LabError(f"time_scale must be a positive number, not {self.time_scale!r}")
-        try:
-            _ = self.visitors
-        except ConnectError as error:
-            raise LabError(str(error)) from error
+            raise ArgumentValueError(f"time_scale must be a positive number, not {self.time_scale!r}")
+        _ = self.visitors  # checks the origins and hosts
 
 
 class LabNetwork:

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from icws_explore.protocol.credentials import shown_url, without_credentials
-from icws_explore.protocol.errors import ConnectError
+from icws_explore.protocol.errors import ArgumentValueError, ConnectError
 
 PROXY_SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443} | dict.fromkeys(PROXY_SCHEMES[2:], 1080)
@@ -60,10 +60,10 @@ class Address:
 
     @classmethod
     def parse(cls, url: str, schemes: Sequence[str], what: str, *, example: str) -> Self:
-        """Parse ``url``. Raises ConnectError: "… is not ``what``: write ``example``"."""
+        """Parse ``url``. Raises ArgumentValueError: "… is not ``what``: write ``example``"."""
         parts = _split(url, schemes)
         if parts is None or parts.hostname is None:
-            raise ConnectError(f"{shown_url(url)!r} is not {what}: write {example}")
+            raise ArgumentValueError(f"{shown_url(url)!r} is not {what}: write {example}")
         host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode("ascii")
         return cls(
             scheme=parts.scheme,
@@ -78,13 +78,13 @@ class Address:
 
     @classmethod
     def gateway(cls, url: str) -> Self:
-        """A gateway's. Raises ConnectError unless it is ws(s)://host without a space."""
+        """A gateway's. Raises ArgumentValueError unless it is ws(s)://host without a space."""
         if any(character.isspace() for character in url):
             said = f"{shown_url(url)!r} is not a gateway URL: it contains a space, and new WebSocket throws SyntaxError"
-            raise ConnectError(said)
+            raise ArgumentValueError(said)
         scheme, _, rest = shown_url(url).partition("://")
         if scheme in _WEBSOCKET_SCHEMES and rest:
-            raise ConnectError(
+            raise ArgumentValueError(
                 f"{scheme}://{rest} is not a gateway URL: write {_WEBSOCKET_SCHEMES[scheme]}://{rest} (new WebSocket "
                 f"accepts {scheme}:// in new browsers only)"
             )
@@ -92,7 +92,7 @@ class Address:
 
     @classmethod
     def network(cls, url: str) -> Self:
-        """Parse a network's URL. Raises ConnectError unless it is http(s)://host."""
+        """Parse a network's URL. Raises ArgumentValueError unless it is http(s)://host."""
         return cls.parse(url, ("http", "https"), "a network URL", example="http://127.0.0.1:4943 or https://icp-api.io")
 
     def __str__(self) -> str:

@@ -22,7 +22,7 @@ from icws_explore.protocol import candid, cbor
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAX_CERTIFICATE_AGE_S
 from icws_explore.protocol.credentials import shown_url
-from icws_explore.protocol.errors import CaptureError, ConnectError, SessionClosedError
+from icws_explore.protocol.errors import ArgumentValueError, CaptureError, ConnectError, SessionClosedError
 from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.type_checks import checked
@@ -83,8 +83,9 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
     - ``wait_open``: wait until the canister has opened the session. False: return after the gateway has accepted the
       connection.
 
-    Raises ConnectError, IdentityError, DidError, PrincipalError, CaptureError (for ``record``), SessionClosedError, or
-    ArgumentTypeError and ArgumentValueError for a wrong type or number. Each is one line that says what to do.
+    Raises ArgumentTypeError, ArgumentValueError, IdentityError, DidError, PrincipalError or CaptureError for an
+    argument, and ConnectError or SessionClosedError if the session does not open. Each is one line that says what
+    to do.
     """
 
     @checked(
@@ -118,15 +119,17 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
             gateway = gateway.gateway_url
         gateway_url = check_gateway_url(gateway)  # first: a wrong URL is the most common mistake
         if canister is None:
-            raise ConnectError("no canister: pass its id as canister=… (--canister)")
+            raise ArgumentValueError("no canister: pass its id as canister=… (--canister)")
         if ack_interval_ms is not None and not ack_interval_ms > 0:
-            raise ConnectError(
+            raise ArgumentValueError(
                 f"ack_interval_ms must be more than 0, not {ack_interval_ms}: pass the canister's interval"
             )
         if root_key is not None:
             check_root_key(root_key)
         if network is None and root_key is None:
-            raise ConnectError("no network: pass its URL as network=… (--network), so that the root key can be fetched")
+            raise ArgumentValueError(
+                "no network: pass its URL as network=… (--network), so that the root key can be fetched"
+            )
         self._target = Target(
             gateway_url=gateway_url,
             network_url=network,

@@ -21,7 +21,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from icws_explore.capture.files import shown
-from icws_explore.protocol.errors import ConnectError
+from icws_explore.protocol.errors import ArgumentValueError
 
 from .address import is_loopback_host
 
@@ -42,7 +42,7 @@ class Listen:
 
     @classmethod
     def parse(cls, text: str) -> Listen:
-        """``HOST:PORT``, ``[IPV6]:PORT`` or a port alone, which means loopback. Raises ConnectError."""
+        """``HOST:PORT``, ``[IPV6]:PORT`` or a port alone, which means loopback. Raises ArgumentValueError."""
         host, colon, port = text.strip().rpartition(":")
         if not colon:
             host = "127.0.0.1"
@@ -51,7 +51,7 @@ class Listen:
         elif ":" in host:
             host = ""
         if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
-            raise ConnectError(f"{text!r} is no address to listen on: write 127.0.0.1:8080 (port 0: a free one)")
+            raise ArgumentValueError(f"{text!r} is no address to listen on: write 127.0.0.1:8080 (port 0: a free one)")
         return cls(host, int(port))
 
     @property
@@ -82,7 +82,7 @@ class Visitors:
 
     @classmethod
     def of(cls, *listens: Listen, origins: Iterable[str] = (), hosts: Iterable[str] = ()) -> Self:
-        """Take origins as https://dapp.example, "null" or "*" (any), and hosts as names. Raises ConnectError."""
+        """Take origins as https://dapp.example, "null" or "*" (any), and hosts as names. Raises ArgumentValueError."""
         own = [_plain(listen.host) for listen in listens]
         return cls(frozenset(map(_allowed_origin, origins)), frozenset([*own, *map(_allowed_host, hosts)]))
 
@@ -124,14 +124,14 @@ def _allowed_origin(text: str) -> str:
         return text
     origin = _origin(text.strip().removesuffix("/"))
     if origin is None:
-        raise ConnectError(f"{text!r} is not a page's origin: write https://dapp.example, or * for any")
+        raise ArgumentValueError(f"{text!r} is not a page's origin: write https://dapp.example, or * for any")
     return origin
 
 
 def _allowed_host(text: str) -> str:
     host = _plain(text.strip())
     if host != ANY and not _NAME.fullmatch(host):
-        raise ConnectError(f"{text!r} is not a host's name: write it without a port, as host.docker.internal")
+        raise ArgumentValueError(f"{text!r} is not a host's name: write it without a port, as host.docker.internal")
     return host
 
 

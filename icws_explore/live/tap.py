@@ -80,7 +80,7 @@ class Tap:
     ``allow_origins`` lists more pages to accept ("https://dapp.example", "null", or "*" for any), ``allow_hosts``
     more names by which clients reach the tap ("host.docker.internal").
     A browser's mixed-content rules let an https:// page connect to ws:// on loopback only.
-    Raises ConnectError, DidError or PrincipalError for what cannot be.
+    Raises ArgumentTypeError, ArgumentValueError, DidError or PrincipalError for an argument.
     """
 
     @checked(

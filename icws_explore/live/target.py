@@ -22,7 +22,14 @@ from icws_explore.protocol.arguments import encode_poll_args
 from icws_explore.protocol.candid.limits import MAX_DID_SIZE
 from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.errors import ConnectError, DecodeError, DidError, IcwsError, IdentityError
+from icws_explore.protocol.errors import (
+    ArgumentValueError,
+    ConnectError,
+    DecodeError,
+    DidError,
+    IcwsError,
+    IdentityError,
+)
 from icws_explore.protocol.hashtree import Found, lookup
 from icws_explore.protocol.keys import Ed25519Identity, Identity, bls
 from icws_explore.protocol.keys.files import identity_of, load_identity
@@ -211,15 +218,17 @@ def check_gateway_url(url: str) -> str:
 
 
 def check_root_key(key: bytes) -> None:
-    """Raise ConnectError unless ``key`` is a public key of a network in DER."""
+    """Raise ArgumentValueError unless ``key`` is a public key of a network in DER."""
     try:
         bls.key_from_der(key)
     except DecodeError as error:
-        raise ConnectError(f"root_key is not the root key of a network (DER, 133 bytes): {error}") from error
+        raise ArgumentValueError(f"root_key is not the root key of a network (DER, 133 bytes): {error}") from error
 
 
 def resolve_identity(value: Any) -> Identity:
-    """Return the identity in any of the forms that `connect` accepts. Raises IdentityError, also for anonymous."""
+    """Return the identity in any of the forms that `connect` accepts. Raises ArgumentTypeError or IdentityError
+    (also for the anonymous identity).
+    """
     if value is None:
         return Ed25519Identity.generate()
     source = Path(value) if isinstance(value, os.PathLike) else value

@@ -42,7 +42,7 @@ class TestNeighbours:
         assert {"Timing", "Findings", "Finding", "Verdicts"} <= found
 
     def test_are_what_public_names_take(self) -> None:
-        types, aliases = public_api.neighbours([Public("icws_explore.simulate", icws.simulate)])
+        types, aliases = public_api.neighbours([Public("icws_explore.Lab", icws.Lab)])
         assert "Faults" in {kind.__name__ for kind in types}
         assert "Flavour" in {alias.name for alias in aliases}
 

@@ -6,7 +6,7 @@ import pytest
 
 from icws_explore.lab.faults import Delivery, Faults, GuardedFaults, RelayFaults, tampered
 from icws_explore.lab.log import LabLog
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.gateway.events import Replied
 from icws_explore.protocol.messages import CanisterMessage
 
@@ -44,7 +44,7 @@ class TestRelayFaults:
 
     @pytest.mark.parametrize("options", [{"drop": 1.1}, {"tamper": -0.1}, {"duplicate": 2}, {"delay_ms": -1}])
     def test_wrong_values_raise(self, options: dict[str, Any]) -> None:
-        with pytest.raises(LabError):
+        with pytest.raises(ArgumentValueError):
             RelayFaults(**options)
 
 

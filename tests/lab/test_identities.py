@@ -12,7 +12,7 @@ from icws_explore.lab.identities import (
 )
 from icws_explore.lab.replica.subnet import CANISTER_RANGE, LabKeys, Subnet
 from icws_explore.protocol.envelope import call_content, check_envelope, sign_envelope
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.keys.public_keys import KeyKind, parse_public_key, verify_signature
 
@@ -41,7 +41,7 @@ class TestEveryKind:
         assert one.sign(b"message") == same.sign(b"message")
 
     def test_an_unknown_kind_raises(self):
-        with pytest.raises(LabError, match="choose one of ed25519"):
+        with pytest.raises(ArgumentValueError, match="choose one of ed25519"):
             identity_of_kind("fingerprint", KEYS, "ada", now_ns=NOW_NS)
 
 

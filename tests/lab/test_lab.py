@@ -135,12 +135,16 @@ class TestStartAndStop:
             ({"time_scale": 0}, "time_scale must be a positive number"),
             ({"allow_origins": ["dapp.example"]}, "not a page's origin: write https://"),
             ({"allow_hosts": ["https://x"]}, "not a host's name"),
-            ({"enforce_minimum": True, "ack_interval_ms": 60_000}, "could not be installed"),
         ],
     )
     def test_wrong_options_raise(self, options: dict[str, object], text: str) -> None:
-        with pytest.raises(LabError, match=text):
+        with pytest.raises(ArgumentValueError, match=text):
             Lab(**options).start()  # type: ignore[arg-type]
+        assert lab_threads() == []
+
+    def test_a_canister_that_traps_in_its_init_raises(self) -> None:
+        with pytest.raises(LabError, match="could not be installed"):
+            Lab(enforce_minimum=True, ack_interval_ms=60_000).start()
         assert lab_threads() == []
 
     def test_wrong_types_raise(self) -> None:

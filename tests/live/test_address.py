@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icws_explore.live.address import Address, is_loopback, is_url, proxy_for
-from icws_explore.protocol.errors import ConnectError
+from icws_explore.protocol.errors import ArgumentValueError, ConnectError
 
 GATEWAY = Address.gateway("wss://me:s3cr3t@gateway.example/base?token=t0k3n")
 
@@ -55,9 +55,9 @@ class TestAddress:
 
     @pytest.mark.parametrize("url", ["http://h", "ws://", "nonsense", "ws://h:x"])
     def test_says_how_to_write_one(self, url):
-        with pytest.raises(ConnectError, match="not a gateway URL: write ws://"):
+        with pytest.raises(ArgumentValueError, match="not a gateway URL: write ws://"):
             Address.gateway(url)
-        with pytest.raises(ConnectError, match="not a network URL: write http://"):
+        with pytest.raises(ArgumentValueError, match="not a network URL: write http://"):
             Address.network(url.replace("http", "ftp"))
 
     def test_credentials_are_for_the_server(self):

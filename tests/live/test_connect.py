@@ -11,7 +11,14 @@ from icws_explore.live import connect as connect_module
 from icws_explore.live.connect import connect
 from icws_explore.live.listen import Visitors
 from icws_explore.protocol import cbor
-from icws_explore.protocol.errors import CaptureError, ConnectError, DidError, IdentityError, PrincipalError
+from icws_explore.protocol.errors import (
+    ArgumentValueError,
+    CaptureError,
+    ConnectError,
+    DidError,
+    IdentityError,
+    PrincipalError,
+)
 from icws_explore.protocol.keys import AnonymousIdentity, Ed25519Identity, Secp256k1Identity
 from icws_explore.protocol.messages import Handshake
 from icws_explore.protocol.principal import Principal
@@ -42,25 +49,29 @@ def to(lab, **changes):
     return known | changes
 
 
+async def refused(expected, *args, **kwargs):
+    return await fails(expected, *args, error=ArgumentValueError, **kwargs)
+
+
 class TestArguments:
     @pytest.mark.parametrize("url", ["http://127.0.0.1", "127.0.0.1:8080", "ws://", "", "ws://host:99999", "ws://[::1"])
     async def test_a_wrong_gateway_url(self, lab, url):
-        await fails("is not a gateway URL: write ws://", url, **to(lab))
+        await refused("is not a gateway URL: write ws://", url, **to(lab))
 
     @pytest.mark.parametrize("url", ["ws://127.0.0.1", "ftp://x", "nonsense"])
     async def test_a_wrong_network_url(self, lab, url):
-        await fails("is not a network URL: write http", lab.gateway_url, **to(lab, network=url))
+        await refused("is not a network URL: write http", lab.gateway_url, **to(lab, network=url))
 
     async def test_a_wrong_gateway_url_is_reported_before_what_is_missing(self):
-        await fails("'localhost:8080' is not a gateway URL: write ws://", "localhost:8080")
+        await refused("'localhost:8080' is not a gateway URL: write ws://", "localhost:8080")
 
     async def test_no_canister_and_no_network(self, lab):
-        await fails("no canister: pass its id", lab.gateway_url, network=lab.network_url)
-        await fails("no network: pass its URL", lab.gateway_url, canister=lab.canister_id)
+        await refused("no canister: pass its id", lab.gateway_url, network=lab.network_url)
+        await refused("no network: pass its URL", lab.gateway_url, canister=lab.canister_id)
 
     async def test_wrong_values(self, lab):
-        await fails("is not the root key of a network", lab.gateway_url, **to(lab, root_key=b"\x00"))
-        await fails("ack_interval_ms must be more than 0, not -5", lab, ack_interval_ms=-5)
+        await refused("is not the root key of a network", lab.gateway_url, **to(lab, root_key=b"\x00"))
+        await refused("ack_interval_ms must be more than 0, not -5", lab, ack_interval_ms=-5)
         await fails("management canister", lab.gateway_url, **to(lab, canister="aaaaa-aa"))
 
     async def test_an_error_does_not_show_the_password(self, lab):

@@ -9,7 +9,7 @@ from icws_explore.protocol import cbor
 from icws_explore.protocol.arguments import decode_poll_result, encode_poll_args
 from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
-from icws_explore.protocol.errors import ConnectError
+from icws_explore.protocol.errors import ArgumentValueError, ConnectError
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.principal import Principal
 from support.servers import http_server, silent_server
@@ -141,7 +141,7 @@ class TestCredentials:
 
     @pytest.mark.parametrize("url", ["http://me:s3cr3t/x@h", "me:s3cr3t@h", "ftp://me:s3cr3t@h", "http://me:s3cr3t@"])
     def test_an_error_quotes_a_wrong_url_without_them(self, url):
-        with pytest.raises(ConnectError, match="is not a network URL") as caught:
+        with pytest.raises(ArgumentValueError, match="is not a network URL") as caught:
             Network(url)
         assert "s3cr3t" not in str(caught.value)
 
@@ -178,7 +178,7 @@ class TestCredentials:
 class TestWrongUse:
     @pytest.mark.parametrize("url", ["", "ws://h", "http://", "http://[::1", "http://h:70000", "http://a..b"])
     def test_a_wrong_url(self, url):
-        with pytest.raises(ConnectError, match="write http://"):
+        with pytest.raises(ArgumentValueError, match="write http://"):
             Network(url)
 
     @pytest.mark.parametrize("proxy", ["http://[::1", "nonsense"])

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from icws_explore.live.listen import Listen, Visitors
-from icws_explore.protocol.errors import ConnectError
+from icws_explore.protocol.errors import ArgumentValueError
 
 
 class TestParse:
@@ -24,7 +24,7 @@ class TestParse:
 
     @pytest.mark.parametrize("text", ["", "host", ":80", "::1:80", "127.0.0.1:70000", "127.0.0.1:-1", "127.0.0.1:x"])
     def test_refuses_and_says_how(self, text):
-        with pytest.raises(ConnectError, match=r"127\.0\.0\.1:8080"):
+        with pytest.raises(ArgumentValueError, match=r"127\.0\.0\.1:8080"):
             Listen.parse(text)
 
 
@@ -150,12 +150,12 @@ class TestOrigin:
         ["dapp.example", "https://dapp.example/path", "https://me:pw@dapp.example", "https://", "", "https://a b"],
     )
     def test_what_no_page_has_cannot_be_given(self, text):
-        with pytest.raises(ConnectError, match="not a page's origin: write https://"):
+        with pytest.raises(ArgumentValueError, match="not a page's origin: write https://"):
             Visitors.of(origins=[text])
 
     @pytest.mark.parametrize("text", ["dapp.example:80", "https://dapp.example", "", "a b"])
     def test_nor_a_name_that_no_host_has(self, text):
-        with pytest.raises(ConnectError, match="not a host's name"):
+        with pytest.raises(ArgumentValueError, match="not a host's name"):
             Visitors.of(hosts=[text])
 
 

@@ -16,7 +16,7 @@ from icws_explore.live.tap_recorder import Recorder
 from icws_explore.protocol import cbor
 from icws_explore.protocol.arguments import PollResult, encode_poll_args, encode_poll_result
 from icws_explore.protocol.envelope import Envelope, query_content
-from icws_explore.protocol.errors import ConnectError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.principal import Principal
 from support.servers import free_port, http_server
 
@@ -189,7 +189,7 @@ class TestFailures:
 
     @pytest.mark.parametrize("url", ["ws://x", "nonsense"])
     def test_no_network_url(self, url):
-        with pytest.raises(ConnectError, match="not a network URL"):
+        with pytest.raises(ArgumentValueError, match="not a network URL"):
             NetworkTap(url, Recorder(Capture(), RealClock(), None, keep=True))
 
 

@@ -18,7 +18,7 @@ from icws_explore.live.target import (
     session_info,
 )
 from icws_explore.protocol import candid, cbor
-from icws_explore.protocol.errors import ArgumentTypeError, ConnectError, IdentityError
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, ConnectError, IdentityError
 from icws_explore.protocol.keys import AnonymousIdentity, Ed25519Identity
 from icws_explore.protocol.principal import Principal
 from support.servers import http_server
@@ -44,7 +44,7 @@ class TestGatewayUrl:
         ],
     )
     def test_a_wrong_one_is_reported_with_an_example(self, url):
-        with pytest.raises(ConnectError, match="write ws://"):
+        with pytest.raises(ArgumentValueError, match="write ws://"):
             check_gateway_url(url)
 
 

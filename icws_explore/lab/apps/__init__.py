@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from icws_explore.protocol.canister import App
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentValueError
 
 from . import chat, echo, pingpong, ticker
 from .app_file import from_file
@@ -21,11 +21,14 @@ __all__ = ["APPS", "App", "from_file", "load"]
 
 
 def load(app: App | str | Path) -> App:
-    """Return an application: an example by name, a Python file by path, or ``app`` itself. Raises LabError."""
+    """Return an application: an example by name, a Python file by path, or ``app`` itself.
+
+    Raises ArgumentValueError for an unknown name, and LabError for a file that cannot be used.
+    """
     if isinstance(app, App):
         return app
     if isinstance(app, str) and app in APPS:
         return APPS[app]()
     if isinstance(app, Path) or str(app).endswith(".py"):
         return from_file(app)
-    raise LabError(f"there is no app {app!r}; choose {', '.join(APPS)} or the path of a .py file")
+    raise ArgumentValueError(f"there is no app {app!r}; choose {', '.join(APPS)} or the path of a .py file")

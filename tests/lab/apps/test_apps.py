@@ -11,7 +11,7 @@ from icws_explore.lab.apps import APPS, load, ticker
 from icws_explore.protocol.candid import decode, encode, parse_did, parse_type, same_type
 from icws_explore.protocol.canister import App, CdkConfig
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.service_messages import OpenMessage
 from support.canister_host import START_NS, CanisterBench, ClientSide
 
@@ -113,7 +113,9 @@ class TestLoad:
         assert load(app) is app
 
     def test_an_unknown_name_is_answered_with_the_choices(self) -> None:
-        with pytest.raises(LabError, match=r"^there is no app 'pong'; choose pingpong, echo, chat, ticker or the path"):
+        with pytest.raises(
+            ArgumentValueError, match=r"^there is no app 'pong'; choose pingpong, echo, chat, ticker or the path"
+        ):
             load("pong")
 
     def test_a_path_is_a_users_file(self, tmp_path: Path) -> None:

@@ -257,14 +257,21 @@ class TestRefusals:
             {"start": datetime(2026, 1, 1)},  # noqa: DTZ001
             {"ack_interval_ms": 0}, {"canister": CanisterSettings(age="old")},
             {"canister": CanisterSettings(max_messages=-1)},
-            {"ack_interval_ms": 60_000, "canister": CanisterSettings(enforce_minimum=True)},
-            {"canister": {"flavour": "rust"}}, {"conditions": 5}, {"population": "many"},
         ],
         ids=str,
     )  # fmt: skip
     def test_are_documented_errors(self, options):
         with pytest.raises(IcwsError):
             simulate(**options)
+
+    @pytest.mark.parametrize("options", [{"canister": {"flavour": "rust"}}, {"conditions": 5}, {"population": "many"}])
+    def test_wrong_types(self, options):
+        with pytest.raises(ArgumentTypeError):
+            simulate(**options)
+
+    def test_a_canister_that_traps_in_its_init(self):
+        with pytest.raises(LabError, match="could not be installed"):
+            simulate(ack_interval_ms=60_000, canister=CanisterSettings(enforce_minimum=True))
 
     def test_say_what_to_give(self):
         wanted = "^population must be a number of sessions or a Population, not a str$"
