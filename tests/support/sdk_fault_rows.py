@@ -52,7 +52,7 @@ AT_ONCE: Final = (
     Row("CERTIFIED_DATA_CLASH", lambda: {"app": app("clash", clashes)}, (RECEIVING,), (Client(says(100)),)),
     Row("SEQUENCE_GAP_DOWN", lambda: {"faults": Relay(down=only(2, lost))}, (RECEIVING,), (Client(says(100, 1000)),)),
     Row(
-        "SEQUENCE_GAP_DOWN",
+        "SEQUENCE_DUPLICATE_DOWN",
         lambda: {"faults": Relay(down=only(2, lambda data: [data, data]))},
         (RECEIVING,),
         (Client(says(100)),),

@@ -32,7 +32,7 @@ from icws_explore.protocol.candid import parse_type, type_text
 from icws_explore.protocol.canister import App, AppContext, CdkConfig
 from icws_explore.protocol.client.machine import ClientConfig
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
-from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, IcwsError
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, IcwsError, LabError
 from icws_explore.protocol.principal import Principal
 
 LIVELY = NetworkConditions(

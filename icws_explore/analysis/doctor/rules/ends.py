@@ -61,8 +61,8 @@ def closed_by_application(session: SessionFacts) -> Iterator[Evidence]:
 
 
 def _lost(facts: CaptureFacts) -> list[SessionFacts]:
-    """The sessions whose connection was lost (1006), but not because of something that the client sent."""
-    lost = (it for it in facts.sessions if it.is_lost)
+    """The sessions that lost their connection (1006) from the other side, not because of what the client sent."""
+    lost = (it for it in facts.sessions if it.is_lost and it.end is not None and it.end.frame.direction == "in")
     return [it for it in lost if not any(ping_kills_session(it)) and not any(raw_client(it))]
 
 
@@ -316,7 +316,8 @@ def connection_lost(session: SessionFacts) -> Iterator[Evidence]:
         text += (
             f" The client connected again {seconds(max(0.0, later[0].began - end.frame.t))} later ({later[0].name})."
         )
-    yield Evidence(tuple(d.number for d in session.frames[-2:]), text, severity="info" if later else None)
+    is_mild = bool(later) or end.frame.direction == "out"  # it came back, or its process or its page was ended
+    yield Evidence(tuple(d.number for d in session.frames[-2:]), text, severity="info" if is_mild else None)
 
 
 # What the SDK's own reasons say, where no other rule explains the close.
