@@ -27,6 +27,7 @@ extensions = [
 ]
 exclude_patterns = ["_ext", "_generated", "images"]
 nitpicky = True
+nitpick_ignore = [("py:class", "Axes"), ("py:class", "Dtype")]  # pandas' own, in the signatures that Table inherits
 needs_sphinx = "9.0"
 
 myst_enable_extensions = ["attrs_block"]

@@ -262,7 +262,7 @@ class Lab:
     def add_canister(self, app: App | str | Path, **changes: Any) -> Principal:
         """Install ``app`` in a new canister and return its id. Raises LabError.
 
-        ``changes`` are fields of `CdkConfig` that differ from the lab's options.
+        ``changes`` are fields of ``CdkConfig`` that differ from the lab's options.
         """
         network = self._running_network
         return self._call(lambda: network.add_canister(app, **changes)).id

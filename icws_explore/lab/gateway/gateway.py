@@ -167,7 +167,7 @@ class GatewayServer(GatewayWiring):
             connection.write(data)
 
     def drop(self, session: int, code: int | None) -> None:
-        """End a connection (see `Stage.drop`). Does nothing for a session that is not connected here."""
+        """End a connection (see ``Stage.drop``). Does nothing for a session that is not connected here."""
         if (connection := self._connections.get(session)) is not None:
             connection.drop(code)
 

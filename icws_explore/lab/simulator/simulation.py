@@ -218,7 +218,7 @@ def simulate(
 
     Arguments:
 
-    - ``app``: "pingpong", "echo", "chat" or "ticker", the path of a Python file, or an `App`, as for `Lab`.
+    - ``app``: "pingpong", "echo", "chat" or "ticker", the path of a Python file, or an ``App``, as for `Lab`.
     - ``duration``: protocol time: "1h", "1h30m", "90s", seconds or a timedelta.
     - ``seed``: any whole number.
     - ``population``: the number of sessions, or a `Population`: what the clients do, when they connect, their clocks

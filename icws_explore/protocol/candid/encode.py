@@ -378,7 +378,7 @@ def encode(types: Sequence[Type], values: Sequence[Any], *, inner_first: bool = 
     A record is a mapping (or a sequence, for a tuple), a variant ``{"Case": value}`` (or ``"Case"`` for a case of
     type null), a blob bytes, an option None or the value (``Some(value)`` if the content may be None), a principal a
     Principal or its text. A missing optional field is null. ``inner_first`` is the order of the type table: see
-    `header`.
+    ``header``.
 
     Raises ValueMismatchError, with the path to the value that does not fit, and DidError for a type that refers to
     an undefined name.
