@@ -26,7 +26,7 @@ class TestKnownRootKey:
         assert known_root_key(None, None) is None
 
     @pytest.mark.parametrize(
-        ("key", "said"), [(b"\xa1", "1 bytes instead of the 133"), (MAINNET_ROOT_KEY[37:], "without its DER prefix")]
+        ("key", "said"), [(b"\xa1", "1 byte instead of the 133"), (MAINNET_ROOT_KEY[37:], "without its DER prefix")]
     )
     def test_what_is_no_key_is_a_usage_error(self, key, said):
         with pytest.raises(click.BadParameter, match=said):

@@ -20,6 +20,19 @@ LIKE_THE_SDK: Final = {"KEEPALIVE_RACE", "BAD_SIGNATURE"}
 OLDER: Final = {"ACK_DEFAULTS_SKEW"}
 
 
+# What these clients do differently is not compared: signatures, expiries, encodings, sizes, subprotocols, and pages
+# that reload or that end at a message of their own.
+NOT_COMPARED: Final = {
+    "CLOSED_AT_128",
+    "EXPIRY_REUSED",
+    "FRAME_TOO_LARGE",
+    "INDEFINITE_CBOR",
+    "PAGE_IDLE_RELOAD",
+    "SIGNER_CHANGED",
+    "SUBPROTOCOL",
+}
+
+
 def is_sdk(name: str) -> bool:
     own = all(client.machine is ClientMachine for client in SCENARIOS[name].plan().clients)
     return name in LIKE_THE_SDK or (own and name not in OLDER)
@@ -42,7 +55,7 @@ class TestTheSdkAsItIs:
                 assert closed is None or closed.code == 1000  # the scenario's end
 
 
-@pytest.mark.parametrize("name", sorted(name for name in SCENARIOS if not is_sdk(name)))
+@pytest.mark.parametrize("name", sorted(name for name in SCENARIOS if not is_sdk(name) and name not in NOT_COMPARED))
 def test_an_odd_client_is_told_from_the_sdk(name: str) -> None:
     told = [it.notes if name in OLDER else it.client for it in replays(name)]
     assert any(told), told

@@ -171,7 +171,7 @@ class TestRefused:
             ("text", b"a", "text takes a str, not bytes"),
             ("text", "\ud800", "lone surrogate"),
             ("principal", "aaaaa", "."),
-            ("principal", 5, "cannot be made from int"),
+            ("principal", 5, "must be text or bytes, not int"),
             ("empty", None, "the type empty has no values"),
             ("blob", "text", "blob takes a list, not str"),
             ("blob", [256], "256 is outside nat8"),
