@@ -15,15 +15,10 @@ DID = """service : {
       client_key : record { client_principal : principal; client_nonce : nat64 };
       sequence_num : nat64; timestamp : nat64; is_service_message : bool; content : blob
     } }, opt text) -> (variant { Ok; Err : text });
-  ws_get_messages : (record { nonce : nat64 }) -> (variant {
-      Ok : record {
-        messages : vec record {
-          client_key : record { client_principal : principal; client_nonce : nat64 }; key : text; content : blob
-        };
-        cert : blob; tree : blob; is_end_of_queue : bool
-      };
-      Err : text
-    }) query;
+  ws_get_messages : (record { nonce : nat64 }) -> (variant { Err : text; Ok : record {
+      messages : vec record { client_key : record { client_principal : principal; client_nonce : nat64 };
+        key : text; content : blob };
+      cert : blob; tree : blob; is_end_of_queue : bool } }) query;
 }"""
 
 
