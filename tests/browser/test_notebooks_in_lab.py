@@ -176,10 +176,11 @@ class TestInJupyterLab:
             field = "ingress_expiry" if name == "02_envelopes.ipynb" else "sequence_num"
             check_marking(page, page.locator(".icws-hex").first, field)
         else:
-            card = page.locator(".icws-view:has(.icws-tree)").first
-            lit = card.locator(".icws-lit summary", has_text="certified_data").first
-            lit.click()
-            expect(card.locator(".icws-lit details[open] > code").first).to_contain_text("hash 0x")
+            card = page.locator(".icws-view:has(.icws-nodes)").first
+            expect(card.locator("figure svg").first).to_be_visible()
+            card.locator(".icws-nodes summary").click()
+            lit = card.locator(".icws-nodes[open] .icws-lit", has_text="certified_data").first
+            expect(lit.locator(".icws-digest")).to_have_text(re.compile("^[0-9a-f]{64}$"))
         assert page.title() != "a message ran"
 
     @pytest.mark.parametrize("name", ["05_sequences.ipynb", "06_acks_and_keepalive.ipynb"])
