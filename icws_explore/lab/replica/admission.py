@@ -177,7 +177,10 @@ def _check_shape(content: Mapping[str, Any], kind: str) -> None:
         raise Refused(400, "Malformed request: field 'ingress_expiry' is not a 64-bit unsigned integer")
     if "nonce" in content and content["nonce"] is not None and type(content["nonce"]) is not bytes:
         raise Refused(400, "Malformed request: field 'nonce' is of another type")
-    for path in content.get("paths") or []:
+    paths = content.get("paths")
+    if paths is not None and not isinstance(paths, list):
+        raise Refused(400, "Malformed request: field 'paths' is of another type")
+    for path in paths or []:
         if not isinstance(path, list) or not path or any(type(label) is not bytes for label in path):
             raise Refused(400, "Malformed request: a path is not an array of byte strings")
 
