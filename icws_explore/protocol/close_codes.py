@@ -7,6 +7,9 @@ They stand here again because `protocol` imports nothing that does I/O.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
+
+from .errors import ArgumentValueError
 
 
 class CloseCode(IntEnum):
@@ -32,3 +35,18 @@ class CloseCode(IntEnum):
     CLOSED_BY_APPLICATION = 4001  # ic-websocket.ts: the canister's CloseMessage says ClosedByApplication
 
     __repr__ = int.__repr__  # a code is shown as a number, as in recordings and in the SDK's log
+
+
+MAX_REASON_BYTES: Final = 123  # a close frame holds 125 bytes, two of them the code
+_NEVER_SENT: Final = (CloseCode.NO_STATUS_RCVD, CloseCode.ABNORMAL_CLOSURE, CloseCode.TLS_HANDSHAKE)
+
+
+def check_close(code: int, reason: str) -> None:
+    """Raise ArgumentValueError unless a close frame can be sent with this code and reason. Source: RFC 6455, 7.4."""
+    is_known = code in list(CloseCode) and code not in _NEVER_SENT
+    if not is_known and not 3000 <= code <= 4999:
+        sent = ", ".join(str(int(each)) for each in CloseCode if each not in _NEVER_SENT and each < 3000)
+        raise ArgumentValueError(f"a close frame cannot have the code {code}; use {sent}, or 3000 to 4999")
+    size = len(reason.encode("utf-8", "replace"))
+    if size > MAX_REASON_BYTES:
+        raise ArgumentValueError(f"the reason has {size} bytes; a close frame has room for {MAX_REASON_BYTES}")

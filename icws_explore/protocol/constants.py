@@ -39,3 +39,13 @@ MAINNET_ROOT_KEY: Final = bytes.fromhex(
     "fb5d9c0cd546d9685f913a0c0b2cc5341583bf4b4392e467db96d65b9bb4cb71"
     "7112f8472e0d5a4d14505ffd7484b01291091c5f87b98883463f98091a0baaae"
 )
+
+
+def ack_timeout_ms(ack_interval_ms: int) -> int:
+    """How long (ms) a client waits for an ack before it closes. Source: ic-websocket-js 0.5.0, ic-websocket.ts."""
+    return ack_interval_ms + LATENCY_BOUND_MS
+
+
+def ack_timeout_s(ack_interval_s: float) -> float:
+    """The same in seconds."""
+    return ack_interval_s + LATENCY_BOUND_MS / 1000

@@ -3,7 +3,7 @@
 This module is the only place that does so. `ConnectError` passes its text through it, `SessionInfo` its URLs, and
 the tap its notes, so code that uses these need not think of it. Removed are ``user:password@``, the query and the
 fragment of a URL (tokens are passed there), path parameters after ``;``, and the values of Authorization and Cookie
-headers that a peer quotes. The path stays, because a secret in it cannot be told from a name.
+headers that a peer quotes. The path stays, because a secret in it cannot be distinguished from a name.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@
     ├── BackendError         no library for BLS12-381 signatures is installed
     ├── CaptureError         a recording that cannot be read or written
     ├── ConnectError         a gateway, network or canister that cannot be reached or used
+    ├── CallRejectedError    a canister or its network rejected a call; has the reject code and text
+    ├── VerificationError    an answer of a network that is not authentic; has the steps of its check
     ├── SessionClosedError   the session has ended; has the close code and reason
     └── LabError             the lab could not do what was asked
 
@@ -27,14 +29,19 @@ line. It says what is wrong and, where possible, what to do about it.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from .credentials import without_credentials
+
+if TYPE_CHECKING:
+    from .steps import Step
 
 __all__ = [
     "ArgumentTypeError",
     "ArgumentValueError",
     "BackendError",
+    "CallRejectedError",
     "CandidError",
     "CaptureError",
     "CborError",
@@ -49,6 +56,7 @@ __all__ = [
     "SessionClosedError",
     "StateError",
     "ValueMismatchError",
+    "VerificationError",
 ]
 
 
@@ -151,11 +159,41 @@ class CaptureError(IcwsError):
 class ConnectError(IcwsError):
     """A gateway, a network or a canister cannot be reached, or is not what it should be.
 
-    Its text contains no passwords and no URL queries; they are removed here.
+    Its text contains no passwords and no URL queries; they are removed here. ``http_status`` is the status of the HTTP
+    answer that was not the expected one; None if there was none.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, http_status: int | None = None) -> None:
+        self.http_status = http_status
         super().__init__(without_credentials(text))
+
+
+class CallRejectedError(IcwsError):
+    """A canister, or the network in its place, rejected a call.
+
+    ``method`` was called. ``code`` is the reject code (1 to 6), ``reason`` the text of the canister or the network,
+    ``error_code`` the replica's (such as "IC0503", or empty). ``verified`` says whether the reject was authentic: a
+    reject by a single node, before the call was accepted, has no certificate.
+    """
+
+    def __init__(self, method: str, code: int, reason: str, error_code: str = "", *, verified: bool) -> None:
+        self.method = method
+        self.code = code
+        self.reason = reason
+        self.error_code = error_code
+        self.verified = verified
+        said = "".join(each if each.isprintable() else "�" for each in " ".join(reason.split()))
+        shown = said if len(said) <= 1000 else f"{said[:1000]}…"
+        named = f"{code} {error_code}".rstrip()
+        super().__init__(f"{method} was rejected ({named}): {without_credentials(shown)}")
+
+
+class VerificationError(IcwsError):
+    """An answer of a network is not authentic, so it was not used. ``steps`` are the steps of its check."""
+
+    def __init__(self, text: str, steps: Sequence[Step] = ()) -> None:
+        self.steps = tuple(steps)
+        super().__init__(text)
 
 
 class SessionClosedError(IcwsError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from .cbor import MAX_U64, as_map, check, check_u64, dumps, field, loads, principal_field, u64_field
 from .constants import GATEWAY_NONCE_DIGITS
@@ -103,10 +103,16 @@ class CanisterMessage:
             }
         )
 
+    WHAT: ClassVar = "canister message"
+
     @classmethod
     def decode(cls, data: bytes) -> CanisterMessage:
-        what = "canister message"
-        fields = as_map(loads(data, what=what), what)
+        return cls.from_cbor(loads(data, what=cls.WHAT))
+
+    @classmethod
+    def from_cbor(cls, value: object) -> CanisterMessage:
+        what = cls.WHAT
+        fields = as_map(value, what)
         return cls(
             field(fields, "key", str, what),
             field(fields, "content", bytes, what),
@@ -131,8 +137,12 @@ class Handshake:
 
     @classmethod
     def decode(cls, data: bytes) -> Handshake:
+        return cls.from_cbor(loads(data, what="gateway handshake"))
+
+    @classmethod
+    def from_cbor(cls, value: object) -> Handshake:
         what = "gateway handshake"
-        return cls(principal_field(as_map(loads(data, what=what), what), "gateway_principal", what))
+        return cls(principal_field(as_map(value, what), "gateway_principal", what))
 
 
 def message_key(gateway: Principal, nonce: int) -> str:

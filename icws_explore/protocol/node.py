@@ -115,20 +115,29 @@ def one_a_range(root: Node) -> Iterator[Node]:
     """The nodes of a tree in the order of their bytes, but only one of several nodes with the same byte range.
 
     For readers of JSON, who can then tell leaves by their ranges alone. Of nodes with the same range, the one with
-    a name of its own is kept, and it has the fault of the others. Ranges of no bytes are not merged.
+    a name of its own is kept, and it has the fault of the others. Ranges of no bytes are not merged. Beside a leaf that
+    was merged from a value and its parts, they come where they are: before it or after it.
     """
-    stack = [root]
+    stack: list[tuple[Node, bool]] = [(root, False)]  # whether the node is a row already
     while stack:
-        chain = [stack.pop()]
+        node, is_row = stack.pop()
+        if is_row:
+            yield node
+            continue
+        chain = [node]
         while (same := _child_of_same_range(chain[-1])) is not None:
             chain.append(same)
         named = next((node for node in chain if ":" not in node.name), chain[0])
         faulty = next((node for node in chain if node.fault is not None), named)
         below = [child for node in chain for child in node.children if not any(child is link for link in chain)]
         parts = [child for child in below if child.start < child.end or named.start == named.end]
-        yield replace(named, children=parts, fault=faulty.fault, fault_at=faulty.fault_at)
+        row = replace(named, children=parts, fault=faulty.fault, fault_at=faulty.fault_at)
         below.sort(key=lambda child: (child.start, child.end))
-        stack.extend(reversed(below))
+        ahead = [] if parts else [child for child in below if child.end == row.start < row.end]
+        behind = below[len(ahead) :]
+        stack.extend((child, False) for child in reversed(behind))
+        stack.append((row, True))
+        stack.extend((child, False) for child in reversed(ahead))
 
 
 def _child_of_same_range(node: Node) -> Node | None:

@@ -24,7 +24,14 @@ _ANONYMOUS = b"\x04"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Principal:
-    """0 to 29 bytes. Hashable, and ordered by its bytes as canister ranges are. Raises PrincipalError."""
+    """The identifier of a user, a canister or a gateway: 0 to 29 bytes.
+
+    ::
+
+        Principal.from_text("ryjl3-tyaaa-aaaaa-aaaba-cai").raw
+
+    Principals are hashable, and ordered by their bytes, as canister ranges are. Raises PrincipalError for other bytes.
+    """
 
     raw: bytes
 
@@ -81,10 +88,12 @@ class Principal:
 
     @property
     def is_anonymous(self) -> bool:
+        """Whether this is the principal of requests without a signature."""
         return self.raw == _ANONYMOUS
 
     @property
     def text(self) -> str:
+        """The principal as text, such as ``ryjl3-tyaaa-aaaaa-aaaba-cai``."""
         return _text(self.raw)
 
     @property

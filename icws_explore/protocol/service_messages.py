@@ -82,5 +82,5 @@ def _to_candid(message: ServiceMessage) -> dict[str, Any]:
             return {"client_key": {"client_principal": key.client_principal, "client_nonce": key.client_nonce}}
         case AckMessage(number) | KeepAliveMessage(number):
             return {"last_incoming_sequence_num": number}
-        case CloseMessage(reason):
+        case CloseMessage(reason):  # pragma: no branch
             return {"reason": {str(reason): None}}

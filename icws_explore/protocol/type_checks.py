@@ -50,8 +50,8 @@ def checked(*, skip: Sequence[str] = (), **words: str) -> Callable[[Callable[P, 
                     continue
                 text = f"{name} must be {words.get(name) or in_words(wanted)}"
                 if not fits(value, wanted, any_value=True):
-                    raise ArgumentTypeError(f"{text}, not {_described(value)}")
-                raise ArgumentValueError(text if isinstance(value, str) else f"{text}, not {_described(value)}")
+                    raise ArgumentTypeError(f"{text}, not {described(value)}")
+                raise ArgumentValueError(text if isinstance(value, str) else f"{text}, not {described(value)}")
             return function(*args, **kwargs)
 
         return wrapper
@@ -122,8 +122,8 @@ def _parts(wanted: Any) -> list[str]:
     return [_with_article(getattr(kind, "__name__", str(kind)))]
 
 
-def _described(value: object) -> str:
-    """The value's type; None and numbers that are not finite are themselves."""
+def described(value: object) -> str:
+    """The value's type with its article, for "not a str"; None and numbers that are not finite are themselves."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return str(value)
     return _with_article(type(value).__name__)

@@ -1,11 +1,17 @@
-"""How the protocol's steps and errors write hashes, times and durations."""
+"""How hashes, times and durations are written, and how users write durations.
+
+A user gives a duration as text such as "1h", "90s", "1h30m" or "250ms", as a timedelta, or as a number of seconds.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import math
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from .constants import NS_PER_MS, NS_PER_S
+from .errors import ArgumentValueError
 
 _LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that datetime can write
 _LONG_UNITS: Final = (("days", 86_400 * NS_PER_S), ("h", 3_600 * NS_PER_S))
@@ -37,3 +43,39 @@ def duration_text(duration_ns: int) -> str:
         if duration_ns >= 2 * unit_ns:
             return f"{text} ({duration_ns // unit_ns} {unit})"
     return text
+
+
+_UNITS_NS: Final = {
+    "ms": NS_PER_MS,
+    "s": NS_PER_S,
+    "m": 60 * NS_PER_S,
+    "min": 60 * NS_PER_S,
+    "h": 3600 * NS_PER_S,
+    "d": 86_400 * NS_PER_S,
+}
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|min|s|m|h|d)\s*")
+_PLAIN: Final = re.compile(r"\d+(?:\.\d+)?")
+
+
+def duration_ns(value: str | float | timedelta) -> int:
+    """Return the duration in nanoseconds. Raises ArgumentValueError if it cannot be read or is not positive."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    ns = _from_text(value.strip()) if isinstance(value, str) else _from_seconds(value)
+    if ns <= 0:
+        raise ArgumentValueError(f"{value!r} is not a duration: write 1h, 90s, 1h30m, 250ms or a number of seconds")
+    return ns
+
+
+def _from_seconds(value: float) -> int:
+    return round(value * NS_PER_S) if math.isfinite(value) else 0
+
+
+def _from_text(text: str) -> int:
+    if _PLAIN.fullmatch(text):
+        return round(float(text) * NS_PER_S)
+    parts = [(match.start(), match.end(), match) for match in _PART.finditer(text)]
+    ends = [0, *(end for _, end, _ in parts)]
+    if [start for start, _, _ in parts] != ends[:-1] or ends[-1] != len(text):
+        return 0
+    return sum(round(float(match[1]) * _UNITS_NS[match[2]]) for _, _, match in parts)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from icws_explore.protocol import cbor
 from icws_explore.protocol.cbor import MAX_DEPTH, MAX_ITEMS, SELF_DESCRIBE, dumps, has_indefinite_lengths, loads
 from icws_explore.protocol.errors import CborError, ValueMismatchError
 from support.indefinite import indefinite
@@ -127,6 +128,23 @@ class TestStrictness:
         with pytest.raises(CborError) as caught:
             loads(bytes.fromhex(data))
         assert reason in str(caught.value).lower()
+
+    def test_a_fault_that_does_not_come_again_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def raises(*_: Any, **__: Any) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(cbor.cbor2, "loads", raises)
+        assert loads(b"\x07") == 7
+
+    @pytest.mark.parametrize("rest", ["00", "f6", "50" + "00" * 16, "50" + "00" * 15, "ff"])
+    def test_what_follows_the_value_is_never_taken_for_its_end(self, rest: str) -> None:
+        with pytest.raises(CborError, match="too many after the value at byte 1"):
+            loads(b"\x07" + bytes.fromhex(rest))
+
+    @pytest.mark.parametrize("torn", ["51", "9f", "82", "a1", "7f", "58", "5b0000000000000011"])
+    def test_a_torn_value_takes_nothing_from_behind_the_data(self, torn: str) -> None:
+        with pytest.raises(CborError, match="end of stream"):
+            loads(bytes.fromhex(torn))
 
     def test_says_where(self) -> None:
         with pytest.raises(CborError, match="3 bytes too many after the value at byte 4") as caught:

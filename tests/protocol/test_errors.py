@@ -9,8 +9,10 @@ from icws_explore.protocol import errors
 from icws_explore.protocol.errors import (
     ArgumentTypeError,
     ArgumentValueError,
+    CallRejectedError,
     CandidError,
     CborError,
+    ConnectError,
     DecodeError,
     DidError,
     IcwsError,
@@ -20,8 +22,10 @@ from icws_explore.protocol.errors import (
     SessionClosedError,
     StateError,
     ValueMismatchError,
+    VerificationError,
     count_of,
 )
+from icws_explore.protocol.steps import Step
 
 CLASSES = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, Exception)]
 
@@ -55,6 +59,20 @@ class TestTree:
     @pytest.mark.parametrize("kind", [StateError, SessionClosedError])
     def test_other_errors_are_neither(self, kind: type[Exception]) -> None:
         assert not issubclass(kind, (TypeError, ValueError))
+
+
+class TestRejects:
+    def test_show_their_text_in_one_line_of_bounded_length(self) -> None:
+        error = CallRejectedError("get", 5, "a\nb\x1b[2J" + "x" * 5000, "IC0503", verified=True)
+        assert str(error).startswith("get was rejected (5 IC0503): a b�[2Jx")
+        assert len(str(error)) < 1100
+        assert (error.method, error.code, error.error_code, error.verified) == ("get", 5, "IC0503", True)
+        assert str(CallRejectedError("get", 4, "no", verified=False)) == "get was rejected (4): no"
+
+    def test_and_failed_checks_have_their_facts(self) -> None:
+        assert ConnectError("no", http_status=404).http_status == 404
+        step = Step("signature", False, "wrong")
+        assert VerificationError("no", [step]).steps == (step,)
 
 
 class TestFacts:

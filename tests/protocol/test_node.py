@@ -87,6 +87,9 @@ class TestJson:
         assert Node("n", "nat64", 0, 8, 2**63).to_json()["value"] == str(2**63)
         assert Node("n", "nat64", 0, 8, 5).to_json()["value"] == 5
 
+    def test_values_that_json_lacks_are_text(self) -> None:
+        assert Node("", "vec", 0, 2, [1, 2]).to_json()["value"] == "[1, 2]"
+
     def test_floats_that_json_lacks_are_text(self) -> None:
         shown = Node("n", "float", 0, 8, float("inf")).to_json()
         assert json.loads(json.dumps(shown, allow_nan=False))["value"] == "inf"
@@ -102,6 +105,12 @@ class TestOneARange:
             ("", 0, 3, False, None), (":head", 0, 2, True, None), ("a.1", 2, 3, True, "no such tag"),
             ("a.2", 3, 3, True, None),
         ]  # fmt: skip
+
+    def test_nodes_without_bytes_stand_where_they_are_beside_a_merged_leaf(self) -> None:
+        """As of ``record { null; bool; null }``, whose one byte is the record's and the bool's."""
+        parts = [Node("a.0", "null", 3, 3), Node("a.1", "bool", 3, 4), Node("a.2", "null", 4, 4)]
+        rows = list(one_a_range(Node("", "frame", 3, 4, children=[Node("a", "record", 3, 4, children=parts)])))
+        assert [(row.path, row.start, row.end) for row in rows] == [("a.0", 3, 3), ("", 3, 4), ("a.2", 4, 4)]
 
     def test_nodes_without_bytes_are_all_kept(self) -> None:
         root = Node("", "record", 0, 0, children=[Node("a", "null", 0, 0), Node("b", "null", 0, 0)])

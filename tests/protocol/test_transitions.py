@@ -98,6 +98,9 @@ class TestDiagram:
         ]
         assert len(TABLE) == len(list(TABLE)) == 3
 
+    def test_of_a_table_without_rows_has_no_states(self) -> None:
+        assert TransitionTable([]).diagram() == "stateDiagram-v2\n"
+
     def test_of_a_close_without_a_code_shows_none(self) -> None:
         assert [str(Close(None)), str(Close(1000)), str(Close(4000, "x"))] == [
             "close()",

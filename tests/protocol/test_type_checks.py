@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, LabError
-from icws_explore.protocol.type_checks import checked, fits, in_words
+from icws_explore.protocol.type_checks import checked, checked_fields, fits, in_words
 
 
 class Endpoint(Protocol):
@@ -116,3 +117,16 @@ class TestChecked:
     def test_an_unknown_name_stays_a_type_error(self) -> None:
         with pytest.raises(TypeError, match="netwrok"):
             self.connect(netwrok="x")
+
+
+class TestCheckedFields:
+    def test_a_dataclass_checks_its_fields(self) -> None:
+        @checked_fields(port="a port")
+        @dataclass(frozen=True)
+        class Address:
+            host: str
+            port: int = 0
+
+        assert Address("x", 5) == Address(host="x", port=5)
+        with pytest.raises(ArgumentTypeError, match=r"^port must be a port, not a str$"):
+            Address("x", "5")  # type: ignore[arg-type]  # the misuse under test

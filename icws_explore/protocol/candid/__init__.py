@@ -1,6 +1,7 @@
 """Candid, the Internet Computer's interface language and data format.
 
 `Type` and its kinds are the types. `parse_did` and `parse_type` read them from text, `type_text` writes them.
+`parse_value` and `value_text` read and write values as text.
 `encode` and `decode` translate between Python values and messages, `annotate` explains a message byte by byte.
 
 Everything here is pure, and messages and texts may come from anyone: limits.py bounds their cost.
@@ -53,6 +54,7 @@ from .types import (
     label_hash,
     resolve,
 )
+from .value_text import parse_value, value_text
 
 __all__ = [
     "BLOB",
@@ -102,7 +104,9 @@ __all__ = [
     "parse_application_type",
     "parse_did",
     "parse_type",
+    "parse_value",
     "resolve",
     "same_type",
     "type_text",
+    "value_text",
 ]

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import DidError, count_of
 from .did_syntax import parse_tree, unquoted
@@ -113,6 +114,13 @@ def parse_type(text: str) -> Type:
 
     Names are expanded; a recursive type keeps the names that lead back to it. Raises DidError with line and column.
     """
+    return _known_type(text) if len(text) <= MAX_KNOWN else _type(text)
+
+
+MAX_KNOWN: Final = 16_384  # characters of a text whose type is remembered
+
+
+def _type(text: str) -> Type:
     parsed = _Loader(None).parse(text, "", "did_or_type")
     return _last_type(parsed) if isinstance(parsed, DidFile) else parsed
 
@@ -122,10 +130,21 @@ def parse_application_type(text: str, *, read_import: ReadImport | None = None, 
 
     Imports as in `parse_did`. Raises DidError with line and column.
     """
+    if "import" in text or len(text) > MAX_KNOWN:
+        return _application_type(text, read_import, name)
+    return _known_application_type(text)
+
+
+def _application_type(text: str, read_import: ReadImport | None = None, name: str = "") -> Type:
     parsed = _Loader(read_import).parse(text, name, "did_or_type")
     if not isinstance(parsed, DidFile):
         return parsed
     return parsed.application_type() if parsed.has_service else _last_type(parsed)
+
+
+# Parsing takes milliseconds, and every session of a dapp and every look at its recording asks for the same type.
+_known_type: Final = lru_cache(maxsize=64)(_type)
+_known_application_type: Final = lru_cache(maxsize=64)(_application_type)
 
 
 def _last_type(did: DidFile) -> Type:

@@ -112,6 +112,14 @@ _SIMPLE: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"\\": b"\\", b'"': b'"
 
 def unquoted(literal: str) -> str:
     """The text that a quoted name stands for. Raises DidError for unknown escapes and for what is not UTF-8."""
+    try:
+        return literal_bytes(literal).decode("utf-8")
+    except UnicodeDecodeError:
+        raise DidError(f"{literal[:40]!r} is not Unicode text") from None
+
+
+def literal_bytes(literal: str) -> bytes:
+    """The bytes that a literal in quotes stands for. Raises DidError for unknown escapes."""
 
     def escape(match: re.Match[bytes]) -> bytes:
         byte, scalar, other = match.groups()
@@ -123,11 +131,7 @@ def unquoted(literal: str) -> str:
             raise DidError(f"\\{other.decode('utf-8', 'replace')} is not an escape")
         return _SIMPLE[other]
 
-    raw = _ESCAPE.sub(escape, literal[1:-1].encode("utf-8", "surrogatepass"))
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise DidError(f"{literal[:40]!r} is not Unicode text") from None
+    return _ESCAPE.sub(escape, literal[1:-1].encode("utf-8", "surrogatepass"))
 
 
 def _scalar(digits: bytes) -> bytes:

@@ -220,7 +220,7 @@ class _Writers:
                 return write_func
             case Service():
                 return write_service
-        raise TypeError(f"{type(type_).__name__} cannot be encoded")
+        raise AssertionError(f"{type(type_).__name__} is refused before")
 
     def _opt(self, type_: Opt) -> Write:
         def write(out: bytearray, value: Any, depth: int) -> None:

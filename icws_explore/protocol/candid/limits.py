@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..budgets import DID_TEXT
+
 # Messages: numbers.
 MAX_COUNT_BYTES: Final = 10  # bytes of the LEB128 of a length, a count, an index or a field id: 64 bits
 MAX_NUMBER_BYTES: Final = 2000  # bytes of the LEB128 of a nat or int; Python prints numbers of up to 4300 digits
@@ -46,6 +48,6 @@ MAX_EXPANDED_NAMES: Final = 300  # different names in such a type
 MAX_INLINE: Final = 2_000  # constructors of a type that is written as text without definitions
 
 # .did texts; a text and the files that it imports count together.
-MAX_DID_SIZE: Final = 1 << 18  # characters
+MAX_DID_SIZE: Final = DID_TEXT
 MAX_DID_TOKENS: Final = 40_000  # words and signs; parsing takes about 10 µs for each
 MAX_DID_IMPORTS: Final = 100  # import statements

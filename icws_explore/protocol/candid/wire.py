@@ -438,4 +438,4 @@ def _entry_bytes(node: Type, inner: list[bytes]) -> bytes:
                 encoded = name.encode("utf-8")
                 out += encode_unsigned(len(encoded)) + encoded + each
             return bytes(out)
-    raise TypeError(f"{type(node).__name__} has no entry in a type table")
+    raise AssertionError(f"{type(node).__name__} has no entry in a type table")

@@ -29,25 +29,46 @@ configuration that no CDK accepts.
 
 from __future__ import annotations
 
-from .app import App, AppCanister, AppContext
+from .app import App, AppCanister, AppContext, AppMethod
 from .cdk import WebSocketCdk
 from .config import CdkConfig, Flavour, Handlers
-from .host import CANISTER_ERROR, CANISTER_REJECT, CanisterHost, Outcome, Reject, Reply, TimerRun
+from .host import CanisterHost, TimerRun, canister_not_found
 from .interface import candid_interface
-from .system_api import CanisterCode, CanisterFactory, MethodNotFound, SystemApi, Trap
+from .system_api import (
+    CANISTER_ERROR,
+    CANISTER_REJECT,
+    DESTINATION_INVALID,
+    SYSTEM_TRANSIENT,
+    CallRejected,
+    CanisterCode,
+    CanisterFactory,
+    Inspecting,
+    MethodNotFound,
+    Outcome,
+    Reject,
+    Reply,
+    SystemApi,
+    Trap,
+    Upgradable,
+)
 
 __all__ = [
     "CANISTER_ERROR",
     "CANISTER_REJECT",
+    "DESTINATION_INVALID",
+    "SYSTEM_TRANSIENT",
     "App",
     "AppCanister",
     "AppContext",
+    "AppMethod",
+    "CallRejected",
     "CanisterCode",
     "CanisterFactory",
     "CanisterHost",
     "CdkConfig",
     "Flavour",
     "Handlers",
+    "Inspecting",
     "MethodNotFound",
     "Outcome",
     "Reject",
@@ -55,6 +76,8 @@ __all__ = [
     "SystemApi",
     "TimerRun",
     "Trap",
+    "Upgradable",
     "WebSocketCdk",
     "candid_interface",
+    "canister_not_found",
 ]

@@ -7,12 +7,12 @@ memory in ``AppContext.state``, because a trap rolls that back.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from ..candid import Type, decode, decode_typed, encode
+from ..candid import Func, Type, decode, decode_typed, encode
 from ..constants import NS_PER_MS
 from ..errors import DecodeError, ValueMismatchError
 from ..principal import Principal
@@ -102,10 +102,36 @@ class AppContext:
 
 
 @dataclass(frozen=True, slots=True)
+class AppMethod:
+    """A method beside the four of the CDK.
+
+    ``run`` takes the context, the caller and one value for each argument. It returns the method's result: None for
+    none, a tuple for several. A query's changes to ``AppContext.state`` are undone.
+    """
+
+    type: Func
+    run: Callable[..., Any]
+
+    def __call__(self, context: AppContext, caller: Principal, arg: bytes) -> bytes:
+        """Run it with encoded arguments. Raises Trap for arguments or a result that do not fit."""
+        try:
+            values = decode(arg, list(self.type.args))
+        except DecodeError as error:
+            raise Trap(f"the arguments cannot be decoded: {error}") from error
+        result = self.run(context, caller, *values)
+        results = () if not self.type.results else result if len(self.type.results) > 1 else (result,)
+        try:
+            return encode(list(self.type.results), results)
+        except ValueMismatchError as error:
+            raise Trap(f"the result does not fit its Candid type: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
 class App:
     """An application: its message type, its handlers, and the CDK that it uses by default.
 
-    ``on_init`` runs at installation and after every upgrade. The CDK calls the other handlers.
+    ``on_init`` runs at installation and after every upgrade. The CDK calls the other handlers. ``methods`` are the
+    canister's methods beside those of the CDK. ``about`` says what its canister does, after the words "The canister".
     """
 
     name: str
@@ -115,6 +141,8 @@ class App:
     on_close: Callable[[AppContext, Principal], None] | None = None
     on_init: Callable[[AppContext], None] | None = None
     flavour: Flavour = "rust"
+    methods: Mapping[str, AppMethod] = field(default_factory=dict, hash=False)
+    about: str = ""
 
     def factory(self, config: CdkConfig | None = None) -> CanisterFactory:
         """The factory that a host installs. ``config`` None: the CDK's defaults, in the application's flavour."""
@@ -131,6 +159,7 @@ class AppCanister:
 
     def __init__(self, system: SystemApi, app: App, config: CdkConfig) -> None:
         self._app = app
+        self._system = system
         self._is_motoko = config.flavour == "motoko"
         self._cdk = app.make_cdk(system, self._handlers(), config)
         self._context = AppContext(system, self._cdk, app.message_type)
@@ -143,7 +172,9 @@ class AppCanister:
 
     @property
     def candid_interface(self) -> str:
-        return candid_interface(self._app.message_type)
+        return candid_interface(
+            self._app.message_type, {name: method.type for name, method in self._app.methods.items()}
+        )
 
     @property
     def cdk(self) -> WebSocketCdk:
@@ -157,15 +188,21 @@ class AppCanister:
 
     def update(self, method: str, arg: bytes) -> bytes:
         entry = self._updates.get(method) or self._queries.get(method)
-        if entry is None:
+        if entry is not None:
+            return entry(arg)
+        own = self._app.methods.get(method)
+        if own is None:
             raise MethodNotFound("update", method)
-        return entry(arg)
+        return own(self._context, self._system.caller(), arg)
 
     def query(self, method: str, arg: bytes) -> bytes:
         entry = self._queries.get(method)
-        if entry is None:
+        if entry is not None:
+            return entry(arg)
+        own = self._app.methods.get(method)
+        if own is None or not own.type.is_query:
             raise MethodNotFound("query", method)
-        return entry(arg)
+        return own(self._context, self._system.caller(), arg)
 
     def snapshot(self) -> tuple[CdkState, dict[str, Any]]:
         return self._cdk.snapshot(), _copied(self._context.state)

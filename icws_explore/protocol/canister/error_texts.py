@@ -93,14 +93,13 @@ def candid_error(content: bytes) -> str:
 
 
 def _has_trailing_bytes(content: bytes) -> bool:
+    end = len(content)
     try:
         decode_service(content)
     except DecodeError as error:
-        end = error.offset
-    else:
-        return False
+        end = end if error.offset is None else error.offset
     try:
         decode_service(content[:end])
     except DecodeError:
         return False
-    return True
+    return end < len(content)

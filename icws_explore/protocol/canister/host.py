@@ -13,13 +13,28 @@ goes off once. Timers with the same due time go off in the order in which they w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from ..constants import MAX_REPLY_BYTES, NS_PER_MS
 from ..principal import Principal
-from .system_api import CanisterCode, CanisterFactory, MethodNotFound, Trap
+from .system_api import (
+    CANISTER_ERROR,
+    CANISTER_REJECT,
+    DESTINATION_INVALID,
+    CallRejected,
+    CanisterCode,
+    CanisterFactory,
+    Inspecting,
+    MethodNotFound,
+    Outcome,
+    Reject,
+    Reply,
+    Trap,
+    Upgradable,
+)
 
 MIN_DELAY_NS: Final = NS_PER_MS  # a replica serves timers once a round; this keeps loops of set_timer(0) finite
 
@@ -99,19 +114,27 @@ class System:
         certified_data: bytes,
         certify: Callable[[bytes], bytes] | None,
         on_print: Callable[[int, str], None] | None,
+        on_call: Callable[[CallKind, Principal, str, bytes], Outcome] | None = None,
+        subnet: tuple[Principal, bytes] = (Principal.MANAGEMENT, b""),
     ) -> None:
+        self._subnet = subnet
         self.certified_data = certified_data
         self.alarms = Alarms()
         self.on_commit: Callable[[], None] = _nothing
+        self.on_roll_back: Callable[[], None] = _nothing
         self._canister_id = canister_id
         self._certify = certify
         self._on_print = on_print
+        self._on_call = on_call
         self._kind: CallKind = "install"
         self._caller = Principal.MANAGEMENT
         self._now_ns = 0
 
-    def enter(self, kind: CallKind, caller: Principal, now_ns: int) -> None:
+    def enter(self, kind: CallKind, caller: Principal, now_ns: int) -> tuple[CallKind, Principal, int]:
+        """Begin a message. Returns the arguments of the message that it interrupts, to enter that again."""
+        before = self._kind, self._caller, self._now_ns
         self._kind, self._caller, self._now_ns = kind, caller, now_ns
+        return before
 
     def snapshot(self) -> tuple[bytes, Alarms]:
         return self.certified_data, self.alarms.copy()
@@ -128,6 +151,12 @@ class System:
     def canister_id(self) -> Principal:
         return self._canister_id
 
+    def subnet_id(self) -> Principal:
+        return self._subnet[0]
+
+    def root_key(self) -> bytes:
+        return self._subnet[1]
+
     def set_certified_data(self, data: bytes) -> None:
         self._not_in_a_query("set_certified_data")
         if len(data) > MAX_CERTIFIED_DATA:
@@ -139,6 +168,15 @@ class System:
         if self._kind != "query" or self._certify is None:
             return None
         return self._certify(self.certified_data)
+
+    @contextmanager
+    def without_signing(self) -> Iterator[None]:
+        """Certificates are empty meanwhile."""
+        certify, self._certify = self._certify, _unsigned if self._certify else None
+        try:
+            yield
+        finally:
+            self._certify = certify
 
     def set_timer(self, delay_ns: int, callback: Callable[[], None]) -> int:
         self._not_in_a_query("set_timer")
@@ -155,6 +193,14 @@ class System:
         self._not_in_a_query("commit")
         self.on_commit()
 
+    def roll_back(self) -> None:
+        self.on_roll_back()
+
+    def call(self, callee: Principal, method: str, arg: bytes) -> Outcome:
+        if self._on_call is None:
+            return canister_not_found(callee)
+        return self._on_call(self._kind, callee, method, arg)
+
     def print(self, text: str) -> None:
         if self._on_print is not None:
             self._on_print(self._now_ns, text)
@@ -168,31 +214,13 @@ def _nothing() -> None:
     pass
 
 
-CANISTER_REJECT: Final = 4  # the canister passed an error on
-CANISTER_ERROR: Final = 5  # the canister trapped, has no such method, or has no code
+def _unsigned(_certified_data: bytes) -> bytes:
+    return b""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """``data`` is the reply's Candid; empty for an install or an upgrade."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """``code`` is the specification's reject code, ``error_code`` the replica's error code.
-
-    ``cause`` is the exception that became a trap, if the canister's code did not raise Trap itself.
-    """
-
-    code: int
-    text: str
-    error_code: str
-    cause: BaseException | None = None
-
-
-Outcome: TypeAlias = Reply | Reject
+def canister_not_found(canister_id: Principal) -> Reject:
+    """The reject for a call to a canister that does not exist."""
+    return Reject(DESTINATION_INVALID, f"Canister {canister_id} not found", "IC0301")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +238,10 @@ class _Installed:
         self.system = system
         self.code: CanisterCode | None = None  # None until its factory has run
         self.has_committed = False
+        self.depth = 0  # messages that are being executed: more than one while the canister calls itself
         self._saved: Any = None
         system.on_commit = self._commit
+        system.on_roll_back = self.roll_back
 
     def save(self) -> None:
         self.has_committed = False
@@ -231,13 +261,24 @@ class _Installed:
         self._saved = (self.system.snapshot(), None if self.code is None else self.code.snapshot())
 
 
+RunCode: TypeAlias = Callable[[str, Callable[[], bytes]], bytes]
+
+
+def run_unwatched(what: str, body: Callable[[], bytes]) -> bytes:
+    """Run the code of a message without watching it: what a host does by default. ``what`` describes the message."""
+    del what
+    return body()
+
+
 class CanisterHost:
     """One canister. install() puts code into it.
 
     ``certify`` makes the certificate of the certified data for queries (None: queries get no certificate).
     ``on_print`` gets the lines that the canister prints, with the time in ns since the epoch, and the text
     of every trap in a timer, which has no caller. ``run_code`` may be replaced: it gets a description of a
-    message and the function that runs it, and may end it with an exception.
+    message and the function that runs it, and may end it with an exception. ``on_call(callee, method, arg,
+    is_query)`` makes the calls of this canister to others (None: there are no others). ``subnet`` is the subnet's
+    principal and the network's root key (DER).
     """
 
     def __init__(
@@ -246,13 +287,17 @@ class CanisterHost:
         *,
         certify: Callable[[bytes], bytes] | None = None,
         on_print: Callable[[int, str], None] | None = None,
+        on_call: Callable[[Principal, str, bytes, bool], Outcome] | None = None,
+        subnet: tuple[Principal, bytes] = (Principal.MANAGEMENT, b""),
     ) -> None:
+        self._subnet = subnet
         self.canister_id = canister_id
         self.now_ns = 0
         self._certify = certify
         self._on_print = on_print
+        self._on_call = on_call
         self._installed: _Installed | None = None
-        self.run_code: Callable[[str, Callable[[], bytes]], bytes] = lambda _, body: body()
+        self.run_code: RunCode = run_unwatched
 
     @property
     def certified_data(self) -> bytes:
@@ -279,9 +324,49 @@ class CanisterHost:
     def upgrade(
         self, factory: CanisterFactory, *, now_ns: int, controller: Principal = Principal.MANAGEMENT
     ) -> Outcome:
-        """Replace the code. Memory and timers are lost; certified data stays until the new code sets it."""
+        """Replace the code. Memory and timers are lost; certified data stays until the new code sets it.
+
+        What `Upgradable` code keeps is given to the new code. After a Reject everything is as before.
+        """
         self.advance(now_ns)
-        return self._install(factory, now_ns, controller, self.certified_data)
+        before = self._installed
+        kept: list[Any] = []
+        code: object = None if before is None else before.code
+        if before is not None and isinstance(code, Upgradable):
+
+            def body() -> bytes:
+                kept.append(code.pre_upgrade())
+                return b""
+
+            outcome = self._execute(before, "install", controller, body)
+            if isinstance(outcome, Reject):
+                return outcome
+        outcome = self._install(factory, now_ns, controller, self.certified_data, [*kept, None][:1])
+        if isinstance(outcome, Reject) and before is not None and kept:
+            before.roll_back()
+        return outcome
+
+    def uninstall(self) -> None:
+        """Remove the code, its memory, timers and certified data."""
+        self._installed = None
+
+    def inspect(self, method: str, arg: bytes, *, caller: Principal, now_ns: int) -> Reject | None:
+        """Ask the code whether it accepts a call from outside. None: it does, or does not look."""
+        installed = self._installed
+        code: object = None if installed is None else installed.code
+        if installed is None or not isinstance(code, Inspecting):
+            return None
+        self.resume(now_ns)
+        accepts: list[bool] = []
+
+        def body() -> bytes:
+            accepts.append(code.inspect_message(method, arg))
+            return b""
+
+        outcome = self._execute(installed, "query", caller, body)
+        if isinstance(outcome, Reject):
+            return outcome
+        return None if accepts[0] else self._reject("IC0516", "Canister rejected the message", code=CANISTER_REJECT)
 
     def update(self, method: str, arg: bytes, *, caller: Principal, now_ns: int) -> Outcome:
         """Make an update call, after the timers that are due by ``now_ns``."""
@@ -292,6 +377,14 @@ class CanisterHost:
         """Make a query call, after the timers that are due by ``now_ns``. It changes nothing."""
         self.advance(now_ns)
         return self._run("query", caller, lambda code: code.query(method, arg))
+
+    def look(self, method: str, arg: bytes, *, caller: Principal, now_ns: int) -> Outcome:
+        """Make a query call whose answer nobody verifies. Its certificate is empty, because signing costs much."""
+        installed = self._installed
+        if installed is None:
+            return self.query(method, arg, caller=caller, now_ns=now_ns)
+        with installed.system.without_signing():
+            return self.query(method, arg, caller=caller, now_ns=now_ns)
 
     def advance(self, now_ns: int) -> list[TimerRun]:
         """Advance the time to ``now_ns``. Every timer due by then goes off at its due time, in that order."""
@@ -322,15 +415,33 @@ class CanisterHost:
         installed.system.print(f"in a timer: {outcome.text}")
         return outcome
 
-    def _install(self, factory: CanisterFactory, now_ns: int, controller: Principal, certified_data: bytes) -> Outcome:
+    def _install(
+        self,
+        factory: CanisterFactory,
+        now_ns: int,
+        controller: Principal,
+        certified_data: bytes,
+        kept: list[Any] | None = None,
+    ) -> Outcome:
+        """Install code. ``kept`` is None for a first installation, else it has what the code before has kept."""
         self.now_ns = max(self.now_ns, now_ns)
-        system = System(self.canister_id, certified_data=certified_data, certify=self._certify, on_print=self._on_print)
+        system = System(
+            self.canister_id,
+            certified_data=certified_data,
+            certify=self._certify,
+            on_print=self._on_print,
+            on_call=self._call,
+            subnet=self._subnet,
+        )
         installed = _Installed(system)
 
         def body() -> bytes:
             code = factory(system)
             installed.code = code
-            code.init()
+            if kept is not None and isinstance(code, Upgradable):
+                code.post_upgrade(kept[0])
+            else:
+                code.init()
             return b""
 
         outcome = self._execute(installed, "install", controller, body)
@@ -347,13 +458,26 @@ class CanisterHost:
 
     def _execute(self, installed: _Installed, kind: CallKind, caller: Principal, body: Callable[[], bytes]) -> Outcome:
         """Execute one message. A trap undoes its changes since the last commit point, a query's are always undone."""
-        installed.system.enter(kind, caller, self.now_ns)
+        interrupted = installed.system.enter(kind, caller, self.now_ns)
+        installed.depth += 1
+        try:
+            return self._outcome(installed, kind, body)
+        finally:
+            installed.depth -= 1
+            if installed.depth:  # the canister called itself
+                installed.system.enter(*interrupted)
+
+    def _outcome(self, installed: _Installed, kind: CallKind, body: Callable[[], bytes]) -> Outcome:
         installed.save()
         try:
             data = self.run_code(f"a canister's {kind}", body)
         except MethodNotFound as error:
             installed.roll_back()
             return self._reject("IC0536", str(error))
+        except CallRejected as error:
+            if error.undoes or kind == "query":
+                installed.roll_back()
+            return Reject(error.code, str(error), error.error_code)
         except Exception as error:  # noqa: BLE001 -- any exception of a canister's code is a trap; the cause is kept
             installed.roll_back()
             return self._trapped(error, passed_on=installed.has_committed)
@@ -362,6 +486,17 @@ class CanisterHost:
         if len(data) > MAX_REPLY_BYTES:
             return self._reject("IC0504", f"a reply of {len(data)} bytes is larger than {MAX_REPLY_BYTES}")
         return Reply(data)
+
+    def _call(self, kind: CallKind, callee: Principal, method: str, arg: bytes) -> Outcome:
+        """Make a call of this canister."""
+        is_query = kind == "query"
+        if callee == self.canister_id:
+            if is_query:
+                return self._run("query", callee, lambda code: code.query(method, arg))
+            return self._run("update", callee, lambda code: code.update(method, arg))
+        if self._on_call is None:
+            return canister_not_found(callee)
+        return self._on_call(callee, method, arg, is_query)
 
     def _trapped(self, error: Exception, *, passed_on: bool) -> Reject:
         cause = None if isinstance(error, Trap) else error

@@ -7,9 +7,12 @@ clients the application's message type.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-from ..candid import Type, parse_did, type_text
+from ..candid import Func, Type, parse_did, type_text
+from ..candid.text import label_text
 from ..errors import DidError
 
 _TYPES: Final = """\
@@ -41,12 +44,14 @@ type CanisterWsGetMessagesResult = variant { Ok : CanisterOutputCertifiedMessage
 """
 
 
-def candid_interface(message_type: Type) -> str:
+def candid_interface(message_type: Type, methods: Mapping[str, Func] = MappingProxyType({})) -> str:
     """The .did text of a canister whose application messages have this type.
 
-    Raises DidError if ``message_type`` is recursive and uses a name of the CDK's own types.
+    ``methods`` are its other methods by name. Raises DidError if ``message_type`` is recursive and uses a name of the
+    CDK's own types, or if ``methods`` use a recursive type.
     """
     definitions, name = _definitions(message_type)
+    others = "".join(f"  {label_text(method)} : {_signature(method, type_)};\n" for method, type_ in methods.items())
     return f"""\
 {definitions}
 
@@ -56,8 +61,15 @@ service : {{
   ws_close : (CanisterWsCloseArguments) -> (CanisterWsCloseResult);
   ws_message : (CanisterWsMessageArguments, opt {name}) -> (CanisterWsMessageResult);
   ws_get_messages : (CanisterWsGetMessagesArguments) -> (CanisterWsGetMessagesResult) query;
-}};
+{others}}};
 """
+
+
+def _signature(method: str, type_: Func) -> str:
+    text = type_text(type_)
+    if text.startswith("type "):
+        raise DidError(f"the method {method} uses a recursive type, which is not supported for methods of an App")
+    return text.removeprefix("func ")
 
 
 def _definitions(message_type: Type) -> tuple[str, str]:

@@ -149,15 +149,13 @@ class RedBlackMap:
 
 def _forked(left: HashTree, here: HashTree, right: HashTree) -> HashTree:
     """Join up to three trees. Adjacent hashes become one hash where the library does the same."""
+    # Red links lean left, so a node with a right child has a left child. ``left`` or ``here`` is in the range or
+    # has a part of it, so the three are never hashes at once.
     if isinstance(right, Empty):
         return here if isinstance(left, Empty) else Fork(left, here)
-    if isinstance(left, Empty):
-        return Fork(here, right)
     beside: HashTree = Fork(here, right)
     if isinstance(here, Pruned) and isinstance(right, Pruned):
         beside = Pruned(beside.digest)
-        if isinstance(left, Pruned):
-            return Pruned(Fork(left, beside).digest)
     return Fork(left, beside)
 
 

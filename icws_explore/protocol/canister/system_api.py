@@ -1,15 +1,44 @@
 """The interfaces between a canister and its replica, in both directions.
 
 They follow the System API of the interface specification ("The IC System API"), so that `host.CanisterHost`
-can run canisters written in Python as well as Wasm.
+can run canisters written in Python as well as Wasm (`lab.wasm`). Outcomes of calls are defined here, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from ..principal import Principal
+
+SYSTEM_TRANSIENT: Final = 2  # not executed; may succeed later
+DESTINATION_INVALID: Final = 3  # there is no such canister
+CANISTER_REJECT: Final = 4  # the canister passed an error on
+CANISTER_ERROR: Final = 5  # the canister trapped, has no such method, or has no code
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """``data`` is the reply's Candid; empty for an install or an upgrade."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """``code`` is the specification's reject code, ``error_code`` the replica's error code.
+
+    ``cause`` is the exception that became a trap, if the canister's code did not raise Trap itself.
+    """
+
+    code: int
+    text: str
+    error_code: str
+    cause: BaseException | None = None
+
+
+Outcome: TypeAlias = Reply | Reject
 
 
 class Trap(Exception):  # noqa: N818 -- the specification's word; a host never lets it out
@@ -25,6 +54,16 @@ class MethodNotFound(Exception):  # noqa: N818
         super().__init__(f"Canister has no {kind} method '{method}'")
 
 
+class CallRejected(Exception):  # noqa: N818 -- an outcome, which a host turns into a Reject
+    """The code ends the call with this reject. ``undoes``: the changes since the last commit point are undone."""
+
+    def __init__(self, code: int, text: str, error_code: str, *, undoes: bool) -> None:
+        self.code = code
+        self.error_code = error_code
+        self.undoes = undoes
+        super().__init__(text)
+
+
 class SystemApi(Protocol):
     """The replica's side. Times and delays are nanoseconds; times are since the epoch."""
 
@@ -34,6 +73,11 @@ class SystemApi(Protocol):
         """The caller; the controller in init, and the canister itself in a timer."""
 
     def canister_id(self) -> Principal: ...
+
+    def subnet_id(self) -> Principal: ...
+
+    def root_key(self) -> bytes:
+        """The network's root key, DER."""
 
     def set_certified_data(self, data: bytes) -> None:
         """Set at most 32 bytes that the next certificates certify. Traps in a query."""
@@ -53,6 +97,15 @@ class SystemApi(Protocol):
 
         A trap after a commit point gives reject code 4 instead of 5, because the awaiting code passes the
         error on (the Motoko runtime; seen in the traces of its CDK).
+        """
+
+    def roll_back(self) -> None:
+        """Undo the changes since the last commit point: of the code, of certified data and of timers."""
+
+    def call(self, callee: Principal, method: str, arg: bytes) -> Outcome:
+        """Call another canister, or this one, and wait for the answer. Call `commit` before and after it.
+
+        In a query it calls a query.
         """
 
     def print(self, text: str) -> None: ...
@@ -79,6 +132,25 @@ class CanisterCode(Protocol):
     @property
     def candid_interface(self) -> str:
         """The .did text, as a canister publishes it in its candid:service metadata."""
+
+
+@runtime_checkable
+class Upgradable(Protocol):
+    """Code with a memory that outlives an upgrade. Other code starts anew with `CanisterCode.init`."""
+
+    def pre_upgrade(self) -> Any:
+        """canister_pre_upgrade. Returns what the next code gets. May raise Trap."""
+
+    def post_upgrade(self, kept: Any) -> None:
+        """canister_post_upgrade, with what the code before it kept; None if that keeps nothing. May raise Trap."""
+
+
+@runtime_checkable
+class Inspecting(Protocol):
+    """Code that looks at calls from outside before they are accepted."""
+
+    def inspect_message(self, method: str, arg: bytes) -> bool:
+        """canister_inspect_message: whether the call is accepted. All changes are discarded. May raise Trap."""
 
 
 CanisterFactory = Callable[[SystemApi], CanisterCode]

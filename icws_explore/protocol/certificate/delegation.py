@@ -22,7 +22,7 @@ from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from .. import cbor, hashtree
-from ..errors import DecodeError, MessageError, count_of
+from ..errors import DecodeError, MessageError
 from ..hashtree import HashTree, Labeled
 from ..keys import bls
 from ..principal import Principal
@@ -114,7 +114,7 @@ _CACHED_SIZE: Final = 64 * 1024  # bytes; larger ones (real ones have 1 to 3 KB)
 
 @dataclass(frozen=True, slots=True)
 class SubnetProof:
-    """What the root key certified about a subnet; ``fault`` says why nothing of it can be trusted."""
+    """What the root key certified about a subnet; ``fault`` says why it cannot be trusted."""
 
     subnet_id: Principal
     fault: str | None = None
@@ -185,12 +185,13 @@ def check_delegation(certificate: Certificate, canister_id: Principal | None, ro
 
 def _range_step(certificate: Certificate, subnet_id: Principal, canister_id: Principal, vouched: str) -> Step:
     shown = shown_ranges(certificate.tree, subnet_id, canister_id)
-    expected = f"a range of subnet {subnet_id} with canister {canister_id}"
+    expected = f"a range of subnet {subnet_id} with {canister_id}"
     if shown.hidden is not None:
         return Step("delegation", False, f"the delegation cannot cover {canister_id}: {shown.hidden}", expected, "none")
     holding = shown.holding(canister_id)
     if holding is None:
-        count = f"it is in none of the {count_of(len(shown.ranges), 'canister range')} shown ({shown.layout} layout)"
+        ranges = f"none of the {len(shown.ranges)} canister ranges" if len(shown.ranges) > 1 else "no canister range"
+        count = f"it is in {ranges} that the delegation shows ({shown.layout} layout)"
         detail = f"subnet {subnet_id.short} may not sign for canister {canister_id}: {count}"
         return Step("delegation", False, detail, expected, ranges_text(shown.ranges))
     detail = f"{vouched}, which answers for canisters {ranges_text([holding])} ({shown.layout} layout)"

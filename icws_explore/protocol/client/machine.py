@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import candid
-from ..constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAINNET_ROOT_KEY, MAX_CERTIFICATE_AGE_S
+from ..constants import ACK_INTERVAL_MS, MAINNET_ROOT_KEY, MAX_CERTIFICATE_AGE_S, ack_timeout_ms
 from ..envelope import sign_envelope
 from ..errors import ArgumentTypeError, IdentityError, StateError
 from ..keys import Identity
@@ -74,7 +74,7 @@ class ClientMachine:
             self.client_key,
             Inbox(verify or self._check, config.application_type),
             Outbox(config.canister_id, self.client_key, identity, entropy, sign),
-            AckQueue(config.ack_interval_ms + LATENCY_BOUND_MS),
+            AckQueue(ack_timeout_ms(config.ack_interval_ms)),
             fire=self._fire,
         )
 
@@ -112,6 +112,13 @@ class ClientMachine:
     def outstanding(self) -> tuple[int, ...]:
         """Sequence numbers of messages that were sent and not acknowledged yet."""
         return self._session.acks.outstanding
+
+    def sign_again(self, frame: bytes) -> bytes:
+        """An edited request with a signature of this client's key, for a debugger. It changes nothing here.
+
+        Raises DecodeError for what is no request, and IcwsError if it cannot be signed.
+        """
+        return self._session.outbox.sign_again(frame)
 
     # -- what the owner does -------------------------------------------------------------------
 

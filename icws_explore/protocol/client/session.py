@@ -96,8 +96,8 @@ class ClientSession:
 
     def report(self, trigger: ClientTrigger) -> None:
         """Tell the owner the trigger's event."""
-        if trigger.event is not None:
-            self.events.append(trigger.event)
+        assert trigger.event is not None
+        self.events.append(trigger.event)
 
     def fail(self, trigger: ClientTrigger) -> None:
         self.events.append(Failed(trigger.error))
@@ -117,8 +117,7 @@ class ClientSession:
 
     def send_ws_open(self, trigger: ClientTrigger) -> None:
         """Send ws_open and start the open timer."""
-        if not isinstance(trigger.event, HandshakeReceived):
-            return
+        assert isinstance(trigger.event, HandshakeReceived)
         self.gateway_principal = trigger.event.gateway_principal
         try:
             frame = self.outbox.ws_open(self.gateway_principal, trigger.now_ns)

@@ -48,7 +48,7 @@ class ClientTriggerKind(StrEnum):
 class ClientTrigger:
     """One thing that happens to a client at ``now_ns`` (ns since the epoch).
 
-    ``event`` is what the owner is told of it, ``error`` the SDK's text of an error, ``number`` the
+    ``event`` is what the machine reports to its owner, ``error`` the SDK's text of an error, ``number`` the
     sequence number of an ack, ``content`` the Candid of a message to send.
     """
 

@@ -282,6 +282,13 @@ class Outbox:
         """The frame that carries ``message``. Raises IcwsError if it cannot be signed."""
         return self._call("ws_message", encode_message_args(message), now_ns)
 
+    def sign_again(self, frame: bytes) -> bytes:
+        """An edited frame with a signature of this client: its content stays as it is.
+
+        Raises DecodeError for what is no request, and IcwsError if it cannot be signed.
+        """
+        return self._sign(Envelope.decode_frame(frame).content, self._identity).encode_frame()
+
     def _call(self, method_name: str, arg: bytes, now_ns: int) -> bytes:
         content = call_content(
             self._canister_id,

@@ -190,7 +190,7 @@ def _sender(envelope: Envelope) -> Step:
     if sender.is_anonymous:
         return Step("sender", False, "the anonymous sender has no key, but the envelope has one", None, str(sender))
     derived = Principal.self_authenticating(envelope.sender_pubkey)
-    owner = "the root key of the delegations" if envelope.sender_delegation else "the key"
+    owner = "the first key of the delegations" if envelope.sender_delegation else "the key"
     if derived != sender:
         return Step(
             "sender", False, f"{owner} has the principal {derived}, not the sender {sender}", str(derived), str(sender)

@@ -1,4 +1,4 @@
-"""What the gateway's state machine asks for and reports, and how the outcomes of its polls are told to it.
+"""The events that the gateway's state machine returns, and the outcomes of polls that it takes.
 
 The owner carries out ``SendToClient``, ``DropClient``, ``RelayCall``, ``Poll`` and ``CallClose``. Relayed
 calls run side by side, so they may arrive in another order than that of the events, as with the real

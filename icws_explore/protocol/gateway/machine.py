@@ -234,7 +234,7 @@ class GatewayMachine:
                 case Stopped():
                     del self._canisters[canister_id]
                     self._log(f"Poller for canister {canister_id} terminated", "info")
-                case Dead(text):
+                case Dead(text):  # pragma: no branch
                     self._end_sessions(canister_id, text, now_ns)
 
     def _deliver(self, canister_id: Principal, event: Deliver, now_ns: int) -> None:

@@ -198,7 +198,7 @@ class Poller:
                 return self._weigh_reply(arg, now_ns)
             case Rejected(reject_code, reject_message):
                 text, is_transient = f"reject code {reject_code}: {reject_message}", reject_code == SYS_TRANSIENT
-            case AgentFailed(kind, detail):
+            case AgentFailed(kind, detail):  # pragma: no branch
                 text, is_transient = f"{kind}: {detail}", kind in RECOVERABLE_FAILURES
         if is_transient:
             return PollerTrigger(PollerTriggerKind.TRANSIENT, now_ns, f"Ignoring replica error: {text}")
@@ -249,9 +249,9 @@ class Poller:
         self._next_nonce = trigger.next_nonce
 
     def relay(self, trigger: PollerTrigger) -> None:
-        if trigger.result is not None:
-            result = trigger.result
-            self._events.extend(Deliver(message, result.cert, result.tree) for message in result.messages)
+        result = trigger.result
+        assert result is not None
+        self._events.extend(Deliver(message, result.cert, result.tree) for message in result.messages)
 
     def rest(self, trigger: PollerTrigger) -> None:
         elapsed_ns = trigger.now_ns - self._asked_ns

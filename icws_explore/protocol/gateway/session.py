@@ -76,45 +76,48 @@ class GatewaySession:
     # -- guards --------------------------------------------------------------------------------
 
     def is_ws_open(self, trigger: SessionTrigger) -> bool:
-        if trigger.request is None:
-            return False
+        assert trigger.request is not None
         opening = OpenRequest.read(trigger.request)
         self._fault = opening.fault
         self.client_key, self.canister_id = opening.client_key, opening.canister_id
         return not opening.fault
 
     def is_call(self, trigger: SessionTrigger) -> bool:
-        if trigger.request is None:
-            return False
+        assert trigger.request is not None
         self._fault = trigger.request.fault or "Gateway can only relay envelopes with content of Call variant"
         return trigger.request.is_call
 
     # -- actions -------------------------------------------------------------------------------
 
     def add_client(self, trigger: SessionTrigger) -> None:
-        if self.canister_id is not None and self.client_key is not None:
-            self._gateway.add_client(self.canister_id, self.client_key, self.id, trigger.now_ns)
+        assert self.canister_id is not None
+        assert self.client_key is not None
+        self._gateway.add_client(self.canister_id, self.client_key, self.id, trigger.now_ns)
 
     def start_poller(self, trigger: SessionTrigger) -> None:
-        if self.canister_id is not None:
-            self._gateway.start_poller(self.canister_id, trigger.now_ns)
+        assert self.canister_id is not None
+        self._gateway.start_poller(self.canister_id, trigger.now_ns)
 
     def relay_up(self, trigger: SessionTrigger) -> None:
         """Relay to the canister of the first envelope, whatever canister this envelope names."""
-        envelope = None if trigger.request is None else trigger.request.envelope
-        if self.canister_id is not None and envelope is not None:
-            self._gateway.events.append(RelayCall(self.id, self.canister_id, envelope.relayed().encode()))
+        assert trigger.request is not None
+        assert trigger.request.envelope is not None
+        assert self.canister_id is not None
+        envelope = trigger.request.envelope
+        self._gateway.events.append(RelayCall(self.id, self.canister_id, envelope.relayed().encode()))
 
     def relay_down(self, trigger: SessionTrigger) -> None:
         self._gateway.events.append(SendToClient(self.id, trigger.data))
 
     def remove_client(self, _trigger: SessionTrigger) -> None:
-        if self.canister_id is not None and self.client_key is not None:
-            self._gateway.remove_client(self.canister_id, self.client_key)
+        assert self.canister_id is not None
+        assert self.client_key is not None
+        self._gateway.remove_client(self.canister_id, self.client_key)
 
     def call_ws_close(self, _trigger: SessionTrigger) -> None:
-        if self.canister_id is not None and self.client_key is not None:
-            self._gateway.events.append(CallClose(self.canister_id, self.client_key))
+        assert self.canister_id is not None
+        assert self.client_key is not None
+        self._gateway.events.append(CallClose(self.canister_id, self.client_key))
 
     def log_fault(self, _trigger: SessionTrigger) -> None:
         self._log(f"Error in client session handler: Client session error: {self._fault}", "warn")

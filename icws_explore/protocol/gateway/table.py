@@ -1,8 +1,9 @@
 """A session of the gateway as a table: gateway 1.4.6, client_session.rs and client_session_handler.rs.
 
-``Close(None)`` is a close frame without a code. ``ABNORMAL_CLOSURE`` (1006) is the end of the TCP
-connection without a close frame. The action ``panic`` stands for what the real task does when a
-session ends in INIT: it panics, and cleans nothing up, because no client is registered yet.
+``Close(None)`` is a close frame without a code; after a client's close frame it would be the answer, which repeats
+the client's code. ``ABNORMAL_CLOSURE`` (1006) is the end of the TCP connection without a close frame. The action
+``panic`` stands for what the real task does when a session ends in INIT: it panics, and cleans nothing up, because no
+client is registered yet.
 """
 
 from __future__ import annotations

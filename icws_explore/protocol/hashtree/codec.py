@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from .. import cbor
+from ..budgets import TREE_NODES
 from ..constants import MAX_REPLY_BYTES
 from ..errors import ArgumentValueError, MessageError
 from .nodes import Empty, Fork, HashTree, Labeled, Leaf, Pruned, walk
 
 MAX_DEPTH: Final = cbor.MAX_DEPTH
-MAX_NODES: Final = 1 << 13  # about a witness of 200 messages among a million; more nodes would take longer than 50 ms
+MAX_NODES: Final = TREE_NODES  # more nodes would take longer than 50 ms
 MAX_SIZE: Final = 2 * MAX_REPLY_BYTES  # bytes of a tree or a certificate; one leaf may hold a whole reply
 DIGEST_SIZE: Final = 32  # bytes
 _WHAT: Final = "hash tree"
@@ -94,7 +95,7 @@ def _listed(tree: HashTree) -> list[Any]:
             return [3, value]
         case Pruned(digest):
             return [4, digest]
-        case Empty():
+        case Empty():  # pragma: no branch
             return [0]
 
 

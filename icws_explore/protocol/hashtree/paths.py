@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ..errors import ArgumentTypeError
 from .codec import check_depth
 from .nodes import Empty, Fork, HashTree, Labeled, Leaf, Pruned, forest_of, walk
 
@@ -109,11 +110,14 @@ def build(content: Nested) -> HashTree:
 def prune(tree: HashTree, paths: Iterable[Path]) -> HashTree:
     """The witness of a well-formed ``tree`` for ``paths``. It has the same root hash.
 
-    A lookup of any of the paths has the same result in the witness as in ``tree``. Raises
-    ArgumentValueError for a tree deeper than codec.MAX_DEPTH.
+    A lookup of any of the paths has the same result in the witness as in ``tree``. Raises ArgumentTypeError for a
+    path that is no sequence of labels, and ArgumentValueError for a tree deeper than codec.MAX_DEPTH.
     """
     check_depth(tree)
-    return _witness(tree, [tuple(path) for path in paths])
+    wanted = list(paths)
+    if any(isinstance(path, (bytes, str)) for path in wanted):
+        raise ArgumentTypeError("paths is a list of paths, each a tuple of labels: [(b'fruit', b'plum')]")
+    return _witness(tree, [tuple(path) for path in wanted])
 
 
 def _witness(tree: HashTree, paths: list[tuple[bytes, ...]]) -> HashTree:
@@ -137,7 +141,7 @@ def _witness(tree: HashTree, paths: list[tuple[bytes, ...]]) -> HashTree:
 
 
 def _cut(tree: HashTree, kept: Mapping[bytes, list[tuple[bytes, ...]]]) -> HashTree | None:
-    """``tree`` with only the labels in ``kept``; None if nothing of it is needed."""
+    """``tree`` with only the labels in ``kept``; None if it contains none of them."""
     if isinstance(tree, Labeled):
         return Labeled(tree.label, _witness(tree.tree, kept[tree.label])) if tree.label in kept else None
     if not isinstance(tree, Fork):

@@ -12,13 +12,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ..budgets import IDENTITY_FILE as MAX_FILE_SIZE
 from ..errors import ArgumentTypeError, IdentityError, MessageError
 from . import AnonymousIdentity, DelegatedIdentity, Ed25519Identity, Identity, Secp256k1Identity
 from .delegation import Delegation, DelegationChain, SignedDelegation
 from .pem import ED25519, read_pem
 from .public_keys import verify_signature
-
-MAX_FILE_SIZE = 1024 * 1024  # bytes; a delegation of Internet Identity has about 3 KB
 
 _MAX_SHOWN = 200  # characters of a file's name in an error
 _MAY_BE_KEY = re.compile(r"[0-9A-Za-z+/=]{43}")  # 32 bytes in base64 or hex
@@ -56,7 +55,7 @@ def load_identity(source: str | bytes | Path, *, session: object = None) -> Iden
 
 
 def identity_of(value: object) -> Identity:
-    """An Identity as it is, an identity of ic-py converted, or a path or text loaded.
+    """An Identity as it is, an identity of ic-py (or that of its Agent) converted, or a path or text loaded.
 
     Raises IdentityError, and ArgumentTypeError for anything else.
     """
@@ -70,7 +69,9 @@ def identity_of(value: object) -> Identity:
         return _from_ic_py_key(value)
     if hasattr(value, "identity") and isinstance(getattr(value, "delegations", None), list):
         return _from_ic_py_delegate(value)
-    raise ArgumentTypeError(f"{type(value).__name__} is not an identity; {_FORMS}, or an Identity of ic-py")
+    if hasattr(value, "identity") and hasattr(value, "client"):
+        return identity_of(value.identity)  # an Agent of ic-py
+    raise ArgumentTypeError(f"{type(value).__name__} is not an identity; {_FORMS}, or an Identity or Agent of ic-py")
 
 
 def _text(source: str | bytes | Path) -> str:

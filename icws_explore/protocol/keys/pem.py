@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from ..budgets import IDENTITY_PEM as MAX_PEM_LENGTH
 from ..errors import DecodeError, IdentityError, count_of
 
 # -- DER ---------------------------------------------------------------------------------------
@@ -95,7 +96,6 @@ def _length(data: bytes, at: int, what: str) -> tuple[int, int]:
 ED25519: Final = "Ed25519"
 SECP256K1: Final = "secp256k1"
 
-MAX_PEM_LENGTH: Final = 64 * 1024  # characters
 
 _MARKER = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]{1,64})-----")
 _OID_ED25519 = bytes.fromhex("2b6570")

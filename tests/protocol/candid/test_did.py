@@ -444,3 +444,25 @@ class TestLark:
     def test_is_imported_with_the_first_text(self) -> None:
         check = "import sys, icws_explore.protocol.candid; sys.exit('lark' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+class TestRememberedTypes:
+    """The text of a type is parsed once."""
+
+    def test_the_same_text_gives_the_same_type(self) -> None:
+        text = "record { remembered : text }"
+        assert parse_type(text) is parse_type(text)
+        assert parse_application_type(PING_PONG) is parse_application_type(PING_PONG)
+
+    def test_a_text_with_imports_is_read_anew(self) -> None:
+        texts = {"a.did": "type A = text;"}
+        main = 'import "a.did"; type B = record { a : A };'
+        first = parse_application_type(main, read_import=lambda path, _: (path, texts[path]))
+        texts["a.did"] = "type A = nat;"
+        second = parse_application_type(main, read_import=lambda path, _: (path, texts[path]))
+        assert first != second
+
+    def test_a_fault_is_said_every_time(self) -> None:
+        for _ in range(2):
+            with pytest.raises(DidError):
+                parse_type("record {")

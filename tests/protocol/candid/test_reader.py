@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.candid.limits import MAX_COUNT_BYTES, MAX_NUMBER_BYTES, VALUES_FREE, VALUES_PER_BYTE
+from icws_explore.protocol.candid.limits import (
+    MAX_COUNT_BYTES,
+    MAX_NUMBER_BYTES,
+    MAX_TYPE_PARTS,
+    VALUES_FREE,
+    VALUES_PER_BYTE,
+)
 from icws_explore.protocol.candid.reader import Fault, Reader
 from icws_explore.protocol.leb128 import encode_signed, encode_unsigned
 
@@ -94,3 +100,9 @@ class TestBudget:
         reader.charge(VALUES_FREE + 10 * VALUES_PER_BYTE)
         with pytest.raises(Fault, match="asks for too many values for its 10 bytes"):
             reader.charge(1)
+
+    def test_the_parts_of_types_have_one_of_their_own(self) -> None:
+        reader = Reader(bytes(10))
+        reader.charge_type(MAX_TYPE_PARTS)
+        with pytest.raises(Fault, match="the type table has more than 10000 fields and methods"):
+            reader.charge_type(1)

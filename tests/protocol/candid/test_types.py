@@ -172,7 +172,7 @@ class TestDepth:
                 type_ = Opt(type_)
         assert type_.depth == MAX_TYPE_DEPTH
 
-    def test_starts_anew_behind_a_name(self) -> None:
+    def test_starts_anew_after_a_name(self) -> None:
         assert Opt(Ref("A", {"A": Opt(Opt(NAT))})).depth == 2
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from icws_explore.protocol.candid import decode, encode, parse_type
-from icws_explore.protocol.canister import App, AppContext
+import pytest
+
+from icws_explore.protocol.candid import NAT, TEXT, decode, encode, parse_did, parse_type
+from icws_explore.protocol.canister import App, AppContext, AppMethod, Reply
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import CloseMessage, CloseReason, OpenMessage
 from support.canister_host import CANISTER, START_NS, CanisterBench, client_key
@@ -29,22 +31,22 @@ class TestValues:
             assert message == {"text": "hello", "n": 2**70}
             context.send(client, {"text": message["text"].upper(), "n": message["n"] + 1})
 
-        it = CanisterBench.of(App("shout", TYPE, on_message=on_message))
-        side = it.opened("ada")
-        it.ok(it.message(side, say("hello", 2**70)))
-        assert heard(it.received(side)[-1]) == {"text": "HELLO", "n": 2**70 + 1}
+        bench = CanisterBench.of(App("shout", TYPE, on_message=on_message))
+        side = bench.opened("ada")
+        bench.ok(bench.message(side, say("hello", 2**70)))
+        assert heard(bench.received(side)[-1]) == {"text": "HELLO", "n": 2**70 + 1}
 
     def test_of_another_type_trap(self) -> None:
-        it = CanisterBench.of(App("wrong", TYPE, on_open=lambda context, client: context.send(client, {"text": 1})))
-        reject = it.reject(it.open(key := client_key("ada")))
+        bench = CanisterBench.of(App("wrong", TYPE, on_open=lambda context, client: context.send(client, {"text": 1})))
+        reject = bench.reject(bench.open(key := client_key("ada")))
         assert "the message does not fit its Candid type" in reject.text
         assert reject.cause is None
-        assert key not in [message.client_key for message in it.messages()]
+        assert key not in [message.client_key for message in bench.messages()]
 
     def test_bytes_may_be_anything(self) -> None:
         """APP_TYPE_MISMATCH of misbehaviours.md."""
-        it = CanisterBench.of(App("raw", TYPE, on_open=lambda context, client: context.send_bytes(client, b"raw")))
-        assert it.received(it.opened("ada"))[-1] == b"raw"
+        bench = CanisterBench.of(App("raw", TYPE, on_open=lambda context, client: context.send_bytes(client, b"raw")))
+        assert bench.received(bench.opened("ada"))[-1] == b"raw"
 
 
 class TestCertifiedData:
@@ -57,12 +59,12 @@ class TestCertifiedData:
             else:
                 context.send(client, message)
 
-        it = CanisterBench.of(App("clash", TYPE, on_message=on_message))
-        side = it.opened("ada")
-        it.ok(it.message(side, say("clash")))
-        assert it.host.certified_data == b"someone else's"
-        it.ok(it.message(side, say("send")))
-        assert it.received(side)[-1] == say("send")
+        bench = CanisterBench.of(App("clash", TYPE, on_message=on_message))
+        side = bench.opened("ada")
+        bench.ok(bench.message(side, say("clash")))
+        assert bench.host.certified_data == b"someone else's"
+        bench.ok(bench.message(side, say("send")))
+        assert bench.received(side)[-1] == say("send")
 
 
 class TestClients:
@@ -73,18 +75,94 @@ class TestClients:
             assert context.close(client) == f"Client with principal {client} doesn't have an open connection"
             assert context.send(client, message) == f"Client with principal {client} doesn't have an open connection"
 
-        it = CanisterBench.of(App("farewell", TYPE, on_message=on_message))
-        ada, bob = it.opened("ada"), it.opened("bob")
-        it.ok(it.message(ada, say("bye")))
+        bench = CanisterBench.of(App("farewell", TYPE, on_message=on_message))
+        ada, bob = bench.opened("ada"), bench.opened("bob")
+        bench.ok(bench.message(ada, say("bye")))
         closed = CloseMessage(CloseReason.CLOSED_BY_APPLICATION)
-        assert it.received(ada) == [OpenMessage(ada.key), say("bye"), closed]
-        assert it.received(bob) == [OpenMessage(bob.key), say("bye")]
+        assert bench.received(ada) == [OpenMessage(ada.key), say("bye"), closed]
+        assert bench.received(bob) == [OpenMessage(bob.key), say("bye")]
 
 
 class TestMethods:
     def test_that_do_not_exist_are_rejected(self) -> None:
-        it = CanisterBench.of(App("silent", TYPE))
-        assert it.reject(it.update("greet", b"", Principal(b"ada"))).error_code == "IC0536"
+        bench = CanisterBench.of(App("silent", TYPE))
+        assert bench.reject(bench.update("greet", b"", Principal(b"ada"))).error_code == "IC0536"
+        assert (
+            bench.reject(bench.host.query("greet", b"", caller=Principal(b"ada"), now_ns=START_NS)).error_code
+            == "IC0536"
+        )
+
+
+def _method(text: str, run: Any) -> AppMethod:
+    return AppMethod(parse_did(f"service : {{ m : {text} }}").methods["m"], run)
+
+
+def remember(context: AppContext, caller: Principal, text: str) -> int:
+    said = context.state.setdefault("said", [])
+    said.append((caller, text))
+    return len(said)
+
+
+class TestOwnMethods:
+    APP = App(
+        "notes",
+        TYPE,
+        methods={
+            "remember": _method("(text) -> (nat)", remember),
+            "count": _method("() -> (nat) query", lambda context, _: len(context.state.get("said", []))),
+            "count_and_forget": _method("() -> () query", lambda context, _: context.state.clear()),
+            "both": _method("(nat, nat) -> (nat, nat) query", lambda _context, _caller, a, b: (b, a)),
+            "wrong": _method("() -> (nat) query", lambda _context, _caller: "text"),
+        },
+    )
+
+    def test_take_and_return_values(self) -> None:
+        bench = CanisterBench.of(self.APP)
+        ada = Principal(b"ada")
+        assert bench.update("remember", encode([TEXT], ["a"]), ada) == Reply(encode([NAT], [1]))
+        query = bench.host.query("count", encode([], []), caller=ada, now_ns=bench.now_ns)
+        assert query == Reply(encode([NAT], [1]))
+        both = bench.host.query("both", encode([NAT, NAT], [1, 2]), caller=ada, now_ns=bench.now_ns)
+        assert both == Reply(encode([NAT, NAT], [2, 1]))
+
+    def test_a_query_changes_nothing_and_can_be_called_as_an_update(self) -> None:
+        bench = CanisterBench.of(self.APP)
+        ada = Principal(b"ada")
+        bench.update("remember", encode([TEXT], ["a"]), ada)
+        bench.host.query("count_and_forget", encode([], []), caller=ada, now_ns=bench.now_ns)
+        assert bench.update("count", encode([], []), ada) == Reply(encode([NAT], [1]))
+        assert bench.update("count_and_forget", encode([], []), ada) == Reply(encode([], []))
+        assert bench.update("count", encode([], []), ada) == Reply(encode([NAT], [0]))
+
+    @pytest.mark.parametrize(
+        ("method", "arg", "said"),
+        [
+            ("remember", encode([NAT], [1]), "the arguments cannot be decoded"),
+            ("wrong", encode([], []), "the result does not fit its Candid type"),
+        ],
+    )
+    def test_values_of_another_type_trap(self, method: str, arg: bytes, said: str) -> None:
+        bench = CanisterBench.of(self.APP)
+        assert said in bench.reject(bench.update(method, arg, Principal(b"ada"))).text
+
+    def test_an_update_cannot_be_queried(self) -> None:
+        bench = CanisterBench.of(self.APP)
+        reject = bench.host.query("remember", encode([TEXT], ["a"]), caller=Principal(b"ada"), now_ns=bench.now_ns)
+        assert "has no query method 'remember'" in bench.reject(reject).text
+
+    def test_are_in_the_interface(self) -> None:
+        bench = CanisterBench.of(self.APP)
+        did = parse_did(bench.host.candid_interface)
+        assert did.methods["both"] == self.APP.methods["both"].type
+        assert isinstance(hash(self.APP), int)
+
+
+class TestMissingHandlers:
+    def test_ignore_messages(self) -> None:
+        bench = CanisterBench.of(App("silent", TYPE))
+        ada = bench.opened("ada")
+        bench.ok(bench.message(ada, say("anyone there?")))
+        assert [type(message) for message in bench.received(ada)] == [OpenMessage]
 
 
 class TestMemory:
@@ -101,20 +179,20 @@ class TestMemory:
             if message["text"] == "bad":
                 context.trap("no")
 
-        it = CanisterBench.of(App("log", TYPE, on_message=on_message))
-        ada = it.opened("ada")
-        it.ok(it.message(ada, say("a")))
-        it.reject(it.message(ada, say("bad")))
+        bench = CanisterBench.of(App("log", TYPE, on_message=on_message))
+        ada = bench.opened("ada")
+        bench.ok(bench.message(ada, say("a")))
+        bench.reject(bench.message(ada, say("bad")))
         ada.next_sequence_num = 2
-        it.ok(it.message(ada, say("b")))
-        assert "bad" in it.prints[1]
-        assert it.prints[2] == repr([["a", "b"], {"a", "b"}, {"a": 1, "b": 1}, {"list": [["a", "b"]]}])
+        bench.ok(bench.message(ada, say("b")))
+        assert "bad" in bench.prints[1]
+        assert bench.prints[2] == repr([["a", "b"], {"a", "b"}, {"a": 1, "b": 1}, {"list": [["a", "b"]]}])
 
     def test_a_python_error_in_a_handler_is_a_trap(self) -> None:
-        it = CanisterBench.of(App("broken", TYPE, on_open=lambda context, _: context.state["missing"]))
-        reject = it.reject(it.open(client_key("ada")))
+        bench = CanisterBench.of(App("broken", TYPE, on_open=lambda context, _: context.state["missing"]))
+        reject = bench.reject(bench.open(client_key("ada")))
         assert isinstance(reject.cause, KeyError)
-        assert it.messages() == []
+        assert bench.messages() == []
 
 
 class TestTimers:
@@ -127,9 +205,9 @@ class TestTimers:
             timer = context.every(1_000, lambda context: context.print("tick"))
             context.after(2_500, stop)
 
-        it = CanisterBench.of(App("clock", TYPE, on_init=on_init))
-        it.advance_ms(10_000)
-        assert it.prints == ["tick", "tick", "stopped after 2500000000 ns"]
+        bench = CanisterBench.of(App("clock", TYPE, on_init=on_init))
+        bench.advance_ms(10_000)
+        assert bench.prints == ["tick", "tick", "stopped after 2500000000 ns"]
 
 
 class TestContext:

@@ -84,6 +84,7 @@ class TestCandidError:
 
     def test_bytes_left_over(self) -> None:
         assert candid_error(KEEP_ALIVE + b"x") == "Trailing value after finishing deserialization"
+        assert "Trailing" not in candid_error(KEEP_ALIVE)
 
     @pytest.mark.parametrize(
         ("content", "found"),

@@ -16,6 +16,7 @@ from icws_explore.protocol.canister import (
     SystemApi,
     Trap,
 )
+from icws_explore.protocol.canister.host import System
 from icws_explore.protocol.principal import Principal
 
 CANISTER = Principal.from_text("rrkah-fqaaa-aaaaa-aaaaq-cai")
@@ -115,7 +116,7 @@ class TestTrap:
         assert "KeyError: 'missing'" in outcome.text
         assert bench.number == 0
 
-    def test_after_a_trap_the_canister_goes_on(self) -> None:
+    def test_after_a_trap_the_canister_continues(self) -> None:
         bench = Bench(bad=add_everywhere_then_trap, add=add)
         bench.update("bad")
         assert bench.update("add") == Reply(b"1")
@@ -210,6 +211,41 @@ class TestMethods:
         assert seen == [(CALLER, CANISTER, START_NS + 1)]
 
 
+class TestCalls:
+    def test_of_itself_run_its_own_methods(self) -> None:
+        outcomes: list[Any] = []
+
+        def ask(_canister: Counter, system: SystemApi) -> None:
+            outcomes.append(system.call(CANISTER, "get", b""))
+
+        bench = Bench(ask=ask)
+        bench.update("ask")
+        bench.query("ask")
+        assert outcomes == [Reply(b"0"), Reply(b"0")]
+
+    def test_of_others_find_nobody_where_there_are_none(self) -> None:
+        alone = System(CANISTER, certified_data=b"", certify=None, on_print=None)
+        assert (alone.subnet_id(), alone.root_key()) == (Principal.MANAGEMENT, b"")
+        assert isinstance(alone.call(CALLER, "get", b""), Reject)
+
+    def test_a_trap_of_inspect_message_refuses_the_call(self) -> None:
+        class Inspector(Counter):
+            def inspect_message(self, method: str, _arg: bytes) -> bool:
+                if method == "bad":
+                    raise Trap("not today")
+                return method == "get"
+
+        bench = Bench()
+        bench.host.install(lambda system: Inspector(system, {}), now_ns=START_NS)
+
+        def inspect(method: str) -> Reject | None:
+            return bench.host.inspect(method, b"", caller=CALLER, now_ns=START_NS)
+
+        assert inspect("get") is None
+        assert "not today" in str(inspect("bad"))
+        assert "rejected the message" in str(inspect("other"))
+
+
 class TestTimers:
     def test_fire_at_their_due_times_in_order(self) -> None:
         times = []
@@ -242,15 +278,6 @@ class TestTimers:
         assert bench.prints[0][0] == START_NS + S
         assert "in a timer" in bench.prints[0][1]
         assert "no further" in bench.prints[0][1]
-
-    def test_after_a_stop_an_interval_fires_once_and_late(self) -> None:
-        """As ic-cdk-timers 0.10.1 does when the global timer is late: one run, and the next an interval after it."""
-        times: list[int] = []
-        bench = Bench(init=lambda _, system: system.set_timer_interval(S, lambda: times.append(system.time_ns())))
-        bench.host.resume(START_NS + 5 * S + 7)
-        runs = bench.host.advance(START_NS + 5 * S + 7)
-        assert times == [run.at_ns for run in runs] == [START_NS + 5 * S + 7]
-        assert bench.host.next_timer_ns == START_NS + 6 * S + 7
 
     def test_the_caller_is_the_canister(self) -> None:
         seen = []

@@ -39,3 +39,16 @@ class TestMethods:
             "ws_message": (),
             "ws_get_messages": ("query",),
         }
+
+    def test_others_follow_them(self) -> None:
+        others = parse_did(
+            'service : { get : (nat) -> (text) query; "set it" : (record { text : text }) -> () }'
+        ).methods
+        did = parse_did(candid_interface(parse_type("text"), others))
+        assert list(did.methods)[4:] == ["get", "set it"]
+        assert {name: did.methods[name] for name in others} == others
+
+    def test_others_with_a_recursive_type_are_refused(self) -> None:
+        did = parse_did("type List = opt record { nat; List }; service : { get : (List) -> () }")
+        with pytest.raises(DidError, match="the method get uses a recursive type"):
+            candid_interface(parse_type("text"), did.methods)

@@ -49,7 +49,7 @@ class TestCallKinds:
         system.enter("query", CALLER, 5)
         assert system.data_certificate() is None
 
-    def test_tells_who_called_when(self, system: System) -> None:
+    def test_says_who_called_when(self, system: System) -> None:
         system.enter("update", CALLER, 7)
         assert (system.caller(), system.time_ns(), system.canister_id()) == (CALLER, 7, CANISTER)
 
@@ -79,3 +79,8 @@ class TestPrint:
         system.enter("update", CALLER, 9)
         system.print("hello")
         assert printed == [(9, "hello")]
+
+    def test_goes_nowhere_without_a_listener(self, system: System) -> None:
+        system.enter("update", CALLER, 7)
+        system.print("hello")
+        assert system.certified_data == b""

@@ -21,7 +21,7 @@ from icws_explore.protocol.client.events import (
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.client.wire import Outbox
 from icws_explore.protocol.envelope import Envelope, sign_envelope
-from icws_explore.protocol.errors import ArgumentTypeError
+from icws_explore.protocol.errors import ArgumentTypeError, DecodeError
 from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.service_messages import AckMessage
 from support.certified_canister import CANISTER_ID, GATEWAY
@@ -120,3 +120,17 @@ class TestSending:
             << CloseConnection(4000, "Message sending failed")
             << Failed("Keep alive message was not sent")
         )
+
+
+class TestSigningAgain:
+    def test_gives_edited_content_a_signature_that_fits(self, scene: Scene) -> None:
+        frame = Outbox(CANISTER_ID, KEY, IDENTITY, bytes).ws_open(GATEWAY, START_NS)
+        envelope = Envelope.decode_frame(frame)
+        edited = replace(envelope, content={**envelope.content, "method_name": "ws_close"})
+        signed = Envelope.decode_frame(scene.machine.sign_again(edited.encode_frame()))
+        assert signed == sign_envelope(edited.content, IDENTITY)
+        assert signed.sender_sig != envelope.sender_sig
+
+    def test_of_what_is_no_request_is_refused(self, scene: Scene) -> None:
+        with pytest.raises(DecodeError):
+            scene.machine.sign_again(b"\xff")

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icws_explore.analysis.replay.after_close import MachineAfterClose
 from icws_explore.protocol.client.events import ClientEvent, CloseConnection, SendFrame
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.client.session import ClientSession
@@ -30,6 +29,7 @@ from icws_explore.protocol.service_messages import (
 from icws_explore.protocol.steps import Step
 from icws_explore.protocol.transitions import TransitionTable
 from support.certified_canister import CANISTER_ID, GATEWAY, CertifiedCanister
+from support.machine_after_close import MachineAfterClose
 
 START_NS = 1_700_000_000_000_000_000
 IDENTITY = Ed25519Identity.from_secret(bytes(32))
@@ -112,7 +112,7 @@ class Session:
             return []
 
 
-def session(keep_processing: bool) -> Session:
+def new_session(keep_processing: bool) -> Session:
     identity = Fickle.from_secret(bytes(32))
     assert isinstance(identity, Fickle)
     identity.gone = False
@@ -132,19 +132,19 @@ class TestTheTableDrivesTheMachine:
     @given(st.one_of(LIVES, HEALTHY), st.booleans())
     @settings(max_examples=300)
     def test_the_state_changes_only_along_rows(self, life: list[tuple[str, int]], keep_processing: bool) -> None:
-        it = session(keep_processing)
+        session = new_session(keep_processing)
         for kind, number in life:
-            before = it.machine.state
-            it.machine._session.taken = []
-            it.step(kind, number)
-            rows = it.machine.taken
+            before = session.machine.state
+            session.machine._session.taken = []
+            session.step(kind, number)
+            rows = session.machine.taken
             for row in rows:
                 assert row in TRANSITIONS.rows
             if not rows:
-                assert it.machine.state is before
+                assert session.machine.state is before
             elif not keep_processing:
                 assert rows[0].state is before
-                assert it.machine.state is rows[-1].to
+                assert session.machine.state is rows[-1].to
                 for this, following in pairwise(rows):
                     assert following.state is this.to
 
@@ -153,22 +153,25 @@ class TestTheTableDrivesTheMachine:
     def test_closes_at_most_once_and_sends_nothing_afterwards(
         self, life: list[tuple[str, int]], keep_processing: bool
     ) -> None:
-        it = session(keep_processing)
-        events = [event for kind, number in life for event in it.step(kind, number)]
+        session = new_session(keep_processing)
+        events = [event for kind, number in life for event in session.step(kind, number)]
         closes = [index for index, event in enumerate(events) if isinstance(event, CloseConnection)]
         assert len(closes) <= 1
         if closes:
             assert not any(isinstance(event, SendFrame) for event in events[closes[0] :])
-            assert it.machine.state in (ClientState.CLOSING, ClientState.CLOSED)
+            assert session.machine.state in (ClientState.CLOSING, ClientState.CLOSED)
 
     @given(st.one_of(LIVES, HEALTHY))
     def test_deadlines_are_in_the_future_and_none_are_left_after_the_end(self, life: list[tuple[str, int]]) -> None:
-        it = session(keep_processing=False)
+        session = new_session(keep_processing=False)
         for kind, number in life:
-            it.step(kind, number)
-            due_ns = it.machine.deadline_ns
-            assert due_ns is None or due_ns > it.now_ns or kind in ("send", "mute")
-            assert it.machine.state in (ClientState.HANDSHAKE, ClientState.OPENING, ClientState.OPEN) or due_ns is None
+            session.step(kind, number)
+            due_ns = session.machine.deadline_ns
+            assert due_ns is None or due_ns > session.now_ns or kind in ("send", "mute")
+            assert (
+                session.machine.state in (ClientState.HANDSHAKE, ClientState.OPENING, ClientState.OPEN)
+                or due_ns is None
+            )
 
     @pytest.mark.parametrize("index", range(len(TRANSITIONS)))
     def test_without_a_row_its_effects_do_not_happen(self, index: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,15 +187,15 @@ class TestTheTableDrivesTheMachine:
 
     @staticmethod
     def live(life: list[tuple[str, int]]) -> tuple[list[tuple[str, ...]], list[object]]:
-        it = session(keep_processing=False)
+        session = new_session(keep_processing=False)
         story: list[tuple[str, ...]] = []
         rows: list[object] = []
         for kind, number in life:
             try:
-                story.append((it.machine.state, *map(str, it.step(kind, number))))
+                story.append((session.machine.state, *map(str, session.step(kind, number))))
             except StateError as error:  # the row of a guard is missing
                 story.append((str(error),))
-            rows.extend(it.machine.taken)
+            rows.extend(session.machine.taken)
         return story, rows
 
 
@@ -272,12 +275,12 @@ class TestHostileFrames:
     @given(st.binary(max_size=300), st.integers(0, 2), st.booleans())
     @settings(max_examples=300)
     def test_any_bytes_in_any_state(self, tail: bytes, progress: int, is_golden: bool) -> None:
-        it = session(keep_processing=False)
+        session = new_session(keep_processing=False)
         for kind in ("handshake", "open")[:progress]:
-            it.step(kind, 0)
+            session.step(kind, 0)
         golden = frame("app", progress) if progress == 2 else Handshake(GATEWAY).encode()
         data = golden[: len(tail) * 3] + tail if is_golden else tail
         try:
-            it.machine.receive(data, it.now_ns)
+            session.machine.receive(data, session.now_ns)
         except IcwsError as error:
             pytest.fail(f"{error!r} left the machine: decoding failures are events")

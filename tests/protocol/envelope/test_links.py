@@ -173,6 +173,12 @@ class TestOtherFields:
         (step,) = check_links(envelope.relayed(), now_ns=NOW_NS, canister_id=CANISTER, root_key=None)
         assert step.detail.endswith("the secp256k1 signature does not match key and message")
 
+    def test_that_are_unknown_are_named_without_a_guess_at_their_meaning(self) -> None:
+        (step,) = check_links(call(self.identity({"later": 1})), now_ns=NOW_NS, canister_id=CANISTER, root_key=None)
+        assert step.detail.endswith(
+            "the delegation has 'later', which the gateway 1.4.6 drops; the signature does not match what is left"
+        )
+
     def test_a_change_of_them_is_found(self) -> None:
         changed = self.identity({"permissions": "queries"}, other_fields={"permissions": "all"})
         assert "signature does not match" in links_of(changed)[0].detail

@@ -107,3 +107,25 @@ class TestWalk:
             ((), Labeled, 1),
             ((b"b",), Empty, 2),
         ]
+
+
+class TestAbsence:
+    """Interface specification, "Lookup": ``find_label`` for labels that are not shown."""
+
+    ORDERED = Fork(Labeled(b"b", Empty()), Fork(Pruned(bytes(32)), Labeled(b"d", Empty())))
+    DISORDERED = Fork(Fork(Labeled(b"d", Empty()), Labeled(b"f", Empty())), Labeled(b"b", Empty()))
+
+    def test_is_proved_where_nothing_is_between_the_neighbours(self) -> None:
+        forest = forest_of(self.ORDERED)
+        assert forest.in_order
+        assert [label for label in (b"a", b"c", b"e") if forest.proves_absent(label)] == [b"a", b"e"]
+
+    def test_in_a_tree_whose_labels_are_out_of_order_takes_the_specifications_rules_one_by_one(self) -> None:
+        forest = forest_of(self.DISORDERED)
+        assert not forest.in_order
+        # Before the first label, after the last one, or between two that follow each other.
+        assert all(forest.proves_absent(label) for label in (b"a", b"c", b"e", b"g"))
+        hidden = forest_of(
+            Fork(Fork(Pruned(bytes(32)), Labeled(b"d", Empty())), Fork(Labeled(b"b", Empty()), Pruned(bytes(32))))
+        )
+        assert not any(hidden.proves_absent(label) for label in (b"a", b"c", b"e"))

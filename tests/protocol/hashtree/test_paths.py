@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
+from icws_explore.protocol.errors import ArgumentTypeError
 from icws_explore.protocol.hashtree import (
     Absent,
     Empty,
@@ -19,6 +20,7 @@ from icws_explore.protocol.hashtree import (
     leaves,
     lookup,
     lookup_value,
+    prune,
 )
 from support import hash_trees
 
@@ -91,6 +93,12 @@ class TestAbsence:
 
     def test_a_leaf_beside_a_pruned_tree_proves_nothing(self) -> None:
         assert lookup(Fork(Leaf(b"1"), Pruned(bytes(32))), [b"a"]) == Unknown()
+
+
+@pytest.mark.parametrize("paths", [(b"a", b"b"), [b"a"], ["a"]])
+def test_a_path_in_place_of_a_list_of_paths_is_named(paths) -> None:
+    with pytest.raises(ArgumentTypeError, match="a list of paths"):
+        prune(build({b"a": {b"b": b"1"}}), paths)
 
 
 class TestConveniences:

@@ -40,7 +40,7 @@ class TestValid:
         signature = identity.sign(MESSAGE)
         assert verify_signature(identity.public_key_der, MESSAGE, signature, root_key=identity.root_key).ok is True
 
-    def test_whatever_the_age_of_the_certificate(self) -> None:
+    def test_at_every_age_of_the_certificate(self) -> None:
         old = II.sign(MESSAGE, time_ns=NOW_NS - 30 * DAY_NS)
         assert verify_signature(II.public_key_der, MESSAGE, old, root_key=II.root_key).ok is True
 

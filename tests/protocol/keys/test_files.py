@@ -6,6 +6,8 @@ from base64 import b64encode
 from pathlib import Path
 from types import SimpleNamespace
 
+import ic.agent
+import ic.client
 import ic.identity
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -260,6 +262,10 @@ class TestIcPy:
     def test_its_delegate_identity(self) -> None:
         theirs = ic.identity.DelegateIdentity.from_json(json.dumps(KEY_PAIR), CHAIN)
         assert identity_of(theirs) == DELEGATED
+
+    def test_the_identity_of_its_agent(self) -> None:
+        theirs = ic.agent.Agent(ic.identity.Identity(privkey=ED25519_SECRET.hex()), ic.client.Client("http://h"))
+        assert identity_of(theirs) == ED25519
 
     def test_dropped_targets_are_found(self) -> None:
         chain = delegate_to(SECP256K1, ED25519, expiration_ns=NOW_NS, targets=[CANISTER]).chain
