@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
+from icws_explore.protocol.budgets import DID_TEXT, FILE_TEXT
 from icws_explore.protocol.credentials import shown_url
 from icws_explore.protocol.errors import CaptureError
 
-from .frame import Frame, encodable
+from .frame import MAX_TIME_S, Frame, encodable
 
 FORMAT_VERSION: Final = 1
 MAX_MS: Final = 2**63 - 1  # milliseconds, the longest interval
 
 Crypto = Literal["real", "stand-in"]
-Origin = Literal["live", "tap", "har", "pcap", "simulated"]
+Origin = Literal["live", "tap", "har", "pcap", "mitmproxy", "simulated"]
 ClockKind = Literal["real", "scaled", "virtual"]
-_ORIGINS: Final = ("live", "tap", "har", "pcap", "simulated")
+_ORIGINS: Final = get_args(Origin)
 _CRYPTO: Final = ("real", "stand-in")
 _CLOCKS: Final = ("real", "scaled", "virtual")
 
@@ -119,6 +120,9 @@ def _text(line: Mapping[str, Any], name: str) -> str | None:
     value = line.get(name)
     if value is not None and not isinstance(value, str):
         raise CaptureError(f'"{name}" must be text or null')
+    most = DID_TEXT if name == "app_type" else FILE_TEXT
+    if value is not None and len(value) > most:
+        raise CaptureError(f'"{name}" has more than {most} characters')
     return encodable(value)
 
 
@@ -195,6 +199,21 @@ class PageCall:
     canister_id: str
     sender: str
 
+    def to_json(self) -> dict[str, Any]:
+        return {"t": self.t, "canister_id": self.canister_id, "sender": self.sender}
+
+    @classmethod
+    def readable(cls, value: object) -> PageCall | None:
+        """Read a call from line 1 of a file; None if it is not one."""
+        if not isinstance(value, dict):
+            return None
+        t, canister, sender = (value.get(name) for name in ("t", "canister_id", "sender"))
+        if isinstance(t, bool) or not isinstance(t, (int, float)) or not abs(t) < MAX_TIME_S:
+            return None
+        if not isinstance(canister, str) or not isinstance(sender, str):
+            return None
+        return cls(float(t), encodable(canister), encodable(sender))
+
 
 @dataclass(slots=True)
 class Capture:
@@ -228,7 +247,7 @@ class Capture:
     def session(self, session_id: str | None) -> Capture:
         """Return the frames of one WebSocket session, with the same configuration."""
         frames = [frame for frame in self.frames if frame.session == session_id and not frame.is_http]
-        return Capture(self.info, frames, list(self.notes))
+        return Capture(self.info, frames, list(self.notes), list(self.page_calls))
 
     @property
     def http(self) -> list[Frame]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json.encoder import encode_basestring
-from typing import Any, Final, Literal, cast, overload
+from typing import Any, Final, Literal, cast, get_args, overload
 
+from icws_explore.protocol.budgets import FILE_TEXT
 from icws_explore.protocol.errors import CaptureError
 
 Direction = Literal["in", "out"]
 Op = Literal["binary", "text", "ping", "pong", "close", "request", "response"]
 
 DIRECTIONS: Final[tuple[Direction, ...]] = ("in", "out")
-OPS: Final[tuple[Op, ...]] = ("binary", "text", "ping", "pong", "close", "request", "response")
+OPS: Final[tuple[Op, ...]] = get_args(Op)
 HTTP_OPS: Final[tuple[Op, ...]] = ("request", "response")
 MAX_CODE: Final = 65535  # a close code is two bytes, an HTTP status three digits
 MAX_TIME_S: Final = 1e12  # seconds from the epoch in either direction; anything further is damage
@@ -34,9 +35,14 @@ class Frame:
     A tap that also stands between the gateway and the network records the HTTP traffic there as "request"
     ("out") and "response" ("in"). ``data`` is the body, ``reason`` the request's method and target, ``code``
     the response's status. A request and its response have the same ``session``, which is not that of a
-    WebSocket. The only response without a request has status 101 and the name of a WebSocket session: it is
-    the gateway's answer to the upgrade, recorded if the gateway sent nothing afterwards. A reader of .icws
-    files that does not know these operations skips them.
+    WebSocket. A response without a request has the name of a WebSocket session: it is the gateway's answer to
+    the upgrade. With status 101 it is recorded if the gateway sent nothing afterwards; with any other, the
+    WebSocket never opened (see upgrade.py). A reader of .icws files that does not know these operations skips
+    them.
+
+    ``did`` says what a tap did to the frame, if it did anything: "held by a breakpoint, edited and forwarded".
+    ``data`` is the client's version: what it sent or received. ``far`` is the payload on the gateway's side, if
+    that differs.
     """
 
     t: float
@@ -46,6 +52,8 @@ class Frame:
     code: int | None = None
     reason: str | None = None
     session: str | None = None
+    did: str | None = None
+    far: bytes | None = None
 
     @property
     def is_http(self) -> bool:
@@ -61,15 +69,19 @@ class Frame:
             line["reason"] = self.reason
         if self.session is not None:
             line["s"] = self.session
+        if self.did is not None:
+            line["did"] = self.did
+        if self.far is not None:
+            line["far"] = base64.b64encode(self.far).decode("ascii")
         return line
 
     def to_line(self) -> bytes:
-        """The same as a line of the file. Ten times as fast as json is with a large payload, which needs no escapes."""
+        """Return the same object as a line of the file. For a large payload, this is ten times as fast as json."""
         head, tail = self._around_payload()
         return b"".join((head, binascii.b2a_base64(self.data, newline=False), tail))
 
     def line_parts(self, size: int) -> Iterator[bytes]:
-        """The line in parts, each of about ``size`` bytes of the payload, for who has other things to do meanwhile."""
+        """Yield the line in parts, each of about ``size`` bytes of the payload, so that other work can run between."""
         head, tail = self._around_payload()
         yield head
         step = max(3, size // 3 * 3)  # base64 goes by three
@@ -85,6 +97,10 @@ class Frame:
             rest = f',"code":{"null" if self.code is None else self.code},"reason":{reason}'
         if self.session is not None:
             rest += f',"s":{encode_basestring(self.session)}'
+        if self.did is not None:
+            rest += f',"did":{encode_basestring(self.did)}'
+        if self.far is not None:
+            rest += f',"far":"{base64.b64encode(self.far).decode("ascii")}"'
         head = f'{{"t":{self.t!r},"d":"{self.direction}","op":"{self.op}","b":"'
         return head.encode("ascii"), f'"{rest}}}\n'.encode()
 
@@ -106,9 +122,17 @@ class Frame:
         if session is not None and not isinstance(session, str):
             raise CaptureError('"s" must be text')
         data = _base64(line.get("b", ""))
-        return cls(
-            float(t), cast(Direction, direction), cast(Op, op), data, code, encodable(reason), encodable(session)
-        )
+        words = _words(reason), _words(session)
+        return cls(float(t), cast(Direction, direction), cast(Op, op), data, code, *words).with_change(line)
+
+    def with_change(self, line: Mapping[str, Any]) -> Frame:
+        """Return the frame with the "did" and "far" of a line of an `.icws` file. Raises CaptureError."""
+        did, far = line.get("did"), line.get("far")
+        if did is None and far is None:
+            return self
+        if did is not None and not isinstance(did, str):
+            raise CaptureError('"did" must be text')
+        return replace(self, did=_words(did), far=None if far is None else _base64(far, "far"))
 
 
 @overload
@@ -120,10 +144,20 @@ def encodable(text: str | None) -> str | None:
     return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _base64(text: object) -> bytes:
+def _words(text: str | None) -> str | None:
+    """Return a text of a file as it is kept: encodable, and cut if it is far longer than any real one."""
+    return None if text is None else encodable(cut(text))
+
+
+def cut(text: str, most: int = FILE_TEXT) -> str:
+    """Return ``text``, cut to ``most`` characters with an ellipsis at the end."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _base64(text: object, member: str = "b") -> bytes:
     if not isinstance(text, str):
-        raise CaptureError('"b" must be base64 text')
+        raise CaptureError(f'"{member}" must be base64 text')
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise CaptureError(f'"b" is not base64: {error}') from error
+        raise CaptureError(f'"{member}" is not base64: {error}') from error

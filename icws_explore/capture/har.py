@@ -27,13 +27,19 @@ from typing import Any, Final
 
 import ijson
 
+from icws_explore.protocol.budgets import FILE_FRAMES as MAX_FRAMES
+from icws_explore.protocol.budgets import FILE_PAGE_CALLS as MAX_PAGE_CALLS
+from icws_explore.protocol.budgets import FILE_TEXT as MAX_TEXT
+from icws_explore.protocol.budgets import HAR_BODY as MAX_BODY
+from icws_explore.protocol.budgets import HAR_NAME as MAX_NAME
+from icws_explore.protocol.budgets import HAR_NESTING as MAX_NESTING
+from icws_explore.protocol.budgets import HAR_SOCKETS as MAX_SOCKETS
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import CaptureError
 
 from .capture import Capture, PageCall, SessionInfo
 from .files import START, FileKind, JsonText, Notes, kind_of, open_file, shown, unreadable
 from .frame import MAX_TIME_S, Direction, Frame, Op, encodable
-from .icws_file import MAX_FRAMES
 from .upgrade import Upgrade
 from .websocket_stream import close_message
 
@@ -46,17 +52,25 @@ _LEFT_OUT: Final = "messages left out"
 _EPOCH_S: Final = (1e9, 1e10)  # plausible seconds since the epoch: 2001 to 2286
 _UNITS: Final = ((1.0, "seconds"), (1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds"))
 _DIRECTIONS: Final[Mapping[str, Direction]] = {"send": "out", "receive": "in"}
+LOST_MEMBER: Final = "_icws_lost"  # of an error that har_writer.py wrote: the direction of the lost close
+REASON_MEMBER: Final = "_icws_reason"
+_LOST: Final[Mapping[str, Direction]] = {"in": "in", "out": "out"}
 _OPS: Final[Mapping[int, Op]] = {1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
 
 
 @dataclass(frozen=True, slots=True)
 class HarMessage:
-    """A message as the file has it; None for a member that is missing or of the wrong type."""
+    """A message as the file has it; None for a member that is missing or of the wrong type.
+
+    ``lost`` and ``reason`` are what har_writer.py adds to an error: which side's connection ended without a close.
+    """
 
     type: str | None
     time: float | None
     opcode: int | None
     data: str | None
+    lost: Direction | None = None
+    reason: str = ""
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> HarMessage:
@@ -67,12 +81,18 @@ class HarMessage:
             _number(members.get("time")),
             None if opcode is None else int(opcode),
             data if isinstance(data, str) else None,
+            _LOST.get(str(members.get(LOST_MEMBER))),
+            str(members.get(REASON_MEMBER, ""))[:MAX_TEXT],
         )
 
 
 @dataclass(slots=True)
 class HarSocket:
-    """An entry of the file. ``started`` is ISO 8601, ``failure`` the reason why the socket never opened."""
+    """An entry of the file. ``started`` is ISO 8601, ``failure`` the reason why the socket never opened.
+
+    ``session``, ``target`` and the two times are what har_writer.py adds: the name of a session, and of an HTTP
+    message between gateway and network its target and times (seconds since the epoch).
+    """
 
     url: str = ""
     started: str = ""
@@ -84,10 +104,17 @@ class HarSocket:
     method: str = ""
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)  # of the subprotocol, by "request" and "response"
+    session: str = ""
+    target: str = ""
+    request_t: str = ""
+    response_t: str = ""
+    reply: str = ""  # base64
 
 
 def _number(value: object) -> float | None:
     """Return ``value`` as a float if it is a plausible number, else None."""
+    if type(value) is float:
+        return value if abs(value) < _LARGEST else None
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return None
     try:
@@ -114,6 +141,10 @@ def socket_frames(socket: HarSocket, session: str | None, notes: Notes) -> list[
             previous = t
         else:
             notes.some("with such times", f"{what} has an impossible time; the previous time is used")
+        if message.lost is not None:
+            code = CloseCode.ABNORMAL_CLOSURE
+            frames.append(Frame(previous, message.lost, "close", b"", code, encodable(message.reason), session))
+            continue
         if message.type == "error" or message.opcode == -1:
             notes.some("errors", f"{where}: the browser recorded an error: {shown(message.data or 'no text')}")
             continue
@@ -183,12 +214,36 @@ def _why_empty(socket: HarSocket, where: str) -> str:
 
 
 def _failed_upgrade(socket: HarSocket) -> Upgrade | None:
-    """Why the socket never opened; None if the file does not say that it did not."""
-    status = int(socket.status) if socket.status.isdecimal() and len(socket.status) < 4 else 0
-    if not socket.failure and status in (0, SWITCHING_PROTOCOLS):
+    """Why the socket never opened; None if the file does not say that it did not.
+
+    A browser writes the status 0 for a request that got no answer.
+    """
+    status = int(socket.status) if socket.status.isdecimal() and len(socket.status) < 4 else None
+    if not socket.failure and status in (None, SWITCHING_PROTOCOLS):
         return None
     asked, confirmed = (socket.headers.get(side, "") for side in ("request", "response"))
-    return Upgrade(encodable(socket.url), status, *(encodable(text) for text in (socket.failure, asked, confirmed)))
+    return Upgrade(
+        encodable(socket.url), status or 0, *(encodable(text) for text in (socket.failure, asked, confirmed))
+    )
+
+
+def _http_frames(entry: HarSocket) -> Iterator[Frame]:
+    """The HTTP messages between gateway and network in an entry that har_writer.py wrote."""
+    session, target = encodable(entry.session) or None, encodable(entry.target)
+    asked, answered = (_seconds(text) for text in (entry.request_t, entry.response_t))
+    if asked is not None:
+        yield Frame(asked, "out", "request", _binary_body(entry.body) or b"", reason=target, session=session)
+    if answered is not None:
+        status = int(entry.status) if entry.status.isdecimal() and len(entry.status) < 4 else 0
+        yield Frame(answered, "in", "response", _binary(entry.reply) or b"", status, target, session)
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        t = float(text)
+    except ValueError:
+        return None
+    return t if abs(t) < MAX_TIME_S else None
 
 
 def _page_call(socket: HarSocket, parties_of: PartiesOf) -> PageCall | None:
@@ -226,28 +281,25 @@ def stated_time(seconds: float) -> str | None:
 
 
 SWITCHING_PROTOCOLS: Final = 101
-MAX_PAGE_CALLS: Final = 1000  # senders and canisters
-MAX_BODY: Final = 4 * 1024 * 1024  # characters
 _CALL_PATH: Final = re.compile(r"/api/v\d/canister/[^/]+/(call|query)")
 _BROWSERS: Final = (
     "Chrome, Edge, Firefox and Playwright export the messages of WebSockets, Safari does not; icws tap records them "
     "with any browser."
 )
 _SUBPROTOCOL: Final = "sec-websocket-protocol"
-MAX_SOCKETS: Final = 10_000
 _ENTRY: Final = "log.entries.item"
 _ENTRY_SIDES: Final = (f"{_ENTRY}.request.headers", f"{_ENTRY}.response.headers")
 _MESSAGES: Final = f"{_ENTRY}._webSocketMessages"
 _MESSAGE: Final = f"{_MESSAGES}.item"
 _HEADERS: Final = {f"{_ENTRY}.{side}.headers.item": side for side in ("request", "response")}
 _DEPTH: Final = max(_MESSAGE.count("."), *(path.count(".") for path in _HEADERS)) + 2  # names down to a member
-MAX_NESTING: Final = 1000
-MAX_NAME: Final = 100  # characters of a member's name; longer ones are unknown here, and would make every path long
-_KNOWN: Final = ("type", "time", "opcode", "data")
+_TOO_DEEP: Final = f"nested more than {MAX_NESTING} deep"
+_KNOWN: Final = ("type", "time", "opcode", "data", LOST_MEMBER, REASON_MEMBER)
 _ADVICE: Final = {
     FileKind.EMPTY: "",
     FileKind.CAPTURE: ": icws show, verify, doctor and report read it without an import",
     FileKind.PCAP: "",
+    FileKind.FLOWS: "",
     FileKind.GZIP: ": unpack it first",
     FileKind.ZIP: ": unpack it first",
     FileKind.PAGE: "",
@@ -265,7 +317,14 @@ _FACTS: Final = {
     f"{_ENTRY}.response._error": "failure",
     f"{_ENTRY}.request.method": "method",
     f"{_ENTRY}.request.postData.text": "body",
+    f"{_ENTRY}.response.content.text": "reply",
+    f"{_ENTRY}._icws.session": "session",
+    f"{_ENTRY}._icws.target": "target",
+    f"{_ENTRY}._icws.request_t": "request_t",
+    f"{_ENTRY}._icws.response_t": "response_t",
 }
+_BODIES: Final = ("body", "reply")
+_COMPLETE: Final = "message"  # the event of a whole WebSocket message
 
 
 def load_har(path: str | os.PathLike[str], *, url: str = "", parties_of: PartiesOf | None = None) -> Capture:
@@ -285,7 +344,7 @@ def load_har(path: str | os.PathLike[str], *, url: str = "", parties_of: Parties
     if not sockets:
         which = f"no WebSocket whose URL contains {url!r}" if url else "no WebSocket"
         raise CaptureError(f"{path} has {which}: {found.notes[0] if found.notes else found.advice}")
-    capture = _capture(sockets, found.notes)
+    capture = _capture(sockets, found.notes, found.http)
     capture.page_calls = list(found.page_calls.values())
     return capture
 
@@ -303,11 +362,14 @@ def _read(path: Path, parser: Any, parties_of: PartiesOf | None) -> _Reader:
     return reader
 
 
-def _capture(sockets: list[HarSocket], notes: Notes) -> Capture:
+def _capture(sockets: list[HarSocket], notes: Notes, http: list[Frame]) -> Capture:
     several = len(sockets) > 1
-    streams: list[list[Frame]] = []
-    for number, socket in enumerate(sockets, 1):
-        session = str(number) if several else None
+    streams: list[list[Frame]] = [http]
+    named = [encodable(socket.session) for socket in sockets]
+    if len(set(named)) < len(named):
+        named = [""] * len(named)
+    for number, (socket, name) in enumerate(zip(sockets, named, strict=True), 1):
+        session = name or (str(number) if several and not any(named) else None)
         if several:
             notes.some("sessions", f"session {session} is {shown(socket.url) or 'a socket without a URL'}")
         streams.append(socket_frames(socket, session, notes))
@@ -331,32 +393,30 @@ class _Reader:
     notes: Notes = field(default_factory=Notes)
     sockets: list[HarSocket] = field(default_factory=list)
     socket: HarSocket = field(default_factory=HarSocket)
-    message: dict[str, Any] | None = None
     frames: int = 0
     in_log: bool = False
     parties_of: PartiesOf | None = None
     page_calls: dict[tuple[str, str], PageCall] = field(default_factory=dict)
+    http: list[Frame] = field(default_factory=list)
     is_https: bool = False  # a page was loaded over https
     header: dict[str, str] = field(default_factory=dict)
 
     def take(self, prefix: str, event: str, value: Any) -> HarSocket | None:
         """Take one event of the parser. Returns the socket when its entry is complete."""
-        if event == "map_key":  # its path is still that of the previous key
-            return None
-        if prefix == _ENTRY:
+        if event == _COMPLETE:
+            self._at_message(value)
+        elif prefix == _ENTRY:
             return self._at_entry(event)
-        if prefix == _MESSAGE:
-            self._at_message(event)
+        elif prefix == _MESSAGE:
+            where = shown(self.socket.url) or "a socket"
+            self.notes.some("that are not objects", f"a WebSocket message of {where} is not an object and left out")
         elif prefix.startswith(_ENTRY_SIDES) and prefix.rpartition(".")[0] in _HEADERS and event == "string":
             self._at_header(prefix, value)
         elif prefix == _MESSAGES and event == "start_array":
             self.socket.is_socket = True
         elif prefix in _FACTS and event in ("string", "number"):
-            setattr(self.socket, _FACTS[prefix], str(value)[:MAX_BODY])
-        elif self.message is not None and prefix.startswith(_MESSAGE):
-            name = prefix[len(_MESSAGE) + 1 :]
-            if name in _KNOWN and event in ("string", "number"):
-                self.message[name] = value
+            fact = _FACTS[prefix]
+            setattr(self.socket, fact, str(value)[: MAX_BODY if fact in _BODIES else MAX_TEXT])
         elif prefix == "log.entries" and event == "start_array":
             self.in_log = True
         return None
@@ -367,26 +427,19 @@ class _Reader:
             return None
         return self.done() if event == "end_map" else None
 
-    def _at_message(self, event: str) -> None:
-        if event == "start_map":
-            self.message = {}
-        elif event == "end_map" and self.message is not None:
-            if self.frames < MAX_FRAMES:
-                self.socket.messages.append(HarMessage.of(self.message))
-            elif self.frames == MAX_FRAMES:
-                self.notes.append(f"everything after message {MAX_FRAMES} is left out")
-            self.frames += 1
-            self.message = None
-        else:
-            where = shown(self.socket.url) or "a socket"
-            self.notes.some("that are not objects", f"a WebSocket message of {where} is not an object and left out")
+    def _at_message(self, members: dict[str, Any]) -> None:
+        if self.frames < MAX_FRAMES:
+            self.socket.messages.append(HarMessage.of(members))
+        elif self.frames == MAX_FRAMES:
+            self.notes.append(f"everything after message {MAX_FRAMES} is left out")
+        self.frames += 1
 
     def _at_header(self, prefix: str, value: str) -> None:
         """A header's name or value: that of the subprotocol is kept."""
         where, _, member = prefix.rpartition(".")
         self.header[member] = value
         if self.header.get("name", "").lower() == _SUBPROTOCOL and "value" in self.header:
-            self.socket.headers[_HEADERS[where]] = self.header["value"]
+            self.socket.headers[_HEADERS[where]] = self.header["value"][:MAX_TEXT]
         if {"name", "value"} <= set(self.header):
             self.header = {}
 
@@ -399,6 +452,10 @@ class _Reader:
     def done(self) -> HarSocket | None:
         """Return the current entry if it is a WebSocket."""
         socket, self.socket = self.socket, HarSocket()
+        if socket.target:
+            room = MAX_FRAMES - len(self.http)
+            self.http += list(_http_frames(socket))[:room]
+            return None
         socket.is_socket = socket.is_socket or socket.kind == "websocket" or socket.url.startswith(("ws:", "wss:"))
         if not socket.is_socket:
             self.is_https = self.is_https or socket.url.startswith("https:")
@@ -439,29 +496,62 @@ class _NumberTooLargeError(Exception):
 
 
 def _events(text: JsonText, parser: Any) -> Iterator[tuple[str, str, Any]]:
-    """Yield the parser's events, each with its dotted path, down to the members of messages.
+    """Yield the parser's events, each with its dotted path, but a WebSocket message as one event with its members.
 
     ijson can make such paths itself, but not bounded ones: deep nesting would cost the square of its depth.
     """
-    path: list[str] = []
+    above: list[str] = []  # the paths of the open objects and arrays; empty below the known depth
+    path = ""
+    # Without use_float the C parser is not safe: a number with more digits than int() accepts crashes it.
+    parsed = parser.basic_parse(text, use_float=parser is _QUICK)
     try:
-        # Without use_float the C parser is not safe: a number with more digits than int() accepts crashes it.
-        for event, value in parser.basic_parse(text, use_float=parser is _QUICK):
+        for event, value in parsed:
             text.progressed = True
-            if event in ("end_map", "end_array"):
-                path.pop()
-            if len(path) <= _DEPTH:
-                yield ".".join(path), event, value
             if event == "map_key":
-                path[-1] = value if len(value) <= MAX_NAME else ""
-            elif event in ("start_map", "start_array"):
-                if len(path) == MAX_NESTING:
-                    raise ValueError(f"nested more than {MAX_NESTING} deep")
-                path.append("item" if event == "start_array" else "")
+                if len(above) <= _DEPTH:
+                    name = value if len(value) <= MAX_NAME else ""
+                    path = f"{above[-1]}.{name}" if above[-1] else name
+                continue
+            if event == "start_map" and path == _MESSAGE:
+                yield path, _COMPLETE, _members(parsed, text)
+                continue
+            if event in ("end_map", "end_array"):
+                path = above.pop()
+            if len(above) <= _DEPTH:
+                yield path, event, value
+            if event in ("start_map", "start_array"):
+                if len(above) == MAX_NESTING:
+                    raise ValueError(_TOO_DEEP)
+                above.append(path if len(above) <= _DEPTH else "")
+                if event == "start_array":
+                    path = f"{path}.item" if len(above) <= _DEPTH else ""
     except ijson.JSONError as error:
         if parser is _QUICK and "overflow" in str(error):
             raise _NumberTooLargeError from error
         raise
+
+
+def _members(parsed: Iterator[tuple[str, Any]], text: JsonText) -> dict[str, Any]:
+    """The members of a WebSocket message, read up to its end. Objects and arrays in it are skipped."""
+    members: dict[str, Any] = {}
+    name = ""
+    depth = 0
+    for event, value in parsed:
+        text.progressed = True
+        if event == "map_key":
+            name = value
+        elif event in ("string", "number"):
+            if depth == 0 and name in _KNOWN:
+                members[name] = value
+        elif event in ("start_map", "start_array"):
+            depth += 1
+            if depth == MAX_NESTING:
+                raise ValueError(_TOO_DEEP)
+        elif event in ("end_map", "end_array"):
+            if depth == 0:
+                break
+            depth -= 1
+    return members
 
 
 def _torn(error: Exception) -> str:

@@ -19,17 +19,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, NamedTuple, Self
 
+from icws_explore.protocol.budgets import FILE_FRAMES as MAX_FRAMES
+from icws_explore.protocol.budgets import FILE_NOTE
+from icws_explore.protocol.budgets import FILE_NOTES as MAX_SAID
+from icws_explore.protocol.budgets import FILE_PAGE_CALLS as MAX_PAGE_CALLS
+from icws_explore.protocol.budgets import RECORDING_LINE as MAX_LINE
+from icws_explore.protocol.budgets import RECORDING_LINES as MAX_LINES
+from icws_explore.protocol.budgets import RECORDING_PARTS as MAX_PARTS
+from icws_explore.protocol.budgets import RECORDING_UNPACKED as MAX_UNPACKED
+from icws_explore.protocol.budgets import RECORDING_UNREADABLE as MAX_UNREADABLE
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.type_checks import checked
 
-from .capture import Capture, SessionInfo
+from .capture import Capture, PageCall, SessionInfo
 from .files import START, FileKind, kind_of, open_file, unreadable
-from .frame import Frame, encodable
-
-MAX_LINE: Final = 48 * 1024 * 1024  # bytes; fits the largest message that any gateway accepts, as base64
-MAX_LINES: Final = 2_000_000  # including blank and unreadable lines
-MAX_PARTS: Final = 100_000  # separators in a line; a line of `{}` would take thirty times its size in memory
-MAX_UNPACKED: Final = 512 * 1024 * 1024  # bytes; gzip can unpack one byte to a thousand
+from .frame import Frame, cut, encodable
 
 
 class Line(NamedTuple):
@@ -70,13 +74,13 @@ def read_lines(path: Path, notes: list[str]) -> Iterator[Line]:
         notes.append(f"everything after line {MAX_LINES} is left out")
 
 
-MAX_FRAMES: Final = 1_000_000
 MAX_NOTES: Final = 20  # unreadable lines that are described; the others are counted
-MAX_SAID: Final = 200  # notes stored in the file
+_CHANGE: Final = ("did", "far")  # members of a frame that may follow later
 _IMPORT: Final = ": convert it with icws import"
 _ADVICE: Final = {
     FileKind.HAR: _IMPORT,
     FileKind.PCAP: _IMPORT,
+    FileKind.FLOWS: _IMPORT,
     FileKind.GZIP: ": unpack it first",
     FileKind.ZIP: ": unpack it first",
     FileKind.UTF16: ": save it as UTF-8",
@@ -86,8 +90,14 @@ _ADVICE: Final = {
 class CaptureWriter:
     """Appends frames to a file as they pass. Use it as a context manager, or call `close`."""
 
-    def __init__(self, path: str | os.PathLike[str], info: SessionInfo, notes: Iterable[str] = ()) -> None:
-        """``notes`` are stored in the first line, for example what an import left out. Raises CaptureError."""
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        info: SessionInfo,
+        notes: Iterable[str] = (),
+        page_calls: Iterable[PageCall] = (),
+    ) -> None:
+        """``notes`` (for example what an import left out) and ``page_calls`` go into line 1. Raises CaptureError."""
         self.path = Path(path)
         try:
             self._raw: IO[bytes] = self.path.open("wb")
@@ -97,12 +107,13 @@ class CaptureWriter:
             raise CaptureError(f"cannot write {str(self.path)!r}: {error}") from error
         is_packed = self.path.suffix == ".gz"
         self._gzip = gzip.GzipFile(fileobj=self._raw, mode="wb", mtime=0) if is_packed else None
-        said = {"notes": [encodable(note) for note in notes]}
+        said: dict[str, Any] = {"notes": [encodable(note) for note in notes]}
+        calls = {"page_calls": [call.to_json() for call in page_calls]}
         try:
-            self._put(_line(info.to_json() | (said if said["notes"] else {})))
+            self._put(_line(info.to_json() | (said if said["notes"] else {}) | (calls if calls["page_calls"] else {})))
         except CaptureError:
             with contextlib.suppress(OSError):  # closing tries to write once more
-                self._raw.close()
+                self.close()
             raise
 
     def write(self, *frames: Frame) -> None:
@@ -117,6 +128,16 @@ class CaptureWriter:
         """Append a note. Raises CaptureError."""
         self._put(_line({"note": encodable(text)}))
 
+    def amend(self, number: int, frame: Frame, text: str) -> None:
+        """Append the ``did`` and ``far`` of ``frame``, number ``number`` of the file, with a note. Raises CaptureError.
+
+        A reader that does not know this reads the note.
+        """
+        line = frame.to_json()
+        self._put(
+            _line({"note": encodable(text), "frame": number} | {name: line[name] for name in _CHANGE if name in line})
+        )
+
     def _put(self, *parts: bytes) -> None:
         try:
             if self._gzip is None:
@@ -129,9 +150,12 @@ class CaptureWriter:
             raise CaptureError(f"cannot write {self.path}: {error}") from error
 
     def close(self) -> None:
-        if self._gzip is not None:
-            self._gzip.close()
-        self._raw.close()
+        """Close the file. Raises OSError if its end cannot be written; the file is closed all the same."""
+        try:
+            if self._gzip is not None:
+                self._gzip.close()
+        finally:
+            self._raw.close()
 
     def __enter__(self) -> Self:
         return self
@@ -147,7 +171,7 @@ def _line(members: dict[str, Any]) -> bytes:
 @checked(path="the file's path")
 def save(capture: Capture, path: str | os.PathLike[str]) -> Path:
     """Write a capture and return the path. Raises CaptureError."""
-    with CaptureWriter(path, capture.info, capture.notes) as writer:
+    with CaptureWriter(path, capture.info, capture.notes, capture.page_calls) as writer:
         for frame in capture.frames:
             writer.write(frame)
     return writer.path
@@ -167,8 +191,8 @@ def load(path: str | os.PathLike[str]) -> Capture:
     first = next(lines, None)
     if first is None:
         raise CaptureError(f"{path} is empty{': ' + notes[0] if notes else ''}")
-    head, fault = _head(path, first, notes)
-    capture = Capture(head, notes=notes)
+    capture = Capture(notes=notes)
+    capture.info, fault = _head(path, first, capture)
     unreadable = said = 0
     for line in lines if fault is None else chain([first], lines):
         if len(capture.frames) >= MAX_FRAMES:
@@ -179,7 +203,8 @@ def load(path: str | os.PathLike[str]) -> Capture:
             if isinstance(note := members.get("note"), str):
                 said += 1
                 if said <= MAX_SAID:
-                    notes.append(encodable(note))
+                    notes.append(encodable(cut(note, FILE_NOTE)))
+                _amend(capture, members)
                 continue
             capture.frames.append(Frame.from_json(members))
         except CaptureError as error:
@@ -188,6 +213,9 @@ def load(path: str | os.PathLike[str]) -> Capture:
                 break  # not a capture
             if unreadable <= MAX_NOTES and line.number > 1:
                 notes.append(_left_out(line, error))
+            if unreadable >= MAX_UNREADABLE:
+                notes.append(f"everything after line {line.number} is left out: {unreadable} lines are unreadable")
+                break
     if fault is not None and not capture.frames:
         raise CaptureError(fault)
     if unreadable > MAX_NOTES:
@@ -195,8 +223,19 @@ def load(path: str | os.PathLike[str]) -> Capture:
     return capture
 
 
-def _head(path: Path, first: Line, notes: list[str]) -> tuple[SessionInfo, str | None]:
-    """Read line 1. If something is wrong with it, also return the error to raise if no frame follows."""
+def _amend(capture: Capture, line: dict[str, Any]) -> None:
+    """Give a frame that stands above the change that its note tells of. Raises CaptureError."""
+    number = line.get("frame")
+    if isinstance(number, int) and 0 <= number < len(capture.frames):
+        capture.frames[number] = capture.frames[number].with_change(line)
+
+
+def _head(path: Path, first: Line, capture: Capture) -> tuple[SessionInfo, str | None]:
+    """Read line 1; its notes and page calls go into ``capture``.
+
+    If something is wrong with the line, also return the error to raise if no frame follows.
+    """
+    notes = capture.notes
     try:
         line = _object(first.text)
         info, faults = SessionInfo.readable(line)
@@ -210,7 +249,11 @@ def _head(path: Path, first: Line, notes: list[str]) -> tuple[SessionInfo, str |
         return SessionInfo(), f"{path} is not a capture: {error}"
     said = line.get("notes")
     if isinstance(said, list):
-        notes.extend(encodable(note) for note in said[:MAX_SAID] if isinstance(note, str) and note)
+        notes.extend(encodable(cut(note, FILE_NOTE)) for note in said[:MAX_SAID] if isinstance(note, str) and note)
+    calls = line.get("page_calls")
+    if isinstance(calls, list):
+        read = (PageCall.readable(call) for call in calls[:MAX_PAGE_CALLS])
+        capture.page_calls.extend(call for call in read if call is not None)
     notes.extend(f"line 1: {fault}; left out" for fault in faults)
     return info, f"{path} is not a capture: {faults[0]}" if faults else None
 
@@ -229,7 +272,7 @@ def _is_whole(text: bytes) -> bool:
 
 
 def _object(text: bytes) -> dict[str, Any]:
-    if sum(map(text.count, (b",", b"{", b"["))) > MAX_PARTS:
+    if len(text) > MAX_PARTS and sum(map(text.count, (b",", b"{", b"["))) > MAX_PARTS:
         raise CaptureError(f"more than {MAX_PARTS} parts")
     try:
         value = json.loads(text)

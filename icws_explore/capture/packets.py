@@ -21,17 +21,23 @@ from typing import Any, Final, NamedTuple
 import dpkt
 from dpkt import pcap
 
+from icws_explore.protocol.budgets import FILE_FRAMES as MAX_FRAMES
+from icws_explore.protocol.budgets import PACKET_BLOCK as MAX_BLOCK
+from icws_explore.protocol.budgets import PACKET_BYTES as MAX_BYTES
+from icws_explore.protocol.budgets import PACKET_CONNECTIONS as MAX_CONNECTIONS
+from icws_explore.protocol.budgets import PACKET_FREE as FREE_BYTES
+from icws_explore.protocol.budgets import PACKET_HEADERS as MAX_HEADERS
+from icws_explore.protocol.budgets import PACKET_INTERFACES as MAX_INTERFACES
+from icws_explore.protocol.budgets import PACKET_RATIO as MAX_RATIO
 from icws_explore.protocol.errors import CaptureError
 
 from .capture import Capture, SessionInfo
 from .files import PCAP_MAGICS, START, FileKind, Notes, kind_of, open_file, shown, unreadable
 from .frame import MAX_TIME_S, encodable
 from .har import stated_time
-from .icws_file import MAX_FRAMES
 from .tcp import Segment, TcpSocket
+from .tunnels import ip_packet, is_known, protocol_name
 
-MAX_BLOCK: Final = 16 * 1024 * 1024  # bytes of one packet's record
-MAX_INTERFACES: Final = 10_000
 _SECTION, _INTERFACE, _SIMPLE_PACKET = 0x0A0D0D0A, 1, 3  # block types
 _PACKETS: Final = {6: "IIIII", 2: "HxxIIII"}  # enhanced and obsolete: interface, time (high, low), two lengths
 _PACKET_HEAD: Final = 20  # bytes, of both
@@ -160,14 +166,6 @@ def _torn(number: int, why: str) -> str:
     return f"the file is torn or damaged after packet {number} ({why}); the rest is left out"
 
 
-MAX_CONNECTIONS: Final = 100_000
-MAX_BYTES: Final = 512 * 1024 * 1024  # in all messages together
-FREE_BYTES: Final = 64 * 1024 * 1024  # that compressed messages may unpack to in any file, …
-MAX_RATIO: Final = 16  # … plus this many for each byte of the packets read so far
-MAX_HEADERS: Final = 2048  # bytes before a segment's payload; nested headers would cost the square of the packet
-_ETHERNET, _RAW, _COOKED, _COOKED_2, _LOOPBACK = 1, (12, 14, 101), 113, 276, (0, 108)
-_IPV4, _IPV6 = 228, 229
-_VXLAN_PORT, _VXLAN_HEADER = 4789, 8  # RFC 7348
 _FRAGMENT: Final = 44  # the extension header of an IPv6 fragment
 _READ_ERRORS: Final = (
     dpkt.Error,
@@ -189,6 +187,8 @@ def is_pcap(path: str | os.PathLike[str]) -> bool:
 
 def load_pcap(path: str | os.PathLike[str], *, url: str = "") -> Capture:
     """Read every WebSocket of a packet capture whose URL contains ``url``; the frames are in order of time.
+
+    An upgrade that the server refused is one response frame; see `upgrade`.
 
     ``capture.notes`` describes what could not be read. Raises CaptureError if the file is not a packet
     capture or has no such WebSocket.
@@ -227,7 +227,14 @@ def _capture(sockets: list[TcpSocket], notes: Notes) -> Capture:
             notes.some("sessions", f"session {session} is {shown(socket.url)}")
         for fault in socket.faults:
             notes.some("faults", f"{where}: {fault}")
-        streams.append([replace(frame, session=session) for frame in socket.frames])
+        frames = [replace(frame, session=session) for frame in socket.frames]
+        failed = socket.upgrade(session)
+        if failed is not None:
+            frames.insert(0, failed)
+        if socket.is_refused:
+            status = "" if failed is None else f": status {failed.code}"
+            notes.some("refused", f"{where} ({shown(socket.url)}) never opened{status}")
+        streams.append(frames)
     frames = list(merge(*streams, key=lambda frame: frame.t))
     urls = {socket.url for socket in sockets}
     info = SessionInfo(
@@ -239,10 +246,12 @@ def _capture(sockets: list[TcpSocket], notes: Notes) -> Capture:
 
 
 def _why_none(traffic: _Traffic, url: str) -> str:
-    if any(socket.is_websocket for socket in traffic.all):
+    if any(socket.is_websocket or socket.is_refused for socket in traffic.all):
         return f"no WebSocket whose URL contains {url!r}"
     if any(socket.is_tls for socket in traffic.all):
         return "TLS traffic but no plain WebSocket: packets of wss:// are encrypted, record with icws tap"
+    if not traffic.all and traffic.other and not traffic.notes:
+        return f"no TCP connection, only packets such as {traffic.other}: if that is a tunnel, record inside it"
     why = f" ({traffic.notes[0]})" if traffic.notes else ": start recording before the dapp connects"
     return f"no opening handshake of a WebSocket{why}"
 
@@ -257,6 +266,7 @@ class _Traffic:
     read: int = 0  # bytes of the packets
     size: int = 0  # bytes of the frames; compressed packets unpack to many
     all: list[TcpSocket] = field(default_factory=list)
+    other: str = ""  # what the first packet without TCP is
     _open: dict[frozenset[str], TcpSocket] = field(default_factory=dict)
 
     def packet(self, packet: Packet) -> None:
@@ -265,7 +275,7 @@ class _Traffic:
         self.read += len(packet.data)
         if self.is_full:
             return
-        if not _is_known(packet.link):
+        if not is_known(packet.link):
             kind = f"a link of unknown type {packet.link}: record on Ethernet or on any"
             self.notes.some("unknown links", f"a packet was recorded on {kind}")
             return
@@ -275,13 +285,14 @@ class _Traffic:
     def _segments(self, packet: Packet) -> Iterator[tuple[str, str, dpkt.tcp.TCP]]:
         """Yield (sender, receiver, TCP) for a TCP packet; nothing for other and damaged packets."""
         try:
-            ip = _ip(packet.link, packet.data[:MAX_HEADERS])
+            ip = ip_packet(packet.link, packet.data[:MAX_HEADERS])
             if not isinstance(ip, (dpkt.ip.IP, dpkt.ip6.IP6)):
                 return
             if _is_fragment(ip):
                 self.notes.some("fragments", "a packet is an IP fragment and left out")
                 return
             if not isinstance(ip.data, dpkt.tcp.TCP):
+                self.other = self.other or protocol_name(ip)
                 return
             tcp = ip.data
             tcp.data = _payload(ip, tcp, packet.data)
@@ -321,11 +332,7 @@ class _Traffic:
     def sockets(self) -> list[TcpSocket]:
         for socket in self.all:
             socket.finish()
-        return [socket for socket in self.all if socket.is_websocket]
-
-
-def _is_known(link: int) -> bool:
-    return link in (_ETHERNET, _COOKED, _COOKED_2, _IPV4, _IPV6, *_RAW, *_LOOPBACK)
+        return [socket for socket in self.all if socket.is_websocket or socket.is_refused]
 
 
 def _payload(ip: Any, tcp: dpkt.tcp.TCP, packet: bytes) -> bytes:
@@ -347,25 +354,3 @@ def _is_fragment(ip: Any) -> bool:
     if isinstance(ip, dpkt.ip6.IP6):
         return _FRAGMENT in ip.extension_hdrs
     return bool(ip.mf or ip.offset)
-
-
-def _ip(link: int, raw: bytes) -> Any:
-    """The IP packet in a captured one; that of the inner packet if it is tunnelled (PPPoE, VXLAN)."""
-    ip = _outer_ip(link, raw)
-    if isinstance(ip, dpkt.pppoe.PPPoE):
-        ip = getattr(ip.data, "data", ip.data)
-    data = getattr(ip, "data", None)
-    if isinstance(data, dpkt.udp.UDP) and data.dport == _VXLAN_PORT and len(data.data) > _VXLAN_HEADER:
-        return _ip(_ETHERNET, bytes(data.data)[_VXLAN_HEADER:])
-    return ip
-
-
-def _outer_ip(link: int, raw: bytes) -> Any:
-    if link == _ETHERNET:
-        return dpkt.ethernet.Ethernet(raw).data
-    if link == _COOKED:
-        return dpkt.sll.SLL(raw).data
-    if link == _COOKED_2:
-        return dpkt.sll2.SLL2(raw).data
-    packet = raw[4:] if link in _LOOPBACK else raw
-    return dpkt.ip6.IP6(packet) if packet[:1] and packet[0] >> 4 == 6 else dpkt.ip.IP(packet)

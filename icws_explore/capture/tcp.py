@@ -12,13 +12,17 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final
 
+from icws_explore.protocol.budgets import HTTP_HEAD as MAX_HEAD
+from icws_explore.protocol.budgets import TCP_PENDING as MAX_PENDING
+from icws_explore.protocol.budgets import TCP_WAITING as MAX_WAITING
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import CaptureError
 
-from .frame import Direction, Frame
+from .frame import Direction, Frame, encodable
+from .upgrade import Upgrade
 from .websocket_stream import (
     HEAD_END,
-    MAX_HEAD,
+    AnswerHead,
     HeadError,
     RequestHead,
     StreamMessages,
@@ -27,8 +31,6 @@ from .websocket_stream import (
     stream_extensions,
 )
 
-MAX_PENDING: Final = 16 * 1024 * 1024  # bytes that wait for an earlier segment
-MAX_WAITING: Final = 2000  # segments that wait for an earlier one
 _SPACE: Final = 1 << 32  # sequence numbers wrap
 
 
@@ -142,8 +144,10 @@ class TcpSocket:
     frames: list[Frame] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     request: RequestHead | None = None
+    answer: AnswerHead | None = None
     is_tls: bool = False
     started: float = 0.0
+    answered: float = 0.0
     dead: bool = False  # not a WebSocket, or nothing more to read
     size: int = 0  # bytes of the frames
     _sides: dict[str, _Side] = field(default_factory=dict)
@@ -153,6 +157,26 @@ class TcpSocket:
     @property
     def is_websocket(self) -> bool:
         return any(side.messages is not None for side in self._sides.values())
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the server answered the upgrade with something else than 101."""
+        return self.request is not None and self.answer is not None and not self.answer.is_upgrade
+
+    def upgrade(self, session: str | None) -> Frame | None:
+        """Return the frame of an upgrade that failed; None if it did not.
+
+        It failed if the answer is not 101, or if the server confirmed none of the subprotocols that the client asked
+        for and the client then sent nothing: a browser drops such a connection.
+        """
+        request, answer = self.request, self.answer
+        if request is None or answer is None:
+            return None
+        has_sent = any(frame.direction == "out" and frame.op != "close" for frame in self.frames)
+        if answer.is_upgrade and (has_sent or not request.protocols or answer.protocol):
+            return None
+        failed = Upgrade(encodable(self.url), answer.status, "", encodable(request.protocols))
+        return failed.frame(self.answered, session)
 
     @property
     def url(self) -> str:
@@ -198,7 +222,7 @@ class TcpSocket:
     def _cut(self, t: float) -> None:
         """End the recording at ``t`` in both directions, because packets are missing from then on.
 
-        With one of them alone, whoever reads it would find acks of nothing and questions without answers.
+        One direction alone would show acks of unknown messages, and requests without answers.
         """
         self.frames = [frame for frame in self.frames if frame.t <= t]
         self._fail(f"packets are missing in the file; everything after the first {t - self.started:.3f} s is left out")
@@ -234,6 +258,8 @@ class TcpSocket:
             self.dead = not self.request.is_upgrade
             return
         answer = read_answer(head)
+        if self.request is not None:
+            self.answer, self.answered = answer, t
         if not answer.is_upgrade or self._client is None:
             self.dead = True
             return

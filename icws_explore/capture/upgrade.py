@@ -1,8 +1,9 @@
 """A WebSocket that never opened, or of which no message is known: the answer to its upgrade request.
 
-A browser's HAR file says of such a socket which HTTP status came instead of 101, or why the browser gave up. In a
-capture this is one "response" frame: its code is the HTTP status (0 if there was no answer), its reason is
-``GET`` and the socket's URL, and its data is a JSON object with what else is known.
+A browser's HAR file says of such a socket which HTTP status came instead of 101, or why the browser gave up. A tap
+records which status its gateway gave, or why it could not be reached. In a capture this is one "response" frame: its
+code is the HTTP status (0 if there was no answer), its reason is ``GET`` and the socket's URL, and its data is a JSON
+object with what else is known.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _CODE: Final = re.compile(r"(net::ERR|NS_ERROR|SEC_ERROR|SSL_ERROR)_[A-Z0-9_]{1,
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """``status`` is the HTTP status, 0 if there was no answer. ``error`` is the browser's, "" if it names none.
+    """``status`` is the HTTP status, 0 if there was no answer. ``error`` says why, "" if that is not known.
 
     ``asked`` are the subprotocols that the page asked for, ``confirmed`` the one that the server chose; "" if none.
     """
@@ -31,6 +32,11 @@ class Upgrade:
     error: str = ""
     asked: str = ""
     confirmed: str = ""
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether a status or an error says why the socket did not open."""
+        return bool(self.status or self.error)
 
     @property
     def error_code(self) -> str:

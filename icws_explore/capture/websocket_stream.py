@@ -18,12 +18,13 @@ from websockets.frames import Frame, Opcode
 from websockets.headers import parse_extension
 from websockets.streams import StreamReader
 
+from icws_explore.protocol.budgets import MESSAGE_BYTES as MAX_MESSAGE
+from icws_explore.protocol.budgets import MESSAGE_PARTS as MAX_PARTS
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import CaptureError
 
 from .frame import Op
 
-MAX_HEAD: Final = 64 * 1024  # bytes of an HTTP head
 HEAD_END: Final = b"\r\n\r\n"
 
 
@@ -33,19 +34,21 @@ class HeadError(CaptureError):
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """The head of a client's request. ``target`` is path and query."""
+    """The head of a client's request. ``target`` is path and query, ``protocols`` its Sec-WebSocket-Protocol."""
 
     target: str
     host: str
     is_upgrade: bool
+    protocols: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerHead:
-    """The head of the server's answer. ``extensions`` is its Sec-WebSocket-Extensions."""
+    """The head of the server's answer: its Sec-WebSocket-Extensions and its Sec-WebSocket-Protocol."""
 
     status: int
     extensions: str
+    protocol: str = ""
 
     @property
     def is_upgrade(self) -> bool:
@@ -60,16 +63,20 @@ def read_request(head: bytes) -> RequestHead:
         raise HeadError("not an HTTP request")
     upgrade = b"websocket" in header(lines, b"upgrade").lower()
     host = header(lines, b"host").decode("latin-1")
-    return RequestHead(words[1].decode("latin-1"), host, upgrade)
+    protocols = header(lines, b"sec-websocket-protocol").decode("latin-1")
+    return RequestHead(words[1].decode("latin-1"), host, upgrade, protocols)
 
 
 def read_answer(head: bytes) -> AnswerHead:
-    """Read the answer's status and extensions. Raises HeadError."""
+    """Read the answer's status, extensions and subprotocol. Raises HeadError."""
     first, *lines = head.split(b"\r\n")
     words = first.split(b" ", 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not (words[1].isdigit() and len(words[1]) == 3):
         raise HeadError("not an HTTP answer")
-    return AnswerHead(int(words[1]), header(lines, b"sec-websocket-extensions").decode("latin-1"))
+    extensions, protocol = (
+        header(lines, name).decode("latin-1") for name in (b"sec-websocket-extensions", b"sec-websocket-protocol")
+    )
+    return AnswerHead(int(words[1]), extensions, protocol)
 
 
 def header(lines: list[bytes], name: bytes) -> bytes:
@@ -82,8 +89,6 @@ def header_name(line: bytes) -> bytes:
     return line.partition(b":")[0].strip().lower()
 
 
-MAX_MESSAGE: Final = 32 * 1024 * 1024  # bytes; fits a line of an .icws file, and no gateway accepts more
-MAX_PARTS: Final = 1_000_000  # frames of a message; empty frames are not bounded by the size
 _OPS: Final[dict[Opcode, Op]] = {
     Opcode.TEXT: "text",
     Opcode.BINARY: "binary",
@@ -139,8 +144,13 @@ class StreamMessages:
 
     @property
     def unread(self) -> int:
-        """Bytes that the last `feed` was not to look at; the next one does, whatever it is given."""
+        """Bytes that the last `feed` left for the next one."""
         return len(self._stream.buffer) if self._is_stopped else 0
+
+    @property
+    def is_between(self) -> bool:
+        """Whether everything that was fed and looked at is complete messages."""
+        return self._op is None and self.fault is None and (self._is_stopped or not self._stream.buffer)
 
     @property
     def pending(self) -> bool:

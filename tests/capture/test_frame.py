@@ -17,6 +17,8 @@ frames = st.builds(
     op=st.sampled_from(["binary", "text", "ping", "pong"]),
     data=st.binary(max_size=200),
     session=texts,
+    did=texts,
+    far=st.none() | st.binary(max_size=20),
 )
 closes = st.builds(
     Frame,
@@ -35,7 +37,7 @@ class TestRoundTrip:
         assert Frame.from_json(json.loads(json.dumps(frame.to_json()))) == frame
 
     @given(frames | closes)
-    def test_a_line_is_what_json_makes_of_it(self, frame):
+    def test_a_line_equals_that_of_json(self, frame):
         line = json.dumps(frame.to_json(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         assert frame.to_line() == line
         for size in (1, 3, 100):

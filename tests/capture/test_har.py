@@ -67,7 +67,7 @@ class TestSockets:
         assert capture.info.started_at == "2026-11-23T13:27:20.500Z"
         assert capture.notes == ["the file does not say how the sockets closed; record with icws tap to see it"]
 
-    def test_several_are_merged_by_time_and_told_apart(self, write):
+    def test_several_are_merged_by_time_and_distinguished(self, write):
         first = chrome("ws://a/", sent(START_S), sent(START_S + 2))
         second = chrome("ws://b/", sent(START_S + 1, kind="receive"), sent(START_S + 3))
         capture = load_har(write(log(first, second)))
@@ -134,7 +134,7 @@ class TestNoHar:
             load_har(write(b"password: hunter2"))
         assert "hunter2" not in str(raised.value)
 
-    def test_a_file_that_is_not_there(self, tmp_path):
+    def test_a_missing_file(self, tmp_path):
         with pytest.raises(CaptureError, match="cannot read"):
             load_har(tmp_path / "missing.har")
         with pytest.raises(CaptureError, match="cannot read"):
@@ -164,13 +164,13 @@ class TestDamaged:
     @pytest.mark.parametrize(
         "odd", [None, 7, "text", [], [1, None, "x", {}], {"type": []}, [{"data": {"a": [1]}}], [[{}]]]
     )
-    def test_odd_messages(self, write, odd):
+    def test_unusual_messages(self, write, odd):
         entries = [chrome("ws://a/", sent(START_S)), chrome("ws://b/", _webSocketMessages=odd)]
         capture = load_har(write(log(*entries)))
         assert len(capture) == 1
 
     @pytest.mark.parametrize("odd", [None, 7, [], {}, {"url": 7}, "text"])
-    def test_odd_entries(self, write, odd):
+    def test_invalid_entries(self, write, odd):
         entries = [odd, page() | {"request": odd}, chrome("ws://a/", sent(START_S), response=odd)]
         assert len(load_har(write(log(*entries)))) == 1
 

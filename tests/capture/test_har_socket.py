@@ -105,7 +105,7 @@ class TestData:
             {"data": "\u20ac not bytes"},
         ],
     )
-    def test_what_is_no_frame_is_left_out_and_said(self, bad):
+    def test_what_is_no_frame_is_left_out_and_noted(self, bad):
         got, notes = frames(message(**bad), message())
         assert len(got) == 1
         assert "message 1 left out" in notes[0]
@@ -122,6 +122,7 @@ class TestEmpty:
         [
             ({"failure": "net::ERR_UNSAFE_PORT"}, "never opened: net::ERR"),
             ({"status": "404"}, "never opened: status 404"),
+            ({"status": "0"}, "never opened: status 0"),
             ({"status": "101"}, "no messages"),
             ({}, "no messages"),
         ],

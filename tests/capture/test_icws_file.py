@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.capture import Capture, CaptureWriter, Frame, SessionInfo, load, save
+from icws_explore.capture import Capture, CaptureWriter, Frame, PageCall, SessionInfo, load, save
 from icws_explore.capture.icws_file import MAX_NOTES, MAX_SAID
 from icws_explore.protocol.errors import CaptureError
 
@@ -34,6 +34,17 @@ class TestRoundTrip:
     def test_what_is_saved_is_loaded(self, path):
         save(Capture(INFO, list(FRAMES)), path)
         assert load(path) == Capture(INFO, FRAMES)
+
+    def test_the_pages_own_calls_stay(self, path):
+        calls = [PageCall(1700000000.5, "aaaaa-aa", "2vxsx-fae")]
+        save(Capture(INFO, list(FRAMES), page_calls=calls), path)
+        assert load(path).page_calls == calls
+
+    @pytest.mark.parametrize("calls", [7, [7], [{"t": "x", "canister_id": "a", "sender": "b"}], [{"t": 1e300}]])
+    def test_what_is_no_call_is_left_out(self, tmp_path, calls):
+        path = tmp_path / "a.icws"
+        path.write_text(json.dumps(INFO.to_json() | {"page_calls": calls}) + "\n")
+        assert load(path).page_calls == []
 
     def test_a_gzip_file_is_known_by_its_bytes_not_its_name(self, tmp_path):
         packed = save(Capture(INFO, list(FRAMES)), tmp_path / "a.icws.gz")
@@ -73,9 +84,12 @@ class TestWriter:
             CaptureWriter(tmp_path / "no" / "such.icws", INFO)
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
-    def test_a_full_disk_leaves_no_file_open(self):
-        with pytest.raises(CaptureError, match="cannot write /dev/full"):
-            CaptureWriter("/dev/full", INFO)
+    @pytest.mark.parametrize("name", ["full.icws", "full.icws.gz"])
+    def test_a_full_disk_leaves_no_file_open(self, tmp_path, name):
+        path = tmp_path / name
+        path.symlink_to("/dev/full")
+        with pytest.raises(CaptureError, match="cannot write .*No space left on device"):
+            CaptureWriter(path, INFO)
         gc.collect()  # a file left open would be a ResourceWarning, and with it an error
 
 
@@ -131,7 +145,7 @@ class TestDamagedHead:
         return load(path)
 
     @pytest.mark.parametrize("change", [lambda _: b"nonsense\n", lambda head: head[:40] + b"\n", lambda _: b"[1]\n"])
-    def test_costs_what_it_said(self, tmp_path, change):
+    def test_costs_what_it_announced(self, tmp_path, change):
         capture = self.broken(tmp_path, change)
         assert (capture.info, capture.frames) == (SessionInfo(), FRAMES)
         assert len(capture.notes) == 1
@@ -191,7 +205,7 @@ class TestNotes:
     @pytest.mark.parametrize(
         "odd", [b'"text"', b"7", b'[1, null, {}, "kept"]', b'["kept"' + b', "more"' * 9_999 + b"]"]
     )
-    def test_odd_ones_are_bounded_and_left_out(self, tmp_path, odd):
+    def test_invalid_ones_are_bounded_and_left_out(self, tmp_path, odd):
         path = tmp_path / "a.icws"
         path.write_bytes(b'{"icws": 1, "notes": ' + odd + b"}\n")
         notes = load(path).notes
@@ -255,3 +269,35 @@ class TestLinesOfManyParts:
         assert len(capture.frames) == 1
         assert capture.notes == ["line 3 left out: more than 100000 parts"]
         assert peak < 3 * path.stat().st_size
+
+
+class TestChanges:
+    """What a tap did to a frame may stand behind it, with a note for readers that know only notes."""
+
+    def written(self, tmp_path, *lines):
+        path = tmp_path / "s.icws"
+        with CaptureWriter(path, SessionInfo()) as writer:
+            writer.write(Frame(1.0, "out", "binary", b"abc"), Frame(2.0, "in", "binary", b"x", did="edited", far=b"y"))
+            for number, frame in lines:
+                writer.amend(number, frame, f"frame {number} was {frame.did}")
+        return path
+
+    def test_are_given_to_their_frame_and_noted(self, tmp_path):
+        changed = Frame(1.0, "out", "binary", b"abc", did="edited and forwarded", far=b"abd")
+        capture = load(self.written(tmp_path, (0, changed)))
+        assert capture.frames == [changed, Frame(2.0, "in", "binary", b"x", did="edited", far=b"y")]
+        assert capture.notes == ["frame 0 was edited and forwarded"]
+
+    def test_of_a_frame_that_is_not_there_change_nothing(self, tmp_path):
+        dropped = Frame(1.0, "out", "binary", b"abc", did="dropped")
+        capture = load(self.written(tmp_path, (7, dropped), (-1, dropped)))
+        assert [frame.did for frame in capture.frames] == [None, "edited"]
+
+    @pytest.mark.parametrize("change", ['"did":3', '"did":"x","far":7', '"far":"not base64!"'])
+    def test_that_cannot_be_read_are_left_out(self, tmp_path, change):
+        path = self.written(tmp_path)
+        with path.open("a") as file:
+            file.write(f'{{"note":"n","frame":0,{change}}}\n')
+        capture = load(path)
+        assert capture.frames[0].did is None
+        assert "left out" in capture.notes[-1]

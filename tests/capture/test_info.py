@@ -29,7 +29,7 @@ class TestRoundTrip:
     def test_what_is_unknown_is_null_or_missing(self):
         assert SessionInfo.from_json({"icws": 1}) == SessionInfo()
 
-    def test_stand_in_cryptography_is_said_and_real_one_goes_without_saying(self):
+    def test_stand_in_cryptography_is_named_and_real_cryptography_is_not(self):
         assert SessionInfo(crypto="stand-in").to_json()["crypto"] == "stand-in"
         assert "crypto" not in SessionInfo().to_json()
 

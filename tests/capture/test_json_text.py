@@ -46,7 +46,7 @@ class TestDamage:
         assert json.loads(read(b'{"a":\t"x\ty\0z\n"}\r\n')[0]) == {"a": "x y z "}
 
     @given(st.binary(max_size=60), st.integers(1, 9))
-    def test_whatever_comes_is_utf8_in_the_end(self, content, size):
+    def test_any_input_becomes_utf8(self, content, size):
         read(content, size)[0].decode()
 
 

@@ -57,26 +57,26 @@ class TestPcapng:
     @pytest.mark.parametrize(("value", "ticks"), [(0, 1), (3, 1000), (6, 10**6), (9, 10**9), (0x80, 1), (0x8A, 1024)])
     def test_units_of_time(self, value, ticks):
         found, _ = read(section() + interface(options=resolution(value)) + packet(b"a", 7 * ticks))
-        assert [it.t for it in found] == [7.0]
+        assert [packet.t for packet in found] == [7.0]
 
     def test_a_second_section_describes_its_own_interfaces(self):
         content = section() + interface(1) + packet(b"a", 0)
         content += section(">") + interface(101, ">") + packet(b"b", 1_000_000, 0, ">")
-        assert [(it.link, it.data) for it in read(content)[0]] == [(1, b"a"), (101, b"b")]
+        assert [(packet.link, packet.data) for packet in read(content)[0]] == [(1, b"a"), (101, b"b")]
 
     def test_packet_blocks_of_old(self):
         body = struct.pack("<HHIIII", 0, 3, 0, 5_000_000, 2, 9) + b"ab"
         assert read(section() + interface() + block(2, body))[0] == [(5.0, 1, b"ab", True)]
 
-    def test_what_has_no_time_is_left_out_and_said(self):
+    def test_what_has_no_time_is_left_out_and_noted(self):
         content = section() + interface() + block(3, struct.pack("<I", 2) + b"ab") + packet(b"a", 0)
         found, notes = read(content)
-        assert [it.data for it in found] == [b"a"]
+        assert [packet.data for packet in found] == [b"a"]
         assert notes == ["a packet without a time (a simple packet block) is left out"]
 
     def test_other_blocks_are_passed_over(self):
         content = section() + block(0x0BAD, b"custom") + interface() + block(4, b"names") + packet(b"a", 0)
-        assert [it.data for it in read(content)[0]] == [b"a"]
+        assert [packet.data for packet in read(content)[0]] == [b"a"]
 
     def test_a_packet_that_was_cut(self):
         assert read(section() + interface() + packet(b"abcd", 0, original=1500))[0][0].was_cut
@@ -86,7 +86,7 @@ class TestDamage:
     def test_a_damaged_block_costs_itself(self):
         content = section() + interface() + packet(b"a", 0) + packet(b"b", 0, 7) + block(6, b"short") + packet(b"c", 0)
         found, notes = read(content)
-        assert [it.data for it in found] == [b"a", b"c"]
+        assert [packet.data for packet in found] == [b"a", b"c"]
         assert notes[0] == "a damaged block near packet 2 is left out (no interface 7)"
         assert len(notes) == 2
 
@@ -94,12 +94,12 @@ class TestDamage:
         content = bytearray(section() + interface() + packet(b"abcd", 0) + packet(b"next", 0))
         at = content.index(b"abcd")
         content[at - 8 : at - 4] = b"\xff" * 4
-        assert [it.data for it in read(bytes(content))[0]] == [b"abcd", b"next"]
+        assert [packet.data for packet in read(bytes(content))[0]] == [b"abcd", b"next"]
 
     @pytest.mark.parametrize("size", [0, 11, 2**31, 2**32 - 1])
     def test_a_block_of_no_size_or_too_much_ends_the_reading(self, size):
         found, notes = read(section() + interface() + packet(b"a", 0) + struct.pack("<II", 6, size) + bytes(100))
-        assert [it.data for it in found] == [b"a"]
+        assert [packet.data for packet in found] == [b"a"]
         assert "torn or damaged after packet 1" in notes[0]
 
     def test_a_section_without_a_byte_order(self):
@@ -110,7 +110,7 @@ class TestDamage:
 
     def test_impossible_times(self):
         found, notes = read(section() + interface() + packet(b"a", 5_000_000) + packet(b"b", 2**64 - 1))
-        assert [it.t for it in found] == [5.0, 5.0]
+        assert [packet.t for packet in found] == [5.0, 5.0]
         assert "an impossible time" in notes[0]
 
     @pytest.mark.parametrize("whole", [packets.pcap, packets.pcapng])
@@ -118,11 +118,11 @@ class TestDamage:
         content = whole([(float(number), bytes([number]) * 20) for number in range(5)])
         for length in range(len(content)):
             found, notes = read(content[:length])
-            assert [it.data for it in found] == [bytes([number]) * 20 for number in range(len(found))]
+            assert [packet.data for packet in found] == [bytes([number]) * 20 for number in range(len(found))]
             assert len(notes) <= 1
 
     @given(st.binary(max_size=200), st.sampled_from([b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", section(), b""]))
-    def test_whatever_comes(self, tail, head):
+    def test_any_input(self, tail, head):
         content = head + tail
         if content[:4] == b"\n\r\r\n" or head:
             found, notes = read(content)
@@ -131,7 +131,7 @@ class TestDamage:
     def test_interfaces_are_bounded(self, monkeypatch):
         monkeypatch.setattr(packet_file, "MAX_INTERFACES", 2)
         found, notes = read(section() + interface() * 5 + packet(b"a", 0, 1) + packet(b"b", 0, 2))
-        assert ([it.data for it in found], len(notes)) == ([b"a"], 1)
+        assert ([packet.data for packet in found], len(notes)) == ([b"a"], 1)
 
 
 class TestPcap:

@@ -14,12 +14,15 @@ from websockets.frames import Opcode
 from icws_explore.capture import load, save
 from icws_explore.capture import packets as pcap_module
 from icws_explore.capture.packets import is_pcap, load_pcap
+from icws_explore.capture.upgrade import Upgrade
 from icws_explore.protocol.errors import CaptureError
 from support import packets
 from support.cost import growth
-from support.packets import SWITCHED, Talk
+from support.packets import SWITCHED, UPGRADE, Talk
 from support.raw_tcp import frame
 
+ASKED = UPGRADE.replace(b"Host:", b"Sec-WebSocket-Protocol: icws, other\r\nHost:")
+CONFIRMED = SWITCHED.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: other\r\n\r\n")
 DOWN, UP = frame(Opcode.BINARY, b"down" * 100), frame(Opcode.BINARY, b"up", masked=True)
 
 
@@ -91,8 +94,8 @@ class TestFormats:
         for stated in (True, False):
             content = talk.packets if stated else [(t, d[:at] + b"\0\0" + d[at + 2 :]) for t, d in talk.packets[4:]]
             capture = load_pcap(write(packets.pcap([*talk.packets[:4], *content[-5:]], link=link)))
-            assert [len(it.data) for it in capture] == [1_990, 2_000, 2_048, 2_100, 60_000]
-            assert all(len(set(it.data)) == 1 for it in capture)
+            assert [len(frame.data) for frame in capture] == [1_990, 2_000, 2_048, 2_100, 60_000]
+            assert all(len(set(frame.data)) == 1 for frame in capture)
 
     def test_becomes_an_icws_file(self, write, tmp_path):
         capture = load_pcap(write(packets.pcap(session().packets)))
@@ -133,14 +136,50 @@ class TestTraffic:
             load_pcap(path, url="other")
 
 
+class TestNeverOpened:
+    def test_another_status_than_101_is_kept(self, write):
+        talk = Talk().opened(b"HTTP/1.1 403 No\r\n\r\n").fin("server")
+        capture = load_pcap(write(packets.pcap(talk.packets)))
+        (upgrade,) = [Upgrade.of(frame) for frame in capture.frames]
+        assert upgrade == Upgrade("ws://gw.example:8080/path?q=1", 403)
+        assert capture.notes == ["the session (ws://gw.example:8080/path?…) never opened: status 403"]
+
+    def test_beside_one_that_opened(self, write):
+        refused = Talk(client=(b"\x0a\x00\x00\x03", 40_001)).opened(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+        capture = load_pcap(write(packets.pcap(sorted(session().packets + refused.packets))))
+        statuses = {frame.session: frame.code for frame in capture.frames if frame.op == "response"}
+        assert list(statuses.values()) == [502]
+        (other,) = set(capture.session_ids).difference(statuses)
+        assert seen(capture.session(other)) == EXPECTED
+
+    def test_only_those_asked_for(self, write):
+        path = write(packets.pcap(Talk().opened(b"HTTP/1.1 403 No\r\n\r\n").packets))
+        with pytest.raises(CaptureError, match="no WebSocket whose URL contains 'other'"):
+            load_pcap(path, url="other")
+
+    @pytest.mark.parametrize(
+        ("asked", "answer", "sends", "failed"),
+        [
+            (ASKED, SWITCHED, False, True),
+            (ASKED, SWITCHED, True, False),  # not a browser, which drops the connection
+            (ASKED, CONFIRMED, False, False),
+            (UPGRADE, SWITCHED, False, False),
+        ],
+    )
+    def test_a_subprotocol_that_is_not_confirmed(self, write, asked, answer, sends, failed):
+        talk = Talk().opened(answer, asked).down(DOWN)
+        capture = load_pcap(write(packets.pcap((talk.up(UP) if sends else talk).rst("client").packets)))
+        upgrades = [upgrade for frame in capture.frames if (upgrade := Upgrade.of(frame)) is not None]
+        assert upgrades == ([Upgrade("ws://gw.example:8080/path?q=1", 101, "", "icws, other")] if failed else [])
+        assert [frame.t for frame in capture.frames] == sorted(frame.t for frame in capture.frames)
+
+
 class TestNone:
     def test_tls_only_says_what_to_do(self, write):
         with pytest.raises(CaptureError, match="icws tap"):
             load_pcap(write(packets.pcap(Talk().up(b"\x16\x03\x01" + bytes(50)).packets)))
 
-    @pytest.mark.parametrize(
-        "talk", [Talk().up(b"hello"), Talk().opened(b"HTTP/1.1 403 No\r\n\r\n"), Talk().down(DOWN)]
-    )
+    @pytest.mark.parametrize("talk", [Talk().up(b"hello"), Talk().up(b"GET / HTTP/1.1\r\n\r\n"), Talk().down(DOWN)])
     def test_no_session_from_its_start_on(self, write, talk):
         with pytest.raises(CaptureError, match="no opening handshake of a WebSocket"):
             load_pcap(write(packets.pcap(talk.packets)))
@@ -184,7 +223,7 @@ class TestDamaged:
         capture = load_pcap(write(whole[:-75]))
         assert seen(capture)[:2] == EXPECTED[:2]
 
-    def test_a_missing_packet_is_said(self, write):
+    def test_a_missing_packet_is_noted(self, write):
         talk = session()
         del talk.packets[4]
         capture = load_pcap(write(packets.pcap(talk.packets)))
@@ -204,7 +243,7 @@ class TestDamaged:
             "the session: packets are missing in the file; everything after the first 2.000 s is left out"
         ]
 
-    def test_packets_recorded_in_part_are_said(self, write):
+    def test_packets_recorded_in_part_are_noted(self, write):
         talk = session()
         cut = [(t, data[:200]) for t, data in talk.packets]
         content = bytearray(packets.pcap(cut))
@@ -223,7 +262,7 @@ class TestDamaged:
         assert any("an impossible time" in note for note in capture.notes)
         assert load(save(capture, tmp_path / "s.icws")).frames == capture.frames
 
-    def test_fragments_of_ip_are_said(self, write):
+    def test_fragments_of_ip_are_noted(self, write):
         talk = session()
         t, data = talk.packets[4]
         talk.packets[4] = (t, data[:20] + b"\x20" + data[21:])  # more fragments follow

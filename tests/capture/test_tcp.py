@@ -42,7 +42,7 @@ class TestUpgrade:
         ]
         assert played.socket.url == "ws://gw.example:8080/path?q=1"
 
-    def test_frames_behind_the_answer_in_one_segment(self):
+    def test_frames_after_the_answer_in_one_segment(self):
         assert Played(SWITCHED + DATA).frames == [("in", "binary", b"hello", None)]
 
     @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ class TestUpgrade:
             (b"x" * 70_000, UPGRADE),
         ],
     )
-    def test_anything_else_is_none(self, answer, ask):
+    def test_anything_else_gives_none(self, answer, ask):
         played = Played(answer, ask).say("s", DATA)
         assert (played.socket.is_websocket, played.frames) == (False, [])
 
@@ -97,7 +97,7 @@ class TestEnd:
 
 
 class TestFaults:
-    def test_a_missing_packet_is_said(self):
+    def test_a_missing_packet_is_noted(self):
         played = Played()
         played.at["s"] += 10
         played.say("s", DATA)

@@ -78,5 +78,5 @@ class TestHar:
         assert upgrade is not None
         assert (upgrade.asked, upgrade.confirmed) == ("icws", "icws")
 
-    def test_one_that_opened_and_has_no_messages_is_none(self, tmp_path):
+    def test_one_that_opened_without_messages_gives_none(self, tmp_path):
         assert self.loaded(tmp_path, self.entry(status=101, headers=[])).frames == []

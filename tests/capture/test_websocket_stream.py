@@ -66,9 +66,11 @@ class TestFrames:
             got += [message.data for message in messages]
         assert got == payloads
 
-    def test_behind_a_close_nothing_is_left(self):
+    def test_after_a_close_nothing_is_left(self):
         stream = StreamMessages(masked=False)
-        assert [it.op for it in stream.feed(wire(Frame(Opcode.CLOSE, b""), Frame(Opcode.PING, b"")), 1)] == ["close"]
+        assert [frame.op for frame in stream.feed(wire(Frame(Opcode.CLOSE, b""), Frame(Opcode.PING, b"")), 1)] == [
+            "close"
+        ]
         assert stream.unread == 0
 
     @given(st.binary(max_size=200), st.booleans())
@@ -157,7 +159,7 @@ class TestCompression:
         with pytest.raises(CaptureError):
             stream_extensions(header, masked=False)
 
-    def test_none_is_none(self):
+    def test_none_gives_none(self):
         assert stream_extensions(" ", masked=True) == []
 
 
