@@ -12,17 +12,17 @@ the two apart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, cast, get_args
 
 from icws_explore.capture import Capture, Frame
 from icws_explore.capture.upgrade import Upgrade
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import OpenArgs, decode_message_args, decode_open_args
-from icws_explore.protocol.cbor import has_indefinite_lengths
+from icws_explore.protocol.cbor import has_indefinite_lengths, loads
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.envelope import Envelope
-from icws_explore.protocol.errors import DecodeError, DidError
+from icws_explore.protocol.errors import ArgumentValueError, DecodeError, DidError
 from icws_explore.protocol.messages import CanisterMessage, Handshake, WebsocketMessage
 from icws_explore.protocol.service_messages import (
     AckMessage,
@@ -84,6 +84,14 @@ MAX_KEPT: Final = 128 * 1024 * 1024  # bytes of payload whose decoded frames are
 Kind = Literal[
     "handshake", "open_request", "message", "keep_alive", "open", "ack", "close", "app", "malformed", "control"
 ]
+
+
+def check_kind(kind: str) -> Kind:
+    """Return ``kind`` if frames have such a kind. Raises ArgumentValueError."""
+    for known in get_args(Kind):
+        if kind == known:
+            return cast("Kind", known)
+    raise ArgumentValueError(f"kind must be one of {', '.join(get_args(Kind))}, not {kind!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,78 +226,123 @@ def decode_frame(
     frame: Frame, *, number: int = 0, app_type: candid.Type | None = None, is_after_own_close: bool = False
 ) -> DecodedFrame:
     """Decode one frame. Never raises for its contents. `OwnCloses` tells ``is_after_own_close``."""
-    blank = DecodedFrame(number, frame, "malformed", "")
     if frame.op not in ("binary", "text"):
-        text = control_text(frame, is_after_own_close=is_after_own_close)
-        return replace(blank, kind="control", summary=text)
+        return DecodedFrame(number, frame, "control", control_text(frame, is_after_own_close=is_after_own_close))
     if frame.op == "text":
         shown = frame.data[:60].decode("utf-8", "replace")
-        return replace(blank, summary=f"text frame {shown!r}: the protocol uses binary frames only")
+        text = f"text frame {shown!r}: the protocol uses binary frames only"
+        return DecodedFrame(number, frame, "malformed", text)
     decode = _decode_out if frame.direction == "out" else _decode_in
     try:
-        return decode(blank, app_type)
+        return decode(number, frame, app_type)
     except DecodeError as error:
-        return replace(blank, error=error, summary=str(error))
+        return _malformed(number, frame, error)
 
 
-def _decode_in(blank: DecodedFrame, app_type: candid.Type | None) -> DecodedFrame:
-    data = blank.frame.data
-    try:
-        handshake = Handshake.decode(data)
-    except DecodeError:
-        pass  # not a handshake, so it must be a canister message
-    else:
-        return replace(
-            blank, kind="handshake", handshake=handshake, summary=f"gateway {handshake.gateway_principal.short}"
-        )
-    outer = CanisterMessage.decode(data)
-    partial = replace(blank, canister_message=outer)
+def _malformed(
+    number: int,
+    frame: Frame,
+    error: DecodeError,
+    envelope: Envelope | None = None,
+    outer: CanisterMessage | None = None,
+    message: WebsocketMessage | None = None,
+) -> DecodedFrame:
+    """A frame with a fault, and the layers around it."""
+    return DecodedFrame(
+        number,
+        frame,
+        "malformed",
+        str(error),
+        None if message is None else message.sequence_num,
+        envelope=envelope,
+        canister_message=outer,
+        message=message,
+        error=error,
+    )
+
+
+def _decode_in(number: int, frame: Frame, app_type: candid.Type | None) -> DecodedFrame:
+    value = loads(frame.data, what=CanisterMessage.WHAT)
+    if isinstance(value, dict) and "gateway_principal" in value:
+        try:
+            handshake = Handshake.from_cbor(value)
+        except DecodeError:
+            pass  # not a handshake, so it must be a canister message
+        else:
+            text = f"gateway {handshake.gateway_principal.short}"
+            return DecodedFrame(number, frame, "handshake", text, handshake=handshake)
+    outer = CanisterMessage.from_cbor(value)
     try:
         message = WebsocketMessage.decode(outer.content)
     except DecodeError as error:
-        return replace(partial, error=error, summary=str(error))
-    return _content(partial, message, app_type)
+        return _malformed(number, frame, error, outer=outer)
+    return _content(number, frame, message, app_type, None, outer)
 
 
-def _decode_out(blank: DecodedFrame, app_type: candid.Type | None) -> DecodedFrame:
-    envelope = Envelope.decode_frame(blank.frame.data)
-    partial = replace(blank, envelope=envelope)
+def _decode_out(number: int, frame: Frame, app_type: candid.Type | None) -> DecodedFrame:
+    envelope = Envelope.decode_frame(frame.data)
     method = envelope.content.get("method_name")
     arg = envelope.content.get("arg")
     if method not in ("ws_open", "ws_message") or not isinstance(arg, bytes):
         fault = DecodeError("envelope", f"calls {str(method)[:40]!r}, which is neither ws_open nor ws_message")
-        return replace(partial, error=fault, summary=str(fault))
+        return _malformed(number, frame, fault, envelope)
     try:
         if method == "ws_open":
             args = decode_open_args(arg)
             summary = f"ws_open, client nonce {args.client_nonce}"
-            return replace(partial, kind="open_request", open_args=args, summary=summary)
+            return DecodedFrame(number, frame, "open_request", summary, envelope=envelope, open_args=args)
         message = decode_message_args(arg)
     except DecodeError as error:
-        return replace(partial, error=error, summary=str(error))
-    return _content(partial, message, app_type)
+        return _malformed(number, frame, error, envelope)
+    return _content(number, frame, message, app_type, envelope, None)
 
 
-def _content(partial: DecodedFrame, message: WebsocketMessage, app_type: candid.Type | None) -> DecodedFrame:
+def _content(
+    number: int,
+    frame: Frame,
+    message: WebsocketMessage,
+    app_type: candid.Type | None,
+    envelope: Envelope | None,
+    outer: CanisterMessage | None,
+) -> DecodedFrame:
     """Decode the innermost layer: a service message or an application message."""
-    partial = replace(partial, message=message, sequence_num=message.sequence_num)
+    kind: Kind = "app" if frame.direction == "in" else "message"
+    service: ServiceMessage | None = None
+    value: Any = None
+    has_value = False
+    fault: DecodeError | None = None
     if message.is_service_message:
         try:
             service = decode_service(message.content)
         except DecodeError as error:
-            return replace(partial, error=error, summary=str(error))
-        kind, summary = _service_summary(service)
-        return replace(partial, kind=kind, service=service, summary=summary)
-    kind = "app" if partial.frame.direction == "in" else "message"
-    try:
-        values = candid.decode(message.content, None if app_type is None else [app_type])
-    except DecodeError as error:
-        return replace(partial, kind=kind, error=error, summary=f"{len(message.content)} bytes: {error}")
-    value = values[0] if values else None
-    return replace(partial, kind=kind, value=value, has_value=bool(values), summary=value_text(value))
+            return _malformed(number, frame, error, envelope, outer, message)
+        kind, summary = describe_service(service)
+    else:
+        try:
+            values = candid.decode(message.content, None if app_type is None else [app_type])
+        except DecodeError as error:
+            fault, summary = error, f"{len(message.content)} bytes: {error}"
+        else:
+            value, has_value = values[0] if values else None, bool(values)
+            summary = value_text(value)
+    return DecodedFrame(
+        number,
+        frame,
+        kind,
+        summary,
+        message.sequence_num,
+        envelope=envelope,
+        canister_message=outer,
+        message=message,
+        service=service,
+        value=value,
+        has_value=has_value,
+        error=fault,
+    )
 
 
-def _service_summary(service: ServiceMessage) -> tuple[Kind, str]:
+def describe_service(service: ServiceMessage) -> tuple[Kind, str]:
+    """The kind and the summary of the frame that carries a service message."""
     match service:
         case OpenMessage(client_key=key):
             return "open", f"opened for {key.client_principal.short}, nonce {key.client_nonce}"

@@ -16,7 +16,7 @@ from icws_explore.protocol.steps import Step, first_failure, passed
 
 from .decode import DecodedFrame, decode_frames, shared_frames
 
-_IMPORTED: Final = ("har", "pcap")
+_IMPORTED: Final = ("har", "pcap", "mitmproxy")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Python's own parser reads the expression. Only comparisons, ``and``, ``or``, ``not``, constants, negative
 numbers, lists, tuples and the names in `NAMES` are allowed. Nothing is called and no attribute is read, so
-a filter from a stranger can do no harm.
+a filter from an unknown source can do no harm.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from icws_explore.protocol.budgets import FILTER_TEXT as MAX_LENGTH
 from icws_explore.protocol.errors import IcwsError
 
 from .decode import DecodedFrame
@@ -20,7 +21,6 @@ from .decode import DecodedFrame
 FrameFilter = Callable[[DecodedFrame, float], bool]
 
 NAMES: Final = ("frame", "t", "elapsed", "direction", "kind", "sequence_num", "size", "summary", "session")
-MAX_LENGTH: Final = 2_000  # characters of an expression
 
 _COMPARE: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
     ast.Eq: operator.eq,

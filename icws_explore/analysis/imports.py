@@ -1,4 +1,4 @@
-"""Loading a capture from any supported file: `.icws`, HAR, packets.
+"""Loading a capture from any supported file: `.icws`, HAR, packets, flow files of mitmproxy.
 
 An imported file lacks facts that its own frames contain. `identify` takes the canister and the client from
 the first requests. `retimed` repairs the times of a HAR that has none, or only differences: it uses the
@@ -9,13 +9,13 @@ timestamp comes from the clock of the message's sender.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from icws_explore.capture import Capture, Frame, load
-from icws_explore.capture.files import START, FileKind, Notes, kind_of, open_file
+from icws_explore.capture.files import START, FileKind, Notes, collector_paused, kind_of, open_file
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError
@@ -24,7 +24,7 @@ from icws_explore.protocol.type_checks import checked
 
 from .decode import DecodedFrame, shared_frames
 
-FOREIGN: Final = (FileKind.HAR, FileKind.PCAP)
+FOREIGN: Final = (FileKind.HAR, FileKind.PCAP, FileKind.FLOWS)
 
 
 @checked(path="the file's path")
@@ -43,17 +43,29 @@ def file_kind(path: str | os.PathLike[str]) -> FileKind:
 def load_any(path: str | os.PathLike[str], *, url: str = "") -> Capture:
     """Load the capture in a file. The canister of an import is that of its first request. Raises CaptureError.
 
-    Of a HAR or packets only the sockets whose URL contains ``url`` are read.
+    Of a file of another tool only the sockets whose URL contains ``url`` are read.
     """
+    with collector_paused():
+        return _load(path, url)
+
+
+def _load(path: str | os.PathLike[str], url: str) -> Capture:
     kind = file_kind(path)
-    if kind not in FOREIGN:
-        return load(path)
+    return load(path) if kind not in FOREIGN else identify(load_foreign(path, url=url))
+
+
+def load_foreign(path: str | os.PathLike[str], *, url: str = "") -> Capture:
+    """Read a file of another tool; what is neither packets nor flows is read as HAR. Raises CaptureError."""
+    from icws_explore.capture.flows import load_flows
     from icws_explore.capture.har import load_har
     from icws_explore.capture.packets import load_pcap
 
-    if kind is FileKind.PCAP:
-        return identify(load_pcap(path, url=url))
-    return identify(load_har(path, url=url, parties_of=call_parties))
+    match file_kind(path):
+        case FileKind.PCAP:
+            return load_pcap(path, url=url)
+        case FileKind.FLOWS:
+            return load_flows(path, url=url)
+    return load_har(path, url=url, parties_of=call_parties)
 
 
 def call_parties(body: bytes) -> tuple[str, str] | None:
@@ -128,6 +140,11 @@ def retimed(capture: Capture) -> Capture:
     """Return the capture with repaired times, or ``capture`` itself if its times are plausible."""
     if capture.info.origin != "har" or not capture.frames:
         return capture
+    given: dict[str | None, list[float]] = {}
+    for frame in capture.frames:
+        given.setdefault(frame.session, []).append(frame.t)
+    if all(_are_plausible(times) for times in given.values()):
+        return capture  # without decoding a frame
     sessions: dict[str | None, list[DecodedFrame]] = {}
     for decoded in shared_frames(capture):
         sessions.setdefault(decoded.frame.session, []).append(decoded)
@@ -145,12 +162,21 @@ def retimed(capture: Capture) -> Capture:
     return Capture(capture.info, sorted(frames, key=lambda frame: frame.t), notes, capture.page_calls)
 
 
+def _are_spread(times: Sequence[float]) -> bool:
+    return len(times) < _FEW or len(set(times)) > 1
+
+
+def _are_plausible(times: Sequence[float]) -> bool:
+    """Whether the times (s) of a session are those of a clock."""
+    return _are_spread(times) and min(times) >= _EARLIEST_S
+
+
 def _times(frames: list[DecodedFrame]) -> list[float] | None:
     """Return repaired times in seconds since the epoch, or None to keep the times as they are."""
     given = [decoded.frame.t for decoded in frames]
-    is_spread = len(set(given)) > 1 or len(given) < _FEW
-    if is_spread and min(given) >= _EARLIEST_S:
+    if _are_plausible(given):
         return None
+    is_spread = _are_spread(given)
     held = [None if d.message is None else d.message.timestamp_ns / NS_PER_S for d in frames]
     first = next(((index, t) for index, t in enumerate(held) if t is not None), None)
     if first is None:

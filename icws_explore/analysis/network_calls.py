@@ -25,6 +25,7 @@ Outcome = Literal["replied", "err", "rejected", "refused", "accepted", "unreadab
 
 STATUS_PATH: Final = "/api/v2/status"
 _RESULTS: Final = ("ws_open", "ws_message", "ws_close")
+_NOT_REPLICATED: Final = "non_replicated_rejection"
 _MAX_TEXT: Final = 500
 _MAX_ERROR_CODE: Final = 20  # characters of the replica's error code, as IC0207
 
@@ -35,7 +36,8 @@ class NetworkCall:
 
     ``frame`` is the number of the client's frame that the gateway relayed, None for the gateway's own
     requests. ``text`` is the canister's Err, the reject message or the body of an HTTP error, ``status`` the
-    HTTP status.
+    HTTP status. ``is_executed`` False: one replica rejected the call before the subnet agreed on it, so its method
+    did not run, only the canister's canister_inspect_message.
     """
 
     request: int
@@ -51,6 +53,7 @@ class NetworkCall:
     text: str = ""
     reject_code: int | None = None
     status: int | None = None
+    is_executed: bool = True
 
     @property
     def failed(self) -> bool:
@@ -159,7 +162,10 @@ def _with_answer(call: NetworkCall, frame: Frame) -> NetworkCall:
         message, error_code = str(answer.get("reject_message", ""))[:_MAX_TEXT], answer.get("error_code")
         if isinstance(error_code, str) and error_code not in message:
             message = f"{error_code[:_MAX_ERROR_CODE]}: {message}"
-        return replace(call, outcome="rejected", reject_code=answer["reject_code"], text=message)
+        is_executed = answer.get("status") != _NOT_REPLICATED
+        return replace(
+            call, outcome="rejected", reject_code=answer["reject_code"], text=message, is_executed=is_executed
+        )
     try:
         return _with_reply(call, answer)
     except DecodeError as error:

@@ -27,10 +27,10 @@ def misplaced(frames: Iterable[tuple[int, Frame]]) -> list[int]:
     by_session: dict[tuple[bool, str | None], list[tuple[int, float]]] = {}
     for number, frame in frames:
         by_session.setdefault((frame.is_http, frame.session), []).append((number, frame.t))
-    return sorted(numbers[index][0] for numbers in by_session.values() for index in _left_out([t for _, t in numbers]))
+    return sorted(numbers[index][0] for numbers in by_session.values() for index in left_out([t for _, t in numbers]))
 
 
-def _left_out(times: Sequence[float]) -> list[int]:
+def left_out(times: Sequence[float]) -> list[int]:
     """The positions outside of a longest run of ``times`` that never decreases. O(n log n)."""
     if all(before <= after for before, after in pairwise(times)):
         return []

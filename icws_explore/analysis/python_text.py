@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, fields
+from typing import Any, Final, get_args
 
 from icws_explore.capture import Capture, Frame, SessionInfo
 from icws_explore.protocol import candid
@@ -21,15 +21,7 @@ from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.keys.delegation import SignedDelegation
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, Handshake, WebsocketMessage
 from icws_explore.protocol.principal import Principal
-from icws_explore.protocol.service_messages import (
-    AckMessage,
-    CloseMessage,
-    KeepAliveMessage,
-    OpenMessage,
-    ServiceMessage,
-    decode_service,
-    encode_service,
-)
+from icws_explore.protocol.service_messages import CloseReason, ServiceMessage, decode_service, encode_service
 
 WIDTH: Final = 100
 MAX_TYPE: Final = 2_000  # characters of a type; a longer one is not written out
@@ -44,9 +36,10 @@ _HOMES: Final[Mapping[str, tuple[str, ...]]] = {
     f"{_ROOT}.protocol.keys.delegation": ("Delegation", "SignedDelegation"),
     f"{_ROOT}.protocol.messages": ("CanisterMessage", "ClientKey", "Handshake", "WebsocketMessage"),
     f"{_ROOT}.protocol.service_messages": (
-        "AckMessage", "CloseMessage", "CloseReason", "KeepAliveMessage", "OpenMessage", "encode_service",
+        *sorted(["CloseReason", *(kind.__name__ for kind in get_args(ServiceMessage))]),
+        "encode_service",
     ),
-}  # fmt: skip
+}
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -132,7 +125,7 @@ def _method(on: _Text, call: str) -> _Text:
 
 def _frame(frame: Frame) -> _Call:
     named: dict[str, _Text] = {"data": _data(frame)} if frame.data else {}
-    for name in ("code", "reason", "session"):
+    for name in ("code", "reason", "session", "did", "far"):
         if getattr(frame, name) is not None:
             named[name] = _literal(getattr(frame, name))
     return _call("Frame", _literal(frame.t), repr(frame.direction), repr(frame.op), **named)
@@ -225,13 +218,17 @@ def _service(data: bytes) -> _Text | None:
 
 
 def _service_message(message: ServiceMessage) -> _Text:
-    match message:
-        case OpenMessage(key):
-            return _call("OpenMessage", _client_key(key))
-        case AckMessage(number) | KeepAliveMessage(number):
-            return _call(type(message).__name__, _literal(number))
-        case CloseMessage(reason):
-            return _call("CloseMessage", f"CloseReason.{reason.name}")
+    return _call(type(message).__name__, *(_service_value(getattr(message, each.name)) for each in fields(message)))
+
+
+def _service_value(value: Any) -> _Text:
+    match value:
+        case ClientKey():
+            return _client_key(value)
+        case CloseReason():
+            return f"CloseReason.{value.name}"
+        case _:
+            return _literal(value)
 
 
 def _application(data: bytes) -> _Text | None:

@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from icws_explore.capture import Capture, SessionInfo
 from icws_explore.capture import save as save_capture
+from icws_explore.capture.files import collector_paused
+from icws_explore.protocol.errors import ArgumentTypeError
 from icws_explore.protocol.principal import Principal
 
 from .decode import DecodedFrame, decode_at, decode_frames, shared_frames
@@ -25,6 +27,7 @@ from .timing.timing import Timing
 from .verify import MessageVerdict, Verdicts, verify_capture
 
 if TYPE_CHECKING:
+    from .compare import Comparison
     from .doctor import Findings
     from .replay.text import Replays
     from .table import Table
@@ -37,11 +40,16 @@ def frame_table(capture: Capture) -> Table:
     frame), ``direction``, ``kind``, ``sequence_num`` (nullable integer), ``size`` (bytes),
     ``summary``, ``session`` and ``value`` (the application's message, else None).
     """
+    with collector_paused():
+        return table_of(list(shared_frames(capture)))
+
+
+def table_of(frames: Sequence[DecodedFrame]) -> Table:
+    """As `frame_table`, of frames that are already decoded."""
     import pandas as pd
 
     from .table import Table
 
-    frames = list(shared_frames(capture))
     first = frames[0].frame.t if frames else 0.0
     return Table(
         {
@@ -61,7 +69,14 @@ def frame_table(capture: Capture) -> Table:
 
 def _own(value: Any) -> Any:
     """Copy an application value, so that a change in the table does not reach other views."""
-    return copy.deepcopy(value) if isinstance(value, (dict, list, tuple)) else value
+    if type(value) is dict:
+        return {key: _own(item) for key, item in value.items()}
+    if type(value) is list:
+        return [_own(item) for item in value]
+    return value if type(value) in _FROZEN else copy.deepcopy(value)
+
+
+_FROZEN: Final = frozenset((str, int, float, bool, bytes, type(None), Principal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +132,19 @@ def summarise(frames: Sequence[DecodedFrame], verdicts: Iterable[MessageVerdict]
 
 
 class Recording:
-    """A recorded session, or several. ``raw`` is the capture underneath; a live session appends to it."""
+    """A recorded session, or several.
+
+    A live session, a tap, a lab's scenario, a simulation and `load` all give a Recording::
+
+        recording = icws.load("session.icws")
+        recording[3]                            # frame 3, decoded
+        [frame for frame in recording if frame.kind == "ack"]
+        recording.verify()                      # the proofs, step by step
+        recording.doctor()                      # what is wrong
+
+    Its length is the number of frames, and iterating decodes each frame. ``raw`` is the `Capture` below it. A live
+    session appends frames to it.
+    """
 
     def __init__(self, raw: Capture) -> None:
         self.raw = raw
@@ -129,25 +156,41 @@ class Recording:
 
     @property
     def notes(self) -> list[str]:
-        """What could not be read from the file, in plain lines."""
+        """What could not be read from the file, as lines of text."""
         return self.raw.notes
 
     def frames(self) -> Table:
-        """A row for each frame; `frame_table` lists the columns with their units."""
+        """Return a pandas DataFrame with a row for each frame, indexed by frame number.
+
+        Its columns are ``t`` (UTC timestamps of the recording's clock), ``elapsed_s`` (seconds since the first frame),
+        ``direction`` ("out" is sent by the client), ``kind``, ``sequence_num``, ``size`` (bytes), ``summary``,
+        ``session`` and ``value`` (the application's message, or None).
+        """
         return frame_table(self.raw)
 
     def verify(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> Verdicts:
-        """Verify each canister message at the time of its receipt. Raises IcwsError without a root key."""
+        """Verify each canister message at the time of its receipt. Returns a verdict for each.
+
+        ``root_key`` (DER) and ``canister_id`` replace those of the recording. Raises IcwsError if no root key is
+        known, or if the recording was simulated with stand-in cryptography.
+        """
         return Verdicts(verify_capture(self.raw, root_key=root_key, canister_id=canister_id))
 
     def check_envelopes(
         self, *, root_key: bytes | None = None, canister_id: Principal | None = None
     ) -> EnvelopeVerdicts:
-        """Check each request of the client as a replica does. Raises IcwsError for simulated cryptography."""
+        """Check each request of the client as a replica does. Returns a verdict for each.
+
+        Raises IcwsError if the recording was simulated with stand-in cryptography.
+        """
         return EnvelopeVerdicts(check_envelopes(self.raw, root_key=root_key, canister_id=canister_id))
 
     def doctor(self, *, root_key: bytes | None = None, canister_id: Principal | None = None) -> Findings:
-        """Return what is wrong, worst first, each with evidence and fix; empty for a healthy recording."""
+        """Return what is wrong as a list of findings, the worst first. The list of a healthy recording is empty.
+
+        Each finding has an id, the frames that prove it, an explanation and a fix. ``root_key`` (DER) and
+        ``canister_id`` replace those of the recording.
+        """
         from .doctor import diagnose
 
         return diagnose(self.raw, root_key=root_key, canister_id=canister_id)
@@ -159,9 +202,9 @@ class Recording:
         canister_id: Principal | None = None,
         ack_interval_ms: int | None = None,
     ) -> Replays:
-        """Run each session through the real SDK's state machine and compare how it ends.
+        """Run each session through the real SDK's state machine, and compare how it ends.
 
-        ``ack_interval_ms`` is in milliseconds and defaults to that of the recording.
+        ``ack_interval_ms`` is the client's ack interval in milliseconds, by default that of the recording.
         """
         from .replay.replay import replay_sessions
         from .replay.text import Replays
@@ -170,31 +213,72 @@ class Recording:
             replay_sessions(self.raw, root_key=root_key, canister_id=canister_id, ack_interval_ms=ack_interval_ms)
         )
 
+    def compare(self, other: Recording, *, names: tuple[str, str] = ("this", "the other")) -> Comparison:
+        """Align both recordings by protocol events and return what differs; keys, nonces and times always do.
+
+        ``names`` are what the texts call the two. Choose single sessions with `session`. Raises CaptureError if
+        one of them has no session of this protocol, ArgumentTypeError if ``other`` is no recording.
+        """
+        from .compare import compare
+
+        if not isinstance(other, Recording):
+            raise ArgumentTypeError(
+                f"other must be a recording, as icws.load(path) gives it, not {type(other).__name__}"
+            )
+        return compare(self.raw, other.raw, names=names)
+
     def as_python(self) -> str:
-        """Python code that rebuilds the recording as the variable ``recording``, with its imports."""
+        """Return Python code that rebuilds the recording as the variable ``recording``, with its imports."""
         from .python_text import recording_code
 
         return recording_code(self.raw)
 
     def summary(self) -> Summary:
-        """Return the recording in numbers; certificates count if the root key is known."""
+        """Return the recording in numbers. Certificates are counted if the root key is known."""
         verdicts = self.verify() if self.raw.info.root_key is not None else Verdicts()
         return summarise(list(shared_frames(self.raw)), verdicts)
 
     def timing(self, *, session: str | None = None) -> Timing:
-        """Return timing tables: messages, acks, keep-alives, opens, certificates, skew; of all sessions or one.
+        """Return the timing of all sessions, or of the named one: tables whose columns end in their units.
 
-        The tables cover the recording as it is now. Call again for later frames of a live session.
+        The tables are ``messages``, ``acks``, ``keep_alives``, ``opens``, ``certificates`` and ``skews``. They cover
+        the recording as it is now. Call this again for later frames of a live session.
         """
         return Timing(self.raw, session=session)
 
     def session(self, session_id: str | None) -> Recording:
-        """Return one session of a recording that holds several."""
+        """Return one session of a recording that contains several. ``frame.session`` is the name of a session."""
         return Recording(self.raw.session(session_id))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write an .icws file and return its path. Raises CaptureError."""
+        """Write an .icws file (compressed if ``path`` ends in .gz) and return its path. Raises CaptureError."""
         return save_capture(self.raw, path)
+
+    def to_har(self, path: str | os.PathLike[str], *, redact: bool = False) -> Path:
+        """Write a HAR file as Chrome writes it and return its path. Raises CaptureError.
+
+        `load` gives the same frames back. A HAR does not hold the root key, the canister, the message type, the ack
+        interval and the clock, nor connections that were lost (1006). With ``redact`` it holds type and size
+        instead of messages.
+        """
+        from .export import to_har
+
+        return to_har(self.raw, path, redact=redact)
+
+    def to_csv(self, path: str | os.PathLike[str], *, redact: bool = False) -> Path:
+        """Write the table of frames as CSV and return the path. Values are JSON text. Raises CaptureError."""
+        from .export import to_csv
+
+        return to_csv(self.raw, path, redact=redact)
+
+    def to_parquet(self, path: str | os.PathLike[str], *, redact: bool = False) -> Path:
+        """Write the table of frames and their bytes as Parquet and return the path.
+
+        It needs pyarrow (``pip install "icws_explore[parquet]"``). Raises CaptureError, IcwsError without it.
+        """
+        from .export import to_parquet
+
+        return to_parquet(self.raw, path, redact=redact)
 
     def __len__(self) -> int:
         return len(self.raw)
@@ -213,5 +297,14 @@ class Recording:
 
 
 def load(path: str | os.PathLike[str]) -> Recording:
-    """Load an ``.icws`` or ``.icws.gz`` file, a HAR file or a packet capture. Raises CaptureError."""
+    """Load an ``.icws`` or ``.icws.gz`` file, a HAR file or a packet capture.
+
+    ::
+
+        recording = icws.load("session.icws")
+        recording.doctor()
+
+    What could not be read is listed in the recording's ``notes``. Raises CaptureError if the file cannot be read, or
+    is of another kind.
+    """
     return Recording(load_any(path))

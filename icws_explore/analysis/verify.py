@@ -50,7 +50,7 @@ class Verdicts(list[MessageVerdict]):
 
 @dataclass(slots=True)
 class _SessionFacts:
-    """What the frames of a session have told so far."""
+    """What is known of a session from its frames so far."""
 
     client_key: ClientKey | None = None
     canister_id: Principal | None = None

@@ -95,7 +95,7 @@ class TestSkew:
             assert skew.min_s - SLACK_S <= true_s <= skew.max_s + SLACK_S
             assert abs(skew.estimate_s - true_s) <= skew.error_s + SLACK_S
 
-    def test_is_known_as_well_as_the_shortest_way_there_and_back(
+    def test_is_known_as_precisely_as_the_shortest_round_trip(
         self, runs: list[tuple[Simulation, Timing, float]]
     ) -> None:
         for simulation, timing, _ in runs:

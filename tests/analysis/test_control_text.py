@@ -33,7 +33,7 @@ class TestText:
 
 
 class TestOwnCloses:
-    def test_the_end_behind_the_clients_close(self):
+    def test_the_end_after_the_clients_close(self):
         told = "the connection ended after the client's close (1006)"
         capture = capture_of(LEFT, LOST)
         for frames in (list(decode_frames(capture)), list(shared_frames(capture))):

@@ -101,7 +101,7 @@ class TestControl:
             (Frame(1, "in", "ping", b"abc"), "ping, 3 bytes"),
         ],
     )
-    def test_is_said_in_words(self, frame, said):
+    def test_is_noted_in_words(self, frame, said):
         decoded = decode_frame(frame)
         assert decoded.kind == "control"
         assert said in decoded.summary
@@ -134,7 +134,7 @@ class TestErrors:
 
 class TestApplicationType:
     @pytest.mark.parametrize(("text", "known"), [(None, False), ("record {", False), ("text", True)])
-    def test_an_unusable_one_is_none(self, text, known):
+    def test_an_unusable_one_gives_none(self, text, known):
         assert (application_type(Capture(SessionInfo(app_type=text))) is not None) == known
 
 

@@ -106,7 +106,7 @@ class TestSet:
         changed = edit.set(APP, "content.content:value", {"text": "a", "timestamp": 1})
         assert decode_frame(changed).value == {"text": "a", "timestamp": 1}
 
-    def test_a_length_that_lies(self) -> None:
+    def test_a_wrong_length(self) -> None:
         changed = edit.set(APP, "content.content.text:length", 100)
         assert decode_frame(changed).error is not None
 
@@ -151,7 +151,7 @@ class TestFlip:
         seen = edit.see(RECORDING, APP.number, edit.flip(APP, offset, bit))
         assert not seen.ok, str(seen)
 
-    def test_twice_is_none(self) -> None:
+    def test_twice_gives_none(self) -> None:
         assert edit.flip(edit.flip(APP, 10), 10) == APP.frame
 
     def test_beyond_the_frame(self) -> None:
@@ -175,7 +175,7 @@ class TestTrees:
         assert fails_at(APP.number, edit.replace_tree(APP, "tree", Empty())) == "certified_data"
         assert edit.replace_tree(APP, "cert.tree", edit.tree_at(APP, "cert.tree")) == APP.frame
 
-    def test_where_there_is_none(self) -> None:
+    def test_without_one(self) -> None:
         with pytest.raises(IcwsError, match="no hash tree"):
             edit.prune(APP, "key")
 

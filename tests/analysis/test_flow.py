@@ -35,7 +35,7 @@ class TestParties:
 
 
 class TestOrder:
-    def test_gaps_duplicates_swaps_and_late_ones_are_told_apart(self) -> None:
+    def test_gaps_duplicates_swaps_and_late_ones_are_distinguished(self) -> None:
         assert [(s.sequence_num, s.fault, s.fault_text) for s in of(disorder()).steps if s.fault] == [
             (4, "gap", "gap: 3 missing"),
             (3, "swap", "swapped: 3 after 4"),

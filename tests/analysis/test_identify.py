@@ -21,7 +21,7 @@ class TestIdentify:
         assert info.canister_id == CANISTER_ID.text
         assert info.client_principal == script.identity.principal.text
 
-    def test_what_is_said_already_stays(self):
+    def test_an_existing_note_stays(self):
         info = identify(imported(SessionScript().opened(), canister_id="aaaaa-aa", client_principal="2vxsx-fae")).info
         assert (info.canister_id, info.client_principal) == ("aaaaa-aa", "2vxsx-fae")
 

@@ -22,13 +22,13 @@ from support.session_captures import healthy
 def har(tmp_path):
     messages = [
         {
-            "type": "send" if it.direction == "out" else "receive",
-            "time": it.t,
+            "type": "send" if frame.direction == "out" else "receive",
+            "time": frame.t,
             "opcode": 2,
-            "data": base64.b64encode(it.data).decode(),
+            "data": base64.b64encode(frame.data).decode(),
         }
-        for it in healthy().frames
-        if it.op == "binary"
+        for frame in healthy().frames
+        if frame.op == "binary"
     ]
     entry = {"_resourceType": "websocket", "request": {"url": "wss://gw/"}, "_webSocketMessages": messages}
     path = tmp_path / "s.har"
@@ -46,7 +46,7 @@ class TestLoad:
     def test_packets(self, tmp_path):
         path = tmp_path / "s.pcap"
         path.write_bytes(pcap(Talk().opened().down(frame(2, b"hello")).packets))
-        assert [it.data for it in icws.load(path).raw.frames if it.op == "binary"] == [b"hello"]
+        assert [frame.data for frame in icws.load(path).raw.frames if frame.op == "binary"] == [b"hello"]
 
     def test_a_capture_is_as_it_was(self, tmp_path):
         path = save(healthy(), tmp_path / "s.icws")

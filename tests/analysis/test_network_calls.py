@@ -55,7 +55,7 @@ class TestOutcomes:
         assert (calls[1].outcome, calls[1].failed) == ("err", True)
         assert "already has an open connection" in calls[1].text
 
-    def test_a_method_that_is_not_there(self, calls):
+    def test_a_missing_method(self, calls):
         assert (calls[2].outcome, calls[2].reject_code) == ("rejected", 5)
         assert "nonsense" in calls[2].text
 
@@ -135,7 +135,13 @@ class TestAnyAnswer:
         assert (call.outcome, call.request_type) == (outcome, None)
         assert "\n" not in call.text
 
-    def test_none_at_all(self):
+    def test_one_replica_rejects_without_execution(self):
+        said = {"reject_code": 5, "reject_message": "trapped", "error_code": "IC0503"}
+        alone = exchange((200, cbor.dumps(said | {"status": "non_replicated_rejection"})))
+        assert (alone.outcome, alone.is_executed, alone.text) == ("rejected", False, "IC0503: trapped")
+        assert exchange((200, cbor.dumps(said | {"status": "rejected"}))).is_executed
+
+    def test_none_given(self):
         assert (exchange().outcome, exchange().response) == ("unanswered", None)
 
     def test_a_broken_certificate_for_a_real_call(self, recorded_network):

@@ -40,6 +40,11 @@ def rebuilt(code: str, variable: str = "frame") -> Any:
     return names[variable]
 
 
+def test_what_a_tap_did_is_written_too():
+    frame = Frame(1.0, "out", "binary", b"abc", session="1", did="edited by the script", far=b"abd")
+    assert rebuilt(frame_code(frame)) == frame
+
+
 class TestRebuilds:
     @pytest.mark.parametrize("number", range(len(vector_frames())))
     def test_real_frames(self, number: int) -> None:
@@ -68,7 +73,7 @@ class TestRebuilds:
             Frame(AT_S, "in", "binary", Handshake(Principal.ANONYMOUS).encode()[3:]),
         ],
     )
-    def test_odd_frames(self, frame: Frame) -> None:
+    def test_unusual_frames(self, frame: Frame) -> None:
         assert rebuilt(frame_code(frame)) == frame
 
     @given(typed_values())

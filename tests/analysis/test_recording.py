@@ -46,6 +46,6 @@ class TestRecording:
 
 
 def test_replay_gives_each_session(recorded):
-    (it,) = icws.load(recorded).replay()
-    assert it.agrees
-    assert it.predicted_close is None
+    (replay,) = icws.load(recorded).replay()
+    assert replay.agrees
+    assert replay.predicted_close is None

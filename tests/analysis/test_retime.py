@@ -52,7 +52,7 @@ class TestRetimed:
         assert diagnose(found).ids == ()
         assert len(found.notes) == 1
 
-    def test_leaves_alone_what_has_times_or_holds_none(self):
+    def test_keeps_recordings_that_have_times_or_cannot_have_any(self):
         capture = talked()
         assert retimed(capture) is capture
         dumb = Capture(SessionInfo(origin="har"), [Frame(0.0, "in", "text", b"hi")] * 4)

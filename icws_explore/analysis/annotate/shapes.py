@@ -41,7 +41,9 @@ PLAIN: Final = Shape()
 PRINCIPAL: Final = Shape(explain=principal_meaning)
 TIME: Final = Shape(explain=time_meaning)
 PUBLIC_KEY: Final = Shape(explain=public_key_meaning)
-SIGNATURE: Final = Shape(explain=always("signature by the sender's key"))
+SIGNATURE: Final = Shape(
+    explain=always("signature by the sender's key, or by the session key at the end of the delegations")
+)
 
 HANDSHAKE: Final = Shape({"gateway_principal": PRINCIPAL})
 

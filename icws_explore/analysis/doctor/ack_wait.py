@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, NS_PER_S
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS
 from icws_explore.protocol.service_messages import AckMessage
 
 from ..decode import DecodedFrame
@@ -15,6 +15,7 @@ from .registry import Evidence
 
 DEFAULT_S: Final = ACK_INTERVAL_MS / 1000
 BOUND_S: Final = LATENCY_BOUND_MS / 1000
+MANY_ANSWERS: Final = 10  # times as long as the slowest answer: then an answer is missing
 
 
 class Wait(NamedTuple):
@@ -60,20 +61,7 @@ def expected_s(session: SessionFacts, wait: Wait) -> float:
 
 def spacing_s(session: SessionFacts) -> float | None:
     """The canister's ack interval (s) by its own timestamps, in this session or another one; None without two acks."""
-    gaps = [
-        made_apart_s(one, other)
-        for each in session.facts.sessions
-        if each.asked_canister == session.asked_canister
-        for one, other in pairwise(each.acks)
-    ]
-    return min(gaps) if gaps else None
-
-
-def made_apart_s(one: DecodedFrame, other: DecodedFrame) -> float:
-    """The time (s) between two canister messages by the canister's clock, however long each was under way."""
-    if one.message is None or other.message is None:
-        return 0.0
-    return (other.message.timestamp_ns - one.message.timestamp_ns) / NS_PER_S
+    return session.facts.ack_spacing_s.get(session.asked_canister)
 
 
 def acked_meanwhile(session: SessionFacts, wait: Wait) -> DecodedFrame | None:
@@ -82,29 +70,25 @@ def acked_meanwhile(session: SessionFacts, wait: Wait) -> DecodedFrame | None:
     A session that opened during the wait shows nothing: after an upgrade the canister serves new clients.
     """
     start = wait.start.frame.t
-    others = [
-        it
-        for it in session.facts.sessions
-        if it is not session
-        and it.asked_canister == session.asked_canister
-        and (it.opened or it.frames[0]).frame.t < start
-    ]
-    acks = (ack for it in others for ack in it.acks)
-    return next((ack for ack in acks if start + TOLERANCE_S < ack.frame.t < start + wait.waited_s), None)
+    return session.facts.neighbours.ack_of_other(
+        session, opened=start, after=start + TOLERANCE_S, before=start + wait.waited_s
+    )
 
 
 def withheld(session: SessionFacts, wait: Wait) -> Evidence | None:
     """Evidence from the recorded polls that the gateway kept messages for the client back."""
     received = max((d.sequence_num or 0 for d in session.received), default=0)
     until = session.last - TOLERANCE_S  # later messages may have been under way
-    polled = [it for it in session.polled_messages if (it.sequence_num or 0) > received and it.t < until]
+    polled = [
+        message for message in session.polled_messages if (message.sequence_num or 0) > received and message.t < until
+    ]
     if not polled:
         return None
     text = (
         f"The client waited {seconds(wait.waited_s)} for an ack. Meanwhile the canister gave the gateway "
         f"{count(len(polled), 'message')} for it (number{'s' if len(polled) > 1 else ''} "
-        f"{numbers([it.sequence_num or 0 for it in polled])}, frame {polled[0].frame}), and the client received none: "
-        "the gateway withheld them."
+        f"{numbers([message.sequence_num or 0 for message in polled])}, frame {polled[0].frame}), and the client "
+        "received none: the gateway withheld them."
     )
     return Evidence((wait.start.number, polled[0].frame, *session.end_frames), text)
 
@@ -134,3 +118,27 @@ def silent_canister(session: SessionFacts) -> tuple[str, Evidence] | None:
     )
     frames = (wait.start.number, other.number, *session.end_frames)
     return "PRINCIPAL_TAKEOVER", Evidence(frames, text, (session.name,))
+
+
+def slowest_answer_s(session: SessionFacts, since: float) -> float | None:
+    """The longest that the canister took to answer, if it answered every message before ``since`` and none after it.
+
+    None if that is not so, or if no message came after it. A canister that never acks goes on to answer.
+    """
+    talk = [d for d in (*session.sent, *session.received) if d.kind in ("message", "app")]
+    talk.sort(key=lambda d: d.number)
+    before = [d for d in talk if d.frame.t <= since]
+    pairs = [(one, other) for one, other in pairwise(before) if one.kind == "message"]
+    is_asking = any(d.kind == "message" for d in talk[len(before) :])
+    if not is_asking or not pairs or before[-1].kind != "app" or any(other.kind != "app" for _, other in pairs):
+        return None
+    return max(other.frame.t - one.frame.t for one, other in pairs)
+
+
+def is_answer_missing(session: SessionFacts) -> bool:
+    """Whether the canister had answered every message, and then one for much longer not, up to the end."""
+    slowest_s = slowest_answer_s(session, session.last_heard)
+    if slowest_s is None:
+        return False
+    asked = next(d.frame.t for d in session.sent if d.kind == "message" and d.frame.t > session.last_heard)
+    return session.last - asked > max(MANY_ANSWERS * slowest_s, TOLERANCE_S)

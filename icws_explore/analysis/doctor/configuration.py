@@ -11,7 +11,7 @@ from typing import Final
 
 from icws_explore.protocol.arguments import encode_open_args
 from icws_explore.protocol.candid import DidFile, Func, Opt, Record, Type, is_subtype, parse_did, resolve, type_text
-from icws_explore.protocol.constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS, LATENCY_BOUND_MS, NS_PER_S
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS, NS_PER_S, ack_timeout_ms
 from icws_explore.protocol.envelope import call_content, check_envelope, ingress_expiry_ns, sign_envelope
 from icws_explore.protocol.errors import DidError, IdentityError, MessageError
 from icws_explore.protocol.interface import (
@@ -68,10 +68,17 @@ def _modes(did: DidFile) -> Iterator[Finding]:
     """Methods that are a query and should not be, or the other way round."""
     poll = did.methods.get("ws_get_messages")
     if poll is not None and not poll.is_query:
-        text = (
-            "In this .did ws_get_messages is an update, not a query. The gateway polls it with queries, and the network"
+        yield Finding(
+            "METHOD_MODE",
+            "warning",  # the .did may be wrong, not the code
+            (),
+            "In this .did ws_get_messages is an update, not a query. The gateway polls it with queries, and the "
+            "network refuses a query of an update method.",
+            _POLLER_BEHAVIOUR,
+            "Make ws_get_messages a query method (Rust: #[query], Motoko: shared query func), and generate the .did "
+            "again.",
+            _METHODS_SOURCE,
         )
-        yield _poller(f"{text} refuses a query of an update method.", "warning")  # the .did may be wrong, not the code
     for name in ("ws_open", "ws_message", "ws_close"):
         method = did.methods.get(name)
         if method is not None and method.is_query:
@@ -85,6 +92,16 @@ def _modes(did: DidFile) -> Iterator[Finding]:
                 'close(4000, "Open connection timeout").',
                 f"Make {name} an update method (Rust: #[update], Motoko: shared func without query), and generate the "
                 ".did and the declarations again.",
+                _METHODS_SOURCE,
+            )
+        elif method is not None and "oneway" in method.annotations:
+            yield Finding(
+                "METHOD_MODE",
+                "warning",
+                (),
+                f"In this .did {name} is oneway, so it has no result. The CDK's method returns Ok or Err.",
+                "It does not notice. The gateway's log does not show when the canister refuses a message.",
+                f"Remove oneway from {name}: export the CDK's own method, and generate the .did again.",
                 _METHODS_SOURCE,
             )
 
@@ -178,12 +195,14 @@ def _missing(names: list[str]) -> Finding:
     return Finding("WS_MESSAGE_ARITY", "error", (), text, behaviour, _METHODS_FIX, _METHODS_SOURCE)
 
 
-def _poller(text: str, severity: Severity = "error") -> Finding:
-    behaviour = (
-        "It cannot tell. If ws_get_messages cannot be polled, the gateway gives the canister up and ends every session "
-        "without a code."
-    )
-    return Finding("POLLER_DEAD", severity, (), text, behaviour, _METHODS_FIX, _METHODS_SOURCE)
+_POLLER_BEHAVIOUR: Final = (
+    "It cannot tell. If ws_get_messages cannot be polled, the gateway gives the canister up and ends every session "
+    "without a code."
+)
+
+
+def _poller(text: str) -> Finding:
+    return Finding("POLLER_DEAD", "error", (), text, _POLLER_BEHAVIOUR, _METHODS_FIX, _METHODS_SOURCE)
 
 
 def check_intervals(
@@ -202,7 +221,7 @@ def check_intervals(
                 "ACK_INTERVAL_TOO_SHORT",
                 "error",
                 (),
-                f"send_ack_interval_ms is {canister_ms}. It has to be more than the keep-alive time-out, "
+                f"send_ack_interval_ms is {canister_ms}. It must be more than the keep-alive time-out, "
                 f"{keep_alive_timeout_ms}.",
                 "It never reaches the canister: the CDK traps in init, so that nothing is installed.",
                 f"Set it above {keep_alive_timeout_ms}, and the client's ackMessageIntervalMs to the same value.",
@@ -226,7 +245,7 @@ def check_intervals(
 
 
 def _unequal(canister_ms: int, client_ms: int) -> tuple[Severity, str]:
-    limit_ms = client_ms + LATENCY_BOUND_MS
+    limit_ms = ack_timeout_ms(client_ms)
     if limit_ms < canister_ms:
         return "error", f'It closes {limit_ms} ms after the last ack: close(4000, "Ack message timeout").'
     return "warning", f"It works, but notices a lost ack only {limit_ms} ms after the last one, later than necessary."

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from icws_explore.capture import Capture
+from icws_explore.capture.files import collector_paused
 from icws_explore.protocol.principal import Principal
 
 from ..decode import DecodedFrame
@@ -65,6 +66,7 @@ def examine(capture: Capture, *, root_key: bytes | None = None, canister_id: Pri
 
 
 def _findings(facts: CaptureFacts) -> Findings:
-    found = absorb(finding for rule in RULES.values() for finding in rule.findings(facts))
-    ordered = sorted(merge(found), key=lambda it: (SEVERITIES.index(it.severity), it.frames, it.id))
-    return Findings(ordered, unchecked=unchecked(facts), left_out=facts.left_out)
+    with collector_paused():
+        found = absorb(finding for rule in RULES.values() for finding in rule.findings(facts))
+    ordered = sorted(merge(found), key=lambda finding: (SEVERITIES.index(finding.severity), finding.frames, finding.id))
+    return Findings(ordered, unchecked=unchecked(facts), left_out=facts.left_out, capture=facts.capture)

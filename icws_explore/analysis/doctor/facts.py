@@ -9,17 +9,20 @@ Everything is computed on first use and kept. All times are seconds since the ep
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
+from math import inf
 from typing import Final
 
 from icws_explore.capture import Capture, cut_note
+from icws_explore.capture.files import collector_paused
 from icws_explore.capture.upgrade import Upgrade
 from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.close_codes import CloseCode
-from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAINNET_ROOT_KEY, OPEN_TIMEOUT_MS
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAINNET_ROOT_KEY, NS_PER_S, OPEN_TIMEOUT_MS
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
@@ -31,6 +34,7 @@ from ..envelopes import EnvelopeVerdict, capture_canister, check_frames
 from ..network_calls import NetworkCall
 from ..verify import MessageVerdict, verify_frames
 from .finding import LeftOut
+from .lookups import Neighbours
 from .network_side import NetworkSide, Polled
 from .other_protocols import protocol_of
 from .proofs import certificate_time_s, check_without_root_key, matching_root_key
@@ -46,8 +50,19 @@ LOST: Final = CloseCode.ABNORMAL_CLOSURE  # of a connection that ended without a
 SWITCHING_PROTOCOLS: Final = 101  # the HTTP status of a successful upgrade
 
 Path = tuple[Principal | None, Principal | None]  # the gateway and the canister of a session
+CanisterClient = tuple[Principal | None, Principal]  # the canister and the client's principal
 
-__all__ = ["LOOP", "LOST", "NO_CODE", "TOLERANCE_S", "CaptureFacts", "SessionFacts"]
+__all__ = [
+    "LOOP",
+    "LOST",
+    "NO_CODE",
+    "TOLERANCE_S",
+    "CanisterClient",
+    "CaptureFacts",
+    "Path",
+    "SessionFacts",
+    "made_apart_s",
+]
 
 
 class CaptureFacts:
@@ -55,7 +70,7 @@ class CaptureFacts:
 
     ``known_root_keys`` (DER) are further keys under which a certificate may verify. Mainnet's key, the
     recording's own and those that a network named in the recording are always among them. ``frames`` are the
-    recording's decoded frames, if somebody has decoded them already.
+    recording's decoded frames, if they are decoded already.
     """
 
     def __init__(
@@ -92,7 +107,8 @@ class CaptureFacts:
     @cached_property
     def frames(self) -> list[DecodedFrame]:
         """All frames of the recording, decoded."""
-        return list(shared_frames(self.capture) if self._frames is None else self._frames)
+        with collector_paused():
+            return list(shared_frames(self.capture) if self._frames is None else self._frames)
 
     @cached_property
     def root_key(self) -> bytes | None:
@@ -118,7 +134,7 @@ class CaptureFacts:
         """
         found = {name: protocol_of(frames) for name, frames in self._sockets.items()}
         others = {name: protocol for name, protocol in found.items() if protocol is not None}
-        if self.capture.info.origin in ("har", "pcap") or len(others) < len(self._sockets):
+        if self.capture.info.origin in ("har", "pcap", "mitmproxy") or len(others) < len(self._sockets):
             return others
         return {}
 
@@ -137,6 +153,21 @@ class CaptureFacts:
         )
 
     @cached_property
+    def neighbours(self) -> Neighbours:
+        """The other sessions of a session's client, gateway or canister."""
+        return Neighbours(self.sessions)
+
+    @cached_property
+    def notes(self) -> frozenset[str]:
+        """What the recorder noted."""
+        return frozenset(self.capture.notes)
+
+    @cached_property
+    def is_dated(self) -> bool:
+        """Whether a session received a message; its certificate tells what time it was."""
+        return any(session.received for session in self.sessions)
+
+    @cached_property
     def upgrades(self) -> Mapping[str | None, float]:
         """By session, when its WebSocket was opened. A tap records it for a gateway that then says nothing."""
         return {f.session: f.t for f in self.capture.http if f.op == "response" and f.code == SWITCHING_PROTOCOLS}
@@ -145,7 +176,7 @@ class CaptureFacts:
     def failed_upgrades(self) -> list[tuple[int, Upgrade]]:
         """The WebSockets that never opened, with the numbers of their frames."""
         frames = enumerate(self.capture.frames)
-        return [(number, it) for number, frame in frames if (it := Upgrade.of(frame)) is not None]
+        return [(number, upgrade) for number, frame in frames if (upgrade := Upgrade.of(frame)) is not None]
 
     @cached_property
     def verdicts(self) -> Mapping[int, MessageVerdict]:
@@ -187,15 +218,47 @@ class CaptureFacts:
         return found
 
     @cached_property
+    def ack_spacing_s(self) -> Mapping[Principal | None, float]:
+        """By canister, the shortest time (s) between two acks of a session, by the canister's own timestamps."""
+        found: dict[Principal | None, float] = {}
+        for session in self.sessions:
+            canister = session.asked_canister
+            for one, other in pairwise(session.acks):
+                found[canister] = min(made_apart_s(one, other), found.get(canister, inf))
+        return found
+
+    @cached_property
+    def received_by_path(self) -> Mapping[Path, list[tuple[float, int, DecodedFrame, SessionFacts]]]:
+        """By gateway and canister, the canister messages of all sessions by their times and numbers."""
+        found: dict[Path, list[tuple[float, int, DecodedFrame, SessionFacts]]] = {}
+        for session in self.sessions:
+            found.setdefault(session.path, []).extend((d.frame.t, d.number, d, session) for d in session.received)
+        return {path: sorted(those, key=lambda each: each[:2]) for path, those in found.items()}
+
+    def received_by_others(self, session: SessionFacts, since: float, until: float) -> tuple[int, DecodedFrame | None]:
+        """How many messages other sessions of the same gateway and canister received between, and the first one."""
+        heard = self.received_by_path[session.path]
+        start, stop = bisect_right(heard, (since, inf)), bisect_left(heard, (until,))
+        first = next((heard[at][2] for at in range(start, stop) if heard[at][3] is not session), None)
+        return stop - start - sum(since < d.frame.t < until for d in session.received), first
+
+    @cached_property
     def clock_slow_s(self) -> float:
         """By how many seconds the recorder's clock is slow at least, by the times in the certificates; 0 if none says.
 
         A certificate cannot come before it was made. Only for recorders that stamp all sessions by one clock.
         """
-        if self.capture.info.origin not in ("tap", "har", "pcap"):
+        if self.capture.info.origin not in ("tap", "har", "pcap", "mitmproxy"):
             return 0.0
         times = ((certificate_time_s(d), d.frame.t) for session in self.sessions for d in session.received)
         return max((certified - t for certified, t in times if certified is not None), default=0.0)
+
+
+def made_apart_s(one: DecodedFrame, other: DecodedFrame) -> float:
+    """The time (s) between two canister messages by the canister's clock, however long each was under way."""
+    if one.message is None or other.message is None:
+        return 0.0
+    return (other.message.timestamp_ns - one.message.timestamp_ns) / NS_PER_S
 
 
 class SessionFacts:
@@ -270,6 +333,11 @@ class SessionFacts:
         return ClientKey(opening.envelope.sender, opening.open_args.client_nonce)
 
     @cached_property
+    def client(self) -> CanisterClient | None:
+        """The canister and the client's principal; None without a ws_open."""
+        return None if self.client_key is None else (self.asked_canister, self.client_key.client_principal)
+
+    @cached_property
     def canister_id(self) -> Principal | None:
         """The canister that was meant: the configured one, else the one that the first request names."""
         if self.facts.canister_id is not None:
@@ -318,10 +386,25 @@ class SessionFacts:
         except ValueError:
             return self.began
 
-    @property
+    @cached_property
     def last(self) -> float:
         """The time of the last frame up to the end."""
         return max(d.frame.t for d in self.frames)
+
+    @cached_property
+    def last_heard(self) -> float:
+        """The time of the last canister message; minus infinity if there is none."""
+        return max((d.frame.t for d in self.received), default=-inf)
+
+    @cached_property
+    def last_used(self) -> float:
+        """When its client last did something; minus infinity if it did nothing.
+
+        A HAR holds no ends, and a connection that broke is noticed minutes later.
+        """
+        return max(
+            (d.frame.t for d in self.frames if d.frame.direction == "out" and d.frame.code != LOST), default=-inf
+        )
 
     def at(self, decoded: DecodedFrame) -> float:
         """How long after the session's first frame a frame passed (s)."""
@@ -344,7 +427,7 @@ class SessionFacts:
         A session that was still open when the tap ended was cut by the tap, which says nothing about the session.
         """
         lost = self.end is not None and self.end.frame.code == LOST and self.canister_close is None
-        return lost and cut_note(self.name) not in self.facts.capture.notes
+        return lost and cut_note(self.name) not in self.facts.notes
 
     @property
     def silence_s(self) -> float:
@@ -388,7 +471,7 @@ class SessionFacts:
     def _acked(self) -> int:
         """The highest number that an authentic ack covers."""
         acks = (d.service for d in self.acks if self.is_authentic(d))
-        return max((it.last_incoming_sequence_num for it in acks if isinstance(it, AckMessage)), default=0)
+        return max((ack.last_incoming_sequence_num for ack in acks if isinstance(ack, AckMessage)), default=0)
 
     @cached_property
     def altered_request(self) -> DecodedFrame | None:
@@ -432,9 +515,8 @@ class SessionFacts:
     @cached_property
     def failed_polls(self) -> list[NetworkCall]:
         """The failed polls of this session's gateway to its canister while the session lasted."""
-        failed = self.facts.network.failed_polls(self.asked_canister, self.gateway)
-        frames, until = self.facts.capture.frames, self.last
-        return [call for call in failed if self.began <= frames[call.response or call.request].t <= until]
+        failed = self.facts.network.failed_polls_between
+        return failed(self.asked_canister, self.gateway, self.began, self.last)
 
     @cached_property
     def fatal_poll(self) -> NetworkCall | None:
@@ -442,9 +524,7 @@ class SessionFacts:
         if self.end is None:
             return None
         window_s, end = max(POLL_WINDOW_S, self.facts.jitter_s), self.end.frame.t
-        polls = self.facts.network.fatal_polls(self.asked_canister, self.gateway)
-        times = [(call, self.facts.capture.frames[call.response or call.request].t) for call in polls]
-        return next((call for call, t in reversed(times) if abs(t - end) <= window_s), None)
+        return self.facts.network.fatal_poll_near(self.asked_canister, self.gateway, end, window_s)
 
     @cached_property
     def fails_at_first_poll(self) -> bool:

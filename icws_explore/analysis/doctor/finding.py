@@ -11,7 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from icws_explore.capture import Capture
 
 Severity = Literal["info", "warning", "error"]
 State = Literal["passed", "failed", "not checked"]
@@ -19,6 +22,7 @@ State = Literal["passed", "failed", "not checked"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "info")  # the worst first
 NOTHING_WRONG: Final = "nothing is wrong"
 NOTHING_FOUND: Final = "nothing wrong was found"
+REDACTED: Final = "redacted"  # in place of a protocol's name: the file holds no messages, only what each was
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,18 @@ class Unchecked:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A socket that speaks another protocol. ``protocol`` is which one, as far as its first messages show."""
+    """A socket that speaks another protocol. ``protocol`` is which one, as far as its first messages show.
+
+    It is "redacted" if the file holds a description in place of each message.
+    """
 
     session: str | None
     protocol: str
 
     def __str__(self) -> str:
         name = "the socket" if self.session is None else f"session {self.session}"
+        if self.protocol == REDACTED:
+            return f"{name} was left out: the file was redacted and does not hold its messages"
         return f"{name} was left out: it speaks another protocol ({self.protocol})"
 
     def to_json(self) -> dict[str, Any]:
@@ -99,7 +108,12 @@ class Findings(list[Finding]):
     """A list of findings, the worst first. A notebook draws it.
 
     ``unchecked`` lists the checks that could not be made, ``left_out`` the sockets that speak another protocol.
+    ``capture`` holds the frames that findings name; None for findings that need no recording.
     """
+
+    capture: Capture | None
+    unchecked: tuple[Unchecked, ...]
+    left_out: tuple[LeftOut, ...]
 
     def __init__(
         self,
@@ -107,8 +121,10 @@ class Findings(list[Finding]):
         *,
         unchecked: Iterable[Unchecked] = (),
         left_out: Iterable[LeftOut] = (),
+        capture: Capture | None = None,
     ) -> None:
         super().__init__(findings)
+        self.capture = capture
         self.unchecked = tuple(unchecked)
         self.left_out = tuple(left_out)
 
@@ -117,6 +133,7 @@ class Findings(list[Finding]):
         self.extend(other)
         self.unchecked += other.unchecked
         self.left_out += other.left_out
+        self.capture = other.capture if self.capture is None else self.capture
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -150,7 +167,11 @@ class Findings(list[Finding]):
 
     def __str__(self) -> str:
         """A line for each finding, each missing check and each socket that was left out; the conclusion last."""
-        lines = [*map(str, self), *(f"not checked: {it}" for it in self.unchecked), *map(str, self.left_out)]
+        lines = [
+            *map(str, self),
+            *(f"not checked: {unchecked}" for unchecked in self.unchecked),
+            *map(str, self.left_out),
+        ]
         return "\n".join([*lines, self.conclusion])
 
 

@@ -10,25 +10,28 @@ from icws_explore.protocol.messages import parse_message_key
 
 from ..decode import DecodedFrame
 from .facts import Path, SessionFacts
+from .network_side import cause_of
 
 
 def by_canister(sessions: Iterable[SessionFacts]) -> Iterator[list[SessionFacts]]:
     """The sessions of each canister."""
-    ordered = sorted(sessions, key=lambda it: str(it.asked_canister))
-    return (list(group) for _, group in groupby(ordered, key=lambda it: it.asked_canister))
+    ordered = sorted(sessions, key=lambda session: str(session.asked_canister))
+    return (list(group) for _, group in groupby(ordered, key=lambda session: session.asked_canister))
 
 
 def by_gateway(sessions: Iterable[SessionFacts]) -> Iterator[list[SessionFacts]]:
     """The sessions of each gateway; sessions without a handshake are left out."""
-    ordered = sorted((it for it in sessions if it.gateway is not None), key=lambda it: str(it.gateway))
-    return (list(group) for _, group in groupby(ordered, key=lambda it: it.gateway))
+    ordered = sorted(
+        (session for session in sessions if session.gateway is not None), key=lambda session: str(session.gateway)
+    )
+    return (list(group) for _, group in groupby(ordered, key=lambda session: session.gateway))
 
 
 def by_path(sessions: Iterable[SessionFacts]) -> list[list[SessionFacts]]:
     """The sessions of each gateway and canister."""
     groups: dict[Path, list[SessionFacts]] = {}
-    for it in sessions:
-        groups.setdefault(it.path, []).append(it)
+    for session in sessions:
+        groups.setdefault(session.path, []).append(session)
     return list(groups.values())
 
 
@@ -38,16 +41,15 @@ def by_client(sessions: Iterable[SessionFacts]) -> list[list[SessionFacts]]:
     A session without ws_open is a group of its own.
     """
     groups: dict[object, list[SessionFacts]] = {}
-    for it in sessions:
-        client = it if it.client_key is None else (it.asked_canister, it.client_key.client_principal)
-        groups.setdefault(client, []).append(it)
+    for session in sessions:
+        groups.setdefault(session if session.client is None else session.client, []).append(session)
     return list(groups.values())
 
 
 def at_once(sessions: Iterable[SessionFacts], within_s: float) -> Iterator[list[SessionFacts]]:
     """Groups of sessions whose last frames are no more than ``within_s`` seconds after the first of the group."""
     group: list[SessionFacts] = []
-    for session in sorted(sessions, key=lambda it: it.last):
+    for session in sorted(sessions, key=lambda session: session.last):
         if group and session.last - group[0].last > within_s:
             yield group
             group = []
@@ -68,15 +70,12 @@ def is_served(session: SessionFacts) -> bool:
 
 def is_same_client(one: SessionFacts, other: SessionFacts) -> bool:
     """Whether both sessions are of one principal at one canister."""
-    keys = one.client_key, other.client_key
-    if keys[0] is None or keys[1] is None or one.asked_canister != other.asked_canister:
-        return False
-    return keys[0].client_principal == keys[1].client_principal
+    return one.client is not None and one.client == other.client
 
 
 def last_received(sessions: Iterable[SessionFacts]) -> DecodedFrame:
     """The last canister message that any of the sessions received. Raises ValueError if there is none."""
-    return max((d for it in sessions for d in it.received), key=lambda d: d.frame.t)
+    return max((d for session in sessions for d in session.received), key=lambda d: d.frame.t)
 
 
 def gateway_nonce(decoded: DecodedFrame) -> int | None:
@@ -87,3 +86,8 @@ def gateway_nonce(decoded: DecodedFrame) -> int | None:
         return parse_message_key(decoded.canister_message.key)[1]
     except MessageError:
         return None
+
+
+def is_unregistered(session: SessionFacts) -> bool:
+    """Whether the canister refused the gateway's poll because it does not know the gateway."""
+    return session.fatal_poll is not None and session.opened is None and cause_of(session.fatal_poll) == "gateway"

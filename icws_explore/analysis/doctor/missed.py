@@ -11,6 +11,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from icws_explore.protocol.service_messages import CloseMessage, CloseReason
+
 from ..decode import DecodedFrame
 from ..network_calls import NetworkCall
 from .facts import SessionFacts
@@ -53,6 +55,8 @@ def _failed(session: SessionFacts, decoded: DecodedFrame, call: NetworkCall) -> 
         return _overtaken(session, decoded, call)
     if call.outcome == "err" or cause in _OTHER_RULES:
         return None  # the message counted, or the canister does not know the client, or another rule reports it
+    if session.fatal_poll is not None and cause_of(session.fatal_poll) == cause:
+        return None  # POLLER_DEAD: the canister was stopped, and the gateway's next poll found that out as well
     return Missed("LOST_UP", frames, f"{what} did not count: {quoted(call)}.{_effect(session)}")
 
 
@@ -76,7 +80,7 @@ def _unrelayed(session: SessionFacts, decoded: DecodedFrame, answered: Sequence[
     sender = None if decoded.envelope is None else decoded.envelope.sender
     if answered[0].number > decoded.number and session.answer(session.open_request) is None:
         return None  # no earlier call is recorded either: the recording of the network began later
-    if later is None or any(call.frame is None and call.sender == sender for call in session.facts.network.calls):
+    if later is None or sender in session.facts.network.senders_of_unknown:
         return None  # a call that belongs to no frame may be this message, altered on its way
     text = (
         f"The gateway never relayed the client's message {decoded.sequence_num} (frame {decoded.number}): the network "
@@ -86,9 +90,12 @@ def _unrelayed(session: SessionFacts, decoded: DecodedFrame, answered: Sequence[
 
 
 def _effect(session: SessionFacts) -> str:
-    if session.canister_close is None:
+    closing = session.canister_close
+    if closing is None:
         return " The next message will be out of order for the canister."
-    return " The canister closed at the next message with WrongSequenceNumber."
+    if isinstance(closing.service, CloseMessage) and closing.service.reason is CloseReason.WRONG_SEQUENCE_NUMBER:
+        return " The canister closed at the next message with WrongSequenceNumber."
+    return f" The canister closed later (frame {closing.number}: {closing.summary})."
 
 
 def _end(session: SessionFacts) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf, nextafter
 from typing import Any, Final, Literal
 
 from icws_explore.capture import Capture
@@ -23,6 +24,7 @@ from icws_explore.protocol.messages import CanisterMessage, ClientKey, Websocket
 from icws_explore.protocol.principal import Principal
 
 from ..network_calls import NetworkCall, network_calls, recorded_root_keys
+from .lookups import Lookup
 
 RECORD_POLLS = "To tell them apart, record the polls as well: icws tap … --network URL --all-queries."
 
@@ -60,7 +62,7 @@ class Polls:
 
     def __init__(self, capture: Capture, calls: Sequence[NetworkCall]) -> None:
         self._capture = capture
-        self._calls = [it for it in calls if it.method_name == POLL and it.outcome == "replied"]
+        self._calls = [call for call in calls if call.method_name == POLL and call.outcome == "replied"]
 
     def is_recorded(self, canister_id: Principal | None, gateway: Principal | None, since: float, until: float) -> bool:
         """Whether there is a poll of that gateway to that canister between those times (seconds since the epoch)."""
@@ -91,8 +93,8 @@ class Polls:
     @cached_property
     def _by_client(self) -> dict[tuple[Principal | None, ClientKey], list[Polled]]:
         found: dict[tuple[Principal | None, ClientKey], list[Polled]] = {}
-        for (canister_id, _), it in self.messages.items():
-            found.setdefault((canister_id, it.message.client_key), []).append(it)
+        for (canister_id, _), polled in self.messages.items():
+            found.setdefault((canister_id, polled.message.client_key), []).append(polled)
         return found
 
     def _read(self, call: NetworkCall) -> list[Polled]:
@@ -122,7 +124,9 @@ Cause = Literal[
 
 # By outcome, because an application's trap may say anything. The first expression that fits names the cause.
 # Sources: replica, rs/validator, rs/http_endpoints and rs/types/error_types; CDK 0.4.1 errors.rs, CDK 0.3.0 lib.rs.
-_CYCLES: Final = r"out of cycles|ic0207|ic0532|is frozen|freezing threshold|additional [\d_,]+ cycles"
+_CYCLES: Final = (
+    r"out of cycles|ic0207|ic0532|is frozen|freezing threshold|insufficient cycles|additional [\d_,]+ cycles"
+)
 _INSPECT: Final = r"rejected the message|inspect_message|ic0406|ic0516"
 _TEXTS: Final[Mapping[str, tuple[tuple[Cause, str], ...]]] = {
     "refused": (
@@ -151,7 +155,7 @@ _TEXTS: Final[Mapping[str, tuple[tuple[Cause, str], ...]]] = {
         ("stopped", r"ic050[89]|is stopp(ed|ing)"),
         ("cycles", _CYCLES),
         ("inspect", _INSPECT),
-        ("no_reply", r"did not reply|ic0506"),
+        ("no_reply", r"did not (reply|produce a response)|ic0506"),
         ("trap", r"trap|unreachable|exceeded .*(limit|instructions)"),
     ),
 }
@@ -193,9 +197,31 @@ class NetworkSide:
 
     def is_recorded(self, frames: Iterable[int], gateway: Principal | None) -> bool:
         """Whether this gateway's side is recorded: a call for one of the client's ``frames``, or one of its own."""
-        return any(number in self.answers for number in frames) or (
-            gateway is not None and any(call.sender == gateway for call in self.calls)
-        )
+        return any(number in self.answers for number in frames) or (gateway is not None and gateway in self._senders)
+
+    @cached_property
+    def _senders(self) -> frozenset[Principal | None]:
+        return frozenset(call.sender for call in self.calls)
+
+    @cached_property
+    def page_callers(self) -> Mapping[str, frozenset[str]]:
+        """By canister, the senders of calls to methods that are not the CDK's: not a gateway, but a page makes them.
+
+        All are principals as text.
+        """
+        found: dict[str, set[str]] = {}
+        for page_call in self._capture.page_calls:
+            found.setdefault(page_call.canister_id, set()).add(page_call.sender)
+        for call in self.calls:
+            is_own = call.frame is not None or call.method_name is None or call.method_name.startswith("ws_")
+            if not is_own and call.sender is not None and call.canister_id is not None:
+                found.setdefault(call.canister_id.text, set()).add(call.sender.text)
+        return {canister: frozenset(senders) for canister, senders in found.items()}
+
+    @cached_property
+    def senders_of_unknown(self) -> frozenset[Principal | None]:
+        """The senders of the calls that belong to no frame of a client."""
+        return frozenset(call.sender for call in self.calls if call.frame is None)
 
     def failed_polls(self, canister_id: Principal | None, gateway: Principal | None) -> list[NetworkCall]:
         """All failed polls of that gateway to that canister, in order; also those after which it tries again."""
@@ -212,7 +238,44 @@ class NetworkSide:
     def fatal_polls(self, canister_id: Principal | None, gateway: Principal | None) -> list[NetworkCall]:
         """The polls after whose answers the gateway gives the canister up. Source: gateway 1.4.6 canister_poller.rs."""
         failed = self.failed_polls(canister_id, gateway)
-        return [call for call in failed if call.outcome != "refused" and call.reject_code != _SYS_TRANSIENT]
+        return [call for call in failed if _is_fatal(call)]
+
+    def failed_polls_between(
+        self, canister_id: Principal | None, gateway: Principal | None, since: float, until: float
+    ) -> list[NetworkCall]:
+        """The failed polls that were answered from ``since`` to ``until`` (seconds since the epoch), in order."""
+        failed = self._failed_by_time.get((canister_id, gateway))
+        return [] if failed is None else list(failed.find(after=nextafter(since, -inf), before=nextafter(until, inf)))
+
+    def fatal_poll_near(
+        self, canister_id: Principal | None, gateway: Principal | None, then: float, within_s: float
+    ) -> NetworkCall | None:
+        """The last fatal poll that was answered within ``within_s`` seconds of that time (since the epoch)."""
+        fatal = self._fatal_by_time.get((canister_id, gateway))
+        near = () if fatal is None else fatal.find(after=then - within_s - 1, before=then + within_s + 1)
+        return next((call for call in near if abs(self._answered(call) - then) <= within_s), None)
+
+    @cached_property
+    def _failed_by_time(self) -> Mapping[tuple[Principal | None, Principal | None], Lookup[NetworkCall]]:
+        return {
+            parties: Lookup((self._answered(call), 0.0, call) for call in calls)
+            for parties, calls in self._failed_polls.items()
+        }
+
+    @cached_property
+    def _fatal_by_time(self) -> Mapping[tuple[Principal | None, Principal | None], Lookup[NetworkCall]]:
+        """The last one first."""
+        return {
+            parties: Lookup((self._answered(call), 0.0, call) for call in reversed(calls) if _is_fatal(call))
+            for parties, calls in self._failed_polls.items()
+        }
+
+    def _answered(self, call: NetworkCall) -> float:
+        return self._capture.frames[call.response or call.request].t
+
+
+def _is_fatal(call: NetworkCall) -> bool:
+    return call.outcome != "refused" and call.reject_code != _SYS_TRANSIENT
 
 
 def cause_of(call: NetworkCall) -> Cause:
@@ -224,7 +287,8 @@ def cause_of(call: NetworkCall) -> Cause:
     if call.outcome == "rejected" and call.reject_code == 3:
         return "code" if re.search(r"no (update |query )?method", call.text.lower()) else "canister"
     text = " ".join(call.text.split()).lower()
-    return next((cause for cause, words in _TEXTS.get(call.outcome, ()) if re.search(words, text)), "other")
+    found: Cause = next((cause for cause, words in _TEXTS.get(call.outcome, ()) if re.search(words, text)), "other")
+    return "inspect" if found == "trap" and not call.is_executed else found
 
 
 def quoted(call: NetworkCall) -> str:

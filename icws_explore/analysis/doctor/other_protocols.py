@@ -2,6 +2,8 @@
 
 A HAR or a packet capture holds every socket of a page. A socket belongs to this protocol if it shows a
 gateway's handshake, a signed request, a canister message, or any other CBOR map in a binary frame.
+
+``icws export --redact`` writes what a message was in place of its bytes, so such a socket shows nothing either.
 """
 
 from __future__ import annotations
@@ -15,10 +17,13 @@ from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import DecodeError
 
 from ..decode import DecodedFrame
+from .finding import REDACTED
 
 MAX_TRIED: Final = 50  # binary frames to look at; the protocol shows in the first ones
 MAX_TEXTS: Final = 5  # text frames to guess the protocol from
 _MAX_CHARACTERS: Final = 500
+
+_REDACTED: Final = re.compile(rb"[a-z_]+, [0-9]+ bytes: ")  # how `analysis.export.to_har` begins each message
 
 # The first that fits names the protocol. The text is that of one message.
 _SIGNS: Final = (
@@ -32,8 +37,13 @@ _SIGNS: Final = (
 
 
 def protocol_of(frames: Sequence[DecodedFrame]) -> str | None:
-    """Which other protocol a socket speaks, in words; None for this protocol and for a socket that shows nothing."""
+    """Which other protocol a socket speaks, in words, or ``REDACTED``.
+
+    None for this protocol and for a socket that shows nothing.
+    """
     data = [d for d in frames if d.frame.op in ("binary", "text")]
+    if data and all(d.frame.op == "text" and _REDACTED.match(d.frame.data) for d in data):
+        return REDACTED
     if not data or any(d.handshake or d.envelope or d.canister_message for d in data):
         return None
     if any(d.frame.op == "close" and d.frame.code == CloseCode.CLOSED_BY_SDK for d in frames):

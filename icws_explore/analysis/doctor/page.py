@@ -48,17 +48,20 @@ def check_page(
     if page_url is not None:
         found += _mixed_content(urls, page_url, policy or "")
     policies = [] if policy is None else policy.split(",")
-    blocked = [it for each in policies for url in urls if (it := _blocked(each, url, page_url)) is not None]
+    blocked = [block for each in policies for url in urls if (block := _blocked(each, url, page_url)) is not None]
     if blocked:
-        found.append(_csp_finding(list({it.url: it for it in blocked}.values()), page_url))
+        found.append(_csp_finding(list({block.url: block for block in blocked}.values()), page_url))
     return found
 
 
 def _addresses(gateway_url: str) -> list[Finding]:
-    host = urlsplit(gateway_url).hostname
+    parts = urlsplit(gateway_url)
+    found = _with_fragment(parts) if parts.fragment else []
+    host = parts.hostname
     if host not in _ANY_ADDRESS:
-        return []
+        return found
     return [
+        *found,
         Finding(
             "GATEWAY_ADDRESS",
             "error",
@@ -68,6 +71,21 @@ def _addresses(gateway_url: str) -> list[Finding]:
             _BLOCKS,
             "Write 127.0.0.1 or localhost for a gateway on the own machine, else the host's name.",
             "Chromium, private network access; RFC 1122, section 3.2.1.3",
+        ),
+    ]
+
+
+def _with_fragment(parts: SplitResult) -> list[Finding]:
+    return [
+        Finding(
+            "GATEWAY_ADDRESS",
+            "warning",
+            (),
+            "The gateway's URL has a fragment (# and what follows). Browsers up to 2023 refuse it, and later ones drop "
+            "it: the server never sees it.",
+            "new WebSocket throws SyntaxError in browsers up to 2023.",
+            f"Write {_source_of(parts.geturl())}{parts.path}: a WebSocket's URL has no fragment.",
+            "RFC 6455, section 3; WebSockets standard",
         )
     ]
 
@@ -106,14 +124,16 @@ def _is_loopback(host: str | None) -> bool:
 
 
 def _csp_finding(blocked: Sequence[_Blocked], page_url: str | None) -> Finding:
-    by_directive = {it.directive: [other.url for other in blocked if other.directive == it.directive] for it in blocked}
+    by_directive = {
+        block.directive: [other.url for other in blocked if other.directive == block.directive] for block in blocked
+    }
     text = " ".join(f'"{name}" does not allow {" and ".join(urls)}.' for name, urls in by_directive.items())
-    sources = [source for it in blocked for source in it.directive.split()[1:]]
-    if any(_is_websocket(it.url) for it in blocked) and _names_the_host(blocked):
+    sources = [source for block in blocked for source in block.directive.split()[1:]]
+    if any(_is_websocket(block.url) for block in blocked) and _names_the_host(blocked):
         text += " A source with https:// or without a scheme does not allow a WebSocket."
     if page_url is None and "'self'" in (source.lower() for source in sources):
         text += " 'self' is the page's own host and port: name the page's URL if the gateway is served there."
-    add = " ".join(dict.fromkeys(_source_of(it.url) for it in blocked))
+    add = " ".join(dict.fromkeys(_source_of(block.url) for block in blocked))
     return Finding(
         "CSP_BLOCK",
         "error",
@@ -135,10 +155,10 @@ def _names_the_host(blocked: Iterable[_Blocked]) -> bool:
     return any(
         (found := _SOURCE.fullmatch(source)) is not None
         and (found["scheme"] or "https").lower() in ("http", "https")
-        and _is_host(found["host"], urlsplit(it.url).hostname or "")
-        for it in blocked
-        if _is_websocket(it.url)
-        for source in it.directive.split()[1:]
+        and _is_host(found["host"], urlsplit(block.url).hostname or "")
+        for block in blocked
+        if _is_websocket(block.url)
+        for source in block.directive.split()[1:]
     )
 
 

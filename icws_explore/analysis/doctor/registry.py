@@ -70,16 +70,16 @@ class Rule:
 
     def findings(self, facts: CaptureFacts) -> Iterator[Finding]:
         """The rule's evidence as findings."""
-        for it in self.check(facts):
+        for evidence in self.check(facts):
             yield Finding(
                 self.id,
-                it.severity or self.severity,
-                tuple(sorted(set(it.frames))),
-                it.explanation,
+                evidence.severity or self.severity,
+                tuple(sorted(set(evidence.frames))),
+                evidence.explanation,
                 self.sdk_behaviour,
-                it.fix or self.fix,
+                evidence.fix or self.fix,
                 self.source,
-                it.sessions,
+                evidence.sessions,
             )
 
 
@@ -126,8 +126,8 @@ def session_rule(
     def register(check: SessionCheck) -> SessionCheck:
         def each(facts: CaptureFacts) -> Iterator[Evidence]:
             for session in facts.sessions:
-                for it in check(session):
-                    yield replace(it, sessions=(session.name,))
+                for evidence in check(session):
+                    yield replace(evidence, sessions=(session.name,))
 
         capture_rule(
             rule_id, severity=severity, sdk=sdk, fix=fix, source=source, explains=explains, last_resort=last_resort
@@ -139,20 +139,30 @@ def session_rule(
 
 def absorb(findings: Iterable[Finding]) -> list[Finding]:
     """The findings that no other finding on the same sessions explains."""
-    found = list(findings)
-    whole = [(it, frozenset(it.sessions)) for it in found]
-    by_session: dict[str | None, list[tuple[Finding, frozenset[str | None]]]] = {}
-    for it, sessions in whole:
-        for name in sessions:
-            by_session.setdefault(name, []).append((it, sessions))
+    whole = [(finding, frozenset(finding.sessions)) for finding in findings]
+    by_session: dict[str | None, _ById] = {}
+    everywhere: _ById = {}
+    for finding, sessions in whole:
+        for group in (everywhere, *(by_session.setdefault(name, {}) for name in sessions)):
+            group.setdefault(finding.id, []).append((finding, sessions))
     return [
-        it
-        for it, sessions in whole
+        finding
+        for finding, sessions in whole
         if not any(
-            sessions <= theirs and _explains(other, it)
-            for other, theirs in (by_session[it.sessions[0]] if it.sessions else whole)
+            sessions <= theirs and _explains(other, finding)
+            for rule, others in (by_session[finding.sessions[0]] if finding.sessions else everywhere).items()
+            if _may_explain(RULES[rule], RULES[finding.id])
+            for other, theirs in others
         )
     ]
+
+
+_ById = dict[str, list[tuple[Finding, frozenset[str | None]]]]  # findings and their sessions, by the rule's id
+
+
+def _may_explain(cause: Rule, effect: Rule) -> bool:
+    """Whether a finding of the one rule can explain a finding of the other."""
+    return effect.id in cause.explains or effect.is_last_resort
 
 
 def _explains(one: Finding, other: Finding) -> bool:
@@ -173,19 +183,20 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _merged(group: list[Finding]) -> Finding:
-    first = min(group, key=lambda it: SEVERITIES.index(it.severity))
+    first = min(group, key=lambda finding: SEVERITIES.index(finding.severity))
     if len(group) == 1:
         return first
-    frames = tuple(sorted({frame for it in group for frame in it.frames}))
-    sessions = tuple(dict.fromkeys(name for it in group for name in it.sessions))
-    elsewhere = [it for it in group if not set(it.sessions) & set(first.sessions)]
-    places = different_explanations(first.explanation, (it.explanation for it in elsewhere))
+    frames = tuple(sorted({frame for finding in group for frame in finding.frames}))
+    sessions = tuple(dict.fromkeys(name for finding in group for name in finding.sessions))
+    here = set(first.sessions)
+    elsewhere = [finding for finding in group if here.isdisjoint(finding.sessions)]
+    places = different_explanations(first.explanation, (finding.explanation for finding in elsewhere))
     different = [elsewhere[at] for at in places]
-    described = {name for it in (first, *different) for name in it.sessions}
+    described = {name for finding in (first, *different) for name in finding.sessions}
     others = [name for name in sessions if name not in described]
     texts = [first.explanation]
     texts += [f"The same happened in {sessions_text(others)}."] if others else []
-    texts += [f"In {sessions_text(it.sessions)}: {it.explanation}" for it in different]
+    texts += [f"In {sessions_text(finding.sessions)}: {finding.explanation}" for finding in different]
     return replace(first, frames=frames, explanation=" ".join(texts), sessions=sessions)
 
 
@@ -193,7 +204,9 @@ MAX_EXPLANATIONS: Final = 3  # in one finding
 MAX_COMPARED: Final = 50  # explanations that differ in a word; the rest is not compared
 _MAX_WORDS: Final = 80  # of each
 _SAME: Final = 0.5  # the least share of words that two wordings of one explanation have in common
-_VARYING: Final = re.compile(r"\"[^\"]*\"|'[^']*'|\S*\d\S*|\S*-\S*-\S*|[^\w\s]")  # quotes, numbers, principals, marks
+_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
+_HAS_DIGIT: Final = re.compile(r"\d")
+_MARKS: Final = re.compile(r"[^\w\s]")
 
 
 def different_explanations(first: str, others: Iterable[str]) -> list[int]:
@@ -219,8 +232,14 @@ def different_explanations(first: str, others: Iterable[str]) -> list[int]:
 
 
 def _fixed_words(text: str) -> tuple[str, ...]:
-    """The words of an explanation that do not vary from session to session."""
-    return tuple(_VARYING.sub(" ", text).lower().split()[:_MAX_WORDS])
+    """The words of an explanation that do not vary from session to session, in time linear to ``text``."""
+    words = (word for word in _QUOTED.sub(" ", text).split() if not _varies(word))
+    return tuple(_MARKS.sub(" ", " ".join(words)).lower().split()[:_MAX_WORDS])
+
+
+def _varies(word: str) -> bool:
+    """Whether a word may be a number, a time, an address or a principal."""
+    return word.count("-") > 1 or _HAS_DIGIT.search(word) is not None
 
 
 def _is_same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

@@ -10,7 +10,7 @@ from icws_explore.protocol.service_messages import AckMessage
 
 from ..decode import application_type
 from .facts import CaptureFacts, SessionFacts
-from .finding import Unchecked, count
+from .finding import REDACTED, Unchecked, count
 
 # What the readers of files note about frames that they could not read.
 _INCOMPLETE: Final = re.compile(
@@ -22,6 +22,9 @@ _TYPE_HOW: Final = "Name the canister's interface with --did FILE.did."
 
 def unchecked(facts: CaptureFacts) -> Iterator[Unchecked]:
     """The checks that the recording has no facts for."""
+    if any(socket.protocol == REDACTED for socket in facts.left_out):
+        why = "the file was redacted: it says what each message was, and does not hold it"
+        yield Unchecked("the messages", why, "Diagnose the recording that the file was made from.")
     if not facts.sessions:
         if not facts.left_out and not facts.failed_upgrades:
             yield Unchecked("sessions", "the recording holds none", "Start recording before the page connects.")

@@ -1,6 +1,6 @@
-"""Removes private data from a capture, for a report that goes to somebody else.
+"""Removes private data from a capture, for a report that is given to another person.
 
-Proofs, requests and findings are judged on the real bytes first. Then the following is removed:
+Proofs, requests and findings are checked on the real bytes first. Then the following is removed:
 
 - Application payloads become their Candid type without labels, and their size.
 - Every byte string (frames, contents, certificates, signatures) becomes its size. Hashes are removed as
@@ -65,7 +65,9 @@ _QUOTED: Final = re.compile(r"(?<!\w)'([^']*)'(?!\w)|(?<!\w)\"([^\"]*)\"(?!\w)")
 def public_capture(capture: Capture) -> Capture:
     """Remove private texts from reasons, URLs, session names and notes; the bytes stay."""
     names = _public_names(capture.frames)
-    frames = [replace(frame, reason=_reason(frame), session=names.get(frame.session)) for frame in capture.frames]
+    frames = [
+        replace(frame, reason=_reason(frame), session=names.get(frame.session), far=None) for frame in capture.frames
+    ]
     notes = [public_note(note) for note in capture.notes]
     return Capture(_public_info(capture.info), frames, notes, capture.page_calls)
 
@@ -127,7 +129,7 @@ def without_bytes(decoded: DecodedFrame) -> DecodedFrame:
     message, outer = decoded.message, decoded.canister_message
     return replace(
         decoded,
-        frame=replace(decoded.frame, data=Withheld.of(decoded.frame.data)),
+        frame=replace(decoded.frame, data=Withheld.of(decoded.frame.data), far=None),
         envelope=None if decoded.envelope is None else _envelope(decoded.envelope),
         canister_message=None
         if outer is None
@@ -232,10 +234,10 @@ def private_texts(frames: Sequence[DecodedFrame], calls: Iterable[NetworkCall]) 
 def _leaves(value: Any) -> Iterable[str]:
     waiting = [value]
     while waiting:
-        it = waiting.pop()
-        if isinstance(it, dict):
-            waiting += it.values()
-        elif isinstance(it, (list, tuple)):
-            waiting += it
-        elif isinstance(it, (str, int, float, Principal)) and not isinstance(it, bool):
-            yield str(it)
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, (list, tuple)):
+            waiting += part
+        elif isinstance(part, (str, int, float, Principal)) and not isinstance(part, bool):
+            yield str(part)

@@ -24,11 +24,7 @@ from icws_explore.protocol.client.events import ClientEvent, CloseConnection, Fa
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.client.wire import AckQueue
 from icws_explore.protocol.close_codes import CloseCode
-from icws_explore.protocol.constants import (
-    FIRST_SEQUENCE_NUM,
-    LATENCY_BOUND_MS,
-    NS_PER_S,
-)
+from icws_explore.protocol.constants import FIRST_SEQUENCE_NUM, NS_PER_S, ack_timeout_ms
 from icws_explore.protocol.envelope import ingress_expiry_ns
 from icws_explore.protocol.errors import StateError
 from icws_explore.protocol.service_messages import AckMessage, KeepAliveMessage
@@ -122,7 +118,7 @@ class ClientReplay:
         self.recorded_close: Frame | None = None
         self._machine = machine
         self._due: list[_Due] = []
-        self._order = SendOrder(machine.config.ack_interval_ms + LATENCY_BOUND_MS)
+        self._order = SendOrder(ack_timeout_ms(machine.config.ack_interval_ms))
         self._numbering = Numbering()
         self._now_ns = 0
         self._timer_slack_ns = max(SLACK_NS, round(BUSY_NS * clock_scale))
@@ -218,7 +214,7 @@ class ClientReplay:
                 self._diverge_at_close(predicted, told)
         elif frame.code in _SDK_CODES:
             self._diverge(decoded, "close", "close", "sees no reason to close", told)
-        else:  # whoever uses the SDK may end a session at any time
+        else:  # an application may end its session at any time
             self._follow(decoded, self._machine.close(self._now_ns))
 
     def _sent_binary(self, decoded: DecodedFrame) -> None:

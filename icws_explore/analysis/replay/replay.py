@@ -100,8 +100,8 @@ def replay(
     ids = capture.session_ids
     if len(ids) > 1:
         raise IcwsError(f"the capture holds {len(ids)} sessions: replay_sessions gives a replay of each")
-    (it,) = replay_sessions(capture, root_key=root_key, canister_id=canister_id, ack_interval_ms=ack_interval_ms)
-    return it
+    (replayed,) = replay_sessions(capture, root_key=root_key, canister_id=canister_id, ack_interval_ms=ack_interval_ms)
+    return replayed
 
 
 def replay_sessions(

@@ -21,13 +21,15 @@ def replay_lines(replays: Sequence[Replay]) -> list[str]:
     several = len(replays) > 1
     lines = []
     alike: dict[tuple[int, str], list[Replay]] = {}
-    for it in replays:
-        if it.predicted_close is not None and it.client is None:
-            alike.setdefault((it.predicted_close.code, it.predicted_close.reason), []).append(it)
+    for replay in replays:
+        if replay.predicted_close is not None and replay.client is None:
+            alike.setdefault((replay.predicted_close.code, replay.predicted_close.reason), []).append(replay)
     lines += [_foretold(group, several=several) for group in alike.values()]
-    for it in replays:
-        where = f"session {it.session}: " if several else ""
-        lines += [f"{where}not as {name}: {told}" for name, told in ((SDK, it.client), (GATEWAY, it.gateway)) if told]
+    for replay in replays:
+        where = f"session {replay.session}: " if several else ""
+        lines += [
+            f"{where}not as {name}: {told}" for name, told in ((SDK, replay.client), (GATEWAY, replay.gateway)) if told
+        ]
     if len(lines) > MAX_LINES:
         return [*lines[: MAX_LINES - 1], f"{len(lines) - MAX_LINES + 1} more"]
     return lines
@@ -44,15 +46,17 @@ class Replays(list[Replay]):
 def _foretold(group: Sequence[Replay], *, several: bool) -> str:
     first = group[0].predicted_close
     assert first is not None  # what the group has in common
-    frames = ", ".join(str(it.predicted_close.frame) for it in group[:8] if it.predicted_close is not None)
+    frames = ", ".join(str(replay.predicted_close.frame) for replay in group[:8] if replay.predicted_close is not None)
     many = len(group) > 1
-    where = f"session{'s' if many else ''} {', '.join(str(it.session) for it in group[:8])}: " if several else ""
+    where = (
+        f"session{'s' if many else ''} {', '.join(str(replay.session) for replay in group[:8])}: " if several else ""
+    )
     if len(group) > 8:
         where = f"{len(group)} sessions: "
         frames += ", …"
-    ending = all(it.recorded_close is None for it in group)
+    ending = all(replay.recorded_close is None for replay in group)
     seen = "the recording ends before that" if ending else "so did the recorded client"
-    by_gateway = any(it.recorded_close is not None and it.recorded_close.direction == "in" for it in group)
+    by_gateway = any(replay.recorded_close is not None and replay.recorded_close.direction == "in" for replay in group)
     if by_gateway:
         seen = "in the recording the gateway's side was quicker"
     return f"{where}{SDK} makes {close_text(first)} at frame{'s' if many else ''} {frames}; {seen}"
@@ -63,12 +67,12 @@ def close_text(close: PredictedClose) -> str:
     return f'close({close.code}, "{close.reason}")'
 
 
-def replay_json(it: Replay) -> dict[str, Any]:
+def replay_json(replay: Replay) -> dict[str, Any]:
     """Return the JSON object of `icws doctor --json`. Frames are frame numbers, ``t`` is in seconds since the epoch."""
-    predicted, recorded = it.predicted_close, it.recorded_close
+    predicted, recorded = replay.predicted_close, replay.recorded_close
     return {
-        "session": it.session,
-        "agrees": it.agrees,
+        "session": replay.session,
+        "agrees": replay.agrees,
         "predicted_close": None
         if predicted is None
         else {
@@ -86,19 +90,19 @@ def replay_json(it: Replay) -> dict[str, Any]:
             "code": recorded.code,
             "reason": recorded.reason,
         },
-        "divergence": _divergence(it.divergence),
-        "notes": list(it.notes),
+        "divergence": _divergence(replay.divergence),
+        "notes": list(replay.notes),
     }
 
 
-def _divergence(it: Divergence | None) -> dict[str, Any] | None:
-    if it is None:
+def _divergence(divergence: Divergence | None) -> dict[str, Any] | None:
+    if divergence is None:
         return None
     return {
-        "party": it.party,
-        "frame": it.frame,
-        "kind": it.kind,
-        "step": it.step,
-        "expected": it.expected,
-        "recorded": it.recorded,
+        "party": divergence.party,
+        "frame": divergence.frame,
+        "kind": divergence.kind,
+        "step": divergence.step,
+        "expected": divergence.expected,
+        "recorded": divergence.recorded,
     }

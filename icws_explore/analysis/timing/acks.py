@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from icws_explore.protocol.client.wire import AckQueue
-from icws_explore.protocol.constants import LATENCY_BOUND_MS, NS_PER_S
+from icws_explore.protocol.constants import NS_PER_S, ack_timeout_s
 from icws_explore.protocol.errors import StateError
 
 from .instants import Received, Sent, SessionInstants
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 # How late a canister's timer may fire: one or two heartbeats of a subnet (1 to 2 s on mainnet).
 TIMER_LATENESS_S: Final = 2.0
-_LATENCY_BOUND_S: Final = LATENCY_BOUND_MS / 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ def ack_table(sessions: Sequence[SessionInstants]) -> pd.DataFrame:
 
     rows: list[dict[str, Any]] = []
     for session in sessions:
-        limit = session.ack_interval_s + _LATENCY_BOUND_S
+        limit = ack_timeout_s(session.ack_interval_s)
         timer, _ = replay(session)
         starts = {run.end: run.start for run in timer.runs if run.ending == "ack"}
         previous: Received | None = None
@@ -168,7 +167,7 @@ class AckTimer:
     """The client's ack timer. Feed it with sent and received frames; it says when the client gives up."""
 
     def __init__(self, ack_interval_s: float) -> None:
-        self.limit_s = ack_interval_s + LATENCY_BOUND_MS / 1000
+        self.limit_s = ack_timeout_s(ack_interval_s)
         self.runs: list[TimerRun] = []  # the last one may still be running
         self._queue = AckQueue(round(self.limit_s * 1000))
         self._sent_at: dict[int, float] = {}
@@ -191,28 +190,28 @@ class AckTimer:
         waiting = self._queue.oldest
         return None if waiting is None else self._sent_at[waiting]
 
-    def sent(self, it: Sent) -> None:
-        self.advance(it.at)
-        if it.sequence_num is None or self._over:
+    def sent(self, message: Sent) -> None:
+        self.advance(message.at)
+        if message.sequence_num is None or self._over:
             return
         try:
-            self._queue.add(it.sequence_num, _ns(it.at))
+            self._queue.add(message.sequence_num, _ns(message.at))
         except StateError:
             return  # the number does not ascend: the SDK reports it and does not time this message
-        self._sent_at[it.sequence_num] = it.at
-        self._follow(it.at, it.frame)
+        self._sent_at[message.sequence_num] = message.at
+        self._follow(message.at, message.frame)
 
-    def received(self, it: Received) -> None:
-        self.advance(it.at)
-        if it.acks is None or self._over:
+    def received(self, message: Received) -> None:
+        self.advance(message.at)
+        if message.acks is None or self._over:
             return
         try:
-            expired = self._queue.ack(it.acks, _ns(it.at))
+            expired = self._queue.ack(message.acks, _ns(message.at))
         except StateError:
             return  # an ack of something unsent: the SDK closes and leaves the timer as it is
         if not expired:
-            self._end(it.at, "ack")
-        self._follow(it.at, it.frame)
+            self._end(message.at, "ack")
+        self._follow(message.at, message.frame)
 
     def closed(self, at: float) -> None:
         """Stop: the connection ended."""
@@ -260,13 +259,13 @@ def replay(session: SessionInstants) -> tuple[AckTimer, list[Age]]:
         corners.append(Age(at, 0.0 if oldest is None else at - oldest))
 
     frames: list[Sent | Received] = [*session.numbered, *session.acks]
-    for it in sorted(frames, key=lambda one: one.frame):
-        corner(it.at)
-        if isinstance(it, Sent):
-            timer.sent(it)
+    for message in sorted(frames, key=lambda one: one.frame):
+        corner(message.at)
+        if isinstance(message, Sent):
+            timer.sent(message)
         else:
-            timer.received(it)
-        corner(it.at)
+            timer.received(message)
+        corner(message.at)
     end = session.last if session.ended is None else session.ended.at
     corner(end)
     if session.ended is None:

@@ -73,11 +73,11 @@ class Watch:
         timer = self._timers.setdefault(session.session, AckTimer(session.ack_interval_s))
         sent, received = self._seen.get(session.session, (0, 0))
         new: list[Sent | Received] = [*session.sent[sent:], *session.received[received:]]
-        for it in sorted(new, key=lambda one: one.frame):
-            if isinstance(it, Received):
-                timer.received(it)
+        for message in sorted(new, key=lambda one: one.frame):
+            if isinstance(message, Received):
+                timer.received(message)
             else:
-                timer.sent(it)
+                timer.sent(message)
         self._seen[session.session] = (len(session.sent), len(session.received))
         if session.ended is not None:
             timer.closed(session.ended.at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from icws_explore.protocol.constants import LATENCY_BOUND_MS
+from icws_explore.protocol.constants import ack_timeout_s
 
 from .instants import Received, Sent, SessionInstants
 from .skew import Skew, skew_of
@@ -47,7 +47,7 @@ def message_table(sessions: Sequence[SessionInstants]) -> pd.DataFrame:
 
 def _sent_rows(session: SessionInstants) -> list[dict[str, Any]]:
     skew = skew_of(session)
-    limit = session.ack_interval_s + LATENCY_BOUND_MS / 1000
+    limit = ack_timeout_s(session.ack_interval_s)
     acks = session.acks
     return [_sent_row(session, sent, acks, skew, limit) for sent in session.numbered]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from icws_explore.analysis.annotate.candid_layer import app_meaning, part_meaning, protocol_meaning
@@ -181,6 +181,7 @@ class TestFaults:
 
 class TestEveryMessage:
     @given(typed_values())
+    @example((candid.parse_type("record { null; bool }"), {"0": None, "1": False}))
     def test_tiles_in_both_directions(self, case):
         type_, value = case
         content = candid.encode([type_], [value])

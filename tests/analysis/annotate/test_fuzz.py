@@ -141,7 +141,7 @@ def inputs(batch: int) -> Iterator[Frame]:
 
 
 @pytest.mark.timeout(max(600, INPUTS // 50))
-@pytest.mark.parametrize("batch", range(BATCHES))
+@pytest.mark.parametrize("batch", [0, *(pytest.param(batch, marks=pytest.mark.slow) for batch in range(1, BATCHES))])
 def test_changed_frames(batch: int) -> None:
     for number, frame in enumerate(inputs(batch)):
         work = verify if number % VERIFIED == 0 else read

@@ -31,7 +31,7 @@ class TestWait:
         assert wait is not None
         assert (wait.start, round(wait.waited_s), wait.unacked) == (session.acks[0], 330, [3])
 
-    def test_of_other_ends_there_is_none(self):
+    def test_of_other_ends_gives_none(self):
         place = Place()
         place.visit().starts().chats().wait(400).leaves()
         assert wait_of(sessions(place)[0]) is None

@@ -110,12 +110,12 @@ class TestFirstError:
         assert loud(visit.place.capture()) == ("BODY_HASH",)
 
     @pytest.mark.parametrize("recorder", RECORDERS)
-    def test_an_ack_behind_a_gap(self, recorder):
+    def test_an_ack_after_a_gap(self, recorder):
         """Of a client that stays."""
         visit = Place().visit().starts().chats(2).wait(2).hears(dropped=True).hears().wait(0.1).is_acked(9)
         assert loud(visit.place.capture(recorder)) == ("SEQUENCE_GAP_DOWN",)
 
-    def test_a_close_behind_an_altered_message(self):
+    def test_a_close_after_an_altered_message(self):
         visit = Place().visit().starts().chats().wait(2)
         visit.hears(altered=lambda m: replace(m, content=flipped(m.content))).gives_up("Error receiving message")
         visit.wait(0.1).is_closed().is_cut(4000)
@@ -262,14 +262,16 @@ class TestOpeningThatFails:
         assert (lost.id, lost.severity, lost.sessions) == ("CONNECTION_LOST", "info", ("1",))
         assert (finding.id, finding.sessions) == ("ON_OPEN_TRAP", ("2", "3"))
         assert "opened a session before (session 1), so on_close may be what traps" in finding.explanation
-        assert "answers nobody any more looks the same" in finding.explanation
+        assert "no longer answers any client looks the same" in finding.explanation
 
     @pytest.mark.parametrize(("after_s", "expected"), [(3.0, ()), (15.0, ()), (40.0, ("OPEN_TIMEOUT",))])
-    def test_somebody_leaves_before_the_sdk_gives_up(self, after_s, expected):
+    def test_a_user_leaves_before_the_sdk_gives_up(self, after_s, expected):
         visit = Place().visit().handshake().wait(0.03).asks().wait(after_s).leaves(1001)
         findings = diagnose(visit.place.capture())
         assert findings.ids == expected
-        assert all(it.severity == "warning" and "before the SDK gives up" in it.explanation for it in findings)
+        assert all(
+            finding.severity == "warning" and "before the SDK gives up" in finding.explanation for finding in findings
+        )
 
 
 class TestAcksOfOthers:

@@ -213,13 +213,13 @@ class TestIll:
         assert loud(place.capture(recorder)) == (rule,)
 
     @pytest.mark.parametrize("rule", ["BODY_HASH", "ANONYMOUS", "NO_KEEPALIVE", "ON_MESSAGE_TRAP", "ACK_TOO_HIGH"])
-    def test_beside_somebody_who_is_well(self, rule: str) -> None:
+    def test_beside_a_healthy_session(self, rule: str) -> None:
         place = Place()
         friend = place.visit("friend").starts().chats()
         next(story for name, story, _ in ILL if name == rule)(place)
         friend.chats().leaves()
-        findings = [it for it in diagnose(place.capture()) if it.severity != "info"]
-        assert [(it.id, it.sessions) for it in findings] == [(rule, ("2",))]
+        findings = [finding for finding in diagnose(place.capture()) if finding.severity != "info"]
+        assert [(finding.id, finding.sessions) for finding in findings] == [(rule, ("2",))]
 
     def test_a_root_key_of_another_network(self) -> None:
         place = Place()

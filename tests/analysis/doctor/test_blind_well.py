@@ -99,7 +99,7 @@ class TestWell:
         assert diagnose(place.capture(recorder)).ids == ()
 
     @pytest.mark.parametrize("name", WELL)
-    def test_nor_does_any_part_of_it(self, name: str) -> None:
+    def test_no_part_of_it_does(self, name: str) -> None:
         """A recording may begin and stop anywhere."""
         place = Place()
         WELL[name](place)

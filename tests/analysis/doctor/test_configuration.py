@@ -50,7 +50,7 @@ class TestDid:
     def test_a_poll_that_is_no_query(self):
         """The network's answer to a query of an update method is a reject, at which the poller dies."""
         (finding,) = check_did(SERVICE.format(arguments=f"{MSG}, opt Msg").replace(" query;", ";"))
-        assert (finding.id, finding.severity) == ("POLLER_DEAD", "warning")
+        assert (finding.id, finding.severity) == ("METHOD_MODE", "warning")
         assert "ws_get_messages is an update, not a query" in finding.explanation
 
     def test_without_ws_close_only_the_canister_suffers(self):

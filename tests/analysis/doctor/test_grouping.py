@@ -24,7 +24,7 @@ class TestGroups:
         sessions = CaptureFacts(simulate(duration="20s", population=Population(sessions=4, gateways=2)).raw).sessions
         assert sorted(len(group) for group in by_gateway(sessions)) == [2, 2]
         assert [len(group) for group in by_canister(sessions)] == [4]
-        by_name = {it.name: it for it in sessions}
+        by_name = {session.name: session for session in sessions}
         assert shares_path(by_name["1"], by_name["3"])
         assert not shares_path(by_name["1"], by_name["2"])
         assert not is_same_client(by_name["1"], by_name["3"])
@@ -44,8 +44,8 @@ class TestMessages:
     def test_the_last_one_of_all_and_its_nonce(self):
         sessions = list(CaptureFacts(simulate("ticker", duration="30s", population=2).raw).sessions)
         last = last_received(sessions)
-        assert last.frame.t == max(d.frame.t for it in sessions for d in it.received)
-        nonces = [gateway_nonce(d) for it in sessions for d in it.received]
+        assert last.frame.t == max(d.frame.t for session in sessions for d in session.received)
+        nonces = [gateway_nonce(d) for session in sessions for d in session.received]
         assert sorted(nonces) == list(range(len(nonces)))
 
     def test_no_nonce_where_there_is_none(self):

@@ -234,10 +234,10 @@ class TestLookAlikes:
         assert (finding.id, finding.severity) == ("PAGE_IDLE_RELOAD", "info")
 
     @pytest.mark.parametrize("code", [1000, 1001, 1005, 4001, 4100])
-    def test_who_closes_by_his_own_will_gets_no_finding(self, code: int) -> None:
+    def test_a_client_that_closes_on_purpose_gets_no_finding(self, code: int) -> None:
         assert diagnose(Place().visit().starts().chats(2).leaves(code).place.capture()) == []
 
-    def test_a_few_refused_polls_in_a_session_that_goes_on_are_not_the_cause_of_anything(self) -> None:
+    def test_a_few_refused_polls_in_a_session_that_continues_are_not_a_cause(self) -> None:
         place = Place()
         visit = place.visit().starts().chats()
         refused_polls(place, 4, 1, 503, "busy")
@@ -248,7 +248,10 @@ class TestLookAlikes:
         visit = Place().visit().starts().chats(2).wait(2)
         visit.hears(altered=lambda m: replace(m, content=flipped(m.content))).wait(10).chats(2).leaves()
         findings = diagnose(visit.place.capture())
-        assert [(it.id, it.severity) for it in findings] == [("BODY_HASH", "error"), ("IGNORES_PROOFS", "info")]
+        assert [(finding.id, finding.severity) for finding in findings] == [
+            ("BODY_HASH", "error"),
+            ("IGNORES_PROOFS", "info"),
+        ]
 
     def test_an_ack_outweighs_a_signature_that_does_not_fit_the_recording(self) -> None:
         """The canister received the message, so the recording holds other bytes than were sent."""
@@ -263,7 +266,7 @@ class TestLookAlikes:
 
 
 class TestWhoStopsAnswering:
-    def test_owes_a_keep_alive_while_the_session_goes_on(self) -> None:
+    def test_owes_a_keep_alive_while_the_session_continues(self) -> None:
         visit = Place().visit().starts().chats(2).wait(200).is_acked()
         for _ in range(4):
             visit.wait(20).hears("tick")

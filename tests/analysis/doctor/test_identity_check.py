@@ -24,10 +24,10 @@ def chain(left_s: float = 3600, **options: Any) -> DelegationChain:
     return DelegationChain(ROOT.public_key_der, (link,))
 
 
-def stored(it: DelegationChain) -> bytes:
+def stored(chain: DelegationChain) -> bytes:
     """As a browser's storage has the two: the session key and its chain."""
     pair = [SESSION.public_key_der.hex(), SECRET]
-    return json.dumps({"identity": json.dumps(pair), "delegation": it.to_json()}).encode()
+    return json.dumps({"identity": json.dumps(pair), "delegation": chain.to_json()}).encode()
 
 
 def said(data: bytes, canister: Principal | None = CANISTER_ID) -> list[str]:
@@ -90,5 +90,5 @@ class TestBadOnes:
             b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
         ],
     )
-    def test_what_is_none(self, data):
+    def test_other_values(self, data):
         assert said(data) == ["IDENTITY_TYPE"]

@@ -138,7 +138,7 @@ class TestFacts:
         assert CaptureFacts(capture).known_root_keys == (other, capture.info.root_key, MAINNET_ROOT_KEY)
 
     @pytest.mark.parametrize("named", [b"short", "text", 7, None, [1]])
-    def test_one_that_is_none_is_not(self, named):
+    def test_another_one_is_not(self, named):
         capture = with_status(healthy(), named)
         assert CaptureFacts(capture).known_root_keys == (capture.info.root_key, MAINNET_ROOT_KEY)
 

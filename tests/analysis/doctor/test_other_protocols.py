@@ -46,7 +46,7 @@ class TestWhichOne:
     def test_a_socket_that_shows_nothing_is_not_called_another(self) -> None:
         assert protocol(Frame(0, "in", "ping")) is None
 
-    def test_a_close_of_the_sdk_tells_whose_socket_it_is(self) -> None:
+    def test_a_close_of_the_sdk_identifies_its_socket(self) -> None:
         closed = Frame(1, "out", "close", b"", 4000, "Error receiving message")
         assert protocol(text("welcome"), closed) is None
 

@@ -95,7 +95,7 @@ class TestTheNetwork:
         assert said(f"connect-src {GATEWAY} {NETWORK}", network_url=NETWORK) == []
         assert said(f"connect-src {GATEWAY} icp-api.io", network_url=NETWORK) == []
 
-    def test_both_are_told_at_once(self):
+    def test_both_are_reported_at_once(self):
         (finding,) = said("default-src 'self'", network_url=NETWORK)
         assert f"does not allow {GATEWAY} and {NETWORK}" in finding.explanation
         assert finding.fix.endswith(f"{GATEWAY} {NETWORK}")
@@ -243,6 +243,13 @@ class TestMixedContent:
 
 
 class TestAddresses:
+    def test_a_fragment(self) -> None:
+        (finding,) = check_page(gateway_url="wss://gw.example/ws#/token")
+        assert (finding.id, finding.severity) == ("GATEWAY_ADDRESS", "warning")
+        assert "Write wss://gw.example/ws:" in finding.fix
+        assert "token" not in finding.explanation + finding.fix
+        assert len(check_page(gateway_url="ws://0.0.0.0:8080/#a")) == 2
+
     def test_one_to_listen_on(self) -> None:
         (finding,) = check_page(gateway_url="ws://0.0.0.0:8080")
         assert finding.id == "GATEWAY_ADDRESS"

@@ -41,18 +41,18 @@ class TestPolls:
         capture = given(healthy(), START_S + 1, received(healthy(), 2))
         facts = CaptureFacts(capture)
         polls = facts.network.polls
-        (it,) = polls.for_client(CANISTER_ID, SessionScript().client_key)
-        assert (it.sequence_num, it.message.key) == (1, received(healthy(), 2).key)
-        assert capture.frames[it.frame].op == "response"
+        (polled_message,) = polls.for_client(CANISTER_ID, SessionScript().client_key)
+        assert (polled_message.sequence_num, polled_message.message.key) == (1, received(healthy(), 2).key)
+        assert capture.frames[polled_message.frame].op == "response"
         assert polls.for_client(GATEWAY, SessionScript().client_key) == []
         (session,) = facts.sessions
         assert [bool(session.polled(d)) for d in session.received][:2] == [True, False]
 
     def test_their_differences(self):
         message = received(healthy(), 2)
-        (it,) = CaptureFacts(given(healthy(), START_S, message)).sessions[0].polled_messages
-        assert it.differences(message) == []
-        assert it.differences(replace(message, content=b"x", tree=b"y")) == ["content", "witness"]
+        (polled_message,) = CaptureFacts(given(healthy(), START_S, message)).sessions[0].polled_messages
+        assert polled_message.differences(message) == []
+        assert polled_message.differences(replace(message, content=b"x", tree=b"y")) == ["content", "witness"]
 
     def test_are_known_to_be_recorded(self):
         session = CaptureFacts(polled(healthy(), START_S + 5, poll_replied(EMPTY))).sessions[0]
@@ -135,14 +135,18 @@ class TestSilence:
         assert "in all polls of that time the canister had no message for it" in finding.explanation
 
     @pytest.mark.parametrize(("opened", "rule"), [(10, "PRINCIPAL_TAKEOVER"), (450, "UPGRADE_WIPE")])
-    def test_the_canister_that_goes_on_with_a_client_that_was_there_before(self, opened, rule):
+    def test_the_canister_that_continues_with_a_client_that_was_there_before(self, opened, rule):
         silent = self.silent().closed(630, "out", 4000, "Ack message timeout").capture
         other = SessionScript(session="other")
         other.identity = Ed25519Identity.from_secret(b"\x08" * 32)
         other.client_key = other.canister.client_key = ClientKey(other.identity.principal, 9)
         other.opened(opened).client_says(opened + 5, "c").acked(600)
         both = Capture(silent.info, sorted(silent.frames + other.capture.frames, key=lambda frame: frame.t))
-        finding = next(it for it in diagnose(polled(both, START_S + 500, poll_replied(EMPTY))) if None in it.sessions)
+        finding = next(
+            finding
+            for finding in diagnose(polled(both, START_S + 500, poll_replied(EMPTY)))
+            if None in finding.sessions
+        )
         assert finding.id == rule
         assert ("session other received an ack meanwhile" in finding.explanation) == (rule == "PRINCIPAL_TAKEOVER")
 
@@ -152,7 +156,7 @@ class TestSilence:
         capture = script.closed(630, "out", 4000, "Ack message timeout").capture
         assert the_one(given(capture, START_S + 629.5, message)).id == "UPGRADE_WIPE"
 
-    def test_without_polls_it_is_said_what_to_record(self):
+    def test_without_polls_it_says_what_to_record(self):
         capture = self.silent().closed(630, "out", 4000, "Ack message timeout").capture
         assert "--all-queries" in the_one(answered(capture, {1: ok()})).explanation
 

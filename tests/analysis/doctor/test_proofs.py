@@ -20,7 +20,7 @@ class TestCheckButSignature:
         cert = place.wrapped(b"x").cert
         certificate, steps = self.steps(cert, place.now)
         assert certificate is not None
-        assert [(it.step, it.ok) for it in steps] == [
+        assert [(step.step, step.ok) for step in steps] == [
             ("parse", True),
             ("delegation", None),
             ("signature", None),
@@ -29,7 +29,7 @@ class TestCheckButSignature:
         assert self.steps(cert, place.now + 301)[1][-1].ok is False
 
     def test_what_is_no_certificate(self):
-        assert [(it.step, it.ok) for it in self.steps(b"\x00", 0)[1]] == [("parse", False)]
+        assert [(step.step, step.ok) for step in self.steps(b"\x00", 0)[1]] == [("parse", False)]
 
 
 class TestFittingRootKey:

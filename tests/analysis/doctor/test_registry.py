@@ -45,15 +45,15 @@ class TestMerging:
         assert merged[0].frames == (*range(1, 15), 99)
         assert merged[0].sessions == tuple(str(n) for n in range(1, 15))
 
-    def test_leaves_one_as_it_is(self):
+    def test_leaves_one_unchanged(self):
         assert merge([finding("NO_ACKS", None)]) == [finding("NO_ACKS", None)]
 
-    def test_of_several_the_worst_is_told(self):
+    def test_of_several_the_worst_is_reported(self):
         weak = replace(finding("NO_ACKS", "1", told="Perhaps."), severity="warning")
         (merged,) = merge([weak, finding("NO_ACKS", "2", told="Surely.")])
         assert (merged.severity, merged.explanation) == ("error", "Surely. In session 1: Perhaps.")
 
-    def test_another_story_in_another_session_is_told_too(self):
+    def test_another_explanation_in_another_session_is_added(self):
         late, none = "The answer to frame {} left too late.", "Nothing ever answers frame {}, and it was cut."
         group = [finding("NO_ACKS", str(n), told=(none if n == 3 else late).format(n)) for n in (1, 2, 3, 4)]
         (merged,) = merge(group)
@@ -65,10 +65,10 @@ class TestMerging:
 
     def test_three_stories_at_most(self):
         words = ("apple pear", "house roof", "river sea", "stone sand", "wind rain")
-        (merged,) = merge([finding("NO_ACKS", str(n), told=f"{it}.") for n, it in enumerate(words)])
+        (merged,) = merge([finding("NO_ACKS", str(n), told=f"{word}.") for n, word in enumerate(words)])
         assert merged.explanation == (
             "apple pear. The same happened in sessions 3, 4. In session 1: house roof. In session 2: river sea."
         )
 
-    def test_of_two_in_one_session_the_first_is_told(self):
+    def test_of_two_in_one_session_the_first_is_reported(self):
         assert merge([finding("A", "1", told="First."), finding("A", "1", told="Second.")])[0].explanation == "First."

@@ -16,7 +16,7 @@ MISSING = Unchecked("signatures", "no root key is known", "Name one.")
 
 
 def what(capture: Capture) -> list[str]:
-    return [it.what for it in diagnose(capture).unchecked]
+    return [unchecked.what for unchecked in diagnose(capture).unchecked]
 
 
 class TestStates:
@@ -74,5 +74,5 @@ class TestRecordings:
         torn = Capture(capture.info, capture.frames, ["line 7 left out: not JSON"])
         assert what(torn) == ["frames that were not recorded"]
 
-    def test_nothing_at_all(self) -> None:
+    def test_nothing_given(self) -> None:
         assert what(Capture()) == ["sessions"]

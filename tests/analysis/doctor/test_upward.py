@@ -66,7 +66,7 @@ class TestAnswers:
         assert finding.id == "ON_MESSAGE_TRAP"
         assert "will be out of order" in finding.explanation
 
-    def test_nothing_where_all_went_well(self):
+    def test_nothing_for_a_healthy_session(self):
         capture = answered(SessionScript().opened().client_says(5, "a").capture, {1: ok(), 3: ok()})
         assert missed_by_answers(CaptureFacts(capture).sessions[0]) is None
         assert diagnose(capture) == []
@@ -74,7 +74,7 @@ class TestAnswers:
     def test_nothing_without_a_network_side(self):
         assert missed_by_answers(CaptureFacts(burst()).sessions[0]) is None
 
-    def test_an_err_for_a_message_that_counted_is_none(self):
+    def test_an_err_for_an_accepted_message_gives_none(self):
         capture = SessionScript().opened().client_says(5, "a").capture
         assert diagnose(answered(capture, {1: ok(), 3: err(error_texts.INVALID_SERVICE_MESSAGE)})) == []
 

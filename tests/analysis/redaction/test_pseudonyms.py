@@ -29,10 +29,10 @@ class TestPseudonyms:
         assert given.apply(f"{stranger} and {other} and {stranger}") == "principal-1 and principal-2 and principal-1"
         assert given.apply(str(other)) == "principal-2"
 
-    def test_a_short_form_of_nobody_known_is_hidden_too(self) -> None:
+    def test_a_short_form_of_an_unknown_principal_is_hidden_too(self) -> None:
         assert names().apply(Principal(b"\x05" * 10).short) == "a principal"
 
-    def test_leave_what_is_nobodys_and_what_is_no_principal(self) -> None:
+    def test_leave_unknown_principals_and_other_texts(self) -> None:
         text = "aaaaa-aa and 2vxsx-fae, keep-alive, first-order, 12345-67890"
         assert names().apply(text) == text
 
@@ -41,6 +41,6 @@ class TestPseudonyms:
             "https://canister-1.icp0.io/api/v2/canister/canister-1/call"
         )
 
-    def test_a_message_with_a_bad_key_names_nobody(self) -> None:
+    def test_a_message_with_a_bad_key_names_no_client(self) -> None:
         script = SessionScript().opened().frame(3.0, "in", b"\xd9\xd9\xf7\xa1\x63key")
         assert Pseudonyms.of(decode_frames(script.capture), None).apply(str(CANISTER_ID)) == "canister-1"

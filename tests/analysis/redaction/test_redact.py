@@ -31,7 +31,9 @@ class TestPublicCapture:
 
     def test_is_judged_as_the_original_is(self) -> None:
         capture = hostile()
-        assert [it.ok for it in verify_capture(public_capture(capture))] == [it.ok for it in verify_capture(capture)]
+        assert [verdict.ok for verdict in verify_capture(public_capture(capture))] == [
+            verdict.ok for verdict in verify_capture(capture)
+        ]
 
     def test_names_of_sessions_become_numbers_where_they_are_not(self) -> None:
         capture = SessionScript(session="alice").opened().capture
@@ -42,6 +44,12 @@ class TestPublicCapture:
         plain = SessionScript(session="3").opened().capture
         assert public_capture(plain).session_ids == ["3"]
 
+    def test_the_far_version_of_a_changed_frame_is_left_out(self) -> None:
+        capture = healthy()
+        capture.frames[-1] = replace(capture.frames[-1], did="edited by the script", far=b"alice's secret")
+        (public,) = [frame for frame in public_capture(capture).frames if frame.did]
+        assert (public.did, public.far) == ("edited by the script", None)
+
     def test_requests_keep_method_and_path(self) -> None:
         capture = healthy()
         capture.frames.append(Frame(0.0, "out", "request", b"", reason="GET /api/v2/status?who=me", session="http-1"))
@@ -50,7 +58,7 @@ class TestPublicCapture:
 
 
 class TestFrames:
-    def test_lose_their_words_first_and_can_still_be_judged(self) -> None:
+    def test_lose_their_texts_first_and_can_still_be_checked(self) -> None:
         for decoded in decode_frames(healthy()):
             spared = without_words(decoded)
             assert spared.canister_message == decoded.canister_message

@@ -65,7 +65,7 @@ class TestEnds:
         assert (done.predicted_close.frame, done.predicted_close.step) == (number, step)
 
     @pytest.mark.parametrize("name", ENDS)
-    def test_a_client_that_goes_on_does_not(self, name):
+    def test_a_client_that_continues_does_not(self, name):
         make, code, reason, _ = ENDS[name]
         script = make()
         number = len(script.capture.frames) - 1
@@ -139,7 +139,7 @@ class TestContent:
         done = replay(script.capture)
         assert (done.client.frame, done.client.step) == (4, "last_incoming_sequence_num")
 
-    def test_a_keep_alive_that_nobody_asked_for(self):
+    def test_a_keep_alive_without_an_ack(self):
         done = replay(opened().client_says(5.0, KeepAliveMessage(1)).capture)
         assert (done.client.frame, done.client.kind) == (3, "unasked")
 
@@ -216,7 +216,7 @@ class TestCrossing:
         done = replay(script.closed(12.1, "out", 4000, "Received close message from canister").capture)
         assert done.agrees, str(done.divergence)
 
-    def test_another_keep_alive_behind_the_close_is_going_on(self):
+    def test_another_keep_alive_after_the_close_counts_as_continuing(self):
         script = opened().canister_says(5.0, AckMessage(0)).client_says(5.1, KeepAliveMessage(2))
         script.canister_closes(9.0, CloseReason.KEEP_ALIVE_TIMEOUT).client_says(12.0, KeepAliveMessage(3))
         assert replay(script.capture).divergence.kind == "close"

@@ -6,6 +6,7 @@ import pytest
 
 from icws_explore.analysis.replay.replay import replay
 from icws_explore.capture import Frame
+from icws_explore.capture.frame import HTTP_OPS, OPS
 from icws_explore.protocol.messages import CanisterMessage, Handshake, message_key
 from icws_explore.protocol.principal import Principal
 from support.certified_canister import GATEWAY
@@ -38,6 +39,13 @@ class TestDiverges:
     def test_one_that_keeps_who_it_should_drop(self):
         script = opened()
         script.capture.frames.append(Frame(START_S + 3, "out", "ping", b""))
+        done = replay(script.app_says(30.0, "x").capture)
+        assert (done.gateway.frame, done.gateway.kind) == (3, "close")
+
+    @pytest.mark.parametrize("op", [op for op in OPS if op not in (*HTTP_OPS, "close")])
+    def test_one_that_goes_on_after_any_frame_that_is_no_call(self, op):
+        script = opened()
+        script.capture.frames.append(Frame(START_S + 3, "out", op, b"x"))
         done = replay(script.app_says(30.0, "x").capture)
         assert (done.gateway.frame, done.gateway.kind) == (3, "close")
 

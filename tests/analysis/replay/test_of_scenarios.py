@@ -20,13 +20,14 @@ LIKE_THE_SDK: Final = {"KEEPALIVE_RACE", "BAD_SIGNATURE"}
 OLDER: Final = {"ACK_DEFAULTS_SKEW"}
 
 
-# What these clients do differently is not compared: signatures, expiries, encodings, sizes, subprotocols, and pages
-# that reload or that end at a message of their own.
+# What these clients do differently is not compared: signatures, expiries, encodings, sizes, subprotocols, the nonces
+# of other sessions, and pages that reload or that end at a message of their own.
 NOT_COMPARED: Final = {
     "CLOSED_AT_128",
     "EXPIRY_REUSED",
     "FRAME_TOO_LARGE",
     "INDEFINITE_CBOR",
+    "NONCE_REUSED",
     "PAGE_IDLE_RELOAD",
     "SIGNER_CHANGED",
     "SUBPROTOCOL",
@@ -45,23 +46,25 @@ def replays(name: str) -> list[Replay]:
 @pytest.mark.parametrize("name", sorted(filter(is_sdk, SCENARIOS)))
 class TestTheSdkAsItIs:
     def test_ends_as_foretold(self, name: str) -> None:
-        for it in replays(name):
-            assert it.client is None, str(it.client)
-            closed = it.recorded_close if it.recorded_close and it.recorded_close.direction == "out" else None
-            if it.predicted_close is not None:
+        for replay in replays(name):
+            assert replay.client is None, str(replay.client)
+            closed = (
+                replay.recorded_close if replay.recorded_close and replay.recorded_close.direction == "out" else None
+            )
+            if replay.predicted_close is not None:
                 assert closed is not None
-                assert (closed.code, closed.reason) == (it.predicted_close.code, it.predicted_close.reason)
+                assert (closed.code, closed.reason) == (replay.predicted_close.code, replay.predicted_close.reason)
             else:
                 assert closed is None or closed.code == 1000  # the scenario's end
 
 
 @pytest.mark.parametrize("name", sorted(name for name in SCENARIOS if not is_sdk(name) and name not in NOT_COMPARED))
-def test_an_odd_client_is_told_from_the_sdk(name: str) -> None:
-    told = [it.notes if name in OLDER else it.client for it in replays(name)]
+def test_a_custom_client_is_distinguished_from_the_sdk(name: str) -> None:
+    told = [replay.notes if name in OLDER else replay.client for replay in replays(name)]
     assert any(told), told
 
 
 @pytest.mark.parametrize("name", sorted(NOT_COMPARED))
-def test_what_is_not_compared_is_still_not_told(name: str) -> None:
+def test_what_is_not_compared_stays_unnoticed(name: str) -> None:
     """If the replay learns to see one of these, it leaves the list."""
-    assert all(it.client is None for it in replays(name))
+    assert all(replay.client is None for replay in replays(name))

@@ -35,7 +35,7 @@ class TestFacts:
         )
         assert replay(capture).agrees
 
-    def test_without_a_root_key_proofs_are_believed_and_that_is_said(self):
+    def test_without_a_root_key_proofs_are_not_checked_and_a_note_says_so(self):
         script = SessionScript().opened().app_says(3.0, "x")
         key = script.capture.info.root_key
         script.capture.info = replace(script.capture.info, root_key=None)
@@ -60,7 +60,7 @@ class TestFacts:
         assert done.predicted_close.t == pytest.approx(script.capture.frames[0].t + 43.0, abs=0.01)
 
     @pytest.mark.parametrize("ends_at", [None, 93.0])
-    def test_an_interval_that_is_not_known_is_not_held_against_the_client(self, ends_at):
+    def test_an_unknown_interval_gives_no_finding_about_the_client(self, ends_at):
         """It may be a longer one, so that it goes on; or another SDK's, so that it ends earlier or later."""
         script = SessionScript().opened().client_says(3.0, "x")
         if ends_at is None:
@@ -87,7 +87,7 @@ class TestFacts:
         assert "mid-session" in done.notes[0]
 
     @pytest.mark.parametrize("capture", [Capture(), Capture(frames=[Frame(1.0, "in", "close", code=1006)])])
-    def test_nothing_at_all(self, capture):
+    def test_nothing_given(self, capture):
         assert replay(capture).agrees
 
     def test_an_anonymous_client_is_none_of_the_sdk(self):

@@ -23,10 +23,10 @@ def refusals(script: SessionScript) -> list[str]:
 
 
 class TestSendOrder:
-    def test_a_message_behind_the_keep_alive_that_overtook_it(self) -> None:
+    def test_a_message_after_the_keep_alive_that_overtook_it(self) -> None:
         assert refusals(raced().client_says(5.4, "late", sequence_num=1)) == [TEXT]
 
-    def test_a_keep_alive_behind_a_message_that_overtook_it(self) -> None:
+    def test_a_keep_alive_after_a_message_that_overtook_it(self) -> None:
         script = SessionScript().opened().canister_says(5.0, AckMessage(0)).client_says(5.1, "quick", sequence_num=2)
         assert refusals(script.client_says(5.4, KeepAliveMessage(2), sequence_num=1)) == [TEXT]
 
@@ -34,7 +34,7 @@ class TestSendOrder:
         script = SessionScript().opened().client_says(5.0, "two", sequence_num=2)
         assert refusals(script.client_says(5.1, "one", sequence_num=1)) == []
 
-    def test_what_was_acknowledged_is_in_nobodys_way(self) -> None:
+    def test_what_was_acknowledged_does_not_block(self) -> None:
         script = raced().canister_says(7.0, AckMessage(2)).client_says(7.1, "late", sequence_num=1)
         assert refusals(script) == []
 
@@ -62,7 +62,7 @@ class TestNumbering:
             script.client_says(6.0 + at, what, sequence_num=number)
         numbering = Numbering()
         sent = [decoded for decoded in decode_frames(script.capture) if decoded.kind in ("message", "keep_alive")]
-        found = next((it for it in map(numbering.check, sent) if it is not None), None)
+        found = next((misplaced for misplaced in map(numbering.check, sent) if misplaced is not None), None)
         found = found or (numbering.end() if ends else None)
         return None if found is None else (sent.index(found[0]), found[1])
 

@@ -17,7 +17,7 @@ def lines(capture: Capture) -> list[str]:
 
 
 def together(*scripts: SessionScript) -> Capture:
-    frames = sorted((frame for it in scripts for frame in it.capture.frames), key=lambda frame: frame.t)
+    frames = sorted((frame for script in scripts for frame in script.capture.frames), key=lambda frame: frame.t)
     return Capture(scripts[0].capture.info, frames)
 
 
@@ -48,7 +48,7 @@ class TestLines:
         (told,) = lines(gap().client_says(20, "still here").capture)
         assert told.startswith("not as ic-websocket-js 0.5.0: frame 3: the real client closes with 4000")
 
-    def test_a_gateway_that_is_none(self) -> None:
+    def test_a_server_that_is_not_a_gateway(self) -> None:
         script = SessionScript().opened()
         told = lines(Capture(script.capture.info, [script.capture.frames[0], *script.capture.frames]))
         assert told[-1].startswith("not as gateway 1.4.6: frame 1")
@@ -74,8 +74,8 @@ class TestLines:
 class TestJson:
     def test_says_all_and_can_be_written(self) -> None:
         script = gap().closed(3.1, "out", 4001, "no")
-        (it,) = replay_sessions(script.capture)
-        told = json.loads(json.dumps(replay_json(it)))
+        (replay,) = replay_sessions(script.capture)
+        told = json.loads(json.dumps(replay_json(replay)))
         assert (told["session"], told["agrees"], told["notes"]) == (None, False, [])
         assert told["predicted_close"]["reason"] == "Error receiving message"
         assert told["predicted_close"]["step"] == "sequence"
@@ -83,13 +83,13 @@ class TestJson:
         assert (told["divergence"]["party"], told["divergence"]["frame"]) == ("client", 3)
 
     def test_nothing_to_tell(self) -> None:
-        (it,) = replay_sessions(SessionScript().opened().capture)
-        told = replay_json(it)
+        (replay,) = replay_sessions(SessionScript().opened().capture)
+        told = replay_json(replay)
         assert (told["predicted_close"], told["recorded_close"], told["divergence"]) == (None, None, None)
 
     def test_the_close_that_never_came(self) -> None:
-        (it,) = replay_sessions(never_opened())
-        assert replay_json(it)["agrees"] is True
+        (replay,) = replay_sessions(never_opened())
+        assert replay_json(replay)["agrees"] is True
 
 
 class TestReplays:

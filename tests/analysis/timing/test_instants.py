@@ -41,7 +41,7 @@ class TestInstants:
         session = only(hostile())
         assert [message.sequence_num for message in session.received] == [1, 2, 3, 9, 10]
 
-    def test_sessions_are_told_apart(self) -> None:
+    def test_sessions_are_distinguished(self) -> None:
         capture = SessionScript(session="a").opened().capture
         capture.frames += SessionScript(session="b").opened(at=5).capture.frames
         found = instants(capture).sessions

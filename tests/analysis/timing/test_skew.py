@@ -44,7 +44,7 @@ class TestBounds:
 
 
 class TestEstimate:
-    def test_is_none_at_all_where_the_bounds_allow_that(self) -> None:
+    def test_is_zero_if_the_bounds_allow_it(self) -> None:
         assert Skew(-1.4, 0.8).estimate_s == 0
 
     def test_else_their_middle_or_the_only_bound(self) -> None:

@@ -13,12 +13,12 @@ from ..ack_wait import (
     Wait,
     acked_meanwhile,
     expected_s,
-    made_apart_s,
+    is_answer_missing,
     spacing_s,
     wait_of,
     withheld,
 )
-from ..facts import TOLERANCE_S, SessionFacts
+from ..facts import TOLERANCE_S, SessionFacts, made_apart_s
 from ..finding import RECORD_NETWORK, count, numbers, seconds
 from ..network_side import RECORD_POLLS
 from ..registry import DOWNWARD, Evidence, session_rule
@@ -178,7 +178,7 @@ def _acks_stopped(session: SessionFacts, wait: Wait) -> tuple[str, str]:
             f"{text} Meanwhile {count(len(wait.arrived), 'other message')} came without a gap, so no ack was withheld: "
             f"the canister's interval is longer than the client's {seconds(expected)}."
         )
-    if spacing is None and expected < DEFAULT_S:
+    if spacing is None and expected < DEFAULT_S and not is_answer_missing(session):
         return "ACK_INTERVAL_MISMATCH", (
             f"{text} So the client expects one every {seconds(expected)} (it waits {seconds(BOUND_S)} longer). CDKs "
             f"send them every {seconds(DEFAULT_S)} by default. Acks that the gateway withholds (ACKS_WITHHELD) look "

@@ -17,6 +17,7 @@ from ..registry import ACKS, OPENING, UPWARD, Evidence, session_rule
 
 PROOF_S: Final = 5.0  # how long a busy machine or a phone may take to verify a certificate in JavaScript
 _CLOSE: Final = 'close(4000, "Error receiving message")'
+_NOT_INSTALLED: Final = "contains no Wasm module"  # the replica's words (IC0537)
 
 
 @session_rule(
@@ -61,9 +62,13 @@ def wrong_canister(session: SessionFacts) -> Iterator[Evidence]:
         cause = None if call is None or not call.failed else cause_of(call)
         if call is not None and (cause == "canister" or (cause == "code" and decoded is session.open_request)):
             text = f"Frame {decoded.number} goes to {envelope.canister_id}, and {quoted(call)}."
-            if cause == "code":
-                text += " A frontend (asset) canister and an empty canister have no ws_ methods."
-            yield Evidence((decoded.number, *frames_of(call)), text)
+            fix = None
+            if _NOT_INSTALLED in call.text:
+                text += " The canister exists, but it is empty."
+                fix = "Install the canister's code (dfx deploy), or use the id of the canister that has it."
+            elif cause == "code":
+                text += " A frontend (asset) canister has no ws_ methods."
+            yield Evidence((decoded.number, *frames_of(call)), text, fix=fix)
             return
     yield from _certified_by_another(session)
     yield from _without_methods(session)

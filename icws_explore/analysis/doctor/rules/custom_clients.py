@@ -1,4 +1,4 @@
-"""Mistakes of clients that somebody wrote himself: keys, nonces, numbers and requests that do not belong together.
+"""Mistakes of custom clients: keys, nonces, numbers and requests that do not belong together.
 
 ic-websocket-js makes none of them. Each is compared with the session's own ws_open.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import FIRST_SEQUENCE_NUM
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.messages import ClientKey
@@ -21,6 +22,7 @@ from ..grouping import by_client
 from ..network_side import cause_of, frames_of, quoted
 from ..registry import ACKS, FORGOTTEN, KEEP_ALIVES, OPENING, UPWARD, Evidence, capture_rule, session_rule
 
+REPLACED_S: Final = 5.0  # from a ws_open to the end of the session that it replaces
 _EFFECTS: Final = (*ACKS, *UPWARD, *KEEP_ALIVES, *FORGOTTEN)
 _UNHEARD: Final = (
     "It does not happen with ic-websocket-js. The canister's Err is not forwarded: the client gets no answer."
@@ -97,20 +99,21 @@ def nonce_mismatch(session: SessionFacts) -> Iterator[Evidence]:
     fix="Take a new random nonce (client_nonce) for each connection: the canister still knows the old session until "
     "its keep-alive time-out.",
     source="CDK 0.4.1 lib.rs, ws_open",
-    explains=("CONNECTION_LOST", *OPENING),
+    explains=("CONNECTION_LOST", "POLLER_DEAD", *OPENING),
 )
 def nonce_reused(facts: CaptureFacts) -> Iterator[Evidence]:
     for sessions in by_client(facts.sessions):
-        for index, session in enumerate(sessions):
-            before = [it for it in sessions[:index] if it.client_key == session.client_key]
+        latest: dict[ClientKey | None, SessionFacts] = {}
+        for session in sessions:
+            before, latest[session.client_key] = latest.get(session.client_key), session
             opening, call = session.open_request, session.answer(session.open_request)
             if opening is None or session.opened is not None or session.client_key is None:
                 continue
             is_said = call is not None and call.failed and cause_of(call) == "duplicate"
             is_silent = session.is_unanswered or session.ends_at_open_request
-            is_guessed = bool(before) and is_silent and (call is None or not call.is_final)
+            is_guessed = before is not None and is_silent and (call is None or not call.is_final)
             if is_said or is_guessed:
-                yield _reused(session, before[-1] if before else None, call if is_said else None)
+                yield _reused(session, before, call if is_said else None)
 
 
 def _reused(session: SessionFacts, before: SessionFacts | None, call: NetworkCall | None) -> Evidence:
@@ -121,11 +124,23 @@ def _reused(session: SessionFacts, before: SessionFacts | None, call: NetworkCal
     if before is not None:
         text += f", which session {before.name} of the same client had as well"
         text += " (that session was lost, and the canister was not told)" if before.is_lost else ""
+        text += " (the gateway ended that session for this one)" if _is_replaced(before, opening) else ""
     text += f". The gateway relayed it, and {quoted(call)}." if call is not None else ". It had no answer."
     text += " The canister refuses a client_key that it still knows."
     numbers_before = () if before is None else _opening_frames(before)
     frames = (*numbers_before, opening.number, *frames_of(call), *session.end_frames)
     return Evidence(frames, text, (session.name,) if before is None else (before.name, session.name))
+
+
+def _is_replaced(before: SessionFacts, opening: DecodedFrame) -> bool:
+    """Whether the gateway ended a session because another one came with its client_key.
+
+    A gateway serves one session for each key. Source: gateway 1.4.6 canister_poller.rs.
+    """
+    end = before.end
+    if end is None or end.frame.direction != "in" or end.frame.code != CloseCode.NO_STATUS_RCVD:
+        return False
+    return abs(end.frame.t - opening.frame.t) <= max(REPLACED_S, before.facts.jitter_s)
 
 
 @session_rule(

@@ -8,6 +8,7 @@ rules of last resort, CONNECTION_LOST and UNEXPLAINED_END, report the ends that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from icws_explore.protocol.close_codes import CloseCode
@@ -15,7 +16,7 @@ from icws_explore.protocol.service_messages import AckMessage, CloseMessage, Clo
 
 from ..facts import LOST, NO_CODE, CaptureFacts, SessionFacts
 from ..finding import count, seconds
-from ..grouping import at_once, by_gateway, is_same_client
+from ..grouping import at_once, by_gateway
 from ..registry import Evidence, capture_rule, session_rule
 from .handshake import ping_kills_session, raw_client
 
@@ -23,8 +24,11 @@ from .handshake import ping_kills_session, raw_client
 IDLE_LIMITS_S: Final = (55.0, 60.0, 100.0, 240.0, 350.0)
 IDLE_TOLERANCE_S: Final = 5.0
 SHORTEST_IDLE_S: Final = 20.0  # a shorter silence is the usual pause between two messages
+BRIEF_S: Final = 5.0  # from here on it counts if it is longer than every pause, and the same to a fifth of a second
+BRIEF_ALIKE_S: Final = 0.2
 LIFETIMES_S: Final = (300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0)  # usual maximum lifetimes
 SHORTEST_LIFETIME_S: Final = 30.0
+PART: Final = 3  # so many clients do not lose their connections at one moment by accident
 AT_ONCE_S: Final = 1.0  # within this time a restart ends all sessions
 _ALIKE: Final = 0.01  # two durations are the same if they differ by less than this share
 _ALIKE_S: Final = 1.5  # or by less than this
@@ -62,8 +66,12 @@ def closed_by_application(session: SessionFacts) -> Iterator[Evidence]:
 
 def _lost(facts: CaptureFacts) -> list[SessionFacts]:
     """The sessions that lost their connection (1006) from the other side, not because of what the client sent."""
-    lost = (it for it in facts.sessions if it.is_lost and it.end is not None and it.end.frame.direction == "in")
-    return [it for it in lost if not any(ping_kills_session(it)) and not any(raw_client(it))]
+    lost = (
+        session
+        for session in facts.sessions
+        if session.is_lost and session.end is not None and session.end.frame.direction == "in"
+    )
+    return [session for session in lost if not any(ping_kills_session(session)) and not any(raw_client(session))]
 
 
 @capture_rule(
@@ -75,20 +83,20 @@ def _lost(facts: CaptureFacts) -> list[SessionFacts]:
     explains=("PROXY_IDLE", "LIFETIME_LIMIT", "CONNECTION_LOST", "UNEXPLAINED_END"),
 )
 def gateway_restart(facts: CaptureFacts) -> Iterator[Evidence]:
-    says_so = [it for it in facts.sessions if _is_closed_by(it, "in", *_GONE)]
+    says_so = [session for session in facts.sessions if _says_goodbye(session)]
     for gateway in by_gateway([*_lost(facts), *says_so]):
         for group in at_once(gateway, max(AT_ONCE_S, facts.jitter_s)):
-            clients = {it.client_key for it in group if it.client_key is not None}
-            announced = [it for it in group if it in says_so]
-            if (len(clients) > 1 and not _others_go_on(facts, group)) or announced:
+            clients = {session.client_key for session in group if session.client_key is not None}
+            announced = [session for session in group if _says_goodbye(session)]
+            others = facts.neighbours.outlive(group)
+            is_whole = len(clients) > 1 and not others
+            is_part = len(clients) >= PART and others < len(group)  # more are lost at once than go on
+            if announced or is_whole or is_part:
                 yield _restart_evidence(facts, group, len(clients), announced)
 
 
-def _others_go_on(facts: CaptureFacts, group: Sequence[SessionFacts]) -> bool:
-    """Whether other sessions of that gateway outlive the moment."""
-    until = max(it.last for it in group)
-    others = (it for it in facts.sessions if it not in group and it.gateway == group[0].gateway)
-    return any(it.began < group[0].last and any(d.frame.t > until for d in it.received) for it in others)
+def _says_goodbye(session: SessionFacts) -> bool:
+    return _is_closed_by(session, "in", *_GONE)
 
 
 def _restart_evidence(
@@ -102,15 +110,24 @@ def _restart_evidence(
         reason = f" {frame.frame.reason!r}" if frame.frame.reason else ""
         text = f"The other side closed {count(len(group), 'session')} with {frame.frame.code}{reason}: it went away."
     else:
-        spread = max(it.last for it in group) - first.last
+        spread = max(session.last for session in group) - first.last
         text = (
             f"{len(group)} sessions of {clients} clients were lost (1006) within {seconds(spread)}: the gateway, or "
             "the proxy in front of it, went away. It was restarted or redeployed, or it ran out of memory."
         )
         text += " If all clients run on one machine, that machine's network may have failed instead."
-    back = [it.began - first.last for it in facts.sessions if it.began > first.last and it.gateway == first.gateway]
-    text += f" A gateway with the same principal answered again {seconds(min(back))} later." if back else ""
-    return Evidence(tuple(n for it in group for n in it.end_frames), text, tuple(it.name for it in group))
+        others = facts.neighbours.outlive(group)
+        if others:
+            text += (
+                f" {count(others, 'other session')} of that gateway went on: so it was one of several instances or "
+                "proxies, or the network of these clients."
+            )
+    back = facts.neighbours.next_at_gateway(first.gateway, first.last)
+    if back is not None:
+        text += f" A gateway with the same principal answered again {seconds(back.began - first.last)} later."
+    return Evidence(
+        tuple(n for session in group for n in session.end_frames), text, tuple(session.name for session in group)
+    )
 
 
 @capture_rule(
@@ -122,24 +139,32 @@ def _restart_evidence(
     explains=("LIFETIME_LIMIT", "CONNECTION_LOST"),
 )
 def proxy_idle(facts: CaptureFacts) -> Iterator[Evidence]:
-    idle = [it for it in _lost(facts) if it.opened is not None and it.silence_s >= SHORTEST_IDLE_S]
+    opened = [session for session in _lost(facts) if session.opened is not None]
+    idle = [session for session in opened if session.silence_s >= SHORTEST_IDLE_S]
+    brief = [(s.silence_s, s) for s in opened if BRIEF_S <= s.silence_s < SHORTEST_IDLE_S]
+    lives = [{session.name for session in group} for group in _same_lifetimes(facts)]
     repeated = [
         group
-        for group in _alike([(it.silence_s, it) for it in idle], facts.jitter_s)
-        if len(group) > 1 and _spread(group)
+        for group in (
+            *_alike([(session.silence_s, session) for session in idle], facts.jitter_s),
+            *(each for each in _alike(brief, facts.jitter_s, BRIEF_ALIKE_S) if _is_longest_pause(each)),
+        )
+        if len(group) > 1 and _spread(group) and not any({s.name for s in group} < life for life in lives)
     ]
     for group in repeated:
-        limit = min(it.silence_s for it in group)
+        limit = min(session.silence_s for session in group)
         text = (
             f"{len(group)} sessions were lost (1006), each {seconds(limit)} after its last frame: something between "
             "client and gateway (a proxy, a load balancer, a NAT router) closes connections that are idle for that "
             "long."
         )
-        yield Evidence(_last_two(group), text, tuple(it.name for it in group))
-    named = {it.name for group in repeated for it in group}
+        yield Evidence(_last_two(group), text, tuple(session.name for session in group))
+    named = {session.name for group in repeated for session in group}.union(*lives)
     for session in idle:
         silence_s = session.silence_s
-        limits = [(abs(silence_s - it), it) for it in IDLE_LIMITS_S if _is_about(silence_s, it, facts.jitter_s)]
+        limits = [
+            (abs(silence_s - limit), limit) for limit in IDLE_LIMITS_S if _is_about(silence_s, limit, facts.jitter_s)
+        ]
         if limits and session.name not in named:
             text = (
                 f"The connection was lost (1006) {seconds(session.silence_s)} after the last frame, about the "
@@ -159,26 +184,50 @@ def proxy_idle(facts: CaptureFacts) -> Iterator[Evidence]:
     explains=("CONNECTION_LOST",),
 )
 def lifetime_limit(facts: CaptureFacts) -> Iterator[Evidence]:
-    lived = [(it.end.frame.t - it.connected, it) for it in _lost(facts) if it.opened is not None and it.end is not None]
-    for group in _alike([pair for pair in lived if pair[0] >= SHORTEST_LIFETIME_S], facts.jitter_s):
-        if len(group) < 2 or not _spread(group):
-            continue
-        life_s = min(it.last - it.connected for it in group)
-        silences = [it.silence_s for it in group]
+    for group in _same_lifetimes(facts):
+        life_s = min(session.last - session.connected for session in group)
+        silences = [session.silence_s for session in group]
         text = (
             f"{len(group)} sessions were lost (1006), each {seconds(life_s)} after it was opened, and "
             f"{seconds(min(silences))} to {seconds(max(silences))} after its last frame. So they were not idle: "
             "something between client and gateway ends every connection at that age."
         )
-        yield Evidence(tuple(n for it in group for n in it.end_frames), text, tuple(it.name for it in group))
+        yield Evidence(
+            tuple(n for session in group for n in session.end_frames), text, tuple(session.name for session in group)
+        )
 
 
-def _alike(durations: Iterable[tuple[float, SessionFacts]], jitter_s: float) -> Iterator[list[SessionFacts]]:
-    """Groups of sessions with the same duration (s)."""
+def _same_lifetimes(facts: CaptureFacts) -> list[list[SessionFacts]]:
+    """Groups of lost sessions of the same age that did not end at one moment."""
+    lived = [
+        (session.end.frame.t - session.connected, session)
+        for session in _lost(facts)
+        if session.opened is not None and session.end is not None
+    ]
+    groups = _alike([pair for pair in lived if pair[0] >= SHORTEST_LIFETIME_S], facts.jitter_s)
+    brief = _alike([pair for pair in lived if BRIEF_S <= pair[0] < SHORTEST_LIFETIME_S], facts.jitter_s, BRIEF_ALIKE_S)
+    found = [group for group in groups if len(group) > 1] + [group for group in brief if len(group) >= PART]
+    return [group for group in found if _spread(group)]
+
+
+def _is_longest_pause(group: Sequence[SessionFacts]) -> bool:
+    """Whether none of the sessions went on after a pause as long as the silence at their ends."""
+    limit_s = min(session.silence_s for session in group)
+    for session in group:
+        times = [d.frame.t for d in session.frames if d is not session.end]
+        if any(later - earlier >= limit_s for earlier, later in pairwise(times)):
+            return False
+    return True
+
+
+def _alike(
+    durations: Iterable[tuple[float, SessionFacts]], jitter_s: float, alike_s: float = _ALIKE_S
+) -> Iterator[list[SessionFacts]]:
+    """Groups of sessions with the same duration (s), up to one per cent, ``alike_s`` or the recorder's jitter."""
     group: list[SessionFacts] = []
     first = 0.0
     for duration, session in sorted(durations, key=lambda pair: pair[0]):
-        if group and duration - first > max(_ALIKE * first, _ALIKE_S, jitter_s):
+        if group and duration - first > max(_ALIKE * first, alike_s, jitter_s):
             yield group
             group = []
         if not group:
@@ -190,7 +239,7 @@ def _alike(durations: Iterable[tuple[float, SessionFacts]], jitter_s: float) -> 
 
 def _spread(group: Sequence[SessionFacts]) -> bool:
     """Whether the sessions ended at different moments: else one event ended all of them."""
-    ends = [it.last for it in group]
+    ends = [session.last for session in group]
     return max(ends) - min(ends) > AT_ONCE_S
 
 
@@ -199,7 +248,7 @@ def _is_about(value: float, limit: float, jitter_s: float) -> bool:
 
 
 def _last_two(group: Iterable[SessionFacts]) -> tuple[int, ...]:
-    return tuple(d.number for it in group for d in it.frames[-2:])
+    return tuple(d.number for session in group for d in session.frames[-2:])
 
 
 @session_rule(
@@ -311,12 +360,10 @@ def connection_lost(session: SessionFacts) -> Iterator[Evidence]:
         causes.insert(0, f"something in between ends every connection after {seconds(life_s)}")
     text += f" No rule explains it. Possible causes: {'; '.join(causes)}."
     text += " Record several such ends: the same silence or the same lifetime tells the cause."
-    later = [it for it in session.facts.sessions if it.began > session.began and is_same_client(it, session)]
-    if later:
-        text += (
-            f" The client connected again {seconds(max(0.0, later[0].began - end.frame.t))} later ({later[0].name})."
-        )
-    is_mild = bool(later) or end.frame.direction == "out"  # it came back, or its process or its page was ended
+    later = session.facts.neighbours.next_of_client(session)
+    if later is not None:
+        text += f" The client connected again {seconds(max(0.0, later.began - end.frame.t))} later ({later.name})."
+    is_mild = later is not None or end.frame.direction == "out"  # it came back, or its process or its page was ended
     yield Evidence(tuple(d.number for d in session.frames[-2:]), text, severity="info" if is_mild else None)
 
 

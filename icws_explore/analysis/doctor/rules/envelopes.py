@@ -190,6 +190,8 @@ def ingress_expiry(session: SessionFacts) -> Iterator[Evidence]:
     if expired is None:
         more = " By the recorder's clock the expiry was right"
         more += f".{_LOCAL_CLOCK}" if session.facts.is_local else ", so that clock is wrong as well."
+        if any(cause_of(poll) == "expiry" for poll in session.failed_polls):
+            more += " The network refused the gateway's polls for the same reason."
         yield from _as_answered(session, "expiry", more, fix=_LOCAL_FIX if session.facts.is_local else None)
         return
     number = expired.decoded.number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -11,7 +12,7 @@ from ...decode import DecodedFrame
 from ...network_calls import NetworkCall
 from ..facts import LOOP, NO_CODE, TOLERANCE_S, CaptureFacts, SessionFacts
 from ..finding import RECORD_NETWORK, count, seconds
-from ..grouping import at_once, by_gateway, by_path, is_served, shares_path
+from ..grouping import at_once, by_gateway, by_path, is_served, is_unregistered
 from ..network_side import cause_of, frames_of, quoted
 from ..registry import ACKS, OPENING, Evidence, capture_rule, session_rule
 
@@ -34,11 +35,12 @@ _DEPLOYED: Final = (
 def poller_dead(facts: CaptureFacts) -> Iterator[Evidence]:
     """A session that did not open counts only if the poll's answer is recorded, or if other sessions opened."""
     dropped = [
-        it
-        for it in facts.sessions
-        if _is_dropped(it)
-        and (it.opened is not None or it.fatal_poll is not None or _asked_correctly(it))
-        and it.canister_close is None  # else the canister had ended it before
+        session
+        for session in facts.sessions
+        if _is_dropped(session)
+        and (session.opened is not None or session.fatal_poll is not None or _asked_correctly(session))
+        and not is_unregistered(session)
+        and session.canister_close is None  # else the canister had ended it before
     ]
     for sessions in by_path(dropped):
         for group in at_once(sessions, TOLERANCE_S):
@@ -53,14 +55,13 @@ def _given_up(facts: CaptureFacts, group: list[SessionFacts]) -> Iterator[Eviden
     first = group[0]
     assert first.end is not None
     at = first.end.frame.t
-    others = [it for it in facts.sessions if it not in group and shares_path(it, first) and it.opened is not None]
-    if any(it.began < at and any(d.frame.t > at + TOLERANCE_S for d in it.received) for it in others):
+    if facts.neighbours.goes_on_at_path(group, began=at, heard=at + TOLERANCE_S):
         return  # the gateway goes on polling that canister
-    poll = next((it.fatal_poll for it in group if it.fatal_poll is not None), None)
-    frames = (*frames_of(poll), *(it.end.number for it in group if it.end is not None))
-    state = "open " if all(it.opened is not None for it in group) else ""
+    poll = next((session.fatal_poll for session in group if session.fatal_poll is not None), None)
+    frames = (*frames_of(poll), *(session.end.number for session in group if session.end is not None))
+    state = "open " if all(session.opened is not None for session in group) else ""
     if len(group) > 1:
-        spread = max(it.last for it in group) - min(it.last for it in group)
+        spread = max(session.last for session in group) - min(session.last for session in group)
         text = f"The gateway ended {len(group)} {state}sessions without a code within {seconds(spread)}."
     else:
         text = f"The gateway ended the {state}session without a code, {seconds(first.at(first.end))} after its start."
@@ -82,7 +83,7 @@ def _given_up(facts: CaptureFacts, group: list[SessionFacts]) -> Iterator[Eviden
         )
     else:
         text += f" The answer to the last poll is not recorded. {RECORD_NETWORK}"
-    yield Evidence(frames, text, tuple(it.name for it in group))
+    yield Evidence(frames, text, tuple(session.name for session in group))
 
 
 def _loop(failures: list[SessionFacts]) -> Evidence:
@@ -90,7 +91,7 @@ def _loop(failures: list[SessionFacts]) -> Evidence:
     first, last = failures[0], failures[-1]
     assert first.end is not None
     assert first.open_request is not None
-    clients = {it.client_key.client_principal for it in failures if it.client_key is not None}
+    clients = {session.client_key.client_principal for session in failures if session.client_key is not None}
     who = "one client" if len(clients) == 1 else f"{len(clients)} clients"
     text = (
         f"{len(failures)} sessions of {who} in {seconds(last.last - first.began)} ended alike: the gateway closed "
@@ -99,8 +100,8 @@ def _loop(failures: list[SessionFacts]) -> Evidence:
         "ws_get_messages method (WRONG_CANISTER: the id of a frontend canister, for example). A canister with a CDK up "
         f"to 0.3.0 that does not list this gateway (GATEWAY_NOT_REGISTERED) looks the same. {RECORD_NETWORK}"
     )
-    frames = tuple(number for it in failures for number in it.end_frames)
-    return Evidence(frames, text, tuple(it.name for it in failures))
+    frames = tuple(number for session in failures for number in session.end_frames)
+    return Evidence(frames, text, tuple(session.name for session in failures))
 
 
 def _asked_correctly(session: SessionFacts) -> bool:
@@ -142,18 +143,24 @@ def refused_polls(session: SessionFacts) -> list[NetworkCall]:
 def gateway_clock(session: SessionFacts) -> Iterator[Evidence]:
     failed = refused_polls(session)
     late = [call for call in failed if cause_of(call) == "expiry"]
-    if len(late) < MANY:
+    if len(late) < MANY or _is_other_clock(session):
         return
     text = (
         f"The network refused {count(len(late), 'poll')} of the gateway in a row because of their ingress_expiry: "
         f"{quoted(late[0])}. The gateway's own clock sets that expiry, so the clock of its machine is wrong. It polls "
-        "again and again, and tells nobody."
+        "again and again, and does not report the error to its clients."
     )
     if any(session.is_admitted(d) for d, _ in session.requests):
         text += " The network accepted the client's requests, so the client's clock is right."
     if session.facts.is_local:
         text += " If the client's requests are refused as well, the local replica's clock is wrong instead."
     yield Evidence((*(n for call in late for n in frames_of(call)), *session.end_frames), text)
+
+
+def _is_other_clock(session: SessionFacts) -> bool:
+    """Whether the network refuses the expiry of the client's requests as well: then INGRESS_EXPIRY says it."""
+    answers = (session.answer(decoded) for decoded, _ in session.requests)
+    return any(call is not None and call.failed and cause_of(call) == "expiry" for call in answers)
 
 
 @session_rule(
@@ -169,13 +176,15 @@ def polls_refused(session: SessionFacts) -> Iterator[Evidence]:
     failed = refused_polls(session)
     if not failed or any(call is session.fatal_poll for call in failed):
         return
+    if cause_of(failed[0]) == "expiry" and _is_other_clock(session):
+        return
     text = (
         f"{count(len(failed), 'poll')} of the gateway in a row failed, and after that the client received nothing: "
         f"{quoted(failed[0])}."
     )
     if cause_of(failed[0]) == "rate":
         text += " That is a rate limit of the boundary node."
-    text += " The gateway tries again at its next interval, and tells nobody."
+    text += " The gateway tries again at its next interval, and does not report the error to its clients."
     yield Evidence((*(n for call in failed for n in frames_of(call)), *session.end_frames), text)
 
 
@@ -195,13 +204,15 @@ class _Late(NamedTuple):
 )
 def slow_client_stall(facts: CaptureFacts) -> Iterator[Evidence]:
     for group in by_gateway(facts.sessions):
-        late = sorted((it for each in group for it in _late(each)), key=lambda it: it.decoded.frame.t)
+        late = sorted(
+            (message for each in group for message in _late(each)), key=lambda message: message.decoded.frame.t
+        )
         received = sorted(d.frame.t for each in group for d in each.received)
         for burst in _bursts(late, max(TOLERANCE_S, facts.jitter_s)):
-            sessions = tuple(dict.fromkeys(it.session.name for it in burst))
+            sessions = tuple(dict.fromkeys(message.session.name for message in burst))
             came = burst[0].decoded.frame.t
-            longest = max(it.excess_s for it in burst)
-            in_between = [t for t in received if came - longest + 1 < t < came - 1]
+            longest = max(message.excess_s for message in burst)
+            in_between = bisect_left(received, came - 1) > bisect_right(received, came - longest + 1)
             if len(sessions) < 2 or in_between:
                 continue
             text = (
@@ -210,7 +221,7 @@ def slow_client_stall(facts: CaptureFacts) -> Iterator[Evidence]:
             )
             if not burst[0].session.has_network_side:
                 text += f" {RECORD_NETWORK}"
-            yield Evidence(tuple(it.decoded.number for it in burst), text, sessions)
+            yield Evidence(tuple(message.decoded.number for message in burst), text, sessions)
 
 
 def _late(session: SessionFacts) -> Iterator[_Late]:
@@ -223,10 +234,10 @@ def _late(session: SessionFacts) -> Iterator[_Late]:
 
 def _bursts(late: list[_Late], within_s: float) -> Iterator[list[_Late]]:
     burst: list[_Late] = []
-    for it in late:
-        if burst and it.decoded.frame.t - burst[0].decoded.frame.t > within_s:
+    for message in late:
+        if burst and message.decoded.frame.t - burst[0].decoded.frame.t > within_s:
             yield burst
             burst = []
-        burst.append(it)
+        burst.append(message)
     if burst:
         yield burst

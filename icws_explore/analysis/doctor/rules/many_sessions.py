@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise, permutations
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+from itertools import pairwise
+from math import inf
 from typing import Final
 
 from icws_explore.protocol.constants import KEEP_ALIVE_TIMEOUT_MS
 
 from ...decode import DecodedFrame
 from ...network_calls import NetworkCall
-from ..ack_wait import silent_canister
-from ..facts import LOST, TOLERANCE_S, CaptureFacts, SessionFacts
+from ..ack_wait import MANY_ANSWERS, silent_canister, slowest_answer_s
+from ..facts import TOLERANCE_S, CaptureFacts, SessionFacts
 from ..finding import RECORD_NETWORK, count, names, seconds
-from ..grouping import by_canister, by_client, by_path, gateway_nonce, is_same_client, last_received, shares_path
+from ..grouping import by_canister, by_client, by_path, gateway_nonce, last_received
+from ..lookups import Lookup
 from ..network_side import Cause, cause_of, frames_of, quoted
 from ..registry import ACKS, OPENING, Evidence, capture_rule
+from .gateways import refused_polls
 
 SILENCE_S: Final = 60.0
 TOGETHER_S: Final = 5.0  # two sockets of one page open within this time
@@ -38,7 +43,7 @@ def principal_takeover(facts: CaptureFacts) -> Iterator[Evidence]:
     clients = by_client(facts.sessions)
     alone = {sessions[0].name for sessions in clients if len(sessions) == 1}
     named: set[str | None] = set()
-    for second, first in (pair for sessions in clients for pair in permutations(sessions, 2)):
+    for second, first in (pair for sessions in clients for pair in _near_pairs(sessions)):
         evidence = _replaced(first, second) or _evicted(first, second)
         if evidence is not None:
             named |= {first.name, second.name}
@@ -57,14 +62,54 @@ def principal_takeover(facts: CaptureFacts) -> Iterator[Evidence]:
             yield Evidence((call.frame or 0, *frames_of(call), *session.end_frames), text, (session.name,))
 
 
+def _near_pairs(sessions: Sequence[SessionFacts]) -> Iterator[tuple[SessionFacts, SessionFacts]]:
+    """The pairs (second, first) that `_replaced` and `_evicted` have to look at; at most two for each ``first``.
+
+    Of all that may have replaced a session, the first one to open did. Of those that never opened, one is enough.
+    """
+    opened = sorted((each.opened.frame.t, place) for place, each in enumerate(sessions) if each.opened is not None)
+    unopened = sorted(
+        (each.open_request.frame.t, place)
+        for place, each in enumerate(sessions)
+        if each.opened is None and each.open_request is not None
+    )
+    found: set[tuple[int, int]] = set()
+    for place, first in enumerate(sessions):
+        if first.opened is None:
+            continue
+        near = _first(opened, partial(_may_replace, first.opened.frame.t, first.last_heard))
+        if first.open_request is not None:
+            near += _first(unopened, partial(_may_evict, first.open_request.frame.t))
+        found |= {(other, place) for _, other in near}
+    return ((sessions[second], sessions[first]) for second, first in sorted(found))
+
+
+def _may_replace(opened: float, last_heard: float, taken: tuple[float, int]) -> bool:
+    """Whether a session that opened then is late enough to have replaced one, as `_replaced` compares them."""
+    return taken[0] > opened and last_heard <= taken[0] + TOLERANCE_S
+
+
+def _may_evict(live_asked: float, asked: tuple[float, int]) -> bool:
+    """Whether a ws_open is late enough to have evicted a session, as `_evicted` compares them."""
+    return live_asked - asked[0] <= TOGETHER_S
+
+
+def _first(
+    times: Sequence[tuple[float, int]], is_late_enough: Callable[[tuple[float, int]], bool]
+) -> list[tuple[float, int]]:
+    """The first of the sorted ``times`` that is late enough; none if there is none."""
+    start = bisect_left(times, True, key=is_late_enough)
+    return list(times[start : start + 1])
+
+
 def _replaced(first: SessionFacts, second: SessionFacts) -> Evidence | None:
     """The second session opened while the first was in use, and the first received nothing after that."""
     if first.opened is None or second.opened is None:
         return None
     taken = second.opened.frame.t
-    if first.opened.frame.t >= taken or not _is_in_use(first, taken + TOLERANCE_S):
+    if first.opened.frame.t >= taken or first.last_used <= taken + TOLERANCE_S:
         return None
-    if any(d.frame.t > taken + TOLERANCE_S for d in first.received):
+    if first.last_heard > taken + TOLERANCE_S:
         return None
     text = (
         f"Session {second.name} opened with the principal of session {first.name} while that was open (frame "
@@ -110,16 +155,23 @@ def _evicted(live: SessionFacts, other: SessionFacts) -> Evidence | None:
 )
 def upgrade_wipe(facts: CaptureFacts) -> Iterator[Evidence]:
     for group in by_canister(facts.sessions):
-        silent = [it for it in group if it.opened is not None and it.closed_by_client(_ACK_TIMEOUT)]
-        if len(silent) < 2 or not any(it.acks for it in group):
+        silent = [session for session in group if session.opened is not None and session.closed_by_client(_ACK_TIMEOUT)]
+        if len(silent) < 2 or any(refused_polls(session) for session in silent):
             continue
-        last = max(d.frame.t for it in silent for d in it.received)
-        ends = [it.end.frame.t for it in silent if it.end is not None]
-        since = last + TOLERANCE_S  # one poll brings the messages of many sessions
-        heard_later = [d for it in group if it not in silent for d in it.received if since < d.frame.t < min(ends)]
-        if heard_later or min(ends) - last < SILENCE_S or any(_is_shorter_than_acks(it) for it in silent):
+        last = max(session.last_heard for session in silent)
+        slowest = [slowest_answer_s(session, last) for session in silent]
+        known = [each for each in slowest if each is not None]
+        are_answers_missing = len(known) == len(silent)
+        if not any(session.acks for session in group) and not are_answers_missing:
             continue
-        gateways = {it.gateway for it in silent}
+        silence_s = min(SILENCE_S, MANY_ANSWERS * max(known)) if are_answers_missing else SILENCE_S
+        ends = [session.end.frame.t for session in silent if session.end is not None]
+        since, until = last + TOLERANCE_S, min(ends)  # one poll brings the messages of many sessions
+        others = set(group).difference(silent)
+        heard_later = any(since < d.frame.t < until for session in others for d in session.received)
+        if heard_later or until - last < silence_s or any(_is_shorter_than_acks(session) for session in silent):
+            continue
+        gateways = {session.gateway for session in silent}
         text = (
             f"All {len(silent)} open sessions of the canister fell silent: nothing came after frame "
             f"{last_received(silent).number}, and {seconds(min(ends) - last)} later the first of them gave up."
@@ -130,12 +182,20 @@ def upgrade_wipe(facts: CaptureFacts) -> Iterator[Evidence]:
             else " All are at one gateway. A gateway that withholds everything (ACKS_WITHHELD) looks the same, and so "
             "does one that asks for the nonces from before the upgrade (STALE_NONCE): then new sessions do not open."
         )
-        if not any(it.has_network_side for it in silent):
+        if not any(session.has_network_side for session in silent):
             text += f" {RECORD_NETWORK}"
-        frames = (last_received(silent).number, *(n for it in silent for n in it.end_frames))
-        yield Evidence(frames, text, tuple(it.name for it in silent))
+        frames = (last_received(silent).number, *(n for session in silent for n in session.end_frames))
+        yield Evidence(frames, text, tuple(session.name for session in silent))
     for session in facts.sessions:
         yield from _silenced(session, "UPGRADE_WIPE")
+    for group in by_canister(facts.sessions):
+        yield from _forgotten(group)
+
+
+def _forgotten(group: Sequence[SessionFacts]) -> Iterator[Evidence]:
+    """The canister answered to clients of open sessions that it does not know them."""
+    silent: list[SessionFacts] | None = None
+    for session in group:
         call = _refused_as(session, "forgotten")
         if call is None or _is_otherwise_gone(session, call):
             continue
@@ -143,7 +203,14 @@ def upgrade_wipe(facts: CaptureFacts) -> Iterator[Evidence]:
             f"The session was open and no CloseMessage came, but the gateway relayed the client's frame {call.frame}, "
             f"and {quoted(call)}. The canister forgot the client, which happens when it is upgraded or reinstalled."
         )
-        yield Evidence((call.frame or 0, *frames_of(call), *session.end_frames), text, (session.name,))
+        others: list[SessionFacts] = []
+        if silent is None:
+            others = silent = [each for each in group if each is not session and _is_silent_from(each, call)]
+        if others:
+            which = f"Session{'s' if len(others) > 1 else ''} {names([each.name for each in others])}"
+            text += f" {which} heard nothing after it."
+        frames = (call.frame or 0, *frames_of(call), *session.end_frames)
+        yield Evidence(frames, text, (session.name, *(each.name for each in others)))
 
 
 @capture_rule(
@@ -155,12 +222,18 @@ def upgrade_wipe(facts: CaptureFacts) -> Iterator[Evidence]:
     explains=("NO_ACKS", "UPGRADE_WIPE"),
 )
 def handlers_lost(facts: CaptureFacts) -> Iterator[Evidence]:
-    for group in by_path(it for it in facts.sessions if it.opened is not None):
-        talking = [it for it in group if any(d.kind == "app" for d in it.received)]
-        for session in group:
-            before = [it for it in talking if it.began < session.began]
-            if before and _is_mute(session) and _counts_anew(before, session):
-                yield _mute_evidence(before[-1], session)
+    for group in by_path(session for session in facts.sessions if session.opened is not None):
+        mute = [session for session in group if _is_mute(session)]
+        if not mute:
+            continue
+        talking = [session for session in group if any(d.kind == "app" for d in session.received)]
+        latest = Lookup((each.began, 0.0, each) for each in reversed(talking))
+        relayed = ((d.number, gateway_nonce(d), d) for each in group for d in each.received)
+        counted = Lookup((number, nonce, d) for number, nonce, d in relayed if nonce is not None)
+        for session in mute:
+            before = next(latest.find(before=session.began), None)
+            if before is not None and _counts_anew(counted, session):
+                yield _mute_evidence(before, session)
 
 
 def _is_mute(session: SessionFacts) -> bool:
@@ -170,11 +243,17 @@ def _is_mute(session: SessionFacts) -> bool:
     return bool(asked) and not others and session.last - asked[0].frame.t >= SILENCE_S
 
 
-def _counts_anew(before: list[SessionFacts], session: SessionFacts) -> bool:
-    """Whether the canister's queue numbers are lower than before: it was upgraded in between."""
-    earlier = [nonce for it in before for d in it.received if (nonce := gateway_nonce(d)) is not None]
+def _counts_anew(counted: Lookup[DecodedFrame], session: SessionFacts) -> bool:
+    """Whether the canister's queue numbers were higher before ws_open was sent: it was upgraded in between."""
     now = None if session.opened is None else gateway_nonce(session.opened)
-    return bool(earlier) and now is not None and now < max(earlier)
+    if now is None or session.open_request is None:
+        return False
+    return any(True for _ in counted.find(before=session.open_request.number, beyond=now))
+
+
+def _highest(session: SessionFacts) -> float:
+    """The highest of the canister's queue numbers in the session."""
+    return max((nonce for d in session.received if (nonce := gateway_nonce(d)) is not None), default=-inf)
 
 
 def _mute_evidence(before: SessionFacts, session: SessionFacts) -> Evidence:
@@ -201,29 +280,44 @@ def _mute_evidence(before: SessionFacts, session: SessionFacts) -> Evidence:
     explains=("UPGRADE_WIPE", *OPENING, *ACKS),
 )
 def stale_nonce(facts: CaptureFacts) -> Iterator[Evidence]:
-    for new in facts.sessions:
-        if not new.is_unanswered or new.open_request is None or not new.could_open:
-            continue
-        asked = new.open_request.frame.t
-        others = [it for it in facts.sessions if it is not new and shares_path(it, new)]
-        old = [it for it in others if it.opened is not None and it.opened.frame.t < asked and _was_there(it, asked)]
-        if not any(it.closed_by_client(_ACK_TIMEOUT) or _lost_its_partner(it, new.last) for it in old):
-            continue
-        if any(d.frame.t > asked for it in others for d in it.received if d.frame.t < new.last):
-            continue
-        if (refused := new.answer(new.open_request)) is not None and refused.failed:
-            continue  # it had no effect
-        nonces = [nonce for it in old for d in it.received if (nonce := gateway_nonce(d)) is not None]
-        if not nonces:
-            continue
-        yield _stale_evidence(new, old, [it.name for it in others if it.is_unanswered], max(nonces))
+    highest, waits = cache(_highest), cache(_waits_since)
+    for news in by_path(session for session in facts.sessions if _waits_in_vain(session)):
+        path = news[0].path
+        old = facts.neighbours.open_as_time_goes_on(path, waits, lambda session: -highest(session))
+        also: list[str | None] = [session.name for session in facts.neighbours.unanswered_at(path)]
+        untold: list[SessionFacts] = []  # old sessions that no evidence names
+        for new in sorted(news, key=_asked):
+            untold += old.advance(_asked(new))
+            silent, highest_of = old.least(0), old.least(1)
+            if silent is None or highest_of is None or new.last - waits(silent) < SILENCE_S or highest(highest_of) < 0:
+                continue
+            named = [session for session in untold if old.lasts(session)] or [silent]
+            others = [name for name in also if name != new.name]
+            yield _stale_evidence(new, named, others, int(highest(highest_of)))
+            also, untold = [], []
+
+
+def _asked(session: SessionFacts) -> float:
+    """When ws_open was sent; it was."""
+    assert session.open_request is not None
+    return session.open_request.frame.t
+
+
+def _waits_in_vain(session: SessionFacts) -> bool:
+    """Whether a good ws_open had no answer, and nobody else of the same gateway and canister had one meanwhile."""
+    if not session.is_unanswered or session.open_request is None or not session.could_open:
+        return False
+    if session.facts.received_by_others(session, _asked(session), session.last)[1] is not None:
+        return False
+    refused = session.answer(session.open_request)
+    return refused is None or not refused.failed  # a refused one had no effect
 
 
 def _stale_evidence(new: SessionFacts, old: list[SessionFacts], also: list[str | None], highest: int) -> Evidence:
     assert new.open_request is not None
     text = (
         f"The gateway had relayed messages up to nonce {highest}. Then "
-        f"{'sessions' if len(old) > 1 else 'session'} {names([it.name for it in old])} fell silent, and the "
+        f"{'sessions' if len(old) > 1 else 'session'} {names([session.name for session in old])} fell silent, and the "
         f"ws_open of session {new.name} (frame {new.open_request.number}) had no answer in "
         f"{seconds(new.last - new.open_request.frame.t)}. An upgraded canister counts from 0 again, while the gateway "
         f"still asks for {highest + 1} and later."
@@ -234,34 +328,22 @@ def _stale_evidence(new: SessionFacts, old: list[SessionFacts], also: list[str |
     elif not new.has_network_side:
         text += f" A canister that answers nothing at all looks the same. {RECORD_NETWORK}"
     frames = (last_received(old).number, new.open_request.number, *frames_of(call), *new.end_frames)
-    return Evidence(frames, text, (new.name, *(it.name for it in old), *also))
+    return Evidence(frames, text, (new.name, *(session.name for session in old), *also))
 
 
-def _was_there(session: SessionFacts, then: float) -> bool:
-    """Whether it was connected then. A session without an end goes on, except in a HAR, which holds no ends."""
-    return session.last > then or (session.end is None and session.facts.capture.info.origin != "har")
+def _waits_since(session: SessionFacts) -> float:
+    """Since when the client waits for an answer of a canister that answered before; infinity if it does not.
 
-
-def _lost_its_partner(session: SessionFacts, until: float) -> bool:
-    """Whether the canister answered the client's messages, and then for at least a minute no more."""
+    Minus infinity if it closed the session because it waited too long.
+    """
+    if session.closed_by_client(_ACK_TIMEOUT):
+        return -inf
     talk = [d for d in (*session.sent, *session.received) if d.kind in ("message", "app")]
     talk.sort(key=lambda d: d.number)
-    heard = max((d.frame.t for d in session.received), default=0.0)
+    heard = max(session.last_heard, 0.0)
     was_answered = any(one.kind == "message" and other.kind == "app" for one, other in pairwise(talk))
-    asked = [d.frame.t for d in talk if d.kind == "message" and d.frame.t > heard]
-    return was_answered and bool(asked) and until - asked[0] >= SILENCE_S
-
-
-def _is_in_use(session: SessionFacts, since: float) -> bool:
-    """Whether its client did something after that time.
-
-    A HAR holds no ends, and a connection that broke is noticed minutes later.
-    """
-    return any(d.frame.t > since and _is_by_client(d) for d in session.frames)
-
-
-def _is_by_client(decoded: DecodedFrame) -> bool:
-    return decoded.frame.direction == "out" and decoded.frame.code != LOST
+    asked = (d.frame.t for d in talk if d.kind == "message" and d.frame.t > heard)
+    return next(asked, inf) if was_answered else inf
 
 
 def _silenced(session: SessionFacts, rule: str) -> Iterator[Evidence]:
@@ -276,13 +358,20 @@ def _refused_as(session: SessionFacts, cause: Cause) -> NetworkCall | None:
     return next((call for call in calls if call is not None and call.failed and cause_of(call) == cause), None)
 
 
+def _is_silent_from(session: SessionFacts, call: NetworkCall) -> bool:
+    """Whether the session gave up waiting for an ack, and received nothing after that call of another session."""
+    until = session.facts.capture.frames[call.response or call.request].t + TOLERANCE_S
+    is_open = session.opened is not None and session.opened.frame.t < until < session.last
+    return is_open and session.closed_by_client(_ACK_TIMEOUT) and session.last_heard < until
+
+
 def _is_otherwise_gone(session: SessionFacts, call: NetworkCall) -> bool:
     """Whether the canister had another reason to forget the client: a close, a session, a minute of silence."""
     frames = session.facts.capture.frames
     assert call.frame is not None  # it answers a frame of the session
-    heard = max(d.frame.t for d in session.received)
+    heard = session.last_heard
     is_over = session.end is not None and (call.response or 0) > session.end.number
-    is_replaced = any(is_same_client(it, session) for it in session.facts.sessions if it is not session)
+    is_replaced = not session.facts.neighbours.is_only_of_client(session)
     return (
         session.canister_close is not None
         or is_over

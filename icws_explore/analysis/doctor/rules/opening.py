@@ -10,7 +10,7 @@ from icws_explore.protocol.constants import OPEN_TIMEOUT_MS
 from ...network_calls import NetworkCall
 from ..facts import NO_CODE, SessionFacts
 from ..finding import RECORD_NETWORK, seconds
-from ..grouping import is_same_client, is_served, shares_path
+from ..grouping import is_served, is_unregistered, shares_path
 from ..network_side import cause_of, frames_of, quoted
 from ..registry import Evidence, session_rule
 
@@ -71,8 +71,7 @@ def _why(session: SessionFacts, call: NetworkCall | None) -> str:
     if session.has_network_side:
         return "It is not among the calls that the network received: the gateway did not relay it."
     checked = "Its signature, delegation, expiry and gateway are correct, so it" if _is_sound(session) else "It"
-    is_dated = any(it.received for it in session.facts.sessions)  # certificates tell what time it was
-    clock = "" if is_dated else ", INGRESS_EXPIRY (the clock of both client and recorder is wrong)"
+    clock = "" if session.facts.is_dated else ", INGRESS_EXPIRY (the clock of both client and recorder is wrong)"
     return f"{checked} was lost on its way, refused, or rolled back; {_CANDIDATES}{clock}. {RECORD_NETWORK}"
 
 
@@ -96,49 +95,40 @@ def on_open_trap(session: SessionFacts) -> Iterator[Evidence]:
     if not session.is_unanswered or session.open_request is None or session.refused_request is not None:
         return
     asked = session.open_request.frame.t
-    others = [it for it in session.facts.sessions if it is not session and shares_path(it, session)]
-    alive = [d for it in others for d in it.received if asked + 1 < d.frame.t < asked + OPEN_TIMEOUT_MS / 1000]
-    if not alive:
+    others, first = session.facts.received_by_others(session, asked + 1, asked + OPEN_TIMEOUT_MS / 1000)
+    if first is None:
         yield from _at_the_reconnect(session)
         return
     text = (
         f"{_waited(session)} The request is valid, and meanwhile the canister sent messages to other sessions through "
-        f"the same gateway ({len(alive)} in all, the first in frame {alive[0].number}): this ws_open was executed and "
+        f"the same gateway ({others} in all, the first in frame {first.number}): this ws_open was executed and "
         f"rolled back.{_opened_before(session)} A call that is lost between gateway and network looks the same, but "
         f"does not happen twice. {RECORD_NETWORK}"
     )
-    yield Evidence((*_frames(session), alive[0].number), text)
+    yield Evidence((*_frames(session), first.number), text)
 
 
 def _at_the_reconnect(session: SessionFacts) -> Iterator[Evidence]:
     """The first connect worked, and no other client is known to fail."""
-    before = _earlier(session)
-    failing = [it for it in session.facts.sessions if it.is_unanswered and not is_same_client(it, session)]
-    if not before or before[-1].opened is None or not shares_path(before[-1], session) or failing:
+    before = session.facts.neighbours.opened_before(session)
+    if before is None or before.opened is None or not shares_path(before, session):
+        return
+    if not session.facts.neighbours.is_only_client_unanswered(session):
         return
     text = (
-        f"{_waited(session)} The request is valid.{_opened_before(session)} A canister or a gateway that answers "
-        f"nobody any more looks the same. {RECORD_NETWORK}"
+        f"{_waited(session)} The request is valid.{_opened_before(session)} A canister or a gateway that no "
+        f"longer answers any client looks the same. {RECORD_NETWORK}"
     )
-    yield Evidence((before[-1].opened.number, *_frames(session)), text)
-
-
-def _earlier(session: SessionFacts) -> list[SessionFacts]:
-    """The same client's earlier sessions that opened."""
-    return [
-        it
-        for it in session.facts.sessions
-        if it.opened is not None and is_same_client(it, session) and it.began < session.began
-    ]
+    yield Evidence((before.opened.number, *_frames(session)), text)
 
 
 def _opened_before(session: SessionFacts) -> str:
     """If the same client was connected before, on_close may be what traps."""
-    before = _earlier(session)
-    if not before:
+    before = session.facts.neighbours.opened_before(session)
+    if before is None:
         return ""
     return (
-        f" The same principal opened a session before (session {before[-1].name}), so on_close may be what traps: "
+        f" The same principal opened a session before (session {before.name}), so on_close may be what traps: "
         "ws_open runs it for the client that it replaces."
     )
 
@@ -155,6 +145,12 @@ def gateway_not_registered(session: SessionFacts) -> Iterator[Evidence]:
     end, opening = session.end, session.open_request
     call = session.answer(opening)
     if opening is None or session.opened is not None:
+        return
+    if is_unregistered(session):
+        poll = session.fatal_poll
+        assert poll is not None
+        text = f"The canister does not accept the gateway {session.gateway}: to its poll {quoted(poll)}."
+        yield Evidence((*_frames(session), *frames_of(poll)), text)
         return
     if call is not None and call.is_final:
         if cause_of(call) == "gateway":

@@ -11,8 +11,8 @@ from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.principal import Principal
 
 from ..facts import LOST, SWITCHING_PROTOCOLS, CaptureFacts, SessionFacts
-from ..finding import count, names, seconds
-from ..grouping import by_path
+from ..finding import REDACTED, count, names, seconds
+from ..grouping import by_canister, by_path
 from ..registry import Evidence, capture_rule
 
 _NO_SUBPROTOCOL: Final = (
@@ -24,26 +24,32 @@ MANY_SOCKETS: Final = 6  # that end at once
 MANY_OPEN_SOCKETS: Final = 10  # of which the recording holds no end
 PER_RENDER_S: Final = 30.0  # within this time one page has opened its sockets
 
-# Browsers' errors: what they mean, and what to do.
+# Errors of browsers, and of a tap (those of the system and of OpenSSL): what they mean, and what to do.
 _ERRORS: Final = (
-    (r"CERT_DATE_INVALID", "the server's TLS certificate has expired (or the client's clock is wrong)",
+    (r"CERT_DATE_INVALID|CERTIFICATE HAS EXPIRED",
+     "the server's TLS certificate has expired (or the client's clock is wrong)",
      "Renew the gateway's TLS certificate."),
-    (r"CERT_COMMON_NAME_INVALID|ALT_NAME", "the TLS certificate is for another host name",
+    (r"CERT_COMMON_NAME_INVALID|ALT_NAME|HOSTNAME MISMATCH|NOT VALID FOR",
+     "the TLS certificate is for another host name",
      "Use the host name that the certificate names, or get a certificate for this one."),
-    (r"CERT_AUTHORITY_INVALID|UNKNOWN_ISSUER|SELF_SIGNED", "the browser does not trust the certificate's issuer",
+    (r"CERT_AUTHORITY_INVALID|UNKNOWN_ISSUER|SELF[-_ ]SIGNED|ISSUER CERTIFICATE",
+     "the client does not trust the certificate's issuer",
      "Use a certificate of a public authority; for a local one, trust it in the browser first."),
     (r"CERT|SSL|TLS", "the TLS connection failed",
      "Check the gateway's TLS certificate and the URL's scheme and port."),
-    (r"NAME_NOT_RESOLVED|UNKNOWN_HOST|DNS", "the host name does not exist (DNS)",
+    (r"NAME_NOT_RESOLVED|UNKNOWN_HOST|DNS|NAME OR SERVICE|NODENAME NOR|NAME RESOLUTION|ADDRESS ASSOCIATED",
+     "the host name does not exist (DNS)",
      "Check the gateway URL for a typing error, and the name's DNS record."),
-    (r"CONNECTION_REFUSED", "nothing listens on that host and port",
+    (r"CONNECTION[_ ]REFUSED", "nothing listens on that host and port",
      "Start the gateway, and check host and port of the URL."),
-    (r"CONNECTION_TIMED_OUT|TIMED_OUT|TIMEOUT", "the host does not answer: it is down, or a firewall drops the packets",
+    (r"TIMED[_ ]OUT|TIMEOUT|DOES NOT ANSWER", "the host does not answer: it is down, or a firewall drops the packets",
      "Check that the gateway's port is reachable from the client."),
-    (r"INTERNET_DISCONNECTED|NETWORK_CHANGED|ADDRESS_UNREACHABLE|UNREACHABLE", "the client has no way to that host",
+    (r"INTERNET_DISCONNECTED|NETWORK_CHANGED|UNREACHABLE|NO ROUTE TO", "the client has no way to that host",
      "Check the client's network."),
-    (r"CONNECTION_(RESET|CLOSED)|EMPTY_RESPONSE", "the server closed the connection without an answer",
+    (r"CONNECTION[_ ](RESET|CLOSED)|EMPTY[_ ]RESPONSE", "the server closed the connection without an answer",
      "Check that the port is the gateway's, and that ws:// is not used for a TLS port."),
+    (r"NOT AN HTTP", "what listens there does not speak HTTP",
+     "Check host and port of the URL: this port is not the gateway's."),
     (r"BLOCKED_BY_CLIENT", "an extension of the browser blocked it", "Disable the content blocker for this page."),
     (r"BLOCKED|CSP|MIXED", "the browser blocked it (Content Security Policy or mixed content)",
      "Add the gateway to the page's connect-src, and use wss:// on an https page."),
@@ -90,7 +96,12 @@ def socket_never_opened(facts: CaptureFacts) -> Iterator[Evidence]:
         text = f"The WebSocket to {upgrade.url} never opened. The connection {what}: {meaning}."
         if upgrade.status:
             text = f"The WebSocket to {upgrade.url} never opened. The server {what}: {meaning}."
-        yield Evidence((number,), text, (session,), fix=fix)
+        if not upgrade.is_explained:
+            text = (
+                f"The WebSocket to {upgrade.url} never opened: the browser's file holds neither an answer (status 0) "
+                "nor an error. The host was not reached, or the file was saved before it answered."
+            )
+        yield Evidence((number,), text, (session,), fix=fix, severity=None if upgrade.is_explained else "warning")
 
 
 def _meaning(upgrade: Upgrade) -> tuple[str, str]:
@@ -101,11 +112,11 @@ def _meaning(upgrade: Upgrade) -> tuple[str, str]:
     for sign, meaning, fix in _ERRORS:
         if re.search(sign, upgrade.error.upper()):
             return meaning, fix
-    return "the browser does not say more", "Read the browser's console, and check the gateway URL."
+    return "the error does not say more", "Read the browser's console, and check the gateway URL."
 
 
 def _error(upgrade: Upgrade) -> str:
-    """The browser's error: its code as it is, any other text in quotes."""
+    """The error: a browser's code as it is, any other text in quotes."""
     return upgrade.error_code or f'"{upgrade.error}"'
 
 
@@ -152,13 +163,13 @@ def subprotocol(facts: CaptureFacts) -> Iterator[Evidence]:
     source="the recording",
 )
 def no_ic_websocket(facts: CaptureFacts) -> Iterator[Evidence]:
-    others = facts.left_out
-    if others and not facts.sessions:
-        protocols = ", ".join(dict.fromkeys(it.protocol for it in others))
+    others = [socket for socket in facts.left_out if socket.protocol != REDACTED]
+    if len(others) == len(facts.left_out) > 0 and not facts.sessions:
+        protocols = ", ".join(dict.fromkeys(socket.protocol for socket in others))
         which = f"none of its {count(len(others), 'socket')} speaks" if len(others) > 1 else "its socket does not speak"
         text = f"There is no IC WebSocket in this recording: {which} the protocol ({protocols})."
         frames = [d for d in facts.frames if d.frame.session == others[0].session and not d.frame.is_http]
-        yield Evidence((frames[0].number,), text, tuple(it.session for it in others))
+        yield Evidence((frames[0].number,), text, tuple(socket.session for socket in others))
 
 
 @capture_rule(
@@ -172,23 +183,23 @@ def no_ic_websocket(facts: CaptureFacts) -> Iterator[Evidence]:
     explains_ends=False,
 )
 def caller_mismatch(facts: CaptureFacts) -> Iterator[Evidence]:
-    for sessions in by_path(facts.sessions):
-        mine = {it.client_key.client_principal for it in sessions if it.client_key is not None}
+    for sessions in by_canister(facts.sessions):
+        mine = {session.client_key.client_principal.text for session in sessions if session.client_key is not None}
         canister = sessions[0].asked_canister
         if not mine or canister is None:
             continue
-        callers = {call.sender for call in facts.capture.page_calls if call.canister_id == canister.text}
-        others = sorted(callers - {it.text for it in mine} - {Principal.ANONYMOUS.text})
-        if not others or {it.text for it in mine} & callers:
+        callers = facts.network.page_callers.get(canister.text, frozenset())
+        others = sorted(callers - {Principal.ANONYMOUS.text})
+        if not others or not mine.isdisjoint(callers):
             continue
-        names_of_mine = names(sorted(it.text for it in mine), 3)
+        names_of_mine = names(sorted(mine), 3)
         text = (
             f"The page calls {canister} as {names(others, 3)}, but its socket was opened as {names_of_mine}. "
             "generateRandomIdentity() gives such a second identity. Whatever the canister sends to the caller reaches "
             "no socket."
         )
-        openings = tuple(it.open_request.number for it in sessions if it.open_request is not None)
-        yield Evidence(openings, text, tuple(it.name for it in sessions))
+        openings = tuple(session.open_request.number for session in sessions if session.open_request is not None)
+        yield Evidence(openings, text, tuple(session.name for session in sessions))
 
 
 @capture_rule(
@@ -202,12 +213,12 @@ def caller_mismatch(facts: CaptureFacts) -> Iterator[Evidence]:
 )
 def sockets_per_render(facts: CaptureFacts) -> Iterator[Evidence]:
     for sessions in by_path(facts.sessions):
-        silent = [it for it in sessions if _says_nothing(it)]
-        began = [it.began for it in silent]
+        silent = [session for session in sessions if _says_nothing(session)]
+        began = [session.began for session in silent]
         if len(silent) < MANY_SOCKETS or max(began) - min(began) > max(PER_RENDER_S, facts.jitter_s):
             continue
-        clients = {it.client_key.client_principal for it in silent if it.client_key is not None}
-        ends = [it.end.frame.t for it in silent if it.end is not None]
+        clients = {session.client_key.client_principal for session in silent if session.client_key is not None}
+        ends = [session.end.frame.t for session in silent if session.end is not None]
         at_once = len(ends) == len(silent) and max(ends) - min(ends) <= 1.0
         is_page = at_once or (not ends and len(silent) >= MANY_OPEN_SOCKETS)
         if len(clients) < len(silent) or not is_page:
@@ -218,7 +229,9 @@ def sockets_per_render(facts: CaptureFacts) -> Iterator[Evidence]:
         )
         text += ", until all of them ended at once." if ends else "."
         text += " That looks like one page that opens a new socket each time it renders."
-        yield Evidence(tuple(it.frames[0].number for it in silent), text, tuple(it.name for it in silent))
+        yield Evidence(
+            tuple(session.frames[0].number for session in silent), text, tuple(session.name for session in silent)
+        )
 
 
 def _says_nothing(session: SessionFacts) -> bool:

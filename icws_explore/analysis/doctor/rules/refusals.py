@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ...network_calls import NetworkCall
 from ..facts import SessionFacts
+from ..finding import count
 from ..network_side import Cause, cause_of, frames_of, quoted
 from ..registry import ACKS, FORGOTTEN, KEEP_ALIVES, OPENING, UPWARD, Evidence, session_rule
 
@@ -63,7 +64,17 @@ def _refused(session: SessionFacts, cause: Cause, meaning: str, *, polls: bool =
     failed = _failed_polls(session, cause) if polls else []
     if failed:
         text = f"The gateway polled {session.asked_canister}, and {quoted(failed[0])}. {meaning}"
-        yield Evidence((*frames_of(failed[0]), *session.end_frames), text)
+        if _goes_on_after(session, failed[-1]):
+            text += f" It recovered: after {count(len(failed), 'such poll')} the client received messages again."
+            yield Evidence((*frames_of(failed[0]), *frames_of(failed[-1])), text, severity="info")
+        else:
+            yield Evidence((*frames_of(failed[0]), *session.end_frames), text)
+
+
+def _goes_on_after(session: SessionFacts, poll: NetworkCall) -> bool:
+    """Whether the client received something after that poll."""
+    answered = session.facts.capture.frames[poll.response or poll.request].t
+    return any(d.frame.t > answered for d in session.received)
 
 
 def _failed_polls(session: SessionFacts, cause: Cause) -> list[NetworkCall]:

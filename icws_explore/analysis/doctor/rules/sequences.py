@@ -67,7 +67,7 @@ def _disorder_evidence(session: SessionFacts, kind: Literal["gap", "duplicate", 
         return
     number, expected = found.decoded.sequence_num, found.expected
     text = f"Frame {found.decoded.number} is the canister's message {number}, but {expected} was next: {found.what}."
-    polled = next((it for it in session.polled_messages if it.sequence_num == expected), None)
+    polled = next((message for message in session.polled_messages if message.sequence_num == expected), None)
     if polled is not None:
         text += f" The canister had given the gateway message {expected} (frame {polled.frame})."
     frames = (found.decoded.number, *(() if polled is None else (polled.frame,)), *session.end_frames)
@@ -239,7 +239,7 @@ def _order(
     limit_s = _overtaking_s(session)
     for one, other in reversed(list(pairwise(recent))):
         apart = other.frame.t - one.frame.t
-        if apart < limit_s:
+        if apart < limit_s and not _is_answered_before(session, one, other):
             text = (
                 f"The client sent {one.sequence_num} and {other.sequence_num} in order, {seconds(apart)} apart (frames "
                 f"{one.number} and {other.number}), and {seconds(closing.frame.t - other.frame.t)} later the canister "
@@ -255,6 +255,17 @@ def _order(
         f"when on_message traps.{known} A message that the gateway lost (LOST_UP) looks the same. {RECORD_NETWORK}"
     )
     return Missed("ON_MESSAGE_TRAP", (before.number, last.number, *close_frames), text)
+
+
+def _is_answered_before(session: SessionFacts, one: DecodedFrame, other: DecodedFrame) -> bool:
+    """Whether the canister had answered message ``one``, and each of the client's before it, when ``other`` was sent.
+
+    One answer alone may be a message that the canister sends of its own accord.
+    """
+    talk = [d for d in session.frames if d.kind in ("message", "app") and d.number <= one.number]
+    answers = [d for d in session.frames if d.kind == "app" and one.number < d.number < other.number]
+    answered = [later.kind == "app" for d, later in pairwise([*talk, *answers[:1]]) if d.kind == "message"]
+    return one.kind == "message" and bool(answers) and all(answered)
 
 
 _SHARE: Final = 3  # of a call's latency is about how long it waits for its block, where calls can change places

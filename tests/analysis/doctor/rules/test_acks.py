@@ -9,6 +9,7 @@ import pytest
 from icws_explore.capture import Capture, ClockInfo
 from icws_explore.protocol.service_messages import AckMessage
 from support.doctor_findings import ids, the_one
+from support.hand_written import Place
 from support.session_captures import SessionScript
 
 SCALED = ClockInfo("scaled", 60.0)
@@ -61,7 +62,7 @@ class TestNeverAny:
 
 
 class TestThenNoMore:
-    def test_their_spacing_tells(self):
+    def test_their_spacing_gives_the_interval(self):
         script = SessionScript().opened().client_says(5, "a")
         script.acked(80).acked(200)
         finding = the_one(gave_up(script, 310.0, interval_ms=80_000))
@@ -99,3 +100,18 @@ class TestTooHigh:
     def test_nobody_knows_what_was_sent_before_the_recording(self):
         capture = SessionScript().opened().canister_says(290, AckMessage(7)).capture
         assert ids(Capture(capture.info, capture.frames[3:])) == ()
+
+
+class TestAnAnswerThatIsMissing:
+    """Acks every 20 s, and then nothing at all: a longer interval of the canister does not explain that."""
+
+    @pytest.mark.parametrize(("is_asking", "expected"), [(True, "ACKS_WITHHELD"), (False, "ACK_INTERVAL_MISMATCH")])
+    def test_is_no_matter_of_intervals(self, is_asking, expected):
+        place = Place()
+        visit = place.visit().starts().chats(2).ack_round()
+        acked = place.now
+        visit.chats(1)
+        if is_asking:
+            visit.wait(1).says(lost=True)
+        visit.wait(acked + 50 - place.now).gives_up("Ack message timeout")
+        assert ids(place.capture()) == (expected,)

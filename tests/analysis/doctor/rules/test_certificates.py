@@ -44,7 +44,7 @@ class TestRootKey:
         (finding,) = diagnose(SessionScript().opened().capture, root_key=MAINNET_ROOT_KEY)
         assert finding.id == "ROOT_KEY"
 
-    def test_of_an_unknown_one_is_not_told_from_a_forgery(self):
+    def test_of_an_unknown_one_is_not_distinguished_from_a_forgery(self):
         capture = healthy()
         finding = the_one(Capture(replace(capture.info, root_key=MAINNET_ROOT_KEY), capture.frames))
         assert finding.id == "BAD_CERTIFICATE"
@@ -94,7 +94,7 @@ class TestStaleCertificate:
 
 
 class TestBodyHash:
-    def test_a_frame_that_is_none_any_more(self):
+    def test_a_frame_that_no_longer_decodes(self):
         finding = the_one(SessionScript().opened().frame(4, "in", b"\xff\xff").closed(4.1, "out", 4000, "x"))
         assert finding.id == "BODY_HASH"
         assert "(2 bytes) is not a canister message" in finding.explanation

@@ -19,7 +19,7 @@ class TestAppTypeMismatch:
         assert "message 2 (frame 3" in finding.explanation
         assert 'record { "text" : text; timestamp : nat64 }' in finding.explanation
 
-    def test_without_a_declared_type_the_client_tells(self):
+    def test_without_a_declared_type_the_client_reports_it(self):
         capture = SCENARIOS["APP_TYPE_MISMATCH"]()
         finding = the_one(Capture(replace(capture.info, app_type=None), capture.frames))
         assert finding.id == "APP_TYPE_MISMATCH"
@@ -53,7 +53,7 @@ class TestSdkRejectsValid:
         script = SessionScript(clock=ClockInfo("scaled", 60.0)).opened()
         assert ids(script.closed(9, "out", 4000, "Error receiving message")) == ("SDK_REJECTS_VALID",)
 
-    def test_of_an_unknown_type_nobody_can_tell(self):
+    def test_of_an_unknown_type_is_unknown(self):
         script = SessionScript().opened().client_says(3, "a").app_says(5, "a")
         capture = script.closed(5.1, "out", 4000, "Error receiving message").capture
         assert "it has no root key" not in the_one(capture).explanation

@@ -16,7 +16,7 @@ SCALED = ClockInfo("scaled", 60.0)
 
 
 def together(*scripts: SessionScript) -> Capture:
-    frames = sorted((f for it in scripts for f in it.capture.frames), key=lambda frame: frame.t)
+    frames = sorted((f for script in scripts for f in script.capture.frames), key=lambda frame: frame.t)
     return Capture(scripts[0].capture.info, frames)
 
 

@@ -95,4 +95,4 @@ class TestPing:
         """Five seconds at × 60 are 83 ms of the machine's."""
         script = SessionScript(clock=clock).opened().client_says(5, "a").app_says(7, "b")
         script.capture.frames.append(Frame(START_S + 20, "out", "ping"))
-        assert [it for it in ids(script.closed(25, "in", 1006)) if it != "PROXY_IDLE"] == [expected]
+        assert [rule_id for rule_id in ids(script.closed(25, "in", 1006)) if rule_id != "PROXY_IDLE"] == [expected]

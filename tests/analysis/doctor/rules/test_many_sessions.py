@@ -24,7 +24,7 @@ class TestTakeover:
         assert "Session 2 opened with the principal of session 1" in finding.explanation
         assert "until it ended 302 s later" in finding.explanation
 
-    def test_one_after_the_other_is_none(self):
+    def test_one_after_the_other_gives_none(self):
         first = SessionScript(session="1").opened().closed(20, "out", 1000)
         second = SessionScript(session="2")
         second.client_key = second.canister.client_key = ClientKey(first.client_key.client_principal, 4)
@@ -65,12 +65,12 @@ class TestByTheCanistersErr:
     def test_forgotten_after_a_minute_may_be_a_close_that_was_withheld(self):
         assert ids(self.told(FORGOTTEN, at=70)) == ()
 
-    def test_forgotten_behind_a_close(self):
+    def test_forgotten_after_a_close(self):
         script = SessionScript().opened().client_says(5, "a").canister_closes(6, CloseReason.CLOSED_BY_APPLICATION)
         script.client_says(6.1, "b").closed(6.2, "out", 4001, "ClosedByApplication")
         assert ids(answered(script.capture, {1: ok(), 3: ok(), 5: err(FORGOTTEN)})) == ("CLOSED_BY_APPLICATION",)
 
-    def test_replaced_by_a_session_that_nobody_recorded(self):
+    def test_replaced_by_a_session_that_was_not_recorded(self):
         finding = the_one(self.told(error_texts.key_mismatch(SessionScript().client_key)))
         assert finding.id == "PRINCIPAL_TAKEOVER"
         assert "not in this recording" in finding.explanation

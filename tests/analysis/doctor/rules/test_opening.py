@@ -93,7 +93,7 @@ class TestWithTheNetworksWords:
         assert finding.id == "OPEN_TIMEOUT"
         assert 'answered Err "the house is full" (frame 3)' in finding.explanation
 
-    def test_a_canister_that_is_not_there(self):
+    def test_a_missing_canister(self):
         assert self.the_one(rejected("Canister x not found", 3)).id == "WRONG_CANISTER"
 
     def test_a_canister_without_the_cdk(self):

@@ -36,12 +36,12 @@ class TestDown:
     def test_a_swap(self):
         assert "message 4, but 3 was next: 3 follows in frame 5" in self.told(2, 4, 3)
 
-    def test_a_swap_whose_other_half_comes_behind_the_close(self):
+    def test_a_swap_whose_other_half_comes_after_the_close(self):
         script = SessionScript().opened().app_says(4, "x", sequence_num=3)
         script.closed(4.1, "out", 4000, "Error receiving message").app_says(4.2, "y", sequence_num=2)
         assert "2 follows in frame 5" in the_one(script).explanation
 
-    def test_a_huge_gap_is_told_in_short(self):
+    def test_a_huge_gap_is_summarised(self):
         assert len(self.told(2, 2**63)) < 200
 
 
@@ -64,6 +64,19 @@ class TestUp:
         script = SessionScript().opened().client_says(5, "a").client_says(5 + apart_s, "b")
         finding = the_one(closed(script, 22))
         assert finding.id == expected
+
+    @pytest.mark.parametrize(("answered_at", "expected"), [(5.05, "ON_MESSAGE_TRAP"), (None, "REORDERED_RELAY")])
+    def test_messages_that_were_answered_one_by_one_did_not_overtake_each_other(self, answered_at, expected):
+        script = SessionScript().opened().client_says(5, "a")
+        if answered_at is not None:
+            script.app_says(answered_at, "A")
+        script.client_says(5.1, "boom").client_says(30, "c")
+        assert the_one(closed(script, 31)).id == expected
+
+    def test_a_message_of_the_canisters_own_is_no_answer(self):
+        script = SessionScript().opened().client_says(4.9, "a").client_says(5, "b").app_says(5.05, "news")
+        script.client_says(5.1, "c")
+        assert the_one(closed(script, 6)).id == "REORDERED_RELAY"
 
     def test_a_trap_names_the_message_that_did_not_count(self):
         script = SessionScript().opened()
