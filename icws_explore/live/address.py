@@ -149,7 +149,9 @@ class Address:
         """Remove credentials, this address's own included, from a text that the server or a library wrote."""
         values = [value for _, value in parse_qsl(self.query, keep_blank_values=True)]
         own = [self.password, self.query, (self.authorization or "").removeprefix("Basic "), *values]
-        return without_credentials(text, *sorted((it for it in own if len(it) >= _LEAST_SECRET), key=len, reverse=True))
+        return without_credentials(
+            text, *sorted((secret for secret in own if len(secret) >= _LEAST_SECRET), key=len, reverse=True)
+        )
 
 
 def proxy_for(address: Address) -> Address | None:

@@ -19,6 +19,7 @@ from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus,
 from icws_explore.capture import Capture, CaptureWriter
 from icws_explore.capture.files import shown
 from icws_explore.protocol import candid, cbor
+from icws_explore.protocol.budgets import CLOSE_S as CLOSE_PATIENCE_S
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, MAX_CERTIFICATE_AGE_S
 from icws_explore.protocol.credentials import shown_url
@@ -29,7 +30,7 @@ from icws_explore.protocol.type_checks import checked
 
 from .address import Address, proxy_for
 from .clock import Clock, RealClock
-from .connection import CLOSE_PATIENCE_S, Connection, Observer
+from .connection import Connection, Observer
 from .http import Network, redirected
 from .session import Session
 from .target import (
@@ -38,6 +39,8 @@ from .target import (
     check_gateway_url,
     check_root_key,
     find_application_type,
+    is_agent,
+    network_of,
     require_websocket_canister,
     resolve_app_type,
     resolve_identity,
@@ -68,10 +71,12 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
     Arguments:
 
     - ``gateway``: the URL of the gateway, or a `Lab`, which gives the other arguments their values.
-    - ``network``: the URL of the network, from which the root key is fetched. Mainnet's root key is built in.
+    - ``network``: the URL of the network, from which the root key is fetched, or its name: "local", "mainnet", or one
+      of a file ``icws.toml``. Mainnet's root key is built in. An Agent of ic-py gives its URL, and its identity unless
+      ``identity`` is given.
     - ``canister``: the canister's id.
     - ``identity``: an `Identity`, the path of a PEM file or of an Internet Identity delegation (JSON), or an identity
-      of ic-py. None: a new Ed25519 key.
+      or an Agent of ic-py. None: a new Ed25519 key.
     - ``app_type``: the Candid type of the application's messages: a type as text, the text or the path of a .did file,
       or a `candid.Type`. None: it is read from the canister's public metadata (``candid:service``).
     - ``root_key``: the network's root key (DER). Then ``network`` is not needed.
@@ -89,15 +94,15 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
     """
 
     @checked(
-        skip=("canister", "identity"),  # these have errors of their own
-        gateway="the URL of a gateway, such as ws://127.0.0.1:8080, or a Lab", network="the URL of a network, such as http://127.0.0.1:4943",
+        skip=("canister", "identity", "network"),  # these have errors of their own
+        gateway="the URL of a gateway, such as ws://127.0.0.1:8080, or a Lab",
         app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
     )  # fmt: skip
     def __init__(
         self,
         gateway: str | Endpoint,
         *,
-        network: str | None = None,
+        network: str | Any | None = None,
         canister: Principal | str | bytes | None = None,
         identity: Identity | str | os.PathLike[str] | Any | None = None,
         app_type: candid.Type | str | os.PathLike[str] | None = None,
@@ -109,6 +114,11 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
         ssl: tls.SSLContext | None = None,
         wait_open: bool = True,
     ) -> None:
+        if identity is None and is_agent(network):
+            identity = getattr(network, "identity", None)
+        if network is not None:
+            profile = network_of(network)
+            network, root_key = profile.url, root_key or profile.root_key
         if not isinstance(gateway, str):
             network = network or gateway.network_url
             canister = canister or gateway.canister_id
@@ -179,6 +189,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
         )
         capture = Capture(session_info(target))
         session = Session(machine, target.clock, capture, target.app_type)
+        session.target = target
 
         async def make(observe: Observer) -> Connection:
             socket = await open_socket(target.gateway_url, target.ssl)
@@ -192,7 +203,7 @@ class connect:  # noqa: N801  # reads as a verb, as websockets.connect does
         await session.start(make)
         self._session = session
         if target.wait_open:
-            await _await_open(session, target)
+            await await_open(session)
         return session
 
 
@@ -266,20 +277,20 @@ def _why_no_socket(address: Address, error: Exception) -> ConnectError:
     return ConnectError(f"no way to {address}: {shown(address.hide(str(error)))}; correct the proxy in the environment")
 
 
-async def _await_open(session: Session, target: Target) -> None:
-    """Wait for the OpenMessage. Raises ConnectError, which says what to do."""
+async def await_open(session: Session) -> None:
+    """Wait until the canister has opened the session. Else closes it and raises ConnectError, which says what to do."""
     opening = asyncio.ensure_future(session.wait_open())
     try:
         done, _ = await asyncio.wait({opening}, timeout=HANDSHAKE_TIMEOUT_S)
         if not done and not session.recording.raw.frames:
             raise ConnectError(
-                f"{shown_url(target.gateway_url)} sent no handshake in {HANDSHAKE_TIMEOUT_S:g} s: "
+                f"{session.recording.info.gateway_url} sent no handshake in {HANDSHAKE_TIMEOUT_S:g} s: "
                 "it is not an IC WebSocket gateway, or it is older than 1.1.0"
             )
         await opening
     except SessionClosedError as error:
         await session.close()
-        raise ConnectError(_why_not_open(session, target, error)) from error
+        raise ConnectError(_why_not_open(session, error)) from error
     except BaseException:
         opening.cancel()
         await asyncio.gather(opening, return_exceptions=True)
@@ -287,17 +298,17 @@ async def _await_open(session: Session, target: Target) -> None:
         raise
 
 
-def _why_not_open(session: Session, target: Target, error: SessionClosedError) -> str:
+def _why_not_open(session: Session, error: SessionClosedError) -> str:
     frames = [frame for frame in session.recording.raw.frames if frame.op != "close"]
-    where = shown_url(target.gateway_url)
+    where = session.recording.info.gateway_url
     if not frames:
         return f"{where} closed before its handshake ({error.code}): is it an IC WebSocket gateway?"
     if session.state == "handshake" or len(frames) == 1:
         return f"{where} is not an IC WebSocket gateway: {error.detail or error}"
     if error.reason == "Open connection timeout":
         return (
-            f"canister {target.canister_id} did not open the session within 60 s, and a gateway does not say why: "
-            "check the canister id, this machine's clock and the canister's logs"
+            f"canister {session.recording.info.canister_id} did not open the session within 60 s, and a gateway does "
+            "not say why: check the canister id, this machine's clock and the canister's logs"
         )
     return f"the session did not open: {error}"
 

@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from icws_explore.capture import Capture, CaptureWriter, Direction, Frame, Op
+from icws_explore.protocol.budgets import CLOSE_S as CLOSE_PATIENCE_S
 from icws_explore.protocol.client.events import ClientEvent, CloseConnection, Failed, SendFrame
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.close_codes import CloseCode
@@ -27,7 +28,6 @@ from icws_explore.protocol.errors import CaptureError
 from .clock import Clock
 from .loop import wait_at_most
 
-CLOSE_PATIENCE_S: Final = 1.0  # real seconds for the peer to answer a close; a real gateway never answers
 TURN_S: Final = 0.005  # real seconds of work before the other sessions of this loop get a turn
 CLOSING_BYTES: Final = 16 * 1024 * 1024  # bytes that a peer may send after our close; then it is disconnected
 
@@ -110,9 +110,15 @@ class Connection:
         """Hand an application message (Candid) to the machine. Raises StateError before open."""
         self._act(self.machine.send(content, self._clock.now_ns()))
 
-    def close(self) -> None:
-        """Close as a user does: code 1000."""
-        self._act(self.machine.close(self._clock.now_ns()))
+    def send_frame(self, frame: SendFrame) -> None:
+        """Send a frame that the machine knows nothing of."""
+        self._outbox.append(frame)
+        self._to_send.set()
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close as a user does. The machine asks for code 1000; another code and a reason are put in its place."""
+        events = self.machine.close(self._clock.now_ns())
+        self._act(CloseConnection(code, reason) if isinstance(event, CloseConnection) else event for event in events)
 
     async def _read(self) -> None:
         loop, worked_s = asyncio.get_running_loop(), 0.0

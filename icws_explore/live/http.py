@@ -18,6 +18,7 @@ from yarl import URL
 
 from icws_explore.capture.files import shown
 from icws_explore.protocol import cbor
+from icws_explore.protocol.budgets import HTTP_ANSWER as MAX_BODY
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.envelope import (
     call_content,
@@ -35,7 +36,6 @@ from .clock import Clock, RealClock
 
 MAINNET_DOMAINS: Final = ("ic0.app", "icp0.io", "icp-api.io", "internetcomputer.org")
 REQUEST_TIMEOUT_S: Final = 30.0  # real seconds for one HTTP exchange
-MAX_BODY: Final = 8 * 1024 * 1024  # bytes of an answer; the largest answer of a replica has about 3 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Network:
     async def root_key(self) -> bytes:
         """Return the root key (DER): for mainnet the built-in one, otherwise the one in the network's status.
 
-        The status is trusted, because nothing vouches for the key of another network.
+        The status is trusted, because the key of another network cannot be verified.
         """
         if is_mainnet(self.url):
             return MAINNET_ROOT_KEY
@@ -120,11 +120,11 @@ class Network:
         return await self._exchange("GET", "/api/v2/status", None)
 
     async def query(self, canister_id: Principal, method: str, arg: bytes) -> QueryAnswer:
-        """Send a query. A reject is an answer, not an error."""
+        """Send a query with ``arg`` (Candid). Returns its answer, which may be a reject."""
         content = query_content(
             canister_id, method, arg, self.identity.principal, ingress_expiry_ns(self.clock.now_ns())
         )
-        answer = await self._post(f"/api/v2/canister/{canister_id}/query", content)
+        answer = await self.post(f"/api/v2/canister/{canister_id}/query", content)
         reply = answer.get("reply")
         if answer.get("status") == "replied" and isinstance(reply, dict) and isinstance(reply.get("arg"), bytes):
             return QueryAnswer(reply["arg"])
@@ -133,17 +133,20 @@ class Network:
             return QueryAnswer(None, code, str(answer.get("reject_message", "")), str(answer.get("error_code") or ""))
         raise ConnectError(f"{self.url} answered a query with neither a reply nor a rejection")
 
-    async def read_state(self, canister_id: Principal, paths: Sequence[Sequence[bytes]]) -> bytes:
-        """Return the certificate for ``paths`` of the state tree. It is not verified here."""
+    async def read_state(self, canister_id: Principal, paths: Sequence[Sequence[bytes]], *, version: int = 2) -> bytes:
+        """Return the certificate (CBOR) for ``paths`` of the state tree. The certificate is not verified.
+
+        ``version`` is that of the endpoint: 2, or 3 for delegations with sharded canister ranges.
+        """
         content = read_state_content(paths, self.identity.principal, ingress_expiry_ns(self.clock.now_ns()))
-        answer = await self._post(f"/api/v2/canister/{canister_id}/read_state", content)
+        answer = await self.post(f"/api/v{version}/canister/{canister_id}/read_state", content)
         certificate = answer.get("certificate")
         if not isinstance(certificate, bytes):
             raise ConnectError(f"{self.url} answered read_state without a certificate")
         return certificate
 
     async def call(self, canister_id: Principal, method: str, arg: bytes) -> dict[str, Any]:
-        """Send an update call to the synchronous endpoint (v3). Returns the decoded answer.
+        """Send an update call with ``arg`` (Candid) to the synchronous endpoint (v3). Returns the decoded answer.
 
         The answer is {"status": "replied", "certificate": …}, a non_replicated_rejection, or {} for 202 Accepted.
         """
@@ -155,9 +158,10 @@ class Network:
             ingress_expiry_ns(self.clock.now_ns()),
             secrets.token_bytes(16),
         )
-        return await self._post(f"/api/v3/canister/{canister_id}/call", content)
+        return await self.post(f"/api/v3/canister/{canister_id}/call", content)
 
-    async def _post(self, path: str, content: dict[str, Any]) -> dict[str, Any]:
+    async def post(self, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        """Sign ``content`` and post it to ``path`` (/api/…). Returns the decoded answer; {} for 202 Accepted."""
         return await self._exchange("POST", path, sign_envelope(content, self.identity).encode())
 
     async def _exchange(self, verb: str, path: str, body: bytes | None) -> dict[str, Any]:
@@ -198,7 +202,7 @@ class Network:
             raise ConnectError(redirected(self.url, status, self._address.hide(elsewhere)))
         if status != 200:
             text = self._address.hide(" ".join(answer[:200].decode("utf-8", "replace").split()))
-            raise ConnectError(f"{self.url}{path} answered HTTP {status}: {text}")
+            raise ConnectError(f"{self.url}{path} answered HTTP {status}: {text}", http_status=status)
         try:
             value = cbor.loads(answer, what="the network's answer", max_size=MAX_BODY)
         except DecodeError as error:

@@ -56,7 +56,7 @@ class Listen:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether nobody but this machine can connect."""
+        """Whether only this machine can connect."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
@@ -30,6 +30,11 @@ class LoopThread:
     def loop(self) -> asyncio.AbstractEventLoop:
         """The event loop."""
         return self._loop
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is called from the thread itself."""
+        return threading.current_thread() is self._thread
 
     def start(self) -> None:
         """Start the thread."""
@@ -53,6 +58,19 @@ class LoopThread:
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run ``work`` on the loop. Returns a future of concurrent.futures."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call(self, function: Callable[[], T], timeout_s: float = STOP_TIMEOUT_S) -> T:
+        """Call ``function`` on the loop and return its result; at once if this is the loop's thread.
+
+        Raises TimeoutError if the loop does not get to it within ``timeout_s`` real seconds.
+        """
+        if threading.current_thread() is self._thread:
+            return function()
+
+        async def body() -> T:
+            return function()
+
+        return self.submit(body()).result(timeout_s)
 
     def stop(self) -> None:
         """Cancel the tasks that still run, and end the thread. Do not call this from the thread itself.

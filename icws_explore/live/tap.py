@@ -19,12 +19,12 @@ import asyncio
 import itertools
 import os
 import ssl as tls
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture, CaptureWriter, SessionInfo
@@ -34,18 +34,23 @@ from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.type_checks import checked
 
 from .address import Address
+from .breakpoints import FrameScript, Hold, PathControl
 from .clock import Clock, RealClock
 from .http import Network
 from .listen import Listen, Visitors
 from .loop import LoopThread
+from .path import HOLD_S
 from .tap_network import NetworkTap
 from .tap_recorder import FrameObserver, NoteObserver, Recorder
 from .tap_relay import Relay
 from .target import Endpoint, resolve_app_type
 
+T = TypeVar("T")
+
 LOOPBACK: Final = "127.0.0.1:0"
 START_TIMEOUT_S: Final = 45.0  # real seconds; the network may be asked for its root key
 STOP_TIMEOUT_S: Final = 10.0
+ACCEPT_TURNS: Final = 8  # turns of the loop until an accepted socket has its protocol, or an aborted one is closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,8 @@ class Tap:
             every_query=every_query,
         )
         self.recording = Recording(Capture(info))
+        self._control = PathControl(lambda: clock, self._call, self.note)
+        self._control.app_type = declared
         self._frame_observers: list[FrameObserver] = []
         self._note_observers: list[NoteObserver] = []
         self._thread: LoopThread | None = None
@@ -185,8 +192,8 @@ class Tap:
         """What no frame says: who could not be reached, what could not be read."""
         return self.recording.notes
 
-    def watch(self, observer: FrameObserver, *, notes: NoteObserver | None = None) -> None:
-        """Call ``observer`` with every frame as it passes, and ``notes`` with every note.
+    def watch(self, observer: FrameObserver, *, notes: NoteObserver | None = None) -> Callable[[], None]:
+        """Call ``observer`` with every frame as it passes, and ``notes`` with every note; returns what stops this.
 
         Observers run on the tap's thread, before the frame is passed on, so they must be quick. An observer that
         raises is not called again, and a note says so.
@@ -194,6 +201,84 @@ class Tap:
         self._frame_observers.append(observer)
         if notes is not None:
             self._note_observers.append(notes)
+
+        def stop() -> None:
+            if observer in self._frame_observers:
+                self._frame_observers.remove(observer)
+            if notes is not None and notes in self._note_observers:
+                self._note_observers.remove(notes)
+
+        return stop
+
+    # -- what it does to frames --------------------------------------------------------------------
+
+    def hold(self, where: str, *, session: str | None = None, timeout_s: float = HOLD_S) -> Hold:
+        """Set a breakpoint: hold the frames that match ``where``, until somebody decides about each.
+
+        ``where`` is a filter as `icws show --where` takes it: "kind == 'app' and direction == 'in'". ``session`` limits
+        it to one session of the recording. A frame is forwarded unchanged after ``timeout_s`` real seconds.
+        The frames behind it in its direction wait; the other direction and other sessions do not.
+        Raises IcwsError for a bad filter, ArgumentValueError for a bad time-out.
+        """
+        return self._control.hold(where, session=session, timeout_s=timeout_s)
+
+    def script(self, function: FrameScript, *, name: str = "the script") -> Callable[[], None]:
+        """Call ``function`` with every frame, decoded, as it passes. Returns a function that ends this.
+
+        ``function`` returns what to deliver: None (the frame as it is), bytes, a `Delivery`, or a list of these; an
+        empty list drops the frame. It runs on the tap's thread, so it must be quick. If it raises, the frame passes
+        and a note says so. ``name`` is what the recording calls it.
+        """
+        return self._control.add_script(name, function)
+
+    @property
+    def breakpoints(self) -> tuple[Hold, ...]:
+        """The breakpoints that are set."""
+        return self._control.holds
+
+    @property
+    def control(self) -> PathControl:
+        """What acts on frames, for faults and panels."""
+        return self._control
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the recording."""
+        return self._plan.clock
+
+    @property
+    def open_sessions(self) -> list[str]:
+        """The names of the sessions that are open, in the order in which they connected.
+
+        Raises ConnectError while the tap is not running.
+        """
+        names = [relay.session for relay in tuple(self._need().relays) if relay.is_open]
+        return sorted(names, key=int)
+
+    def drop(self, session: str, code: int | None = 1006, *, by: str = "the tap") -> None:
+        """End a session as its gateway would. ``by`` is noted. Does nothing if it has ended.
+
+        ``code`` None: with a close frame without a code. 1006: without a close frame. Other codes are sent.
+        """
+        self._call(lambda: self._with_relay(session, lambda relay: relay.drop(code, by)))
+
+    def send(self, session: str, data: bytes, *, by: str = "the tap") -> None:
+        """Send a binary frame to a client as if its gateway had. ``by`` is noted. Does nothing if it has ended."""
+        self._call(lambda: self._with_relay(session, lambda relay: relay.send(data, by)))
+
+    def _with_relay(self, session: str, act: Callable[[Relay], None]) -> None:
+        for relay in tuple(() if self._running is None else self._running.relays):
+            if relay.session == session:
+                act(relay)
+
+    def note(self, text: str) -> None:
+        """Add a note to the recording."""
+        if (running := self._running) is not None:
+            self._call(lambda: running.recorder.note(text))
+
+    def _call(self, function: Callable[[], T]) -> T:
+        """Call ``function`` on the tap's loop and return its result; here if the tap is not running."""
+        return function() if self._thread is None else self._thread.call(function)
 
     def __repr__(self) -> str:
         where = "stopped" if self._running is None else self.url
@@ -211,7 +296,9 @@ class Tap:
         thread = LoopThread("icws-tap")
         thread.start()
         try:
-            running = thread.submit(_Running.start(self._plan, self._frame_observers, self._note_observers))
+            running = thread.submit(
+                _Running.start(self._plan, self._control, self._frame_observers, self._note_observers)
+            )
             self._running = running.result(START_TIMEOUT_S)
         except BaseException:
             thread.stop()
@@ -246,8 +333,9 @@ class Tap:
 class _Running:
     """What exists on the loop between start and stop."""
 
-    def __init__(self, plan: TapPlan, recorder: Recorder) -> None:
+    def __init__(self, plan: TapPlan, control: PathControl, recorder: Recorder) -> None:
         self.plan = plan
+        self.control = control
         self.recorder = recorder
         self.relays: set[Relay] = set()
         self.network: NetworkTap | None = None
@@ -257,14 +345,18 @@ class _Running:
 
     @classmethod
     async def start(
-        cls, plan: TapPlan, frame_observers: list[FrameObserver], note_observers: list[NoteObserver]
+        cls,
+        plan: TapPlan,
+        control: PathControl,
+        frame_observers: list[FrameObserver],
+        note_observers: list[NoteObserver],
     ) -> _Running:
         info, notes = await _informed(plan)
         capture = Capture(info, notes=notes)
         writer = None if plan.record is None else CaptureWriter(plan.record, info, notes)
         recorder = Recorder(capture, plan.clock, writer, keep=plan.keep)
         recorder.observers, recorder.note_observers = frame_observers, note_observers
-        running = cls(plan, recorder)
+        running = cls(plan, control, recorder)
         asyncio.get_running_loop().set_exception_handler(running.loop_fault)
         try:
             await running.listen()
@@ -291,11 +383,15 @@ class _Running:
 
     async def stop(self) -> None:
         if self._server is not None:
+            for listening in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listening.fileno())
+            await _turns()  # asyncio hands over the sockets that it has accepted; a closed server could not take them
             self._server.close()
         relays = tuple(self.relays)
         for relay in relays:
             relay.cut()
         await asyncio.gather(*(relay.gone() for relay in relays))
+        await _turns()
         if self.network is not None:
             await self.network.stop()
         self.recorder.close()
@@ -303,7 +399,15 @@ class _Running:
     def _relay(self) -> Relay:
         session = str(next(self._numbers))
         plan = self.plan
-        relay = Relay(session, plan.gateway, self.recorder, plan.visitors, ssl=plan.ssl, on_gone=self.relays.discard)
+        relay = Relay(
+            session,
+            plan.gateway,
+            self.recorder,
+            plan.visitors,
+            control=self.control,
+            ssl=plan.ssl,
+            on_gone=self.relays.discard,
+        )
         self.relays.add(relay)
         return relay
 
@@ -312,6 +416,11 @@ class _Running:
         message, error = context.get("message", ""), context.get("exception")
         reason = "" if error is None else f" ({type(error).__name__}: {error})"
         self.recorder.fault(f"loop {message}", f"the tap: {message}{reason}")
+
+
+async def _turns() -> None:
+    for _ in range(ACCEPT_TURNS):
+        await asyncio.sleep(0)
 
 
 async def _informed(plan: TapPlan) -> tuple[SessionInfo, list[str]]:

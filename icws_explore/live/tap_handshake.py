@@ -28,11 +28,10 @@ from python_socks import ProxyError
 from python_socks.async_.asyncio import Proxy
 
 from icws_explore.capture.websocket_stream import HEAD_END, HeadError
+from icws_explore.protocol.budgets import TAP_CONNECT_S as CONNECT_PATIENCE_S
 from icws_explore.protocol.errors import ConnectError
 
 from .address import Address, proxy_for
-
-CONNECT_PATIENCE_S: Final = 20.0  # real seconds for TCP, the proxy and TLS
 
 _LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 # Printable ASCII without blanks and fragment. Some programs take what follows two slashes for a host.

@@ -23,14 +23,15 @@ from yarl import URL
 from icws_explore.analysis.network_calls import read_exchange
 from icws_explore.capture import Frame
 from icws_explore.capture.files import shown
+from icws_explore.protocol.budgets import HTTP_ANSWER as MAX_BODY
 from icws_explore.protocol.errors import ConnectError
 
 from .address import Address
 from .http import REQUEST_TIMEOUT_S, failure_text, http_client, read_at_most
 from .listen import Listen, Visitors
+from .network.serving import Bodies, BodyError, runner_of
 from .tap_recorder import Recorder
 
-MAX_BODY: Final = 8 * 1024 * 1024  # bytes; a replica takes at most 5 MiB and gives about 3 MiB
 SHUTDOWN_S: Final = 0.5  # real seconds for the requests that are in progress when the tap ends
 AT_ONCE: Final = 64  # requests in progress; a gateway's agent makes at most 50
 _OF_ONE_HOP: Final = frozenset(
@@ -63,6 +64,7 @@ class NetworkTap:
         self._visitors = visitors or Visitors()
         self._every_query = every_query
         self._numbers = itertools.count(1)
+        self._bodies = Bodies()
         self._room = asyncio.Semaphore(AT_ONCE)
         self._http: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
@@ -70,11 +72,11 @@ class NetworkTap:
     async def start(self, listen: Listen) -> None:
         """Raises ConnectError when the address is taken."""
         self._http = http_client(self._network, timeout_s=REQUEST_TIMEOUT_S)
-        application = web.Application(client_max_size=MAX_BODY)
+        application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._answer)
         logger = logging.Logger("icws-tap")  # noqa: LOG001  # a shared logger would keep the handlers of every tap
         logger.addHandler(_ToRecorder(self._recorder))
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_S, logger=logger)
+        self._runner = runner_of(application, logger, shutdown_s=SHUTDOWN_S)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, listen.host, listen.port).start()
@@ -98,13 +100,16 @@ class NetworkTap:
             return _failed(403, refused)
         if not request.raw_path.startswith("/") or request.raw_path.startswith("//"):
             return _failed(400, "the request must name a path: point a gateway at this address")
-        async with self._room:
-            return await self._exchange(request)
+        try:
+            async with self._bodies.of(request, MAX_BODY) as body, self._room:  # a slow sender takes no room
+                return await self._exchange(request, body)
+        except BodyError as error:
+            self._recorder.fault(error.text, f"a request to the network was refused: {error.text}")
+            return _failed(error.status, error.text)
 
-    async def _exchange(self, request: web.Request) -> web.Response:
+    async def _exchange(self, request: web.Request, body: bytes) -> web.Response:
         began = self._recorder.clock.now_s()
         what = f"{request.method} {request.raw_path.partition('?')[0]}"  # a query may hold a token
-        body = await request.read()
         session = f"http-{next(self._numbers)}"
         asked = Frame(began, "out", "request", body, reason=what, session=session)
         is_poll = request.path.endswith("/query") and not self._every_query

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from icws_explore.capture import Capture, CaptureWriter, Frame
+from icws_explore.protocol.budgets import TAP_FAULT_EVERY_S as FAULT_EVERY_S
+from icws_explore.protocol.budgets import TAP_FAULT_KINDS as MAX_KINDS
+from icws_explore.protocol.budgets import TAP_NOTES as MAX_NOTES
 from icws_explore.protocol.credentials import without_credentials
 from icws_explore.protocol.errors import CaptureError
 
@@ -15,9 +18,6 @@ from .clock import Clock
 T = TypeVar("T")
 FrameObserver = Callable[[Frame], object]
 NoteObserver = Callable[[str], object]
-MAX_NOTES: Final = 1000
-FAULT_EVERY_S: Final = 60.0  # seconds between two notes about faults of the same kind
-MAX_KINDS: Final = 100  # of faults; some kinds name a page, so strangers could make up any number
 
 
 class Recorder:
@@ -35,12 +35,14 @@ class Recorder:
         self._writer = writer
         self._keep = keep
         self._told_at: dict[str, float] = {}
+        self._count = 0
 
     def record(self, *frames: Frame, parts: Iterable[bytes] | None = None) -> None:
         """Record frames that are about to be passed on, in one write. They are in the file when this returns.
 
         ``parts`` are the frames' lines, if the caller has made them already.
         """
+        self._count += len(frames)
         if self._keep:
             self.capture.frames.extend(frames)
         if parts is None:
@@ -50,12 +52,30 @@ class Recorder:
         for observe in tuple(self.observers):
             self._show(self.observers, observe, frames)
 
+    @property
+    def count(self) -> int:
+        """How many frames were recorded; the number of the next one."""
+        return self._count
+
+    def amend(self, number: int, frame: Frame) -> None:
+        """Add to the recorded frame ``number`` what was done to it since: ``frame`` is the same with its change."""
+        if self._keep:
+            self.capture.frames[number] = frame
+        text = f"frame {number} was {frame.did}"
+        if len(self.capture.notes) < MAX_NOTES:
+            self.capture.notes.append(text)
+        self._write(lambda writer: writer.amend(number, frame, text))
+        self._tell(text)
+
     def note(self, text: str) -> None:
         """Add a note about something that no frame shows. Credentials are removed; `MAX_NOTES` notes are kept."""
         text = without_credentials(text)
         if len(self.capture.notes) < MAX_NOTES:
             self.capture.notes.append(text)
             self._write(lambda writer: writer.note(text))
+        self._tell(text)
+
+    def _tell(self, text: str) -> None:
         for observe in tuple(self.note_observers):
             self._show(self.note_observers, observe, [text])
 
@@ -64,7 +84,7 @@ class Recorder:
         now_s = self.clock.now_s()
         if len(self._told_at) >= MAX_KINDS and kind not in self._told_at:
             kind = ""
-        if now_s - self._told_at.get(kind, float("-inf")) >= FAULT_EVERY_S:
+        if abs(now_s - self._told_at.get(kind, float("-inf"))) >= FAULT_EVERY_S:  # the clock may be set back
             self._told_at[kind] = now_s
             self.note(text)
 

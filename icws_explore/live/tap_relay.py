@@ -20,34 +20,39 @@ import socket
 import ssl as tls
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Final
 
 from icws_explore.capture import Direction, Frame, cut_note
 from icws_explore.capture.files import shown
+from icws_explore.capture.upgrade import Upgrade
 from icws_explore.capture.websocket_stream import (
     HEAD_END,
-    MAX_HEAD,
     HeadError,
     StreamMessage,
     StreamMessages,
     read_answer,
 )
+from icws_explore.protocol.budgets import HTTP_HEAD as MAX_HEAD
+from icws_explore.protocol.budgets import TAP_HEAD_S as HEAD_PATIENCE_S
+from icws_explore.protocol.budgets import TAP_HELD as HELD
+from icws_explore.protocol.budgets import TAP_SESSION as SESSION_BYTES
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import ConnectError
 
 from .address import Address
+from .breakpoints import PathControl
 from .listen import Visitors
 from .tap_handshake import UpgradeRequest, dial, own_answer
+from .tap_path import FrameLane, packed
 from .tap_recorder import Recorder
 
 UPGRADED: Final = 101  # HTTP: switching protocols
 TURN_FRAMES: Final = 64  # frames per turn, which then takes about a millisecond
+APART_FRAMES: Final = 16  # frames per turn while somebody may act on them: each is decoded
 TURN_BYTES: Final = 512 * 1024  # bytes of payloads; the lines of larger frames are made over several turns
-HEAD_PATIENCE_S: Final = 10.0  # real seconds for the client's whole request
-HELD: Final = 64 * 1024  # bytes that a client may send before the gateway has answered
 LOST: Final = StreamMessage("close", b"", CloseCode.ABNORMAL_CLOSURE, "")  # the end of a connection without a close
-SESSION_BYTES: Final = 256 * 1024 * 1024  # bytes recorded of one session; after that only its end is recorded
 FRAME_BYTES: Final = 100  # bytes of a frame's line without its payload
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 s
 
@@ -73,6 +78,7 @@ class Leg(asyncio.Protocol):
         self.turn: asyncio.Handle | None = None  # the next turn, if one is scheduled
         self.work: Iterator[None] | None = None  # recording of large frames, which takes several turns
         self.late = bytearray()  # received meanwhile
+        self.lane: FrameLane | None = None  # the way of its frames while somebody may act on them
         self.has_ended = False  # nothing more will be received
         self.is_told = False  # the end was passed on
         self.is_lost = False  # the connection is gone
@@ -168,6 +174,7 @@ class Relay:
         recorder: Recorder,
         visitors: Visitors,
         *,
+        control: PathControl | None = None,
         ssl: tls.SSLContext | None,
         on_gone: Callable[[Relay], None],
     ) -> None:
@@ -178,6 +185,7 @@ class Relay:
         self._address = gateway
         self._recorder = recorder
         self._visitors = visitors
+        self._control = control
         self._ssl = ssl
         self._on_gone = on_gone
         self._loop = asyncio.get_running_loop()
@@ -242,23 +250,28 @@ class Relay:
         """Decide what to do next for ``leg``: read on or pause, schedule a turn, pass its end on."""
         other = self.other(leg)
         if self.stage is Stage.OPEN:
-            is_behind = bool(leg.inbox or leg.late) or leg.work is not None
-            leg.read_on(not is_behind and not other.is_full)
+            is_behind = bool(leg.messages.unread or leg.late) or leg.work is not None
+            is_full = other.is_full or (leg.lane is not None and leg.lane.is_full)
+            leg.read_on(not is_behind and not is_full)
             if is_behind:
-                if leg.turn is None and not other.is_full:
+                if leg.turn is None and not is_full:
                     leg.turn = self._loop.call_soon(self._turn, leg)
                 return  # the end is passed on after that
         elif leg is self.client:
             leg.read_on(len(leg.inbox) <= HELD)
         else:
             leg.read_on(not other.is_full)
-        if leg.is_lost and not leg.is_over:
+        if other.is_lost and leg.lane is not None:
+            leg.lane.end("its receiver has gone")
+        if leg.is_lost and not leg.is_over and (leg.error is not None or not self._comes_behind(leg)):
             self._pass_loss(leg)
         elif leg.has_ended and not leg.is_told and not self._comes_behind(leg):
             self._pass_end(leg)
 
     def _comes_behind(self, leg: Leg) -> bool:
-        """Whether something must be sent to the gateway before the end of the client's stream."""
+        """Whether something must be sent to the other side before the end of this side's stream."""
+        if leg.lane is not None and not leg.lane.is_empty:
+            return True
         return leg is self.client and (
             self.stage is Stage.DIALLING or (self.stage is Stage.ANSWERING and bool(leg.inbox))
         )
@@ -278,6 +291,8 @@ class Relay:
     def _pass_loss(self, leg: Leg) -> None:
         leg.is_over = True
         self._legs_left -= 1
+        if leg.lane is not None:
+            leg.lane.end("the connection was reset")
         try:
             self._explain(leg)
         finally:
@@ -317,8 +332,39 @@ class Relay:
         for leg in (self.client, self.gateway):
             leg.inbox.clear()
             leg.late.clear()
+            leg.messages = StreamMessages(masked=leg.direction == "out")  # what it has not read is not recorded
             leg.work = None
+            if leg.lane is not None:
+                leg.lane.end("the tap ended the session")
             leg.reset()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames pass, and neither side has ended."""
+        return self.stage is Stage.OPEN and not (self._explained or self.client.has_ended or self.gateway.has_ended)
+
+    def drop(self, code: int | None, by: str) -> None:
+        """End the session as its gateway would: None with a close frame without a code, 1006 without a close frame."""
+        if self.stage is not Stage.OPEN or self._explained:
+            return
+        self._recorder.note(f"session {self.session} was ended by {by}")
+        frame = self._frame("in", StreamMessage("close", b"", CloseCode.NO_STATUS_RCVD if code is None else code, ""))
+        self._recorder.record(*self._silence(), frame)
+        self._explained = True
+        for leg in (self.client, self.gateway):
+            if leg.lane is not None:
+                leg.lane.end("its session has ended")
+        if code != CloseCode.ABNORMAL_CLOSURE:
+            self.client.write(packed(frame, masked=False))
+        self.client.close()
+        self.gateway.close()
+
+    def send(self, data: bytes, by: str) -> None:
+        """Send a binary frame to the client as if its gateway had sent it. ``by`` is noted in the recording."""
+        if self.stage is Stage.OPEN and not self._explained:
+            frame = replace(self._frame("in", StreamMessage("binary", data)), did=f"made by {by}")
+            self._recorder.record(frame)
+            self.client.write(packed(frame, masked=False))
 
     async def gone(self) -> None:
         """Wait for the task that connects to the gateway, if there is one."""
@@ -360,6 +406,7 @@ class Relay:
             await dial(self._address, lambda: self.gateway, self._ssl)
         except ConnectError as error:
             self._recorder.note(f"session {self.session}: {error}")
+            self._never_opened(error=str(error).removeprefix(f"no connection to {self._address}").lstrip(": "))
             self._turn_away("502 Bad Gateway", str(error))
             return
         self.stage = Stage.ANSWERING
@@ -381,10 +428,12 @@ class Relay:
             answer = read_answer(bytes(inbox[: max(end, 0)]))
         except HeadError as error:
             self._recorder.note(f"session {self.session}: {self._address} gave {error}")
+            self._never_opened(error=str(error))
             self._decline(bytes(inbox))
             return
         if not answer.is_upgrade:
             self._recorder.note(f"session {self.session}: {self._address} answered HTTP {answer.status}")
+            self._never_opened(status=answer.status)
             self._decline(bytes(inbox))
             return
         if answer.extensions.strip(" \t,"):
@@ -404,6 +453,11 @@ class Relay:
             if data:
                 self._take(leg, data)
         self.settle(self.client)
+
+    def _never_opened(self, *, status: int = 0, error: str = "") -> None:
+        """Record what came in place of a WebSocket. ``status`` is an HTTP status, 0 if there was no answer."""
+        upgrade = Upgrade(self._address.shown, status, error)
+        self._recorder.record(upgrade.frame(self._recorder.clock.now_s(), self.session))
 
     def _is_late(self) -> None:
         if self.stage is Stage.ASKING:
@@ -446,7 +500,11 @@ class Relay:
 
     def _take(self, leg: Leg, data: bytes) -> None:
         """Parse some frames from the waiting bytes and ``data``, record them, and pass their bytes on."""
-        messages = leg.messages.feed(data, TURN_FRAMES)
+        if self._goes_apart(leg):
+            self._take_apart(leg, data)
+            return
+        is_changing = self._control is not None and self._control.is_active
+        messages = leg.messages.feed(data, 1 if is_changing else TURN_FRAMES)  # 1: to change over behind this frame
         frames = self._frames(leg, messages)
         left = leg.messages.unread
         if leg.inbox or left:
@@ -461,6 +519,39 @@ class Relay:
             self._recorder.record(*frames)
         self._tell(leg)
         self.other(leg).write(data)
+
+    def _goes_apart(self, leg: Leg) -> bool:
+        """Whether the frames of this side take a lane. It changes over where no message is incomplete."""
+        if self._control is None or not leg.messages.is_between:
+            return leg.lane is not None
+        if self._control.is_active and leg.lane is None:
+            other = self.other(leg)
+            leg.inbox.clear()  # these bytes are unread in ``messages``, too
+            leg.lane = FrameLane(
+                self._control, leg.direction, self._recorder, write=other.write, moved=lambda: self._moved(leg)
+            )
+        elif not self._control.is_active and leg.lane is not None and leg.lane.is_empty and not leg.messages.unread:
+            leg.lane.end("")
+            leg.lane = None
+        return leg.lane is not None
+
+    def _moved(self, leg: Leg) -> None:
+        """Something has left the lane of ``leg``: more may be read, or its end may be passed on."""
+        if leg is self.gateway and leg.lane is not None and leg.lane.has_recorded:
+            self._upgraded = None
+        self._loop.call_soon(self._guard, self.settle, leg)
+
+    def _take_apart(self, leg: Leg, data: bytes) -> None:
+        assert leg.lane is not None
+        for message in leg.messages.feed(data, APART_FRAMES):
+            if leg is self.client and message.op == "close":
+                self._recorder.record(*self._silence())
+            leg.lane.take(self._frame(leg.direction, message), is_recorded=self._fits(message))
+        self._tell(leg)
+        if leg.messages.fault is not None:
+            self._recorder.note(f"session {self.session} was ended: such bytes cannot pass while frames may be held")
+            self._explain(leg)
+            self._reset()
 
     def _pass_on_in_turns(self, leg: Leg, frames: Sequence[Frame], data: bytes) -> Iterator[None]:
         """Record large frames. Their lines take long to make, and each must be written in one piece."""
@@ -481,10 +572,14 @@ class Relay:
                 self._upgraded = None
             elif message.op == "close":
                 frames += self._silence()
-            self._left -= FRAME_BYTES + len(message.data) * 4 // 3
-            if self._left >= 0 or message.op == "close":
+            if self._fits(message):
                 frames.append(self._frame(leg.direction, message))
         return frames
+
+    def _fits(self, message: StreamMessage) -> bool:
+        """Whether the session's budget has room to record this message."""
+        self._left -= FRAME_BYTES + len(message.data) * 4 // 3
+        return self._left >= 0 or message.op == "close"
 
     def _tell(self, leg: Leg) -> None:
         """Note that this session, or one direction of it, is not recorded any more."""
@@ -508,6 +603,7 @@ class Relay:
         """Record how the session ended. The side that ends first decides: after a close frame, or without (1006)."""
         if leg is self.gateway and self.stage is Stage.ANSWERING:
             self._recorder.note(f"session {self.session}: {self._address} ended the connection without an answer")
+            self._never_opened(error="empty response")
             self._decline(bytes(leg.inbox))
         if self._explained or self.stage is not Stage.OPEN:
             return

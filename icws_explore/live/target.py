@@ -23,6 +23,7 @@ from icws_explore.protocol.candid.limits import MAX_DID_SIZE
 from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import (
+    ArgumentTypeError,
     ArgumentValueError,
     ConnectError,
     DecodeError,
@@ -31,14 +32,16 @@ from icws_explore.protocol.errors import (
     IdentityError,
 )
 from icws_explore.protocol.hashtree import Found, lookup
-from icws_explore.protocol.keys import Ed25519Identity, Identity, bls
+from icws_explore.protocol.keys import AnonymousIdentity, Ed25519Identity, Identity, bls
 from icws_explore.protocol.keys.files import identity_of, load_identity
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import passed
+from icws_explore.protocol.type_checks import described
 
 from .address import Address
 from .clock import Clock
 from .http import Network
+from .network.profiles import NetworkProfile, network_profile
 
 MAX_DID_BYTES: Final = 4 * MAX_DID_SIZE  # of one file; the characters of UTF-8 have up to four bytes
 
@@ -225,14 +228,43 @@ def check_root_key(key: bytes) -> None:
         raise ArgumentValueError(f"root_key is not the root key of a network (DER, 133 bytes): {error}") from error
 
 
+def network_of(value: Any) -> NetworkProfile:
+    """Return the network of a URL, of a name such as "local" or "mainnet", or of an Agent of ic-py.
+
+    Raises ArgumentTypeError, and ArgumentValueError for an unknown name.
+    """
+    url = value if isinstance(value, str) else getattr(getattr(value, "client", None), "url", None)
+    if isinstance(url, str):
+        return network_profile(url)
+    raise ArgumentTypeError(
+        "network must be the URL of a network, such as http://127.0.0.1:4943, or an Agent of ic-py, "
+        f"not {described(value)}"
+    )
+
+
+def is_agent(value: Any) -> bool:
+    """Whether ``value`` is an Agent of ic-py: it has an identity and the URL of a network."""
+    return hasattr(value, "identity") and isinstance(getattr(getattr(value, "client", None), "url", None), str)
+
+
+def caller_identity(value: Any) -> Identity:
+    """Return the identity that signs calls, in any of the forms that `connect` accepts. None: the anonymous one.
+
+    Raises ArgumentTypeError or IdentityError.
+    """
+    if value is None:
+        return AnonymousIdentity()
+    source = Path(value) if isinstance(value, os.PathLike) else value
+    return load_identity(source) if isinstance(source, (str, Path)) else identity_of(source)
+
+
 def resolve_identity(value: Any) -> Identity:
     """Return the identity in any of the forms that `connect` accepts. Raises ArgumentTypeError or IdentityError
     (also for the anonymous identity).
     """
     if value is None:
         return Ed25519Identity.generate()
-    source = Path(value) if isinstance(value, os.PathLike) else value
-    identity = load_identity(source) if isinstance(source, (str, Path)) else identity_of(source)
+    identity = caller_identity(value)
     if identity.principal.is_anonymous:
         raise IdentityError("the anonymous identity cannot open a session: pass a key, or None to get a new one")
     return identity

@@ -30,7 +30,7 @@ class TestUrls:
     def test_that_two_readers_could_read_differently_are_none(self, url):
         assert not is_url(url, ("ws", "wss"))
 
-    def test_loopback_is_told_from_the_world(self):
+    def test_loopback_is_distinguished_from_other_addresses(self):
         here = ["http://127.0.0.1:1", "ws://localhost", "ws://LOCALHOST.:1", "http://[::1]:80", "http://x.localhost"]
         assert all(map(is_loopback, here))
         assert not any(map(is_loopback, ["https://icp-api.io", "http://127.example.org", "http://10.0.0.1"]))
@@ -65,7 +65,7 @@ class TestAddress:
         assert Address.gateway("ws://m%40e:p%3Aw@h").authorization == "Basic bUBlOnA6dw=="
         assert Address.gateway("ws://h").authorization is None
 
-    def test_credentials_are_shown_to_nobody(self):
+    def test_credentials_are_never_shown(self):
         shown = f"{GATEWAY} {GATEWAY!r} {GATEWAY.url('/')}"
         assert "s3cr3t" not in shown
         assert "t0k3n" not in f"{GATEWAY} {GATEWAY!r}"
@@ -138,7 +138,7 @@ class TestProxy:
         assert proxy.secret_url == "http://me:s3cr%2Ft@proxy:1"
 
     @pytest.mark.parametrize("url", ["nonsense", "me:s3cr3t@proxy:1", "http://me:s3cr3t", "ftp://me:s3cr3t@proxy"])
-    def test_what_is_none_is_said_without_it(self, monkeypatch, url):
+    def test_other_values_are_described_without_it(self, monkeypatch, url):
         monkeypatch.setenv("https_proxy", url)
         with pytest.raises(ConnectError, match="correct the proxy in the environment") as caught:
             proxy_for(Address.gateway("wss://gateway.example"))

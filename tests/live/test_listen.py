@@ -138,7 +138,7 @@ class TestOrigin:
         assert "allow_origins=['https://dapp.example:8443']" in refused
         assert "--allow" not in HERE.refusal(["127.0.0.1"], ["https://x'; rm -rf ."])
 
-    def test_the_refusal_is_a_short_line_whatever_is_sent(self):
+    def test_the_refusal_is_always_a_short_line(self):
         for text in ("https://" + "x" * 100_000, "a\nb" * 1000, "http://me:s3cr3t@evil.example"):
             for refused in (HERE.refusal(["127.0.0.1"], [text]), HERE.refusal([text])):
                 assert len(refused) < 500

@@ -2,15 +2,18 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 
+from icws_explore.analysis import edit
 from icws_explore.capture import load
 from icws_explore.lab import Lab
 from icws_explore.live import session as session_module
 from icws_explore.live.connect import connect
+from icws_explore.protocol.client.states import ClientState
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.errors import SessionClosedError, StateError, ValueMismatchError
+from icws_explore.protocol.errors import ArgumentValueError, SessionClosedError, StateError, ValueMismatchError
 from icws_explore.protocol.messages import WebsocketMessage
 from support.jumping_lab import JumpingLab
 
@@ -19,6 +22,10 @@ PATIENCE = 60
 
 def kinds(session):
     return [frame.kind for frame in session.recording]
+
+
+def frames_index(session, frame):
+    return session.recording.raw.frames.index(frame)
 
 
 async def until(session, kind, count=1):
@@ -96,7 +103,7 @@ async def _collect(session):
 
 
 class TestWaiting:
-    async def test_of_what_nobody_receives_the_oldest_leave_the_queue(self, lab, monkeypatch):
+    async def test_of_messages_that_are_not_received_the_oldest_leave_the_queue(self, lab, monkeypatch):
         monkeypatch.setattr(session_module, "WAITING_BYTES", 1000)
         async with connect(lab) as session:
             await session.receive(PATIENCE)  # no other comes without an answer
@@ -133,6 +140,67 @@ class TestAcks:
         assert kinds(session).count("keep_alive") == 2
 
 
+class TestRawFrames:
+    async def test_go_out_as_they_are_and_move_no_counter(self, lab):
+        async with connect(lab) as session:
+            await session.send({"text": "pong", "timestamp": 0})
+            await session.send_frame(b"\xff\x00")
+            await session.wait_closed()  # the gateway cannot read it, and ends the session
+        frames = [frame for frame in session.recording.raw.frames if frame.direction == "out"]
+        assert session.recording[frames_index(session, frames[1])].sequence_num == 1
+        assert (frames[2].op, frames[2].data) == ("binary", b"\xff\x00")
+
+    async def test_a_ping_goes_out_and_ends_the_session_as_at_the_real_gateway(self, lab):
+        async with connect(lab) as session:
+            await session.send_frame(b"hello", "ping")
+            await session.wait_closed()
+        frames = [frame for frame in session.recording.raw.frames if frame.direction == "out"]
+        assert (frames[1].op, frames[1].data) == ("ping", b"hello")
+        assert session.close_code == 1006
+
+    @pytest.mark.parametrize(
+        ("data", "op", "reason"),
+        [
+            (b"x" * 126, "ping", "a ping has at most 125 bytes, not 126"),
+            (b"a\xff", "text", "but byte 1 is not: send it as binary"),
+            (b"", "close", "op is one of binary, text, ping, not 'close'"),
+        ],
+    )
+    async def test_that_no_socket_sends_are_refused(self, lab, data, op, reason):
+        async with connect(lab) as session:
+            with pytest.raises(ArgumentValueError, match=reason):
+                await session.send_frame(data, op)
+
+    async def test_that_were_edited_can_be_signed_again(self, lab):
+        async with connect(lab) as session:
+            await session.send({"text": "pong", "timestamp": 0})
+            frame = next(frame for frame in session.recording if frame.kind == "message")
+            edited = edit.set(frame, "envelope.content.arg.msg.sequence_num", 2)
+            assert edit.see(session.recording, frame.number, edited).failure.step == "signature"
+            again = replace(edited, data=session.sign_frame(edited.data))
+            assert edit.see(session.recording, frame.number, again).ok
+
+    async def test_after_the_end_there_is_nobody_to_send_them_to(self, lab):
+        session = await connect(lab)
+        await session.close()
+        with pytest.raises(SessionClosedError):
+            await session.send_frame(b"")
+
+
+class TestWatching:
+    async def test_sees_the_rows_that_the_machine_takes_until_it_is_ended(self, lab):
+        seen = []
+        session = await connect(lab, wait_open=False)
+        end = session.watch(lambda _: seen.extend(row.to for row in session.taken))
+        await session.wait_open()
+        assert ClientState.OPEN in seen
+        end()
+        end()  # a second call changes nothing
+        before = len(seen)
+        await session.close()
+        assert len(seen) == before
+
+
 class TestTheEnd:
     async def test_close_is_1000_and_leaves_nothing_running(self, lab):
         before = set(threading.enumerate())
@@ -142,7 +210,22 @@ class TestTheEnd:
         assert set(threading.enumerate()) <= before
         assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
 
-    async def test_after_it_everything_says_so(self, lab):
+    async def test_another_code_and_a_reason_are_in_the_close_frame(self, lab):
+        session = await connect(lab)
+        await session.close(4123, "enough")
+        assert (session.close_code, session.close_reason) == (4123, "enough")
+        # A message of the canister may still come after our close.
+        (frame,) = [frame for frame in session.recording.raw.frames if frame.op == "close"]
+        assert (frame.direction, frame.code, frame.reason) == ("out", 4123, "enough")
+        assert session.state == "closed"
+
+    async def test_a_code_that_cannot_be_sent_ends_nothing(self, lab):
+        async with connect(lab) as session:
+            with pytest.raises(ArgumentValueError, match="1006"):
+                await session.close(1006)
+            assert session.is_open
+
+    async def test_after_it_every_command_says_so(self, lab):
         async with connect(lab) as session:
             await session.receive(PATIENCE)
         with pytest.raises(SessionClosedError, match="1000") as caught:
@@ -181,7 +264,7 @@ class TestTheEnd:
             with pytest.raises(StateError, match="app_type="):
                 await session.send("hello")
 
-    async def test_an_observer_that_raises_is_told_of_and_ends_nothing(self, lab):
+    async def test_an_observer_that_raises_is_reported_and_ends_nothing(self, lab):
         def broken(_event):
             raise RuntimeError("mine")
 

@@ -1,6 +1,9 @@
 """The tap between real clients and the lab: what passes is recorded, nothing is changed or held up."""
 
 import asyncio
+import contextlib
+import gc
+import socket
 import threading
 
 import pytest
@@ -48,7 +51,7 @@ class TestSessions:
         assert written.info.clock == lab.clock.info
         assert written.info.started_at is not None
 
-    async def test_many_at_once_are_told_apart(self, lab):
+    async def test_many_at_once_are_distinguished(self, lab):
         with Tap(lab) as tap:
 
             async def play():
@@ -148,7 +151,7 @@ class TestNetwork:
             assert tap.recording.info.root_key == lab.root_key
             assert tap.recording.info.network_url == lab.network_url
 
-    async def test_a_network_that_is_not_there_is_a_note(self, lab):
+    async def test_a_missing_network_is_a_note(self, lab):
         with Tap(lab.gateway_url, network=f"http://127.0.0.1:{free_port()}") as tap:
             assert "root key" in tap.notes[0]
             assert tap.recording.info.root_key is None
@@ -209,7 +212,7 @@ class TestLife:
 
 
 class TestFaults:
-    async def test_of_the_loop_are_told_once_a_minute_and_printed_nowhere(self, caplog, capfd):
+    async def test_of_the_loop_are_reported_once_a_minute_and_not_printed(self, caplog, capfd):
         """Descriptors that are used up: asyncio reports each connection that it cannot accept, a hundred at a time."""
         with Tap("ws://127.0.0.1:1") as tap:
             loop = tap._thread.loop
@@ -229,6 +232,25 @@ class TestFaults:
                 await until(lambda: any(relay.stage is Stage.DIALLING for relay in tap._running.relays))
             writer.close()
         assert tap.open_connections == 0
+
+    @pytest.mark.parametrize("turns", range(5))
+    def test_a_socket_that_is_accepted_while_a_tap_ends_is_closed(self, turns):
+        """asyncio hands it over some turns of the loop later. ResourceWarning is an error in this suite."""
+        clients = []
+
+        async def stop_in_the_middle(tap):
+            clients.append(socket.create_connection(("127.0.0.1", tap._running.port)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await tap._running.stop()
+
+        with Tap("ws://127.0.0.1:1") as tap:
+            tap._thread.submit(stop_in_the_middle(tap)).result(60)
+            assert tap.open_connections == 0
+        for client in clients:
+            with client, contextlib.suppress(ConnectionResetError):
+                assert client.recv(1) == b""
+        gc.collect()
 
 
 async def upgraded_or_waiting(url):

@@ -111,7 +111,7 @@ class TestRequest:
         with pytest.raises(HeadError):
             forwarded(with_line(line))
 
-    def test_a_body_of_nothing_is_none(self):
+    def test_an_empty_body_gives_none(self):
         assert b"Content-Length: 0" in forwarded(with_line(b"Content-Length: 0"))
 
     def test_an_upgrade_is_to_a_websocket(self):
@@ -191,7 +191,7 @@ class TestWays:
 
 
 class TestFailures:
-    async def test_nobody_there(self):
+    async def test_no_server(self):
         with pytest.raises(ConnectError, match="no connection to .*: Connection refused"):
             await dialled(f"ws://127.0.0.1:{free_port()}")
 

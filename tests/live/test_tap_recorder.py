@@ -55,7 +55,7 @@ class TestRecord:
         assert len(recorder.capture.frames) == 2
         assert [note.partition(":")[0] for note in recorder.capture.notes] == ["recording stopped"]
 
-    def test_a_watcher_that_raises_ends_nothing_and_is_told_of(self):
+    def test_a_watcher_that_raises_is_reported_and_ends_nothing(self):
         def broken(_item):
             raise RuntimeError("mine")
 
@@ -105,13 +105,20 @@ class TestNotes:
 
 
 class TestFaults:
-    def test_of_a_kind_are_told_once_a_minute(self):
+    def test_of_a_kind_are_reported_once_a_minute(self):
         recorder = recorder_of()
         for now_s in (0, 1, 59, 60, 61):
             recorder.clock.now_s_ = now_s
             recorder.fault("a", f"a at {now_s}")
             recorder.fault("b", f"b at {now_s}")
         assert recorder.capture.notes == ["a at 0", "b at 0", "a at 60", "b at 60"]
+
+    def test_also_after_the_clock_was_set_back(self):
+        recorder = recorder_of()
+        for now_s in (100_000, 5, 6, 65, 100_000):
+            recorder.clock.now_s_ = now_s
+            recorder.fault("a", f"a at {now_s}")
+        assert recorder.capture.notes == ["a at 100000", "a at 5", "a at 65", "a at 100000"]
 
     def test_of_kinds_without_end_are_one_kind(self, monkeypatch):
         monkeypatch.setattr(tap_recorder, "MAX_KINDS", 3)

@@ -10,13 +10,16 @@ from websockets.frames import Close, Opcode
 from websockets.frames import Frame as Packed
 
 from icws_explore.capture import Capture, CaptureWriter, SessionInfo, load
+from icws_explore.capture.upgrade import Upgrade
 from icws_explore.live import tap_relay
 from icws_explore.live.address import Address
+from icws_explore.live.breakpoints import PathControl
 from icws_explore.live.clock import RealClock
 from icws_explore.live.listen import Visitors
+from icws_explore.live.path import MAX_FRAMES
 from icws_explore.live.tap import Tap
 from icws_explore.live.tap_recorder import Recorder
-from icws_explore.live.tap_relay import TURN_BYTES, TURN_FRAMES, Leg, Relay, Stage
+from icws_explore.live.tap_relay import APART_FRAMES, TURN_BYTES, TURN_FRAMES, Leg, Relay, Stage
 from icws_explore.protocol.constants import NS_PER_S
 from support.raw_tcp import ASK, UPGRADE, frame, raw_server, reset, until, upgrade_as_server, upgraded
 from support.servers import free_port
@@ -166,7 +169,7 @@ class TestBytes:
                 await until(lambda: tap.open_connections == 0)
         assert seen(tap)[:2] == [("in", "binary", b"at once", None), ("out", "binary", b"early", None)]
 
-    async def test_broken_frames_pass_too_and_are_told(self):
+    async def test_broken_frames_pass_and_are_reported(self):
         broken = b"\xff" * 40
 
         async def gateway(reader, writer):
@@ -184,7 +187,7 @@ class TestBytes:
         assert seen(tap) == [("in", "binary", b"good", None), ("in", "close", b"", 1006)]
         assert ["not recorded" in note for note in tap.notes] == [True]
 
-    async def test_a_compressed_frame_that_nobody_agreed_on_is_broken(self):
+    async def test_a_compressed_frame_without_negotiation_is_broken(self):
         """RSV1 without an extension: nothing of it is unpacked."""
         packed = Packed(Opcode.BINARY, bytes(2**20)).serialize(
             mask=False, extensions=[PerMessageDeflate(True, True, 15, 15)]
@@ -302,6 +305,26 @@ class TestEnds:
             ("in", "close", b"", 1005),
         ]
 
+    async def test_the_gateway_may_end_its_side_first(self):
+        got = []
+
+        async def gateway(reader, writer):
+            await upgrade_as_server(reader, writer)
+            writer.write(frame(Opcode.CLOSE, b""))
+            writer.write_eof()
+            got.append(await reader.read())
+            writer.close()
+
+        bye = frame(Opcode.CLOSE, b"", masked=True)
+        async with raw_server(gateway) as url:
+            with Tap(url) as tap:
+                reader, writer = await upgraded(tap.url)
+                assert await reader.read() == frame(Opcode.CLOSE, b"")  # the end has come, and this side still writes
+                writer.write(bye)
+                writer.close()
+                await until(lambda: tap.open_connections == 0)
+        assert got == [bye]
+
     async def test_a_client_may_end_its_side_with_its_request(self):
         """It still receives: the gateway is dialled, and reads the end behind the request."""
 
@@ -350,7 +373,7 @@ class TestEnds:
         assert "cut" in tap.notes[0]
         assert seen(tap) == [SILENT_SINCE, ("in", "close", b"", 1006)]
 
-    async def test_a_session_that_said_something_is_cut_without_a_word_about_its_end(self):
+    async def test_an_unfinished_session_gets_no_close(self):
         async def gateway(reader, writer):
             await upgrade_as_server(reader, writer, UPGRADE + frame(Opcode.BINARY, b"hello"))
             with pytest.raises(ConnectionResetError):
@@ -401,12 +424,21 @@ class TestBackPressure:
                 await until(lambda: tap.open_connections == 0)
 
 
+def never_opened(tap: Tap) -> tuple[int, str]:
+    """The status and the error of the one upgrade that the tap recorded. Nothing else is in the recording."""
+    (frame,) = tap.recording.raw.frames
+    upgrade = Upgrade.of(frame)
+    assert upgrade is not None
+    assert upgrade.url == tap.gateway_url
+    return upgrade.status, upgrade.error
+
+
 class TestNoGateway:
-    async def test_nobody_there_is_502(self):
+    async def test_no_server_is_502(self):
         with Tap(f"ws://127.0.0.1:{free_port()}") as tap:
             assert b"502" in await ask(tap)
         assert "Connection refused" in tap.notes[0]
-        assert seen(tap) == []
+        assert never_opened(tap) == (0, "Connection refused")
 
     async def test_no_websocket_there_passes_its_answer(self):
         async def web(reader, writer):
@@ -418,6 +450,8 @@ class TestNoGateway:
             with Tap(url) as tap:
                 assert (await ask(tap)).endswith(b"nope")
         assert "HTTP 404" in tap.notes[0]
+        assert never_opened(tap) == (404, "")
+        assert tap.recording.doctor().ids == ("SOCKET_NEVER_OPENED",)
 
     async def test_no_http_there_passes_too(self):
         async def ssh(reader, writer):
@@ -429,8 +463,11 @@ class TestNoGateway:
             with Tap(url) as tap:
                 assert await ask(tap) == b"SSH-2.0-x\r\n\r\n"
         assert "not an HTTP answer" in tap.notes[0]
+        status, error = never_opened(tap)
+        assert status == 0
+        assert "not an HTTP answer" in error
 
-    async def test_one_that_says_nothing_is_told_of(self):
+    async def test_a_silent_one_is_reported(self):
         async def mute(reader, writer):
             await upgrade_as_server(reader, writer, b"HTTP/1.1 1")
             writer.close()
@@ -440,6 +477,7 @@ class TestNoGateway:
             with Tap(url) as tap:
                 assert await ask(tap) == b"HTTP/1.1 1"
         assert tap.notes == [f"session 1: {url} ended the connection without an answer"]
+        assert never_opened(tap) == (0, "empty response")
 
     @pytest.mark.parametrize(
         "answer",
@@ -449,7 +487,7 @@ class TestNoGateway:
             b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
         ],
     )
-    async def test_behind_an_answer_that_is_no_upgrade_nothing_of_the_client_passes(self, answer):
+    async def test_after_an_answer_that_is_no_upgrade_nothing_of_the_client_passes(self, answer):
         """A second request on the same connection, which nobody has looked at, is what smuggling needs."""
         smuggled = b"GET /internal HTTP/1.1\r\nHost: internal.example\r\n\r\n"
         got = []
@@ -486,7 +524,7 @@ class TestWhoMayAsk:
             ASK.replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\nhello"),
         ],
     )
-    async def test_what_is_no_clear_request_is_400_and_told_once_a_minute(self, head):
+    async def test_what_is_no_clear_request_is_400_and_reported_once_a_minute(self, head):
         with Tap(f"ws://127.0.0.1:{free_port()}") as tap:
             for _ in range(3):
                 assert (await ask(tap, head)).startswith(b"HTTP/1.1 400 ")
@@ -582,7 +620,7 @@ class TestExtensions:
         assert seen(tap) == []
         assert "which nobody offered" in tap.notes[0]
 
-    async def test_an_empty_list_of_them_is_none(self):
+    async def test_an_empty_list_gives_none(self):
         async def gateway(reader, writer):
             await upgrade_as_server(reader, writer, UPGRADE.replace(b"X-Odd", b"Sec-WebSocket-Extensions: \r\nX-Odd"))
             writer.close()
@@ -682,11 +720,10 @@ class Wire(asyncio.Transport):
 class Joined:
     """A relay that is open, between two wires."""
 
-    def __init__(self, recorder, name="1", on_write=lambda: None):
+    def __init__(self, recorder, name="1", on_write=lambda: None, control=None):
         self.gone = []
-        self.relay = Relay(
-            name, Address.gateway("ws://gateway"), recorder, Visitors(), ssl=None, on_gone=self.gone.append
-        )
+        gateway = Address.gateway("ws://gateway")
+        self.relay = Relay(name, gateway, recorder, Visitors(), control=control, ssl=None, on_gone=self.gone.append)
         self.client, self.gateway = Wire(), Wire(on_write)
         self.relay.client.connection_made(self.client)
         self.relay.gateway.connection_made(self.gateway)
@@ -731,6 +768,28 @@ class TestTurns:
             assert frames[-1].session == "quiet"
         flood.relay.cut()
 
+    @pytest.mark.parametrize("where", ["size == 0", "size == 1"])
+    async def test_also_while_frames_are_looked_at_or_held(self, where):
+        recorder = recorder_of()
+        control = PathControl(RealClock, lambda function: function(), recorder.note)
+        control.hold(where, session="flood")
+        flood, quiet = Joined(recorder, "flood", control=control), Joined(recorder, "quiet", control=control)
+        flood.say(ONE * 5_000)
+        frames = recorder.capture.frames
+        for _ in range(10):
+            before = len(frames)
+            await asyncio.sleep(0)
+            quiet.say(ONE)
+            assert len(frames) - before <= APART_FRAMES + 1
+            assert frames[-1].session == "quiet"
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        held = sum(frame.session == "flood" for frame in frames)
+        assert held == 5_000 if where == "size == 0" else MAX_FRAMES <= held < MAX_FRAMES + APART_FRAMES
+        assert flood.client.is_read == (where == "size == 0")
+        flood.relay.cut()
+        quiet.relay.cut()
+
     async def test_two_floods_take_turns(self):
         recorder = recorder_of()
         one, two = Joined(recorder, "one"), Joined(recorder, "two")
@@ -767,7 +826,7 @@ class TestTurns:
         assert joined.gateway.sent == ONE * 1000
         assert joined.client.is_read
 
-    async def test_an_end_comes_behind_what_waits(self):
+    async def test_an_end_comes_after_what_waits(self):
         joined = Joined(recorder_of())
         joined.say(ONE * 1000)
         joined.relay.client.eof_received()
@@ -888,7 +947,7 @@ class TestBudget:
 
 
 class TestFaults:
-    async def test_of_the_taps_own_end_the_session_and_are_told(self, monkeypatch):
+    async def test_of_the_tap_itself_end_the_session_and_are_reported(self, monkeypatch):
         recorder = recorder_of()
         joined = Joined(recorder)
         joined.say(ONE * 100)
