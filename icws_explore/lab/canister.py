@@ -6,11 +6,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from icws_explore.protocol.arguments import PollMessage
 from icws_explore.protocol.canister import App, CanisterCode, CanisterHost, CdkConfig, Reject, SystemApi
 from icws_explore.protocol.canister.state import CdkState
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
+
+from .queues import PolledQueues
+from .wasm.canister import WasmCanister
+from .wasm.stable import WASM_PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,8 @@ class CanisterView:
     """The state of a canister at one moment.
 
     ``queues`` is the number of messages kept for each gateway, ``certified_data`` the root hash that the canister
-    certifies, and ``memory`` the app's ``context.state``.
+    certifies, and ``memory`` the app's ``context.state``. Of a compiled canister the clients are not known, and
+    ``memory`` has the sizes of its memories and its cycles.
     """
 
     clients: tuple[ClientView, ...]
@@ -43,7 +49,9 @@ class CanisterView:
 
 
 class LabCanister:
-    """A canister that runs an app on the CDK's model. Created by `Lab.add_canister`; use it in the lab's thread.
+    """A canister that runs an app on the CDK's model, or compiled code.
+
+    `Lab.add_canister` creates it; use it in the lab's thread.
 
     ``config`` is the CDK's configuration. ``now_ns`` is the replica's clock, ns since the epoch.
     """
@@ -77,6 +85,8 @@ class LabCanister:
         """Return the state now, with the queues of ``gateways`` and of the gateways of its clients. Raises LabError."""
         if self._code is None:
             raise LabError(f"canister {self.id} has no code")
+        if isinstance(self._code, WasmCanister):
+            return self._view_from_outside(self._code, gateways)
         snapshot = self._code.snapshot()
         state, memory = snapshot if isinstance(snapshot, tuple) else (snapshot, {})
         if not isinstance(state, CdkState):
@@ -95,6 +105,32 @@ class LabCanister:
         registered = {principal: state.gateways.get(principal) for principal in known}
         queues = {principal: len(gateway.queue) for principal, gateway in registered.items() if gateway is not None}
         return CanisterView(clients, queues, self._host.certified_data, memory)
+
+    def queue(self, gateway: Principal) -> list[PollMessage]:
+        """Return the messages that it keeps for a gateway, polled or not; none of code that cannot be looked into."""
+        if isinstance(self._code, WasmCanister):
+            return PolledQueues(self._host, self._now_ns).messages_from(gateway, 0)
+        state = self._state()
+        registered = None if state is None else state.gateways.get(gateway)
+        return [] if registered is None else [message for message, _ in registered.queue]
+
+    def _state(self) -> CdkState | None:
+        """The memory of code that is built on the CDK's model."""
+        snapshot = None if self._code is None else self._code.snapshot()
+        state = snapshot[0] if isinstance(snapshot, tuple) else snapshot
+        return state if isinstance(state, CdkState) else None
+
+    def _view_from_outside(self, code: WasmCanister, gateways: Iterable[Principal]) -> CanisterView:
+        polled = PolledQueues(self._host, self._now_ns)
+        queues = {gateway: len(polled.messages_from(gateway, 0)) for gateway in gateways}
+        sizes = {
+            "memory_bytes": code.memory_size,
+            "stable_bytes": code.stable.pages * WASM_PAGE,
+            "cycles": code.cycles,
+        }
+        return CanisterView(
+            (), {key: count for key, count in queues.items() if count}, self._host.certified_data, sizes
+        )
 
     def _factory(self, system: SystemApi) -> CanisterCode:
         self._code = self.app.factory(self.config)(system)

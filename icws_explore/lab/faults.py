@@ -14,9 +14,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
+from typing import ClassVar, Literal, Protocol, TypeVar
 
+from icws_explore.live.path import Delivery as Delivery  # noqa: PLC0414  # the vocabulary of faults
 from icws_explore.protocol.canister import App
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import ArgumentValueError, DecodeError
 from icws_explore.protocol.gateway.events import PollOutcome
 from icws_explore.protocol.messages import CanisterMessage
@@ -24,21 +26,9 @@ from icws_explore.protocol.messages import CanisterMessage
 from .log import LabLog
 
 Direction = Literal["up", "down"]
-FaultyClock = Literal["client", "canister"]
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Deliver ``data`` after ``delay_ms`` of protocol time.
-
-    A connection keeps the order of its frames, as TCP does: a delayed frame delays the frames behind it. If
-    ``overtakable``, it does not delay them. Delayed frames are lost when the gateway ends the connection. A relayed
-    call is a request of its own; the network's ``ordered`` says whether calls keep their order.
-    """
-
-    data: bytes
-    delay_ms: float = 0.0
-    overtakable: bool = False
+FaultyClock = Literal["client", "gateway", "canister"]
+HttpRequest = Literal["upgrade", "call", "query"]  # of a client at its gateway; of anybody at the network
+Refusal = tuple[int, str]  # an HTTP status and a text
 
 
 class Stage(Protocol):
@@ -63,10 +53,13 @@ class Stage(Protocol):
     def stop_canister(self) -> None:
         """Stop the canister: it accepts no calls and no queries any more."""
 
+    def freeze_canister(self) -> None:
+        """Use the canister's cycles up: it executes nothing any more."""
+
     def send(self, session: int, data: bytes) -> None:
         """Send a binary frame to a client as if its gateway had sent it."""
 
-    def drop(self, session: int, code: int | None = 1006) -> None:
+    def drop(self, session: int, code: int | None = CloseCode.ABNORMAL_CLOSURE) -> None:
         """End a connection; its gateway notices.
 
         ``code`` None: with a close frame without a code. 1006: without a close frame. Other codes are sent.
@@ -76,8 +69,11 @@ class Stage(Protocol):
 class Faults:
     """The hooks. This base class changes nothing; override the hooks that should.
 
-    Sessions and gateways are numbered from 0. Times are nanoseconds since the epoch.
+    Sessions and gateways are numbered from 0. Times are nanoseconds since the epoch. ``beyond_path`` says what happens
+    that nobody between client and gateway can do, where the hooks do not show it.
     """
+
+    beyond_path: ClassVar[str] = ""
 
     def begin(self, stage: Stage) -> None:
         """Called at the start. Plan actions with ``stage.at``, or keep ``stage`` to act later.
@@ -113,13 +109,29 @@ class Faults:
         del gateway
         return outcome, 0.0
 
+    def refusal(self, request: HttpRequest) -> Refusal | None:
+        """Return the HTTP status and the text with which a proxy refuses a request; None: it passes.
+
+        "upgrade" is a client's request for a WebSocket, at a proxy in front of the gateway. "call" and "query" are
+        requests to the network, at its boundary node. If this is overridden, no idle polls are skipped.
+        """
+        del request
+        return None
+
     def clock_error_ns(self, clock: FaultyClock, number: int, now_ns: int) -> int:
         """Return the error of a clock in ns when the correct time is ``now_ns``. A client's skew comes on top.
 
-        ``number`` is the client's. The canister's clock is the replica's.
+        ``number`` is the client's or the gateway's. A gateway's clock sets the ingress_expiry of its own requests. The
+        canister's clock is the replica's. If this is overridden, no idle polls are skipped.
         """
         del clock, number, now_ns
         return 0
+
+
+def concern_polls(faults: Faults) -> bool:
+    """Whether these faults can change what becomes of a poll that finds nothing."""
+    hooks = ("poll_answer", "refusal", "clock_error_ns")
+    return any(getattr(type(faults), hook) is not getattr(Faults, hook) for hook in hooks)
 
 
 @dataclass(slots=True)
@@ -203,6 +215,9 @@ class GuardedFaults(Faults):
 
     def poll_answer(self, gateway: int, outcome: PollOutcome) -> tuple[PollOutcome, float]:
         return self._guarded(lambda: self._faults.poll_answer(gateway, outcome), (outcome, 0.0))
+
+    def refusal(self, request: HttpRequest) -> Refusal | None:
+        return self._guarded(lambda: self._faults.refusal(request), None)
 
     def clock_error_ns(self, clock: FaultyClock, number: int, now_ns: int) -> int:
         return self._guarded(lambda: self._faults.clock_error_ns(clock, number, now_ns), 0)

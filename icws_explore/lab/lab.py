@@ -10,23 +10,42 @@ import asyncio
 import atexit
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from icws_explore.live.clock import Clock, clock_of_scale
+from icws_explore.analysis.decode import Kind, check_kind, decode_frame
+from icws_explore.analysis.passages import Sighting
+from icws_explore.capture import Frame
+from icws_explore.live.breakpoints import Hold, PathControl
+from icws_explore.live.clock import Clock, ScaledClock, clock_of_scale
 from icws_explore.live.loop import LoopThread
+from icws_explore.live.path import HOLD_S
 from icws_explore.protocol.canister import App, Flavour
-from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAX_MESSAGES_PER_POLL, POLL_INTERVAL_MS
-from icws_explore.protocol.errors import LabError
+from icws_explore.protocol.constants import (
+    ACK_INTERVAL_MS,
+    LATENCY_BOUND_MS,
+    MAX_MESSAGES_PER_POLL,
+    NS_PER_S,
+    POLL_INTERVAL_MS,
+)
+from icws_explore.protocol.errors import ArgumentValueError, LabError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.type_checks import checked
+from icws_explore.protocol.wording import duration_ns
 
+from .apps import WASM_FILES
 from .canister import CanisterView, LabCanister
 from .faults import Faults
 from .gateway.gateway import GatewayServer
 from .log import LabEvent, LabLog
 from .network import UPDATE_LATENCY_MS, LabNetwork, LabOptions
+from .sightings import SightingLog, executions
+from .wasm import wasm_app
+
+if TYPE_CHECKING:
+    from .scenarios.switches import FaultSwitches
 
 T = TypeVar("T")
 
@@ -53,8 +72,15 @@ class Lab:
     Arguments (milliseconds are protocol time):
 
     - ``app``: the canister's application: the name of an example ("pingpong", "echo", "chat", "ticker"), the path of a
-      Python file (see `icws_explore.lab.apps.app_file`), or an `App`.
+      Python file (see `icws_explore.lab.apps.app_file`) or of a compiled canister, or an `App`.
+    - ``wasm``: your own compiled canister in place of an app: a .wasm or .wasm.gz file, or its bytes. It needs wasmtime
+      (``pip install icws_explore[wasm]``), and is compiled at once. Its CDK has its own intervals: give them as
+      ``ack_interval_ms`` and ``keep_alive_timeout_ms`` if they are not the defaults.
+    - ``did``: the .did file or text of ``wasm``. None: the Candid interface in the module.
+    - ``init``: the argument for the installation of ``wasm``: Candid text such as "(record { limit = 5 })", or encoded.
     - ``time_scale``: protocol seconds for each real second.
+    - ``paused``: let time pass only while a call of a session waits for something (connect, receive, wait_for), and in
+      `step` and `run_until`. Between the cells of a notebook nothing happens then.
     - ``ack_interval_ms``: the time between two acks of the canister.
     - ``keep_alive_timeout_ms``: how long the canister waits for a client's keep-alive after an ack. None: twice
       ``latency_bound_ms``.
@@ -85,7 +111,11 @@ class Lab:
         self,
         app: App | str | Path = "pingpong",
         *,
+        wasm: str | Path | bytes | None = None,
+        did: str | Path | None = None,
+        init: str | bytes | None = None,
         time_scale: float = 1.0,
+        paused: bool = False,
         ack_interval_ms: int = ACK_INTERVAL_MS,
         keep_alive_timeout_ms: int | None = None,
         latency_bound_ms: int = LATENCY_BOUND_MS,
@@ -107,6 +137,7 @@ class Lab:
     ) -> None:
         self.options = LabOptions(
             time_scale=time_scale,
+            paused=paused,
             ack_interval_ms=ack_interval_ms,
             keep_alive_timeout_ms=2 * latency_bound_ms if keep_alive_timeout_ms is None else keep_alive_timeout_ms,
             latency_bound_ms=latency_bound_ms,
@@ -126,9 +157,12 @@ class Lab:
             allow_origins=allow_origins,
             allow_hosts=allow_hosts,
         )
-        self.app = app
-        self._clock = clock_of_scale(time_scale)
+        self.app = _own_canister(app, wasm, did, init)
+        self._clock = clock_of_scale(time_scale, paused=paused)
         self._log = LabLog(self._clock.now_ns)
+        self._sightings = SightingLog()
+        self._control = PathControl(lambda: self.clock, self._call_if_running, self._tell)
+        self._switches: FaultSwitches | None = None
         self._thread: LoopThread | None = None
         self._network: LabNetwork | None = None
 
@@ -141,7 +175,7 @@ class Lab:
         """
         if self._network is not None:
             return self
-        self._clock = clock_of_scale(self.options.time_scale)
+        self._clock = clock_of_scale(self.options.time_scale, paused=self.options.paused)
         self._log = LabLog(self._clock.now_ns)
         self._thread = LoopThread("icws-lab")
         self._thread.start()
@@ -173,7 +207,8 @@ class Lab:
             thread.stop()
 
     async def _started(self) -> LabNetwork:
-        network = LabNetwork(self.options, self._clock, self._log)
+        network = LabNetwork(self.options, self._clock, self._log, self._control)
+        self._sightings = network.sightings
         asyncio.get_running_loop().set_exception_handler(network.errors.loop_error)
         await network.start(self.app)
         try:
@@ -247,6 +282,64 @@ class Lab:
         """Milliseconds of protocol time that a message is expected to take at most."""
         return self.options.latency_bound_ms
 
+    # Time
+
+    def pause(self) -> None:
+        """Let the lab's time stand still, except while a call of a session waits for something.
+
+        Raises LabError for a lab that follows the machine's clock.
+        """
+        self._scaled_clock.pause()
+
+    def resume(self) -> None:
+        """Let time pass again, from the time at which it stood still."""
+        self._scaled_clock.resume()
+
+    def step(self, duration: str | float | timedelta) -> float:
+        """Let ``duration`` of protocol time pass at the lab's ``time_scale``, then pause. Returns the seconds passed.
+
+        ``duration`` is protocol time: "5m", "90s", seconds or a timedelta. At × 60, five minutes take five seconds.
+        Raises ArgumentValueError and LabError.
+        """
+        clock, seconds, start_ns = self._scaled_clock, duration_ns(duration) / NS_PER_S, self._clock.now_ns()
+        self._run(clock.step(seconds), seconds / clock.scale + START_TIMEOUT_S)
+        return (clock.now_ns() - start_ns) / NS_PER_S
+
+    def run_until(self, kind: Kind, *, within: str | float | timedelta = "10m") -> float:
+        """Let time pass until a frame of that kind passes a gateway, then pause. Returns the seconds passed.
+
+        ``kind`` is a kind of frame as in the frame table: "ack", "keep_alive", "app", "close" and others. The client
+        reads the frame when this has returned; to wait for that, use ``await session.wait_for(kind)``. ``within`` is
+        protocol time, as in `step`. Raises ArgumentValueError, and LabError if no such frame passes in that time.
+        """
+        clock, seconds, start_ns = self._scaled_clock, duration_ns(within) / NS_PER_S, self._clock.now_ns()
+        wanted, network = check_kind(kind), self._running_network
+
+        async def run() -> bool:
+            stepping = asyncio.ensure_future(clock.step(seconds))
+
+            def watch(frame: Frame) -> None:
+                if decode_frame(frame).kind == wanted:
+                    stepping.cancel()
+
+            network.watchers.append(watch)
+            try:
+                await asyncio.wait([stepping])
+            finally:
+                network.watchers.remove(watch)
+                stepping.cancel()
+            return stepping.cancelled()
+
+        if not self._run(run(), seconds / clock.scale + START_TIMEOUT_S):
+            raise LabError(f"no frame of the kind {wanted} passed a gateway within {seconds:g} s")
+        return (clock.now_ns() - start_ns) / NS_PER_S
+
+    @property
+    def _scaled_clock(self) -> ScaledClock:
+        if not isinstance(self._clock, ScaledClock):
+            raise LabError("the lab follows the machine's clock; start it with paused=True or with a time_scale")
+        return self._clock
+
     # More canisters and gateways
 
     @property
@@ -264,8 +357,8 @@ class Lab:
 
         ``changes`` are fields of ``CdkConfig`` that differ from the lab's options.
         """
-        network = self._running_network
-        return self._call(lambda: network.add_canister(app, **changes)).id
+        network, compiled = self._running_network, _compiled(app)
+        return self._call(lambda: network.add_canister(compiled, **changes)).id
 
     def add_gateway(self, *, port: int = 0, faults: Faults | None = None) -> GatewayServer:
         """Start one more gateway. ``port`` 0: a free port. ``faults`` None: those of the lab. Raises LabError."""
@@ -282,17 +375,77 @@ class Lab:
         network.gateways.remove(gateway)
         self._run(gateway.stop(), STOP_TIMEOUT_S)
 
-    def upgrade(self, canister_id: Principal | str | None = None, app: App | None = None) -> None:
+    def point_gateway(self, gateway: GatewayServer, network_url: str) -> None:
+        """Let a gateway reach the network at another address, for example at the ``network_url`` of a tap.
+
+        Raises ConnectError if there is no network, and LabError if it is not a gateway of this lab.
+        """
+        if gateway not in self._running_network.gateways:
+            raise LabError(f"{gateway.url} is not a gateway of this lab")
+        self._run(gateway.reach_network_at(network_url), START_TIMEOUT_S)
+
+    def upgrade(self, canister_id: Principal | str | None = None, app: App | str | Path | None = None) -> None:
         """Upgrade a canister (None: the first one), to ``app`` if given. As in reality, its sessions are lost.
 
         Raises LabError.
         """
         network, canister = self._running_network, self._canister(canister_id)
-        self._call(lambda: network.upgrade(canister, app))
+        compiled = None if app is None else _compiled(app)
+        self._call(lambda: network.upgrade(canister, compiled))
+
+    def reinstall(self, canister_id: Principal | str | None = None) -> None:
+        """Install the code of a canister (None: the first one) anew. It forgets everything. Raises LabError."""
+        network, canister = self._running_network, self._canister(canister_id)
+        self._call(lambda: network.reinstall(canister))
+
+    def uninstall(self, canister_id: Principal | str | None = None) -> None:
+        """Remove the code of a canister (None: the first one), until `reinstall`. Raises LabError."""
+        network, canister = self._running_network, self._canister(canister_id)
+        self._call(lambda: network.replica.uninstall_canister(canister.id))
+
+    def stop_canister(self, canister_id: Principal | str | None = None) -> None:
+        """Stop a canister (None: the first one): it takes no calls, and its timers do not run. Raises LabError."""
+        network, canister = self._running_network, self._canister(canister_id)
+        self._call(lambda: network.replica.stop_canister(canister.id))
+
+    def start_canister(self, canister_id: Principal | str | None = None) -> None:
+        """Start a stopped canister (None: the first one). Raises LabError."""
+        network, canister = self._running_network, self._canister(canister_id)
+        self._call(lambda: network.start_canister(canister))
 
     def begin(self) -> int:
         """Restart the time of the faults now, for example once sessions are open. Returns it, ns since the epoch."""
         return self._call(self._running_network.begin)
+
+    # Breakpoints
+
+    def hold(self, where: str, *, session: int | None = None, timeout_s: float = HOLD_S) -> Hold:
+        """Set a breakpoint: hold the frames between clients and gateways that match ``where``.
+
+        ``where`` is a filter as `icws show --where` takes it; ``session`` limits it to one session, counted from 1 in
+        the order of connecting. A frame is forwarded unchanged after ``timeout_s`` real seconds. The event log says
+        what was done. Raises IcwsError for a bad filter, ArgumentValueError for a bad time-out.
+        """
+        return self._control.hold(where, session=None if session is None else str(session), timeout_s=timeout_s)
+
+    @property
+    def breakpoints(self) -> tuple[Hold, ...]:
+        """The breakpoints that are set."""
+        return self._control.holds
+
+    @property
+    def control(self) -> PathControl:
+        """What acts on frames, for panels."""
+        return self._control
+
+    @property
+    def faults(self) -> FaultSwitches:
+        """Switches for the faults of the catalogue, while the lab runs: ``lab.faults.on("BODY_HASH")``."""
+        if self._switches is None:
+            from .scenarios.switches import FaultSwitches  # the scenarios import this module
+
+            self._switches = FaultSwitches(self)
+        return self._switches
 
     # The state inside
 
@@ -309,6 +462,17 @@ class Lab:
     def events(self) -> list[LabEvent]:
         """The event log, with protocol times. It has what no client is told, too: Err replies, traps and refusals."""
         return self._log.events
+
+    @property
+    def sightings(self) -> list[Sighting]:
+        """What gateways and canisters did with each message, for `icws_explore.plots.parties`.
+
+        It has the newest 50,000 messages that passed a gateway, the calls that the canisters executed, and what waits
+        in their queues now. A stopped lab has no queues. Raises LabError if the lab does not answer.
+        """
+        network = self._network
+        waiting = [] if network is None else self._call(network.queued)
+        return [*self._sightings.sightings(), *executions(self.events), *waiting]
 
     def listen(self, listener: Callable[[LabEvent], None]) -> Callable[[], None]:
         """Call ``listener`` with every further event, in the lab's thread. Returns a function that stops this."""
@@ -358,6 +522,12 @@ class Lab:
             raise LabError(f"this lab has no canister {wanted}")
         return canister
 
+    def _tell(self, text: str) -> None:
+        self._log.write("lab", "error", text)
+
+    def _call_if_running(self, function: Callable[[], T]) -> T:
+        return self._call(function) if self._thread is not None else function()
+
     def _call(self, function: Callable[[], T]) -> T:
         """Call ``function`` in the lab's thread and return its result."""
         if self._on_own_loop():
@@ -385,6 +555,26 @@ class Lab:
             return self._thread is not None and asyncio.get_running_loop() is self._thread.loop
         except RuntimeError:  # no loop runs in this thread
             return False
+
+
+def network_of(lab: Lab) -> LabNetwork:
+    """Return the parts of a running lab, for use on its loop. Raises LabError while it is not running."""
+    return lab._running_network  # noqa: SLF001
+
+
+def _own_canister(
+    app: App | str | Path, wasm: str | Path | bytes | None, did: str | Path | None, init: str | bytes | None
+) -> App | str | Path:
+    """Return the application of a lab. A module is compiled here, in the caller's thread: that takes seconds."""
+    if wasm is not None:
+        return wasm_app(wasm, did=did, init=init)
+    if did is not None or init is not None:
+        raise ArgumentValueError("did and init belong to a compiled canister; give it as wasm")
+    return _compiled(app)
+
+
+def _compiled(app: App | str | Path) -> App | str | Path:
+    return app if isinstance(app, App) or not str(app).endswith(WASM_FILES) else wasm_app(app)
 
 
 @atexit.register

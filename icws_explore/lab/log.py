@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from icws_explore.protocol.arguments import decode_result
+from icws_explore.protocol.budgets import LAB_LOG_BYTES as MAX_BYTES
+from icws_explore.protocol.budgets import LAB_LOG_EVENTS as MAX_EVENTS
 from icws_explore.protocol.canister import Outcome, Reject, TimerRun
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import DecodeError
@@ -25,8 +27,6 @@ from icws_explore.protocol.principal import Principal
 
 from .replica.admission import Refused, Request
 
-MAX_EVENTS: Final = 100_000  # about an hour of a busy lab; then the oldest are dropped
-MAX_BYTES: Final = 64 * 1024 * 1024  # of all events, as `_size` counts them; then the oldest are dropped
 MAX_TEXT: Final = 2_000  # characters of a text in an event; a canister can print megabytes
 _EVENT_BYTES: Final = 400  # of an event's objects without its texts
 
@@ -104,6 +104,11 @@ class LabLog:
         return end
 
     @property
+    def now_ns(self) -> int:
+        """The time now, ns since the epoch."""
+        return self._now_ns()
+
+    @property
     def events(self) -> list[LabEvent]:
         """The events so far, oldest first."""
         with self._lock:
@@ -155,14 +160,20 @@ class ReplicaLog:
         """The ingress filter has rejected a call."""
         self._write("replica", "rejected", request, f"{request.method}: {reject.text}", reject_code=reject.code)
 
-    def executed(self, request: Request, outcome: Outcome) -> None:
-        """A call was executed: it was accepted, answered Err, trapped or was rejected."""
+    @property
+    def now_ns(self) -> int:
+        """The time of the log, ns since the epoch."""
+        return self._log.now_ns
+
+    def executed(self, request: Request, outcome: Outcome, at_ns: int) -> None:
+        """A call was executed at ``at_ns`` (the log's time): it was accepted, answered Err, trapped or was rejected."""
         if isinstance(outcome, Reject):
-            self._rejected(request, outcome)
+            self._rejected(request, outcome, executed_ns=at_ns)
         elif (err := _err(request, outcome.data)) is not None:
-            self._write("canister", "err", request, f"{request.method}: {err}", err=err)
+            self._write("canister", "err", request, f"{request.method}: {err}", err=err, executed_ns=at_ns)
         else:
-            self._write("canister", "accepted", request, f"{request.method} from {request.sender.short}")
+            text = f"{request.method} from {request.sender.short}"
+            self._write("canister", "accepted", request, text, executed_ns=at_ns)
 
     def queried(self, request: Request, outcome: Outcome) -> None:
         """A query was executed. Only failures are logged, because a gateway polls ten times a second."""
@@ -186,6 +197,20 @@ class ReplicaLog:
         text = "the canister accepts no calls, and its timers do not fire"
         self._log.write("canister", "stopped", text, canister_id=str(canister_id))
 
+    def frozen(self, canister_id: Principal) -> None:
+        """A canister's cycles were used up."""
+        text = "the canister has no cycles left and executes nothing"
+        self._log.write("canister", "frozen", text, canister_id=str(canister_id))
+
+    def uninstalled(self, canister_id: Principal) -> None:
+        """A canister's code was removed."""
+        self._log.write("canister", "uninstalled", "the canister contains no code", canister_id=str(canister_id))
+
+    def reinstalled(self, canister_id: Principal) -> None:
+        """A canister's code was installed anew."""
+        text = "the canister was installed anew and has forgotten everything"
+        self._log.write("canister", "reinstalled", text, canister_id=str(canister_id))
+
     def started(self, canister_id: Principal) -> None:
         """A canister was started."""
         self._log.write("canister", "started", "the canister accepts calls again", canister_id=str(canister_id))
@@ -195,12 +220,12 @@ class ReplicaLog:
         del at_ns
         self._log.write("canister", "printed", text, canister_id=str(canister_id))
 
-    def _rejected(self, request: Request, reject: Reject) -> None:
+    def _rejected(self, request: Request, reject: Reject, **more: Any) -> None:
         # Motoko's runtime turns a trap after an await into a reject of its own, which quotes the trap.
         is_trap = reject.error_code == _TRAPPED or _TRAPPED in reject.text
         kind = "trapped" if is_trap else "rejected"
         text = f"{request.method}: {reject.text}"
-        self._write("canister", kind, request, text, reject_code=reject.code, error_code=reject.error_code)
+        self._write("canister", kind, request, text, reject_code=reject.code, error_code=reject.error_code, **more)
 
     def _write(self, part: str, kind: str, request: Request, text: str, **more: Any) -> None:
         facts = {

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from aiohttp import web
 
+from icws_explore.analysis.passages import Sighting
+from icws_explore.capture import Frame
+from icws_explore.live.breakpoints import PathControl
 from icws_explore.live.clock import Clock
 from icws_explore.live.listen import Listen, Visitors
+from icws_explore.live.network.serving import runner_of
 from icws_explore.protocol.canister import App, CdkConfig, Flavour
+from icws_explore.protocol.canister.host import RunCode, run_unwatched
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, MAX_MESSAGES_PER_POLL, POLL_INTERVAL_MS
 from icws_explore.protocol.errors import ArgumentValueError, LabError
 from icws_explore.protocol.principal import Principal
@@ -26,7 +32,10 @@ from .replica.http import make_app
 from .replica.replica import Replica, ReplicaLoop
 from .replica.subnet import FIRST_CANISTER, LAST_CANISTER, LabKeys, canister_principal
 from .server_errors import ServerErrors
+from .sightings import SightingLog, queued
 from .stage import LabStage
+from .switched import SwitchedFaults
+from .wasm import WasmApp
 from .watchdog import Watchdog
 
 SHUTDOWN_TIMEOUT_S = 1.0  # real seconds in which running requests may end
@@ -38,6 +47,7 @@ class LabOptions:
     """The options of a lab; `Lab` documents each. Times are protocol time."""
 
     time_scale: float = 1.0
+    paused: bool = False
     ack_interval_ms: int = ACK_INTERVAL_MS
     keep_alive_timeout_ms: int = 2 * LATENCY_BOUND_MS
     latency_bound_ms: int = LATENCY_BOUND_MS
@@ -87,14 +97,15 @@ class LabOptions:
 class LabNetwork:
     """Everything that runs in a lab. Create, start, use and stop it on one event loop."""
 
-    def __init__(self, options: LabOptions, clock: Clock, log: LabLog) -> None:
+    def __init__(self, options: LabOptions, clock: Clock, log: LabLog, control: PathControl | None = None) -> None:
         self.options = options
+        self._control = control
         self.canisters: dict[Principal, LabCanister] = {}
         self.gateways: list[GatewayServer] = []
         self._clock = clock
         self._log = log
         self._keys = LabKeys(options.seed)
-        self._faults = self._guarded(options.faults)
+        self.switched = SwitchedFaults(self._guarded(options.faults), log)
         self._sessions = itertools.count()
         self._stage: LabStage | None = None
         self.watchdog = Watchdog()
@@ -110,6 +121,8 @@ class LabNetwork:
         self._runner: web.AppRunner | None = None
         self._running: asyncio.Task[None] | None = None
         self.url = ""
+        self.sightings = SightingLog()
+        self.watchers: list[Callable[[Frame], object]] = []  # called with each binary frame that passes a gateway
 
     async def start(self, app: App | str | Path) -> None:
         """Start the first canister with ``app``, the replica's endpoints and the gateways.
@@ -117,14 +130,8 @@ class LabNetwork:
         Raises LabError and ConnectError; then nothing is left running.
         """
         self.add_canister(app)
-        self._runner = web.AppRunner(
-            make_app(self._replica_loop, self.options.visitors),
-            access_log=None,
-            logger=self.errors.logger,
-            handle_signals=False,
-            handler_cancellation=True,
-            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
-        )
+        application = make_app(self._replica_loop, self.options.visitors, self.switched)
+        self._runner = runner_of(application, self.errors.logger, shutdown_s=SHUTDOWN_TIMEOUT_S)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self.options.host, self.options.replica_port).start()
@@ -148,13 +155,25 @@ class LabNetwork:
         if self._stage is not None:
             self._stage.end()
         self._stage = LabStage(self, self._clock, self._log)
-        self._faults.begin(self._stage)
+        self.switched.begin(self._stage)
         return self._stage.start_ns
 
     @property
     def first(self) -> LabCanister:
         """The first canister: the one with which the lab was created, unless it was removed."""
         return next(iter(self.canisters.values()))
+
+    @property
+    def stage(self) -> LabStage:
+        """How faults act on the lab from outside. Raises LabError before `begin`."""
+        if self._stage is None:
+            raise LabError("the lab has not started")
+        return self._stage
+
+    @property
+    def open_sessions(self) -> list[int]:
+        """The numbers of the sessions that are connected, in the order in which they connected."""
+        return sorted(session for gateway in self.gateways for session in gateway.open_sessions)
 
     async def stop(self) -> None:
         """Stop everything: first the gateways, then the replica."""
@@ -180,7 +199,7 @@ class LabNetwork:
             raise LabError("the subnet's range has no canister id left")
         config = replace(self._config(loaded), **changes)  # type: ignore[arg-type]  # checked by CdkConfig itself
         host = self.replica.add_canister(canister_principal(number))
-        host.run_code = self.watchdog.run
+        host.run_code = self._run_code(loaded)
         canister = LabCanister(host, loaded, config, self._canister_ns)
         try:
             canister.install()
@@ -203,21 +222,57 @@ class LabNetwork:
             clock=self._clock,
             poll_interval_ms=options.poll_interval_ms,
             ordered=options.ordered,
-            faults=self._faults if faults is None else self._guarded(faults),
+            faults=self.switched if faults is None else self._guarded(faults),
             log=self._log,
             number=number,
             sessions=self._sessions,
             visitors=options.visitors,
+            control=self._control,
         )
+        gateway.on_passed = self._passed
+        gateway.sightings = self.sightings
         await gateway.start()
         self.gateways.append(gateway)
         return gateway
 
-    def upgrade(self, canister: LabCanister, app: App | None = None) -> None:
+    def _passed(self, direction: Literal["up", "down"], data: bytes) -> None:
+        if self.watchers:
+            frame = Frame(self._clock.now_s(), "out" if direction == "up" else "in", "binary", data)
+            for watcher in tuple(self.watchers):
+                watcher(frame)
+
+    def queued(self) -> list[Sighting]:
+        """The messages in the canisters' queues for the lab's gateways now."""
+        now_ns = self._clock.now_ns()
+        return [
+            sighting
+            for canister in self.canisters.values()
+            for gateway in self.gateways
+            for sighting in queued(now_ns, gateway.principal, canister.queue(gateway.principal))
+        ]
+
+    def upgrade(self, canister: LabCanister, app: App | str | Path | None = None) -> None:
         """Upgrade a canister, to ``app`` if given. The CDK's state is lost. Raises LabError."""
-        canister.upgrade(app)
+        loaded = None if app is None else self.watchdog.run(f"the app {app}", lambda: load(app))
+        canister.upgrade(loaded)
+        self.replica.canisters[canister.id].run_code = self._run_code(canister.app)
         ReplicaLog(self._log).upgraded(canister.id)
         self._replica_loop.wake()
+
+    def reinstall(self, canister: LabCanister) -> None:
+        """Install a canister's code anew: it forgets everything. Raises LabError."""
+        canister.install()
+        ReplicaLog(self._log).reinstalled(canister.id)
+        self._replica_loop.wake()
+
+    def start_canister(self, canister: LabCanister) -> None:
+        """Start a stopped canister."""
+        self.replica.start_canister(canister.id)
+        self._replica_loop.wake()
+
+    def _run_code(self, app: App) -> RunCode:
+        """How the messages of an app are run. A compiled canister has limits of its own."""
+        return run_unwatched if isinstance(app, WasmApp) else self.watchdog.run
 
     def _guarded(self, faults: Faults | None) -> Faults:
         return Faults() if faults is None else GuardedFaults(faults, self._log)
@@ -225,7 +280,7 @@ class LabNetwork:
     def _canister_ns(self) -> int:
         """Return the time of the replica and its canisters, ns since the epoch, with the clock error of the faults."""
         now_ns = self._clock.now_ns()
-        return now_ns + self._faults.clock_error_ns("canister", 0, now_ns)
+        return now_ns + self.switched.clock_error_ns("canister", 0, now_ns)
 
     def _config(self, app: App) -> CdkConfig:
         options = self.options

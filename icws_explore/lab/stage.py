@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from icws_explore.live.clock import Clock
+from icws_explore.live.scheduler import ClockScheduler
 from icws_explore.protocol.canister import App
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_S
 
 from .log import LabLog
-from .scheduler import ClockScheduler
 
 if TYPE_CHECKING:
     from .network import LabNetwork
@@ -50,12 +51,16 @@ class LabStage:
         """Stop the first canister: it accepts no calls and no queries any more."""
         self._network.replica.stop_canister(self._network.first.id)
 
+    def freeze_canister(self) -> None:
+        """Use the first canister's cycles up: it executes nothing any more."""
+        self._network.replica.freeze_canister(self._network.first.id)
+
     def send(self, session: int, data: bytes) -> None:
         """Send a binary frame to a client as if its gateway had sent it. Does nothing if its connection has ended."""
         for gateway in self._network.gateways:
             gateway.send(session, data)
 
-    def drop(self, session: int, code: int | None = 1006) -> None:
+    def drop(self, session: int, code: int | None = CloseCode.ABNORMAL_CLOSURE) -> None:
         """End a connection (see `Stage.drop`). Does nothing if it has ended."""
         for gateway in self._network.gateways:
             gateway.drop(session, code)

@@ -67,6 +67,7 @@ HOOKS = {
     "gateway_frame": ((1, b"data"), [Delivery(b"data")]),
     "call": ((1, b"data"), [Delivery(b"data")]),
     "poll_answer": ((0, Replied(b"")), (Replied(b""), 0.0)),
+    "refusal": (("query",), None),
     "clock_error_ns": (("client", 1, 5), 0),
 }
 
@@ -103,7 +104,8 @@ class TestHooks:
 
 
 def test_every_hook_is_guarded():
-    assert set(HOOKS) | {"begin"} == {name for name in vars(Faults) if not name.startswith("_")}
+    hooks = {name for name, hook in vars(Faults).items() if callable(hook) and not name.startswith("_")}
+    assert set(HOOKS) | {"begin"} == hooks
 
 
 def test_an_exception_in_begin_passes():

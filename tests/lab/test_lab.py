@@ -12,16 +12,18 @@ from pathlib import Path
 import psutil
 import pytest
 
+from icws_explore.analysis.network_calls import network_calls
 from icws_explore.lab import Faults, Lab
 from icws_explore.lab.apps import APPS
 from icws_explore.lab.faults import Stage
 from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.lab.watchdog import Watchdog
 from icws_explore.live.connect import connect
+from icws_explore.live.tap import Tap
 from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.canister import App, AppContext, Flavour
 from icws_explore.protocol.constants import NS_PER_S
-from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, LabError
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, ConnectError, LabError
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.messages import WebsocketMessage
 from icws_explore.protocol.service_messages import (
@@ -33,6 +35,7 @@ from icws_explore.protocol.service_messages import (
 )
 from support.cost import lines_of
 from support.lab_requests import PATIENCE_S, BareClient, eventually
+from support.servers import free_port
 
 APP = """
 MESSAGE_TYPE = "record { text : text; timestamp : nat64 }"
@@ -261,6 +264,25 @@ class TestSeveralGatewaysAndCanisters:
             third = lab.add_gateway()
             assert third.principal != second.principal
             assert third.number != second.number
+
+    async def test_a_gateway_can_reach_the_network_through_a_tap(self) -> None:
+        with Lab(app="echo") as lab, Tap(lab.gateway_url, network=lab.network_url) as tap:
+            assert tap.network_url is not None
+            await asyncio.to_thread(lab.point_gateway, lab.gateways[0], tap.network_url)
+            assert lab.gateways[0].network_url == tap.network_url
+            async with BareClient(lab) as client:
+                await client.open()
+            assert [call.method_name for call in network_calls(tap.recording.raw)][:2] == [None, "ws_open"]
+
+    async def test_a_gateway_stays_with_its_network_if_there_is_none_at_the_other_address(self) -> None:
+        with Lab(app="echo") as lab:
+            with pytest.raises(ConnectError):
+                await asyncio.to_thread(lab.point_gateway, lab.gateways[0], f"http://127.0.0.1:{free_port()}")
+            with pytest.raises(LabError, match="is not a gateway of this lab"):
+                lab.point_gateway(GatewayServer(lab.network_url), lab.network_url)
+            assert lab.gateways[0].network_url == lab.network_url
+            async with BareClient(lab) as client:
+                await client.open()
 
     def test_a_gateway_of_another_lab_cannot_be_removed(self) -> None:
         with Lab(app="echo") as lab, pytest.raises(LabError, match="is not a gateway of this lab"):

@@ -120,13 +120,13 @@ class TestReplicaLog:
         ],
     )
     def test_names_the_outcome_of_a_call(self, scene: Scene, method: str, outcome: Outcome, kind: str) -> None:
-        scene.replica_log.executed(request(method), outcome)
+        scene.replica_log.executed(request(method), outcome, 7)
         assert (scene.last.part, scene.last.kind) == ("canister", kind)
         assert scene.last.facts["method"] == method
         assert scene.last.facts["sender"] == str(ALICE)
 
     def test_quotes_the_text_of_an_err(self, scene: Scene) -> None:
-        scene.replica_log.executed(request(), Reply(encode_result("Anonymous principal is not allowed")))
+        scene.replica_log.executed(request(), Reply(encode_result("Anonymous principal is not allowed")), 7)
         assert scene.last.facts["err"] == "Anonymous principal is not allowed"
 
     def test_logs_only_failed_queries(self, scene: Scene) -> None:
@@ -159,7 +159,7 @@ class TestRefusals:
 
 
 class TestFromOutside:
-    @pytest.mark.parametrize("what", ["upgraded", "stopped", "started"])
+    @pytest.mark.parametrize("what", ["upgraded", "stopped"])
     def test_what_is_done_to_a_canister(self, scene: Scene, what: str) -> None:
         getattr(scene.replica_log, what)(CANISTER)
         assert (scene.last.part, scene.last.kind) == ("canister", what)

@@ -145,7 +145,7 @@ class TestOrder:
         await opened(faults, use)
         return next(word for word in (b"one", b"two", b"three") if word in faults.arrived[1])
 
-    async def test_a_delayed_frame_delays_the_frames_behind_it(self) -> None:
+    async def test_a_delayed_frame_delays_the_frames_after_it(self) -> None:
         assert await self.first(overtakable=False) == b"one"
 
     async def test_an_overtakable_frame_does_not(self) -> None:
@@ -168,7 +168,7 @@ class DelaysTheSecondCall(Faults):
 
 
 class TestDelayedCall:
-    async def test_is_made_after_its_session_has_ended_and_leaves_nothing_behind(self) -> None:
+    async def test_can_be_made_after_its_session_has_ended_and_frees_everything(self) -> None:
         faults = DelaysTheSecondCall()
         with Lab("echo", time_scale=SCALE, seed=3, faults=faults) as lab:
             async with asyncio.timeout(PATIENCE_S), icws.connect(lab) as session:

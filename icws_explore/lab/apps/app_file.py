@@ -8,8 +8,15 @@
         context.send(client, {"text": message["text"].upper()})
 
 The file may also define ``on_open(context, client)``, ``on_close(context, client)``, ``on_init(context)``, and
-``FLAVOUR = "motoko"`` for the Motoko CDK. ``context`` is an `AppContext`, ``client`` a `Principal`, and ``message`` a
-Python value of MESSAGE_TYPE.
+``FLAVOUR = "motoko"`` for the Motoko CDK. Methods beside those of the CDK are named in ``METHODS``, with their types::
+
+    METHODS = {"get_history": "(nat32) -> (vec text) query"}
+
+    def get_history(context, caller, limit):
+        return context.state.get("history", [])[-limit:]
+
+``context`` is an `AppContext`, ``client`` a `Principal`, and ``message`` a
+Python value of MESSAGE_TYPE. Methods take Python values of their arguments' types.
 """
 
 from __future__ import annotations
@@ -17,12 +24,14 @@ from __future__ import annotations
 import inspect
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, get_args
 
-from icws_explore.protocol.candid import Type, parse_application_type
-from icws_explore.protocol.canister import App, Flavour, candid_interface
+from icws_explore.protocol.candid import TEXT, Type, parse_application_type, parse_did
+from icws_explore.protocol.candid.text import label_text
+from icws_explore.protocol.canister import App, AppMethod, Flavour, candid_interface
 from icws_explore.protocol.errors import DidError, LabError
 
 HANDLERS: Final = MappingProxyType(
@@ -53,7 +62,8 @@ def from_file(path: str | Path) -> App:
     flavour = names.get("FLAVOUR", "rust")
     if flavour not in get_args(Flavour):
         raise LabError(f"{path}: FLAVOUR is {flavour!r}; it must be one of {', '.join(get_args(Flavour))}")
-    return App(name=path.stem, message_type=_message_type(path, names), flavour=flavour, **handlers)
+    methods = _methods(path, names)
+    return App(name=path.stem, message_type=_message_type(path, names), flavour=flavour, methods=methods, **handlers)
 
 
 def _run(path: Path) -> dict[str, Any]:
@@ -75,17 +85,39 @@ def _run(path: Path) -> dict[str, Any]:
 
 
 def _check_handler(path: Path, name: str, handler: Any) -> None:
-    wanted = f"{name}({', '.join(HANDLERS[name])})"
+    _check_call(path, name, handler, HANDLERS[name])
+
+
+def _check_call(path: Path, name: str, handler: Any, arguments: Sequence[str]) -> None:
+    wanted = f"{name}({', '.join(arguments)})"
     if not callable(handler):
         raise LabError(f"{path}: {name} is of type {type(handler).__name__}, not a function; write def {wanted}: …")
     if inspect.iscoroutinefunction(handler):
         raise LabError(f"{path}: {name} is async, but a canister's handler cannot wait; write def {wanted}: …")
     try:
-        inspect.signature(handler).bind(*HANDLERS[name])
+        inspect.signature(handler).bind(*arguments)
     except TypeError as error:
-        raise LabError(f"{path}: {name} must take {len(HANDLERS[name])} arguments: {wanted}") from error
+        raise LabError(f"{path}: {name} must take {len(arguments)} arguments: {wanted}") from error
     except ValueError:
         return  # a builtin has no signature; a wrong one shows when it is called
+
+
+def _methods(path: Path, names: dict[str, Any]) -> dict[str, AppMethod]:
+    types = names.get("METHODS", {})
+    if not isinstance(types, dict) or not all(isinstance(part, str) for pair in types.items() for part in pair):
+        raise LabError(f'{path}: METHODS must map names to types: METHODS = {{"get": "(nat) -> (text) query"}}')
+    methods = {}
+    for name, text in types.items():
+        try:
+            type_ = parse_did(f"service : {{ {label_text(name)} : {text} }}").methods[name]
+            candid_interface(TEXT, {name: type_})
+        except (DidError, KeyError) as error:
+            raise LabError(f"{path}: METHODS: the type of {name!r}: {error}") from error
+        handler: Any = names.get(name)
+        arguments = [each or f"value{number}" for number, each in enumerate(type_.arg_names, 1)]
+        _check_call(path, name, handler, ("context", "caller", *arguments))
+        methods[name] = AppMethod(type_, handler)
+    return methods
 
 
 def _message_type(path: Path, names: dict[str, Any]) -> Type:

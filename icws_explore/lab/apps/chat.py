@@ -35,4 +35,5 @@ def app() -> App:
         on_message=_on_message,
         on_close=_on_close,
         flavour="motoko",
+        about="sends each message to every connected client, also back",
     )

@@ -15,4 +15,9 @@ def _on_message(context: AppContext, client: Principal, message: Any) -> None:
 
 def app() -> App:
     """Return the echo application."""
-    return App(name="echo", message_type=parse_type("record { text : text }"), on_message=_on_message)
+    return App(
+        name="echo",
+        message_type=parse_type("record { text : text }"),
+        on_message=_on_message,
+        about="sends each message back",
+    )

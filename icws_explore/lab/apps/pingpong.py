@@ -30,4 +30,5 @@ def app() -> App:
         on_open=_ping,
         on_message=_on_message,
         on_close=_on_close,
+        about="sends a ping when you connect, and one for each message",
     )

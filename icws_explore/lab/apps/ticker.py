@@ -22,4 +22,5 @@ def app(interval_ms: int = INTERVAL_MS) -> App:
         name="ticker",
         message_type=parse_type("record { count : nat64; timestamp : nat64 }"),
         on_init=on_init,
+        about=f"sends a message by itself every {interval_ms / 1000:g} seconds",
     )

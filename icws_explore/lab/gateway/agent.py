@@ -18,6 +18,7 @@ from icws_explore.live.address import Address
 from icws_explore.live.clock import Clock
 from icws_explore.live.http import failure_text, http_client
 from icws_explore.protocol import cbor
+from icws_explore.protocol.budgets import HTTP_ANSWER as MAX_ANSWER
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import call_content, query_content, sign_envelope
 from icws_explore.protocol.errors import ConnectError, DecodeError
@@ -26,7 +27,6 @@ from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
 
 MAX_REQUESTS: Final = 50  # at the same time, as in ic-agent
-MAX_ANSWER: Final = 8 * 1024 * 1024  # bytes; the largest answer of a replica has about 3 MiB
 TIMEOUT_S: Final = 360.0  # real seconds
 _EXPIRY_NS: Final = 180 * NS_PER_S
 _MINUTE_NS: Final = 60 * NS_PER_S
@@ -38,6 +38,11 @@ class _Failed(Exception):  # noqa: N818 -- an outcome, which this module catches
 
     kind: str
     detail: str
+
+
+def agent_expiry_ns(now_ns: int) -> int:
+    """Return the ingress expiry that ic-agent sets at ``now_ns``: three minutes later, rounded down to a minute."""
+    return (now_ns + _EXPIRY_NS) // _MINUTE_NS * _MINUTE_NS
 
 
 class Agent:
@@ -114,8 +119,7 @@ class Agent:
         return "InvalidCborData: an unknown kind of answer"
 
     def _expiry_ns(self) -> int:
-        """Return the ingress expiry: three minutes from now, rounded down to a minute."""
-        return (self._clock.now_ns() + _EXPIRY_NS) // _MINUTE_NS * _MINUTE_NS
+        return agent_expiry_ns(self._clock.now_ns())
 
     async def _exchange(self, verb: str, path: str, body: bytes | None) -> Any:
         """Send a request and return the decoded answer; None for 202 Accepted. Raises _Failed."""

@@ -19,6 +19,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import Event, State
 
+from icws_explore.protocol.budgets import LAB_UNRELAYED as MAX_UNRELAYED
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.gateway.events import FrameKind
 from icws_explore.protocol.principal import Principal
@@ -31,8 +32,6 @@ _KINDS: Final[dict[Opcode, FrameKind]] = {
     Opcode.CLOSE: "close",
 }
 _PONG: Final = b"\x8a"  # the first byte of an unmasked pong frame
-MAX_UNSENT: Final = 4 * 1024 * 1024  # bytes
-MAX_UNRELAYED: Final = 4 * 1024 * 1024  # bytes
 
 
 class GatewayConnection(ServerConnection):
@@ -46,6 +45,8 @@ class GatewayConnection(ServerConnection):
         self._parts: list[bytes] = []
         self._kind: FrameKind = "binary"
         self._unrelayed = 0  # bytes
+        self._is_held = False
+        self._answer = b""  # to the client's close frame
 
     @property
     def is_full(self) -> bool:
@@ -57,6 +58,12 @@ class GatewayConnection(ServerConnection):
         self._unrelayed += size
         self._set_reading()
 
+    def hold_reading(self, is_held: bool) -> None:
+        """Do not read from the client while a breakpoint holds too much from it."""
+        if is_held is not self._is_held:
+            self._is_held = is_held
+            self._set_reading()
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._set_reading()
@@ -66,7 +73,7 @@ class GatewayConnection(ServerConnection):
         self._set_reading()
 
     def _set_reading(self) -> None:
-        if self.paused or self._unrelayed > MAX_UNRELAYED:
+        if self.paused or self._is_held or self._unrelayed > MAX_UNRELAYED:
             self.transport.pause_reading()
         elif not self.transport.is_closing():
             self.transport.resume_reading()
@@ -95,7 +102,7 @@ class GatewayConnection(ServerConnection):
 
     def send_data(self) -> None:
         if self.protocol.close_rcvd is not None and self.protocol.close_rcvd_then_sent:
-            self.protocol.data_to_send()  # discards the close frame that the real gateway has no time to send
+            self._answer += b"".join(self.protocol.data_to_send())  # `drop` sends it if the gateway answers at all
             return
         self.protocol.writes = [data for data in self.protocol.writes if data[:1] != _PONG]
         super().send_data()
@@ -107,10 +114,15 @@ class GatewayConnection(ServerConnection):
             self.send_data()
 
     def drop(self, code: int | None) -> None:
-        """End the connection. ``code`` None: with a close frame without a code; 1006: without a close frame."""
-        if self.protocol.state is State.OPEN and code != CloseCode.ABNORMAL_CLOSURE:
-            self.protocol.send_close(code)
-            self.send_data()
+        """End the connection. ``code`` None: with a close frame without a code; 1006: without a close frame.
+
+        After a close frame of the client, every code but 1006 sends the answer, which repeats the client's code.
+        """
+        if code != CloseCode.ABNORMAL_CLOSURE:
+            if self.protocol.state is State.OPEN:
+                self.protocol.send_close(code)
+                self.send_data()
+            self.transport.write(self._answer)
         self.transport.close()
 
     def _report(self, kind: FrameKind, data: bytes) -> None:

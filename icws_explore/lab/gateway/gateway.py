@@ -19,15 +19,21 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from http import HTTPStatus
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from icws_explore.capture import Frame
+from icws_explore.live.breakpoints import ControlledLane, PathControl
 from icws_explore.live.clock import Clock, RealClock
 from icws_explore.live.listen import Listen, Visitors
 from icws_explore.live.loop import wait_at_most
+from icws_explore.live.path import Delivery, Outcome, difference
+from icws_explore.live.scheduler import ClockScheduler
 from icws_explore.protocol.arguments import PollResult, encode_close_args, encode_poll_args, encode_poll_result
+from icws_explore.protocol.budgets import LAB_FRAME as MAX_FRAME
+from icws_explore.protocol.budgets import LAB_UNSENT as MAX_UNSENT
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S, POLL_INTERVAL_MS, POLL_TIMEOUT_MS
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.gateway.events import (
@@ -44,17 +50,16 @@ from icws_explore.protocol.gateway.machine import GatewayConfig
 from icws_explore.protocol.keys import Ed25519Identity, Identity
 from icws_explore.protocol.principal import Principal
 
-from ..faults import Delivery, Faults
+from ..clocks import MachineClock
+from ..faults import Faults
 from ..log import LabLog
-from ..scheduler import ClockScheduler
 from ..server_errors import ServerErrors
 from .agent import Agent
-from .connection import MAX_UNSENT, GatewayConnection
+from .connection import GatewayConnection
 from .wiring import GatewayWiring, number_of
 
 POLL_FLOOR_S: Final = 0.005  # the shortest poll interval, in real seconds
 POLL_TIMEOUT_FLOOR_S: Final = 1.0  # the shortest time-out of a poll, in real seconds
-MAX_FRAME: Final = 16 * 1024 * 1024  # the longest message of a client, in bytes
 _NO_MESSAGES: Final = Replied(encode_poll_result(PollResult((), b"", b"", True)))
 
 
@@ -76,10 +81,12 @@ class GatewayServer(GatewayWiring):
         number: int = 0,
         sessions: Iterator[int] | None = None,
         visitors: Visitors | None = None,
+        control: PathControl | None = None,
     ) -> None:
         """``port`` 0 is a free port. ``poll_interval_ms`` is protocol time.
 
         ``number`` is the gateway's number for ``faults``; ``sessions`` yields those of its sessions (None: 0, 1, …).
+        ``control`` holds the breakpoints; None: there are none.
         """
         self.identity = identity or Ed25519Identity.generate()
         self.network_url = network_url
@@ -99,7 +106,7 @@ class GatewayServer(GatewayWiring):
             log=log or LabLog(self._clock.now_ns),
             ordered=ordered,
         )
-        self._agent = Agent(network_url, self.identity, self._clock)
+        self._agent = self._agent_at(network_url)
         self._server: Server | None = None
         self._wake = asyncio.Event()
         self._session_ids = itertools.count() if sessions is None else sessions
@@ -108,6 +115,8 @@ class GatewayServer(GatewayWiring):
         self._polls: dict[Principal, asyncio.Task[None]] = {}
         self._polled_at: dict[Principal, float] = {}
         self._relays: dict[SessionId, asyncio.Task[None]] = {}
+        self._control = control
+        self._lanes: dict[int, tuple[ControlledLane, ControlledLane]] = {}  # from and to the client, by session
         self._closing: asyncio.Task[None] | None = None  # ws_close among the events that are carried out now
         self._waiting: set[Principal] = set()  # canisters that are not polled, because a client does not read
 
@@ -159,6 +168,24 @@ class GatewayServer(GatewayWiring):
         await self._agent.close()
         self._forget_sessions()
 
+    async def reach_network_at(self, network_url: str) -> None:
+        """Send requests to the network at another address from now on, for example that of a tap in front of it.
+
+        Raises ConnectError if there is no network; then the gateway stays with the old address.
+        """
+        agent = self._agent_at(network_url)
+        await agent.open()
+        before, self._agent, self.network_url = self._agent, agent, network_url
+        await before.close()
+
+    def _agent_at(self, network_url: str) -> Agent:
+        return Agent(network_url, self.identity, MachineClock(self._clock, self.faults, "gateway", self.number))
+
+    @property
+    def open_sessions(self) -> list[int]:
+        """The numbers of the sessions that are connected here."""
+        return list(self._connections)
+
     # Faults from outside
 
     def send(self, session: int, data: bytes) -> None:
@@ -176,7 +203,8 @@ class GatewayServer(GatewayWiring):
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         refused = self._visitors.refusal(*map(request.headers.get_all, ("Host", "Origin", "Sec-Fetch-Site")))
         if refused is None:
-            return None
+            by_proxy = self.faults.refusal("upgrade")
+            return None if by_proxy is None else connection.respond(HTTPStatus(by_proxy[0]), by_proxy[1])
         self._note("refused", refused)
         return connection.respond(HTTPStatus.FORBIDDEN, f"icws lab: {refused}\n")
 
@@ -189,14 +217,69 @@ class GatewayServer(GatewayWiring):
 
         try:
             self._carry_out(self.machine.session_opened(session))
-            connection.listen(partial(self.client_frame, session))
+            connection.listen(partial(self._from_client, session))
             await connection.wait_closed()
         finally:
+            for lane in self._lanes.pop(session, ()):
+                lane.end("its session has ended")
             del self._connections[session], self._links[session]
             self._note("left", f"session {session + 1}", session=session + 1)
             if self._server is not None:
                 self._carry_out(self.machine.session_closed(session, self._clock.now_ns()))
             self._relays.pop(session, None)
+
+    # Breakpoints, at the client's end of the wire: they see what the client sends, and what it would get
+
+    def _from_client(self, session: int, kind: FrameKind, data: bytes) -> None:
+        if self._control is None or not self._goes_apart(session):
+            self.client_frame(session, kind, data)
+            return
+        up, _ = self._lanes[session]
+        up.take(Frame(self._clock.now_s(), "out", kind, data, session=str(session + 1)))
+        self._connections[session].hold_reading(up.is_full)
+
+    def _write(self, write: Callable[[bytes], None], data: bytes) -> None:
+        write(data)
+
+    def _to_client(self, session: int, data: bytes) -> None:
+        connection = self._connections.get(session)
+        if connection is None:
+            return
+        if self._control is None or not self._goes_apart(session):
+            super()._write(connection.write, data)
+            return
+        _, down = self._lanes[session]
+        down.take(Frame(self._clock.now_s(), "in", "binary", data, session=str(session + 1)))
+
+    def _goes_apart(self, session: int) -> bool:
+        """Whether the frames of this session take lanes, which are made when they are first needed."""
+        assert self._control is not None
+        lanes = self._lanes.get(session)
+        if lanes is None and self._control.is_active and session in self._connections:
+            carry_up, carry_down = partial(self._carry_up, session), partial(self._carry_down, session)
+            lanes = self._control.lane("out", carry_up), self._control.lane("in", carry_down)
+            self._lanes[session] = lanes
+        return lanes is not None and (self._control.is_active or not all(lane.is_empty for lane in lanes))
+
+    def _carry_up(self, session: int, outcome: Outcome) -> None:
+        self._tell(session, outcome)
+        for sent in outcome.sent:
+            self.client_frame(session, cast(FrameKind, sent.op), sent.data)
+        if (connection := self._connections.get(session)) is not None and session in self._lanes:
+            connection.hold_reading(self._lanes[session][0].is_full)
+
+    def _carry_down(self, session: int, outcome: Outcome) -> None:
+        self._tell(session, outcome)
+        if (connection := self._connections.get(session)) is not None:
+            for sent in outcome.sent:
+                super()._write(connection.write, sent.data)
+
+    def _tell(self, session: int, outcome: Outcome) -> None:
+        if outcome.did:
+            whose = "client's" if outcome.frame.direction == "out" else "gateway's"
+            text = f"session {session + 1}: the {whose} frame of {len(outcome.frame.data)} bytes was {outcome.did}"
+            changes = [difference(outcome.frame.data, data) for data in outcome.data if data != outcome.frame.data]
+            self._note("breakpoint", "; ".join([text, *changes]), session=session + 1)
 
     def _frame_received(self, session: int, kind: FrameKind, data: bytes) -> None:
         if session in self._connections:
@@ -220,8 +303,7 @@ class GatewayServer(GatewayWiring):
             self._closing.add_done_callback(lambda _: connection.drop(code))
 
     def _writer(self, session: int) -> Callable[[bytes], None] | None:
-        connection = self._connections.get(session)
-        return None if connection is None else connection.write
+        return partial(self._to_client, session) if session in self._connections else None
 
     def _relay(self, call: RelayCall, envelope: bytes, relayed_ns: int) -> None:
         del relayed_ns
@@ -245,6 +327,7 @@ class GatewayServer(GatewayWiring):
                 connection.add_unrelayed(-len(delivery.data))
             if self._relays.get(call.session) is asyncio.current_task():
                 del self._relays[call.session]
+        self._saw("answered", call.envelope, error or "")
         self._carry_out(self.machine.call_result(call, error, self._clock.now_ns()))
 
     def _call_close(self, call: CallClose) -> None:
@@ -287,7 +370,8 @@ class GatewayServer(GatewayWiring):
         slow = [
             f"session {number_of(session) + 1}"
             for session, connection in self._connections.items()
-            if connection.is_full and connection.canister_id == canister_id
+            if connection.canister_id == canister_id
+            and (connection.is_full or any(lane.is_full for lane in self._lanes.get(session, ())))
         ]
         if slow and canister_id not in self._waiting:
             self._waiting.add(canister_id)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from icws_explore.live.path import Delivery
+from icws_explore.live.scheduler import Scheduler
 from icws_explore.protocol.constants import NS_PER_MS
-
-from ..faults import Delivery
-from ..scheduler import Scheduler
 
 
 class Link:

@@ -11,6 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from icws_explore.analysis.passages import Event
+from icws_explore.live.path import Delivery
+from icws_explore.live.scheduler import Scheduler
 from icws_explore.protocol.gateway.events import (
     CallClose,
     DropClient,
@@ -25,9 +28,9 @@ from icws_explore.protocol.gateway.events import (
 from icws_explore.protocol.gateway.machine import GatewayConfig, GatewayMachine
 from icws_explore.protocol.principal import Principal
 
-from ..faults import Delivery, Faults
+from ..faults import Direction, Faults
 from ..log import LabLog
-from ..scheduler import Scheduler
+from ..sightings import SightingLog
 from .links import SessionLinks
 
 
@@ -59,6 +62,8 @@ class GatewayWiring(ABC):
         self._scheduler = scheduler
         self._log = log
         self._links: dict[SessionId, SessionLinks] = {}
+        self.on_passed: Callable[[Direction, bytes], object] | None = None  # told of each binary frame, "up" or "down"
+        self.sightings: SightingLog | None = None  # told of each message that the gateway relays or has polled
 
     @property
     def principal(self) -> Principal:
@@ -69,6 +74,8 @@ class GatewayWiring(ABC):
         """A client's frame arrives. Faults may change, drop or delay a binary frame."""
         if (links := self._links.get(session)) is None:
             return
+        if kind == "binary" and self.on_passed is not None:
+            self.on_passed("up", data)
         deliveries = self.faults.client_frame(session, data) if kind == "binary" else [Delivery(data)]
         for delivery in deliveries:
             links.from_client.carry(delivery, self._frame_received, session, kind, delivery.data)
@@ -97,7 +104,12 @@ class GatewayWiring(ABC):
                 case Log(text, level) if level not in self.quiet_levels:
                     self._note(level, text)
 
+    def _saw(self, event: Event, data: bytes, text: str = "") -> None:
+        if self.sightings is not None:
+            self.sightings.saw(self._scheduler.now_ns, event, self._principal, data, text)
+
     def _send_down(self, session: int, data: bytes) -> None:
+        self._saw("polled", data)
         if (links := self._links.get(session)) is not None:
             for delivery in self.faults.relay("down", data):
                 links.relay_down.carry(delivery, self._deliver, session, delivery.data)
@@ -105,10 +117,16 @@ class GatewayWiring(ABC):
     def _deliver(self, session: int, data: bytes) -> None:
         if (write := self._writer(session)) is not None:
             for delivery in self.faults.gateway_frame(session, data):
-                self._links[session].to_client.carry(delivery, write, delivery.data)
+                self._links[session].to_client.carry(delivery, self._write, write, delivery.data)
+
+    def _write(self, write: Callable[[bytes], None], data: bytes) -> None:
+        write(data)
+        if self.on_passed is not None:
+            self.on_passed("down", data)
 
     def _relay_up(self, call: RelayCall) -> None:
         relayed_ns = self._scheduler.now_ns
+        self._saw("relayed", call.envelope)
         for delivery in self.faults.relay("up", call.envelope):
             self._links[call.session].relay_up.carry(delivery, self._relay, call, delivery.data, relayed_ns)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from icws_explore.protocol.canister import CANISTER_ERROR, Reject
+from icws_explore.protocol.canister import CANISTER_ERROR, SYSTEM_TRANSIENT, Reject
 from icws_explore.protocol.constants import INGRESS_DRIFT_S, INGRESS_WINDOW_S, MAX_INGRESS_BYTES, NS_PER_S
 from icws_explore.protocol.envelope import Envelope, check_envelope
 from icws_explore.protocol.errors import DecodeError, ValueMismatchError
@@ -25,7 +25,6 @@ from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
 MAX_NONCE: Final = 32  # bytes
-DESTINATION_INVALID: Final = 3  # reject code
 _WINDOW_NS: Final = (INGRESS_WINDOW_S + INGRESS_DRIFT_S) * NS_PER_S
 _PROOFS: Final = ("request_id", "delegation", "signature")  # the steps of check_envelope that count here
 _FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
@@ -52,14 +51,14 @@ class NotReplicated(Exception):  # noqa: N818 -- as above
         super().__init__(reject.text)
 
 
-def canister_not_found(canister_id: Principal) -> Reject:
-    """Return the reject for a canister id that does not exist."""
-    return Reject(DESTINATION_INVALID, f"Canister {canister_id} not found", "IC0301")
-
-
 def canister_stopped(canister_id: Principal) -> Reject:
     """Return the reject for a canister that is stopped."""
     return Reject(CANISTER_ERROR, f"Canister {canister_id} is stopped", "IC0508")
+
+
+def canister_frozen(canister_id: Principal) -> Reject:
+    """Return the reject for a canister that has no cycles left."""
+    return Reject(SYSTEM_TRANSIENT, f"Canister {canister_id} is out of cycles", "IC0207")
 
 
 def no_management_method(method: str) -> Reject:
@@ -146,7 +145,7 @@ def admit(
         )
     if authenticate:
         _check_nonce(content)
-        _check_expiry(request.ingress_expiry_ns, now_ns)
+        check_expiry(request.ingress_expiry_ns, now_ns)
         _check_sender(envelope, request, now_ns)
         if kind != "read_state" and targets is not None and request.canister_id not in targets:
             raise Refused(400, f"Canister '{request.canister_id}' is not one of the delegation targets.")
@@ -199,7 +198,8 @@ def _check_nonce(content: Mapping[str, Any]) -> None:
         raise Refused(400, f"Nonce in request is too big: got {len(nonce)} bytes, but at most {MAX_NONCE} are allowed.")
 
 
-def _check_expiry(expiry_ns: int, now_ns: int) -> None:
+def check_expiry(expiry_ns: int, now_ns: int) -> None:
+    """Check a request's ingress_expiry against the replica's clock (both ns since the epoch). Raises Refused."""
     if not now_ns <= expiry_ns <= now_ns + _WINDOW_NS:
         raise Refused(
             400,

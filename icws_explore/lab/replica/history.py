@@ -18,12 +18,12 @@ from enum import StrEnum
 from typing import Final
 
 from icws_explore.protocol import leb128
+from icws_explore.protocol.budgets import LAB_ANSWERS as MAX_ANSWER_BYTES
 from icws_explore.protocol.canister import Outcome, Reject, Reply
 from icws_explore.protocol.constants import INGRESS_WINDOW_S, NS_PER_S
 from icws_explore.protocol.principal import Principal
 
 KEPT_NS: Final = INGRESS_WINDOW_S * NS_PER_S
-MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024  # all replies and reject messages together
 
 
 class Status(StrEnum):

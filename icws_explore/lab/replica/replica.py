@@ -15,11 +15,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final
 
 from icws_explore.live.clock import Clock
 from icws_explore.live.loop import wait_at_most
-from icws_explore.protocol.canister import CanisterHost, Outcome, Reject
+from icws_explore.protocol.canister import CanisterHost, Outcome, Reject, canister_not_found
 from icws_explore.protocol.certificate import Layout
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.hashtree import Path
@@ -31,11 +32,12 @@ from .admission import (
     Refused,
     Request,
     admit,
-    canister_not_found,
+    canister_frozen,
     canister_stopped,
     no_management_method,
 )
 from .history import IngressHistory
+from .management import Management
 from .read_state import Reader, Target, authorise
 from .state_tree import CANISTER, REQUEST_STATUS
 from .subnet import LabKeys, Subnet, canister_content, query_answer, signed
@@ -87,7 +89,9 @@ class Replica:
         self._latency_ns = round(update_latency_ms * NS_PER_MS)
         self._subnet = Subnet(keys, delegated=delegated)
         self._hosts: dict[Principal, CanisterHost] = {}
+        self._management = Management(keys.secret("raw_rand"))
         self._stopped: set[Principal] = set()
+        self._frozen: set[Principal] = set()
         self._history = IngressHistory()
         self._queue: deque[tuple[int, Request]] = deque()
         self._certifying: Layout = "classic"
@@ -124,6 +128,8 @@ class Replica:
             canister_id,
             certify=lambda _data: self._certify_data(canister_id),
             on_print=lambda at_ns, text: self._replica_log.printed(canister_id, at_ns, text),
+            on_call=lambda callee, method, arg, is_query: self._call(canister_id, callee, method, arg, is_query),
+            subnet=(self.subnet_id, self.root_key),
         )
         self._hosts[canister_id] = host
         return host
@@ -134,9 +140,19 @@ class Replica:
         self._subnet.state.remove_canister(canister_id)
 
     def stop_canister(self, canister_id: Principal) -> None:
-        """Stop a canister: it keeps its memory, and takes no calls and no queries until it is started."""
+        """Stop a canister: it refuses calls and queries, and its timers do not fire."""
         self._stopped.add(canister_id)
         self._replica_log.stopped(canister_id)
+
+    def freeze_canister(self, canister_id: Principal) -> None:
+        """Use a canister's cycles up: it refuses calls and queries, and its timers do not fire."""
+        self._frozen.add(canister_id)
+        self._replica_log.frozen(canister_id)
+
+    def uninstall_canister(self, canister_id: Principal) -> None:
+        """Remove a canister's code and memory. The canister itself stays."""
+        self._hosts[canister_id].uninstall()
+        self._replica_log.uninstalled(canister_id)
 
     def start_canister(self, canister_id: Principal) -> None:
         """Start a stopped canister. Timers that became due meanwhile fire now."""
@@ -155,6 +171,9 @@ class Replica:
             self._replica_log.replayed(request)
             return Submission(request.request_id, known.status.is_final)
         if (reject := self._unavailable(request)) is not None:
+            self._replica_log.not_replicated(request, reject)
+            raise NotReplicated(reject)
+        if (reject := self._inspected(request)) is not None:
             self._replica_log.not_replicated(request, reject)
             raise NotReplicated(reject)
         entry = self._history.receive(
@@ -208,22 +227,22 @@ class Replica:
 
     def next_due_ns(self) -> int | None:
         """Return when the next call or canister timer is due (ns since the epoch); None if there is none."""
-        due = [host.next_timer_ns for canister_id, host in self._hosts.items() if canister_id not in self._stopped]
+        due = [host.next_timer_ns for canister_id, host in self._hosts.items() if self._has_timers(canister_id)]
         if self._queue:
             due.append(self._queue[0][0])
         return min((at_ns for at_ns in due if at_ns is not None), default=None)
 
     def execute(self) -> list[bytes]:
         """Execute the calls and timers that are due. Returns the request ids of the calls."""
-        now_ns = self._now_ns()
+        now_ns, log_ns = self._now_ns(), self._replica_log.now_ns
         finished = []
         while self._queue and self._queue[0][0] <= now_ns:
             _, request = self._queue.popleft()
-            outcome = self._run(request, now_ns)
+            outcome = self._run(request, now_ns, log_ns)
             self._subnet.state.put_request(self._history.finish(request.request_id, outcome, now_ns))
             finished.append(request.request_id)
         for canister_id, host in self._hosts.items():
-            if canister_id not in self._stopped:  # the timers of a stopped canister do not fire
+            if self._has_timers(canister_id):
                 self._replica_log.timers(canister_id, host.advance(now_ns))
         for entry in self._history.drop_answers():
             self._subnet.state.put_request(entry)
@@ -231,13 +250,31 @@ class Replica:
             self._subnet.state.remove_request(request_id)
         return finished
 
-    def _run(self, request: Request, now_ns: int) -> Outcome:
+    def _has_timers(self, canister_id: Principal) -> bool:
+        """Whether a canister's timers fire."""
+        return canister_id not in self._stopped and canister_id not in self._frozen
+
+    def _run(self, request: Request, now_ns: int, log_ns: int) -> Outcome:
         outcome: Outcome | None = self._unavailable(request)  # the canister may have been stopped meanwhile
         if outcome is None:
             host = self._hosts[request.canister_id]
             outcome = host.update(request.method, request.arg, caller=request.sender, now_ns=now_ns)
-        self._replica_log.executed(request, outcome)
+        self._replica_log.executed(request, outcome, log_ns)
         return outcome
+
+    def _call(self, caller: Principal, callee: Principal, method: str, arg: bytes, is_query: bool) -> Outcome:
+        """Execute a canister's call to another one, at once."""
+        if callee == Principal.MANAGEMENT:
+            return self._management.call(method)
+        if (reject := self._unavailable_canister(callee)) is not None:
+            return reject
+        host = self._hosts[callee]
+        run = host.query if is_query else host.update
+        return run(method, arg, caller=caller, now_ns=self._hosts[caller].now_ns)
+
+    def _inspected(self, request: Request) -> Reject | None:
+        host = self._hosts[request.canister_id]
+        return host.inspect(request.method, request.arg, caller=request.sender, now_ns=self._now_ns())
 
     def _admit(self, body: bytes, kind: str, effective_id: Principal, *, authenticate: bool = True) -> Request:
         with self._replica_log.refusals(kind, effective_id):
@@ -246,9 +283,14 @@ class Replica:
     def _unavailable(self, request: Request) -> Reject | None:
         if request.canister_id == Principal.MANAGEMENT:
             return no_management_method(request.method)
-        if request.canister_id not in self._hosts:
-            return canister_not_found(request.canister_id)
-        return canister_stopped(request.canister_id) if request.canister_id in self._stopped else None
+        return self._unavailable_canister(request.canister_id)
+
+    def _unavailable_canister(self, canister_id: Principal) -> Reject | None:
+        if canister_id not in self._hosts:
+            return canister_not_found(canister_id)
+        if canister_id in self._frozen:
+            return canister_frozen(canister_id)
+        return canister_stopped(canister_id) if canister_id in self._stopped else None
 
     # Certification
 
@@ -295,9 +337,14 @@ class ReplicaLoop:
             return _DUPLICATE
         done = self._waiting[submission.request_id] = asyncio.Event()
         try:
-            timeout_s = max(self._clock.real_seconds(CALL_TIMEOUT_S), _MIN_CALL_TIMEOUT_S)
-            if not await wait_at_most(done, timeout_s):
-                return _TIMED_OUT
+            until_ns = self._clock.now_ns() + round(CALL_TIMEOUT_S * NS_PER_S)
+            at_least_until_s = monotonic() + _MIN_CALL_TIMEOUT_S
+            while not done.is_set():
+                left_s = self._clock.real_seconds((until_ns - self._clock.now_ns()) / NS_PER_S)
+                left_s = max(left_s, at_least_until_s - monotonic())
+                if left_s <= 0:
+                    return _TIMED_OUT
+                await wait_at_most(done, left_s)
         finally:
             del self._waiting[submission.request_id]
         return None if self.replica.has_finished(submission.request_id) else _TIMED_OUT

@@ -9,6 +9,7 @@ from . import (  # noqa: F401  # importing a module registers its scenarios
     contents,
     custom_clients,
     gateways,
+    network_side,
     opening,
 )
 from .plan import ClientPlan, Plan

@@ -1,4 +1,4 @@
-"""Scenarios about clients that somebody wrote himself, and about pages that use the SDK in a wrong way."""
+"""Scenarios about custom clients, and about pages that use the SDK in a wrong way."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from icws_explore.protocol import candid
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.keys import Identity
 
+from ..faults import tampered
 from ..identities import identity_of_kind
 from ..replica.subnet import LabKeys
+from ..simulator.conditions import NetworkConditions
 from ..simulator.scripts import Script, ScriptedClient
 from .custom_machines import (
     AnswersAcksWithAcks,
     CannotSign,
     ChangesKey,
     CountsFromZero,
+    FixedNonce,
     Ic4j,
     IdleManager,
+    IgnoresProofs,
     LimitsFrames,
     NamesAnotherClient,
     OpensTwice,
@@ -24,7 +28,7 @@ from .custom_machines import (
     ReusesExpiry,
     RoundsNonce,
 )
-from .faults import DropsAt
+from .faults import Downward, DropsAt
 from .plan import ClientPlan, Plan
 from .registry import register
 from .scripts import Talker, texts
@@ -46,6 +50,31 @@ def client_key_mismatch() -> Plan:
 @register("NONCE_MISMATCH", "a custom client rounds its nonce to a JavaScript Number")
 def nonce_mismatch() -> Plan:
     return _plan(RoundsNonce, (5, "one"), (60, "two"))
+
+
+def _fixed(keys: LabKeys, start_ns: int) -> Identity:
+    del start_ns
+    return keys.identity("a client with one nonce")
+
+
+@register("NONCE_REUSED", "a custom client has a fixed nonce, and connects again while its first session is open")
+def nonce_reused() -> Plan:
+    clients = tuple(
+        ClientPlan(machine=FixedNonce, identity=_fixed, at_s=at_s, script=texts((5, "one"))) for at_s in (0, 30)
+    )
+    conditions = NetworkConditions(ordered=False)  # calls are answered with their outcome
+    return Plan("echo", duration_s=120, clients=clients, conditions=conditions, records_network=True)
+
+
+@register(
+    "IGNORES_PROOFS",
+    "a client that ignores failed proofs gets a message that the gateway has changed",
+    beside=("BODY_HASH",),
+)
+def ignores_proofs() -> Plan:
+    changed = Downward(lambda number, data: [tampered(data) if number == 3 else data])
+    clients = (ClientPlan(machine=IgnoresProofs, script=texts((5, "one"), (20, "two"), (35, "three"))),)
+    return Plan("echo", duration_s=60, clients=clients, faults=changed)
 
 
 @register("SIGNER_CHANGED", "a custom client signs its messages with another key than its ws_open")

@@ -1,4 +1,4 @@
-"""Clients that somebody wrote himself, each with one mistake that ic-websocket-js does not make.
+"""Custom clients, each with one mistake that ic-websocket-js does not make.
 
 Each is a `ClientMachine` and works in a plan, in the lab and in the simulator. Clients that deviate in other ways
 (earlier SDKs, wrong timing) are in nonconforming_clients.
@@ -17,6 +17,7 @@ from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.client.session import ClientSession
 from icws_explore.protocol.client.states import ClientTrigger, ClientTriggerKind
 from icws_explore.protocol.client.table import TRANSITIONS, ClientTable
+from icws_explore.protocol.client.wire import Verifier
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope, sign_envelope
@@ -25,12 +26,14 @@ from icws_explore.protocol.keys import Ed25519Identity, Identity
 from icws_explore.protocol.messages import CanisterMessage, WebsocketMessage
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.service_messages import AckMessage, encode_service
+from icws_explore.protocol.steps import Step
 
 from .nonconforming_clients import CustomSigner, TimedClient
 
 ANOTHER_CLIENT: Final = Principal.self_authenticating(b"the key of another client")
 ANOTHER_KEY: Final = Ed25519Identity.from_secret(hashlib.sha256(b"the key after a second login").digest())
 ROUNDED_NONCE: Final = 2**53 + 1  # the first integer that a JavaScript Number cannot hold
+FIXED_NONCE: Final = 1
 RESENT_NUMBER: Final = 2
 MAX_FRAME: Final = 2_000  # bytes that a client with a limit accepts in one frame
 BOXED: Final = 128  # the first number of which Java makes a new Long each time
@@ -160,6 +163,37 @@ class IdleManager(TimedClient):
 
 class Silent(ClientMachine):
     """It does nothing at all, whatever it receives."""
+
+    def _receive(self, data: bytes, now_ns: int) -> None:
+        """Ignore the frame."""
+
+
+class FixedNonce(ClientMachine):
+    """It has one client_nonce for all connections."""
+
+    def __init__(self, config: ClientConfig, identity: Identity, **given: Any) -> None:
+        super().__init__(config, identity, **{**given, "client_nonce": FIXED_NONCE})
+
+
+class IgnoresProofs(ClientMachine):
+    """It logs a failed check of a canister message and goes on, as ic4j does."""
+
+    def __init__(
+        self, config: ClientConfig, identity: Identity, *, verify: Verifier | None = None, **given: Any
+    ) -> None:
+        def logs(frame: CanisterMessage, now_ns: int, expected: int) -> list[Step]:
+            steps = (verify or self._check)(frame, now_ns, expected)
+            return [replace(step, ok=True) for step in steps]
+
+        super().__init__(config, identity, verify=logs, **given)
+
+
+class JsonRpc(ClientMachine):
+    """A page's WebSocket of another protocol: it sends a JSON-RPC request in a text frame."""
+
+    def _connected(self, now_ns: int) -> None:
+        del now_ns
+        self._session.events.append(SendFrame(b'{"jsonrpc":"2.0","id":1,"method":"subscribe"}', "text"))
 
     def _receive(self, data: bytes, now_ns: int) -> None:
         """Ignore the frame."""

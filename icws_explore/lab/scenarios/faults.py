@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from icws_explore.live.path import Delivery
 from icws_explore.protocol.canister import App
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
@@ -20,7 +21,7 @@ from icws_explore.protocol.messages import CanisterMessage, Handshake
 from icws_explore.protocol.service_messages import AckMessage, decode_service
 from icws_explore.protocol.steps import first_failure
 
-from ..faults import Delivery, Faults, Stage
+from ..faults import Faults, FaultyClock, HttpRequest, Refusal, Stage
 
 USUAL_IDLE_S: Final = 60.0  # nginx (proxy_read_timeout) and most load balancers
 REFUSAL_S: Final = 0.2  # from a request to the replica's refusal
@@ -63,12 +64,14 @@ class Downward(Faults):
 class GivesAway(Faults):
     """The gateway confuses two clients: session 0 gets session 1's message ``number`` in place of its own.
 
-    Session 0's messages from that number on wait until session 1's message exists.
+    Each session's messages are counted from 1. Session 0's messages from that number on wait until session 1's
+    message exists.
     """
 
     def __init__(self, number: int = MISDELIVERED) -> None:
         self._number = number
         self._stage: Stage | None = None
+        self._counts: Counter[int] = Counter()
         self._foreign: bytes | None = None
         self._waiting: list[bytes] = []  # session 0's own message of that number, and those after it
 
@@ -77,9 +80,11 @@ class GivesAway(Faults):
 
     def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
         try:
-            number = CanisterMessage.decode(data).message.sequence_num
+            CanisterMessage.decode(data)
         except DecodeError:
             return [Delivery(data)]  # the handshake
+        self._counts[session] += 1
+        number = self._counts[session]
         if session == 0 and number >= self._number:
             return self._for_session_0(number, data)
         if session == 1 and number == self._number:
@@ -126,7 +131,7 @@ class Gateway105(Faults):
         steps = check_envelope(Envelope.decode_frame(data), now_ns=stage.now_ns)
         if first_failure(steps) is None:
             return [Delivery(data)]
-        stage.after(REFUSAL_S, lambda: stage.drop(session, 1006))
+        stage.after(REFUSAL_S, lambda: stage.drop(session, CloseCode.ABNORMAL_CLOSURE))
         return []
 
 
@@ -162,18 +167,20 @@ class Stall(Faults):
     def __init__(self, from_s: float, to_s: float) -> None:
         self._from_s, self._to_s = from_s, to_s
         self._stage: Stage | None = None
-        self._start_ns = 0
+        self._until_ns = 0
 
     def begin(self, stage: Stage) -> None:
-        self._stage, self._start_ns = stage, stage.now_ns
+        self._stage, self._until_ns = stage, 0
+        stage.at(self._from_s, self._start)
+
+    def _start(self) -> None:
+        assert self._stage is not None
+        self._until_ns = self._stage.now_ns + round((self._to_s - self._from_s) * NS_PER_S)
 
     def gateway_frame(self, session: int, data: bytes) -> list[Delivery]:
         del session
         assert self._stage is not None
-        elapsed_ns = self._stage.now_ns - self._start_ns
-        if self._from_s * NS_PER_S <= elapsed_ns < self._to_s * NS_PER_S:
-            return [Delivery(data, (self._to_s * NS_PER_S - elapsed_ns) / NS_PER_MS)]
-        return [Delivery(data)]
+        return [Delivery(data, max(0.0, (self._until_ns - self._stage.now_ns) / NS_PER_MS))]
 
 
 class IdleProxy(Faults):
@@ -203,11 +210,13 @@ class IdleProxy(Faults):
 
     def _cut_if_idle(self, session: int, frames: int) -> None:
         if self._stage is not None and self._frames[session] == frames:
-            self._stage.drop(session, 1006)
+            self._stage.drop(session, CloseCode.ABNORMAL_CLOSURE)
 
 
 class Stopped(Faults):
     """The canister is stopped ``at_s`` seconds after the start."""
+
+    beyond_path = "the canister is stopped"
 
     def __init__(self, at_s: float) -> None:
         self._at_s = at_s
@@ -216,8 +225,44 @@ class Stopped(Faults):
         stage.at(self._at_s, stage.stop_canister)
 
 
+class Frozen(Faults):
+    """The canister runs out of cycles ``at_s`` seconds after the start."""
+
+    beyond_path = "the canister runs out of cycles"
+
+    def __init__(self, at_s: float) -> None:
+        self._at_s = at_s
+
+    def begin(self, stage: Stage) -> None:
+        stage.at(self._at_s, stage.freeze_canister)
+
+
+class Refuses(Faults):
+    """A proxy or a boundary node refuses every ``request`` with an HTTP ``status`` and ``text``."""
+
+    def __init__(self, request: HttpRequest, status: int, text: str) -> None:
+        self._request = request
+        self._refusal = status, text
+
+    def refusal(self, request: HttpRequest) -> Refusal | None:
+        return self._refusal if request == self._request else None
+
+
+class WrongGatewayClock(Faults):
+    """The clocks of all gateways are ``ahead_s`` seconds ahead; negative: behind."""
+
+    def __init__(self, ahead_s: float) -> None:
+        self._ahead_ns = round(ahead_s * NS_PER_S)
+
+    def clock_error_ns(self, clock: FaultyClock, number: int, now_ns: int) -> int:
+        del number, now_ns
+        return self._ahead_ns if clock == "gateway" else 0
+
+
 class Upgrade(Faults):
     """The canister is upgraded ``at_s`` seconds after the start, to ``app`` (None: to its own code)."""
+
+    beyond_path = "the canister is upgraded"
 
     def __init__(self, at_s: float, app: App | None = None) -> None:
         self._at_s = at_s

@@ -16,26 +16,27 @@ from time import monotonic, sleep
 from typing import Final
 
 from icws_explore.analysis.recording import Recording
-from icws_explore.capture import Capture, ClockInfo, Frame
+from icws_explore.capture import Capture, Frame
 from icws_explore.live.clock import Clock
 from icws_explore.live.connect import open_socket
 from icws_explore.live.connection import Connection
 from icws_explore.live.http import Network
 from icws_explore.live.loop import LoopThread
+from icws_explore.live.scheduler import ClockScheduler
 from icws_explore.live.tap import Tap
 from icws_explore.protocol import candid
 from icws_explore.protocol.client.events import ClientEvent
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import ConnectError, LabError
+from icws_explore.protocol.keys import Identity
 
 from ..apps import load
-from ..faults import Faults
+from ..clocks import MachineClock
 from ..lab import Lab
 from ..replica.subnet import LabKeys
-from ..scheduler import ClockScheduler
 from ..simulator.scripts import Script, ScriptedClient
-from .plan import ClientPlan, Plan
+from .plan import ClientPlan, PageCallPlan, Plan
 
 TIME_SCALE: Final = 60.0  # protocol seconds per real second
 CLOSING_S: Final = 5.0  # real seconds for sessions to end after every client has closed
@@ -44,34 +45,13 @@ Progress = Callable[[float], None]
 Watch = Callable[[Lab, Sequence[Tap]], object]
 
 
-class ClientClock(Clock):
-    """A client's own clock: the lab's clock, ``skew_ns`` ahead, with the error that the faults give it."""
-
-    def __init__(self, lab_clock: Clock, *, skew_ns: int, faults: Faults, number: int) -> None:
-        self._lab_clock = lab_clock
-        self._skew_ns = skew_ns
-        self._faults = faults
-        self._number = number
-
-    def now_ns(self) -> int:
-        now_ns = self._lab_clock.now_ns()
-        return now_ns + self._skew_ns + self._faults.clock_error_ns("client", self._number, now_ns)
-
-    async def sleep(self, seconds: float) -> None:
-        await self._lab_clock.sleep(seconds)
-
-    @property
-    def info(self) -> ClockInfo:
-        return self._lab_clock.info
-
-
 @dataclass(frozen=True, slots=True)
 class LiveSetup:
     """What a client is made from: ``rng`` is for its script, ``url`` the address of its gateway's tap."""
 
     machine: ClientMachine
     script: Script
-    clock: ClientClock
+    clock: Clock
     rng: random.Random
     message_type: candid.Type
     url: str
@@ -171,8 +151,20 @@ def play(
         if plan.asks_status:
             assert taps[0].network_url is not None
             thread.submit(_ask_status(taps[0].network_url, lab.clock)).result()
-        running = thread.submit(runner.run(lab.begin()))
+        if plan.records_network:
+            for gateway, tap in zip(lab.gateways, taps, strict=True):
+                assert tap.network_url is not None
+                lab.point_gateway(gateway, tap.network_url)
+        start_ns = lab.begin()
+        running = thread.submit(runner.run(start_ns))
+        network_url = taps[0].network_url or lab.network_url
+        pages = [
+            thread.submit(_page_call(call, call.identity(LabKeys(chosen), start_ns), start_ns, lab, network_url))
+            for call in plan.page_calls
+        ]
         _wait(running, runner, progress)
+        for page in pages:
+            page.result(CLOSING_S)
         _wait_for_taps(taps)
         _check_faults(lab)
         return _recording(plan, lab, taps, runner)
@@ -182,7 +174,7 @@ def _taps(plan: Plan, lab: Lab) -> Iterator[Tap]:
     for number, gateway in enumerate(lab.gateways):
         yield Tap(
             gateway.url,
-            network=lab.network_url if plan.asks_status and number == 0 else None,
+            network=lab.network_url if plan.records_network or (plan.asks_status and number == 0) else None,
             canister=lab.canister_id,
             root_key=lab.root_key,
             app_type=lab.app_did,
@@ -201,7 +193,7 @@ def _clients(plan: Plan, lab: Lab, taps: list[Tap], keys: LabKeys) -> list[tuple
             client.make_identity(keys, number, start_ns),
             entropy=keys.rng(f"entropy {number}").randbytes,
         )
-        clock = ClientClock(lab.clock, skew_ns=round(client.skew_ms * NS_PER_MS), faults=plan.faults, number=number)
+        clock = MachineClock(lab.clock, plan.faults, "client", number, skew_ns=round(client.skew_ms * NS_PER_MS))
         url = taps[client.gateway].url
         rng = keys.rng(f"script {number}")
         setups.append((client, LiveSetup(machine, client.script, clock, rng, message_type, url)))
@@ -264,6 +256,14 @@ async def _ask_status(network_url: str, clock: Clock) -> None:
         await network.status()
 
 
+async def _page_call(call: PageCallPlan, identity: Identity, start_ns: int, lab: Lab, network_url: str) -> None:
+    """Make a page's call at its time. Raises ConnectError."""
+    clock, canister_id = lab.clock, lab.canister_id
+    await clock.sleep((start_ns - clock.now_ns()) / NS_PER_S + call.at_s)
+    async with Network(network_url, identity=identity, clock=clock) as network:
+        await network.call(canister_id, call.method, call.arg)
+
+
 def _wait(running: Future[None], runner: _ClientRunner, progress: Progress | None) -> None:
     while not running.done():
         with suppress(TimeoutError):
@@ -294,7 +294,7 @@ def _recording(plan: Plan, lab: Lab, taps: list[Tap], runner: _ClientRunner) -> 
     frames: list[Frame] = []
     notes = [note for tap in taps for note in tap.notes]
     for number, tap in enumerate(taps):
-        names = _session_names(plan, number)
+        names = _session_names(plan, number) | _http_names(plan, number, tap)
         frames += [replace(f, session=names.get(f.session, f.session)) for f in tap.recording.raw.frames]
     for client in runner.clients:
         notes += [f"client {client.number + 1}: {text}" for text in client.failures]
@@ -302,7 +302,7 @@ def _recording(plan: Plan, lab: Lab, taps: list[Tap], runner: _ClientRunner) -> 
     if len(runner.clients) == 1:
         info = replace(info, client_principal=str(runner.clients[0].principal))
     frames.sort(key=lambda frame: frame.t)
-    return Recording(Capture(replace(info, **plan.recorded), frames, notes))
+    return Recording(plan.as_recorded(Capture(info, frames, notes)))
 
 
 def _session_names(plan: Plan, gateway: int) -> dict[str | None, str | None]:
@@ -311,3 +311,10 @@ def _session_names(plan: Plan, gateway: int) -> dict[str | None, str | None]:
     if len(plan.clients) == 1:
         return {"1": None}
     return {str(position): str(number + 1) for position, number in enumerate(numbers, start=1)}
+
+
+def _http_names(plan: Plan, gateway: int, tap: Tap) -> dict[str | None, str | None]:
+    """Map the names of that tap's HTTP requests to those of the recording. Every tap counts its own from 1."""
+    if plan.gateways == 1:
+        return {}
+    return {frame.session: f"{frame.session}-{gateway + 1}" for frame in tap.recording.raw.http if frame.session}

@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import decode_open_args, encode_poll_result, encode_result
 from icws_explore.protocol.canister import (
+    CANISTER_ERROR,
     App,
     AppCanister,
+    CallRejected,
     CanisterFactory,
     CdkConfig,
     Flavour,
@@ -26,6 +29,7 @@ from icws_explore.protocol.principal import Principal
 NOT_AUTHORIZED: Final = (
     "principal is not one of the authorized gateways that have been registered during CDK initialization"
 )
+NO_REPLY: Final = "Canister did not reply to the call"  # the replica's text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,63 @@ class ListsGateways(App):
 
     def make_cdk(self, system: SystemApi, handlers: Handlers, config: CdkConfig) -> WebSocketCdk:
         return _ListedGatewaysCdk(system, handlers, config, frozenset(self.listed))
+
+
+@dataclass(frozen=True, slots=True)
+class InspectsCalls(App):
+    """Its canister_inspect_message accepts only the methods in ``accepted``."""
+
+    accepted: tuple[str, ...] = ()
+
+    def factory(self, config: CdkConfig | None = None) -> CanisterFactory:
+        chosen = config or CdkConfig(flavour=self.flavour)
+        return lambda system: _InspectingCanister(system, self, chosen, self.accepted)
+
+
+@dataclass(frozen=True, slots=True)
+class NeverReplies(App):
+    """Its ws_message is a method with manual_reply that does its work and does not call reply."""
+
+    def factory(self, config: CdkConfig | None = None) -> CanisterFactory:
+        chosen = config or CdkConfig(flavour=self.flavour)
+        return lambda system: _SilentCanister(system, self, chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Greets(App):
+    """It has an update method of its own, ``greet``, besides those of the CDK. It takes and returns nothing."""
+
+    def factory(self, config: CdkConfig | None = None) -> CanisterFactory:
+        chosen = config or CdkConfig(flavour=self.flavour)
+        return lambda system: _GreetingCanister(system, self, chosen)
+
+
+class _InspectingCanister(AppCanister):
+    def __init__(self, system: SystemApi, app: App, config: CdkConfig, accepted: tuple[str, ...]) -> None:
+        super().__init__(system, app, config)
+        self._accepted = accepted
+
+    def inspect_message(self, method: str, arg: bytes) -> bool:
+        del arg
+        return method in self._accepted
+
+
+class _SilentCanister(AppCanister):
+    def __init__(self, system: SystemApi, app: App, config: CdkConfig) -> None:
+        super().__init__(system, app, config)
+        self._system = system
+
+    def update(self, method: str, arg: bytes) -> bytes:
+        reply = super().update(method, arg)
+        if method == "ws_message":
+            text = f"Error from Canister {self._system.canister_id()}: {NO_REPLY}"
+            raise CallRejected(CANISTER_ERROR, text, "IC0506", undoes=False)
+        return reply
+
+
+class _GreetingCanister(AppCanister):
+    def update(self, method: str, arg: bytes) -> bytes:
+        return candid.encode([], []) if method == "greet" else super().update(method, arg)
 
 
 class _AheadCdk(WebSocketCdk):

@@ -7,9 +7,15 @@ parts around them. Times are seconds of protocol time after the start.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
+from icws_explore.analysis.imports import load_any
+from icws_explore.capture import Capture
+from icws_explore.capture.har_writer import save_har
+from icws_explore.protocol import candid
 from icws_explore.protocol.canister import App, Flavour
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS
@@ -24,6 +30,7 @@ from ..replica.subnet import LabKeys
 from ..simulator.conditions import NetworkConditions
 from ..simulator.scripts import Script
 
+NO_ARGUMENT: Final = candid.encode([], [])
 MakeIdentity = Callable[[LabKeys, int], Identity]  # from the run's keys and its start in ns since the epoch
 
 
@@ -67,15 +74,31 @@ class ClientPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PageCallPlan:
+    """An update call of ``method`` that a page sends to the canister over HTTP, ``at_s`` seconds after the start.
+
+    ``identity`` makes the identity that signs it. ``arg`` is its Candid, by default that of no argument.
+    """
+
+    at_s: float
+    identity: MakeIdentity
+    method: str
+    arg: bytes = NO_ARGUMENT
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What happens in ``duration_s`` seconds. Make a new plan for every run, because faults keep state.
 
     ``clients`` are in the order in which they connect, which is the order of the session numbers.
     ``conditions``: over real sockets only ``update_latency_ms`` (its mean), ``poll_interval_ms`` and
     ``ordered`` have an effect. ``recorded`` replaces fields of the recording's SessionInfo: what a developer
-    would have told the tap. ``asks_status`` True: the recording begins with the network's answer to
-    /api/v2/status, as a tap in front of the network's HTTP side records it. ``time_scale``: protocol seconds
-    per real second over real sockets; None is the default of `live.play`.
+    would have given to the tap. ``asks_status`` True: the recording begins with the network's answer to
+    /api/v2/status, as a tap in front of the network's HTTP side records it. ``records_network`` True: it also
+    holds the gateways' calls with their answers and their failed polls, as such a tap records them.
+    ``page_calls`` are made at their times. ``as_har`` True: the recording is what a HAR file of it holds, as of
+    a browser, which records all sockets of a page, not only those of a gateway. ``time_scale``: protocol
+    seconds per real second over real sockets; None is the default of `live.play`.
 
     Raises LabError if there is no client, if the clients are out of order, or if one names an unknown gateway.
     """
@@ -91,6 +114,9 @@ class Plan:
     flavour: Flavour | None = None
     recorded: Mapping[str, Any] = field(default_factory=dict)
     asks_status: bool = False
+    records_network: bool = False
+    page_calls: tuple[PageCallPlan, ...] = ()
+    as_har: bool = False
     time_scale: float | None = None
 
     def __post_init__(self) -> None:
@@ -116,3 +142,11 @@ class Plan:
             "faults": self.faults,
         }
         return Lab(self.app, **(options | overrides))
+
+    def as_recorded(self, capture: Capture) -> Capture:
+        """Return the recording that the plan wants: with its SessionInfo, or as a HAR file holds it."""
+        capture = replace(capture, info=replace(capture.info, **self.recorded))
+        if not self.as_har:
+            return capture
+        with TemporaryDirectory(prefix="icws-har-") as folder:
+            return load_any(save_har(capture, Path(folder) / "recording.har"))

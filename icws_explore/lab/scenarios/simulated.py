@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Final
 
 from icws_explore.capture import Capture, Frame
@@ -17,7 +16,7 @@ from ..simulator.client import ClientSetup
 from ..simulator.crypto import RealCryptography
 from ..simulator.replica import CANISTER_ID
 from ..simulator.simulation import CanisterSettings, Simulation, run
-from ..simulator.world import SimulationSetup
+from ..simulator.world import START, PageCallSetup, SimulationSetup
 from .plan import Plan
 
 STATUS_REQUEST: Final = "GET /api/v2/status"
@@ -39,6 +38,8 @@ def run_simulated(plan: Plan, seed: int = 1, *, progress: Callable[[float], None
         conditions=plan.conditions,
         faults=plan.faults,
         gateways=plan.gateways,
+        records_network=plan.records_network,
+        page_calls=_page_calls(plan, keys),
     )
     simulation = run(setup, _clients(plan, setup), progress)
     return Simulation(_recorded(simulation, plan, setup), simulation.world)
@@ -59,6 +60,14 @@ def _clients(plan: Plan, setup: SimulationSetup) -> Iterator[ClientSetup]:
         )
 
 
+def _page_calls(plan: Plan, keys: LabKeys) -> tuple[PageCallSetup, ...]:
+    start_ns = round(START.timestamp()) * NS_PER_S
+    return tuple(
+        PageCallSetup(start_ns + round(call.at_s * NS_PER_S), call.identity(keys, start_ns), call.method, call.arg)
+        for call in plan.page_calls
+    )
+
+
 def _recorded(simulation: Simulation, plan: Plan, setup: SimulationSetup) -> Capture:
     """Return the recording as the plan wants it: with its SessionInfo, and with the network's status if asked for."""
     raw = simulation.raw
@@ -66,7 +75,7 @@ def _recorded(simulation: Simulation, plan: Plan, setup: SimulationSetup) -> Cap
     if plan.asks_status:
         status = cbor.dumps(status_of(setup.root_key), tagged=True)
         t = setup.start_ns / NS_PER_S
-        request = Frame(t, "out", "request", b"", None, STATUS_REQUEST, "http-1")
-        response = Frame(t, "in", "response", status, 200, STATUS_REQUEST, "http-1")
+        request = Frame(t, "out", "request", b"", None, STATUS_REQUEST, "http-0")
+        response = Frame(t, "in", "response", status, 200, STATUS_REQUEST, "http-0")
         frames = [request, response, *frames]
-    return Capture(replace(raw.info, **plan.recorded), frames, raw.notes)
+    return plan.as_recorded(Capture(raw.info, frames, raw.notes))

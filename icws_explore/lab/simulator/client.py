@@ -6,9 +6,10 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from icws_explore.capture import Direction, Frame
+from icws_explore.capture.upgrade import Upgrade
 from icws_explore.protocol.client.events import ClientEvent, CloseConnection, Opened, SendFrame
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
 from icws_explore.protocol.close_codes import CloseCode
@@ -24,6 +25,8 @@ from .event_log import EventLog
 from .links import SimLink
 from .scheduler import VirtualScheduler
 from .scripts import Script, ScriptedClient
+
+GATEWAY_URL: Final = "ws://gateway.example"  # in recordings
 
 if TYPE_CHECKING:
     from .gateway import SimGateway
@@ -150,6 +153,15 @@ class SimClient(ScriptedClient):
         if not self._is_upgraded and self.close_code is None:
             self._is_upgraded = True
             self._act(self.machine.connected(self.now_ns))
+
+    def declined(self, status: int) -> None:
+        """A proxy answers the WebSocket upgrade with another HTTP status than 101."""
+        frame = Upgrade(GATEWAY_URL, status).frame(self.now_ns / NS_PER_S, self.label)
+        self._frames.append(frame)
+        self.link_up.cut()
+        self.link_down.cut()
+        self.close_code = CloseCode.ABNORMAL_CLOSURE
+        self._act(self.machine.connection_lost(self.close_code, self.close_reason, self.now_ns))
 
     def _leave(self) -> None:
         if self.has_connected:

@@ -1,21 +1,15 @@
-"""Delays and durations as users write them.
-
-A delay is a distribution in milliseconds: a number, a pair (low, high), or one of the classes here. A duration is
-text such as "1h", "90s", "1h30m" or "250ms", a timedelta, or a number of seconds.
-"""
+"""Delays as users write them: a number of milliseconds, a pair (low, high), or one of the distributions here."""
 
 from __future__ import annotations
 
 import math
 import random
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
+from icws_explore.protocol.constants import NS_PER_MS
 from icws_explore.protocol.errors import ArgumentValueError
 
 
@@ -159,39 +153,3 @@ def _at_least(least: float, **values: float) -> None:
     for name, value in values.items():
         if not least <= value < math.inf:
             raise ArgumentValueError(f"{name} must be finite and at least {least:g}, not {value!r}")
-
-
-_UNITS_NS: Final = {
-    "ms": NS_PER_MS,
-    "s": NS_PER_S,
-    "m": 60 * NS_PER_S,
-    "min": 60 * NS_PER_S,
-    "h": 3600 * NS_PER_S,
-    "d": 86_400 * NS_PER_S,
-}
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|min|s|m|h|d)\s*")
-_PLAIN: Final = re.compile(r"\d+(?:\.\d+)?")
-
-
-def duration_ns(value: str | float | timedelta) -> int:
-    """Return the duration in nanoseconds. Raises ArgumentValueError if it cannot be read or is not positive."""
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    ns = _from_text(value.strip()) if isinstance(value, str) else _from_seconds(value)
-    if ns <= 0:
-        raise ArgumentValueError(f"{value!r} is not a duration: write 1h, 90s, 1h30m, 250ms or a number of seconds")
-    return ns
-
-
-def _from_seconds(value: float) -> int:
-    return round(value * NS_PER_S) if math.isfinite(value) else 0
-
-
-def _from_text(text: str) -> int:
-    if _PLAIN.fullmatch(text):
-        return round(float(text) * NS_PER_S)
-    parts = [(match.start(), match.end(), match) for match in _PART.finditer(text)]
-    ends = [0, *(end for _, end, _ in parts)]
-    if [start for start, _, _ in parts] != ends[:-1] or ends[-1] != len(text):
-        return 0
-    return sum(round(float(match[1]) * _UNITS_NS[match[2]]) for _, _, match in parts)

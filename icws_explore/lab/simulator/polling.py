@@ -103,7 +103,7 @@ class Polling:
         if not self.is_parked or query is None:
             return
         is_polled = self._gateway.machine.polls(self._replica.canister_id)
-        if is_polled and not self._replica.has_messages(self._gateway.principal, query.nonce):
+        if self._skip and is_polled and not self._replica.has_messages(self._gateway.principal, query.nonce):
             return
         self.catch_up()
         self.is_parked = False
@@ -115,6 +115,11 @@ class Polling:
             outcome = _FAILED if query.fails else _NOTHING
             self._scheduler.at(query.answered_ns, self._answer, query, outcome, order=AFTER_OTHERS)
         self._gateway.plan_tick()
+
+    def stop_skipping(self) -> None:
+        """From now on, run every poll: somebody wants to see the answers."""
+        self._skip = False
+        self.wake()
 
     def forget(self) -> None:
         """The gateway has ended. Ignore the answer of the poll under way."""
@@ -146,7 +151,7 @@ class Polling:
             return  # the gateway has given it up
         outcome: PollOutcome = _FAILED
         if not query.fails:
-            outcome = self._replica.poll(self._gateway.principal, query.nonce)
+            outcome = self._gateway.poll_outcome(query.nonce)
         outcome, late_ms = self._gateway.faults.poll_answer(self._gateway.number, outcome)
         query.answered_ns += round(late_ms * NS_PER_MS)
         if late_ms:

@@ -11,11 +11,12 @@ from icws_explore.protocol.client.machine import ClientConfig
 from icws_explore.protocol.constants import MAX_CERTIFICATE_AGE_S, NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.type_checks import checked_fields
+from icws_explore.protocol.wording import duration_ns
 
 from .client import ClientSetup
-from .delays import DelayLike, delay, duration_ns
+from .delays import DelayLike, delay
 from .replica import CANISTER_ID
-from .scripts import Script, script_for
+from .scripts import Script, script_for, script_name
 from .world import SimulationSetup
 
 ARRIVALS: Final = "10s"
@@ -84,7 +85,7 @@ class Population:
             max_certificate_age_s=self.max_certificate_age_s,
             application_type=setup.app.message_type,
         )
-        script = script_for(setup.app.name, self.script, self.think_ms)
+        script = script_for(script_name(setup.app), self.script, self.think_ms)
         kinds = (self.identities,) if isinstance(self.identities, str) else tuple(self.identities)
         starts, skews = self._starts_ns(setup), self._skews_ns(setup)
         for number in range(self.sessions):

@@ -2,7 +2,8 @@
 
 It checks requests as the lab's replica does (`lab.replica.admission`), runs the canister on the same host, and gets
 certificates from the lab's subnet. It leaves out what no client can notice: HTTP, the certified history of requests,
-and the signatures of the gateway's own queries and ws_close calls.
+and the signatures of the gateway's own queries and ws_close calls. A recorded `network_side.Exchange` shows what HTTP
+would.
 """
 
 from __future__ import annotations
@@ -12,21 +13,33 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from icws_explore.protocol.arguments import decode_result, encode_close_args, encode_poll_args
-from icws_explore.protocol.canister import App, CanisterCode, CanisterHost, CdkConfig, Outcome, Reject, SystemApi
-from icws_explore.protocol.canister.app import AppCanister
+from icws_explore.protocol.canister import (
+    App,
+    AppCanister,
+    CanisterCode,
+    CanisterHost,
+    CdkConfig,
+    Outcome,
+    Reject,
+    SystemApi,
+    canister_not_found,
+)
 from icws_explore.protocol.errors import LabError
-from icws_explore.protocol.gateway.events import PollOutcome, Rejected, Replied
+from icws_explore.protocol.gateway.events import AgentFailed, PollOutcome, Rejected, Replied
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
 
-from ..faults import Faults
+from ..faults import Faults, HttpRequest
 from ..log import LabLog, ReplicaLog
-from ..replica.admission import Refused, Request, admit, canister_stopped
+from ..queues import CdkQueues, PolledQueues, Queues
+from ..replica.admission import Refused, Request, admit, canister_frozen, canister_stopped, check_expiry
+from ..replica.management import Management
 from ..replica.state_tree import CANISTER
 from ..replica.subnet import FIRST_CANISTER, Subnet, canister_content, canister_principal
 from .conditions import LatencyModel
 from .crypto import Cryptography
 from .event_log import CallRecord, EventLog
+from .network_side import Exchange
 from .scheduler import VirtualScheduler
 
 CANISTER_ID: Final = canister_principal(FIRST_CANISTER)  # of every simulation's canister
@@ -78,14 +91,18 @@ class SimReplica:
             self.canister_id,
             certify=self._certify,
             on_print=lambda at_ns, text: self._testimony.printed(self.canister_id, at_ns, text),
+            on_call=self._call,
+            subnet=(self._subnet.id, self.root_key),
         )
+        self._management = Management(cryptography.keys.secret("raw_rand"))
         self._content = canister_content(self._host)
-        self._code: AppCanister | None = None
-        self._seen: dict[Principal, int] = {}  # by gateway: the nonce up to which messages are noted
+        self._code: CanisterCode | None = None
+        self._queues: Queues | None = None
         self._timer_ns: int | None = None
         self._last_ns: dict[int, int] = {}  # by session: the time at which its latest call is executed
         self._known: set[bytes] = set()  # the ids of accepted requests
         self._is_stopped = False
+        self._is_frozen = False
 
     @property
     def root_key(self) -> bytes:
@@ -95,7 +112,7 @@ class SimReplica:
     @property
     def clients(self) -> tuple[Principal, ...]:
         """The principals that the canister takes for connected."""
-        return () if self._code is None else self._code.cdk.clients
+        return () if self._queues is None else self._queues.clients
 
     def now_ns(self) -> int:
         """The canister's clock, in ns since the epoch."""
@@ -118,11 +135,18 @@ class SimReplica:
         self._testimony.stopped(self.canister_id)
         self._on_change()
 
-    def call(self, session: int, envelope: bytes, relayed_ns: int) -> None:
+    def freeze(self) -> None:
+        """Use the canister's cycles up: it accepts no calls and no queries, and its timers do not run."""
+        self._is_frozen = True
+        self._testimony.frozen(self.canister_id)
+        self._on_change()
+
+    def call(self, session: int, envelope: bytes, relayed_ns: int, exchange: Exchange) -> None:
         """A relayed call arrives: check it and plan its execution."""
         now_ns = self._scheduler.now_ns
         try:
             with self._testimony.refusals("call", self.canister_id):
+                self._pass_on("call")
                 request = admit(
                     envelope,
                     "call",
@@ -134,55 +158,61 @@ class SimReplica:
         except Refused as refused:
             self._event_log.lost.append((relayed_ns, envelope))
             self._on_refused(session, f"HTTP {refused.status}: {refused.text.splitlines()[0]}")
+            exchange.refused(refused)
             return
-        if self._is_stopped:
+        if (reject := self._unavailable() or self._inspected(request)) is not None:
             self._event_log.lost.append((relayed_ns, envelope))
-            reject = canister_stopped(self.canister_id)
             self._testimony.not_replicated(request, reject)
             self._on_refused(session, f"reject code {reject.code}: {reject.text}")
+            exchange.not_replicated(reject)
             return
+        exchange.admitted()
         if request.request_id in self._known:
             self._testimony.replayed(request)
             return
         self._known.add(request.request_id)
         record = self._event_log.calls[request.request_id] = CallRecord(relayed_ns, now_ns)
-        self._scheduler.at(self._execution_ns(session), self._execute, request, record)
+        self._scheduler.at(self._execution_ns(session), self._execute, request, record, exchange)
 
     def close(self, session: int, gateway: Principal, client_key: ClientKey) -> None:
         """The gateway's ws_close arrives: plan its execution."""
         self._scheduler.at(self._execution_ns(session), self._execute_close, gateway, client_key)
 
-    def poll(self, gateway: Principal, nonce: int) -> PollOutcome:
-        """Return the outcome of the query ws_get_messages."""
-        if self._is_stopped:
-            reject = canister_stopped(self.canister_id)
-            return Rejected(reject.code, reject.text)
-        outcome = self._host.query("ws_get_messages", encode_poll_args(nonce), caller=gateway, now_ns=self.now_ns())
-        if isinstance(outcome, Reject):
-            return Rejected(outcome.code, outcome.text)
-        return Replied(outcome.data)
+    def poll(self, gateway: Principal, nonce: int, expiry_ns: int, exchange: Exchange) -> PollOutcome:
+        """Return the outcome of the query ws_get_messages, whose ingress_expiry is ``expiry_ns`` (since the epoch)."""
+        try:
+            outcome = self.query(gateway, "ws_get_messages", encode_poll_args(nonce), expiry_ns, exchange)
+        except Refused as refused:
+            return AgentFailed("HttpError", f"HTTP {refused.status}: {' '.join(refused.text.split())}")
+        return Rejected(outcome.code, outcome.text) if isinstance(outcome, Reject) else Replied(outcome.data)
+
+    def query(self, caller: Principal, method: str, arg: bytes, expiry_ns: int, exchange: Exchange) -> Outcome:
+        """Execute a query whose ingress_expiry is ``expiry_ns`` (since the epoch). Raises Refused."""
+        try:
+            self._pass_on("query")
+            check_expiry(expiry_ns, self.now_ns())
+        except Refused as refused:
+            exchange.refused(refused)
+            raise
+        outcome: Outcome | None = self._unavailable()
+        if outcome is None:
+            outcome = self._host.query(method, arg, caller=caller, now_ns=self.now_ns())
+        exchange.queried(outcome, self.now_ns())
+        return outcome
 
     def has_messages(self, gateway: Principal, nonce: int) -> bool:
         """Return whether such a poll would return anything but an empty result."""
-        return self._is_stopped or self._code is None or self._code.cdk.has_news(gateway, nonce)
+        return self._unavailable() is not None or self._queues is None or self._queues.has_news(gateway, nonce)
 
     def changed(self) -> None:
         """The canister ran: note the messages it queued, plan its next timer and call ``on_change``."""
-        now_ns, code = self._scheduler.now_ns, self._code
-        if code is not None:
+        now_ns, queues = self._scheduler.now_ns, self._queues
+        if queues is not None:
             for gateway in self._gateways:
-                self._note(code, gateway, now_ns)
+                for message in queues.new_messages(gateway):
+                    self._event_log.queued.append((now_ns, message.key, message.client_key, message.content))
         self._plan_timer()
         self._on_change()
-
-    def _note(self, code: AppCanister, gateway: Principal, now_ns: int) -> None:
-        following, seen = code.cdk.next_nonce(gateway), self._seen.get(gateway, 0)
-        if following == seen:
-            return
-        # The nonces of a forgotten gateway, and all nonces after an upgrade, start at 0 again.
-        for message in code.cdk.messages_from(gateway, seen if following > seen else 0):
-            self._event_log.queued.append((now_ns, message.key, message.client_key, message.content))
-        self._seen[gateway] = following
 
     def _plan_timer(self) -> None:
         due_ns = self._host.next_timer_ns
@@ -196,7 +226,7 @@ class SimReplica:
         if due_ns != self._timer_ns:
             return
         self._timer_ns = None
-        if self._is_stopped:
+        if self._unavailable() is not None:
             return
         self._testimony.timers(self.canister_id, self._host.advance(self.now_ns()))
         self.changed()
@@ -208,12 +238,13 @@ class SimReplica:
             at_ns = self._last_ns[session] = max(at_ns, self._last_ns.get(session, 0))
         return at_ns
 
-    def _execute(self, request: Request, record: CallRecord) -> None:
+    def _execute(self, request: Request, record: CallRecord, exchange: Exchange) -> None:
         outcome = self._update(request.method, request.arg, request.sender)
         record.executed_ns = self._scheduler.now_ns
         record.fate = _fate(request.method, outcome)
         if record.fate != "accepted":
-            self._testimony.executed(request, outcome)
+            self._testimony.executed(request, outcome, self._scheduler.now_ns)
+        exchange.executed(request, outcome, self.now_ns())
         self.changed()
 
     def _execute_close(self, gateway: Principal, client_key: ClientKey) -> None:
@@ -224,9 +255,23 @@ class SimReplica:
         self.changed()
 
     def _update(self, method: str, arg: bytes, caller: Principal) -> Outcome:
-        if self._is_stopped:  # since the call arrived
-            return canister_stopped(self.canister_id)
+        if (reject := self._unavailable()) is not None:  # since the call arrived
+            return reject
         return self._host.update(method, arg, caller=caller, now_ns=self.now_ns())
+
+    def _unavailable(self) -> Reject | None:
+        """Why the canister executes nothing."""
+        if self._is_frozen:
+            return canister_frozen(self.canister_id)
+        return canister_stopped(self.canister_id) if self._is_stopped else None
+
+    def _inspected(self, request: Request) -> Reject | None:
+        return self._host.inspect(request.method, request.arg, caller=request.sender, now_ns=self.now_ns())
+
+    def _pass_on(self, request: HttpRequest) -> None:
+        """Raises Refused if a fault refuses such a request."""
+        if (refused := self._faults.refusal(request)) is not None:
+            raise Refused(*refused)
 
     def _certify(self, certified_data: bytes) -> bytes:
         self._content = {**self._content, b"certified_data": certified_data}
@@ -235,15 +280,19 @@ class SimReplica:
         return self._subnet.certify([(CANISTER, self.canister_id.raw, b"certified_data")], "classic", now_ns)
 
     def _factory(self, system: SystemApi) -> CanisterCode:
-        code = self.app.factory(self.config)(system)
-        if not isinstance(code, AppCanister):
-            raise LabError(f"the app {self.app.name!r} does not use the CDK")
-        self._code = code
-        return code
+        self._code = self.app.factory(self.config)(system)
+        return self._code
+
+    def _call(self, callee: Principal, method: str, _arg: bytes, _is_query: bool) -> Outcome:
+        """Execute the canister's call to another one."""
+        return self._management.call(method) if callee == Principal.MANAGEMENT else canister_not_found(callee)
 
     def _check(self, outcome: Outcome) -> None:
         if isinstance(outcome, Reject):
             raise LabError(f"the {self.app.name} canister could not be installed: {outcome.text}")
+        self._queues = (
+            CdkQueues(self._code.cdk) if isinstance(self._code, AppCanister) else PolledQueues(self._host, self.now_ns)
+        )
         self._content = canister_content(self._host)
         self._timer_ns = None
         self.changed()

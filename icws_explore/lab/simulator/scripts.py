@@ -21,15 +21,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from icws_explore.protocol import candid
+from icws_explore.protocol.canister import App
 from icws_explore.protocol.client.events import CanisterClosed, ClientEvent, Failed, MessageReceived, Opened
 from icws_explore.protocol.client.machine import ClientMachine
 from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError
 from icws_explore.protocol.principal import Principal
 
+from ..apps import APPS
+from ..wasm import WasmApp
 from .delays import DelayLike, Uniform, delay
 
 if TYPE_CHECKING:
-    from ..scheduler import Scheduler
+    from icws_explore.live.scheduler import Scheduler
 
 THINK_MS: Final = Uniform(5_000, 15_000)
 
@@ -171,6 +174,15 @@ SCRIPTS: Final[dict[str, Callable[[DelayLike | None], Script]]] = {
     "echo": lambda think: Echo() if think is None else Echo(think),
     "chat": lambda think: Chat() if think is None else Chat(think),
 }
+
+
+def script_name(app: App) -> str:
+    """The name under which an app's script is known: its own, or for a compiled canister that of its message type."""
+    if isinstance(app, WasmApp):
+        for name in SCRIPTS:
+            if candid.same_type(app.message_type, APPS[name]().message_type):
+                return name
+    return app.name
 
 
 def script_for(app: str, script: Script | None, think_ms: DelayLike | None) -> Script:

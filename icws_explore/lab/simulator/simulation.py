@@ -23,6 +23,7 @@ from icws_explore.protocol.constants import (
 )
 from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.type_checks import checked, checked_fields
+from icws_explore.protocol.wording import duration_ns
 
 from ..apps import load
 from ..faults import Faults
@@ -31,7 +32,6 @@ from ..replica.subnet import LabKeys
 from .client import ClientSetup
 from .conditions import NetworkConditions
 from .crypto import cryptography
-from .delays import duration_ns
 from .population import Population
 from .scheduler import VIRTUAL
 from .truth import Truth, truth_of
@@ -218,7 +218,8 @@ def simulate(
 
     Arguments:
 
-    - ``app``: "pingpong", "echo", "chat" or "ticker", the path of a Python file, or an ``App``, as for `Lab`.
+    - ``app``: "pingpong", "echo", "chat" or "ticker", the path of a Python file or of a compiled canister, or an
+      ``App``, as for `Lab`. A compiled canister that takes an argument: ``icws_explore.lab.wasm.wasm_app``.
     - ``duration``: protocol time: "1h", "1h30m", "90s", seconds or a timedelta.
     - ``seed``: any whole number.
     - ``population``: the number of sessions, or a `Population`: what the clients do, when they connect, their clocks

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from icws_explore.analysis.decode import Kind, describe_service
 from icws_explore.protocol.arguments import decode_message_args
 from icws_explore.protocol.certificate import decode_cached
 from icws_explore.protocol.constants import NS_PER_MS
@@ -18,13 +19,7 @@ from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, WebsocketMessage
 from icws_explore.protocol.request_id import request_id
-from icws_explore.protocol.service_messages import (
-    AckMessage,
-    CloseMessage,
-    KeepAliveMessage,
-    OpenMessage,
-    decode_service,
-)
+from icws_explore.protocol.service_messages import decode_service
 
 from .event_log import CallRecord, EventLog
 
@@ -32,8 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .client import SimClient
-
-Kind = Literal["open_request", "message", "keep_alive", "open", "app", "ack", "close"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +216,6 @@ def _canister_message(frame: bytes) -> CanisterMessage | None:
 def _kind(message: WebsocketMessage, application_kind: Kind) -> tuple[Kind, int | None]:
     if not message.is_service_message:
         return application_kind, None
-    match decode_service(message.content):
-        case AckMessage(number):
-            return "ack", number
-        case KeepAliveMessage(number):
-            return "keep_alive", number
-        case OpenMessage():
-            return "open", None
-        case CloseMessage():
-            return "close", None
+    service = decode_service(message.content)
+    kind, _ = describe_service(service)
+    return kind, getattr(service, "last_incoming_sequence_num", None)

@@ -9,11 +9,14 @@ from typing import Final
 
 from icws_explore.capture import Frame
 from icws_explore.protocol.canister import App, CdkConfig
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.envelope import call_content, ingress_expiry_ns, sign_envelope
 from icws_explore.protocol.gateway.machine import GatewayConfig
+from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.messages import ClientKey
 
-from ..faults import Faults
+from ..faults import Faults, concern_polls
 from ..log import LabLog
 from ..replica.subnet import LabKeys
 from .client import ClientSetup, SimClient
@@ -21,6 +24,7 @@ from .conditions import LatencyModel, NetworkConditions
 from .crypto import Cryptography
 from .event_log import EventLog
 from .gateway import SimGateway
+from .network_side import Exchange, NetworkSide
 from .replica import SimReplica
 from .scheduler import VirtualScheduler
 
@@ -29,11 +33,24 @@ NO_SESSION: Final = -1  # a client key that no client of the simulation has
 
 
 @dataclass(frozen=True, slots=True)
+class PageCallSetup:
+    """An update call that a page sends to the canister over HTTP at ``at_ns`` (since the epoch).
+
+    ``identity`` signs it; ``arg`` is its Candid.
+    """
+
+    at_ns: int
+    identity: Identity
+    method: str
+    arg: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SimulationSetup:
     """What a simulation is made from. It starts at ``start`` and lasts ``duration_ns``.
 
     The canister is installed ``age_ns`` before the start. With ``close_at_end`` every client that is still connected
-    at the end closes with 1000.
+    at the end closes with 1000. With ``records_network`` the recording also holds the gateways' calls and failed polls.
     """
 
     app: App
@@ -47,6 +64,8 @@ class SimulationSetup:
     start: datetime = START
     age_ns: int = 0
     close_at_end: bool = True
+    records_network: bool = False
+    page_calls: tuple[PageCallSetup, ...] = ()
 
     @property
     def start_ns(self) -> int:
@@ -69,7 +88,12 @@ class World:
     `truth` needs, and ``frames`` the recording.
     """
 
-    def __init__(self, setup: SimulationSetup, clients: Sequence[ClientSetup]) -> None:
+    def __init__(
+        self, setup: SimulationSetup, clients: Sequence[ClientSetup], *, skip_idle_polls: bool | None = None
+    ) -> None:
+        """``skip_idle_polls``: count idle polls without running them. None: unless the faults change their answers."""
+        if skip_idle_polls is None:
+            skip_idle_polls = not concern_polls(setup.faults)
         self.start_ns = setup.start_ns - setup.age_ns  # the time 0 of faults
         self.faults = setup.faults
         self.scheduler = VirtualScheduler(self.start_ns)
@@ -82,12 +106,12 @@ class World:
         self._is_single = len(clients) == 1
         self._sessions: dict[ClientKey, int] = {}
         cryptography, keys, ordered = setup.cryptography, setup.keys, setup.conditions.ordered
-        principals = [cryptography.identity(f"gateway {number}").principal for number in range(setup.gateways)]
+        identities = [cryptography.identity(f"gateway {number}") for number in range(setup.gateways)]
         self.replica = SimReplica(
             setup.app,
             setup.cdk,
             cryptography=cryptography,
-            gateways=principals,
+            gateways=[identity.principal for identity in identities],
             scheduler=self.scheduler,
             latency=self.latency,
             rng=keys.rng("replica"),
@@ -98,11 +122,12 @@ class World:
             on_refused=self.refused,
             ordered=ordered,
         )
+        side = NetworkSide(self.frames, self.scheduler, cryptography.subnet) if setup.records_network else None
         config = GatewayConfig(polling_interval_ms=setup.conditions.poll_interval_ms)
         self.gateways = [
             SimGateway(
                 number,
-                principal,
+                identity,
                 config,
                 replica=self.replica,
                 scheduler=self.scheduler,
@@ -115,14 +140,17 @@ class World:
                 session_of=self.session_of,
                 on_refused=self.refused,
                 ordered=ordered,
-                # Faults that override this hook must see the answer of every poll.
-                skip_idle_polls=type(self.faults).poll_answer is Faults.poll_answer,
+                skip_idle_polls=skip_idle_polls,
+                network_side=side,
             )
-            for number, principal in enumerate(principals)
+            for number, identity in enumerate(identities)
         ]
+        self._network_side = side
         self.replica.install()
         for client in clients:
             self.add_client(client)
+        for call in setup.page_calls:
+            self.scheduler.at(call.at_ns, self._page_calls, call)
 
     def add_client(self, setup: ClientSetup) -> SimClient:
         """Add a client. It connects at its own time."""
@@ -154,6 +182,15 @@ class World:
         name = "an unknown session" if session == NO_SESSION else f"session {session + 1}"
         self.log.write("gateway", "error", f"Error relaying envelope to canister: {why} ({name})", session=session)
 
+    def _page_calls(self, call: PageCallSetup) -> None:
+        now_ns, canister_id, nonce = self.scheduler.now_ns, self.replica.canister_id, call.at_ns.to_bytes(8, "big")
+        sender, expiry_ns = call.identity.principal, ingress_expiry_ns(now_ns)
+        content = call_content(canister_id, call.method, call.arg, sender, expiry_ns, nonce)
+        body, exchange = sign_envelope(content, call.identity).encode(), Exchange()
+        if self._network_side is not None:
+            exchange = self._network_side.call(canister_id, body, asynchronous=False)
+        self.replica.call(NO_SESSION, body, now_ns, exchange)
+
     def _wake_gateways(self) -> None:
         for gateway in self.gateways:
             gateway.polling.wake()
@@ -181,11 +218,15 @@ class World:
         """Stop the canister: it accepts no calls and no queries."""
         self.replica.stop()
 
+    def freeze_canister(self) -> None:
+        """Use the canister's cycles up: it executes nothing any more."""
+        self.replica.freeze()
+
     def send(self, session: int, data: bytes) -> None:
         """Send a binary frame to a client, as if its gateway sent it."""
         self.clients[session].link_down.send(data)
 
-    def drop(self, session: int, code: int | None = 1006) -> None:
+    def drop(self, session: int, code: int | None = CloseCode.ABNORMAL_CLOSURE) -> None:
         """End a connection. Its gateway notices."""
         client = self.clients[session]
         client.link_down.drop(code)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from icws_explore.lab.apps import from_file
-from icws_explore.protocol.candid import decode, encode, parse_type, same_type, type_text
-from icws_explore.protocol.canister import candid_interface
+from icws_explore.protocol.candid import NAT, decode, encode, parse_type, same_type, type_text
+from icws_explore.protocol.canister import Reply, candid_interface
 from icws_explore.protocol.errors import LabError
-from support.canister_host import CanisterBench
+from support.canister_host import CanisterBench, client_key
 
 COUNTER = '''
 """Counts what each client says."""
@@ -100,6 +100,44 @@ def on_open(context, client):
 
     def test_a_builtin_without_a_signature_is_accepted(self, tmp_path: Path) -> None:
         assert from_file(written(tmp_path, "MESSAGE_TYPE = 'text'\non_open = max\n")).on_open is max
+
+
+class TestMethods:
+    def test_are_called_with_values(self, tmp_path: Path) -> None:
+        text = """
+MESSAGE_TYPE = "text"
+METHODS = {"add": "(nat, more : nat) -> (nat) query"}
+def on_open(context, client): pass
+def add(context, caller, one, more): return one + more
+"""
+        app = from_file(written(tmp_path, text))
+        bench = CanisterBench.of(app)
+        outcome = bench.update("add", encode([NAT, NAT], [1, 2]), client_key("ada").client_principal)
+        assert outcome == Reply(encode([NAT], [3]))
+
+    @pytest.mark.parametrize(
+        ("lines", "says"),
+        [
+            ("METHODS = ['get']", ": METHODS must map names to types"),
+            ("METHODS = {'get': 5}", ": METHODS must map names to types"),
+            ("METHODS = {'get': 'nat'}", ": METHODS: the type of 'get': line 1, column"),
+            (
+                "METHODS = {'get': '() -> (); set : () -> ()'}",
+                ": get is of type NoneType, not a function; write def get(",
+            ),
+            (
+                "METHODS = {'get': '(x : nat) -> ()'}",
+                ": get is of type NoneType, not a function; write def get(context, caller, x)",
+            ),
+            (
+                "METHODS = {'get': '(nat) -> ()'}\ndef get(context): pass",
+                ": get must take 3 arguments: get(context, caller, value1)",
+            ),
+        ],
+    )
+    def test_mistakes(self, tmp_path: Path, lines: str, says: str) -> None:
+        text = f"MESSAGE_TYPE = 'text'\ndef on_open(context, client): pass\n{lines}\n"
+        assert mistake(tmp_path, text).startswith(says)
 
 
 class TestMistakes:

@@ -113,9 +113,7 @@ class TestLoad:
         assert load(app) is app
 
     def test_an_unknown_name_is_answered_with_the_choices(self) -> None:
-        with pytest.raises(
-            ArgumentValueError, match=r"^there is no app 'pong'; choose pingpong, echo, chat, ticker or the path"
-        ):
+        with pytest.raises(ArgumentValueError, match=rf"^there is no app 'pong'; choose {', '.join(APPS)} or the path"):
             load("pong")
 
     def test_a_path_is_a_users_file(self, tmp_path: Path) -> None:

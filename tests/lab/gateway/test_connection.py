@@ -19,6 +19,7 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[tuple[FrameKind, bytes]] = []
         self.connection: GatewayConnection | None = None
+        self.answer: int | None = 1006  # the code for `drop` at a close frame
         self.listens = asyncio.Event()
         self.listens.set()
 
@@ -32,7 +33,7 @@ class Listener:
     def hear(self, kind: FrameKind, data: bytes) -> None:
         self.heard.append((kind, data))
         if kind == "close":
-            self.open.drop(1006)
+            self.open.drop(self.answer)
 
     @property
     def open(self) -> GatewayConnection:
@@ -91,6 +92,12 @@ class TestReceive:
 
 
 class TestEnd:
+    async def test_a_close_frame_is_answered_if_the_gateway_answers(self, server: Server, listener: Listener) -> None:
+        listener.answer = 1000
+        async with connect(url(server), proxy=None, ping_interval=None) as socket:
+            await socket.close(1000, "bye")
+            assert socket.close_code == 1000
+
     async def test_a_close_frame_is_reported_and_not_answered(self, server: Server, listener: Listener) -> None:
         async with connect(url(server), proxy=None, ping_interval=None) as socket:
             await socket.close(1000, "bye")

@@ -32,7 +32,7 @@ class TestOrderedLink:
     def test_delivers_in_the_same_instant(self) -> None:
         assert Line().put(5, b"a").put(5, b"b").run() == [(5, b"a"), (5, b"b")]
 
-    def test_a_delay_applies_to_the_frames_behind_it(self) -> None:
+    def test_a_delay_applies_to_the_frames_after_it(self) -> None:
         line = Line().put(0, b"a", 100).put(10, b"b").put(20, b"c", 100).put(50, b"d", 5)
         assert line.run() == [(100, b"a"), (100, b"b"), (120, b"c"), (120, b"d")]
 

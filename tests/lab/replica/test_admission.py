@@ -11,12 +11,12 @@ from icws_explore.lab.replica.admission import (
     Refused,
     Request,
     admit,
-    canister_not_found,
     canister_stopped,
     format_time,
     no_management_method,
 )
 from icws_explore.lab.replica.subnet import LabKeys, Subnet, canister_principal
+from icws_explore.protocol.canister import canister_not_found
 from icws_explore.protocol.cbor import dumps
 from icws_explore.protocol.constants import MAX_INGRESS_BYTES, NS_PER_S
 from icws_explore.protocol.envelope import Envelope, call_content, sign_envelope

@@ -38,7 +38,7 @@ class TestStopped:
     def test_rejects_polls_and_runs_no_timers(self):
         run = scenario("POLLER_DEAD").run(1)
         world = run.world
-        outcome = world.replica.poll(world.gateways[0].principal, 0)
+        outcome = world.gateways[0].poll_outcome(0)
         assert isinstance(outcome, Rejected)
         assert outcome.reject_message.endswith("is stopped")
         stopped_ns = world.start_ns + 90_000_000_000
@@ -78,7 +78,7 @@ class TestClosedByApplication:
 
 
 class TestProxyIdle:
-    def test_the_client_is_not_told_and_the_gateway_closes_for_it(self):
+    def test_the_client_gets_no_message_and_the_gateway_closes_for_it(self):
         run = scenario("PROXY_IDLE").run(1)
         assert run.truth.sessions[0].close_code == 1006
         assert run.world.replica.clients == ()

@@ -16,18 +16,17 @@ import pytest
 from icws_explore.analysis.network_calls import network_calls
 from icws_explore.analysis.recording import Recording
 from icws_explore.lab import Faults, Lab
+from icws_explore.lab.clocks import MachineClock
 from icws_explore.lab.faults import Delivery, Stage
 from icws_explore.lab.scenarios import ClientPlan, Plan, scenario
-from icws_explore.lab.scenarios.live import ClientClock, LiveClient, LiveSetup, play
+from icws_explore.lab.scenarios.live import LiveClient, LiveSetup, play
 from icws_explore.lab.scenarios.scripts import texts
 from icws_explore.lab.scenarios.simulated import run_simulated
-from icws_explore.lab.scheduler import ClockScheduler
 from icws_explore.lab.simulator import Script, ScriptedClient
-from icws_explore.live.clock import ScaledClock
+from icws_explore.live.scheduler import ClockScheduler
 from icws_explore.protocol import cbor
 from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.client.machine import ClientConfig, ClientMachine
-from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import LabError, ValueMismatchError
 from icws_explore.protocol.keys import Ed25519Identity
 from icws_explore.protocol.principal import Principal
@@ -229,7 +228,7 @@ class Scene:
     def __init__(self, lab: Lab, script: Script, *, url: str | None = None) -> None:
         config = ClientConfig(lab.canister_id, lab.root_key, lab.ack_interval_ms, application_type=TEXT)
         machine = ClientMachine(config, Ed25519Identity.generate(), entropy=random.randbytes)
-        clock = ClientClock(lab.clock, skew_ns=0, faults=Faults(), number=0)
+        clock = MachineClock(lab.clock, Faults(), "client", 0)
         self.errors: list[Exception] = []
         self.scheduler = ClockScheduler(lab.clock, self.errors.append)
         setup = LiveSetup(machine, script, clock, random.Random(1), TEXT, url or lab.gateway_url)
@@ -257,7 +256,7 @@ class TestLiveClient:
         assert not scene.client.is_open
         assert scene.client.memory["opened_ns"] <= lab.clock.now_ns()
 
-    async def test_reports_what_its_script_raises_and_goes_on(self, lab):
+    async def test_reports_what_its_script_raises_and_continues(self, lab):
         class Fails(Noting):
             def opened(self, client: ScriptedClient) -> None:
                 super().opened(client)
@@ -290,22 +289,3 @@ class TestLiveClient:
         scene = Scene(lab, Script(), url=f"ws://127.0.0.1:{free_port()}")
         await scene.play()
         assert "nobody listens" in scene.client.failures[0]
-
-
-class TestClientClock:
-    def test_has_its_skew_and_the_error_that_the_faults_give_it(self):
-        class Wrong(Faults):
-            def clock_error_ns(self, clock: Any, number: int, now_ns: int) -> int:
-                return 100 * NS_PER_S * number if clock == "client" else 0
-
-        true = ScaledClock(60)
-        clock = ClientClock(true, skew_ns=-5 * NS_PER_S, faults=Wrong(), number=2)
-        before_ns, its_ns, after_ns = true.now_ns(), clock.now_ns(), true.now_ns()
-        assert before_ns <= its_ns - 195 * NS_PER_S <= after_ns
-        assert clock.info == true.info
-
-    async def test_sleeps_as_long_as_the_lab_s_clock(self):
-        true = ScaledClock(600)
-        before_ns = true.now_ns()
-        await ClientClock(true, skew_ns=NS_PER_MS, faults=Faults(), number=0).sleep(6)
-        assert true.now_ns() - before_ns >= 6 * NS_PER_S

@@ -20,7 +20,7 @@ class TestChoice:
     def test_has_the_given_think_time(self, app):
         assert script_for(app, None, 77).think_ms == 77
 
-    def test_a_script_of_ones_own_takes_no_think_time(self):
+    def test_a_script_of_the_user_takes_no_think_time(self):
         mine = Script()
         assert script_for("chat", mine, None) is mine
         with pytest.raises(ArgumentValueError, match="think_ms"):

@@ -297,7 +297,7 @@ class TestRun:
         assert frames[0].t >= START.timestamp()
         assert (frames[-1].t, frames[-1].code) == (START.timestamp() + 30, 1000)
 
-    def test_leaves_sessions_open_when_told_to(self):
+    def test_leaves_sessions_open_on_request(self):
         assert self.run(close_at_end=False).counts.ended == {"open": 1}
 
     def test_a_client_does_not_connect_after_the_end(self):
@@ -354,7 +354,7 @@ class TestCounts:
 
 
 class TestOwnApps:
-    def test_run_with_a_script_of_ones_own(self):
+    def test_run_with_a_script_of_the_user(self):
         def on_message(context: AppContext, client: Principal, message: str) -> None:
             context.send(client, message.upper())
             context.close(client)

@@ -286,7 +286,7 @@ class TestGatewayRemoval:
 
     # The first client leaves at 10 s. Checks are at 360 s, 660 s and so on.
     @pytest.mark.parametrize(("returns_s", "nonce"), [(350, 1), (365, 0)])
-    def test_when_the_client_left_by_itself(self, returns_s, nonce):
+    def test_when_the_client_has_left(self, returns_s, nonce):
         """It left at 10 s, so at the check at 360 s more than an interval has passed."""
         simulation = simulate(
             "echo",
