@@ -108,7 +108,7 @@ _ALWAYS: Final = ("tag 55799", "rest", "unread", "type table")
 
 
 def is_encoding(node: Node) -> bool:
-    """Whether a node only says how a value is encoded, so that a reader of values does not miss it."""
+    """Whether a node only says how a value is encoded. Readers who look for values do not need it."""
     if node.fault or node.type in _ALWAYS or node.path.endswith((":rest", ":value", ".unread")):
         return False
     return ":" in node.path

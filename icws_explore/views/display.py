@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import pandas as pd
 
+    from icws_explore.analysis.compare import Comparison
     from icws_explore.analysis.decode import DecodedFrame
     from icws_explore.analysis.doctor import Finding
     from icws_explore.analysis.edit import Seen
@@ -46,6 +47,7 @@ _DRAWN: Final = (
     ("icws_explore.analysis.replay.text", "Replays", "draw_replays"),
     ("icws_explore.analysis.doctor.finding", "Finding", "draw_finding"),
     ("icws_explore.analysis.doctor.finding", "Findings", "draw_findings"),
+    ("icws_explore.analysis.compare.comparison", "Comparison", "draw_comparison"),
     ("icws_explore.lab.lab", "Lab", "draw_lab"),
 )
 
@@ -188,6 +190,13 @@ def draw_findings(findings: Sequence[Finding]) -> View:
     from .findings import findings_view
 
     return findings_view(findings)
+
+
+def draw_comparison(comparison: Comparison) -> View:
+    """Two recordings side by side, the first difference marked."""
+    from .cards.comparison import comparison_view
+
+    return comparison_view(comparison)
 
 
 def draw_lab(lab: Lab) -> View:

@@ -52,20 +52,27 @@ def recording_facts(capture: Capture) -> list[Fact]:
     return [*facts, *order_facts(capture), *(Fact("note", one_line(note), "bad") for note in capture.notes)]
 
 
-def order_facts(capture: Capture) -> list[Fact]:
-    """A fact that names the frames whose times contradict their order; none where times only go forward."""
+def order_facts(capture: Capture, *, are_drawn: bool = True) -> list[Fact]:
+    """A fact that names the frames whose times contradict their order; none where times only go forward.
+
+    ``are_drawn`` is False for a view that counts these times, instead of leaving them out of a time axis.
+    """
     misplaced = out_of_order(capture)
-    return [Fact("time order", order_text(misplaced), "bad")] if misplaced else []
+    if not misplaced:
+        return []
+    text = order_text(misplaced) if are_drawn else f"{_order(misplaced)}; what is computed from such a time is wrong"
+    return [Fact("time order", text, "bad")]
 
 
 def order_text(misplaced: Sequence[int]) -> str:
     """Which frames have times that contradict their order in the recording, in one sentence."""
+    return f"{_order(misplaced)}; time axes leave {'it' if len(misplaced) == 1 else 'them'} out"
+
+
+def _order(misplaced: Sequence[int]) -> str:
     shown = ", ".join(map(str, misplaced[:_MAX_NUMBERS])) + (", …" if len(misplaced) > _MAX_NUMBERS else "")
-    one = len(misplaced) == 1
-    return (
-        f"{count(len(misplaced), 'frame')} ({shown}) {'has a time' if one else 'have times'} out of order; "
-        f"time axes leave {'it' if one else 'them'} out"
-    )
+    has = "has a time" if len(misplaced) == 1 else "have times"
+    return f"{count(len(misplaced), 'frame')} ({shown}) {has} out of order"
 
 
 def clock_text(capture: Capture) -> str:

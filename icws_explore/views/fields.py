@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from typing import Any, Final
 
 from icws_explore.analysis.decode import DecodedFrame, value_text
@@ -14,13 +15,7 @@ from icws_explore.protocol.errors import IcwsError, MessageError, PrincipalError
 from icws_explore.protocol.keys.delegation import SignedDelegation
 from icws_explore.protocol.messages import CanisterMessage, ClientKey, WebsocketMessage, parse_message_key
 from icws_explore.protocol.principal import Principal
-from icws_explore.protocol.service_messages import (
-    AckMessage,
-    CloseMessage,
-    KeepAliveMessage,
-    OpenMessage,
-    ServiceMessage,
-)
+from icws_explore.protocol.service_messages import AckMessage, KeepAliveMessage, ServiceMessage
 from icws_explore.protocol.wording import time_text
 
 from .formatting import distance, elide, one_line, shorten
@@ -30,6 +25,10 @@ _MAX_TEXT: Final = 200  # characters of a text on one line
 _MAX_BYTES: Final = 20  # bytes on one line
 _MAX_FIELDS: Final = 20  # unknown fields of a request
 _MAX_TARGETS: Final = 20  # canisters of a delegation
+_SERVICE_MEANINGS: Final[Mapping[type[ServiceMessage], str]] = {
+    AckMessage: "the last message that the canister received",
+    KeepAliveMessage: "the last message that the client received",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,12 @@ def _socket(decoded: DecodedFrame) -> Group:
         fields.append(Field("reason", one_line(frame.reason or "none")))
     if frame.session is not None:
         fields.append(Field("session", one_line(frame.session)))
-    return Group("frame", (*fields, _bytes("data", frame.data)))
+    if frame.did is not None:
+        fields.append(Field("did", one_line(frame.did), "what a tap did to this frame"))
+    fields.append(_bytes("data", frame.data))
+    if frame.far is not None:
+        fields.append(_bytes("far", frame.far))
+    return Group("frame", tuple(fields))
 
 
 def _envelope(envelope: Envelope, sent_s: float) -> Iterator[Group]:
@@ -200,17 +204,14 @@ def _client_key(key: ClientKey) -> tuple[Field, ...]:
 
 
 def _service(service: ServiceMessage) -> Group:
-    fields: tuple[Field, ...]
-    match service:
-        case OpenMessage(client_key=key):
-            fields = _client_key(key)
-        case AckMessage(last_incoming_sequence_num=last):
-            fields = (Field("last_incoming_sequence_num", str(last), "the last message that the canister received"),)
-        case KeepAliveMessage(last_incoming_sequence_num=last):
-            fields = (Field("last_incoming_sequence_num", str(last), "the last message that the client received"),)
-        case CloseMessage(reason=reason):
-            fields = (Field("reason", one_line(str(reason))),)
-    return Group(type(service).__name__, fields)
+    fields: list[Field] = []
+    for each in dataclass_fields(service):
+        value = getattr(service, each.name)
+        if isinstance(value, ClientKey):
+            fields += _client_key(value)
+        else:
+            fields.append(Field(each.name, one_line(str(value)), _SERVICE_MEANINGS.get(type(service), "")))
+    return Group(type(service).__name__, tuple(fields))
 
 
 def _fault(decoded: DecodedFrame) -> Group:

@@ -9,7 +9,7 @@ _MAX_BITS = 128  # of a time in ns that is computed with; a nat64 has 64
 
 def one_line(text: str) -> str:
     """``text`` with every character escaped that moves a cursor, breaks a line or changes the writing direction."""
-    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
 def _escaped(character: str) -> str:

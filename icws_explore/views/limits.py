@@ -1,6 +1,7 @@
 """The time-outs of a recording against their limits, and its pace: ack interval, clocks, latencies.
 
-The timing analysis says what ran when. Here it is counted over all sessions, with the closest call of each limit.
+The timing analysis says which time-outs ran and when. This module counts them over all sessions, and finds the run that
+came closest to each limit.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from icws_explore.analysis.timing.timing import Timing
 from icws_explore.protocol.constants import MAX_CERTIFICATE_AGE_S
 
 from . import text
-from .facts import Fact, Weight
+from .facts import Fact, Weight, order_facts
 from .formatting import count, duration, one_line
 from .html import TEXT_WIDTH, View, render, view_of
 from .time_outs import Outcome, TimeOut, TimeOutName, time_outs
@@ -58,7 +59,7 @@ class LimitRow:
 
 def timing_view(timing: Timing) -> View:
     """The limits as a table, then the facts about the pace."""
-    limits, pace = limit_rows(timing), pace_facts(timing)
+    limits, pace = limit_rows(timing), [*order_facts(timing.capture, are_drawn=False), *pace_facts(timing)]
     body = render("timing.html.j2", limits=limits, heads=HEADS, empty=NO_LIMITS, pace=pace)
     facts = [*map(limit_fact, limits)] or [Fact("time-outs", NO_LIMITS)]
     return view_of(body, text.plain(text.facts_lines([*facts, *pace], width=TEXT_WIDTH)))

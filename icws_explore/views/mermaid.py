@@ -18,7 +18,7 @@ _MAX_TEXT: Final = 100  # characters
 def mermaid_text(frames: Sequence[DecodedFrame], *, start: int = 0, stop: int | None = None) -> str:
     """A Mermaid sequenceDiagram of the steps ``start`` to ``stop`` (counted from 0) of one session's frames.
 
-    Whatever a peer wrote is escaped, so it cannot become part of the diagram. The same steps give the same text.
+    Everything that a peer wrote is escaped, so it cannot become part of the diagram. The same steps give the same text.
     """
     return flow_text(flow(frames, start=start, stop=stop))
 
@@ -30,6 +30,7 @@ def flow_text(chosen: Flow) -> str:
     if chosen.before:
         lines.append(f"    Note over C,K: {count(chosen.before, 'frame')} before")
     brackets = {bracket.by: bracket for bracket in chosen.brackets}
+    latest = 0.0
     for row, step in enumerate(chosen.steps):
         source, target = _SHORT[step.source], _SHORT[step.target]
         if step.lost:
@@ -37,6 +38,9 @@ def flow_text(chosen: Flow) -> str:
         lines.append(f"    {source}->>{target}: {escaped(_label(step))}")
         if step.fault:
             lines.append(f"    Note over C,K: {escaped(step.fault_text)}")
+        if step.at_s < latest:
+            lines.append(f"    Note over C,K: the time {step.at_s:.2f} s is out of order")
+        latest = max(latest, step.at_s)
         if row in brackets:
             side = "right of K" if brackets[row].kind == "ack" else "left of C"
             lines.append(f"    Note {side}: {numbers_text(brackets[row])}")
@@ -53,7 +57,7 @@ def _label(step: Step) -> str:
 
 def lost_text(step: Step) -> str:
     """Which messages are missing ahead of ``step``, and how far they are known to have come."""
-    numbers = ", ".join(_range_text(numbers[0], numbers[-1]) for numbers in step.lost[:5])
+    numbers = ", ".join(range_text(numbers[0], numbers[-1]) for numbers in step.lost[:5])
     more = ", …" if len(step.lost) > 5 else ""
     return f"{numbers}{more} {'not sent' if step.source == 'client' else 'lost on the way to the client'}"
 
@@ -63,10 +67,11 @@ def numbers_text(bracket: Bracket) -> str:
     verb = "acks" if bracket.kind == "ack" else "has"
     if bracket.first is None or bracket.last is None:
         return f"{verb} up to {bracket.number}"
-    return f"{verb} {_range_text(bracket.first, bracket.last)}"
+    return f"{verb} {range_text(bracket.first, bracket.last)}"
 
 
-def _range_text(first: int, last: int) -> str:
+def range_text(first: int, last: int) -> str:
+    """One number, or the first and the last of several."""
     return f"{first}" if first == last else f"{first}–{last}"
 
 

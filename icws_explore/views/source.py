@@ -1,4 +1,4 @@
-"""What the views take: a recording, or anything that holds one."""
+"""The input of the views: a recording, or an object that has one."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def frame_index(capture: Capture, number: int) -> int:
     """The number of a frame, counted from 0; a negative ``number`` counts from the end. Raises IndexError."""
     index = number if number >= 0 else len(capture) + number
     if not 0 <= index < len(capture):
-        raise IndexError(f"there is no frame {number}: the recording holds {len(capture)}")
+        raise IndexError(f"there is no frame {number}: the number of frames is {len(capture)}")
     return index

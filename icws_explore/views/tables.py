@@ -28,16 +28,23 @@ _MAX_TEXT_CELL: Final = 40  # characters in text
 
 
 def table_view(table: pd.DataFrame) -> View:
-    """A table of at most `MAX_ROWS` rows; of more rows those in the middle are left out."""
-    shown = table.iloc[:, :MAX_COLUMNS]
+    """A table of at most `MAX_ROWS` rows; of more rows those in the middle are left out.
+
+    Columns without any value are only named below it: most tables have one or two, and their width is missed.
+    """
+    filled = [at for at in range(table.shape[1]) if not len(table) or not table.iloc[:, at].isna().all()]
+    shown = table.iloc[:, filled[:MAX_COLUMNS]]
     columns = [(_label(name), _is_number(shown.iloc[:, at])) for at, name in enumerate(shown.columns)]
     parts = [
         part.map(lambda row: (_label(shown.index[row]), [_cell(value) for value in _row(shown, row)]))
         for part in excerpt(len(shown), limit=MAX_ROWS)
     ]
     size = f"{count(len(table), 'row')}, {count(table.shape[1], 'column')}"
-    if table.shape[1] > MAX_COLUMNS:
+    if len(filled) > MAX_COLUMNS:
         size += f", of which {MAX_COLUMNS} are shown"
+    if len(filled) < table.shape[1]:
+        empty = [_label(name) for at, name in enumerate(table.columns) if at not in set(filled)]
+        size += f"; without values: {shorten(', '.join(empty), _MAX_CELL)}"
     index = _label(shown.index.name) if shown.index.name is not None else ""
     body = render("table.html.j2", columns=columns, parts=parts, index=index, size=size)
     lines = _lines([index, *(name for name, _ in columns)], [False, *(right for _, right in columns)], parts)

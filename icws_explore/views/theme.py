@@ -26,8 +26,8 @@ SHADES: Final[Mapping[str, Shade]] = {
     "rule": Shade("#d1d5da", "#3d444d", "--jp-border-color2"),
     "paper": Shade("#ffffff", "#16191d", "--jp-layout-color0"),
     "lane": Shade("#f4f5f7", "#20252b", None),
-    "bad": Shade("#b3261e", "#ff8a80", None),
-    "good": Shade("#007a5a", "#43c9a0", None),
+    "bad": Shade("#c10738", "#e36f6c", None),
+    "good": Shade("#227a53", "#43c9a0", None),
     "note": Shade("#8a5a00", "#e0b050", None),
 }
 

@@ -1,7 +1,7 @@
 """Every run of a session's time-outs: when it started, how long it had, and how it ended.
 
-The timing analysis works out each kind in its own terms (opens, the ack timer, keep-alive windows). Here they are
-brought to one form, which the timeline draws as bars and the report counts.
+The timing analysis describes each kind in its own form (opens, the ack timer, keep-alive windows). This module gives
+them one form, which the timeline draws as bars and the report counts.
 """
 
 from __future__ import annotations

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from itertools import combinations
 from typing import get_args
 
 import pytest
 
 from icws_explore.analysis.decode import Kind, decode_frames
 from icws_explore.views.kinds import LOOKS, lane_of
+from icws_explore.views.theme import SHADES
+from support.colour_vision import SIGHTS, distance
 from support.contrast import contrast
 from support.session_captures import healthy, hostile
 
@@ -22,6 +25,26 @@ class TestLooks:
     def test_have_readable_colours_in_both_themes(self, kind: Kind) -> None:
         assert contrast(LOOKS[kind].light, "#ffffff") >= 4.5
         assert contrast(LOOKS[kind].dark, "#16191d") >= 4.5
+
+
+class TestColours:
+    @pytest.mark.parametrize("sight", SIGHTS)
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    def test_stay_apart_for_a_colour_blind_reader(self, theme: str, sight: str) -> None:
+        colours = {getattr(look, theme) for look in LOOKS.values()}
+        assert min(distance(*pair, sight) for pair in combinations(colours, 2)) >= 16
+
+    @pytest.mark.parametrize("theme", ["light", "dark"])
+    def test_of_a_pass_and_a_failure_stay_apart_too(self, theme: str) -> None:
+        good, bad = getattr(SHADES["good"], theme), getattr(SHADES["bad"], theme)
+        assert min(distance(good, bad, sight) for sight in SIGHTS) >= 16
+
+    def test_of_equal_colour_are_told_apart_by_their_markers(self) -> None:
+        """In grey all kinds are told apart by marker and glyph alone, so these are all different."""
+        by_colour: dict[str, set[str]] = {}
+        for look in LOOKS.values():
+            by_colour.setdefault(look.light, set()).add(look.marker)
+        assert sum(map(len, by_colour.values())) == len(LOOKS)
 
 
 class TestLanes:

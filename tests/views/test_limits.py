@@ -96,3 +96,12 @@ class TestTimingView:
         view = timing_view(Timing(script.capture))
         assert "no time-out started" in view.text
         assert "no time-out started" in Markup(view.html).text
+
+
+def test_times_out_of_order_are_said() -> None:
+    script = SessionScript().opened().client_says(9, "late").client_says(5, "early").client_says(12, "next")
+    view = timing_view(Timing(script.capture))
+    said = "1 frame (3) has a time out of order; what is computed from such a time is wrong"
+    assert said in " ".join(view.text.split())
+    assert said in " ".join(Markup(view.html).text.split())
+    assert "out of order" not in timing_view(Timing(healthy())).text

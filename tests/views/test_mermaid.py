@@ -44,6 +44,11 @@ class TestSteps:
         assert "    K-xC: 2 lost on the way to the client\n    K->>C: 6.00 s, 3 app" in text
         assert "    Note over C,K: gap: 2 missing\n" in text
 
+    def test_note_a_time_that_runs_backwards(self) -> None:
+        script = SessionScript().opened().client_says(9, "late").client_says(5, "early")
+        assert "    Note over C,K: the time 5.00 s is out of order" in lines(script.capture)
+        assert "out of order" not in plots.mermaid(healthy())
+
     def test_count_the_frames_that_are_left_out(self) -> None:
         part = lines(healthy(), start=10, stop=12)
         assert part[4] == "    Note over C,K: 10 frames before"

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture
 from icws_explore.protocol import hashtree
 from icws_explore.views import plots
+from icws_explore.views.figures.trust import VARIABLES
 from support.proofs import frame_of, mainnet, simulated
 from support.session_captures import SessionScript, healthy
 
@@ -64,3 +67,12 @@ class TestDescriptions:
         }
         for draw, words in expected.items():
             assert words in draw(healthy()).description
+
+
+class TestParties:
+    def test_are_drawn_in_the_colours_of_the_theme_and_told_in_words(self) -> None:
+        view = plots.trust()
+        assert view.text.endswith("Nobody trusts the gateway.")
+        used = set(re.findall(r'class="(fill|line)-(\w+)"', view.html)) | set(re.findall(r" (line)-(\w+)\"", view.html))
+        assert {role for _, role in used} <= set(VARIABLES)
+        assert all(f"var({name})" in view.html for name in VARIABLES.values())

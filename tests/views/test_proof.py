@@ -126,7 +126,7 @@ class TestLitNodes:
         root = proof_tree(TREE, [(b"a", b"y")])
         assert [node.text for node in root.walk() if node.lit and node.text] == ["a", "y", "0x32"]
 
-    def test_do_not_exist_for_a_path_that_is_not_there(self) -> None:
+    def test_do_not_exist_for_a_missing_path(self) -> None:
         assert not any(node.lit for node in proof_tree(TREE, [(b"a", b"z")]).walk())
 
     def test_may_end_at_a_label(self) -> None:

@@ -26,5 +26,5 @@ class TestFrameIndex:
 
     @pytest.mark.parametrize("number", [29, -30])
     def test_refuses_a_number_beyond_the_ends(self, number: int) -> None:
-        with pytest.raises(IndexError, match=f"there is no frame {number}: the recording holds 29"):
+        with pytest.raises(IndexError, match=f"there is no frame {number}: the number of frames is 29"):
             frame_index(healthy(), number)

@@ -13,7 +13,7 @@ class TestStepRows:
             "parse", "delegation", "signature", "time", "certified_data", "lookup", "body", "sequence", "client_key",
         ]  # fmt: skip
 
-    def test_say_the_mark_in_words(self) -> None:
+    def test_name_the_mark(self) -> None:
         rows = step_rows([Step("a", True, ""), Step("b", False, ""), Step("c", None, "")])
         assert [(row.mark, row.outcome) for row in rows] == [("✓", "passed"), ("✗", "failed"), ("–", "not checked")]
 

@@ -46,6 +46,17 @@ class TestCells:
         assert all(line.isprintable() for line in view.text.splitlines())
 
 
+class TestColumns:
+    def test_without_any_value_are_only_named(self) -> None:
+        table = pd.DataFrame({"session": [None, None], "size": [5, 1000], "until": [pd.NaT, pd.NaT]})
+        view = table_view(table)
+        assert cells_of(view.html) == ["5", "1000"]
+        assert view.text.splitlines()[-1] == "2 rows, 3 columns; without values: session, until"
+
+    def test_of_a_table_without_rows_stay(self) -> None:
+        assert "session" in table_view(pd.DataFrame({"session": []})).text.splitlines()[0]
+
+
 class TestAlignment:
     def test_text_is_to_the_left_and_numbers_are_to_the_right(self) -> None:
         table = pd.DataFrame({"name": ["a", "longer"], "size": [5, 1000]}, index=pd.Index([0, 1], name="frame"))

@@ -6,12 +6,14 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from icws_explore.analysis.decode import decode_frames
+from icws_explore.analysis.decode import Kind, decode_frames
 from icws_explore.analysis.verify import verify_capture
 from icws_explore.capture import Capture, load
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.views.facts import recording_facts
-from icws_explore.views.rows import excerpt_frames, frame_rows
+from icws_explore.views.formatting import one_line
+from icws_explore.views.kinds import LOOKS
+from icws_explore.views.rows import Flag, FrameRow, excerpt_frames, frame_rows
 from icws_explore.views.text import (
     facts_lines,
     frame_fields_lines,
@@ -19,6 +21,7 @@ from icws_explore.views.text import (
     frame_line,
     frame_lines,
     frame_list_lines,
+    frame_text,
     hanging_lines,
     plain,
     steps_lines,
@@ -72,6 +75,19 @@ class TestFrameList:
     def test_marks_closes_and_malformed_frames_without_colour(self) -> None:
         lines = [line.plain for line in frame_lines(decode_frames(hostile()))]
         assert [line[0] for line in lines] == [" "] * 6 + ["!", "!", " ", "■", "■"]
+
+    @given(
+        summary=st.text(max_size=90),
+        session=st.sampled_from(["", "tab 1", "会議", "\ufe0f"]),
+        flag=st.sampled_from(["", "closed", "malformed"]),
+        kind=st.sampled_from(sorted(LOOKS)),
+        width=st.integers(20, 130),
+    )
+    def test_as_text_is_the_line_without_colour(
+        self, summary: str, session: str, flag: Flag, kind: Kind, width: int
+    ) -> None:
+        row = FrameRow(12, "1.250", "→", kind, "7", "676", one_line(summary), flag, session)
+        assert frame_text(row, width) == frame_line(row, width).plain
 
     def test_names_the_session(self) -> None:
         (row, *_) = frame_rows(decode_frames(SessionScript(session="tab 1").opened().capture))
@@ -138,3 +154,8 @@ class TestWrapCells:
         assert wrap_cells("one two three four", 10) == ["one two", "three four"]
         assert wrap_cells("aaaaa-bbbbb-ccccc", 12) == ["aaaaa-bbbbb-", "ccccc"]
         assert wrap_cells("a" * 25, 10) == ["a" * 10, "a" * 10, "a" * 5]
+
+    def test_a_word_with_hyphens_that_fits_into_a_line_is_not_broken(self) -> None:
+        assert wrap_cells("to aaaaa-bbbbb-ccccc", 18) == ["to", "aaaaa-bbbbb-ccccc"]
+        principal = "kebrh-rpe3j-monwr-bnfgx-y7sde-agnca-tgsq2-guukw-nyalm-gcehr-mae"
+        assert wrap_cells(f"ws://127.0.0.1:36313 ({principal})", 68) == ["ws://127.0.0.1:36313", f"({principal})"]

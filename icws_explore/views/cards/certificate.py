@@ -34,11 +34,11 @@ def certificate_card(
     canister_id: Principal | None = None,
     now_ns: int | None = None,
 ) -> View:
-    """The certificate in frame ``number`` of a recording, verified as of the time of its receipt.
+    """Show the certificate in frame ``number`` of a recording, verified at the time of its receipt.
 
-    Of the bytes of a certificate: that one, by default under mainnet's root key and as of the time that it states.
-    ``root_key`` is DER, ``now_ns`` is in ns since the epoch. Raises IndexError, and IcwsError for a frame without a
-    certificate.
+    ``recording`` may also be the bytes of a certificate. It is verified with mainnet's root key at the time when it was
+    made, unless ``root_key`` (DER) and ``now_ns`` (ns since the epoch) are given. Raises IndexError, and IcwsError for
+    a frame without a certificate.
     """
     return proof_view(proof_for(recording, number, root_key=root_key, canister_id=canister_id, now_ns=now_ns))
 

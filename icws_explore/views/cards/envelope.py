@@ -60,7 +60,7 @@ class ChainLink:
 
 
 def envelope_card(recording: RecordingLike, number: int, *, root_key: bytes | None = None) -> View:
-    """The client's request in frame ``number`` (negative: from the end), checked as of the time it was sent.
+    """Show the client's request in frame ``number`` (negative: from the end), checked at the time it was sent.
 
     Canister signatures, as those of Internet Identity, are checked under ``root_key`` (DER), by default the
     recording's. Raises IndexError, and IcwsError for a frame that is no request.

@@ -65,9 +65,9 @@ class PaneNode:
 
 
 def inspect(recording: RecordingLike, number: int) -> View:
-    """Frame ``number`` of a recording, a session or a tap (negative: from the end), every field next to its bytes.
+    """Show frame ``number`` of a recording, a session or a tap: every field next to its bytes.
 
-    Raises IndexError.
+    A negative number counts from the end. Raises IndexError.
     """
     capture = capture_of(recording)
     index = frame_index(capture, number)
@@ -75,7 +75,7 @@ def inspect(recording: RecordingLike, number: int) -> View:
 
 
 def inspect_view(decoded: DecodedFrame, *, app_type: candid.Type | None = None) -> View:
-    """The fields of ``decoded`` next to its bytes. Time and size are bounded, whatever the frame holds."""
+    """The fields of ``decoded`` next to its bytes. Time and size are bounded for every frame."""
     root = annotate_frame(decoded.frame, app_type=app_type)
     data = decoded.frame.data
     pane = pane_tree(root, data)

@@ -16,8 +16,10 @@ from .figure import (
     BAD,
     INK,
     PAPER,
+    SCREEN,
     SOFT,
     Band,
+    Paper,
     SessionFigure,
     closing_line,
     draw_band,
@@ -26,20 +28,22 @@ from .figure import (
     panel_title,
     sheet,
     time_axis,
+    width_of,
     write_empty,
 )
 
 _HEIGHTS_IN: Final = (2.3, 2.0)
-_LABEL: Final = 0.07  # of the axis: the longest label of an age
-_MAX_LABELS: Final = 12
+_LABEL_IN: Final = 0.54  # the longest label of an age
 
 
-def ack_age_figure(capture: Capture, session: SessionInstants) -> SessionFigure:
+def ack_age_figure(capture: Capture, session: SessionInstants, *, paper: Paper = SCREEN) -> SessionFigure:
     """Two saw-teeth over time, in seconds: the age of the oldest message that waits for an ack, and the ack timer.
 
     Both are shown against the ack interval and against the limit, 30 s later, at which the client closes.
     """
-    figure, (ages, timers) = sheet(capture, "Age at ack, and the client's ack timer", _HEIGHTS_IN)
+    figure, (ages, timers) = sheet(
+        capture, "Age at ack, and the client's ack timer", _HEIGHTS_IN, paper=paper, legend_rows=1
+    )
     timer, corners = replay(session)
     start = session.first or 0.0
     for axes in (ages, timers):
@@ -96,10 +100,12 @@ def _draw_ages(axes: Axes, session: SessionInstants, corners: list[Age]) -> None
         axes.plot(xs, ys, label="acked at this age", zorder=4, **marker_style(LOOKS["ack"].marker, LOOKS["ack"].light))
     sent = [s.at for s in session.numbered]
     axes.plot(sent, [0.0] * len(sent), label="sent", zorder=3, clip_on=False, **marker_style("|", look.light, 5))
-    if len(acked) <= _MAX_LABELS:
+    if len(acked) * _LABEL_IN <= 0.85 * width_of(axes):
         left, right = axes.get_xlim()
         for at, age in acked:
-            is_last = at > right - _LABEL * (right - left)  # next to the axes are the labels of the limits
+            is_last = at > right - _LABEL_IN / width_of(axes) * (
+                right - left
+            )  # next to the axes are the labels of the limits
             axes.annotate(
                 duration(age), (at, age), (-5 if is_last else 5, 2), textcoords="offset points", fontsize=7, color=INK,
                 ha="right" if is_last else "left", va="bottom", zorder=5,

@@ -19,7 +19,7 @@ from icws_explore.analysis.annotate import Node
 from ..formatting import one_line
 from ..kinds import LOOKS
 from ..proof import short_label
-from .figure import BAD, INK, LANE, PAPER, RULE, SOFT, WIDTH_IN, SessionFigure, inch_axes
+from .figure import BAD, INK, LANE, PAPER, RULE, SCREEN, SOFT, Paper, SessionFigure, inch_axes, wrapped
 
 Part = Literal["field", "name", "form", "fault"]
 
@@ -109,7 +109,6 @@ def _segment(node: Node) -> Segment:
 
 
 _LEFT_IN: Final = 0.35
-_RIGHT_IN: Final = WIDTH_IN - 0.35
 _BAR_IN: Final = 0.34
 _TITLE_IN: Final = 0.26
 _LABEL_IN: Final = 0.155  # a row of labels below a bar
@@ -117,9 +116,10 @@ _GAP_IN: Final = 0.32
 _HEAD_IN: Final = 0.75
 _FONT_PT: Final = 7.5
 _CHARACTER_IN: Final = 0.066
+_TITLE_CHARACTER_IN: Final = 0.08
 # Colours of the theme, so that they follow it; of different lightness, so that neighbours differ in greyscale.
 _FILLS: Final = (to_rgba(LOOKS["message"].light, 0.24), to_rgba(LOOKS["app"].light, 0.08))
-_MAX_ROWS: Final = 4  # of labels below a bar
+_MAX_ROWS, _NARROW_ROWS = 4, 6  # of labels below a bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,39 +133,41 @@ class _Drawn:
     top: float
     inside: list[Segment]
     below: list[tuple[Segment, float, int]]
+    right_in: float  # where the bar ends
 
     def x(self, offset: float) -> float:
         """A byte offset as inches from the left."""
-        return _LEFT_IN + (offset - self.layer.start) / max(1, self.layer.size) * (_RIGHT_IN - _LEFT_IN)
+        return _LEFT_IN + (offset - self.layer.start) / max(1, self.layer.size) * (self.right_in - _LEFT_IN)
 
     def middle(self, segment: Segment) -> float:
         return self.x((segment.start + segment.end) / 2)
 
 
-def anatomy_figure(root: Node, heading: str) -> SessionFigure:
+def anatomy_figure(root: Node, heading: str, *, paper: Paper = SCREEN) -> SessionFigure:
     """The layers of an annotated frame below each other, each to its own scale."""
     drawn: list[_Drawn] = []
-    top = _HEAD_IN
+    top = _HEAD_IN + paper.more_top_in
     for layer in layers_of(root):
-        each = _laid_out(layer, top + _TITLE_IN)
+        each = _laid_out(layer, top + _TITLE_IN, paper)
         drawn.append(each)
         rows = 1 + max((row for _, _, row in each.below), default=-1)
         top = each.top + _BAR_IN + rows * _LABEL_IN + _GAP_IN
-    figure = SessionFigure(top + 0.15)
+    figure = SessionFigure(top + 0.15, paper)
     axes = inch_axes(figure)
     axes.text(_LEFT_IN, 0.25, heading, fontsize=11, fontweight="bold", color=INK, va="center", parse_math=False)
     note = "Each bar is one layer, with its bytes to scale. Hatched: field names and framing of the encoding."
-    axes.text(_LEFT_IN, 0.48, note, fontsize=8, color=SOFT, va="center")
+    for number, line in enumerate(wrapped(note, paper, 8)):
+        axes.text(_LEFT_IN, 0.48 + 0.16 * number, line, fontsize=8, color=SOFT, va="center")
     for each in drawn:
         _draw_layer(axes, each, None if each.layer.parent is None else drawn[each.layer.parent])
     figure.description = anatomy_text(root, heading)
     return figure
 
 
-def _laid_out(layer: Layer, top: float) -> _Drawn:
+def _laid_out(layer: Layer, top: float, paper: Paper) -> _Drawn:
     """Which fields have their label inside the bar, and where below it the others have theirs."""
-    each = _Drawn(layer, top, [], [])
-    ends = [0.0] * _MAX_ROWS
+    each = _Drawn(layer, top, [], [], paper.width_in - _LEFT_IN)
+    ends = [0.0] * (_NARROW_ROWS if paper.is_narrow else _MAX_ROWS)
     for segment in layer.segments:
         if segment.part not in ("field", "fault"):
             continue
@@ -174,7 +176,7 @@ def _laid_out(layer: Layer, top: float) -> _Drawn:
             each.inside.append(segment)
             continue
         middle = each.middle(segment)
-        x = middle if middle + width < _RIGHT_IN else middle - width - 0.06  # to the left of its line if need be
+        x = middle if middle + width < each.right_in else middle - width - 0.06  # to the left of its line if need be
         row = next((number for number, end in enumerate(ends) if end < x), None)
         if row is not None:  # else there is no room, and only the description names it
             each.below.append((segment, x, row))
@@ -188,13 +190,19 @@ def _label(segment: Segment) -> str:
     return f"{f'[{name}]' if name.isdecimal() else name} {segment.end - segment.start}"
 
 
+def _title(layer: Layer, right_in: float) -> str:
+    """The title of a bar; of a path that is too long for it, the end."""
+    over = len(layer.text) - int((right_in - _LEFT_IN) / _TITLE_CHARACTER_IN)
+    return layer.text if over <= 0 else f"…{layer.text[over + 1 :]}"
+
+
 def _draw_layer(axes: Axes, each: _Drawn, parent: _Drawn | None) -> None:
     layer, top = each.layer, each.top
     if parent is not None:
         _draw_funnel(axes, each, parent)
     text = axes.text(
-        _LEFT_IN, top - 0.11, layer.text, fontsize=8.5, fontweight="bold", color=INK, va="center", parse_math=False,
-        zorder=6,
+        _LEFT_IN, top - 0.11, _title(layer, each.right_in), fontsize=8.5, fontweight="bold", color=INK, va="center",
+        parse_math=False, zorder=6,
     )  # fmt: skip
     text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 1.0, "alpha": 0.85})
     fields = 0
@@ -237,7 +245,7 @@ def _draw_funnel(axes: Axes, each: _Drawn, parent: _Drawn) -> None:
     """From a layer's place in the layer around it down to its own bar. Only neighbours are joined by lines."""
     corners = [
         (parent.x(each.layer.start), parent.top + _BAR_IN), (parent.x(each.layer.end), parent.top + _BAR_IN),
-        (_RIGHT_IN, each.top), (_LEFT_IN, each.top),
+        (each.right_in, each.top), (_LEFT_IN, each.top),
     ]  # fmt: skip
     neighbour = each.top - parent.top < 2 * _BAR_IN + _GAP_IN + _TITLE_IN + _MAX_ROWS * _LABEL_IN
     axes.add_patch(Polygon(corners, closed=True, facecolor=LANE if neighbour else "none", alpha=0.7, zorder=0.5))

@@ -16,9 +16,12 @@ from ..formatting import duration
 from ..kinds import LOOKS
 from .figure import (
     INK,
+    SCREEN,
     SOFT,
     Band,
+    Paper,
     SessionFigure,
+    count_crowds,
     draw_band,
     legend,
     marker_style,
@@ -32,9 +35,11 @@ _LINEAR_S: Final = 1.0  # the axis is linear up to here, and logarithmic beyond
 _TICKS: Final = (-1000, -300, -100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100, 300, 1000)
 
 
-def certificate_age_figure(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionFigure:
+def certificate_age_figure(
+    capture: Capture, sessions: Sequence[SessionInstants], *, paper: Paper = SCREEN
+) -> SessionFigure:
     """Receipt minus certificate time of every message, in seconds, both on the client's clock, over time."""
-    figure, (axes,) = sheet(capture, "Certificate age on receipt", (2.9,))
+    figure, (axes,) = sheet(capture, "Certificate age on receipt", (2.9,), paper=paper, legend_rows=2)
     table = certificate_table(sessions)
     start = min((s.first for s in sessions if s.first is not None), default=0.0)
     end = max((s.last for s in sessions), default=0.0)
@@ -60,6 +65,7 @@ def certificate_age_figure(capture: Capture, sessions: Sequence[SessionInstants]
                 of_kind["received_s"], of_kind["age_s"], label=kind, zorder=4,
                 **marker_style(look.marker, look.light, 5.5),
             )  # fmt: skip
+    count_crowds(axes, list(zip(table["received_s"], table["age_s"], strict=True)), 5.5)
     typical = float(table["age_s"].median())
     summary = f"median {duration(typical)}, oldest {duration(high)}"
     if low < -0.5:

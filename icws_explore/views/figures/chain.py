@@ -5,6 +5,7 @@ Next to each link are the verification steps that check it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -25,15 +26,15 @@ from ..proof import Proof
 from ..steps import mark, outcome
 from ..text import wrap_cells
 from ..theme import SHADES
-from .figure import BAD, INK, LANE, RULE, SOFT, SessionFigure, inch_axes
+from .figure import BAD, INK, LANE, RULE, SCREEN, SOFT, Paper, SessionFigure, inch_axes
 
 GOOD: Final = SHADES["good"].light
 _LEFT_IN: Final = 0.3
 _TOP_IN: Final = 0.75
-_BOX_IN: Final = 4.6  # width
 _LINE_IN: Final = 0.17
 _LINK_IN: Final = 0.5
-_BOX_CHARACTERS, _STEP_CHARACTERS = 68, 78  # of a line in a box, and of one next to a link
+_ABOVE_STEPS_IN: Final = 0.36  # on narrow paper, where the steps are below a link's meaning
+_BOX_CHARACTER_IN, _STEP_CHARACTER_IN = 0.0641, 0.062
 _MAX_BOX_LINES: Final = 3
 _MAX_PASSED_LINES, _MAX_FAILED_LINES = 2, 4
 _MAX_TEXT: Final = 1000  # characters of a text that a peer sent; the figure shows a few lines of it
@@ -111,14 +112,39 @@ def _message_lines(proof: Proof) -> tuple[str, ...]:
     return tuple(one_line(line[:_MAX_TEXT]) for line in (f"key {message.key}", digest, number))
 
 
-def chain_figure(proof: Proof) -> SessionFigure:
-    """The stations below each other, and the steps next to each link."""
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where boxes and steps are, in inches, and how many characters fit into a line of either."""
+
+    box_in: float
+    steps_in: float  # from the left
+    box_characters: int
+    step_characters: int
+    below: bool  # the steps are below a link's meaning, not next to it
+
+    @classmethod
+    def of(cls, paper: Paper) -> _Plan:
+        right = paper.width_in - 0.15
+        if paper.is_narrow:
+            box, steps = right - _LEFT_IN, _LEFT_IN + 0.68
+        else:
+            box = 0.46 * paper.width_in
+            steps = _LEFT_IN + box + 0.2
+        of_box = int((box - 0.24) / _BOX_CHARACTER_IN)
+        return cls(box, steps, of_box, int((right - steps) / _STEP_CHARACTER_IN), paper.is_narrow)
+
+
+def chain_figure(proof: Proof, *, paper: Paper = SCREEN) -> SessionFigure:
+    """The stations below each other, and the steps next to each link; on narrow paper, below it."""
+    plan = _Plan.of(paper)
     chain = [
-        (station, [part for line in station.lines for part in _wrapped(line, _BOX_CHARACTERS, _MAX_BOX_LINES)])
+        (station, [part for line in station.lines for part in _wrapped(line, plan.box_characters, _MAX_BOX_LINES)])
         for station in stations(proof)
     ]
     heights = [0.34 + _LINE_IN * max(len(lines), 1) for _, lines in chain]
-    figure = SessionFigure(_TOP_IN + sum(heights) + _LINK_IN * (len(chain) - 1) + 0.15)
+    steps = [_lines_of(station, plan) for station, _ in chain]
+    links = _link_heights(heights, [len(lines) for lines in steps], plan)
+    figure = SessionFigure(_TOP_IN + sum(heights) + sum(links) + 0.15, paper)
     axes = inch_axes(figure)
     heading = _heading(proof)
     axes.text(_LEFT_IN, 0.25, heading, fontsize=11, fontweight="bold", color=INK, va="center", parse_math=False)
@@ -126,12 +152,27 @@ def chain_figure(proof: Proof) -> SessionFigure:
     top = _TOP_IN
     for number, ((station, lines), height) in enumerate(zip(chain, heights, strict=True)):
         if number:
-            _draw_link(axes, station, top)
-            top += _LINK_IN
-        _draw_box(axes, station, lines, top, height)
+            _draw_link(axes, station, steps[number], top, links[number], plan)
+            top += links[number]
+        _draw_box(axes, station, lines, top, height, plan)
         top += height
     figure.description = chain_text(proof)
     return figure
+
+
+def _lines_of(station: Station, plan: _Plan) -> list[tuple[str, bool | None]]:
+    return [line for step in station.steps for line in _step_lines(step, plan.step_characters)]
+
+
+def _link_heights(boxes: Sequence[float], lines: Sequence[int], plan: _Plan) -> list[float]:
+    """The height of the link above each box. Steps next to two links in a row do not overlap."""
+    if plan.below:
+        return [0.0, *(_ABOVE_STEPS_IN + _LINE_IN * count + 0.1 for count in lines[1:])]
+    links = [0.0]
+    for number in range(1, len(boxes)):
+        both = _LINE_IN * (lines[number] + (lines[number - 1] if number > 1 else 0)) / 2
+        links.append(max(_LINK_IN, 2 * (both + 0.06 - boxes[number - 1] - links[-1] / 2)))
+    return links
 
 
 def _heading(proof: Proof) -> str:
@@ -145,10 +186,10 @@ def _verdict(proof: Proof) -> str:
     return proof.note or ("✓ every link passed" if proof.steps else "– nothing was checked")
 
 
-def _draw_box(axes: Axes, station: Station, lines: list[str], top: float, height: float) -> None:
+def _draw_box(axes: Axes, station: Station, lines: list[str], top: float, height: float, plan: _Plan) -> None:
     bad = any(step.ok is False for step in station.steps)
     box = FancyBboxPatch(
-        (_LEFT_IN, top), _BOX_IN, height, boxstyle="round,pad=0,rounding_size=0.06", facecolor=LANE,
+        (_LEFT_IN, top), plan.box_in, height, boxstyle="round,pad=0,rounding_size=0.06", facecolor=LANE,
         edgecolor=BAD if bad else RULE, linewidth=1.8 if bad else 1.0,
     )  # fmt: skip
     axes.add_patch(box)
@@ -158,25 +199,27 @@ def _draw_box(axes: Axes, station: Station, lines: list[str], top: float, height
         axes.text(_LEFT_IN + 0.12, y, line, fontsize=7, family="monospace", color=INK, va="center", parse_math=False)
 
 
-def _draw_link(axes: Axes, station: Station, top: float) -> None:
-    """The arrow down to ``station``, what it means, and at the right its steps with their marks."""
+def _draw_link(
+    axes: Axes, station: Station, lines: Sequence[tuple[str, bool | None]], top: float, height: float, plan: _Plan
+) -> None:
+    """The arrow down to ``station``, what it means, and its steps with their marks."""
     x = _LEFT_IN + 0.5
     style = _STYLE[_outcome(station.steps)]
-    axes.plot([x, x], [top, top + _LINK_IN - 0.09], **style)
-    axes.plot([x], [top + _LINK_IN - 0.06], marker="v", markersize=8, color=style["color"])
-    axes.text(x + 0.18, top + _LINK_IN / 2, station.link, fontsize=8, color=SOFT, va="center")
-    lines = [line for step in station.steps for line in _step_lines(step)]
-    first = top + _LINK_IN / 2 - (len(lines) - 1) * _LINE_IN / 2
+    axes.plot([x, x], [top, top + height - 0.09], **style)
+    axes.plot([x], [top + height - 0.06], marker="v", markersize=8, color=style["color"])
+    middle = top + height / 2
+    axes.text(x + 0.18, top + 0.18 if plan.below else middle, station.link, fontsize=8, color=SOFT, va="center")
+    first = top + _ABOVE_STEPS_IN if plan.below else middle - (len(lines) - 1) * _LINE_IN / 2
     for number, (text, ok) in enumerate(lines):
         axes.text(
-            _LEFT_IN + _BOX_IN + 0.2, first + number * _LINE_IN, text, fontsize=7.5, va="center", parse_math=False,
+            plan.steps_in, first + number * _LINE_IN, text, fontsize=7.5, va="center", parse_math=False,
             color=BAD if ok is False else INK if ok else SOFT, fontweight="bold" if ok is False else "normal",
         )  # fmt: skip
 
 
-def _step_lines(step: Step) -> list[tuple[str, bool | None]]:
+def _step_lines(step: Step, characters: int) -> list[tuple[str, bool | None]]:
     text = f"{mark(step.ok)} {step.step}: {one_line(step.detail[:_MAX_TEXT])}"
-    parts = _wrapped(text, _STEP_CHARACTERS, _MAX_PASSED_LINES if step.ok else _MAX_FAILED_LINES)
+    parts = _wrapped(text, characters, _MAX_PASSED_LINES if step.ok else _MAX_FAILED_LINES)
     return [(part if number == 0 else f"    {part}", step.ok) for number, part in enumerate(parts)]
 
 

@@ -17,7 +17,7 @@ from icws_explore.protocol.hashtree import HashTree
 
 from ..kinds import LOOKS
 from ..proof import Path, ProofNode, proof_tree, tree_text
-from .figure import INK, LANE, PAPER, RULE, SOFT, WIDTH_IN, SessionFigure, inch_axes
+from .figure import INK, LANE, PAPER, RULE, SCREEN, SOFT, Paper, SessionFigure, inch_axes
 
 LIT: Final = LOOKS["message"].light
 ROW_IN: Final = 0.27
@@ -53,20 +53,27 @@ class _Place:
             stack.extend(reversed(place.below))
 
 
-def hash_tree_figure(trees: Sequence[tuple[str, HashTree, Sequence[Path]]]) -> SessionFigure:
-    """Trees below each other. Each is given as (heading, tree, lit paths)."""
+def hash_tree_figure(trees: Sequence[tuple[str, HashTree, Sequence[Path]]], *, paper: Paper = SCREEN) -> SessionFigure:
+    """Trees below each other. Each is given as (heading, tree, lit paths).
+
+    On paper that is too narrow for the widest tree all is printed smaller.
+    """
     roots = [(heading, proof_tree(tree, paths)) for heading, tree, paths in trees]
-    height = sum(TITLE_IN + root.rows * ROW_IN for _, root in roots) + _LEGEND_IN
-    figure = SessionFigure(height)
+    if paper is not SCREEN:
+        paper = paper.widened(max(_width_in(root) for _, root in roots))
+    legend_in = _LEGEND_IN * (2 if paper.is_narrow else 1)
+    height = sum(TITLE_IN + root.rows * ROW_IN for _, root in roots) + legend_in
+    figure = SessionFigure(height, paper)
     axes = inch_axes(figure)
     top = 0.0
     for heading, root in roots:
         axes.text(_MARGIN_IN, top + 0.22, heading, fontsize=11, fontweight="bold", color=INK, va="center")
-        line = f"root hash 0x{root.digest.hex()}"
+        digest = root.digest.hex()
+        line = f"root hash 0x{f'{digest[:24]}…{digest[-8:]}' if paper.is_narrow else digest}"
         axes.text(_MARGIN_IN, top + 0.43, line, fontsize=FONT_PT, color=SOFT, va="center", family="monospace")
         draw_tree(axes, root, top + TITLE_IN)
         top += TITLE_IN + root.rows * ROW_IN
-    _legend(axes, height - 0.2)
+    _legend(axes, height - 0.2, is_narrow=paper.is_narrow)
     figure.description = "\n\n".join(f"{heading}\n{tree_text(root)}" for heading, root in roots)
     return figure
 
@@ -75,7 +82,8 @@ def draw_tree(axes: Axes, root: ProofNode, top: float) -> None:
     """Draw ``root`` into axes whose units are inches, with its first row below ``top``."""
     step = _STEP_IN
     place = _placed(root, _MARGIN_IN, 0, step)
-    while max(each.right for each in place.walk()) > WIDTH_IN - _MARGIN_IN and step > _MIN_STEP_IN:
+    width_in = max(axes.get_xlim())
+    while max(each.right for each in place.walk()) > width_in - _MARGIN_IN and step > _MIN_STEP_IN:
         step -= 0.03
         place = _placed(root, _MARGIN_IN, 0, step)
     for each in place.walk():
@@ -83,6 +91,11 @@ def draw_tree(axes: Axes, root: ProofNode, top: float) -> None:
             _connect(axes, each, below, top, step)
     for each in place.walk():
         _draw_node(axes, each, top)
+
+
+def _width_in(root: ProofNode) -> float:
+    """The width of the narrowest paper for a tree."""
+    return max(each.right for each in _placed(root, _MARGIN_IN, 0, _MIN_STEP_IN + 0.03).walk()) + _MARGIN_IN
 
 
 def _placed(node: ProofNode, left: float, first_row: int, step: float) -> _Place:
@@ -129,8 +142,10 @@ def _draw_node(axes: Axes, place: _Place, top: float) -> None:
     )  # fmt: skip
 
 
-def _legend(axes: Axes, y: float) -> None:
+def _legend(axes: Axes, y: float, *, is_narrow: bool) -> None:
     x = _MARGIN_IN
+    if is_narrow:  # the third part is below the others
+        y -= 0.22
     for text, style in (
         ("on a path of the proof", _LIT_LINE),
         ("shown, but not needed", _LINE),
@@ -139,3 +154,5 @@ def _legend(axes: Axes, y: float) -> None:
         axes.plot([x, x + 0.35], [y, y], **style)
         axes.text(x + 0.42, y, text, fontsize=8, color=SOFT, va="center")
         x += 0.42 + 0.075 * len(text) + 0.3
+        if is_narrow and text.startswith("shown"):
+            x, y = _MARGIN_IN, y + 0.22

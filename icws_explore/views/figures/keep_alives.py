@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any, Final
 
 from matplotlib.axes import Axes
@@ -19,9 +21,12 @@ from .figure import (
     BAD,
     INK,
     LANE,
+    ROWS_STRETCH,
     RULE,
+    SCREEN,
     SOFT,
     Band,
+    Paper,
     SessionFigure,
     draw_band,
     inferred_style,
@@ -35,9 +40,13 @@ from .figure import (
 MAX_ROWS: Final = 20
 _ROW_IN: Final = 0.3
 _RIGHT_IN: Final = 3.35
+_APART: Final = 0.16  # rows: the ack above the middle, its answer below, as both may come at almost the same time
 _ACK, _ANSWER = LOOKS["ack"], LOOKS["keep_alive"]
+_NARROW_RIGHT_IN: Final = 2.08
 _COLUMNS_PT: Final = (8, 62, 128)  # to the right of the axes
+_NARROW_COLUMNS_PT: Final = (6, None, 56)  # when the keep-alive arrived is left to its marker
 _HEADS: Final = ("sent after", "arrived after", "outcome")
+_AXIS: Final = "seconds since the ack's timestamp, on the canister's clock"
 _OUTCOMES: Final = {
     "in time": "in time",
     "timed out": "closed by the canister",
@@ -48,19 +57,31 @@ _OUTCOMES: Final = {
 }
 
 
-def keep_alives_figure(capture: Capture, session: SessionInstants, *, limit_s: float) -> SessionFigure:
+def keep_alives_figure(
+    capture: Capture, session: SessionInstants, *, limit_s: float, paper: Paper = SCREEN
+) -> SessionFigure:
     """A row for each ack, in seconds since the ack's timestamp: ack received, keep-alive sent, arrived (inferred).
 
-    ``limit_s`` is the canister's keep-alive time-out in seconds. Of more than 20 acks the last 20 are shown.
+    ``limit_s`` is the canister's keep-alive time-out in seconds. Of many acks the last are shown, at most 20.
     """
     windows = list(keep_alives(session, limit_s=limit_s))
-    shown = windows[-MAX_ROWS:]
+    most = MAX_ROWS if math.isinf(paper.height_in) else max(1, int((paper.height_in - 2.2) / _ROW_IN - 1.2))
+    shown = windows[-min(MAX_ROWS, most) :]
     height = max(1.3, _ROW_IN * (len(shown) + 1.2))
-    figure, (axes,) = sheet(capture, "Keep-alive windows", (height,), right_in=_RIGHT_IN)
+    right_in = _NARROW_RIGHT_IN if paper.is_narrow else _RIGHT_IN
+    figure, (axes,) = sheet(
+        capture,
+        "Keep-alive windows",
+        (height,),
+        right_in=right_in,
+        paper=paper,
+        legend_rows=2,
+        most_stretch=ROWS_STRETCH,
+    )
     axes.set_ylim(max(len(shown) - 0.4, 1), -1.2)
     reach = max([limit_s, *(w.sent_s or 0.0 for w in shown)])
     axes.set_xlim(-0.02 * limit_s, max(reach * 1.05, limit_s * 1.3))
-    axes.set_xlabel("seconds since the ack's timestamp, on the canister's clock", fontsize=8.5, color=SOFT)
+    axes.set_xlabel("seconds since the ack, canister's clock" if paper.is_narrow else _AXIS, fontsize=8.5, color=SOFT)
     axes.grid(visible=False, axis="y")
     draw_band(axes, Band(limit_s, float("inf"), "over", f"{limit_s:g} s: the canister closes"), along="x")
     if not shown:
@@ -90,17 +111,19 @@ def _draw(axes: Axes, row: int, window: KeepAlive, *, received: float) -> None:
     axes.fill_between([0, limit], low, high, color=LANE, linewidth=0, zorder=1)
     axes.plot([0, 0], [low, high], color=SOFT, linewidth=1.0, zorder=2)
     if window.sent_s is not None:
-        axes.plot([received, window.sent_s], [row, row], color=_ANSWER.light, linewidth=1.6, zorder=3)
-        _draw_arrival(axes, row, window)
-        axes.plot([window.sent_s], [row], zorder=5, **marker_style(_ANSWER.marker, _ANSWER.light))
-    axes.plot([0, received], [row, row], color=_ACK.light, linewidth=1.6, zorder=3)
-    axes.plot([received], [row], zorder=4, **marker_style(_ACK.marker, _ACK.light))
+        below = row + _APART
+        axes.plot([received, window.sent_s], [below, below], color=_ANSWER.light, linewidth=1.6, zorder=3)
+        _draw_arrival(axes, below, window)
+        axes.plot([window.sent_s], [below], zorder=5, **marker_style(_ANSWER.marker, _ANSWER.light))
+    above = row - _APART
+    axes.plot([0, received], [above, above], color=_ACK.light, linewidth=1.6, zorder=3)
+    axes.plot([received], [above], zorder=4, **marker_style(_ACK.marker, _ACK.light))
     bad = window.outcome in ("timed out", "missed")
-    for offset, text in zip(_COLUMNS_PT, (_sent(window), _arrived(window), _OUTCOMES[window.outcome]), strict=True):
+    for offset, text in _columns(axes, (_sent(window), _arrived(window), _OUTCOMES[window.outcome])):
         _beside(axes, row, offset, text, BAD if bad else INK)
 
 
-def _draw_arrival(axes: Axes, row: int, window: KeepAlive) -> None:
+def _draw_arrival(axes: Axes, row: float, window: KeepAlive) -> None:
     """The bounds of the arrival as a hatched bar, the estimate as a hollow marker."""
     if window.arrived_s is None or window.arrived_min_s is None or window.arrived_max_s is None:
         return
@@ -120,9 +143,18 @@ def _arrived(window: KeepAlive) -> str:
     return "–" if window.arrived_s is None else f"≈ {duration(window.arrived_s)}"
 
 
+def _columns(axes: Axes, texts: tuple[str, str, str]) -> Iterator[tuple[int, str]]:
+    """The texts next to a row, each with its offset in points from the axes."""
+    figure: Any = axes.figure
+    places = _NARROW_COLUMNS_PT if figure.paper.is_narrow else _COLUMNS_PT
+    for offset, text in zip(places, texts, strict=True):
+        if offset is not None:
+            yield offset, text
+
+
 def _heads(axes: Axes) -> None:
     """The headings of the three columns next to the rows."""
-    for offset, text in zip(_COLUMNS_PT, _HEADS, strict=True):
+    for offset, text in _columns(axes, _HEADS):
         axes.annotate(
             text, (1.0, 1.0), (offset, -3), xycoords="axes fraction", textcoords="offset points", fontsize=7.5,
             va="top", color=SOFT, annotation_clip=False,

@@ -15,7 +15,19 @@ from icws_explore.protocol.constants import LATENCY_BOUND_MS
 
 from ..formatting import count, duration
 from ..kinds import LOOKS
-from .figure import INK, PAPER, SOFT, Band, SessionFigure, draw_band, footnote, panel_title, sheet, write_empty
+from .figure import (
+    INK,
+    PAPER,
+    SCREEN,
+    SOFT,
+    Band,
+    Paper,
+    SessionFigure,
+    draw_band,
+    panel_title,
+    sheet,
+    write_empty,
+)
 
 _LIMIT_S: Final = LATENCY_BOUND_MS / 1000
 _LEAST_S: Final = 0.001  # the axis begins here, and what is shorter is drawn here
@@ -25,42 +37,44 @@ _PARTS: Final = (
     ("waited", "waited_s", "canister to certificate", LOOKS["app"].light),
     ("delay", "delay_s", "certificate to receipt", LOOKS["message"].light),
 )
-_FOOTNOTE: Final = (
-    f"The latency bound of {_LIMIT_S:g} s is what SDK and CDK assume at most: an ack may come {_LIMIT_S:g} s after the "
-    f"ack interval, a keep-alive {2 * _LIMIT_S:g} s after the ack."
-)
+_LIMIT: Final = f"{_LIMIT_S:g} s: latency bound. SDK and\nCDK allow a message so long,\nand add it to their time-outs"
+_LIMIT_FITS_IN: Final = 9.5  # the width of a figure that has room for it
+_SHORT_LIMIT: Final = f"{_LIMIT_S:g} s:\nlatency\nbound"
 
 
-def latencies_figure(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionFigure:
+def latencies_figure(capture: Capture, sessions: Sequence[SessionInstants], *, paper: Paper = SCREEN) -> SessionFigure:
     """Two panels: the share of messages that took at most so many seconds, with percentiles and the latency bound."""
-    figure, both = sheet(capture, "Latency from the canister to the client", (1.75, 1.75), right_in=0.4, foot_in=0.2)
+    figure, both = sheet(
+        capture, "Latency from the canister to the client", (1.75, 1.75), right_in=0.4, paper=paper, legend_rows=1
+    )
     table, numbers = certificate_table(sessions), latency_table(sessions)
     for axes, (part, column, name, color) in zip(both, _PARTS, strict=True):
-        _prepare(axes, label=axes is both[-1])
+        _prepare(axes, label=axes is both[-1], is_narrow=paper.is_narrow, is_short=paper.width_in < _LIMIT_FITS_IN)
         values = sorted(max(_LEAST_S, float(value)) for value in table[column])
         row: Any = numbers.loc[part]
         doubt = f", inferred ± {_latency(float(row['error_s']))}" if row["inferred"] else ""
-        panel_title(axes, f"{name}{doubt if values else ''}")
+        panel_title(axes, f"{name}{doubt if values else ''}", above_pt=18 if paper.is_narrow else 8)
         if values:
             figure.description += f". {name}: {_percentiles(row)}"
             _draw(axes, values, row, color)
         else:
             write_empty(axes, "no canister message has a certificate that shows its time")
-    footnote(figure, _FOOTNOTE)
+    figure.description += f". {' '.join(_LIMIT.split())}"
     return figure
 
 
-def _prepare(axes: Axes, *, label: bool) -> None:
+def _prepare(axes: Axes, *, label: bool, is_narrow: bool, is_short: bool) -> None:
     axes.set_xscale("log")
     axes.set_xlim(_LEAST_S * 0.9, 400)
     axes.set_ylim(0, 1.12)
-    axes.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
+    ticks = _TICKS[::2] if is_narrow else _TICKS
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xticks([], minor=True)
     axes.set_yticks([0, 0.5, 1.0], ["0 %", "50 %", "100 %"])
     axes.set_ylabel("of messages", fontsize=8, color=SOFT)
     if label:
         axes.set_xlabel("seconds (logarithmic)", fontsize=8.5, color=SOFT)
-    draw_band(axes, Band(_LIMIT_S, float("inf"), "over", f"{_LIMIT_S:g} s: latency bound"), along="x")
+    draw_band(axes, Band(_LIMIT_S, float("inf"), "over", _SHORT_LIMIT if is_short else _LIMIT), along="x")
 
 
 def _draw(axes: Axes, values: Sequence[float], row: Any, color: str) -> None:

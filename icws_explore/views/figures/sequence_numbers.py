@@ -19,7 +19,9 @@ from ..kinds import LOOKS
 from .figure import (
     BAD,
     PAPER,
+    SCREEN,
     SOFT,
+    Paper,
     SessionFigure,
     drawn_frames,
     empty_figure,
@@ -63,6 +65,7 @@ def sequence_numbers_figure(
     frames: Sequence[DecodedFrame] | None = None,
     session: str | None = None,
     until_s: float = 0.0,
+    paper: Paper = SCREEN,
 ) -> SessionFigure:
     """A panel for each direction: a marker for each message, a step line, and shaded what is not acknowledged yet.
 
@@ -72,8 +75,8 @@ def sequence_numbers_figure(
     known = one_session(list(shared_frames(capture)) if frames is None else frames, session)
     shown = drawn_frames(capture, known)
     if not shown:
-        return empty_figure(capture, _HEADING)
-    figure, panels = sheet(capture, _HEADING, (_PANEL_IN, _PANEL_IN), right_in=0.3)
+        return empty_figure(capture, _HEADING, paper)
+    figure, panels = sheet(capture, _HEADING, (_PANEL_IN, _PANEL_IN), right_in=0.3, paper=paper, legend_rows=3)
     start = shown[0].frame.t
     end = max(shown[-1].frame.t - start, capture.frames[0].t + until_s - start, 1.0)
     for axes, (direction, name) in zip(panels, _PANELS, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +16,7 @@ from icws_explore.analysis.timing.instants import SessionInstants
 from icws_explore.analysis.timing.opens import OPEN_LIMIT_S
 from icws_explore.capture import Capture
 from icws_explore.protocol.close_codes import CloseCode
-from icws_explore.protocol.constants import LATENCY_BOUND_MS
+from icws_explore.protocol.constants import ack_timeout_s
 
 from ..formatting import count, one_line, shorten
 from ..kinds import LOOKS
@@ -24,7 +25,10 @@ from .figure import (
     INK,
     LANE,
     NOTE,
+    ROWS_STRETCH,
+    SCREEN,
     SOFT,
+    Paper,
     SessionFigure,
     legend,
     marker_style,
@@ -38,6 +42,7 @@ MAX_ROWS: Final = 40
 _ROW_IN: Final = 0.24
 _RIGHT_IN: Final = 2.75
 _END_CHARS: Final = 24
+_NARROW_RIGHT_IN, _NARROW_END_CHARS = 2.3, 14
 _COLUMNS_PT: Final = (8, 52, 96)
 _MARKED: Final[tuple[Kind, ...]] = ("open", "ack", "keep_alive")
 
@@ -57,13 +62,21 @@ class Line:
     is_bad: bool
 
 
-def sessions_figure(capture: Capture, sessions: Sequence[SessionInstants]) -> SessionFigure:
-    """At most 40 rows. Of more sessions, those that ended badly are shown first, then the earliest."""
-    lines = [_line(session) for session in sessions]
-    shown = sorted(lines, key=lambda line: not line.is_bad)[:MAX_ROWS] if len(lines) > MAX_ROWS else lines
+def sessions_figure(capture: Capture, sessions: Sequence[SessionInstants], *, paper: Paper = SCREEN) -> SessionFigure:
+    """At most 40 rows, or as many as the paper has room for.
+
+    Of more sessions, those that ended badly are shown first, then the earliest.
+    """
+    lines = [_line(session, _NARROW_END_CHARS if paper.is_narrow else _END_CHARS) for session in sessions]
+    room = MAX_ROWS if math.isinf(paper.height_in) else max(1, int((paper.height_in - 2.2) / _ROW_IN - 2))
+    most = min(MAX_ROWS, room)
+    shown = sorted(lines, key=lambda line: not line.is_bad)[:most] if len(lines) > most else lines
     shown = sorted(shown, key=lambda line: line.session.first or 0.0)
     height = max(1.0, _ROW_IN * (len(shown) + 2))
-    figure, (axes,) = sheet(capture, "Sessions", (height,), right_in=_RIGHT_IN)
+    right_in = _NARROW_RIGHT_IN if paper.is_narrow else _RIGHT_IN
+    figure, (axes,) = sheet(
+        capture, "Sessions", (height,), right_in=right_in, paper=paper, legend_rows=2, most_stretch=ROWS_STRETCH
+    )
     start = min((s.first for s in sessions if s.first is not None), default=0.0)
     time_axis(axes, capture, start, max((s.last for s in sessions), default=0.0))
     axes.set_ylim(max(len(shown) - 0.4, 0.6), -1.9)
@@ -76,7 +89,7 @@ def sessions_figure(capture: Capture, sessions: Sequence[SessionInstants]) -> Se
     if not shown:
         write_empty(axes, "no frames yet")
         return figure
-    limit = sessions[0].ack_interval_s + LATENCY_BOUND_MS / 1000
+    limit = ack_timeout_s(sessions[0].ack_interval_s)
     heads = (f"open\n≤ {OPEN_LIMIT_S:g} s", f"ack age\n≤ {limit:g} s", "close\n")
     for offset, head in zip(_COLUMNS_PT, heads, strict=True):
         _beside(axes, -1.15, offset, head, SOFT)
@@ -88,7 +101,7 @@ def sessions_figure(capture: Capture, sessions: Sequence[SessionInstants]) -> Se
     return figure
 
 
-def _line(session: SessionInstants) -> Line:
+def _line(session: SessionInstants, characters: int) -> Line:
     timer, corners = replay(session)
     oldest = max((corner.age_s for corner in corners), default=0.0) if session.numbered else None
     started = session.asked.at if session.asked is not None else None
@@ -96,7 +109,7 @@ def _line(session: SessionInstants) -> Line:
     ended = session.ended
     end = "open" if ended is None else str(ended.code or "no code")
     if ended is not None and ended.reason:
-        end = shorten(f"{end} {one_line(ended.reason)}", _END_CHARS)
+        end = shorten(f"{end} {one_line(ended.reason)}", characters)
     is_bad = (ended is not None and ended.code != CloseCode.NORMAL_CLOSURE) or (
         took is not None and took > OPEN_LIMIT_S
     )

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.transforms import blended_transform_factory
 
@@ -28,18 +30,22 @@ from .figure import (
     LANE,
     PAPER,
     RULE,
+    SCREEN,
     SOFT,
-    WIDTH_IN,
+    Paper,
     SessionFigure,
     closing_line,
     drawn_frames,
     empty_figure,
+    foot_in,
     footnote,
+    in_each_view,
     marker_style,
     one_session,
     plain_axes,
     time_axis,
     title,
+    width_of,
 )
 
 _HEADING: Final = "Session timeline"
@@ -56,10 +62,12 @@ _RIGHT_IN: Final = 0.3
 _TOP_IN: Final = 0.78
 _FOOT_IN: Final = 0.16
 _ROW_IN: Final = 0.34
+_MARK_IN, _NAME_IN = 0.31, 0.44  # of a row, from the left
 _HEAD_IN: Final = 0.27
-_LABEL_GAP: Final = 0.032  # of the axis: markers closer than this share one label
+_LABEL_GAP_IN: Final = 0.258  # markers closer than this share one label
 _EARLIEST_S: Final = -60.0  # timestamps before this (seconds since the first frame) have no line
 _PAD_PX: Final = 4.0
+_LEAST_ROW: Final = 0.8  # of the height of a row, on paper that is too low
 _USED_ALPHA, _LEFT_ALPHA = 0.32, 0.1
 _MET: Final[dict[TimeOutName, str]] = {"open": "open", "ack": "ack", "keep_alive": "sent"}
 
@@ -79,6 +87,7 @@ def timeline_figure(
     frames: Sequence[DecodedFrame] | None = None,
     session: str | None = None,
     timing: SessionInstants | None = None,
+    paper: Paper = SCREEN,
 ) -> SessionFigure:
     """Lanes of client, gateway and canister, and under them the open, ack and keep-alive time-outs.
 
@@ -88,7 +97,7 @@ def timeline_figure(
     """
     shown = one_session(drawn_frames(capture, frames), session)
     if not shown:
-        return empty_figure(capture, _HEADING)
+        return empty_figure(capture, _HEADING, paper)
     start = shown[0].frame.t
     known = instants(capture, shown).sessions[shown[0].frame.session] if timing is None else timing
     first = known.first or 0.0
@@ -98,12 +107,16 @@ def timeline_figure(
 
     total = sum(_HEAD_IN + _ROW_IN * len(kinds) for _, kinds in lanes)
     total += _HEAD_IN + sum(_bar_height(name) for name in names) if names else 0.0
-    foot = BOTTOM_IN + _FOOT_IN
-    full = total + _TOP_IN + foot
-    figure = SessionFigure(full)
+    foot = BOTTOM_IN + _FOOT_IN + foot_in(_FOOTNOTE, paper)
+    head = _TOP_IN + paper.more_top_in
+    high = total  # in inches; total is in the units of the axes
+    if paper.fills or total + head + foot > paper.height_in:
+        high = max(total * _LEAST_ROW, paper.height_in - head - foot)
+    full = high + head + foot
+    figure = SessionFigure(full, paper)
     title(figure, _HEADING, capture)
-    width = WIDTH_IN - _LEFT_IN - _RIGHT_IN
-    axes = figure.add_axes((_LEFT_IN / WIDTH_IN, foot / full, width / WIDTH_IN, total / full))
+    width = paper.width_in - _LEFT_IN - _RIGHT_IN
+    axes = figure.add_axes((_LEFT_IN / paper.width_in, foot / full, width / paper.width_in, high / full))
     axes.set_ylim(total, 0)
     plain_axes(axes)
     axes.set_yticks([])
@@ -166,14 +179,22 @@ def _draw_row(axes: Axes, row: Row, start: float) -> None:
     if ways:
         axes.plot(ways, [row.y] * len(ways), color=look.light, linewidth=1.1, solid_capstyle="butt", zorder=2)
     axes.plot(times, [row.y] * len(times), zorder=3, clip_on=False, **marker_style(look.marker, look.light))
+    in_each_view(axes, lambda: list(_numbers(axes, row, times)))
+
+
+def _numbers(axes: Axes, row: Row, times: Sequence[float]) -> Iterator[Artist]:
+    """The sequence numbers above the markers of a row."""
     left, right = axes.get_xlim()
-    for at, label in row_labels(row.frames, times, _LABEL_GAP * (right - left)):
+    for at, label in row_labels(row.frames, times, _LABEL_GAP_IN / width_of(axes) * (right - left)):
+        if not left <= at <= right:
+            continue
         beside = row.frames[-1].frame.op == "close"  # the closing line leaves no room above the marker
         offset, ha, va = ((-5, 0), "right", "center_baseline") if beside else ((0, 5), "center", "bottom")
         note = axes.annotate(
-            label, (at, row.y), offset, textcoords="offset points", ha=ha, va=va, fontsize=6.5, color=SOFT, zorder=4
+            label, (at, row.y), offset, textcoords="offset points", ha=ha, va=va, fontsize=7, color=SOFT, zorder=4
         )
         note.set_bbox({"facecolor": LANE, "edgecolor": "none", "pad": 0.4})  # keeps lines out of the number
+        yield note
 
 
 def row_labels(frames: Sequence[DecodedFrame], times: Sequence[float], gap: float) -> Iterator[tuple[float, str]]:
@@ -215,8 +236,10 @@ def _heading(axes: Axes, y: float, text: str) -> None:
 def _row_label(axes: Axes, y: float, text: str, kind: Kind) -> None:
     across = blended_transform_factory(axes.figure.transFigure, axes.transData)
     look = LOOKS[kind]
-    axes.plot([0.031], [y], transform=across, clip_on=False, **marker_style(look.marker, look.light))
-    axes.text(0.044, y, text, transform=across, fontsize=8.5, color=INK, va="center")
+    figure: Any = axes.figure
+    across_in = float(figure.get_size_inches()[0])
+    axes.plot([_MARK_IN / across_in], [y], transform=across, clip_on=False, **marker_style(look.marker, look.light))
+    axes.text(_NAME_IN / across_in, y, text, transform=across, fontsize=8.5, color=INK, va="center")
 
 
 def draw_bars(axes: Axes, bars: Sequence[TimeOut], *, start: float, top: float, bottom: float) -> None:
@@ -230,7 +253,7 @@ def draw_bars(axes: Axes, bars: Sequence[TimeOut], *, start: float, top: float, 
         y = top + number * height
         for bar in track:
             _draw_bar(axes, bar, start, y + 0.16 * height, y + 0.84 * height)
-        _write(axes, track, start, y + height / 2)
+        in_each_view(axes, partial(_wordings_of, axes, track, start, y + height / 2))
 
 
 def _draw_bar(axes: Axes, bar: TimeOut, start: float, top: float, bottom: float) -> None:
@@ -254,8 +277,11 @@ def _end(axes: Axes, bar: TimeOut, start: float) -> float:
     return float(axes.get_xlim()[1]) / 1.04
 
 
-def _write(axes: Axes, track: Sequence[TimeOut], start: float, y: float) -> None:
-    """A text for each bar, inside or next to it: the longest wording that fits, or none."""
+def _wordings_of(axes: Axes, track: Sequence[TimeOut], start: float, y: float) -> list[Artist]:
+    """A text for each bar in sight, inside or next to it: the longest wording that fits, or none."""
+    low, high = axes.get_xlim()
+    written: list[Artist] = []
+    track = [bar for bar in track if bar.due - start > low and bar.start - start < high]
     canvas: Any = axes.figure.canvas  # an Agg canvas, which has no types
     renderer = canvas.get_renderer()
     to_px = axes.transData.transform
@@ -277,9 +303,11 @@ def _write(axes: Axes, track: Sequence[TimeOut], start: float, y: float) -> None
             if not begin <= at <= end:
                 text.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 1.0})  # no grid behind the words
             occupied = max(end, at + width)
+            written.append(text)
             break
         else:
             occupied = end
+    return written
 
 
 def _place(width: float, begin: float, end: float, occupied: float, free_until: float) -> float | None:

@@ -1,7 +1,7 @@
 """The contents of a report, which the HTML page and the Markdown text write down in two ways.
 
-`gather` fills in `Contents`. What is bounded to a part of a long recording is worked out here, so that both forms
-choose alike: the frames around the evidence of a finding, and the sequence of a session, a row for each frame.
+`gather` fills in `Contents`. Of a long recording, a report shows only a part: the frames around the evidence of a
+finding, and the sequence of a session, a row for each frame. This module selects it, so both forms show the same.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ from ..formatting import duration, one_line, seconds
 from ..kinds import LOOKS
 from ..limits import LimitRow
 from ..mermaid import lost_text
-from ..rows import FrameRow, Part, excerpt, frame_row
+from ..rows import Part, excerpt
 
 MAX_SESSIONS: Final = 3  # that are shown in full: those with findings first
-MAX_EVIDENCE: Final = 12  # frames that are shown with one finding
 
 # "redacted" leaves out payloads and other private words; "anonymous" replaces principals as well.
 Privacy = Literal["shown", "redacted", "anonymous"]
@@ -148,27 +147,6 @@ def _checked(what: str, verdicts: Sequence[MessageVerdict] | Sequence[EnvelopeVe
     parts += [f"{number} failed at {step}" for step, number in failed.most_common()]
     parts += [f"{unchecked} not checked"] if unchecked else []
     return [Fact(what, ", ".join(parts), "bad" if failed else "note" if unchecked else "good")]
-
-
-def evidence_rows(
-    contents: Contents, finding: Finding, *, limit: int = MAX_EVIDENCE
-) -> list[tuple[bool, FrameRow | None]]:
-    """At most ``limit`` frames that a finding names (True) and their neighbours in its sessions; None is a gap."""
-    numbers = set(finding.frames)
-    near = [d for d in contents.frames if d.number in numbers or _is_of(finding, d)]
-    rows = [row for row, decoded in enumerate(near) if decoded.number in numbers]
-    around = {row + step for row in rows for step in (-1, 0, 1)}
-    found: list[tuple[bool, FrameRow | None]] = []
-    for part in excerpt(len(near), rows, limit=limit, around=1):
-        shown = [row for row in part.items if row in around]
-        if shown and found:
-            found.append((False, None))
-        found += [(near[row].number in numbers, frame_row(near[row], contents.start)) for row in shown]
-    return found
-
-
-def _is_of(finding: Finding, decoded: DecodedFrame) -> bool:
-    return decoded.frame.session in finding.sessions and not decoded.frame.is_http
 
 
 @dataclass(frozen=True, slots=True)

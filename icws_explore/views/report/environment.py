@@ -33,6 +33,7 @@ _ORIGINS: Final = {
     "tap": "recorded by a proxy in front of the gateway (icws tap)",
     "har": "imported from a browser's HAR file",
     "pcap": "imported from captured packets",
+    "mitmproxy": "imported from a flow file of mitmproxy",
     "simulated": "simulated",
 }
 

@@ -7,11 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, overload
 
-from icws_explore.protocol.errors import CaptureError
+from icws_explore.protocol.errors import CaptureError, IcwsError
 from icws_explore.protocol.principal import Principal
 
 from ..source import RecordingLike
 from .contents import Contents, Privacy
+from .every_byte import every_byte_page
 from .gather import gather
 from .html import html_report
 from .markdown import markdown_report
@@ -35,6 +36,16 @@ class Report:
     def markdown(self) -> str:
         """The short form for an issue, fewer than 60,000 characters."""
         return markdown_report(self.contents)
+
+    @cached_property
+    def every_byte(self) -> str:
+        """A page with every frame unfolded and every byte explained; of a long recording, a part of it.
+
+        Raises IcwsError for a redacted report, because redaction leaves the bytes out.
+        """
+        if self.contents.privacy != "shown":
+            raise IcwsError("a redacted report leaves the bytes out: there is nothing to explain byte by byte")
+        return every_byte_page(self.contents)
 
     @overload
     def save(self, path: str | os.PathLike[str], /) -> Path: ...
@@ -67,24 +78,31 @@ def report(
     redact: bool = False,
     redact_principals: bool = False,
 ) -> Report:
-    """What is wrong in a recording, with the evidence, the timing and the proofs.
+    """Return a report on what is wrong in a recording, with the evidence, the timing and the proofs.
 
-    ``root_key`` (DER) and ``canister_id`` override the recording's. ``redact`` gives application messages by type
-    and size only and leaves out all other texts and bytes that may be private (``analysis.redaction`` lists them).
-    ``redact_principals`` does the same and also replaces principals by other names. Everything is checked before it
-    is left out.
+    ::
+
+        icws.report(recording, redact=True).save("issue.md")  # or .html
+
+    - ``root_key`` (DER) and ``canister_id`` replace those of the recording.
+    - ``title`` is the heading of the report.
+    - ``redact`` shows application messages only by type and size, and leaves out all other texts and bytes that may
+      be private. ``analysis.redaction`` lists them.
+    - ``redact_principals`` does the same, and also replaces principals by names such as client-1.
+
+    Everything is verified and diagnosed before it is left out.
     """
     privacy = privacy_of(redact=redact, redact_principals=redact_principals)
     return Report(gather(recording, root_key=root_key, canister_id=canister_id, title=title, privacy=privacy))
 
 
 def privacy_of(*, redact: bool, redact_principals: bool) -> Privacy:
-    """Without principals means without payloads too, because those may contain principals."""
+    """Redacting principals implies redacting payloads, because these may contain principals."""
     return "anonymous" if redact_principals else "redacted" if redact else "shown"
 
 
 def check_suffix(path: str | os.PathLike[str]) -> None:
-    """Raise CaptureError for a name that ends like neither form of a report."""
+    """Raise CaptureError if a name ends in neither .html nor .md."""
     if Path(path).suffix.lower() not in (*PAGE_SUFFIXES, *MARKDOWN_SUFFIXES):
         raise CaptureError(f"{path} must end in .html for a page or in .md for Markdown")
 

@@ -1,6 +1,6 @@
 """Gathers the contents of a report: decodes, verifies and diagnoses a recording, and only then redacts it.
 
-Redaction keeps what was found and removes what it was found in: payloads, and words that may be private.
+Redaction keeps the findings, and removes payloads and other texts that may be private.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def gather(
     ``privacy`` "redacted" leaves out what ``analysis.redaction`` lists, after everything was checked; "anonymous" also
     replaces principals by other names.
     """
-    given = capture_of(recording)  # a live session goes on appending to it
+    given = capture_of(recording)  # a live session continues to append to it
     capture = Capture(given.info, list(given.frames), list(given.notes), given.page_calls)
     capture = public_capture(capture) if privacy != "shown" else _without_credentials(capture)
     decoded = list(shared_frames(capture))
@@ -63,7 +63,7 @@ def gather(
     key = facts.root_key  # the same one as the doctor uses
     calls = network_calls(capture) if capture.http else []
     every = decoded if privacy == "shown" else [without_words(each) for each in decoded]
-    others = {it.session for it in facts.left_out}  # sockets of other protocols: the report holds nothing of them
+    others = {socket.session for socket in facts.left_out}  # of other protocols: not in the report
     frames = [each for each in every if each.frame.is_http or each.frame.session not in others]
     is_real = capture.info.crypto == "real"
     unverified = _why_unverified(capture, key)
@@ -107,7 +107,7 @@ def gather(
 
 
 def _without_credentials(capture: Capture) -> Capture:
-    """A stranger's file may quote URLs in its notes."""
+    """The notes without credentials: the notes of a foreign file may quote URLs."""
     capture.notes[:] = map(without_credentials, capture.notes)
     return capture
 
@@ -164,7 +164,7 @@ def redacted(contents: Contents, private: Iterable[str]) -> Contents:
         sessions=session_contents(frames, findings),
         findings=Findings(
             findings,
-            unchecked=[replace(it, why=name(public_line(it.why))) for it in contents.findings.unchecked],
+            unchecked=[replace(each, why=name(public_line(each.why))) for each in contents.findings.unchecked],
             left_out=contents.findings.left_out,
         ),
         replay=kept[len(findings) :],

@@ -23,13 +23,13 @@ from ..fields import Group
 from ..figures.figure import drawn_frames
 from ..figures.sequence_numbers import sequence_numbers_figure
 from ..figures.timeline import timeline_figure
-from ..findings import finding_row, left_out_lines, nothing_line, unchecked_lines
+from ..findings import evidence_rows, finding_row, left_out_lines, nothing_line, unchecked_lines
 from ..formatting import count, one_line, seconds
 from ..html import frame_cells, render, style, verdict_cells
 from ..limits import HEADS, NO_LIMITS
 from ..rows import FrameRow, Part, excerpt
 from ..steps import StepRow, Verdict
-from .contents import Contents, SequenceRow, SessionContents, evidence_rows, session_sequence
+from .contents import Contents, SequenceRow, SessionContents, session_sequence
 
 MAX_FRAMES: Final = 240  # in the frame list, each with its fields
 MAX_SEQUENCE: Final = 60  # rows of one session, shared where there are several
@@ -67,7 +67,7 @@ def html_report(contents: Contents) -> str:
         nothing=nothing_line(contents.findings),
         unchecked=unchecked_lines(contents.findings),
         other_protocols=left_out_lines(contents.findings),
-        findings=[(finding_row(finding), evidence_rows(contents, finding)) for finding in contents.findings],
+        findings=[(finding_row(finding), evidence_rows(contents.frames, finding)) for finding in contents.findings],
         clock=clock_text(capture) if capture.info.clock.kind != "real" else None,
         in_detail=[_session_page(contents, session, number) for number, session in enumerate(contents.in_detail)],
         sessions=[_session_row(session) for session in contents.sessions[:MAX_LISTED]],

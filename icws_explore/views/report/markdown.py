@@ -1,6 +1,6 @@
 """The report as Markdown to paste into an issue: findings with their evidence, then the numbers.
 
-It stays shorter than an issue may be, however much went wrong.
+The text is always shorter than the limit of an issue.
 
 Nothing that a peer sent becomes markup, a mention, a reference or a link when GitHub renders the text. GitHub looks
 for @names, #numbers, :emoji: and addresses after Markdown was rendered, when backslashes are gone; an empty comment
@@ -19,12 +19,12 @@ from typing import Final
 from icws_explore.analysis.doctor import Finding
 
 from ..facts import NO_END, Fact, clock_text
-from ..findings import UNCHECKED_MARK, finding_row, left_out_lines, nothing_line, unchecked_lines
+from ..findings import UNCHECKED_MARK, evidence_rows, finding_row, left_out_lines, nothing_line, unchecked_lines
 from ..formatting import count, one_line
 from ..limits import HEADS, NO_LIMITS
 from ..rows import FrameRow
 from ..steps import Verdict, verdict_line
-from .contents import Contents, SequenceRow, SessionContents, evidence_rows, session_sequence
+from .contents import Contents, SequenceRow, SessionContents, session_sequence
 
 MAX_CHARACTERS: Final = 60_000  # GitHub takes 65,536, and people write something above it
 
@@ -111,7 +111,7 @@ def _finding(contents: Contents, finding: Finding, detail: _Detail) -> Iterator[
     for name, text in row.rest:
         yield f"- {name}: {prose(text, 600)}"
     yield ""
-    rows = evidence_rows(contents, finding, limit=detail.evidence) if detail.evidence else []
+    rows = evidence_rows(contents.frames, finding, limit=detail.evidence) if detail.evidence else []
     if rows:
         yield from table(["#:", "seconds:", "", "kind", "seq:", "summary"], (_frame(*row) for row in rows))
         yield ""

@@ -36,7 +36,7 @@ class TestLimits:
         assert not any("future" in text for text in texts(healthy))
         assert {"300 s: too old, refused", "−300 s: future, refused"} <= set(texts(behind))
 
-    def test_a_clock_that_is_behind_makes_ages_negative(self) -> None:
+    def test_a_slow_clock_makes_ages_negative(self) -> None:
         figure = draw(behind)
         assert overlapping(figure) == []
         assert beyond_the_paper(figure) == []

@@ -16,6 +16,7 @@ from icws_explore.views.figures.figure import (
     WIDTH_IN,
     Band,
     SessionFigure,
+    count_crowds,
     draw_band,
     drawn_frames,
     legend,
@@ -164,3 +165,19 @@ class TestDrawnFrames:
         assert len(drawn_frames(capture)) == 29
         capture.frames[4] = replace(capture.frames[4], t=capture.frames[4].t + 3000)
         assert [decoded.number for decoded in drawn_frames(capture)] == [n for n in range(29) if n != 4]
+
+
+class TestCrowds:
+    def texts(self, points: list[tuple[float, float]]) -> list[str]:
+        _, (axes,) = sheet(healthy(), "Crowds", (2.0,))
+        axes.set_xlim(0, 100)
+        axes.set_ylim(0, 10)
+        count_crowds(axes, points)
+        return [text.get_text() for text in axes.texts]
+
+    def test_say_how_many_markers_hide_each_other(self) -> None:
+        assert self.texts([(50, 5), (50.1, 5), (50.2, 5.01), (60, 5)]) == ["×3"]
+
+    def test_are_not_what_stands_apart(self) -> None:
+        assert self.texts([(50, 5), (50, 7), (55, 5)]) == []
+        assert self.texts([]) == []

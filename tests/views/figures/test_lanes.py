@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from icws_explore.views.figures.lanes import lanes_figure
+from icws_explore.views.figures.lanes import lanes_figure, number_labels
 from support.overlaps import overlapping, words
 from support.plots import OfAnyCapture, texts_of
 from support.session_captures import healthy
@@ -49,6 +49,25 @@ class TestLanes:
         assert any("Dashed lines and hollow markers are inferred" in text for text, _ in words(figure))
         dashed = [way for line in figure.axes[0].lines if line.get_linestyle() == "--" for way in ways(line)]
         assert len(dashed) == len(only(healthy()).sent) + 1  # and the closing line
+
+    def test_number_close_messages_with_one_label(self) -> None:
+        assert "1–5" in texts(healthy)
+        assert "1–5" not in texts(healthy, end_s=20)
+        assert list(number_labels([(0.0, 1), (1.0, 2), (5.0, 3)], 2)) == [(0.5, "1–2"), (5.0, "3")]
+
+    def test_show_how_long_each_message_took(self) -> None:
+        """Over a session the ways are too steep to be compared."""
+        _, delays = draw(healthy).axes
+        took = sorted(
+            round(float(y), 3)
+            for line in delays.lines
+            if line.get_marker() not in (None, "None", "")
+            for y in line.get_ydata()
+        )
+        received = only(healthy()).received
+        assert took == sorted(round(m.at - m.made, 3) for m in received)
+        assert delays.get_yscale() == "log"
+        assert delays.get_ylabel() == "seconds"
 
     def test_lead_from_a_timestamp_to_the_receipt(self) -> None:
         drawn = [way for line in draw(healthy, start_s=200, end_s=220).axes[0].lines for way in ways(line)]

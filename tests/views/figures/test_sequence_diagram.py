@@ -6,6 +6,7 @@ import pytest
 
 from icws_explore.capture import Capture
 from icws_explore.views.figures.sequence_diagram import MAX_STEPS, sequence_diagram_figure
+from support.network_side import given, received
 from support.overlaps import beyond_the_paper, overlapping, words
 from support.session_captures import SessionScript, healthy
 from support.timing_captures import ALL
@@ -50,14 +51,33 @@ class TestLabels:
     def test_are_whole_if_there_is_room(self) -> None:
         assert "…" not in self.say(10)
 
-    def test_are_cut_with_an_ellipsis_if_there_is_none(self) -> None:
-        assert self.say(50).endswith("…")
+    def test_run_on_to_the_canister_before_they_are_cut(self) -> None:
+        assert "…" not in self.say(40)
+
+    def test_are_cut_with_an_ellipsis_if_there_is_no_room(self) -> None:
+        assert self.say(90).endswith("…")
 
 
 class TestLost:
     def test_messages_that_never_came_have_a_row_of_their_own(self) -> None:
         script = SessionScript().opened().app_says(6, "c", sequence_num=5).client_says(7, "a", sequence_num=4)
-        assert {"2–4 lost on the way to the client", "1–3 not sent"} <= set(texts(script.capture))
+        assert {"2–4 lost between canister and client", "1–3 not sent by the client"} <= set(texts(script.capture))
+
+    def crosses(self, capture: Capture) -> list[float]:
+        """How far to the right the crosses are, in inches."""
+        axes = sequence_diagram_figure(capture).axes[0]
+        return [float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() == "X"]
+
+    def test_end_in_a_cross_at_the_gateway_if_its_side_is_unknown(self) -> None:
+        assert self.crosses(SessionScript().opened().app_says(6, "c", sequence_num=3).capture) == [6.3]
+
+    def test_end_in_a_cross_on_the_side_where_they_were_lost(self) -> None:
+        whole = healthy()
+        capture = given(whole, whole.frames[4].t - 0.5, received(whole, 4), received(whole, 6))
+        gone = [whole.frames[6], whole.frames[8]]
+        capture.frames = [frame for frame in capture.frames if not any(frame is each for each in gone)]
+        before, behind = self.crosses(capture)
+        assert before > 6.3 > behind
 
     def test_a_late_message_is_not_lost(self) -> None:
         assert not any("lost" in text for text in texts(disorder()))

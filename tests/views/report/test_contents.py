@@ -5,7 +5,8 @@ from dataclasses import replace
 from icws_explore.analysis.decode import decode_frames
 from icws_explore.capture import Capture
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
-from icws_explore.views.report.contents import Contents, SequenceRow, evidence_rows, session_sequence
+from icws_explore.views.findings import evidence_rows
+from icws_explore.views.report.contents import Contents, SequenceRow, session_sequence
 from icws_explore.views.report.gather import gather
 from icws_explore.views.rows import Part
 from support.doctor_scenarios import SCENARIOS
@@ -107,10 +108,10 @@ class TestEvidenceRows:
     def test_are_the_named_frames_and_their_neighbours(self) -> None:
         contents = gather(SCENARIOS["NO_KEEPALIVE"]())
         (finding, *_) = contents.findings
-        rows = evidence_rows(contents, finding)
+        rows = evidence_rows(contents.frames, finding)
         assert [row.number for is_named, row in rows if is_named and row is not None] == list(finding.frames)
         assert len(rows) > len(finding.frames)
 
     def test_are_bounded(self) -> None:
         contents = gather(SCENARIOS["NO_KEEPALIVE"]())
-        assert len([row for _, row in evidence_rows(contents, contents.findings[0], limit=2) if row]) <= 3
+        assert len([row for _, row in evidence_rows(contents.frames, contents.findings[0], limit=2) if row]) <= 3

@@ -58,23 +58,23 @@ def talk(*payloads: bytes, app_type: str | None = None) -> Capture:
 
 words = st.text(st.characters(exclude_categories=("Cs",)), min_size=LEAST, max_size=40)
 leaves = st.one_of(
-    words.map(lambda it: (candid.TEXT, it)),
-    st.integers(10**8, 2**64 - 1).map(lambda it: (candid.NAT64, it)),
-    st.integers(-(10**40), -(10**9)).map(lambda it: (candid.INT, it)),
-    st.binary(min_size=LEAST, max_size=60).map(lambda it: (candid.BLOB, it)),
-    st.binary(min_size=20, max_size=29).map(lambda it: (candid.PRINCIPAL, Principal(it))),
+    words.map(lambda word: (candid.TEXT, word)),
+    st.integers(10**8, 2**64 - 1).map(lambda number: (candid.NAT64, number)),
+    st.integers(-(10**40), -(10**9)).map(lambda number: (candid.INT, number)),
+    st.binary(min_size=LEAST, max_size=60).map(lambda blob: (candid.BLOB, blob)),
+    st.binary(min_size=20, max_size=29).map(lambda raw: (candid.PRINCIPAL, Principal(raw))),
 )
 
 
 def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(
-        inner.map(lambda it: (candid.Opt(it[0]), it[1])),
-        inner.map(lambda it: (candid.Vec(it[0]), [it[1]])),
-        inner.map(lambda it: (candid.Variant((candid.Field("Said", it[0]),)), {"Said": it[1]})),
+        inner.map(lambda typed: (candid.Opt(typed[0]), typed[1])),
+        inner.map(lambda typed: (candid.Vec(typed[0]), [typed[1]])),
+        inner.map(lambda typed: (candid.Variant((candid.Field("Said", typed[0]),)), {"Said": typed[1]})),
         st.tuples(inner, leaves).map(
-            lambda its: (
-                candid.Record((candid.Field("one", its[0][0]), candid.Field("two", its[1][0]))),
-                {"one": its[0][1], "two": its[1][1]},
+            lambda both: (
+                candid.Record((candid.Field("one", both[0][0]), candid.Field("two", both[1][0]))),
+                {"one": both[0][1], "two": both[1][1]},
             )
         ),
     )
@@ -315,9 +315,9 @@ class TestRemainder:
         for name in ("BODY_HASH", "BAD_CERTIFICATE", "BAD_SIGNATURE"):
             shown, redacted = gather(SCENARIOS[name]()), gather(SCENARIOS[name](), privacy="redacted")
             assert redacted.findings.ids == shown.findings.ids
-            assert [it.frames for it in redacted.findings] == [it.frames for it in shown.findings]
-            assert [it.ok for it in redacted.verdicts] == [it.ok for it in shown.verdicts]
-            assert [it.ok for it in redacted.requests] == [it.ok for it in shown.requests]
+            assert [finding.frames for finding in redacted.findings] == [finding.frames for finding in shown.findings]
+            assert [verdict.ok for verdict in redacted.verdicts] == [verdict.ok for verdict in shown.verdicts]
+            assert [request.ok for request in redacted.requests] == [request.ok for request in shown.requests]
             assert redacted.limits == shown.limits
 
     def test_does_not_change_the_recording(self) -> None:
