@@ -28,6 +28,8 @@ from icws_explore.protocol import candid  # noqa: E402
 from icws_explore.protocol.keys import Ed25519Identity  # noqa: E402
 from support.data_files import Row, row_of, write_table  # noqa: E402
 from support.node_peer import record, run_script  # noqa: E402
+from support.old_sdk_rows import GENERATIONS  # noqa: E402
+from support.sdk_faults import play  # noqa: E402
 
 SESSIONS = HERE / "sessions"
 SCALE = 100.0
@@ -89,6 +91,12 @@ def sdk_session(name: str, identity: str) -> None:
         record(run, info, SESSIONS / name)
 
 
+def old_sdk_session(name: str, sdk: str) -> None:
+    """An earlier SDK, as npm has it, behind a tap in front of today's lab. It fails there as it does in reality."""
+    row = next(generation.row for generation in GENERATIONS if generation.row.sdk == sdk and not generation.row.lab())
+    save(play([row])[row.name].capture, SESSIONS / name)
+
+
 def derived(name: str, change: Callable[[Recording, int], Frame], *, kind: str = "app", drop: bool = False) -> None:
     """The healthy session with its third frame of that kind changed or removed."""
     recording = load(SESSIONS / "healthy.icws")
@@ -130,6 +138,8 @@ MAKERS: dict[str, Callable[[str], None]] = {
     "real_sdk_ed25519.icws.gz": lambda name: sdk_session(name, "ed25519"),
     "real_sdk_secp256k1.icws.gz": lambda name: sdk_session(name, "secp256k1"),
     "real_sdk_delegation.icws.gz": lambda name: sdk_session(name, "delegation"),
+    "real_sdk_0_1_2.icws.gz": lambda name: old_sdk_session(name, "0.1.2"),
+    "real_sdk_0_3_4.icws.gz": lambda name: old_sdk_session(name, "0.3.4"),
     "unreadable_certificate.icws": lambda name: derived(name, lambda r, n: edit.set(r[n], "cert", b"\xa0")),
     "forged_certificate.icws": lambda name: derived(
         name, lambda r, n: edit.set(r[n], "certified_data.leaf", bytes(32))

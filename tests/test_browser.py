@@ -12,7 +12,7 @@ import pytest
 from icws_explore.lab import Lab
 from icws_explore.live.tap import Tap
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # Without these Chromium looks for hosts of its maker at every start.
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")

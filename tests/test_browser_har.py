@@ -149,7 +149,7 @@ class TestHealthy:
             assert first <= then + CLOCKS_S
         assert {frame.direction for frame in healthy.har.frames} == {"in", "out"}
 
-    def test_the_import_knows_what_the_tap_was_told(self, healthy: Both) -> None:
+    def test_the_import_knows_the_taps_settings(self, healthy: Both) -> None:
         har, tap = healthy.har.info, healthy.tap.info
         assert (har.canister_id, har.root_key, har.app_type) == (tap.canister_id, tap.root_key, tap.app_type)
         assert har.client_principal == healthy.ended["principal"]

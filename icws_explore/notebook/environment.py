@@ -1,4 +1,4 @@
-"""What a notebook needs of this machine, looked at piece by piece, with what to do about what is missing."""
+"""Checks that this machine has what the notebooks need, and says what to do about what is missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = ("jupyterlab", "ipywidgets", "matplotlib", "pandas", "websockets", "a
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. ``ok`` False says in ``text`` what to do."""
+    """The result of one check. If ``ok`` is False, ``text`` says what to do."""
 
     name: str
     ok: bool
@@ -27,7 +27,7 @@ class Finding:
 
 
 class Environment(View):
-    """All findings; ``ok`` when the notebooks will run here."""
+    """The results of all checks. ``ok`` is True if the notebooks will run."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
@@ -41,7 +41,7 @@ class Environment(View):
 
 
 def check_environment() -> Environment:
-    """Python, the packages, the signature library and the loopback interface."""
+    """Check Python, the packages, the signature library and the loopback interface."""
     return Environment([python(), *map(package, PACKAGES), signatures(), loopback()])
 
 
@@ -61,21 +61,23 @@ def package(name: str, installed: Callable[[str], str] = metadata.version) -> Fi
 
 
 def signatures() -> Finding:
-    """Signs and verifies once with the BLS library that certificates need."""
+    """Sign and verify once with the BLS library that certificates need."""
     key = bls.SecretKey(b"the environment check")
     message = b"a message"
     good = bls.verify(key.public_key, message, key.sign(message))
     if good and not bls.verify(key.public_key, b"another", key.sign(message)):
         return Finding("BLS12-381", True, "signs and verifies")
-    return Finding("BLS12-381", False, "does not verify its own signature: install pyblst anew (make clean setup)")
+    return Finding("BLS12-381", False, "does not verify its own signature: reinstall pyblst (make clean setup)")
 
 
 def loopback() -> Finding:
-    """Whether the lab may open ports on this machine."""
+    """Check whether the lab may open ports on this machine."""
     try:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             probe.listen()
     except OSError as error:
-        return Finding("loopback", False, f"no port can be opened on 127.0.0.1 ({error.strerror}): the lab cannot run")
-    return Finding("loopback", True, "ports can be opened on 127.0.0.1")
+        return Finding(
+            "loopback", False, f"the lab cannot run, because it cannot open a port on 127.0.0.1 ({error.strerror})"
+        )
+    return Finding("loopback", True, "the lab can open ports on 127.0.0.1")

@@ -1,162 +1,210 @@
-// A figure that can be zoomed (wheel, or + and -), dragged, reset (double click, or 0) and asked (hover, arrows).
+// A figure whose axes can be zoomed and moved, and whose markers say what they are.
+// The kernel draws each part of the axes anew. Until its picture is here, the panels of the last one are magnified.
 // The SVG is the package's own; everything that a peer wrote reaches the page as text only.
 
 const NEAR_PX = 14;
-const MOST = 60; // how far one can zoom in
-const TICK_PX = 90; // of a ruler, at the least, between two of its numbers
-const LINE_PX = 15;
-const FOOT_PX = 20;
+const STEP = 0.7; // of what is shown, at one press of a button
+const LEAST = 0.002; // of an axis: as far as one can zoom in
+const MOST = 8; // times: how far a diagram without axes is enlarged
+const ASK_MS = 80; // between two questions to the kernel
+const SVG = "http://www.w3.org/2000/svg";
 
-// Round numbers from low to high, a step of 1, 2 or 5 times a power of ten apart, with the digits that the step needs.
-function ticks(low, high, most) {
-  const rough = (high - low) / Math.max(1, most);
-  if (!(rough > 0)) return [];
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
-  const digits = Math.min(9, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
-  const found = [];
-  for (let n = Math.ceil(low / step); n * step <= high; n += 1) found.push([n * step, (n * step).toFixed(digits)]);
-  return found;
+let figures = 0; // for ids that are unique in the page
+
+/** @typedef {{x: number[], y: number[][]}} View parts of the panels, from 0 (left, bottom) to 1 (right, top) */
+
+/** @param {number[]} part @param {number} factor @param {number} at where the pointer is, 0 to 1 of the part */
+function scaled([low, high], factor, at) {
+  const size = Math.min(1, Math.max(LEAST, (high - low) * factor));
+  const low_ = Math.min(1 - size, Math.max(0, low + (high - low) * at - size * at));
+  return [low_, low_ + size];
 }
+
+/** @param {number[]} part @param {number} by of what is shown */
+function moved([low, high], by) {
+  const size = high - low;
+  const from = Math.min(1 - size, Math.max(0, low + by * size));
+  return [from, from + size];
+}
+
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 function render({ model, el }) {
   const frame = document.createElement("div");
-  frame.style.cssText = "position:relative;max-width:1000px;cursor:grab;outline-offset:2px";
+  frame.className = "icws icws-plot";
+  const tools = document.createElement("div");
+  tools.className = "icws-tools";
+  tools.setAttribute("role", "toolbar");
+  tools.setAttribute("aria-label", "zoom");
+  const stage = document.createElement("div");
+  stage.className = "icws-stage";
   frame.tabIndex = 0;
-  frame.className = "icws";
   const tip = document.createElement("div");
-  tip.style.cssText =
-    "position:absolute;pointer-events:none;display:none;padding:2px 6px;border-radius:3px;" +
-    "background:#1f2328;color:#fff;font:12px sans-serif;white-space:nowrap;z-index:2";
+  tip.className = "icws-tip";
   tip.setAttribute("role", "status");
+  frame.append(tools, stage, tip);
   el.append(frame);
-  const foot = ruler("left:0;right:0;bottom:0;border-top:1px solid var(--icws-rule,#d1d5da)");
-  foot.style.height = `${FOOT_PX}px`;
-  const side = ruler(`left:0;top:0;bottom:0;padding:0 4px;border-right:1px solid var(--icws-rule,#d1d5da)`);
 
-  let svg, whole, view, chosen, name;
+  /** @type {SVGSVGElement | null} */
+  let svg = null;
+  let chosen = -1;
+  let grip = null; // where a drag began
+  let asking = 0;
+  let enlarged = 1; // of a diagram without axes
+  /** @type {View} */
+  let view = model.get("view");
+  /** @type {View | null} what the kernel was asked for last */
+  let asked = null;
+  const content = `icws-figure-${(figures += 1)}`;
 
-  function ruler(place) {
-    const made = document.createElement("div");
-    made.style.cssText =
-      `position:absolute;display:none;pointer-events:none;overflow:hidden;${place};z-index:1;` +
-      "background:var(--icws-paper,#fff);color:var(--icws-ink,#1f2328);font:11px/15px sans-serif";
-    made.setAttribute("aria-hidden", "true");
+  const button = (text, label, act) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.textContent = text;
+    made.title = label;
+    made.setAttribute("aria-label", label);
+    made.addEventListener("click", act);
+    tools.append(made);
     return made;
-  }
+  };
+  const closer = button("+", "zoom in", () => zoom(STEP));
+  const farther = button("−", "zoom out", () => zoom(1 / STEP));
+  const back = button("←", "earlier", () => move(-0.3));
+  const forth = button("→", "later", () => move(0.3));
+  const reset = button("Reset", "show everything", home);
+  const hint = document.createElement("span");
+  tools.append(hint);
+
+  const panels = () => model.get("panels");
+  const isWhole = () => enlarged === 1 && same(view.x, [0, 1]) && view.y.every((part) => same(part, [0, 1]));
 
   function draw() {
-    frame.innerHTML = model.get("svg");
-    svg = frame.querySelector("svg");
+    stage.innerHTML = model.get("svg");
+    svg = stage.querySelector("svg");
     if (!svg) return;
     svg.removeAttribute("width");
     svg.removeAttribute("height");
-    svg.style.cssText = "width:100%;display:block";
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", model.get("description"));
-    const box = svg.viewBox.baseVal;
-    const before = whole && `${name} ${whole.width} ${whole.height}`;
-    whole = { x: box.x, y: box.y, width: box.width, height: box.height };
-    name = model.get("description").split(":")[0];
-    if (before !== `${name} ${whole.width} ${whole.height}`) view = { ...whole };
+    const group = document.createElementNS(SVG, "g");
+    group.id = content;
+    group.append(...svg.childNodes);
+    svg.append(group);
     chosen = -1;
-    frame.append(foot, side, tip);
     tip.style.display = "none";
+    const drawn = model.get("drawn");
+    if (asked && same(asked, drawn)) asked = null;
+    if ((!asked && !asking && !grip) || view.y.length !== drawn.y.length) view = drawn;
+    back.hidden = forth.hidden = !panels().length;
     show();
   }
 
+  // What the reader asks for, as far as the picture that is here can show it.
   function show() {
-    view.width = Math.min(view.width, whole.width);
-    view.height = Math.min(view.height, whole.height);
-    view.x = Math.min(Math.max(view.x, whole.x), whole.x + whole.width - view.width);
-    view.y = Math.min(Math.max(view.y, whole.y), whole.y + whole.height - view.height);
-    svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`);
-    measure();
-    if (chosen >= 0) tell(chosen);
+    if (!svg) return;
+    const whole = isWhole();
+    closer.disabled = panels().length ? view.x[1] - view.x[0] <= LEAST * 1.01 : enlarged >= MOST;
+    farther.disabled = reset.disabled = whole;
+    back.disabled = view.x[0] <= 0;
+    forth.disabled = view.x[1] >= 1;
+    stage.classList.toggle("icws-zoomed", !whole && panels().length > 0);
+    stage.classList.toggle("icws-enlarged", enlarged > 1);
+    svg.style.width = `${100 * enlarged}%`;
+    for (const old of svg.querySelectorAll(":scope > svg")) old.remove();
+    /** @type {View} */
+    const drawn = model.get("drawn");
+    const pending = panels().length > 0 && !same(drawn, view);
+    if (pending) panels().forEach((panel, number) => magnify(panel, drawn, number));
+    hint.className = model.get("fault") ? "icws-bad" : "";
+    hint.textContent = model.get("fault") || (panels().length ? "Click the figure to zoom with the wheel; drag to move." : "");
+    if (pending) hidden();
+    else if (chosen >= 0) tell(chosen);
   }
 
-  // The panel that fills most of what is in sight.
-  function panel() {
-    const [left, top] = [(view.x - whole.x) / whole.width, (view.y - whole.y) / whole.height];
-    const [right, bottom] = [left + view.width / whole.width, top + view.height / whole.height];
-    let most = 0;
-    let found;
-    for (const one of model.get("panels")) {
-      const [x0, y0, x1, y1] = one.box;
-      const area = Math.max(0, Math.min(right, x1) - Math.max(left, x0)) * Math.max(0, Math.min(bottom, y1) - Math.max(top, y0));
-      if (area > most) [most, found] = [area, one];
-    }
-    return found;
+  function magnify({ box: [x0, y0, x1, y1] }, drawn, number) {
+    const { width, height, x: left, y: top } = svg.viewBox.baseVal;
+    const [across, up] = [x1 - x0, y1 - y0];
+    const of = (part, of_) => [(part[0] - of_[0]) / (of_[1] - of_[0]), (part[1] - of_[0]) / (of_[1] - of_[0])];
+    const [fromX, toX] = of(view.x, drawn.x);
+    const [fromY, toY] = of(view.y[number], drawn.y[number]);
+    const inner = document.createElementNS(SVG, "svg");
+    const set = (node, values) => Object.entries(values).forEach(([name, value]) => node.setAttribute(name, String(value)));
+    set(inner, {
+      x: left + x0 * width, y: top + y0 * height, width: across * width, height: up * height, preserveAspectRatio: "none",
+      viewBox: [
+        left + (x0 + fromX * across) * width, top + (y1 - toY * up) * height,
+        (toX - fromX) * across * width, (toY - fromY) * up * height,
+      ].join(" "),
+    });
+    const paper = document.createElementNS(SVG, "rect");
+    set(paper, { x: left - 9 * width, y: top - 9 * height, width: 20 * width, height: 20 * height });
+    paper.style.fill = "var(--icws-paper, #fff)";
+    const use = document.createElementNS(SVG, "use");
+    use.setAttribute("href", `#${content}`);
+    inner.append(paper, use);
+    svg.append(inner);
   }
 
-  // The words of an axis that are in sight: [pixels from the left or the top, text].
-  function words(axis, from, to, low, high, size, unit, gap) {
-    const at = (fraction) => ((fraction - low) / (high - low)) * size;
-    if (axis.marks) return axis.marks.map(([fraction, text]) => [at(fraction), text]);
-    const [first, last] = axis.range;
-    const value = (fraction) => first + ((fraction - from) / (to - from)) * (last - first);
-    const ends = [value(Math.max(low, from)), value(Math.min(high, to))];
-    const place = (number) => at(from + ((number - first) / (last - first)) * (to - from));
-    return ticks(Math.min(...ends), Math.max(...ends), size / gap).map(([number, text]) => [place(number), text + unit]);
-  }
-
-  // Zoomed in, the axes are out of sight: rulers at the edges take their place.
-  function measure() {
-    const shown = view.width < whole.width * 0.999 ? panel() : undefined;
-    foot.style.display = side.style.display = shown ? "block" : "none";
-    if (!shown) return;
-    const [x0, y0, x1, y1] = shown.box;
-    const [left, top] = [(view.x - whole.x) / whole.width, (view.y - whole.y) / whole.height];
-    const [right, bottom] = [left + view.width / whole.width, top + view.height / whole.height];
-    const { width, height } = svg.getBoundingClientRect();
-    fill(side, words(shown.y, y0, y1, top, bottom, height, "", LINE_PX * 3), height - FOOT_PX, LINE_PX, "top", "translateY(-50%)");
-    const across = words(shown.x, x0, x1, left, right, width, shown.unit, TICK_PX);
-    fill(foot, across, width, TICK_PX / 2, "left", "translateX(-50%)", side.offsetWidth);
-  }
-
-  function fill(strip, marks, size, gap, edge, shift, from = 0) {
-    strip.replaceChildren();
-    let last = -Infinity;
-    let widest = "";
-    for (const [at, text] of [...marks].sort((one, other) => one[0] - other[0])) {
-      if (at < from + gap / 2 || at > size - gap / 2 || at - last < gap) continue;
-      last = at;
-      if (text.length > widest.length) widest = text;
-      const label = document.createElement("span");
-      label.textContent = text;
-      label.style.cssText = `position:absolute;white-space:nowrap;${edge}:${at}px;transform:${shift}`;
-      strip.append(label);
-    }
-    if (edge === "left") return;
-    const room = document.createElement("span"); // as wide as the widest, so that the strip is
-    room.textContent = widest;
-    room.style.cssText = "visibility:hidden;white-space:nowrap";
-    strip.append(room);
-  }
-
-  function zoom(factor, atX, atY) {
-    if (view.width * factor < whole.width / MOST) return;
-    const x = view.x + view.width * atX;
-    const y = view.y + view.height * atY;
-    view.width *= factor;
-    view.height *= factor;
-    view.x = x - view.width * atX;
-    view.y = y - view.height * atY;
+  function ask() {
     show();
+    if (asking) return;
+    asking = window.setTimeout(() => {
+      asking = 0;
+      asked = view;
+      model.set("view", { x: [...view.x], y: view.y.map((part) => [...part]) });
+      model.save_changes();
+    }, ASK_MS);
   }
 
-  function spot(point) {
+  function zoom(factor, atX = 0.5, atY = 0.5, number = -1) {
+    if (!panels().length) {
+      enlarged = Math.min(MOST, Math.max(1, enlarged / factor));
+      show();
+      return;
+    }
+    if (number >= 0) view = { ...view, y: view.y.map((part, n) => (n === number ? scaled(part, factor, atY) : part)) };
+    else view = { ...view, x: scaled(view.x, factor, atX) };
+    ask();
+  }
+
+  function move(byX, byY = 0, number = -1) {
+    view = { x: moved(view.x, byX), y: view.y.map((part, n) => (n === number ? moved(part, byY) : part)) };
+    ask();
+  }
+
+  function home() {
+    enlarged = 1;
+    view = { x: [0, 1], y: view.y.map(() => [0, 1]) };
+    if (panels().length) ask();
+    else show();
+  }
+
+  // Which panel the pointer is in or beside, and where in it: fractions from its lower left corner.
+  function under(event) {
     const box = svg.getBoundingClientRect();
-    const x = (whole.x + point[0] * whole.width - view.x) / view.width;
-    const y = (whole.y + point[1] * whole.height - view.y) / view.height;
-    return [x * box.width, y * box.height];
+    const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    const number = panels().findIndex(({ box: [, top, , bottom] }) => y >= top && y <= bottom);
+    if (number < 0) return { number, x: 0.5, y: 0.5 };
+    const [left, top, right, bottom] = panels()[number].box;
+    const within = (n) => Math.min(1, Math.max(0, n));
+    return { number, x: within((x - left) / (right - left)), y: within((bottom - y) / (bottom - top)) };
+  }
+
+  function hidden() {
+    tip.style.display = "none";
+  }
+
+  function spot([x, y]) {
+    const box = svg.getBoundingClientRect();
+    const outer = frame.getBoundingClientRect();
+    return [box.left - outer.left + x * box.width, box.top - outer.top + y * box.height];
   }
 
   function tell(number) {
     chosen = number;
     const point = model.get("points")[number];
     if (!point) {
-      tip.style.display = "none";
+      hidden();
       return;
     }
     const [x, y] = spot(point);
@@ -167,65 +215,80 @@ function render({ model, el }) {
   }
 
   function nearest(event) {
-    const box = svg.getBoundingClientRect();
+    const outer = frame.getBoundingClientRect();
     let best = -1;
     let least = NEAR_PX;
     model.get("points").forEach((point, number) => {
       const [x, y] = spot(point);
-      const away = Math.hypot(x - (event.clientX - box.left), y - (event.clientY - box.top));
+      const away = Math.hypot(x - (event.clientX - outer.left), y - (event.clientY - outer.top));
       if (away < least) [best, least] = [number, away];
     });
     return best;
   }
 
-  frame.addEventListener("wheel", (event) => {
-    if (!svg) return;
-    event.preventDefault();
-    const box = svg.getBoundingClientRect();
-    const at = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-    zoom(event.deltaY < 0 ? 0.8 : 1.25, ...at);
+  stage.addEventListener(
+    "wheel",
+    (event) => {
+      // Only where the reader has clicked, so that the page scrolls on over a figure.
+      if (!svg || !(event.ctrlKey || frame.contains(document.activeElement))) return;
+      event.preventDefault();
+      const at = under(event);
+      const factor = event.deltaY + event.deltaX < 0 ? 0.8 : 1.25;
+      const tall = event.shiftKey && at.number >= 0 && panels()[at.number].tall;
+      zoom(factor, at.x, at.y, tall ? at.number : -1);
+    },
+    { passive: false },
+  );
+  stage.addEventListener("pointerdown", (event) => {
+    frame.focus({ preventScroll: true });
+    grip = svg && panels().length && !isWhole() ? { x: event.clientX, y: event.clientY, view, at: under(event) } : null;
+    if (grip) stage.setPointerCapture(event.pointerId);
   });
-  let grip = null;
-  frame.addEventListener("pointerdown", (event) => {
-    grip = svg && { x: event.clientX, y: event.clientY, from: { ...view } };
-  });
-  frame.addEventListener("pointermove", (event) => {
+  stage.addEventListener("pointermove", (event) => {
     if (!svg) return;
     if (!grip) {
-      tell(nearest(event));
+      if (same(model.get("drawn"), view) || !panels().length) tell(nearest(event));
       return;
     }
     const box = svg.getBoundingClientRect();
-    view.x = grip.from.x - ((event.clientX - grip.x) / box.width) * view.width;
-    view.y = grip.from.y - ((event.clientY - grip.y) / box.height) * view.height;
-    show();
+    const [left, top, right, bottom] = panels()[Math.max(0, grip.at.number)].box;
+    view = grip.view;
+    move(
+      -(event.clientX - grip.x) / (box.width * (right - left)),
+      (event.clientY - grip.y) / (box.height * (bottom - top)),
+      grip.at.number,
+    );
   });
   const release = () => (grip = null);
-  frame.addEventListener("pointerup", release);
-  frame.addEventListener("pointerleave", () => {
-    release();
-    tell(-1);
+  stage.addEventListener("pointerup", release);
+  stage.addEventListener("pointercancel", release);
+  stage.addEventListener("pointerleave", () => {
+    if (!grip) tell(-1);
   });
-  frame.addEventListener("dblclick", () => {
-    view = { ...whole };
-    show();
-  });
+  stage.addEventListener("dblclick", home);
   frame.addEventListener("keydown", (event) => {
     const count = model.get("points").length;
     if (!svg) return;
-    if (event.key === "+") zoom(0.8, 0.5, 0.5);
-    else if (event.key === "-") zoom(1.25, 0.5, 0.5);
-    else if (event.key === "0") {
-      view = { ...whole };
-      show();
-    } else if (event.key === "ArrowRight" && count) tell((chosen + 1) % count);
+    if (event.key === "+" || event.key === "=") zoom(STEP);
+    else if (event.key === "-") zoom(1 / STEP);
+    else if (event.key === "0") home();
+    else if (event.shiftKey && event.key === "ArrowLeft") move(-0.3);
+    else if (event.shiftKey && event.key === "ArrowRight") move(0.3);
+    else if (event.key === "ArrowRight" && count) tell((chosen + 1) % count);
     else if (event.key === "ArrowLeft" && count) tell((chosen - 1 + count) % count);
     else return;
     event.preventDefault();
+    event.stopPropagation(); // the notebook has keys of its own
   });
+
   model.on("change:svg", draw);
+  model.on("change:fault", show);
   draw();
-  return () => model.off("change:svg", draw);
+  return () => {
+    window.clearTimeout(asking);
+    model.off("change:svg", draw);
+    model.off("change:fault", show);
+  };
 }
 
 export default { render };

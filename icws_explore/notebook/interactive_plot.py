@@ -1,8 +1,8 @@
-"""Any of the package's figures, to zoom, drag and hover in a notebook; with the figure itself as its static twin.
+"""A widget in which the axes of a figure can be zoomed and moved, and its markers read with the pointer.
 
-What a zoomed figure must say of its axes: their range, or the words beside them, for each panel.
-
-The axes themselves leave the sight of who zooms in; interactive_plot.js draws rulers from this in their place.
+The browser asks for a part of the axes, and the kernel draws the figure again with those axes. Ticks, titles and units
+are therefore matplotlib's own, and lines and text keep their size. Until the new picture arrives, the browser magnifies
+the panels of the old one. Where a notebook cannot show widgets, it shows the figure as a picture.
 """
 
 from __future__ import annotations
@@ -10,145 +10,158 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import anywidget
 import traitlets
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from icws_explore.views.figures.figure import SessionFigure
+from icws_explore.views.figures.figure import DRAWING, SessionFigure
+from icws_explore.views.formatting import one_line
 from icws_explore.views.theme import color_variables
 
+from .newest import Newest
+from .zoom import View, Zoom, is_marker
 
-def rulers(figure: SessionFigure) -> list[dict[str, Any]]:
-    """For each panel with axes: its ``box`` (left, top, right, bottom: fractions of the figure from its upper left
-    corner), and for ``x`` and ``y`` either ``range`` (the values at the box's edges: left and right, top and bottom) or
-    ``marks``, ([fraction of the figure, text], …). ``unit`` is that of x. The figure must have been drawn."""
-    return [_panel(figure, axes) for axes in figure.axes if axes.axison]
-
-
-def _panel(figure: SessionFigure, axes: Axes) -> dict[str, Any]:
-    left, bottom, right, top = (float(edge) for edge in axes.get_position().extents)
-    return {
-        "box": [round(edge, 5) for edge in (left, 1 - top, right, 1 - bottom)],
-        "unit": " s" if "seconds" in _time_label(figure, axes) else "",
-        "x": _axis(figure, axes, "x"),
-        "y": _axis(figure, axes, "y"),
-    }
-
-
-def _time_label(figure: SessionFigure, axes: Axes) -> str:
-    """Panels below each other name their common axis once, under the lowest."""
-    return axes.get_xlabel() or next((other.get_xlabel() for other in figure.axes if other.get_xlabel()), "")
-
-
-def _axis(figure: SessionFigure, axes: Axes, which: Literal["x", "y"]) -> dict[str, Any]:
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    ticks = zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True)
-    labelled = [(float(at), _one_line(text.get_text())) for at, text in ticks if text.get_text()]
-    if labelled and axis.get_scale() == "linear" and all(_is_number(text, at) for at, text in labelled):
-        low, high = axes.get_xlim() if which == "x" else reversed(axes.get_ylim())
-        return {"range": [float(low), float(high)]}
-    marks = [[_fraction(figure, axes, at, which), text] for at, text in labelled]
-    return {"marks": [*marks, *(_beside(figure, axes) if which == "y" else [])]}
-
-
-def _beside(figure: SessionFigure, axes: Axes) -> list[list[Any]]:
-    """What is written to the left of the axes as their rows' names."""
-    edge = axes.get_window_extent().x0
-    found = []
-    for text in axes.texts:
-        box = text.get_window_extent()
-        if text.get_text() and box.x1 <= edge:
-            middle = figure.transFigure.inverted().transform((0, (box.y0 + box.y1) / 2))[1]
-            found.append([round(1 - float(middle), 5), _one_line(text.get_text())])
-    return found
-
-
-def _fraction(figure: SessionFigure, axes: Axes, at: float, which: Literal["x", "y"]) -> float:
-    point = axes.transData.transform((at, axes.get_ylim()[0]) if which == "x" else (axes.get_xlim()[0], at))
-    across, up = figure.transFigure.inverted().transform(point)
-    return round(float(across) if which == "x" else 1 - float(up), 5)
-
-
-def _is_number(text: str, value: float) -> bool:
-    """Whether a tick's words are its value, as of an axis of numbers."""
-    try:
-        return abs(float(text.replace("\N{MINUS SIGN}", "-")) - value) <= 1e-6 * max(1.0, abs(value))
-    except ValueError:
-        return False
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-MAX_POINTS: Final = 5000  # that say something when hovered
-_SILENT: Final = ("None", "", " ", None)
+MAX_POINTS: Final = 5000  # markers that have a text under the pointer
 
 
 class InteractivePlot(anywidget.AnyWidget):
-    """``figure`` under a wheel (zoom), a hand (drag) and a pointer (what stands there); also by keyboard.
+    """A figure whose axes can be zoomed and moved, and that says what is under the pointer.
 
-    Zoomed in, rulers at the edges say what of the axes is in sight. Another figure of the same kind
-    and size keeps the zoom. Where widgets cannot be shown (a page made of the notebook, GitHub) the
-    figure's picture is.
+    - Zoom: the buttons, + and -, or the wheel after a click (with Shift along the y axis). Reset: a double click, or 0.
+    - Move: the buttons, drag, or Shift and the left and right arrow keys.
+    - Read a marker: move the pointer over it, or use the left and right arrow keys.
+
+    If `show` replaces the figure by one of the same kind, the same part of the axes stays visible. A figure without
+    axes is enlarged as a picture. Where a notebook cannot show widgets (an HTML page, GitHub), it shows the figure as a
+    picture.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
-    _css = color_variables()
+    # As text: anywidget watches a path, and that keeps every closed plot in memory.
+    _esm = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+    _css = color_variables() + Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     svg = traitlets.Unicode().tag(sync=True)
     points: Any = traitlets.List().tag(sync=True)  # [x, y, text]: fractions of the figure from its upper left corner
-    panels: Any = traitlets.List().tag(sync=True)  # see `rulers`
+    panels: Any = traitlets.List().tag(sync=True)  # see `Zoom.boxes`
+    view: Any = traitlets.Dict().tag(sync=True)  # the part of the axes that the browser asks for, see `View`
+    drawn: Any = traitlets.Dict().tag(sync=True)  # the part that ``svg`` shows
     description = traitlets.Unicode().tag(sync=True)
+    fault = traitlets.Unicode().tag(sync=True)  # why the requested part cannot be drawn
 
     def __init__(self, figure: SessionFigure) -> None:
         super().__init__()
         self.figure = figure
-        self.show(figure)
+        self.newest = Newest()
+        self._zoom = Zoom(figure)
+        self._shown = View()
+        self._put(_drawn(self._zoom, View()))
+        self.observe(self._asked, names="view")
 
     def show(self, figure: SessionFigure) -> None:
-        """Put another figure in its place."""
-        self.figure = figure
+        """Replace the figure. If the new one has the same heading, the visible part of the axes stays the same."""
+        self.take(figure, self.drawing(figure))
+
+    def drawing(self, figure: SessionFigure) -> Drawing:
+        """Draw a figure that will replace the present one. It may be called in a thread."""
+        zoom = Zoom(figure)
+        view = zoom.same_place(self._zoom) if _heading(figure) == _heading(self.figure) else View()
+        return _drawn(zoom, view)
+
+    def take(self, figure: SessionFigure, drawing: Drawing) -> None:
+        """Replace the figure by one that `drawing` has drawn."""
+        self.figure, self._zoom = figure, drawing.zoom
+        self._put(drawing)
+
+    def _put(self, drawing: Drawing) -> None:
+        self._shown = drawing.view
         with self.hold_sync():
-            self.description = figure.description
-            self.points = list(marked(figure))[:MAX_POINTS]
-            self.panels = rulers(figure)
-            self.svg = figure.inline_svg(secrets.token_hex(8))
+            self.description = self.figure.description
+            self.points = drawing.points
+            self.panels = drawing.zoom.boxes()
+            self.drawn = self.view = drawing.view.to_json(len(drawing.zoom.panels))
+            self.fault = ""
+            self.svg = drawing.svg
+
+    def _asked(self, change: Any) -> None:
+        """The browser asks for another part of the axes."""
+        panels = len(self._zoom.panels)
+        view = View.read(change["new"], panels)
+        if view.to_json(panels) != self._shown.to_json(panels):
+            self._draw(view)
+
+    def _draw(self, view: View) -> None:
+        zoom = self._zoom
+        self._shown = view
+
+        def put(drawing: Drawing) -> None:
+            if zoom is not self._zoom:  # another figure has come in the meantime
+                self._draw(view)
+                return
+            with self.hold_sync():
+                self.points, self.drawn, self.fault = drawing.points, view.to_json(len(zoom.panels)), ""
+                self.svg = drawing.svg
+
+        def failed(error: Exception) -> None:
+            self.fault = one_line(f"this part cannot be drawn: {type(error).__name__}: {error}")
+
+        self.newest.ask(lambda: _drawn(zoom, view), put, failed)
 
     def _repr_mimebundle_(self, **more: Any) -> Any:
         return with_twin(super()._repr_mimebundle_(**more), self.figure, self.description)
 
 
 def with_twin(bundle: Any, figure: SessionFigure, words: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a widget gives a notebook, and with it a picture and its words for where no widget can be shown."""
+    """Add a picture and its text to the MIME bundle of a widget, for viewers that cannot show widgets."""
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
     png, size = figure._repr_png_()
     twin = {"image/png": base64.b64encode(png).decode()}
     return {**twin, **(data or {}), "text/plain": words}, {**metadata, "image/png": size}
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure in one view: its SVG, and the places and texts of its markers."""
+
+    zoom: Zoom
+    view: View
+    svg: str
+    points: list[Any]
+
+
+def _drawn(zoom: Zoom, view: View) -> Drawing:
+    with DRAWING:
+        zoom.show(view)
+        points = list(marked(zoom.figure))[:MAX_POINTS]
+        svg = zoom.figure.inline_svg(secrets.token_hex(8))
+    return Drawing(zoom, view, svg, points)
+
+
+def _heading(figure: SessionFigure) -> str:
+    return figure.description.split(":")[0]
+
+
 def marked(figure: SessionFigure) -> Iterator[list[Any]]:
-    """Every marker of a drawn figure: where it is, and what stands there, in words."""
-    figure.draw_without_rendering()  # puts everything in its place; the picture itself is the SVG
+    """The place and the text of every visible marker of a figure."""
     for axes in figure.axes:
         for line in axes.lines:
-            if line.get_marker() not in _SILENT and line.get_visible():
+            if is_marker(line):
                 yield from _of_line(figure, axes, line)
 
 
 def _of_line(figure: SessionFigure, axes: Axes, line: Line2D) -> Iterator[list[Any]]:
     if line.get_transform() != axes.transData:
-        return  # a sign of the legend or of a row's head
+        return  # a marker in the legend or in a row's label
     label = str(line.get_label())
     name = "" if label.startswith("_") else f"{label}: "
-    low, high = sorted(axes.get_xlim())
+    (left, right), (low, high) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
     is_time = "first frame" in axes.get_xlabel() or not axes.get_xlabel()
     places: Any = line.get_xydata()
     for x, y in places:
-        if not low <= x <= high:
+        if not (left <= x <= right and low <= y <= high):
             continue
         at = axes.transData.transform((x, y))
         across, up = figure.transFigure.inverted().transform(at)
@@ -171,5 +184,8 @@ def _words(axes: Axes, x: float, y: float, *, is_time: bool) -> str:
 
 
 def interactive(figure: SessionFigure) -> InteractivePlot:
-    """``figure`` as a widget, for the last line of a cell: ``interactive(icws.plots.ack_age(session.recording))``."""
+    """Return ``figure`` as a widget.
+
+    Make it the last expression of a cell: ``interactive(icws.plots.ack_age(session.recording))``.
+    """
     return InteractivePlot(figure)

@@ -1,9 +1,10 @@
-"""The timing of a session while it runs: countdowns to its time-outs, and the timing plots, redrawn as it goes.
+"""A widget that shows the timing of a running session: countdowns to its time-outs, and a timing plot.
 
-The session runs on a thread of its own; this draws on the kernel's, at most five times a second, and
-never more than a fifth of the time, so that what it takes from the interpreter stays small.
+The session runs in its own thread. The widget draws in the kernel's thread, at most five times a second and for at
+most a fifth of the time, so that it does not slow the session down.
 
-In which cell of a notebook, and in which run of it, code runs: a cell that runs again replaces what it showed.
+If a cell runs again, its new widget stops the one that the cell showed before. For this, `CellRun` identifies the cell
+and the run in which code is executed.
 """
 
 from __future__ import annotations
@@ -41,18 +42,18 @@ from .interactive_plot import InteractivePlot, with_twin
 
 @dataclass(frozen=True, slots=True)
 class CellRun:
-    """One run of one cell; None is what the front end does not say, and all of it outside of a notebook."""
+    """One run of one cell. An id is None if the front end does not give it; outside a notebook, both are None."""
 
     cell: str | None = None
     run: str | None = None
 
     def replaces(self, earlier: CellRun) -> bool:
-        """Whether it is a later run of the same cell."""
+        """Whether this is another run of the same cell."""
         return self.cell is not None and self.cell == earlier.cell and self.run != earlier.run
 
 
 def current_cell() -> CellRun:
-    """The run that this is called in."""
+    """The cell run in which this function is called."""
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
@@ -63,9 +64,9 @@ def current_cell() -> CellRun:
 
 
 MAX_REDRAWS_PER_S: Final = 5
-_SHARE: Final = 4  # a plot that took d seconds to draw is not drawn again for 4 d
-_IDLE_S: Final = 1.0  # without new frames only the time axis moves, and that can wait
-_LANES_S: Final = 30.0  # protocol seconds that the lanes show
+_SHARE: Final = 4  # after a plot took d seconds to draw, the next one waits for 4 d
+_IDLE_S: Final = 1.0  # without new frames, only the time axis changes
+_LANES_S: Final = 30.0  # protocol seconds that the plot "lanes" shows
 
 Draw: TypeAlias = Callable[[Capture, SessionInstants, Sequence[DecodedFrame]], SessionFigure]
 
@@ -91,7 +92,7 @@ _NAMES: Final = {
 
 
 class Running(Protocol):
-    """What is followed: a live session, or anything with a capture, a clock and an end."""
+    """What the widget follows: a live session, or another object with a recording, a clock and a close code."""
 
     @property
     def recording(self) -> Recording: ...
@@ -101,27 +102,27 @@ class Running(Protocol):
     def close_code(self) -> int | None: ...
 
 
-_following: dict[asyncio.Task[None], CellRun] = {}  # what is drawn, and by which cell
+_following: dict[asyncio.Task[None], CellRun] = {}  # the tasks that draw, each with the cell that started it
 
 
 class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Countdowns and a plot of a running session; show it, and it follows until the session ends or `stop`.
+    """Countdowns and a timing plot of a running session.
 
-    The cell that shows it, run again, stops what it showed before. What cannot be drawn is said in its
-    place, and following goes on.
+    The widget begins to follow the session when a cell shows it. It stops when the session ends, when `stop` is
+    called, or when the same cell runs again. If a plot cannot be drawn, the widget shows the error and goes on.
     """
 
     def __init__(self, session: Running, plot: str = "age at ack", *, redraws_per_s: float = MAX_REDRAWS_PER_S) -> None:
-        """``plot`` is one of `PLOTS`. Raises ValueError for another, and for more than five redraws a second."""
+        """``plot`` is a key of `PLOTS`. Raises ValueError for another plot, or for more than five redraws a second."""
         if not 0 < redraws_per_s <= MAX_REDRAWS_PER_S:
             raise ValueError(f"at most {MAX_REDRAWS_PER_S} redraws a second, not {redraws_per_s!r}")
         if plot not in PLOTS:
-            raise ValueError(f"{plot!r} is none of the plots: {', '.join(PLOTS)}")
+            raise ValueError(f"there is no plot {plot!r}; choose {', '.join(PLOTS)}")
         self._session = session
         self._period_s = 1 / redraws_per_s
         self._watch = Watch(session.recording.raw)
         self._frames: list[DecodedFrame] = []
-        self._next_drawing = 0.0  # by the machine's monotonic clock
+        self._next_drawing = 0.0  # seconds of the machine's monotonic clock
         self._task: asyncio.Task[None] | None = None
         self.redraws = 0
         self.chooser = ipywidgets.Dropdown(options=list(PLOTS), value=plot, description="plot")
@@ -133,7 +134,7 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.tick(force=True)
 
     def start(self) -> LiveTiming:
-        """Follow the session on the running event loop, which in a notebook is the kernel's."""
+        """Begin to follow the session, on the running event loop. In a notebook, this is the kernel's loop."""
         if self._task is None or self._task.done():
             here = current_cell()
             for other, there in _following.items():
@@ -145,7 +146,7 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         return self
 
     async def stop(self) -> None:
-        """Stop following; what is shown stays."""
+        """Stop following the session. The widget keeps what it shows."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -158,7 +159,7 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.tick(force=True)
 
     def tick(self, *, force: bool = False) -> None:
-        """Take new frames in, and show what is due: the countdowns each time, the plot when it may be drawn."""
+        """Read new frames and update the countdowns, and the plot if it is due. ``force`` redraws the plot now."""
         new = list(decode_frames(self._session.recording.raw, start=len(self._frames)))
         self._frames += new
         self._watch.feed(new)
@@ -180,7 +181,7 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             session = replace(session, last=max(session.last, now_s))
         try:
             self.picture.show(PLOTS[self.chooser.value](self._session.recording.raw, session, self._frames))
-        except Exception as error:  # noqa: BLE001  # in a task nobody would see it, and the countdowns would stand
+        except Exception as error:  # noqa: BLE001  # an error in the task would be lost, and the countdowns would stop
             line = f"{self.chooser.value} cannot be drawn: {type(error).__name__}: {error}"
             self.fault.value = note_view(one_line(line), "bad").html
             return
@@ -188,17 +189,17 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.redraws += 1
 
     def _repr_mimebundle_(self, **more: Any) -> Any:
-        """Shown in a cell, it begins to follow."""
-        with contextlib.suppress(RuntimeError):  # no loop runs: what is shown stays as it is
+        """Begin to follow when a cell shows the widget."""
+        with contextlib.suppress(RuntimeError):  # without a running loop, the widget does not change
             self.start()
         figure = self.picture.figure
         return with_twin(super()._repr_mimebundle_(**more), figure, figure.description)
 
 
 def countdown_html(running: Sequence[Countdown], *, ended: bool = False) -> str:
-    """A bar for each countdown, with its seconds in words; the text says all that the bar does."""
+    """A bar for each countdown, and its seconds as text."""
     if not running:
-        words = "the session has ended" if ended else "nothing is timed yet"
+        words = "the session has ended" if ended else "no timer is running yet"
         return f"<div class='icws'><span style='color:{_themed('soft')}'>{words}</span></div>"
     rows = "".join(map(_bar, running))
     return f"<div class='icws'><table style='color:{_themed('ink')};border-spacing:0.6em 0.1em'>{rows}</table></div>"
@@ -220,13 +221,14 @@ def _bar(countdown: Countdown) -> str:
 
 
 def _themed(role: str) -> str:
-    """The page's colour for ``role``; the picture's style says which that is."""
+    """The page's colour for ``role``, as a CSS variable that follows the theme."""
     return f"var(--icws-{role}, {SHADES[role].light})"
 
 
 def live_timing(session: Running, plot: str = "age at ack") -> LiveTiming:
-    """The timing of ``session`` while it runs; the last expression of a cell, or ``.start()`` it yourself.
+    """Return a widget that shows the timing of ``session`` while it runs.
 
-    ``plot`` is the one to begin with: a key of `PLOTS`; ValueError for another.
+    Make it the last expression of a cell, or call its `start`. ``plot`` is the first plot to show, a key of `PLOTS`;
+    another name raises ValueError.
     """
     return LiveTiming(session, plot)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
-import nbformat
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
-from support.jupyter_lab import JupyterLab, jupyter_lab
+from support.jupyter_lab import JupyterLab
+from support.notebook_page import ACT_MS, RUN_MS, failures, run, set_theme, write_notebook
 from support.unhurried_clock import IN_A_KERNEL
 
-OPEN_MS = 180_000
-RUN_MS = 240_000
-HOVER_MS = 60_000
 NOTEBOOKS = ("02_envelopes.ipynb", "03_hash_trees.ipynb", "04_certificates.ipynb")
 CLEAR = "rgba(0, 0, 0, 0)"
 
@@ -45,58 +40,7 @@ session = await icws.connect(lab)
 live_timing(session)
 """
 
-DARK = "() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
 DARK_PAPER = "rgb(17, 17, 17)"  # JupyterLab's own
-
-RUN_ALL = """async () => {
-  const app = window.jupyterapp;
-  const panel = app.shell.currentWidget;
-  await panel.context.ready;
-  await panel.sessionContext.ready;
-  await app.commands.execute('notebook:run-all-cells');
-  return panel.context.model.toJSON();
-}"""
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
-    folder = tmp_path_factory.mktemp("lab")
-    with jupyter_lab(folder) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--no-proxy-server"])
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1500, "height": 1000})
-    context.set_default_timeout(OPEN_MS)
-    yield context.new_page()
-    context.close()
-
-
-def run(page: Page, lab: JupyterLab, notebook: str) -> Any:
-    """Open a notebook, run all of its cells, and give it back with its outputs."""
-    page.goto(lab.address(notebook))
-    page.wait_for_function(
-        "name => window.jupyterapp?.shell.currentWidget?.context?.path.endsWith(name)", arg=notebook, timeout=OPEN_MS
-    )
-    page.set_default_timeout(RUN_MS)
-    return page.evaluate(RUN_ALL)
-
-
-def failures(notebook: Any) -> list[str]:
-    """Cells that did not run, and what those said that raised."""
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    idle = [f"{cell['id']} did not run" for cell in code if not cell["execution_count"]]
-    raised = [output["evalue"] for cell in code for output in cell["outputs"] if output["output_type"] == "error"]
-    return idle + raised
 
 
 def number_of(locator: Locator, prefix: str) -> str:
@@ -121,25 +65,18 @@ def check_marking(page: Page, pane: Locator, name: str) -> None:
     page.mouse.move(0, 0)
     assert background(content) == CLEAR
     label.scroll_into_view_if_needed()
-    label.hover(timeout=HOVER_MS)
-    expect(content).not_to_have_css("background-color", CLEAR, timeout=HOVER_MS)
+    label.hover(timeout=ACT_MS)
+    expect(content).not_to_have_css("background-color", CLEAR, timeout=ACT_MS)
     marked = pane.locator(".icws-hex-grid span").evaluate_all(
         "(all, clear) => all.filter(e => getComputedStyle(e).backgroundColor !== clear).map(e => e.className)", CLEAR
     )
     assert marked == [f"h{number}"]
     page.mouse.move(0, 0)
-    expect(content).to_have_css("background-color", CLEAR, timeout=HOVER_MS)
+    expect(content).to_have_css("background-color", CLEAR, timeout=ACT_MS)
     byte = content.locator("i").first
     byte.scroll_into_view_if_needed()
-    byte.hover(timeout=HOVER_MS)
-    expect(label).not_to_have_css("background-color", CLEAR, timeout=HOVER_MS)
-
-
-def write_notebook(lab: JupyterLab, name: str, *sources: str) -> None:
-    """A notebook of code cells beside the lessons."""
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.folder / "notebooks" / name)
+    byte.hover(timeout=ACT_MS)
+    expect(label).not_to_have_css("background-color", CLEAR, timeout=ACT_MS)
 
 
 def check_sliders(page: Page) -> None:
@@ -153,10 +90,10 @@ def check_sliders(page: Page) -> None:
     clock = cell.locator(".noUi-handle").last
     clock.focus()
     page.keyboard.press("End")  # 400 s ahead
-    expect(cell).to_contain_text("never opened", timeout=HOVER_MS)
+    expect(cell).to_contain_text("not opened", timeout=ACT_MS)
     cell.locator("select").select_option(label="timeline")
     plot = cell.locator(".icws[tabindex]")
-    expect(plot.locator("svg")).to_have_attribute("aria-label", re.compile("^Session timeline"), timeout=HOVER_MS)
+    expect(plot.locator("svg")).to_have_attribute("aria-label", re.compile("^Session timeline"), timeout=ACT_MS)
     plot.focus()
     page.keyboard.press("ArrowRight")
     expect(plot.get_by_role("status")).to_contain_text(re.compile(r"at \d+\.\d\d s"))
@@ -190,6 +127,14 @@ class TestInJupyterLab:
         if name.startswith("06"):
             check_sliders(page)
 
+    @pytest.mark.parametrize("name", ["01_first_session.ipynb", "10_your_own_canister.ipynb"])
+    def test_of_a_lab_runs_and_draws(self, page: Page, lab: JupyterLab, name: str) -> None:
+        """With the explorer among its cells, and the picture of the parties at the start."""
+        assert failures(run(page, lab, name)) == []
+        parties = page.locator("svg.icws-trust").first
+        expect(parties).to_be_visible()
+        expect(parties.get_by_text("Trusted by nobody")).to_be_visible()
+
     def test_a_live_session_is_followed(self, page: Page, lab: JupyterLab) -> None:
         write_notebook(lab, "live.ipynb", IN_A_KERNEL, LIVE_CELL)
         assert failures(run(page, lab, "live.ipynb")) == []
@@ -198,21 +143,21 @@ class TestInJupyterLab:
         plot, words = page.locator(".jp-OutputArea-output .icws[tabindex] svg").first, countdowns.inner_text()
         path = "e => e.outerHTML.length + e.outerHTML.slice(-4000)"
         drawn = plot.evaluate(path)
-        expect(countdowns).not_to_have_text(words, timeout=HOVER_MS)
+        expect(countdowns).not_to_have_text(words, timeout=ACT_MS)
         page.wait_for_function(
             f"drawn => ({path})(document.querySelector('.jp-OutputArea-output .icws[tabindex] svg')) !== drawn",
             arg=drawn,
-            timeout=HOVER_MS,
+            timeout=ACT_MS,
         )
-        page.evaluate(DARK)
+        set_theme(page, "Dark")
         paper = plot.locator("[id^=figure] path").first
-        expect(paper).to_have_css("fill", DARK_PAPER, timeout=HOVER_MS)
+        expect(paper).to_have_css("fill", DARK_PAPER, timeout=ACT_MS)
 
     def test_no_script_of_a_message_runs(self, page: Page, lab: JupyterLab) -> None:
         write_notebook(lab, "hostile.ipynb", "import icws_explore as icws\nfrom icws_explore import edit", HOSTILE_CELL)
         assert failures(run(page, lab, "hostile.ipynb")) == []
         # The same markup, not escaped, does run here: the flag below would be set if a view let it through.
-        page.wait_for_function("window.icwsControl === true", timeout=HOVER_MS)
+        page.wait_for_function("window.icwsControl === true", timeout=ACT_MS)
         expect(page.locator(".jp-OutputArea-output .icws-view")).to_have_count(10)
         expect(page.locator(".icws-hex").first).to_contain_text("<script>window.icwsRan = true</script>")
         page.locator(".icws-view details").evaluate_all("all => all.forEach(e => { e.open = true; })")

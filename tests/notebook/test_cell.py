@@ -41,6 +41,6 @@ class TestCurrent:
         assert current_cell() == CellRun(None, "7")
 
     @pytest.mark.parametrize("shell", [None, object(), Shell(None)])
-    def test_outside_of_a_notebook_there_is_none(self, monkeypatch: pytest.MonkeyPatch, shell: object) -> None:
+    def test_outside_of_a_notebook_it_is_unknown(self, monkeypatch: pytest.MonkeyPatch, shell: object) -> None:
         use(monkeypatch, shell)
         assert current_cell() == CellRun()

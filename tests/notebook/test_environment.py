@@ -51,7 +51,7 @@ class TestWhatIsMissing:
         assert not found.ok
         assert "Permission denied" in found.text
 
-    def test_is_said_and_marked(self) -> None:
+    def test_is_noted_and_marked(self) -> None:
         found = Environment([Finding("a", True, "fine"), Finding("b", False, "install b")])
         assert not found.ok
         assert found.text == "a ✓ fine\nb ✗ install b"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -49,55 +50,105 @@ class TestTwin:
         assert metadata["image/png"]["width"] == 1000
 
 
-PAGE = """<!doctype html><body><div id=el></div><script type=module>
+class TestZooming:
+    def test_draws_the_part_that_is_asked_for(self) -> None:
+        widget = interactive(plots.ack_age(healthy()))
+        before, points = widget.svg, len(widget.points)
+        widget.view = {"x": [0.5, 0.75], "y": [[0, 1], [0, 1]]}
+        assert widget.drawn == widget.view
+        assert widget.svg != before
+        assert 0 < len(widget.points) < points
+
+    def test_another_figure_of_the_kind_keeps_the_part(self) -> None:
+        widget = interactive(plots.ack_age(healthy()))
+        widget.view = {"x": [0.5, 0.75], "y": [[0, 1], [0, 1]]}
+        widget.show(plots.ack_age(healthy()))
+        assert widget.drawn["x"] == pytest.approx([0.5, 0.75])
+        widget.show(plots.timeline(healthy()))
+        assert widget.drawn == widget.view == {"x": [0.0, 1.0], "y": [[0.0, 1.0]]}
+
+    def test_nonsense_shows_the_whole(self) -> None:
+        widget = interactive(plots.ack_age(healthy()))
+        widget.view = {"x": ["<b>", None], "y": 7}
+        assert widget.drawn["x"] == [0.0, 1.0]
+        assert widget.fault == ""
+
+
+class TestColours:
+    @pytest.mark.parametrize("draw", DRAW, ids=lambda draw: draw.__name__)
+    def test_all_follow_the_page(self, draw: Any) -> None:
+        """A colour that stays what it is would be unreadable in the dark theme."""
+        fixed = re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", interactive(draw(healthy())).svg)
+        assert sorted(set(fixed)) == []
+
+
+TRAITS = ("svg", "points", "panels", "description", "view", "drawn", "fault")
+PAGE = """<!doctype html><body data-jp-theme-light="%s"><style>%s</style><div id=el></div><script type=module>
 %s
-const data = %s;
-const model = { get: (name) => data[name], on() {}, off() {} };
-render({ model, el: document.getElementById("el") });
+const data = %s, on = {};
+window.model = {
+  get: (name) => data[name], set: (name, value) => { data[name] = value; }, off() {},
+  on: (name, act) => (on[name] ??= []).push(act),
+  save_changes: async () => {
+    Object.assign(data, await window.kernel(data.view));
+    (on["change:svg"] ?? []).forEach((act) => act());
+  },
+};
+render({ model: window.model, el: document.getElementById("el") });
 </script>"""
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(("width", "light"), [(1024, "true"), (1600, "false")])
 class TestInABrowser:
-    def test_zooms_resets_and_tells(self, chromium_path: str) -> None:
+    def test_zooms_its_axes_resets_and_reads_markers(self, chromium_path: str, width: int, light: str) -> None:
         from playwright.sync_api import expect, sync_playwright
 
         widget = interactive(plots.ack_age(healthy()))
-        data = {name: getattr(widget, name) for name in ("svg", "points", "panels", "description")}
-        code = InteractivePlot._esm
-        source = (code if isinstance(code, str) else str(code)).replace("export default { render };", "")
+        source = str(InteractivePlot._esm).replace("export default { render };", "")
+
+        def state() -> dict[str, Any]:
+            return {name: getattr(widget, name) for name in TRAITS}
+
+        def kernel(view: Any) -> dict[str, Any]:
+            with ThreadPoolExecutor() as pool:  # Playwright's own loop runs here
+                pool.submit(setattr, widget, "view", view).result()
+            return {name: value for name, value in state().items() if name != "view"}
+
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium_path)
             try:
-                page = browser.new_page(viewport={"width": 1000, "height": 800})
+                page = browser.new_page(viewport={"width": width, "height": 800})
                 faults: list[str] = []
                 page.on("pageerror", lambda error: faults.append(str(error)))
-                page.set_content(PAGE % (source, json.dumps(data).replace("</", "<\\/")))
-                box = page.locator("svg").bounding_box()
+                page.expose_function("kernel", kernel)
+                values = json.dumps(state()).replace("</", "<\\/")
+                page.set_content(PAGE % (light, widget._css, source, values))
+                box = page.locator(".icws-stage > svg").bounding_box()
                 assert box is not None
-
-                def view() -> str:
-                    return str(page.locator("svg").get_attribute("viewBox"))
-
-                whole = view()
                 x, y, text = next(p for p in widget.points if p[2].startswith("acked"))
                 page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
                 assert page.get_by_role("status").inner_text() == text
+                view = "() => JSON.stringify(model.get('drawn').x)"
+                page.mouse.wheel(0, -100)  # a page scrolls on over a figure that nobody has clicked
+                assert page.evaluate(view) == "[0,1]"
+                page.get_by_role("button", name="zoom in").click()
+                page.wait_for_function("() => model.get('drawn').x[0] > 0.1")
+                expect(page.locator(".icws-stage > svg > svg")).to_have_count(0)  # nothing is only magnified
+                page.get_by_role("button", name="show everything").click()
+                page.wait_for_function("() => model.get('drawn').x[0] === 0")
+                page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.3 * box["height"])
                 page.mouse.wheel(0, -100)
-                page.wait_for_function(
-                    "whole => document.querySelector('svg').getAttribute('viewBox') !== whole", arg=whole
-                )
-                rulers = page.locator("div[aria-hidden=true]")
-                expect(rulers.first).to_contain_text(re.compile(r"\d+ s"))  # the axes have moved out of sight
-                expect(rulers.last).to_contain_text(re.compile(r"\d+"))
-                page.mouse.dblclick(box["x"] + 5, box["y"] + 5)
-                expect(rulers.first).to_be_hidden()
-                assert [float(part) for part in view().split()] == pytest.approx(
-                    [float(part) for part in whole.split()]
-                )
-                page.locator("div.icws").focus()
+                page.wait_for_function("() => model.get('drawn').x[0] > 0.05")
+                page.keyboard.press("0")
+                page.wait_for_function("() => model.get('drawn').x[0] === 0")
+                page.locator("div.icws-plot").focus()
                 page.keyboard.press("ArrowRight")
                 assert page.get_by_role("status").inner_text() == widget.points[0][2]
+                colour = page.locator(".icws-stage > svg").evaluate(
+                    "svg => getComputedStyle(svg.querySelector('#patch_1 path')).fill"
+                )
+                assert colour == ("rgb(255, 255, 255)" if light == "true" else "rgb(22, 25, 29)")
                 assert faults == []
             finally:
                 browser.close()

@@ -43,7 +43,7 @@ class TestCountdowns:
     def test_follow_the_session(self) -> None:
         session = Replayed(still_open())
         widget = LiveTiming(session)
-        assert "nothing is timed yet" in widget.countdowns.value
+        assert "no timer is running yet" in widget.countdowns.value
         session.until(1)
         widget.tick()
         assert "open time-out" in widget.countdowns.value
@@ -76,7 +76,7 @@ class TestPlots:
             assert widget.picture.svg.startswith("<svg")
             assert widget.fault.value == ""
 
-    def test_of_nothing_says_so(self) -> None:
+    def test_of_an_empty_one_says_so(self) -> None:
         widget = LiveTiming(Replayed(empty()))
         assert widget.redraws == 0
         assert widget.picture.description.endswith("No frames yet")
@@ -90,8 +90,8 @@ class TestPlots:
         widget.tick(force=True)
         assert widget.picture.figure.axes[0].get_xlim()[1] > 250
 
-    def test_one_that_is_none_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="'ages' is none of the plots: age at ack, "):
+    def test_an_unknown_one_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="there is no plot 'ages'; choose age at ack, "):
             LiveTiming(Replayed(healthy()), "ages")
 
     def test_choosing_another_draws_at_once(self) -> None:
@@ -104,7 +104,9 @@ class TestPlots:
 
 
 class TestFaults:
-    async def test_what_cannot_be_drawn_is_said_and_the_countdowns_go_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_what_cannot_be_drawn_is_noted_and_the_countdowns_go_on(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def broken(*_: object) -> SessionFigure:
             raise RuntimeError("no <ink>")
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from icws_explore.notebook.sliders import PLOTS, SLIDERS, SimulationSliders
 
 
 class TestSliders:
-    def test_begin_where_they_are_told_and_say_how_it_went(self) -> None:
+    def test_begin_with_the_given_values_and_describe_the_outcome(self) -> None:
         widget = SimulationSliders(duration="3m", client_ack_interval_s=61, seed=2)
         assert widget.sliders["client_ack_interval_s"].value == 61
         assert "closed with 4000 Ack message timeout" in widget.words
@@ -21,8 +23,34 @@ class TestSliders:
         assert widget.picture.points != points
         assert widget.simulation.timing().opens["latency_s"][0] > 1.8
 
+    def test_many_moves_end_with_the_newest(self) -> None:
+        async def play() -> tuple[SimulationSliders, str]:
+            widget = SimulationSliders(duration="70s")
+            for value in (100, 400, 900):
+                widget.sliders["latency_ms"].value = value
+                await asyncio.sleep(0)
+            answered = widget.outcome.value  # before any run has ended
+            await widget.newest.wait()
+            return widget, answered
+
+        widget, answered = asyncio.run(play())
+        assert "running" in answered
+        assert widget.simulation.timing().opens["latency_s"][0] > 1.8
+        assert "opened after" in widget.outcome.value
+        assert widget.picture.description == PLOTS["age at ack"](widget.simulation).description
+
+    def test_what_cannot_be_shown_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        widget = SimulationSliders(duration="70s")
+
+        def fails(values: object) -> None:
+            raise ValueError("no such <b>network</b>")
+
+        monkeypatch.setattr(widget, "_run", fails)
+        widget.sliders["latency_ms"].value = 900
+        assert "ValueError: no such &lt;b&gt;network" in widget.outcome.value
+
     def test_an_update_latency_beyond_a_minute_never_opens(self) -> None:
-        assert SimulationSliders(duration="2m", update_latency_ms=65_000).words.startswith("never opened")
+        assert SimulationSliders(duration="2m", update_latency_ms=65_000).words.startswith("not opened")
 
     def test_a_run_can_be_repeated(self) -> None:
         first, second = (SimulationSliders(duration="70s", loss=0.1, seed=4).simulation for _ in range(2))

@@ -1,6 +1,7 @@
-"""Self-checking exercises of the notebooks: each check computes the answer from the learner's own session.
+"""Self-checking exercises of the notebooks.
 
-A check never gives the answer away: it says whether, and if not, where to look.
+Each check computes the right answer from the learner's own session. It says whether the learner's answer is right. If
+it is wrong, the check hints where to look, and does not say the right answer.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ OPENING = ("handshake", "open_request", "open")
 
 
 class Check(View):
-    """The outcome of an exercise. ``ok`` is None while it is not answered."""
+    """The outcome of an exercise. ``ok`` is None if it was not answered yet. ``hint`` is the text without the mark."""
 
     def __init__(self, ok: bool | None, text: str) -> None:
         looks: dict[bool | None, tuple[str, Weight]] = {
@@ -35,6 +36,7 @@ class Check(View):
         view = note_view(f"{mark} {text}", weight)
         super().__init__(view.html, view.text)
         self.ok = ok
+        self.hint = text
 
 
 def _right(text: str) -> Check:
@@ -46,7 +48,7 @@ def _wrong(hint: str) -> Check:
 
 
 def _unanswered(task: str) -> Check:
-    return Check(None, f"put your answer in the place of the three dots: {task}")
+    return Check(None, f"replace the three dots with your answer: {task}")
 
 
 def check_opening(recording: RecordingLike, answer: Any) -> Check:
@@ -57,14 +59,14 @@ def check_opening(recording: RecordingLike, answer: Any) -> Check:
         return _wrong("the answer is a list of frame numbers, such as [4, 5]")
     frames = list(shared_frames(capture_of(recording)))
     if any(not 0 <= number < len(frames) for number in answer):
-        return _wrong(f"the frames so far have the numbers 0 to {len(frames) - 1}")
+        return _wrong(f"the recording has frames 0 to {len(frames) - 1}")
     opening = _opening(frames)
     strange = next((number for number in answer if number not in opening), None)
     if strange is not None:
-        return _wrong(f"frame {strange} is of kind {frames[strange].kind}: is the session not open already by then?")
+        return _wrong(f"frame {strange} is of kind {frames[strange].kind}: was the session open before it?")
     if set(answer) != set(opening):
-        return _wrong("those belong to it, but not they alone: who speaks first, who asks, and who has the last word?")
-    return _right("the gateway introduces itself, the client asks, and the canister itself says that it is open")
+        return _wrong("these are not all: which party sends first, which one asks, and which one answers?")
+    return _right("the gateway says who it is, the client asks, and the canister answers that the session is open")
 
 
 def _opening(frames: Sequence[DecodedFrame]) -> list[int]:
@@ -73,9 +75,9 @@ def _opening(frames: Sequence[DecodedFrame]) -> list[int]:
 
 
 def check_next_sequence_num(table: pd.DataFrame, answer: Any) -> Check:
-    """Which sequence_num has the client's next message, after those in ``table`` (of `Recording.frames`)?
+    """Which sequence_num does the client's next message have, after those in ``table`` (of `Recording.frames`)?
 
-    A table and no recording: a live session goes on while the learner thinks.
+    This takes a table, not a recording, because a live session goes on while the learner thinks.
     """
     if answer is ...:
         return _unanswered("a whole number")
@@ -83,14 +85,14 @@ def check_next_sequence_num(table: pd.DataFrame, answer: Any) -> Check:
         return _wrong("a sequence_num is a whole number")
     used, others = (set(table.sequence_num[table.direction == way].dropna()) for way in ("out", "in"))
     if answer == max(used, default=0) + 1:
-        return _right("each direction counts its own messages from 1, and leaves none out")
+        return _right("each direction counts its own messages from 1, without gaps")
     if answer in used:
-        return _wrong("that one was used already: the canister would close the session for it")
+        return _wrong("an earlier message has this number: the canister would close the session")
     if answer == max(others, default=0) + 1:
-        return _wrong("that is what the canister's next message will have: each direction counts for itself")
+        return _wrong("the canister's next message will have this number, but each direction counts for itself")
     if answer == len(table):
-        return _wrong("that is the number of the next frame; look at the column sequence_num of what the client sent")
-    return _wrong("look at the column sequence_num, and only at the rows whose direction is out")
+        return _wrong("this is the number of the next frame: look at the column sequence_num of the client's messages")
+    return _wrong("look at the column sequence_num, only in the rows with the direction out")
 
 
 def check_failing_step(recording: RecordingLike, root_key: bytes, answer: Any) -> Check:
@@ -102,12 +104,12 @@ def check_failing_step(recording: RecordingLike, root_key: bytes, answer: Any) -
     verdict = next(verify_capture(capture_of(recording), root_key=root_key), None)
     failure = None if verdict is None else verdict.failure
     if failure is None:
-        return _wrong("under that key nothing fails: is it not the network's own?")
+        return _wrong("no step fails with this key: is it the network's own key?")
     if answer == failure.step:
         return _right(f"{failure.detail}")
     if MESSAGE_STEPS.index(answer) > MESSAGE_STEPS.index(failure.step):
-        return _wrong("the walk does not get that far: which of the keys in play does the root key itself vouch for?")
-    return _wrong("that step does not depend on the root key: go further down the list")
+        return _wrong("verification fails before this step: which other key does the root key certify?")
+    return _wrong("this step does not depend on the root key: look further down the list")
 
 
 def _is_list_of_numbers(answer: Any) -> bool:

@@ -1,6 +1,6 @@
-"""Self-checking exercises on who notices a fault, and how. As in `exercises`, a check says whether, and where to look.
+"""Self-checking exercises on who notices a fault, and how.
 
-A check computes its answer from the recording, or runs the learner's own gateway in the simulator.
+A check computes its answer from the recording, or runs the learner's gateway in the simulator.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from icws_explore.views.source import RecordingLike, capture_of
 from . import Check
 
 _TOLD: Final = {
-    "client": f"it closes with {CloseCode.CLOSED_BY_SDK} of its own accord",
-    "canister": "its CloseMessage comes first, and the client's close only follows",
-    "nobody": "no side ends it for an error",
+    "client": f"it closes with {CloseCode.CLOSED_BY_SDK}, and the canister sent no CloseMessage",
+    "canister": "its CloseMessage comes first, and the client's close follows",
+    "nobody": "neither side ends it because of an error",
 }
 PARTIES: Final = tuple(_TOLD)
 
-_DOTS = "put your answer in the place of the three dots: "
+_DOTS = "replace the three dots with your answer: "
 _ACK_TIMEOUT: Final = "Ack message timeout"
 
 
 def case() -> Simulation:
-    """A session whose end the learner has not seen, for `check_named`."""
+    """Return a session whose end the learner has not seen, for `check_named`."""
     return scenario("ACK_INTERVAL_MISMATCH").run(7)
 
 
 def check_caught_at(recording: RecordingLike, answer: Any) -> Check:
-    """At which step does the walk over the first message that fails come to its end?"""
+    """At which step does the verification of the first invalid message fail?"""
     if answer is ...:
         return Check(None, f"{_DOTS}the name of a step, as text")
     if answer not in MESSAGE_STEPS:
@@ -49,8 +49,8 @@ def check_caught_at(recording: RecordingLike, answer: Any) -> Check:
     if answer == failure.step:
         return Check(True, failure.detail)
     if MESSAGE_STEPS.index(answer) < MESSAGE_STEPS.index(failure.step):
-        return Check(False, "what that step compares was not touched: go further down the list")
-    return Check(False, "the walk does not get that far: what does an earlier step compare?")
+        return Check(False, "nothing that this step compares was changed: look further down the list")
+    return Check(False, "verification fails before this step: what does an earlier step compare?")
 
 
 def check_noticed_by(recording: RecordingLike, answer: Any) -> Check:
@@ -60,85 +60,93 @@ def check_noticed_by(recording: RecordingLike, answer: Any) -> Check:
     if answer not in PARTIES:
         return Check(False, f"one of {', '.join(map(repr, PARTIES))}")
     capture = capture_of(recording)
-    close = _close(capture)
-    noticer = _noticer(capture, close)
-    if answer == noticer:
-        return Check(True, _TOLD[noticer])
-    if noticer == "nobody":
-        return Check(False, "with which code did the session end, and is that an error?")
+    close = close_of(capture)
+    right = noticer(capture, close)
+    if answer == right:
+        return Check(True, _TOLD[right])
+    if right == "nobody":
+        return Check(False, "with which code did the session end, and does this code mean an error?")
     if answer == "nobody":
-        return Check(False, "look at the last frames: is that how a session ends that is content?")
-    return Check(False, "who said so first? look at what was received right before the close")
+        return Check(False, "look at the last frames: does a session without an error end like this?")
+    return Check(False, "which party noticed first? look at what was received right before the close")
 
 
 def check_closed_with(recording: RecordingLike, answer: Any) -> Check:
-    """With which code and reason, (code, "reason"), does the client close?"""
+    """With which code and reason does the client close? The answer is a tuple such as (1000, "done")."""
     if answer is ...:
         return Check(None, f'{_DOTS}a code and a reason, such as (1000, "done")')
-    close = _close(capture_of(recording))
+    close = close_of(capture_of(recording))
     if close is None:
-        return Check(False, "in this recording nobody closes")
+        return Check(False, "no party closes in this recording")
     if not isinstance(answer, (list, tuple)) or len(answer) != 2:
         return Check(False, 'the answer is a code and a reason, such as (1000, "done")')
     code, reason = answer
     if code != close.code:
-        return Check(False, "that is not the code; which one does the SDK use for whatever it finds wrong?")
+        return Check(False, "the code is wrong: which code does the SDK use for every error?")
     if reason == close.reason:
         return Check(True, f"{close.code}, {close.reason}")
     if reason == _ACK_TIMEOUT:
-        return Check(False, "that would be so if nothing noticed before the timer ran out; but numbers are missing")
-    return Check(False, "the code is right; the reason is what the client was doing when it noticed, word by word")
+        return Check(
+            False,
+            "the client would say this if it noticed nothing before the time-out, but sequence numbers are missing",
+        )
+    return Check(
+        False, "the code is right; the reason is the SDK's text for what it was doing when it noticed the error"
+    )
 
 
 def check_named(recording: RecordingLike, answer: Any) -> Check:
-    """What is the first finding of the doctor (its id)?"""
+    """What is the id of the doctor's first finding?"""
     if answer is ...:
         return Check(None, f"{_DOTS}an id of the catalogue, as text")
     findings = diagnose(capture_of(recording))
     if not findings:
         return Check(False, "the doctor finds nothing in this recording")
     if answer == findings[0].id:
-        return Check(True, "by its symptoms alone; the doctor would have said the same")
+        return Check(True, "the doctor finds the same")
     if isinstance(answer, str) and answer and answer in findings[0].explanation:
-        return Check(False, "it looks the same from here, yes; what does not fit is what else is known of this session")
-    return Check(False, "which step fails, or what is missing? when did which timer run out, and what was configured?")
+        return Check(False, "this cause has the same symptoms, but it does not fit the other facts about this session")
+    return Check(False, "which step fails, or what is missing? which time-out passed, when, and what was configured?")
 
 
 def check_ack_timeout(answer: Any) -> Check:
-    """Does a gateway that does ``answer(number, data)`` make the client close for want of acks?
+    """Does the client of a gateway that does ``answer(number, data)`` close because acks are missing?
 
-    ``answer`` gives the list of frames that it passes on in the place of canister message ``number``
-    (from 1, the OpenMessage). What it raises is passed on.
+    ``answer`` returns the list of frames (bytes) that the gateway relays in place of canister message ``number``. The
+    OpenMessage has number 1. An exception of ``answer`` is raised.
     """
     if answer is ...:
-        return Check(None, f"{_DOTS}a function of a number and bytes that gives a list of bytes")
+        return Check(None, f"{_DOTS}write a function of a number and bytes that gives a list of bytes")
     if not callable(answer):
         return Check(False, "the answer is a function of a number and bytes that gives a list of bytes")
-    capture = simulate("echo", duration="8m", seed=7, faults=Downward(_checked(answer))).raw
-    close = _close(capture)
+    capture = simulate("echo", duration="8m", seed=7, faults=Downward(checked_relay(answer))).raw
+    close = close_of(capture)
     if close is not None and close.code == CloseCode.CLOSED_BY_SDK and close.reason == _ACK_TIMEOUT:
         return Check(True, f"after {close.t - capture.frames[0].t:.0f} s: {close.reason}")
     if close is None or close.code != CloseCode.CLOSED_BY_SDK:
-        return Check(False, "the client noticed nothing: are its acks really gone?")
-    return Check(False, f"the client closes all right, but with {close.reason!r}: it noticed something else before")
+        return Check(False, "the client noticed nothing: does your gateway drop its acks?")
+    return Check(False, f"the client closes, but with {close.reason!r}: it noticed another fault first")
 
 
-def _checked(change: Callable[[int, bytes], Any]) -> Callable[[int, bytes], list[bytes]]:
+def checked_relay(change: Callable[[int, bytes], Any]) -> Callable[[int, bytes], list[bytes]]:
+    """Return the learner's gateway, which raises TypeError if it returns anything but a list of bytes."""
+
     def checked(number: int, data: bytes) -> list[bytes]:
         frames = change(number, data)
         if not isinstance(frames, list) or not all(isinstance(each, bytes) for each in frames):
-            raise TypeError(f"a list of bytes is to be passed on, not {frames!r:.80}")
+            raise TypeError(f"the gateway must relay a list of bytes, not {frames!r:.80}")
         return frames
 
     return checked
 
 
-def _close(capture: Capture) -> Frame | None:
-    """The first close: what a peer answers to it tells nothing more."""
+def close_of(capture: Capture) -> Frame | None:
+    """Return the first close of a recording, or None. A peer's answer to it adds nothing."""
     return next((frame for frame in capture.frames if frame.op == "close"), None)
 
 
-def _noticer(capture: Capture, close: Frame | None) -> str:
+def noticer(capture: Capture, close: Frame | None) -> str:
+    """Return which party ended the session because something was wrong: one of `PARTIES`."""
     if any(decoded.kind == "close" for decoded in decode_frames(capture)):
         return "canister"
     return "client" if close is not None and close.code == CloseCode.CLOSED_BY_SDK else "nobody"

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from icws_explore.analysis.decode import DecodedFrame
 from icws_explore.analysis.doctor import diagnose
+from icws_explore.analysis.recording import Recording
 from icws_explore.lab.scenarios import scenario
 from icws_explore.notebook.exercises import debug as exercises
 from support.session_captures import healthy
@@ -65,3 +69,44 @@ class TestInterface:
 
     def test_a_number_is_no_interface(self) -> None:
         assert exercises.check_interface(3).ok is False
+
+
+def repeated(recording: Recording, *, per_session: bool = True, within_s: float = 2.0) -> list[int]:
+    found = []
+    last: dict[Any, DecodedFrame] = {}
+    for frame in recording:
+        if frame.kind != "message":
+            continue
+        session = frame.frame.session if per_session else None
+        before = last.get(session)
+        if before and before.value == frame.value and frame.frame.t - before.frame.t <= within_s:
+            found.append(frame.number)
+        last[session] = frame
+    return found
+
+
+class TestRule:
+    def test_finds_double_orders_of_one_customer(self) -> None:
+        assert exercises.check_rule(repeated).ok
+
+    @pytest.mark.parametrize(
+        ("answer", "hint"),
+        [
+            (7, "a function of a recording"),
+            (lambda _: 7, "a rule returns a list"),
+            (lambda _: [], "it finds nothing for an order that is sent twice"),
+            (
+                lambda recording: repeated(recording, within_s=60),
+                "a false alarm for the same order half a minute later",
+            ),
+            (lambda recording: repeated(recording, per_session=False), "a false alarm for two customers"),
+            (lambda recording: repeated(recording)[:1], "which is not every repetition"),
+        ],
+    )
+    def test_hints(self, answer: Any, hint: str) -> None:
+        check = exercises.check_rule(answer)
+        assert check.ok is False
+        assert hint in check.text
+
+    def test_an_open_exercise_says_what_to_write(self) -> None:
+        assert "write a function of a recording" in exercises.check_rule(...).text

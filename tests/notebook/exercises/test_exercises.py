@@ -24,12 +24,12 @@ class TestOpening:
     @pytest.mark.parametrize(
         ("answer", "hint"),
         [
-            ([0, 1], "not they alone"),
+            ([0, 1], "these are not all"),
             ([0, 1, 2, 3], "frame 3 is of kind message"),
             ([0, 99], "0 to 28"),
             ("0, 1, 2", "a list of frame numbers"),
             ([0, "1"], "a list of frame numbers"),
-            ([], "not they alone"),
+            ([], "these are not all"),
         ],
     )
     def test_hints(self, recording: Recording, answer: Any, hint: str) -> None:
@@ -45,10 +45,10 @@ class TestNextSequenceNum:
     @pytest.mark.parametrize(
         ("answer", "hint"),
         [
-            (13, "used already"),
+            (13, "an earlier message has this number"),
             (29, "number of the next frame"),
-            (5, "used already"),
-            (99, "rows whose direction is out"),
+            (5, "an earlier message has this number"),
+            (99, "rows with the direction out"),
             ("14", "whole number"),
         ],
     )
@@ -74,7 +74,11 @@ class TestFailingStep:
 
     @pytest.mark.parametrize(
         ("answer", "hint"),
-        [("body", "does not get that far"), ("parse", "does not depend on the root key"), ("sig", "parse, delegation")],
+        [
+            ("body", "fails before this step"),
+            ("parse", "does not depend on the root key"),
+            ("sig", "parse, delegation"),
+        ],
     )
     def test_hints(self, recording: Recording, answer: str, hint: str) -> None:
         check = check_failing_step(recording, MAINNET_ROOT_KEY, answer)
@@ -84,7 +88,7 @@ class TestFailingStep:
     def test_under_the_right_key_nothing_fails(self, recording: Recording) -> None:
         key = recording.info.root_key
         assert key is not None
-        assert "nothing fails" in check_failing_step(recording, key, "body").text
+        assert "no step fails" in check_failing_step(recording, key, "body").text
 
 
 class TestCheck:
@@ -99,7 +103,7 @@ class TestCheck:
     def test_without_an_answer_asks_for_one(self, recording: Recording, check: Any) -> None:
         outcome = check(recording)
         assert outcome.ok is None
-        assert outcome.text.startswith("– put your answer in the place of the three dots")
+        assert outcome.text.startswith("– replace the three dots with your answer")
 
     def test_text_and_html_say_the_same(self, recording: Recording) -> None:
         check = check_opening(recording, [0])

@@ -47,7 +47,9 @@ CASES: list[tuple[Callable[..., Check], Callable[[], Capture], Any, list[Any]]] 
 ]
 
 
-@pytest.mark.parametrize(("check", "make", "right", "wrong"), CASES, ids=lambda it: getattr(it, "__name__", "case"))
+@pytest.mark.parametrize(
+    ("check", "make", "right", "wrong"), CASES, ids=lambda value: getattr(value, "__name__", "case")
+)
 class TestEveryCheck:
     def test_waits_for_an_answer(self, check: Any, make: Any, right: Any, wrong: Any) -> None:
         assert check(make(), ...).ok is None
@@ -65,9 +67,9 @@ class TestDoesNotTell:
         assert "Error receiving" not in exercises.check_closed_with(altered(), (4000, "Ack message timeout")).text
         assert "MISMATCH" not in exercises.check_named(mismatch(), "NO_ACKS").text
 
-    def test_what_looks_the_same_is_told_from_what_does_not(self) -> None:
-        assert "it looks the same from here" in exercises.check_named(mismatch(), "NO_ACKS").text
-        assert "it looks the same from here" not in exercises.check_named(mismatch(), "BODY_HASH").text
+    def test_causes_with_the_same_symptoms_get_another_hint(self) -> None:
+        assert "this cause has the same symptoms" in exercises.check_named(mismatch(), "NO_ACKS").text
+        assert "this cause has the same symptoms" not in exercises.check_named(mismatch(), "BODY_HASH").text
 
 
 class TestNothingToAsk:
@@ -96,12 +98,12 @@ class TestOwnGateway:
         assert outcome.ok is False
         assert "Open connection timeout" in outcome.text
 
-    def test_an_honest_one_is_not_noticed(self) -> None:
+    def test_an_honest_gateway_gives_no_finding(self) -> None:
         assert exercises.check_ack_timeout(lambda number, data: [data]).ok is False
 
     def test_a_number_is_no_gateway(self) -> None:
         assert exercises.check_ack_timeout(3).ok is False
 
-    def test_a_wrong_result_is_told_to_the_learner(self) -> None:
-        with pytest.raises(TypeError, match="a list of bytes is to be passed on"):
+    def test_a_wrong_result_is_reported_to_the_learner(self) -> None:
+        with pytest.raises(TypeError, match="the gateway must relay a list of bytes"):
             exercises.check_ack_timeout(lambda number, data: None)

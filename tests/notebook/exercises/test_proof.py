@@ -35,7 +35,8 @@ CASES: list[tuple[Callable[..., Check], tuple[Any, ...], Any, list[Any]]] = [
      [sha256(b"method_name").digest(), sha256(b"x").digest(), sha256(b"ws_message").hexdigest(), None]),
     (exercises.check_signed_bytes, (envelope(),), b"\x0aic-request" + envelope().request_id,
      [envelope().request_id, b"ic-request" + envelope().request_id, b"", "text"]),
-    (exercises.check_lifetime, (simulated()[MESSAGE],), lifetime(), [lifetime() * 1e9, 0, True, "soon"]),
+    (exercises.check_lifetime, (simulated()[MESSAGE],), lifetime(),
+     [lifetime() * 1e9, lifetime() + 30, 300, 0, True, "soon"]),
     (exercises.check_caught, (simulated(), APP, edit.flip(simulated()[APP], 200)), "body",
      ["sequence", "parse", "gateway", 7]),
     (exercises.check_caught, (simulated(), APP, simulated()[APP].frame), None, ["body"]),
@@ -50,12 +51,34 @@ CASES: list[tuple[Callable[..., Check], tuple[Any, ...], Any, list[Any]]] = [
 ]  # fmt: skip
 
 
+def _hash(*parts: bytes) -> bytes:
+    return sha256(b"".join(parts)).digest()
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (_hash(b"\x10ic-hashtree-leaf", b"red"), "this is the leaf's hash"),
+        (_hash(b"\x13ic-hashtree-labeled", b"apple", _hash(b"red")), "the leaf's is missing"),
+        (_hash(b"\x13ic-hashtree-labeled", b"apple", b"red"), "not its value"),
+        (_hash(b"apple", _hash(b"\x10ic-hashtree-leaf", b"red")), "the label's is missing"),
+        (_hash(b"\x13ic-hashtree-labeled", _hash(b"\x10ic-hashtree-leaf", b"red")), "the label itself is missing"),
+        (_hash(b"apple", _hash(b"red")), "both separators are missing"),
+        (bytes(32), "begins with a separator"),
+    ],
+)
+def test_a_slip_in_a_root_hash_has_its_own_hint(answer: bytes, hint: str) -> None:
+    check = exercises.check_root_hash(hashtree.Labeled(b"apple", Leaf(b"red")), answer)
+    assert check.ok is False
+    assert hint in check.text
+
+
 @pytest.mark.parametrize(("check", "given", "right", "wrong"), CASES, ids=[case[0].__name__ for case in CASES])
 class TestEveryCheck:
     def test_waits_for_an_answer(self, check: Any, given: Any, right: Any, wrong: Any) -> None:
         result = check(*given, ...)
         assert result.ok is None
-        assert result.text.startswith("– put your answer in the place of the three dots")
+        assert result.text.startswith("– replace the three dots with your answer")
 
     def test_takes_the_right_answer(self, check: Any, given: Any, right: Any, wrong: Any) -> None:
         if right is not None:

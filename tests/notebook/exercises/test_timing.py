@@ -34,7 +34,9 @@ CASES: list[tuple[Callable[..., Check], Callable[[], Capture], Any, list[Any]]] 
 ]
 
 
-@pytest.mark.parametrize(("check", "make", "right", "wrong"), CASES, ids=lambda it: getattr(it, "__name__", "case"))
+@pytest.mark.parametrize(
+    ("check", "make", "right", "wrong"), CASES, ids=lambda value: getattr(value, "__name__", "case")
+)
 class TestEveryCheck:
     def test_waits_for_an_answer(self, check: Any, make: Any, right: Any, wrong: Any) -> None:
         assert check(make(), ...).ok is None
