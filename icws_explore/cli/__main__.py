@@ -1,4 +1,4 @@
-"""`python -m icws_explore.cli` is `icws`."""
+"""`python -m icws_explore.cli` runs `icws`."""
 
 from .main import main
 

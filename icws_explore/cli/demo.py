@@ -1,8 +1,9 @@
-"""`icws demo`: the main job without a screen, on an embedded network."""
+"""`icws demo`: a whole session on an embedded network, without a notebook."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,13 +18,13 @@ from icws_explore.live.connect import connect
 from icws_explore.live.session import Session
 from icws_explore.protocol.errors import CaptureError, SessionClosedError
 
-from .console import json_line, note, show, width
+from .console import json_line, leaving, note, show, width
 
 TIME_SCALE: Final = 100.0  # a 300 s ack interval passes in 3 s
 ACKS: Final = 2
-ROUNDS: Final = 4  # pings answered before each ack
-PAUSE_S: Final = 30.0  # protocol seconds between a ping and our pong
-PATIENCE_S: Final = 30.0  # real seconds for the acks to come
+ROUNDS: Final = 4  # pings that the client answers before each ack
+PAUSE_S: Final = 30.0  # protocol seconds between a ping and its pong
+PATIENCE_S: Final = 30.0  # real seconds to wait for a ping or an ack
 
 
 @click.command(
@@ -31,15 +32,21 @@ PATIENCE_S: Final = 30.0  # real seconds for the acks to come
     epilog="""\b
 Example:
   icws demo --out out
-leaves session.icws, report.html and two figures in out/.
+
+The command writes session.icws, report.html and two figures to the folder.
 """,
 )
 @click.option(
-    "--out", default="out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", show_default=True
+    "--out",
+    default="out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    show_default=True,
+    help="The folder to write to.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object; no frames.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object, without the frames.")
 def command(out: Path, as_json: bool) -> int:
-    """Play ping-pong with a canister on an embedded network; record, verify and report it."""
+    """Play ping-pong with a canister on an embedded network, then verify and report the recording."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -59,11 +66,11 @@ def command(out: Path, as_json: bool) -> int:
 
 
 async def _play(record: Path, quiet: bool) -> Capture:
-    """One session of ping-pongs that lives through some ack intervals."""
-    with Lab(app="pingpong", time_scale=TIME_SCALE) as lab:
+    """Play one session that lasts for some ack intervals."""
+    with leaving(128 + signal.SIGINT), Lab(app="pingpong", time_scale=TIME_SCALE) as lab:
         note(
-            f"an embedded network; its clock runs × {TIME_SCALE:g}: the ack interval of "
-            f"{lab.ack_interval_ms / 1000:g} s passes in {lab.ack_interval_ms / 1000 / TIME_SCALE:g} s"
+            f"The embedded network's clock runs {TIME_SCALE:g} times as fast as yours: the ack interval of "
+            f"{lab.ack_interval_ms / 1000:g} s takes {lab.ack_interval_ms / 1000 / TIME_SCALE:g} s."
         )
         async with connect(lab, record=record) as session:
             shown = asyncio.create_task(_show(session, quiet))
@@ -76,7 +83,7 @@ async def _play(record: Path, quiet: bool) -> Capture:
 
 
 async def _play_rounds(session: Session) -> None:
-    """Answer some of the canister's pings; it sends the next one at each answer."""
+    """Answer some pings of the canister. The canister sends the next ping when an answer arrives."""
     for _ in range(ROUNDS):
         ping = await session.receive(timeout=PATIENCE_S)
         await session.clock.sleep(PAUSE_S)
@@ -84,7 +91,7 @@ async def _play_rounds(session: Session) -> None:
 
 
 async def _await_keep_alives(session: Session, count: int) -> None:
-    """Until ``count`` acks have come and were answered: the protocol's whole round."""
+    """Wait until the client has answered ``count`` acks with keep-alives."""
     seen = 0
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -125,6 +132,10 @@ def _write_views(capture: Capture, out: Path) -> list[Path]:
 
 def _print_summary(summary: Summary, capture: Capture, files: list[Path]) -> None:
     latency = "" if summary.open_latency_s is None else f" in {summary.open_latency_s:.3f} s of protocol time"
+    from rich.text import Text
+
+    from icws_explore.views.text import hanging_lines
+
     rows: list[tuple[str, Any]] = [
         ("opened", f"yes{latency}" if summary.opened else "no"),
         ("messages", f"{summary.sent} sent, {summary.received} received"),
@@ -133,8 +144,9 @@ def _print_summary(summary: Summary, capture: Capture, files: list[Path]) -> Non
         ("certificates", f"{summary.certificates_valid} of {summary.certificates} valid"),
         ("closed", summary.ended or "no"),
         ("clock", f"{capture.info.clock}: {summary.duration_s:.1f} s of protocol time"),
-        ("written", ", ".join(str(path) for path in files)),
+        ("files", " ".join(str(path) for path in files)),
     ]
     click.echo()
     for name, value in rows:
-        click.echo(f"{name:<13} {value}")
+        for line in hanging_lines(Text(f"{name:<13} "), str(value), width()):
+            show(line)

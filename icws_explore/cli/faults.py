@@ -1,4 +1,4 @@
-"""The scenarios' names as options: completed with Tab, corrected, and listed with what they do."""
+"""Options that take the name of a scenario: tab completion, correction of misspelled names, and the list."""
 
 from __future__ import annotations
 
@@ -12,77 +12,77 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem
 
-from icws_explore.analysis.doctor import RULES
 from icws_explore.lab.scenarios import SCENARIOS, Scenario
 
 from .console import json_line
 
-_NAME_WIDTH: Final = 28  # the longest name, and room
+_NAME_WIDTH: Final = 28  # the longest name and a gap
 _MAX_WIDTH: Final = 120
 
 
 def fault_names(_context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
-    """What Tab offers."""
-    asked = _spelled(begun)
-    return [CompletionItem(it.name, help=it.about) for it in SCENARIOS.values() if it.name.startswith(asked)]
+    """The completions for a name whose beginning was typed."""
+    start = _spelled(begun)
+    return [CompletionItem(each.name, help=each.about) for each in SCENARIOS.values() if each.name.startswith(start)]
 
 
 def as_fault(_context: click.Context, _option: click.Parameter, name: str | None) -> Scenario | None:
-    """An option's name, in capitals or not, as a scenario. Raises click.BadParameter with the nearest one."""
+    """The scenario that an option names, in upper or lower case. Raises click.BadParameter with the nearest name."""
     return None if name is None else _find(name)
 
 
 def as_faults(_context: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> tuple[Scenario, ...]:
-    """As `as_fault`, of an option that may be given several times."""
+    """The scenarios of an option that may be given several times. Raises click.BadParameter as `as_fault` does."""
     return tuple(map(_find, names))
 
 
 def _find(name: str) -> Scenario:
-    asked = _spelled(name)
-    if asked not in SCENARIOS:
-        near = difflib.get_close_matches(asked, SCENARIOS, n=1)
-        hint = f"did you mean {near[0]}?" if near else "--list-faults explains those that there are"
+    spelled = _spelled(name)
+    if spelled not in SCENARIOS:
+        near = difflib.get_close_matches(spelled, SCENARIOS, n=1)
+        hint = f"did you mean {near[0]}?" if near else "--list-faults lists all faults"
         raise click.BadParameter(f"there is no fault {name!r}: {hint}", param_hint="--fault")
-    return SCENARIOS[asked]
+    return SCENARIOS[spelled]
 
 
 def _spelled(name: str) -> str:
     return name.strip().upper().replace("-", "_")
 
 
-def explained(it: Scenario) -> dict[str, str]:
-    """What is made to go wrong, who notices and how it ends, what to change."""
-    rule = RULES[it.name]
-    return {"name": it.name, "about": it.about, "severity": rule.severity, "sdk": rule.sdk_behaviour, "fix": rule.fix}
+def explained(scenario: Scenario) -> dict[str, str]:
+    """What goes wrong in a scenario, what the real SDK does about it, and what to change."""
+    return {
+        "name": scenario.name,
+        "about": scenario.about,
+        "severity": scenario.severity,
+        "sdk": scenario.noticed,
+        "fix": scenario.fix,
+    }
 
 
 def fault_lines(width: int) -> Iterator[str]:
-    """The list for a person, in ``width`` cells."""
-    for it in sorted(SCENARIOS.values(), key=lambda each: each.name):
-        told = explained(it)
-        yield from textwrap.wrap(
-            told["about"], width, initial_indent=f"{it.name:<{_NAME_WIDTH}}", subsequent_indent=" " * _NAME_WIDTH
-        )
-        indent = " " * _NAME_WIDTH
-        yield from textwrap.wrap(
-            f"the SDK: {told['sdk']}", width, initial_indent=indent, subsequent_indent=f"{indent}  "
-        )
+    """The list of scenarios as text of ``width`` cells."""
+    indent = " " * _NAME_WIDTH
+    for name in sorted(SCENARIOS):
+        about, sdk = SCENARIOS[name].about, f"the SDK: {SCENARIOS[name].noticed}"
+        yield from textwrap.wrap(about, width, initial_indent=f"{name:<{_NAME_WIDTH}}", subsequent_indent=indent)
+        yield from textwrap.wrap(sdk, width, initial_indent=indent, subsequent_indent=f"{indent}  ")
 
 
 def only_with(option: str, *names: str) -> None:
-    """Raise click.UsageError where a parameter beside ``names`` is given: ``option`` would leave it without effect."""
+    """Raise click.UsageError if an option beside ``option`` and ``names`` is given, because it would have no effect."""
     ctx = click.get_current_context()
     given = [name for name in ctx.params if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
-    own = {it.name: it.opts[0] for it in ctx.command.params}
-    if others := sorted(own[name] for name in given if name not in names and own[name] != option):
+    spelled = {parameter.name: parameter.opts[0] for parameter in ctx.command.params}
+    if others := sorted(spelled[name] for name in given if name not in names and spelled[name] != option):
         raise click.UsageError(f"{option} brings its own settings: leave out {others[0]}")
 
 
 def list_faults(*, as_json: bool = False) -> None:
-    """Print them; with ``as_json`` an object a line."""
+    """Print the list of scenarios; with ``as_json``, one JSON object per scenario and line."""
     if as_json:
-        for it in SCENARIOS.values():
-            json_line(explained(it))
+        for scenario in SCENARIOS.values():
+            json_line(explained(scenario))
         return
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _MAX_WIDTH
     for line in fault_lines(max(min(columns, _MAX_WIDTH), 60)):

@@ -1,11 +1,8 @@
-"""`icws lab`: the embedded network until interrupted, or one of its faults played to its end.
+"""`icws lab`: runs an embedded network until it is interrupted, or plays a fault over real sockets.
 
-`icws lab` without its options: a lab that runs until it is interrupted and says what happens in it.
-
-`icws lab --fault` without its options: a scenario over real sockets, told while it happens.
-
-What the lab's parts saw and what passed at the clients are told together, by protocol time. Application
-messages are left out, for most scenarios are full of them; the recording has them.
+`run_lab` runs a lab and prints its events. `play_fault` plays a scenario and prints the lab's events and the clients'
+frames together, in the order of protocol time. It leaves application messages out, because most scenarios contain
+many of them. The recording has them all.
 """
 
 from __future__ import annotations
@@ -15,7 +12,7 @@ import queue
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -32,41 +29,84 @@ from icws_explore.lab.apps import APPS
 from icws_explore.lab.log import LabEvent
 from icws_explore.lab.scenarios import Scenario
 from icws_explore.live.tap import Tap
-from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.protocol.budgets import TERMINAL_FRAMES as MAX_WAITING
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, NS_PER_S, POLL_INTERVAL_MS
 from icws_explore.protocol.errors import CaptureError
 
-from .console import json_line, note, printable
+from .console import json_line, leaving, note, printable, settle, width
 from .faults import as_faults, fault_names, list_faults, only_with
-from .options import force, keep_recording
+from .options import compiled_canister, force, keep_recording, own_canister
 
-_Done = None  # what the queue holds when it is time to end
+LOOK_S: Final = 0.2  # real seconds between looks for a signal while nothing happens
 
 
-def run_lab(lab: Lab, *, as_json: bool, write: Callable[[str], None] | None = None) -> None:
-    """Start ``lab``, say where it is, then what happens in it, until SIGINT or SIGTERM; end it cleanly.
+def run_lab(
+    lab: Lab, *, as_json: bool, write: Callable[[str], None] | None = None, recorder: Callable[[Lab], Tap] | None = None
+) -> None:
+    """Start ``lab`` and print its addresses and its events, until SIGINT or SIGTERM. Then stop it.
 
-    With ``as_json`` the first line is ``{"ready": true, "gateway_url", …}`` and every event one line
-    more. ``write`` takes a line without its end (default: stdout, flushed). Call it from the main
-    thread, which signals go to. Raises LabError when the lab cannot start.
+    With ``as_json``, the first line is ``{"ready": true, "gateway_url": …}``, and each event is one more line.
+    ``write`` takes a line without its line feed; by default it writes to stdout and flushes. ``recorder`` makes the tap
+    that records the lab's sessions; clients connect to it. Events that a slow output cannot keep up with are left out
+    and counted. Call this from the main thread, which receives the signals. Raises LabError if the lab cannot start.
     """
     write = write or _write_stdout
-    events: queue.SimpleQueue[LabEvent | None] = queue.SimpleQueue()
-    with _until_signal(lambda: events.put(_Done)), lab:
-        end_listening = lab.listen(events.put)
-        try:
-            for line in [json.dumps(ready(lab))] if as_json else summary(lab):
-                write(line)
-            while (event := _next(events)) is not None:
+    events = _Events()
+    with ExitStack() as stack:
+        stack.enter_context(_until_signal(events.end))
+        stack.enter_context(leaving(0))
+        stack.enter_context(lab)
+        tap = None if recorder is None else stack.enter_context(recorder(lab))
+        if tap is not None:
+            stack.callback(tap.watch(lambda _frame: None, notes=events.put))
+        stack.callback(lab.listen(events.put))
+        settle()
+        url = lab.gateway_url if tap is None else tap.url
+        for line in [json.dumps(ready(lab, url))] if as_json else summary(lab, url):
+            write(line)
+        while (event := events.next()) is not None:
+            if isinstance(event, str):
+                note(event)
+            else:
                 write(json.dumps(event.as_json()) if as_json else str(event))
-        finally:
-            end_listening()
+        if events.left_out:
+            note(f"{events.left_out} events were not shown, because the output was too slow")
 
 
-def ready(lab: Lab) -> dict[str, Any]:
-    """The first line of ``icws lab --json``."""
+class _Events:
+    """What waits to be printed: events of the lab, and notes of its tap. A bounded number of them waits."""
+
+    def __init__(self) -> None:
+        self.left_out = 0
+        self._queue: queue.Queue[LabEvent | str | None] = queue.Queue(MAX_WAITING)
+        self._is_over = False
+
+    def put(self, event: LabEvent | str | None) -> None:
+        """Add an event without waiting. If the queue is full, it is left out and counted."""
+        try:
+            self._queue.put_nowait(event)
+        except queue.Full:
+            self.left_out += 1
+
+    def end(self) -> None:
+        """End after what is waiting. A signal's handler may call this while `next` holds the queue's lock."""
+        self._is_over = True
+
+    def next(self) -> LabEvent | str | None:
+        """The next event; None at the end."""
+        while True:
+            try:
+                return self._queue.get(timeout=LOOK_S)
+            except queue.Empty:
+                if self._is_over:
+                    return None
+
+
+def ready(lab: Lab, gateway_url: str | None = None) -> dict[str, Any]:
+    """The first line of ``icws lab --json``. ``gateway_url`` is where clients connect, if a tap records the lab."""
     return {
         "ready": True,
-        "gateway_url": lab.gateway_url,
+        "gateway_url": gateway_url or lab.gateway_url,
         "network_url": lab.network_url,
         "canister_id": str(lab.canister_id),
         "root_key": lab.root_key.hex(),
@@ -74,17 +114,17 @@ def ready(lab: Lab) -> dict[str, Any]:
     }
 
 
-def summary(lab: Lab) -> Iterator[str]:
-    """What the lab is, for a person, and the command to connect to it."""
+def summary(lab: Lab, gateway_url: str | None = None) -> Iterator[str]:
+    """The lab's facts as lines of text, and the command that connects to it (at ``gateway_url``, if given)."""
     from icws_explore.views.facts import lab_facts
     from icws_explore.views.text import facts_lines
 
-    for line in facts_lines([fact for fact in lab_facts(lab) if fact.name != "running"]):
+    for line in facts_lines([fact for fact in lab_facts(lab) if fact.name != "running"], width=width()):
         yield line.plain
     if lab.clock.scale != 1:
         yield "A client on the real clock, such as `icws open`, cannot keep up with this clock."
     yield ""
-    yield f"icws open {lab.gateway_url} --network {lab.network_url} --canister {lab.canister_id}"
+    yield f"icws open {gateway_url or lab.gateway_url} --network {lab.network_url} --canister {lab.canister_id}"
     yield "Press Ctrl-C to stop the lab."
     yield ""
 
@@ -94,18 +134,9 @@ def _write_stdout(line: str) -> None:
     sys.stdout.flush()
 
 
-def _next(events: queue.SimpleQueue[LabEvent | None]) -> LabEvent | None:
-    # A wait without an end would not let Python run its signal handlers on every platform.
-    while True:
-        try:
-            return events.get(timeout=1.0)
-        except queue.Empty:
-            continue
-
-
 @contextmanager
 def _until_signal(on_signal: Callable[[], None]) -> Iterator[None]:
-    """Call ``on_signal`` at SIGINT and SIGTERM, and give the handlers back afterwards."""
+    """Call ``on_signal`` at SIGINT and SIGTERM. Restore the previous handlers afterwards."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         on_signal()
@@ -120,12 +151,12 @@ def _until_signal(on_signal: Callable[[], None]) -> Iterator[None]:
 
 Write = Callable[[str], None]
 _LEFT_OUT: Final = ("message", "app")
-_SLOW_POLL: Final = "Polling messages took too long"  # what a scaled clock makes of a busy machine
+_SLOW_POLL: Final = "Polling messages took too long"  # frequent on a scaled clock and a busy machine
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What waits to be printed: lines, when they happened, and how."""
+class _Line:
+    """A line that waits to be printed: the time of what happened (ns), its text, and the same as JSON."""
 
     t_ns: int
     text: str
@@ -135,12 +166,12 @@ class _Told:
 def play_fault(
     scenario: Scenario, *, write: Write, as_json: bool = False, time_scale: float | None = None, seed: int | None = None
 ) -> Recording:
-    """Play it, and ``write`` a line for each thing that happens; gives the recording.
+    """Play ``scenario``, ``write`` a line for each event, and return the recording.
 
-    With ``as_json`` the first line is that of ``icws lab --json`` with "fault" and "about", and every
-    other one an object. Raises LabError, and KeyboardInterrupt with nothing left running.
+    With ``as_json``, each line is a JSON object. The first one is that of ``icws lab --json`` with "fault" and "about"
+    added. Raises LabError. Stops everything and raises KeyboardInterrupt when it is interrupted.
     """
-    waiting: queue.SimpleQueue[_Told] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[_Line] = queue.SimpleQueue()
 
     def watch(lab: Lab, taps: Sequence[Tap]) -> None:
         for line in _head(scenario, lab, as_json=as_json):
@@ -149,14 +180,14 @@ def play_fault(
         for number, tap in enumerate(taps):
             tap.watch(_Clients(waiting, f"gateway {number + 1}, " if len(taps) > 1 else "").see)
 
-    def tell(_part: float = 1.0) -> None:
-        for told in sorted(_drained(waiting), key=lambda it: it.t_ns):
-            write(json.dumps(told.fields, ensure_ascii=False) if as_json else told.text)
+    def write_waiting(_part: float = 1.0) -> None:
+        for line in sorted(_drained(waiting), key=lambda line: line.t_ns):
+            write(json.dumps(line.fields, ensure_ascii=False) if as_json else line.text)
 
     try:
-        recording = scenario.play(time_scale=time_scale, seed=seed, progress=tell, watch=watch)
+        recording = scenario.play(time_scale=time_scale, seed=seed, progress=write_waiting, watch=watch)
     finally:
-        tell()
+        write_waiting()
     return recording
 
 
@@ -171,22 +202,22 @@ def _head(scenario: Scenario, lab: Lab, *, as_json: bool) -> Iterator[str]:
     yield ""
 
 
-def _put_event(waiting: queue.SimpleQueue[_Told], event: LabEvent) -> None:
+def _put_event(waiting: queue.SimpleQueue[_Line], event: LabEvent) -> None:
     is_usual = event.kind in ("received", "accepted") and event.text.startswith("ws_message")
     if not is_usual and not event.text.startswith(_SLOW_POLL):
-        waiting.put(_Told(event.t_ns, str(event), event.as_json()))
+        waiting.put(_Line(event.t_ns, str(event), event.as_json()))
 
 
 class _Clients:
-    """What passes at the clients of one tap, up to each session's first close."""
+    """Collects the frames that one tap records, up to the first close of each session."""
 
-    def __init__(self, waiting: queue.SimpleQueue[_Told], gateway: str) -> None:
+    def __init__(self, waiting: queue.SimpleQueue[_Line], gateway: str) -> None:
         self._waiting = waiting
         self._gateway = gateway
         self._ended: set[str | None] = set()
 
     def see(self, frame: Frame) -> None:
-        """A frame, on the tap's own thread."""
+        """Collect a frame. The tap calls this on its own thread."""
         decoded = decode_frame(frame)
         if frame.is_http or frame.session in self._ended or decoded.kind in _LEFT_OUT:
             return
@@ -200,10 +231,10 @@ class _Clients:
         event = LabEvent(
             round(frame.t * NS_PER_S), "client", kind, f"{self._gateway}session {frame.session}: {text}", facts
         )
-        self._waiting.put(_Told(event.t_ns, str(event), event.as_json()))
+        self._waiting.put(_Line(event.t_ns, str(event), event.as_json()))
 
 
-def _drained(waiting: queue.SimpleQueue[_Told]) -> Iterator[_Told]:
+def _drained(waiting: queue.SimpleQueue[_Line]) -> Iterator[_Line]:
     while True:
         try:
             yield waiting.get_nowait()
@@ -211,12 +242,12 @@ def _drained(waiting: queue.SimpleQueue[_Told]) -> Iterator[_Told]:
             return
 
 
-# What goes with --fault; of the lab itself everything else is the scenario's.
+# The options that may be used with --fault. The scenario defines all others.
 _WITH_FAULT = ("seed", "time_scale", "record", "force", "no_clients", "gateway_port", "replica_port", "as_json")
 
 
 def _app_names(_context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
-    """What Tab offers: the examples, then files."""
+    """The completions for ``--app``: the example apps, or files if no app's name begins so."""
     return [CompletionItem(name) for name in APPS if name.startswith(begun)] or [CompletionItem(begun, type="file")]
 
 
@@ -226,23 +257,28 @@ def _app_names(_context: click.Context, _option: click.Parameter, begun: str) ->
 Examples:
   icws lab
   icws lab --app chat --gateway-port 8080 --replica-port 4943
+  icws lab --record sessions.icws
   icws lab --app my_app.py --ack-interval-ms 2000 --keep-alive-timeout-ms 1000 --json
+  icws lab --wasm my_canister.wasm --init "(record { limit = 5 })"
   icws lab --list-faults
   icws lab --fault BODY_HASH --record body_hash.icws
   icws lab --fault POLLER_DEAD --no-clients
 
-An app of your own is a Python file with MESSAGE_TYPE (Candid), on_open, on_message and on_close.
-Clients want the real clock, `icws open` too: rather than scaling time, shorten the intervals for
-them. In Python, icws.connect(lab) goes by the lab's clock.
+To run your own app, write a Python file with MESSAGE_TYPE (Candid), on_open, on_message and on_close.
+To run your own canister, give the .wasm file that your build makes: --wasm. Its CDK has its own intervals.
+If they are not the defaults, tell the lab with --ack-interval-ms.
+
+Most clients use the real clock, and so does `icws open`. For these clients, shorten the intervals instead
+of scaling time. In Python, icws.connect(lab) uses the lab's clock.
 
 \b
 The lab accepts programs and pages of this machine (http://localhost:3000).
 It refuses other pages that are open in a browser here, because it runs your
 code. Accept a page with --allow-origin https://dapp.example.
 
---fault plays a scenario over real sockets, with its own clients and time × 60: what happens is told
-as it happens, then what the doctor makes of the recording. Exit 1 if the doctor does not name it.
-With --no-clients only the faulty lab is there, at the real clock, for a client of your own.
+--fault plays a scenario over real sockets with the scenario's own clients, at 60 times the speed. It prints
+what happens, and then what the doctor finds in the recording. The exit code is 1 if the doctor does not
+name the fault. With --no-clients, only the faulty lab runs, on the real clock, for your own client.
 """,
 )
 @click.option(
@@ -251,20 +287,69 @@ With --no-clients only the faulty lab is there, at the real clock, for a client 
     show_default=True,
     metavar="NAME|FILE.py",
     shell_complete=_app_names,
-    help=f"{', '.join(APPS)}, or a file.",
+    help=f"The app of the canister: {', '.join(APPS)} or a file.",
 )
-@click.option("--ack-interval-ms", type=click.IntRange(1), default=300_000, show_default=True, metavar="N")
-@click.option("--keep-alive-timeout-ms", type=click.IntRange(1), metavar="N", help="Default: twice the latency bound.")
-@click.option("--latency-bound-ms", type=click.IntRange(1), default=30_000, show_default=True, metavar="N")
-@click.option("--poll-interval-ms", type=click.IntRange(1), default=100, show_default=True, metavar="N")
+@own_canister
 @click.option(
-    "--time-scale", type=click.FloatRange(0.001, 10_000), metavar="X", help="Default: 1; the scenario's with --fault."
+    "--ack-interval-ms",
+    type=click.IntRange(1),
+    default=ACK_INTERVAL_MS,
+    show_default=True,
+    metavar="N",
+    help="The canister's ack interval.",
 )
-@click.option("--gateways", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="How many.")
-@click.option("--gateway-port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
-@click.option("--replica-port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
-@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Accept pages from there (* for any).")
-@click.option("--allow-host", multiple=True, metavar="NAME", help="Accept this name of the lab (* for any).")
+@click.option(
+    "--keep-alive-timeout-ms",
+    type=click.IntRange(1),
+    metavar="N",
+    help="The canister's keep-alive time-out.  [default: twice the latency bound]",
+)
+@click.option(
+    "--latency-bound-ms",
+    type=click.IntRange(1),
+    default=LATENCY_BOUND_MS,
+    show_default=True,
+    metavar="N",
+    help="The latency that both sides allow for.",
+)
+@click.option(
+    "--poll-interval-ms",
+    type=click.IntRange(1),
+    default=POLL_INTERVAL_MS,
+    show_default=True,
+    metavar="N",
+    help="The gateways' pause between polls.",
+)
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(0.001, 10_000),
+    metavar="X",
+    help="How fast protocol time passes.  [default: 1, with --fault the scenario's]",
+)
+@click.option(
+    "--gateways",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many gateways to run.",
+)
+@click.option(
+    "--gateway-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="The port of the first gateway.  [default: a free port]",
+)
+@click.option(
+    "--replica-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="The port of the replica.  [default: a free port]",
+)
+@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Accept pages of this origin (* for any).")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Accept requests to this host name (* for any).")
 @click.option(
     "--fault",
     "faults",
@@ -272,16 +357,21 @@ With --no-clients only the faulty lab is there, at the real clock, for a client 
     callback=as_faults,
     shell_complete=fault_names,
     metavar="NAME",
-    help="Play that fault; several in turn.",
+    help="Play this fault. Several are played one after another.",
 )
-@click.option("--list-faults", "listed", is_flag=True, help="Say what each fault is and how it ends.")
-@click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="Keep the recording of a --fault.")
+@click.option("--list-faults", "listed", is_flag=True, help="List all faults and what the SDK does about them.")
+@click.option(
+    "--record", type=click.Path(dir_okay=False), metavar="FILE", help="Write the sessions to FILE, frame by frame."
+)
 @force
-@click.option("--no-clients", is_flag=True, help="Only start the lab of a --fault, for a client of your own.")
-@click.option("--seed", type=int, metavar="N", help="The same keys and ids every time.")
-@click.option("--json", "as_json", is_flag=True, help="A first line that says where it is, then a line an event.")
+@click.option("--no-clients", is_flag=True, help="With --fault: start only the faulty lab, for your own client.")
+@click.option("--seed", type=int, metavar="N", help="Make the same keys and ids in every run.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the addresses, then one per event.")
 def command(
     app: str,
+    wasm: str | None,
+    did: str | None,
+    init: str | None,
     ack_interval_ms: int,
     keep_alive_timeout_ms: int | None,
     latency_bound_ms: int,
@@ -300,7 +390,7 @@ def command(
     seed: int | None,
     as_json: bool,
 ) -> int:
-    """Run a replica, a canister and a gateway on loopback until Ctrl-C, or play what can go wrong in them."""
+    """Run a replica, a canister and a gateway on this machine until Ctrl-C, or play a fault."""
     if listed:
         list_faults(as_json=as_json)
         return 0
@@ -311,35 +401,49 @@ def command(
             ports = {"gateway_port": gateway_port, "replica_port": replica_port}
             return _faulty_lab(faults, record, as_json, time_scale=time_scale or 1.0, seed=seed, **ports)
         return _play(faults, record, time_scale, seed, as_json)
-    if record is not None or no_clients:
-        raise click.UsageError("--record and --no-clients go with --fault (icws tap records the sessions of a lab)")
+    if no_clients:
+        raise click.UsageError("--no-clients needs --fault")
+    if record is not None and gateways > 1:
+        raise click.UsageError("--record takes one gateway (to record several, put icws tap in front of each)")
+    keep_recording(record, forced=force)
+
+    def recorder(lab: Lab) -> Tap:
+        return Tap(
+            lab,
+            listen=f"127.0.0.1:{gateway_port}",
+            record=record,
+            keep=False,
+            allow_origins=allow_origin,
+            allow_hosts=allow_host,
+        )
+
     lab = Lab(
-        app,
+        compiled_canister(wasm, did, init) or app,
         ack_interval_ms=ack_interval_ms,
         keep_alive_timeout_ms=keep_alive_timeout_ms,
         latency_bound_ms=latency_bound_ms,
         poll_interval_ms=poll_interval_ms,
         time_scale=time_scale or 1.0,
         gateways=gateways,
-        gateway_port=gateway_port,
+        gateway_port=gateway_port if record is None else 0,  # the tap listens there
         replica_port=replica_port,
         seed=seed,
         allow_origins=allow_origin,
         allow_hosts=allow_host,
     )
-    run_lab(lab, as_json=as_json)
+    run_lab(lab, as_json=as_json, recorder=None if record is None else recorder)
     return 0
 
 
 def _faulty_lab(faults: tuple[Scenario, ...], record: str | None, as_json: bool, **options: float | None) -> int:
     if len(faults) > 1 or record is not None:
-        raise click.UsageError("--no-clients starts the lab of one fault, and records nothing (icws tap does)")
+        raise click.UsageError("--no-clients takes one --fault and no --record (to record your client, use icws tap)")
     (fault,) = faults
     note(f"{fault.name}: {fault.about}")
-    note("of this, what canister, gateways and network do happens here; what its clients do is your client's part")
+    note("the lab plays the canister, the gateways and the network of this fault; your client plays the clients")
     plan = fault.plan()
     within_s = plan.duration_s / (options["time_scale"] or 1.0)
-    note(f"what has its time happens within {within_s:.3g} s from now: stay connected")
+    note(f"the fault happens within {within_s:.3g} s: stay connected")
     run_lab(plan.lab(**options), as_json=as_json)
     return 0
 
@@ -347,16 +451,16 @@ def _faulty_lab(faults: tuple[Scenario, ...], record: str | None, as_json: bool,
 def _play(
     faults: tuple[Scenario, ...], record: str | None, time_scale: float | None, seed: int | None, as_json: bool
 ) -> int:
-    """Exit code 1 where the doctor does not name each by its own rule."""
+    """Play each fault and print what the doctor finds. The exit code is 1 if it does not name one of them."""
     from icws_explore.analysis.doctor import examine
     from icws_explore.analysis.replay.text import replay_json, replay_lines
 
     from .findings import print_findings
 
     if record is not None and len(faults) > 1:
-        raise click.UsageError("--record goes with one --fault: each makes a recording of its own")
+        raise click.UsageError("--record takes one --fault: each fault has its own recording")
     if record is not None and not Path(record).resolve().parent.is_dir():
-        raise CaptureError(f"cannot write {record}: there is no such folder")
+        raise CaptureError(f"cannot write {record}: its folder does not exist")
     are_named = True
     for number, fault in enumerate(faults):
         if number and not as_json:
@@ -365,14 +469,21 @@ def _play(
             recording = play_fault(fault, write=_write, as_json=as_json, time_scale=time_scale, seed=seed)
         except KeyboardInterrupt:
             if record is not None:
-                note(f"interrupted before its end: {record} is not written")
+                note(f"interrupted: {record} was not written")
             raise
         saved = None if record is None else str(recording.save(record))
         findings, replays = examine(recording.raw)
         are_named = are_named and fault.name in findings.ids
         if as_json:
-            told = {"findings": [it.to_json() for it in findings], "replay": [replay_json(it) for it in replays]}
-            json_line({"fault": fault.name, "named": fault.name in findings.ids, "file": saved, **told})
+            json_line(
+                {
+                    "fault": fault.name,
+                    "named": fault.name in findings.ids,
+                    "file": saved,
+                    "findings": [finding.to_json() for finding in findings],
+                    "replay": [replay_json(replay) for replay in replays],
+                }
+            )
             continue
         click.echo("")
         for text in recording.notes:

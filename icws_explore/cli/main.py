@@ -1,4 +1,4 @@
-"""Finding the subcommand, and turning every documented error into one line and an exit code."""
+"""The `icws` command group: finds the subcommand, and turns every documented error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -21,25 +21,30 @@ USAGE: Final = 2
 COULD_NOT_RUN: Final = 3
 INTERRUPTED: Final = 128 + signal.SIGINT
 
-# name: (module of this package, one line for the list). Modules load when their command runs, so
-# that help and tab completion are quick.
+# name: (module of this package, one line for the list). A module is loaded when its command runs, so help and tab
+# completion are quick.
 COMMANDS: Final = {
-    "demo": ("demo", "A whole session on an embedded network: opened, verified, timed, reported."),
-    "lab": ("lab", "An embedded network to play with: replica, canister, gateway."),
-    "open": ("open_session", "A live session with a canister; frames appear as they pass."),
-    "tap": ("tap", "A proxy between a dapp and its gateway that records every session."),
-    "simulate": ("simulate", "Hours of sessions in seconds, under a virtual clock."),
-    "import": ("import_file", "Captures from a browser's HAR file or from recorded packets."),
-    "show": ("show", "The frames of a capture, or one frame in full."),
-    "doctor": ("doctor", "What is wrong in a capture, the evidence, and what to change."),
-    "verify": ("verify", "Every canister message of a capture, proof by proof."),
-    "report": ("report", "A capture as a page for a bug report, or as Markdown for an issue."),
-    "probe": ("probe", "Is a gateway alive, and how quickly does it answer."),
+    "demo": ("demo", "Play, verify and report a whole session on an embedded network."),
+    "lab": ("lab", "Run an embedded network: a replica, a canister and a gateway."),
+    "open": ("open_session", "Open a live session with a canister and show its frames."),
+    "tap": ("tap", "Run a proxy between a dapp and its gateway that records every session."),
+    "drill": ("drill", "Play gateway faults against a dapp, and say how it took them."),
+    "simulate": ("simulate", "Simulate hours of sessions in seconds, on a virtual clock."),
+    "import": ("recordings.import_file", "Convert a browser's HAR file or recorded packets to a recording."),
+    "explore": ("jupyter.explore", "Open JupyterLab on the explorer of a recording or a gateway."),
+    "notebooks": ("jupyter.notebooks", "Copy the course's notebooks and their recordings into a folder."),
+    "show": ("show", "List the frames of a recording, or show one frame in full."),
+    "doctor": ("doctor", "Say what is wrong in a recording, with the evidence and the fix."),
+    "compare": ("recordings.compare", "Compare two recordings and mark the first difference."),
+    "export": ("recordings.export", "Write recordings as HAR, CSV or Parquet, or as OpenTelemetry spans."),
+    "verify": ("verify", "Verify every canister message of a recording, step by step."),
+    "report": ("report", "Write a recording as a page for a bug report, or as Markdown."),
+    "probe": ("probe", "Check whether a gateway is alive, and how quickly it answers."),
 }
 
 
 class Commands(click.Group):
-    """A group whose commands load on demand."""
+    """A group that loads a command's module when the command runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(COMMANDS)
@@ -68,12 +73,12 @@ Examples:
 
 \b
 A dapp that misbehaves:
-  icws tap wss://gateway.example --record s.icws   # the dapp goes to it
-  icws doctor s.icws                               # or a HAR, or packets
+  icws tap wss://gateway.example --record s.icws   # let the dapp connect to it
+  icws doctor s.icws                               # or a HAR file, or packets
   icws report s.icws --redact                      # to attach to an issue
 
 \b
-Tab completion (bash; zsh and fish alike):
+Tab completion in bash (for zsh and fish, replace bash by their name):
   eval "$(_ICWS_COMPLETE=bash_source icws)"
 """,
 )
@@ -83,22 +88,22 @@ def icws() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run `icws` and leave with its exit code."""
+    """Run `icws` and exit with its exit code."""
     _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that has no arrows gets a ? and no traceback
+            stream.reconfigure(errors="replace")  # a terminal without arrows shows ? instead
     sys.exit(run(arguments))
 
 
 def _open_missing_streams() -> None:
-    """Give a process that was started without a stdout (``>&-``) one that swallows everything.
+    """Open /dev/null as each standard stream that the process was started without (``>&-``).
 
-    Else the first file that is opened gets the number of the stream, and what is printed goes into it.
+    Otherwise the first file that the process opens gets the stream's number, and printed text goes into that file.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # as long as the process
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # open until the process ends
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -122,9 +127,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        mute_stdout()  # the reader (head, less) has seen enough
+        mute_stdout()  # the reader, such as head or less, has ended
         return 0
-    except OSError as error:  # a full disk, a folder in a file's place: whatever no command could foresee
+    except OSError as error:  # such as a full disk, or a folder where a file should be
         error_line(f"{error.filename or 'cannot write the output'}: {error.strerror or error}")
         if error.filename is None:
             mute_stdout()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from dataclasses import dataclass
 
@@ -15,14 +16,14 @@ from icws_explore.live.session import Session
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import IcwsError, SessionClosedError, StateError
 
-from .console import SUBJECT_BAD, json_line, note, show, width
+from .console import SUBJECT_BAD, json_line, leaving, note, show, width
 from .options import force, keep_recording, parse_root_key
 from .values import value_from_text
 
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """What to say and for how long. ``duration_s`` is in real seconds."""
+    """The messages to send, and when to close. ``duration_s`` is in real seconds; None means no limit."""
 
     lines: tuple[str, ...]
     duration_s: float | None
@@ -37,29 +38,38 @@ Examples:
   icws open wss://gateway.example --network https://icp-api.io --canister ID \\
       --app-type service.did --identity me.pem --record session.icws
 
-At a terminal, each line typed is sent as a message, unless --duration is given; a script uses --send.
-Ctrl-C closes the session.
+On a terminal, the command sends each line that you type as a message, unless --duration is given. In a
+script, use --send. Ctrl-C closes the session.
 
-Exit 0 where the session was closed here or by the canister's application; 1 where anything else ended
-it (the connection was lost, a time-out, a proof that does not hold); 3 where it never opened.
+\b
+Exit codes:
+  0  you or the canister's application closed the session
+  1  the session ended for another reason: a lost connection, a time-out, a failed proof
+  3  the session did not open
 """,
 )
 @click.argument("gateway")
-@click.option("--network", metavar="URL", help="Where the root key is asked for; pinned for mainnet.")
-@click.option("--canister", metavar="ID", required=True, help="The canister to talk to.")
+@click.option("--network", metavar="URL", help="The network's HTTP address, to fetch its root key.")
+@click.option("--canister", metavar="ID", required=True, help="The canister to open the session with.")
 @click.option(
-    "--app-type", type=click.Path(), metavar="FILE.did", help="The canister's .did, or a type as Candid text."
+    "--app-type", type=click.Path(), metavar="FILE.did", help="The canister's .did file, or a type as Candid text."
 )
 @click.option(
-    "--identity", type=click.Path(), metavar="FILE", help="A PEM key or a delegation JSON (default: a fresh key)."
+    "--identity", type=click.Path(), metavar="FILE", help="A PEM key or a delegation JSON.  [default: a new key]"
 )
-@click.option("--root-key", metavar="HEX|mainnet", help="The network's root key (DER) instead of asking for it.")
+@click.option("--root-key", metavar="HEX|mainnet", help="The network's root key (DER), which is then not fetched.")
 @click.option("--ack-interval-ms", type=click.IntRange(1), metavar="N", help="The canister's ack interval.")
-@click.option("--send", "send", metavar="TEXT", multiple=True, help="Send this once open: JSON, or plain words.")
+@click.option(
+    "--send",
+    "send",
+    metavar="TEXT",
+    multiple=True,
+    help="Send this message when the session is open: JSON or plain text.",
+)
 @click.option("--duration", type=click.FloatRange(0), metavar="S", help="Close after S seconds.")
-@click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="Write the session to FILE.icws.")
+@click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="Write every frame to FILE.")
 @force
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a frame.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per frame.")
 def command(
     gateway: str,
     network: str | None,
@@ -74,7 +84,7 @@ def command(
     force: bool,
     as_json: bool,
 ) -> int:
-    """Open a live session with a canister through GATEWAY; frames appear as they pass."""
+    """Open a live session with a canister through GATEWAY, and show its frames as they pass."""
     keep_recording(record, forced=force)
     connecting = connect(
         gateway,
@@ -90,6 +100,11 @@ def command(
 
 
 async def _talk(connecting: connect, talk: Talk) -> int:
+    with leaving(128 + signal.SIGINT):
+        return await _talk_through(connecting, talk)
+
+
+async def _talk_through(connecting: connect, talk: Talk) -> int:
     note("connecting …")
     async with connecting as session:
         shown = asyncio.create_task(_show(session, talk.as_json))
@@ -97,25 +112,25 @@ async def _talk(connecting: connect, talk: Talk) -> int:
         try:
             async with asyncio.timeout(talk.duration_s):
                 await _send_all(session, talk)
-                await asyncio.wait({shown})  # unlike `await shown`, this leaves it alone when time is up
+                await asyncio.wait({shown})  # unlike `await shown`, this does not cancel the task at the timeout
         except TimeoutError:
             pass  # the duration is over
         except SessionClosedError as error:
-            unsent = f"not everything was sent: {error}"
+            unsent = f"not all messages were sent: {error}"
         except asyncio.CancelledError:
             note("closing …")
         await session.close()
         await shown
-    told = [*session.failures, *([unsent] if unsent else [])]
-    if not told and not _ended_as_meant(session):
-        told.append(f"the session was ended by neither side's will: {session.recording[-1].summary}")
-    for line in told:
+    problems = [*session.failures, *([unsent] if unsent else [])]
+    if not problems and not _closed_on_purpose(session):
+        problems.append(f"neither you nor the canister closed the session: {session.recording[-1].summary}")
+    for line in problems:
         note(line)
-    return SUBJECT_BAD if told else 0
+    return SUBJECT_BAD if problems else 0
 
 
-def _ended_as_meant(session: Session) -> bool:
-    """Whether it was closed here, as a user does, or because the canister's application closed it."""
+def _closed_on_purpose(session: Session) -> bool:
+    """Whether this command closed the session, or closed it because the canister's application did."""
     end = session.recording.raw.frames[-1]
     return (
         end.op == "close"
@@ -133,12 +148,12 @@ async def _send_all(session: Session, talk: Talk) -> None:
 
 async def _send(session: Session, line: str) -> None:
     if session.app_type is None:
-        raise StateError("the canister's message type is not known: give its .did with --app-type")
+        raise StateError("the canister's message type is unknown: give its .did file with --app-type")
     await session.send(value_from_text(session.app_type, line))
 
 
 async def _send_typed(session: Session) -> None:
-    """Send what is typed, line by line, until end of input or the end of the session."""
+    """Send each line that is typed, until the end of the input or of the session."""
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str] = asyncio.Queue()
     loop.add_reader(sys.stdin, lambda: lines.put_nowait(sys.stdin.readline()))
@@ -160,7 +175,7 @@ async def _send_typed(session: Session) -> None:
 
 
 async def _send_or_say(session: Session, line: str) -> None:
-    """A typing mistake is told, and does not end the session."""
+    """Send a line, or write a note if the line is no message of the canister's type. The session goes on."""
     try:
         await _send(session, line)
     except SessionClosedError:

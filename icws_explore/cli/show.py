@@ -1,17 +1,18 @@
-"""`icws show`: the frames of a capture, or one of them in full."""
+"""`icws show`: lists the frames of a recording, or shows one in full."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import get_args
 
 import click
 
-from icws_explore.analysis.decode import DecodedFrame, application_type, decode_at, decode_frames
+from icws_explore.analysis.decode import DecodedFrame, Kind, application_type, decode_at, decode_frames
 from icws_explore.analysis.filter import compile_filter
 from icws_explore.capture import Capture
 from icws_explore.protocol.errors import IcwsError
 
-from .console import json_line, note, show, width
+from .console import is_plain, json_line, note, show, show_plain, width
 from .options import read_capture
 
 
@@ -25,20 +26,19 @@ Examples:
   icws show session.icws --frame 3
   icws show session.icws --frame 3 --all
 
-\b
-An expression knows frame, t, elapsed, direction, kind, sequence_num, size, summary and session.
-Kinds: handshake open_request message keep_alive open ack close app malformed control.
-""",
+An expression can use frame, t, elapsed, direction, kind, sequence_num, size, summary and session.
+"""
+    f"A kind is one of {', '.join(get_args(Kind))}.",
 )
 @click.argument("file", type=click.Path())
-@click.option("--frame", "number", type=click.IntRange(0), metavar="N", help="Frame N in full, every layer.")
-@click.option("--where", "expression", metavar="EXPR", help="Only the frames for which EXPR is true.")
-@click.option("--all", "every_byte", is_flag=True, help="With --frame: every byte, lengths and type tables too.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a frame.")
+@click.option("--frame", "number", type=click.IntRange(0), metavar="N", help="Show every layer of frame N.")
+@click.option("--where", "expression", metavar="EXPR", help="List only frames for which EXPR is true.")
+@click.option("--all", "every_byte", is_flag=True, help="With --frame: show every byte, also lengths and type tables.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per frame.")
 def command(file: str, number: int | None, expression: str | None, every_byte: bool, as_json: bool) -> int:
     """List the frames of FILE, or show one in full."""
     if number is not None and expression:
-        raise click.UsageError("--frame and --where exclude each other: name one frame, or say which to list")
+        raise click.UsageError("--frame and --where exclude each other: give one of them")
     wanted = compile_filter(expression) if expression else None
     capture = read_capture(file)
     if number is not None:
@@ -62,12 +62,15 @@ def _list(capture: Capture, frames: Iterable[DecodedFrame], as_json: bool) -> in
             json_line(decoded.to_json())
         return 0
     from icws_explore.views.facts import order_facts
-    from icws_explore.views.text import frame_header, frame_lines
+    from icws_explore.views.text import frame_header, frame_lines, frame_texts
 
     start = capture[0].t if len(capture) else 0.0
     show(frame_header(width()))
-    for line in frame_lines(frames, start=start, width=width()):
-        show(line)
+    if is_plain():
+        show_plain(frame_texts(frames, start=start, width=width()))
+    else:
+        for line in frame_lines(frames, start=start, width=width()):
+            show(line)
     for fact in order_facts(capture):
         note(fact.value)
     return 0
@@ -77,7 +80,7 @@ def _show_one(capture: Capture, number: int, every_byte: bool, as_json: bool) ->
     from icws_explore.analysis.annotate import annotate_frame, one_a_range
 
     if number >= len(capture):
-        raise IcwsError(f"there is no frame {number}: the capture holds {_range(capture)}")
+        raise IcwsError(f"there is no frame {number}: the recording contains {_range(capture)}")
     app_type = application_type(capture)
     decoded = decode_at(capture, number)
     root = annotate_frame(decoded.frame, app_type=app_type)
@@ -93,4 +96,4 @@ def _show_one(capture: Capture, number: int, every_byte: bool, as_json: bool) ->
 
 
 def _range(capture: Capture) -> str:
-    return f"0 to {len(capture) - 1}" if len(capture) else "none"
+    return f"frames 0 to {len(capture) - 1}" if len(capture) else "no frames"

@@ -1,4 +1,4 @@
-"""`icws simulate`: captures from the discrete-event simulator."""
+"""`icws simulate`: writes recordings of simulated sessions."""
 
 from __future__ import annotations
 
@@ -23,19 +23,21 @@ from icws_explore.lab.simulator import (
     Simulation,
     simulate,
 )
-from icws_explore.lab.simulator.delays import delay, duration_ns
-from icws_explore.protocol.constants import NS_PER_S
+from icws_explore.lab.simulator.delays import delay
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS, NS_PER_S, POLL_INTERVAL_MS
 from icws_explore.protocol.errors import ArgumentValueError
+from icws_explore.protocol.wording import duration_ns
 
 from .console import json_line, note
 from .faults import as_fault, fault_names, list_faults, only_with
+from .options import compiled_canister, own_canister
 
 PATIENCE_S: Final = 1.0  # real seconds before progress is shown
-NOTE_EVERY_S: Final = 10.0  # where it is no terminal
+NOTE_EVERY_S: Final = 10.0  # real seconds between two progress lines where stderr is not a terminal
 
 
 def _duration(text: str | float) -> float:
-    """Seconds."""
+    """A duration such as ``1h30m`` in seconds. Raises click.BadParameter."""
     try:
         return duration_ns(text) / NS_PER_S
     except ArgumentValueError as error:
@@ -43,12 +45,12 @@ def _duration(text: str | float) -> float:
 
 
 def _delay(text: str) -> Delay:
-    """``20`` or ``10-80``, milliseconds."""
+    """A delay from ``20`` or ``10-80``, in milliseconds. Raises click.BadParameter."""
     try:
         numbers = [float(part) for part in text.split("-")]
         return delay(numbers if len(numbers) > 1 else numbers[0])
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is neither milliseconds nor a range such as 10-80") from error
+        raise click.BadParameter(f"{text!r} is not a number of milliseconds or a range such as 10-80") from error
 
 
 def _list_faults(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
@@ -65,52 +67,137 @@ Examples:
   icws simulate --app chat --sessions 20 --latency-ms 10-200 --loss 0.01 --seed 7 -o chat.icws.gz
   icws simulate --ack-interval-ms 120000 --client-ack-interval-ms 60000 -o too_early.icws
   icws simulate --sessions 1000 --crypto stand-in -o many.icws
+  icws simulate --wasm my_canister.wasm --sessions 100 --crypto stand-in -o mine.icws
   icws simulate --fault STALE_NONCE -o stale.icws && icws doctor stale.icws
 
-The same seed and options give the same file. Milliseconds may be a range: 10-80 is anything
-between, equally likely. Loss delays WebSocket frames (TCP sends them again), loses relayed calls
-and makes polls fail. A capture with stand-in cryptography cannot be verified, and says so.
+The same seed and options give the same file.
+
+A latency X is a number of milliseconds or a range: with 10-80, each latency is a random value between 10
+and 80. Loss delays WebSocket frames (because TCP sends them again), loses relayed calls and makes polls
+fail. Stand-in cryptography is faster than real cryptography, but its proofs cannot be verified.
 """,
 )
 @click.option(
-    "--app", default="pingpong", show_default=True, metavar="NAME|FILE.py", help=f"{', '.join(APPS)}, or a file."
+    "--app",
+    default="pingpong",
+    show_default=True,
+    metavar="NAME|FILE.py",
+    help=f"The app of the canister: {', '.join(APPS)} or a file.",
 )
-@click.option("--duration", type=_duration, default="10m", show_default=True, metavar="TIME", help="1h, 90s, 1h30m.")
-@click.option("--sessions", type=click.IntRange(1, 100_000), default=1, show_default=True, metavar="N")
+@own_canister
 @click.option(
-    "--latency-ms", type=_delay, default="20", show_default=True, metavar="X", help="Client to gateway, one way."
+    "--duration",
+    type=_duration,
+    default="10m",
+    show_default=True,
+    metavar="TIME",
+    help="The simulated time, such as 1h, 90s or 1h30m.",
 )
 @click.option(
-    "--replica-latency-ms", type=_delay, default="5", show_default=True, metavar="X", help="Gateway to replica."
+    "--sessions",
+    type=click.IntRange(1, 100_000),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="The number of sessions.",
 )
 @click.option(
-    "--update-latency-ms", type=_delay, default="50", show_default=True, metavar="X", help="Until a call runs."
+    "--latency-ms",
+    type=_delay,
+    default="20",
+    show_default=True,
+    metavar="X",
+    help="The latency from client to gateway, one way.",
 )
-@click.option("--poll-interval-ms", type=click.IntRange(1), default=100, show_default=True, metavar="N")
-@click.option("--loss", type=click.FloatRange(0, 1), default=0.0, show_default=True, metavar="P", help="Probability.")
-@click.option("--unordered", is_flag=True, help="Relayed calls may overtake each other, as at the real gateway.")
-@click.option("--think-ms", type=_delay, metavar="X", help="Before a client answers. Default: the app's own.")
-@click.option("--ack-interval-ms", type=click.IntRange(1), default=300_000, show_default=True, metavar="N")
-@click.option("--client-ack-interval-ms", type=click.IntRange(1), metavar="N", help="What clients believe it is.")
-@click.option("--keep-alive-timeout-ms", type=click.IntRange(1), default=60_000, show_default=True, metavar="N")
 @click.option(
-    "--skew-ms", type=float, default=0.0, show_default=True, metavar="X", help="Clients' clocks ahead of true time."
+    "--replica-latency-ms",
+    type=_delay,
+    default="5",
+    show_default=True,
+    metavar="X",
+    help="The latency from gateway to replica, one way.",
 )
-@click.option("--gateways", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N")
-@click.option("--crypto", type=click.Choice(["real", "stand-in"]), default="real", show_default=True)
+@click.option(
+    "--update-latency-ms",
+    type=_delay,
+    default="50",
+    show_default=True,
+    metavar="X",
+    help="The time until the replica runs a call.",
+)
+@click.option(
+    "--poll-interval-ms",
+    type=click.IntRange(1),
+    default=POLL_INTERVAL_MS,
+    show_default=True,
+    metavar="N",
+    help="The gateways' pause between polls.",
+)
+@click.option(
+    "--loss",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    metavar="P",
+    help="The probability of a loss.",
+)
+@click.option("--unordered", is_flag=True, help="Relayed calls may overtake each other, as in the real gateway.")
+@click.option("--think-ms", type=_delay, metavar="X", help="The time until a client answers.  [default: by the app]")
+@click.option(
+    "--ack-interval-ms",
+    type=click.IntRange(1),
+    default=ACK_INTERVAL_MS,
+    show_default=True,
+    metavar="N",
+    help="The canister's ack interval.",
+)
+@click.option("--client-ack-interval-ms", type=click.IntRange(1), metavar="N", help="The interval that clients expect.")
+@click.option(
+    "--keep-alive-timeout-ms",
+    type=click.IntRange(1),
+    default=KEEP_ALIVE_TIMEOUT_MS,
+    show_default=True,
+    metavar="N",
+    help="The canister's keep-alive time-out.",
+)
+@click.option(
+    "--skew-ms", type=float, default=0.0, show_default=True, metavar="X", help="How far clients' clocks are ahead."
+)
+@click.option(
+    "--gateways", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="The number of gateways."
+)
+@click.option(
+    "--crypto",
+    type=click.Choice(["real", "stand-in"]),
+    default="real",
+    show_default=True,
+    help="How signatures are made.",
+)
 @click.option(
     "--fault",
     callback=as_fault,
     shell_complete=fault_names,
     metavar="NAME",
-    help="A scenario in which that goes wrong; only --seed goes with it.",
+    help="Simulate the scenario of this fault. The options above do not apply.",
 )
-@click.option("--list-faults", is_flag=True, is_eager=True, expose_value=False, callback=_list_faults, help="And end.")
-@click.option("--seed", type=int, default=1, show_default=True, metavar="N")
-@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
-@click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
+@click.option(
+    "--list-faults", is_flag=True, is_eager=True, expose_value=False, callback=_list_faults, help="List all faults."
+)
+@click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="The seed of all random values.")
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The .icws or .icws.gz file to write.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def command(
     app: str,
+    wasm: str | None,
+    did: str | None,
+    init: str | None,
     duration: float,
     sessions: int,
     latency_ms: Delay,
@@ -131,7 +218,7 @@ def command(
     out: Path,
     as_json: bool,
 ) -> int:
-    """Simulate sessions with a canister under a virtual clock and write their capture."""
+    """Simulate sessions with a canister on a virtual clock, and write their recording."""
     began = time.monotonic()
     if fault is not None:
         only_with("--fault", "seed", "out", "as_json")
@@ -149,9 +236,10 @@ def command(
         loss=loss,
         ordered=not unordered,
     )
+    own = compiled_canister(wasm, did, init)
     with _Progress() as progress:
         simulation = simulate(
-            app,
+            own or app,
             duration=duration,
             seed=seed,
             population=Population(
@@ -183,27 +271,27 @@ def _report(simulation: Simulation, facts: dict[str, Any], out: Path, as_json: b
         ("messages", f"{counts.sent} sent, {counts.received} received"),
         ("acks", counts.acks),
         ("keep-alives", counts.keep_alives),
-        ("ended", ends),
+        ("closed with", ends),
         ("clock", f"virtual: {counts.duration_s:.1f} s in {facts['took_s']:.1f} s, seed {facts['seed']}"),
         ("cryptography", facts["crypto"]),
-        ("written", f"{out}, {counts.frames} frames"),
+        ("file", f"{out}, {counts.frames} frames"),
     ]
     for name, value in rows:
         click.echo(f"{name:<13} {value}")
 
 
 class _Progress:
-    """Shown once it has taken a second: a bar on a terminal, a line now and then elsewhere."""
+    """Shows progress after a second: a bar on a terminal, otherwise a line every ten seconds."""
 
     def __init__(self) -> None:
         self._began = self._noted = time.monotonic()
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._tell: Callable[[float], None] = self._draw if sys.stderr.isatty() else self._write
+        self._show: Callable[[float], None] = self._draw if sys.stderr.isatty() else self._write
 
     def __call__(self, part: float) -> None:
         if time.monotonic() - self._began >= PATIENCE_S:
-            self._tell(part)
+            self._show(part)
 
     def _draw(self, part: float) -> None:
         if self._bar is None:

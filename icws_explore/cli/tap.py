@@ -12,21 +12,28 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from icws_explore.analysis.decode import OwnCloses, application_type, decode_frame
 from icws_explore.capture import Frame
+from icws_explore.lab.scenarios import Scenario
+from icws_explore.lab.scenarios.switches import FaultSwitches
+from icws_explore.live.breakpoints import FrameScript
 from icws_explore.live.tap import LOOPBACK, Tap
+from icws_explore.protocol.budgets import TERMINAL_BYTES as MAX_WAITING_BYTES
+from icws_explore.protocol.budgets import TERMINAL_FRAMES as MAX_WAITING
+from icws_explore.protocol.errors import LabError
 
-from .console import json_line, mute_stdout, note, show, width
+from .console import json_line, mute_stdout, note, settle, show, width
+from .faults import as_faults, fault_names
+from .findings import LOOK_S, LiveFindings, finding_lines
 from .options import force, keep_recording, parse_root_key
 
-MAX_WAITING: Final = 10_000  # frames and notes that a slow terminal may be behind
-MAX_WAITING_BYTES: Final = 64 * 1024 * 1024  # of the frames' payloads
 END_S: Final = 0.5  # real seconds after a signal in which waiting frames are still shown
 LEAVE_S: Final = 1.2  # real seconds after a signal until the process ends, even if nobody reads its output
 SWITCH_S: Final = 0.0005  # real seconds until the output's thread lets the tap run; Python's default is 0.005
@@ -40,6 +47,9 @@ Examples:
   icws tap ws://127.0.0.1:8080 --listen 127.0.0.1:9090 --network http://127.0.0.1:4943 \\
       --network-listen 127.0.0.1:4944 --record sessions.icws
 
+  icws tap ws://127.0.0.1:8080 --doctor --fault SEQUENCE_GAP_DOWN
+  icws tap ws://127.0.0.1:8080 --script drop_acks.py
+
 Point the dapp at the address that is shown instead of the gateway. With --network, point the
 gateway at the second address to record what it never forwards. Ctrl-C ends it.
 
@@ -49,6 +59,13 @@ It refuses other pages, because any page that is open in a browser here could
 use the gateway through the tap. Accept a dapp's page with
 --allow-origin https://dapp.example. If a gateway in a container reaches the
 tap by another name, accept it with --allow-host host.docker.internal.
+
+\b
+--fault puts a fault of the catalogue between dapp and gateway, once a session
+is there; icws lab --list-faults explains them. --script FILE.py calls its
+on_frame(frame) with every frame, decoded. It returns None (pass), b"…"
+(changed), [] (dropped), or a list of bytes and icws_explore.Delivery.
+Both show in the recording.
 """,
 )
 @click.argument("gateway")
@@ -64,6 +81,17 @@ tap by another name, accept it with --allow-host host.docker.internal.
 @click.option("--canister", metavar="ID", help="The canister, for the capture (default: as the sessions say).")
 @click.option("--app-type", metavar="FILE.did", help="The canister's .did, or a type as Candid text.")
 @click.option("--ack-interval-ms", type=click.IntRange(1), metavar="N", help="As the dapp configures it.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    callback=as_faults,
+    shell_complete=fault_names,
+    metavar="NAME",
+    help="Make this fault between dapp and gateway; may be repeated.",
+)
+@click.option("--script", type=click.Path(exists=True, dir_okay=False), metavar="FILE.py", help="Let it act on frames.")
+@click.option("--doctor", is_flag=True, help="Tell each finding when it appears.")
 @click.option("--json", "as_json", is_flag=True, help="A first line that says where it is, then a line a frame.")
 def command(
     gateway: str,
@@ -79,6 +107,9 @@ def command(
     canister: str | None,
     app_type: str | None,
     ack_interval_ms: int | None,
+    faults: tuple[Scenario, ...],
+    script: str | None,
+    doctor: bool,
     as_json: bool,
 ) -> int:
     """Stand between any client and GATEWAY; every frame is shown, and recorded with --record."""
@@ -98,16 +129,43 @@ def command(
         allow_origins=allow_origin,
         allow_hosts=allow_host,
     )
+    switches = FaultSwitches(tap)
+    for fault in faults:
+        if (why := switches.why_not(fault.name)) is not None:
+            raise LabError(f"a tap cannot make {fault.name}: {why}")
+    if script is not None:
+        tap.script(load_script(script))
     if tap.is_public:
         note("warning: other machines can connect to this tap and reach the gateway through it")
     with _switching_often():
-        _run(_Shown(tap, record, as_json=as_json))
+        _run(
+            _Shown(tap, record, as_json=as_json, doctor=doctor),
+            switches,
+            faults,
+        )
     return 0
 
 
-def _run(shown: _Shown) -> None:
+def load_script(file: str) -> FrameScript:
+    """Return the function on_frame of a Python file. Raises LabError on one line."""
+    names: dict[str, Any] = {"__name__": "icws_script", "__file__": file}
+    try:
+        exec(compile(Path(file).read_bytes(), file, "exec"), names)  # noqa: S102  # the user's own program
+    except Exception as error:  # a user's code
+        raise LabError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
+    if not callable(names.get("on_frame")):
+        raise LabError(f"{file} has no function on_frame(frame): write one that returns what to deliver")
+    function: FrameScript = names["on_frame"]
+    return function
+
+
+def _run(shown: _Shown, switches: FaultSwitches, faults: Sequence[Scenario]) -> None:
     """Run until a signal comes or the output fails."""
     shown.tap.start()
+    settle()
+    for fault in faults:
+        switches.on(fault.name)
+        note(f"{fault.name}: {fault.about}; {fault.noticed}")
     with _at_signals(shown.over.set):
         shown.start()
         shown.over.wait()
@@ -136,6 +194,7 @@ class _Waiting:
     def __init__(self) -> None:
         self.seen: Counter[str | None] = Counter()  # frames by session
         self.left_out = 0
+        self.tick_s: float | None = None
         self._items: deque[Frame | str] = deque()
         self._bytes = 0
         self._end_at = float("inf")
@@ -167,17 +226,19 @@ class _Waiting:
             self._is_closed = True
             self._changed.notify()
 
-    def __iter__(self) -> Iterator[Frame | str]:
+    def __iter__(self) -> Iterator[Frame | str | None]:
+        """Yield frames and notes as they come; None when none has come for ``tick_s``."""
         while True:
             with self._changed:
-                while not self._items and not self._is_closed:
-                    self._changed.wait()
-                if not self._items:
+                has_come = True
+                while not self._items and not self._is_closed and has_come:
+                    has_come = self._changed.wait(self.tick_s)
+                if not self._items and self._is_closed:
                     return
-                item = self._items.popleft()
+                item = self._items.popleft() if self._items else None
                 if isinstance(item, Frame):
                     self._bytes -= len(item.data)
-            if isinstance(item, str) or time.monotonic() < self._end_at:
+            if not isinstance(item, Frame) or time.monotonic() < self._end_at:
                 yield item
             else:
                 self.left_out += 1
@@ -186,7 +247,7 @@ class _Waiting:
 class _Shown(threading.Thread):
     """The thread that prints frames and notes. ``over`` is set when the tap is to end, or the thread has."""
 
-    def __init__(self, tap: Tap, record: str | None, *, as_json: bool) -> None:
+    def __init__(self, tap: Tap, record: str | None, *, as_json: bool, doctor: bool = False) -> None:
         super().__init__(name="icws-show", daemon=True)
         self.tap = tap
         self.waiting = _Waiting()
@@ -194,12 +255,18 @@ class _Shown(threading.Thread):
         self.failure: Exception | None = None
         self._record = record
         self._as_json = as_json
+        self._wants_doctor = doctor
+        self._doctor: LiveFindings | None = None
         tap.watch(self.waiting.put, notes=self.waiting.put)
 
     def run(self) -> None:
         try:
+            if self._wants_doctor:
+                self._doctor = LiveFindings(self.tap.recording.info)
+                self.waiting.tick_s = LOOK_S
             self._say_ready()
             self._show_all()
+            self._tell_findings(at_end=True)
             self._say_what_was()
         except (BrokenPipeError, SystemExit):  # rich turns the first into the second
             mute_stdout()  # the reader (head, less) has seen enough
@@ -230,6 +297,9 @@ class _Shown(threading.Thread):
             show(frame_header(width()))
         number = 0
         for item in self.waiting:
+            if item is None:
+                self._tell_findings()
+                continue
             if isinstance(item, str):
                 note(item)
                 continue
@@ -240,7 +310,22 @@ class _Shown(threading.Thread):
                 json_line(row)
             else:
                 show(frame_line(frame_row(decoded, start), width()))
+            if item.did is not None:
+                note(f"frame {number}: {item.did}")
             number += 1
+            if self._doctor is not None:
+                self._doctor.add(item)
+                self._tell_findings()
+
+    def _tell_findings(self, *, at_end: bool = False) -> None:
+        if self._doctor is None:
+            return
+        for finding in self._doctor.new(at_end=at_end):
+            if self._as_json:
+                json_line({"finding": finding.to_json()})
+            else:
+                for line in finding_lines(finding):
+                    click.echo(line)
 
     def _say_what_was(self) -> None:
         seen, left_out = self.waiting.seen, self.waiting.left_out

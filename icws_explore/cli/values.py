@@ -1,4 +1,4 @@
-"""What a person types for an application message, as a value of the canister's type."""
+"""Converts what a person types as an application message to a value of the canister's type."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _NUMBERS = ("nat", "int", "float")
 
 
 def value_from_text(app_type: candid.Type, text: str) -> Any:
-    """``text`` as a value: JSON of the type's shape, or plain words where the type has one place for text.
+    """The value that ``text`` means: JSON of the type's shape, or plain text if the type has exactly one text field.
 
-    Principals are JSON text, blobs hex text beginning with ``0x``, a variant ``{"Tag": value}`` or
-    ``"Tag"``. Raises ValueMismatchError.
+    In JSON, a principal is a string, a blob is a string of hexadecimal digits (with or without ``0x``), a variant is
+    ``{"Tag": value}`` or ``"Tag"``. Raises ValueMismatchError, or IcwsError for plain text that the type cannot take.
     """
     try:
         parsed = json.loads(text)
@@ -33,8 +33,8 @@ def value_from_text(app_type: candid.Type, text: str) -> Any:
 
 
 def from_json(declared: candid.Type, value: Any, path: str = "") -> Any:
-    """A JSON value as the Python value that `candid.encode` takes for ``declared``."""
-    declared = candid.resolve(declared)  # a recursive type holds itself by name
+    """Convert a JSON value to the Python value that `candid.encode` takes for ``declared``."""
+    declared = candid.resolve(declared)  # a recursive type contains a reference to itself
     name = candid.type_text(declared)
     match declared:
         case candid.Opt(inner=inner):
@@ -59,7 +59,7 @@ def from_json(declared: candid.Type, value: Any, path: str = "") -> Any:
 
 
 def _from_words(app_type: candid.Type, text: str) -> Any:
-    """Plain words: the one text field gets them, numbers beside it get 0 and options none."""
+    """Put plain text into the only text field. Numbers beside it become 0, options None."""
     if _is(app_type, "text"):
         return text
     if isinstance(app_type, candid.Record):
@@ -69,7 +69,7 @@ def _from_words(app_type: candid.Type, text: str) -> Any:
         if len(texts) == 1 and fillable:
             rest = {str(f.label): None if isinstance(f.type, candid.Opt) else 0 for f in others}
             return {str(texts[0].label): text, **rest}
-    raise IcwsError(f"say the message as JSON of type {candid.type_text(app_type)}, not as {text!r}")
+    raise IcwsError(f"write the message as JSON of type {candid.type_text(app_type)}, not as {text!r}")
 
 
 def _is(declared: candid.Type, name: str) -> bool:
@@ -86,8 +86,8 @@ def _blob(value: str, path: str) -> bytes:
 def _number(value: str, path: str) -> int | str:
     try:
         return int(value) if value.lstrip("-").isdecimal() else value
-    except ValueError as error:  # Python reads no more than some thousand digits, nor --1
-        raise ValueMismatchError(path, f"{value[:40]!r} is not a number that can be read") from error
+    except ValueError as error:  # Python limits the number of digits, and --1 is no number
+        raise ValueMismatchError(path, f"{value[:40]!r} is not a number, or it is too long") from error
 
 
 def _too_deep() -> ValueMismatchError:

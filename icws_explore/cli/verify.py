@@ -1,4 +1,4 @@
-"""`icws verify`: every canister message of a capture, proof by proof."""
+"""`icws verify`: verifies every canister message of a recording, step by step."""
 
 from __future__ import annotations
 
@@ -26,19 +26,21 @@ Examples:
   icws verify session.icws --envelopes
   icws verify session.icws --network http://127.0.0.1:4943 --json
 
-Exit 1 when a message does not verify. Without a key, the one in the capture is used: it is the
-one that the recording client trusted.
+Without --root-key and --network, the command uses the root key in the recording, which is the key that
+the recording client trusted. The exit code is 1 if a message does not verify.
 """,
 )
 @click.argument("file", type=click.Path())
-@click.option("--root-key", metavar="HEX|mainnet", help="Verify against this key (DER).")
-@click.option("--network", metavar="URL", help="Verify against the key of this network.")
-@click.option("--canister", metavar="ID", help="The canister, where the capture does not tell.")
+@click.option("--root-key", metavar="HEX|mainnet", help="Verify with this root key (DER).")
+@click.option("--network", metavar="URL", help="Verify with the root key of this network.")
+@click.option("--canister", metavar="ID", help="The canister, if the recording does not name it.")
 @click.option(
-    "--envelopes", is_flag=True, help="The client's requests too: request id, delegations, signature, expiry."
+    "--envelopes",
+    is_flag=True,
+    help="Also verify the client's requests: request id, delegations, signature, expiry.",
 )
-@click.option("--all", "every_step", is_flag=True, help="Every step of what is valid, too.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--all", "every_step", is_flag=True, help="Also show the steps of valid messages.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     file: str,
     root_key: str | None,
@@ -54,7 +56,7 @@ def command(
     canister_id = None if canister is None else Principal.from_text(canister)
     messages = list(verify_capture(capture, root_key=key, canister_id=canister_id))
     if any(not verdict.ok and verdict.failure is None for verdict in messages):
-        note("the capture does not say whose it is, so certified_data is not judged: name the canister (--canister ID)")
+        note("certified_data is not checked: the recording does not name the canister (give it with --canister ID)")
     requests = list(check_envelopes(capture, root_key=key, canister_id=canister_id)) if envelopes else []
     if as_json:
         sent = {"envelopes": [_request_json(verdict) for verdict in requests]} if envelopes else {}
@@ -62,7 +64,9 @@ def command(
     else:
         _print(messages, requests, every_step)
     if not messages and not requests:
-        raise IcwsError(f"nothing to verify: the capture holds {len(capture)} frames, none of them a canister message")
+        from icws_explore.views.formatting import count
+
+        raise IcwsError(f"nothing to verify: the recording has {count(len(capture), 'frame')}, but no canister message")
     valid = all(verdict.ok for verdict in messages) and all(verdict.ok for verdict in requests)
     return 0 if valid else 1
 
@@ -80,12 +84,10 @@ def _steps_json(steps: Iterable[Step]) -> list[dict[str, Any]]:
 
 
 def _print(messages: list[MessageVerdict], requests: list[EnvelopeVerdict], every_step: bool) -> None:
+    from icws_explore.views.formatting import count
     from icws_explore.views.text import steps_lines, verdicts_lines
 
-    for verdicts, what in (
-        (messages, "canister messages are authentic"),
-        (requests, "requests are as a replica wants"),
-    ):
+    for verdicts, noun, good in ((messages, "canister message", "authentic"), (requests, "request", "valid")):
         lines = (
             (line for verdict in verdicts for line in steps_lines(verdict, width=width()))
             if every_step
@@ -96,4 +98,9 @@ def _print(messages: list[MessageVerdict], requests: list[EnvelopeVerdict], ever
         valid = sum(verdict.ok for verdict in verdicts)
         bad = len(verdicts) - valid
         if verdicts:
-            click.echo(f"{valid} of {len(verdicts)} {what}" + (f", {bad} are not" if bad else ""))
+            rest = f", {bad} {_is(bad)} not" if bad else ""
+            click.echo(f"{valid} of {count(len(verdicts), noun)} {_is(valid)} {good}{rest}")
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"

@@ -49,7 +49,7 @@ class TestRunning:
             _, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (0, "ended\n")
 
-    def test_tells_as_json_what_happens(self) -> None:
+    def test_prints_events_as_json(self) -> None:
         with running(as_json=True) as process:
             assert process.stdout is not None
             first = json.loads(process.stdout.readline())
@@ -66,7 +66,7 @@ class TestRunning:
             event = json.loads(process.stdout.readline())
         assert (event["part"], event["event"], event["session"]) == ("gateway", "connected", 1)
 
-    def test_tells_a_person(self) -> None:
+    def test_prints_text_for_a_person(self) -> None:
         with running(as_json=False) as process:
             assert process.stdout is not None
             lines = [process.stdout.readline()]

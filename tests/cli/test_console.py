@@ -1,4 +1,4 @@
-"""What commands print cannot play tricks on a terminal."""
+"""What commands print: without control characters, wrapped to the terminal, one line in a pipe."""
 
 import io
 import json
@@ -6,8 +6,9 @@ import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.text import Text
 
-from icws_explore.cli.console import error_line, json_line, printable, width
+from icws_explore.cli.console import MOST, error_line, json_line, note, printable, width
 from icws_explore.protocol.principal import Principal
 
 
@@ -21,6 +22,14 @@ class TestPrintable:
     def test_errors_go_to_stderr(self, capsys):
         error_line("a\nb\x1b[31m")
         assert capsys.readouterr().err == "icws: a b·[31m\n"
+
+    def test_errors_and_notes_are_short(self, capsys):
+        """A .did of one name of 20,000 characters was quoted whole."""
+        for tell in (error_line, note):
+            tell("x" * 100_000)
+            line = capsys.readouterr().err
+            assert len(line) < MOST + 100
+            assert line.endswith("… (100000 characters)\n")
 
 
 class TestJson:
@@ -36,3 +45,24 @@ class TestWidth:
         assert width() == 120
         stream.close()
         assert width() == 120
+
+
+class TestNote:
+    TEXT = "the file does not say how the sockets closed; record with icws tap to see it, please"
+
+    def test_is_one_line_in_a_pipe(self, capsys):
+        note(self.TEXT)
+        assert capsys.readouterr().err == f"{self.TEXT}\n"
+
+    def test_is_wrapped_after_words_on_a_terminal(self, monkeypatch):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        stream = Terminal()
+        monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setenv("COLUMNS", "50")
+        note(self.TEXT)
+        lines = [Text.from_ansi(line).plain for line in stream.getvalue().splitlines()]
+        assert max(map(len, lines)) <= 50
+        assert " ".join(lines) == self.TEXT

@@ -67,7 +67,7 @@ class TestRecording:
 
     def test_without_a_frame_nothing_is_called_fine(self, icws, recorded, tmp_path):
         path = save(Capture(load(recorded).info, []), tmp_path / "nobody_came.icws")
-        assert "nobody_came.icws holds no frame: there is nothing to examine" in icws.fails(3, "doctor", path)
+        assert "nobody_came.icws contains no frames: there is nothing to examine" in icws.fails(3, "doctor", path)
 
     def test_says_when_no_proof_is_judged(self, icws, recorded, tmp_path):
         capture = load(recorded)
@@ -95,7 +95,7 @@ class TestChoosing:
         path = written("STALE_NONCE", tmp_path)
         assert icws("doctor", path, "--session", "1").code == 1
         assert "STALE_NONCE" not in icws.out
-        assert "there are 1, 2, 3" in icws.fails(3, "doctor", path, "--session", "9")
+        assert "its sessions are 1, 2, 3" in icws.fails(3, "doctor", path, "--session", "9")
 
     def test_sockets_by_their_url(self, icws):
         har = FOLDER / "har_vite_hmr.har"
@@ -133,7 +133,7 @@ class TestConfiguration:
         assert icws("doctor", "--did", path, "--json").code == 0
         assert json.loads(icws.out) == {"state": "passed", "findings": [], "not_checked": [], "left_out": []}
 
-    def test_a_did_that_is_none(self, icws, tmp_path):
+    def test_a_file_that_is_not_a_did(self, icws, tmp_path):
         path = tmp_path / "c.did"
         path.write_bytes(b"\xff\xfe")
         assert "UTF-8" in icws.fails(3, "doctor", "--did", path)

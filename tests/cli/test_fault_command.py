@@ -55,7 +55,7 @@ class TestJson:
 
 
 class TestSeveralGateways:
-    def test_sessions_are_told_with_their_gateway(self):
+    def test_sessions_are_named_with_their_gateway(self):
         lines = []
         play_fault(scenario("UPGRADE_WIPE"), write=lines.append, seed=3, time_scale=300)
         assert {line.split()[3] for line in lines if " client " in line} == {"gateway"}

@@ -44,8 +44,8 @@ class TestNames:
 
 class TestList:
     def test_explains_each(self):
-        for it in SCENARIOS.values():
-            assert all(explained(it).values())
+        for scenario in SCENARIOS.values():
+            assert all(explained(scenario).values())
 
     @pytest.mark.parametrize("width", [60, 100])
     def test_fits(self, width):

@@ -201,12 +201,19 @@ class TestWrongFiles:
             ("zeros", "not a capture"),
             ("empty", "is empty"),
             ("blank", "is empty"),
-            (".", "directory"),
             ("missing", "No such file"),
         ],
     )
     def test_where_a_capture_is_wanted(self, icws, files, command, name, said):
         assert said in icws.fails(3, command, files / name)
+
+    @pytest.mark.parametrize("command", ["show", "verify", "report"])
+    def test_a_folder_where_a_capture_is_wanted(self, icws, files, command):
+        assert "directory" in icws.fails(3, command, files)
+
+    def test_a_folder_of_them_is_a_line_each_for_the_doctor(self, icws, files):
+        assert icws("doctor", files).code in (1, 3)
+        assert sum(line.startswith("– ") for line in icws.out.splitlines()) >= 1
 
     @pytest.mark.parametrize(
         ("name", "said"),

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
+from icws_explore.cli import lab as command
 from icws_explore.cli.main import run
+from icws_explore.lab import Lab
 
 ICWS = [sys.executable, "-m", "icws_explore.cli"]
 
@@ -49,6 +51,17 @@ class TestJson:
         assert icws("verify", record).code == 0
 
 
+class TestSummary:
+    @pytest.mark.parametrize("columns", [80, 120])
+    def test_the_gateways_principal_is_on_one_line(self, monkeypatch, columns):
+        monkeypatch.setattr(command, "width", lambda: columns)
+        with Lab("echo", seed=5) as lab:
+            lines, principal = list(command.summary(lab)), str(lab.gateway_principal)
+        facts = lines[: lines.index("")]
+        assert max(map(len, facts)) <= columns
+        assert any(principal in line for line in facts)
+
+
 class TestSignals:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_end_it_cleanly(self, number):
@@ -88,7 +101,7 @@ class TestFaults:
         record = tmp_path / "f.icws"
         record.write_bytes(b"something that happened only once")
         played = ("lab", "--fault", "sequence-gap-down", "--seed", 2, "--record", record)
-        assert "is there already: name another file, or overwrite it with --force" in icws.fails(3, *played)
+        assert "exists: name another file, or overwrite it with --force" in icws.fails(3, *played)
         assert record.read_bytes() == b"something that happened only once"
         assert icws(*played, "--force").code == 0
         lines = icws.out.splitlines()
@@ -119,11 +132,10 @@ class TestFaults:
     def test_usage(self, icws, tmp_path):
         assert "did you mean POLLER_DEAD" in icws.fails(2, "lab", "--fault", "BODY_HASH", "--fault", "POLER_DEAD")
         assert "--app" in icws.fails(2, "lab", "--fault", "BODY_HASH", "--app", "echo")
-        assert "--fault" in icws.fails(2, "lab", "--record", tmp_path / "f.icws")
         assert "--fault" in icws.fails(2, "lab", "--no-clients")
         both = ("--fault", "BODY_HASH", "--fault", "NO_ACKS")
         assert "one --fault" in icws.fails(2, "lab", *both, "--record", tmp_path / "f.icws")
-        assert "one fault" in icws.fails(2, "lab", *both, "--no-clients")
+        assert "one --fault" in icws.fails(2, "lab", *both, "--no-clients")
         icws.fails(3, "lab", "--fault", "BODY_HASH", "--record", tmp_path / "none" / "f.icws")
 
     def test_ctrl_c_while_one_is_played(self, tmp_path):
@@ -133,10 +145,10 @@ class TestFaults:
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
         assert process.returncode == 130
-        assert "f.icws is not written" in err
+        assert "f.icws was not written" in err
         assert "Traceback" not in err
 
-    def test_a_lab_for_a_client_of_ones_own(self, tmp_path, icws):
+    def test_a_lab_for_a_client_of_the_user(self, tmp_path, icws):
         arguments = ("lab", "--fault", "GATEWAY_NOT_REGISTERED", "--no-clients", "--json", "--seed", "4")
         with start(*arguments) as process:
             lab = json.loads(process.stdout.readline())
@@ -148,8 +160,8 @@ class TestFaults:
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
-        assert "what its clients do is your client's part" in err
-        assert "happens within 90 s from now" in err
+        assert "your client plays the clients" in err
+        assert "happens within 90 s: stay connected" in err
         assert '"event": "connected"' in out
         assert icws("doctor", record).code == 1
         assert "✗ GATEWAY_NOT_REGISTERED" in icws.out

@@ -29,7 +29,7 @@ class TestWrongInput:
     def test_gateway_url(self, icws, lab):
         assert "write ws://" in icws.fails(3, "open", "http://x", "--network", lab.network_url, "--canister", CANISTER)
 
-    def test_nobody_listening(self, icws, lab):
+    def test_no_listener(self, icws, lab):
         url = f"ws://127.0.0.1:{free_port()}"
         known = ["--network", lab.network_url, "--canister", lab.canister_id]
         assert "nobody listens" in icws.fails(3, "open", url, *known)
@@ -99,7 +99,7 @@ class TestExitCode:
     def test_a_lost_connection(self, lab):
         code, err = Relayed(lab).run(lambda tap: tap.stop(), "--duration", "20")
         assert code == 1
-        assert "ended by neither side's will: the connection was lost (1006)" in err
+        assert "neither you nor the canister closed the session: the connection was lost (1006)" in err
 
     def test_the_canisters_application_closes(self, tmp_path):
         app = tmp_path / "brief.py"

@@ -43,10 +43,10 @@ class TestKnownRootKey:
 class TestKeepRecording:
     """What a recording holds happened only once."""
 
-    def test_one_that_is_there_is_not_overwritten_unasked(self, tmp_path):
+    def test_an_existing_one_is_overwritten_only_on_request(self, tmp_path):
         path = tmp_path / "s.icws"
         path.write_bytes(b"something")
-        with pytest.raises(CaptureError, match="is there already: name another file, or overwrite it with --force"):
+        with pytest.raises(CaptureError, match="exists: name another file, or overwrite it with --force"):
             keep_recording(str(path), forced=False)
         keep_recording(str(path), forced=True)
 
@@ -68,6 +68,4 @@ class TestKeepRecording:
         path.write_bytes(b"something")
         assert "--force" in icws.fails(3, *arguments, path)
         assert path.read_bytes() == b"something"
-        assert "is there already" not in icws.fails(
-            3, *arguments, path, "--force"
-        )  # on to the next thing that is wrong
+        assert "exists" not in icws.fails(3, *arguments, path, "--force")  # the next error is reported

@@ -45,7 +45,7 @@ class TestHar:
         capture = read_capture(str(har))
         assert (capture.info.origin, capture.info.canister_id) == ("har", healthy().info.canister_id)
         assert len(capture) == sum(frame.op in OPCODES for frame in healthy().frames)
-        assert "a HAR file: read as icws import does" in capsys.readouterr().err
+        assert "a HAR file, read as by icws import" in capsys.readouterr().err
 
     @pytest.mark.parametrize("command", ["doctor", "verify", "show", "report"])
     def test_every_command_takes_it(self, command, har, icws):
@@ -69,7 +69,7 @@ class TestPackets:
         path = tmp_path / "session.pcap"
         path.write_bytes(written(talk.packets))
         assert icws("show", path).code == 0, icws.err
-        assert "is a packet capture: read as icws import does" in icws.err
+        assert "is a packet capture, read as by icws import" in icws.err
         assert "handshake" in icws.out
 
 
@@ -87,7 +87,7 @@ class TestOthers:
             pool.submit(pipe.write_bytes, recorded.read_bytes())
             assert read_capture(str(pipe)) == load(recorded)
 
-    def test_its_notes_are_said(self, tmp_path, capsys):
+    def test_its_notes_are_noted(self, tmp_path, capsys):
         capture = healthy()
         path = save(Capture(replace(capture.info, client_principal=None), capture.frames), tmp_path / "s.icws")
         path.write_bytes(path.read_bytes()[:-9])

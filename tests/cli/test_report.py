@@ -27,7 +27,7 @@ class TestReport:
         assert "cannot write" in icws.fails(3, "report", recorded, "-o", tmp_path / "no" / "r.html")
         assert "cannot read" in icws.fails(3, "report", tmp_path / "none.icws")
         icws.fails(2, "report", recorded, "--root-key", "xyz")
-        assert "is the capture" in icws.fails(3, "report", recorded, "-o", recorded)
+        assert "is the recording" in icws.fails(3, "report", recorded, "-o", recorded)
         icws.fails(2, "report", recorded, "--format", "pdf")
 
     def test_a_name_of_another_format_is_not_written(self, icws, recorded, tmp_path):
@@ -56,7 +56,7 @@ class TestMarkdown:
         assert icws.out.endswith("</details>\n")
         assert icws("report", recorded, "-o", "-").out.startswith("<!doctype html>")
 
-    def test_a_title_of_ones_own(self, icws, recorded):
+    def test_a_title_of_the_user(self, icws, recorded):
         assert "Bug 42" in icws("report", recorded, "--format", "md", "-o", "-", "--title", "Bug 42").out
 
 
@@ -83,3 +83,27 @@ class TestOtherProtocols:
         text = path.read_text(encoding="utf-8")
         assert "SECRET" not in text
         assert "session 1 was left out: it speaks another protocol (Socket.IO)" in text
+
+
+class TestEveryByte:
+    def test_is_a_page_of_its_own_beside_the_report(self, icws, recorded, tmp_path):
+        copy = tmp_path / "s.icws"
+        copy.write_bytes(recorded.read_bytes())
+        assert icws("report", copy, "--every-byte").code == 0
+        assert "s.every-byte.html" in icws.out
+        page = (tmp_path / "s.every-byte.html").read_text("utf-8")
+        assert "<h1>Every byte of a session</h1>" in page
+        assert "<script" not in page
+        assert not (tmp_path / "s.html").exists()
+
+    def test_where_the_user_says(self, icws, recorded, tmp_path):
+        assert icws("report", recorded, "--every-byte", "-o", tmp_path / "x.html", "--title", "Lesson 2").code == 0
+        assert "Lesson 2" in (tmp_path / "x.html").read_text("utf-8")
+        assert "<h1>Every byte" in icws("report", recorded, "--every-byte", "-o", "-").out
+
+    def test_needs_a_page_and_the_bytes(self, icws, recorded, tmp_path):
+        assert "Markdown" in icws.fails(2, "report", recorded, "--every-byte", "--format", "md")
+        assert "Markdown" in icws.fails(2, "report", recorded, "--every-byte", "-o", tmp_path / "x.md")
+        for option in ("--redact", "--redact-principals"):
+            assert "leaves out" in icws.fails(2, "report", recorded, "--every-byte", option)
+        assert list(tmp_path.iterdir()) == []

@@ -27,7 +27,7 @@ class TestList:
     def test_a_bad_filter_is_one_line(self, icws, recorded):
         assert "is not one of" in icws.fails(3, "show", recorded, "--where", "colour == 1")
 
-    def test_a_torn_file_is_shown_up_to_its_tear_and_said(self, icws, recorded, tmp_path):
+    def test_a_torn_file_is_shown_up_to_its_tear_and_noted(self, icws, recorded, tmp_path):
         torn = tmp_path / "torn.icws"
         torn.write_bytes(recorded.read_bytes()[:-40])
         assert icws("show", torn, "--json").code == 0
@@ -36,7 +36,7 @@ class TestList:
 
 
 class TestOneFrame:
-    def test_tells_every_layer(self, icws, recorded):
+    def test_describes_every_layer(self, icws, recorded):
         assert icws("show", recorded, "--frame", 1).code == 0
         for word in ("ws_open", "ingress_expiry", "gateway_principal", "sender"):
             assert word in icws.out
@@ -56,7 +56,7 @@ class TestOneFrame:
                 at = leaf["end"]
             assert at == len(frame.data)
 
-    def test_as_json_leaves_can_be_told_by_their_ranges(self, icws, recorded):
+    def test_in_json_leaves_are_found_by_their_ranges(self, icws, recorded):
         for number, _ in enumerate(load(recorded).frames):
             fields = json.loads(icws("show", recorded, "--frame", number, "--json").out)["fields"]
             spans = [(field["start"], field["end"]) for field in fields if field["start"] < field["end"]]
@@ -70,7 +70,9 @@ class TestOneFrame:
         assert "exclude each other" in icws.fails(2, "show", recorded, "--frame", 1, "--where", "size > 0")
 
     def test_that_is_not_there(self, icws, recorded):
-        assert "there is no frame 9999: the capture holds 0 to" in icws.fails(3, "show", recorded, "--frame", 9999)
+        assert "there is no frame 9999: the recording contains frames 0 to" in icws.fails(
+            3, "show", recorded, "--frame", 9999
+        )
 
 
 class TestUnreadable:

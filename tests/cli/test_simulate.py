@@ -14,7 +14,7 @@ class TestFiles:
         out = tmp_path / "s.icws"
         assert icws("simulate", "--duration", "6m", "--loss", "0", "-o", out).code == 0
         assert "1 opened" in icws.out
-        assert "written" in icws.out.splitlines()[-1]
+        assert icws.out.splitlines()[-1].startswith("file ")
         assert icws("verify", out).code == 0
         assert icws("show", out, "--where", 'kind == "ack"').code == 0
 
@@ -42,7 +42,7 @@ class TestSummary:
         assert summary["frames"] == len(load(out))
         assert (summary["seed"], summary["crypto"]) == (1, "real")
 
-    def test_tells_ends_apart(self, icws, tmp_path):
+    def test_distinguishes_ends(self, icws, tmp_path):
         arguments = ["--duration", "3m", "--client-ack-interval-ms", 60_000, "--sessions", 2, "-o", tmp_path / "s.icws"]
         icws("simulate", *arguments)
         assert "2 × 4000 Ack message timeout" in icws.out
@@ -66,7 +66,7 @@ class TestOptions:
     def test_an_unknown_app_is_exit_3(self, icws, tmp_path):
         assert "choose pingpong" in icws.fails(3, "simulate", "--app", "nonsense", "-o", tmp_path / "s.icws")
 
-    def test_a_folder_that_is_not_there_is_exit_3(self, icws, tmp_path):
+    def test_a_missing_folder_is_exit_3(self, icws, tmp_path):
         assert "cannot write" in icws.fails(3, "simulate", "--duration", "1s", "-o", tmp_path / "no" / "s.icws")
 
 

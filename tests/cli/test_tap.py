@@ -17,6 +17,7 @@ from icws_explore.cli import tap as tap_module
 from icws_explore.cli.tap import LEAVE_S, _Waiting
 from icws_explore.lab import Lab
 from icws_explore.live.connect import connect
+from icws_explore.protocol.errors import SessionClosedError
 from support.flood import ONE, flood, sink
 from support.raw_tcp import ASK
 from support.servers import free_port
@@ -101,7 +102,7 @@ class TestFlood:
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     @pytest.mark.parametrize("options", [[], ["--json"]])
-    def test_a_signal_ends_it_though_nobody_reads_what_it_shows(self, tmp_path, number, options):
+    def test_a_signal_ends_it_even_if_its_output_is_not_read(self, tmp_path, number, options):
         """Within `LEAVE_S`: neither the flood nor the full pipe is waited for."""
         path = tmp_path / "s.icws"
         with sink() as gateway, start(gateway.url, "--record", path, *options) as process:
@@ -243,3 +244,67 @@ class TestErrors:
     def test_bad_options(self, icws):
         icws.fails(2, "tap", "ws://x", "--root-key", "xyz")
         icws.fails(2, "tap")
+
+
+@pytest.fixture(scope="module")
+def echo():
+    with Lab("echo", seed=5) as lab:
+        yield lab
+
+
+async def talk(url, lab, times):
+    """Send until the session ends."""
+    async with connect(url, canister=lab.canister_id, root_key=lab.root_key, app_type=lab.app_did) as session:
+        with contextlib.suppress(SessionClosedError):
+            for number in range(times):
+                await session.send({"text": str(number)})
+                await session.receive(60)
+
+
+class TestInThePath:
+    def test_a_fault_and_its_finding_are_told_once(self, echo, tmp_path):
+        path = tmp_path / "s.icws"
+        options = ["--network", echo.network_url, "--record", path, "--doctor", "--json", "--fault", "body-hash"]
+        with start(echo.gateway_url, *options) as process:
+            url = json.loads(process.stdout.readline())["url"]
+            asyncio.run(talk(url, echo, 6))
+            rows = []
+            while not any("finding" in row for row in rows):
+                rows.append(json.loads(process.stdout.readline()))
+            asyncio.run(talk(url, echo, 1))  # too short for the third message
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        rows += [json.loads(line) for line in out.splitlines()]
+        found = [row["finding"] for row in rows if "finding" in row]
+        assert [(finding["id"], finding["sessions"]) for finding in found] == [("BODY_HASH", ["1"])]
+        assert err.splitlines()[0].startswith("BODY_HASH: the gateway changes a byte of the third message's content; ")
+        assert "edited by the fault BODY_HASH" in err
+        (changed,) = [frame for frame in load(path).frames if frame.did]
+        assert changed.far != changed.data
+
+    def test_a_script(self, echo, tmp_path):
+        script = tmp_path / "drop.py"
+        script.write_text(
+            "def on_frame(frame):\n    return [] if frame.sequence_num == 3 and frame.kind == 'app' else None\n"
+        )
+        with start(echo.gateway_url, "--script", script) as process:
+            url = process.stdout.readline().split()[1]
+            with pytest.raises(TimeoutError):
+                asyncio.run(asyncio.wait_for(talk(url, echo, 6), 3))
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        assert "from the gateway, app (" in err
+        assert "dropped by the script" in err
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [("x =", "SyntaxError"), ("1 / 0", "ZeroDivisionError"), ("def other(): pass", "has no function on_frame")],
+    )
+    def test_a_bad_script_is_one_line(self, icws, tmp_path, text, said):
+        script = tmp_path / "bad.py"
+        script.write_text(text)
+        assert said in icws.fails(3, "tap", "ws://x", "--script", script)
+
+    def test_a_fault_that_nobody_in_the_path_can_make_says_why(self, icws):
+        said = icws.fails(3, "tap", "ws://x", "--fault", "UPGRADE_WIPE")
+        assert "a tap cannot make UPGRADE_WIPE: the canister is upgraded" in said

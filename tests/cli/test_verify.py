@@ -45,7 +45,7 @@ class TestAuthentic:
 class TestEnvelopes:
     def test_are_checked_on_demand(self, icws, recorded):
         assert icws("verify", recorded, "--envelopes").code == 0
-        assert icws.out.splitlines()[-1].endswith("requests are as a replica wants")
+        assert icws.out.splitlines()[-1].endswith("requests are valid")
         icws("verify", recorded, "--envelopes", "--all")
         assert "method ws_open" in icws.out
         assert "request_id" in icws.out
@@ -103,7 +103,7 @@ class TestNothingToJudgeBy:
         assert "nothing to verify" in icws.fails(3, "verify", path, "--json")
         assert json.loads(icws.out) == {"messages": []}
 
-    def test_no_canister_is_said_and_the_other_steps_are_judged(self, icws, recorded, tmp_path):
+    def test_no_canister_is_noted_and_the_other_steps_are_judged(self, icws, recorded, tmp_path):
         capture = load(recorded)
         received = [frame for frame in capture.frames if frame.direction == "in"]
         path = save(Capture(dataclasses.replace(capture.info, canister_id=None), received), tmp_path / "c.icws")

@@ -1,4 +1,4 @@
-"""`icws import`: captures from what other tools have recorded."""
+"""`icws import`: converts recordings of other tools to .icws files."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from icws_explore.analysis.imports import identify
+from icws_explore.analysis.imports import identify, load_foreign
 from icws_explore.capture import Capture, save
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
-from .console import json_line, note, show
-from .options import force, keep_recording, known_root_key
+from ..console import json_line, note, show
+from ..options import force, keep_recording, known_root_key
 
 
 @click.command(
@@ -24,22 +24,26 @@ Examples:
   icws import session.har -o session.icws --network https://icp-api.io
   icws import session.har -o session.icws --root-key mainnet --url gateway.example
   icws import packets.pcapng -o session.icws --network http://127.0.0.1:4943
+  icws import dapp.flow -o session.icws --network https://icp-api.io
 
-Chrome, Firefox, Playwright and mitmproxy write HAR files (in the browser: network panel, export,
-with the sockets' messages). Packets must hold plain ws:// traffic. Neither says which network the
-canister lives on: give its root key, or the network to ask, so that the messages can be verified.
+Chrome, Firefox and Playwright write HAR files: open the network panel before the page connects, then
+export the panel as HAR. A packet capture must hold plain ws:// traffic. mitmproxy writes flow files
+(mitmdump -w dapp.flow), which also hold how a socket closed and the requests to the network.
+
+None of these files contains the root key of the canister's network. To have the messages verified,
+give the key with --root-key, or the network to ask with --network.
 """,
 )
 @click.argument("file", type=click.Path())
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the .icws (or .icws.gz) file.")
+@click.option("-o", "--output", required=True, metavar="FILE", help="The .icws or .icws.gz file to write.")
 @force
-@click.option("--url", default="", metavar="TEXT", help="Only WebSockets whose URL holds TEXT.")
+@click.option("--url", default="", metavar="TEXT", help="Import only WebSockets whose URL contains TEXT.")
 @click.option("--root-key", metavar="HEX|mainnet", help="The network's root key (DER).")
 @click.option("--network", metavar="URL", help="Ask this network for its root key and the message type.")
-@click.option("--canister", metavar="ID", help="The canister (default: that of the first request).")
-@click.option("--app-type", metavar="FILE.did", help="The canister's .did, or a type as Candid text.")
-@click.option("--ack-interval-ms", type=click.IntRange(1), metavar="N", help="As the dapp configures it.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--canister", metavar="ID", help="The canister.  [default: that of the first request]")
+@click.option("--app-type", metavar="FILE.did", help="The canister's .did file, or a type as Candid text.")
+@click.option("--ack-interval-ms", type=click.IntRange(1), metavar="N", help="The ack interval of the dapp's client.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     file: str,
     output: str,
@@ -52,14 +56,14 @@ def command(
     ack_interval_ms: int | None,
     as_json: bool,
 ) -> int:
-    """Turn FILE, a HAR or a packet capture, into an .icws file."""
+    """Convert FILE, a HAR file, a packet capture or a flow file of mitmproxy, to an .icws file."""
     keep_recording(output, forced=force)
     canister_id = None if canister is None else Principal.from_text(canister).text
     declared = None if app_type is None else _type_text(app_type)
     key = known_root_key(root_key, network)
     if Path(output).resolve() == Path(file).resolve():
-        raise CaptureError(f"{output} is the file to import: write to another one")
-    capture = _load(file, url)
+        raise CaptureError(f"{output} is the file to import: write to another file")
+    capture = load_foreign(file, url=url)
     capture.info = replace(capture.info, canister_id=canister_id)
     capture = identify(capture)
     if declared is None and network is not None and key is not None and capture.info.canister_id is not None:
@@ -70,13 +74,6 @@ def command(
     save(capture, output)
     _report(capture, output, as_json=as_json)
     return 0
-
-
-def _load(file: str, url: str) -> Capture:
-    from icws_explore.capture.har import load_har
-    from icws_explore.capture.packets import is_pcap, load_pcap
-
-    return load_pcap(file, url=url) if is_pcap(file) else load_har(file, url=url)
 
 
 def _type_text(app_type: str) -> str:
@@ -116,8 +113,8 @@ def _report(capture: Capture, output: str, *, as_json: bool) -> None:
 
     for line in facts_lines(recording_facts(capture)):
         show(line)
-    click.echo(f"written {output}; next: icws doctor {output}")
+    click.echo(f"wrote {output}; next: icws doctor {output}")
     if info.canister_id is None:
-        note("no request of the IC WebSocket protocol is in it: is it the right socket?")
+        note("the file contains no IC WebSocket request: check that the right socket was recorded")
     elif info.root_key is None:
-        note("without a root key it cannot be verified who signed the messages: give --root-key or --network")
+        note("signatures of the network cannot be verified without a root key: give --root-key or --network")

@@ -2,14 +2,19 @@
 
 import base64
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from icws_explore.capture import load
 from icws_explore.lab import Lab
 from support import packets
+from support.doctor_cases import FOLDER
 from support.packets import Talk
 from support.raw_tcp import frame
+
+VECTORS = Path(__file__).parents[2] / "vectors"
 
 
 @pytest.fixture
@@ -29,6 +34,21 @@ def har(recorded, tmp_path):
     path = tmp_path / "session.har"
     path.write_text(json.dumps({"log": {"entries": [entry]}}))
     return path
+
+
+class TestFlows:
+    def test_of_mitmproxy_become_a_recording_that_the_doctor_reads(self, icws, tmp_path):
+        out, source = tmp_path / "out.icws", VECTORS / "mitmproxy.flow"
+        assert icws("import", source, "-o", out, "--url", ":35473").code == 0, icws.err
+        imported = load(out)
+        assert (imported.info.origin, imported.info.gateway_url) == ("mitmproxy", "ws://127.0.0.1:35473/")
+        found = [icws("doctor", path, "--json", "--url", ":35473").out for path in (source, out)]
+        assert [json.loads(each)["findings"] for each in found] == [[], []]
+
+    def test_in_a_folder_are_found(self, icws, tmp_path):
+        shutil.copy(VECTORS / "mitmproxy.flow", tmp_path / "dapp.flow")
+        assert icws("doctor", tmp_path, "--json").code == 1
+        assert "SOCKET_NEVER_OPENED" in icws.out
 
 
 class TestHar:
@@ -51,7 +71,7 @@ class TestHar:
         icws("import", har, "-o", tmp_path / "o.icws")
         assert icws.code == 0
         assert "--root-key or --network" in icws.err
-        assert icws.out.splitlines()[-1] == f"written {tmp_path / 'o.icws'}; next: icws doctor {tmp_path / 'o.icws'}"
+        assert icws.out.splitlines()[-1] == f"wrote {tmp_path / 'o.icws'}; next: icws doctor {tmp_path / 'o.icws'}"
 
     def test_the_network_gives_key_and_message_type(self, icws, har, tmp_path):
         with Lab(app="pingpong", seed=3) as lab:  # as `recorded` was made: the same keys and ids
@@ -101,10 +121,19 @@ class TestErrors:
         icws.fails(3, "import", tmp_path / "missing.har", "-o", out)
         icws.fails(3, "import", har, "-o", tmp_path / "missing" / "o.icws")
 
-    def test_a_socket_of_another_kind_is_said(self, icws, tmp_path):
+    def test_a_socket_of_another_kind_is_noted(self, icws, tmp_path):
         message = {"type": "send", "time": 1.0, "opcode": 1, "data": "hi"}
         path = tmp_path / "x.har"
         path.write_text(json.dumps({"log": {"entries": [{"_webSocketMessages": [message]}]}}))
         icws("import", path, "-o", tmp_path / "o.icws")
         assert icws.code == 0
-        assert "is it the right socket" in icws.err
+        assert "check that the right socket was recorded" in icws.err
+
+
+class TestPageCalls:
+    def test_are_kept_for_the_doctor(self, icws, tmp_path):
+        path = tmp_path / "two.icws"
+        assert icws("import", FOLDER / "har_two_identities.har", "-o", path).code == 0
+        assert load(path).page_calls
+        found = [icws("doctor", source, "--json").out for source in (FOLDER / "har_two_identities.har", path)]
+        assert [[each["id"] for each in json.loads(out)["findings"]] for out in found] == [["CALLER_MISMATCH"]] * 2

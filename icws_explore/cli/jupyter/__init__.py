@@ -1,0 +1,1 @@
+"""Commands that open notebooks in JupyterLab, or hand them out."""

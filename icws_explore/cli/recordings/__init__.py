@@ -1,0 +1,1 @@
+"""Commands on several recordings, and on recordings for other tools."""

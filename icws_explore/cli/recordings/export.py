@@ -1,0 +1,121 @@
+"""`icws export`: recordings in the formats of other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import click
+
+from icws_explore.analysis import export
+from icws_explore.capture import Capture
+from icws_explore.protocol.credentials import shown_url
+from icws_explore.protocol.errors import CaptureError
+
+from ..console import json_line, note
+from ..options import force, keep_recording, one_session, read_capture
+
+_WRITERS: Final[dict[str, Callable[..., Path]]] = {
+    "har": export.to_har,
+    "csv": export.to_csv,
+    "parquet": export.to_parquet,
+}
+_SUFFIXES: Final = {"har": ".har", "csv": ".csv", "parquet": ".parquet", "otlp": ".otlp.jsonl"}
+_ADDRESSES: Final = ("http://", "https://")
+
+
+@click.command(
+    "export",
+    epilog="""\b
+Examples:
+  icws export session.icws --to har
+  icws export session.icws --to csv -o frames.csv --redact
+  icws export *.icws --to parquet -o tables/
+  icws export session.icws --to otlp -o http://127.0.0.1:4318/v1/traces
+
+\b
+har      as Chrome writes it: its network panel, mitmproxy and other tools open it
+csv      a line a frame; application messages are JSON text
+parquet  the same with the bytes of each frame; needs pip install "icws_explore[parquet]"
+otlp     spans for OpenTelemetry, named as the gateway's own tracing names them, in a file of OTLP JSON lines or
+         sent to a collector; needs pip install "icws_explore[otlp]"
+
+Of several files, -o names a folder. Credentials in URLs are left out always; --redact shows of each application
+message only type and size, and leaves out what else may be private. Principals stay.
+""",
+)
+@click.argument("files", type=click.Path(), nargs=-1, required=True)
+@click.option("--to", "wanted", type=click.Choice(list(_SUFFIXES)), required=True, help="The format.")
+@click.option("-o", "--output", metavar="OUT", help="A file, a folder, or a collector's address. Default: beside FILE.")
+@click.option("--session", metavar="NAME", help="Only this session.")
+@click.option("--redact", is_flag=True, help="Leave out messages, bytes, foreign words and secrets in URLs.")
+@force
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a file.")
+def command(
+    files: tuple[str, ...],
+    wanted: str,
+    output: str | None,
+    session: str | None,
+    redact: bool,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Write each FILE, a recording, in a format that other tools read."""
+    is_address = output is not None and output.startswith(_ADDRESSES)
+    if is_address and wanted != "otlp":
+        raise click.UsageError("only --to otlp sends to an address: name a file")
+    for file in files:
+        target = output if is_address and output is not None else str(_target(file, output, wanted, len(files)))
+        if not is_address:
+            keep_recording(target, forced=force)
+        capture = one_session(read_capture(file), file, session)
+        loss = _write(capture, target, wanted, redact=redact)
+        shown = shown_url(target) if is_address else target
+        if as_json:
+            json_line({"file": file, "output": shown, "frames": len(capture), "loss": loss})
+        else:
+            click.echo(f"{'sent to' if is_address else 'written'} {shown}")
+            if loss:
+                note(loss)
+    return 0
+
+
+def _target(file: str, output: str | None, wanted: str, files: int) -> Path:
+    """Where to write. Raises CaptureError for the recording itself, and for several files in one."""
+    beside = Path(file.removesuffix(".gz"))
+    name = beside.stem + _SUFFIXES[wanted]
+    if output is None:
+        target = beside.with_name(name)
+    elif Path(output).is_dir() or output.endswith("/"):
+        Path(output).mkdir(parents=True, exist_ok=True)
+        target = Path(output) / name
+    elif files > 1:
+        raise CaptureError(f"{output} is no folder: with several recordings, -o names a folder (with a / at its end)")
+    else:
+        target = Path(output)
+    if target.resolve() == Path(file).resolve():
+        raise CaptureError(f"{target} is the recording: write to another file")
+    return target
+
+
+def _write(capture: Capture, target: str, wanted: str, *, redact: bool) -> str:
+    """Write or send it. Returns what the format does not hold, in one line."""
+    if wanted == "otlp":
+        from icws_explore.analysis.spans import resource, spans
+
+        from .otlp import send_spans, write_spans
+
+        kept, _ = export.exported(capture, redact=redact)
+        made, about = spans(capture, redact=redact), resource(kept)
+        if target.startswith(_ADDRESSES):
+            send_spans(made, about, target)
+        else:
+            write_spans(made, about, target)
+        return ""
+    _WRITERS[wanted](capture, target, redact=redact)
+    if wanted != "har":
+        return ""
+    from icws_explore.capture.har_writer import har_loss
+
+    return har_loss(capture)

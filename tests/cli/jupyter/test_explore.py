@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from icws_explore.cli.jupyter import explore
+from icws_explore.cli.main import COULD_NOT_RUN, USAGE, run
+from support.machine import ROOT
+
+HEALTHY = ROOT / "data" / "sessions" / "healthy.icws"
+
+
+class Served:
+    """What is started in JupyterLab's place: it keeps the arguments and the notebook."""
+
+    code = 0
+
+    def __init__(self, arguments: list[str], cwd: str) -> None:
+        Served.arguments, Served.folder = arguments, Path(cwd)
+        Served.notebook = json.loads((Path(cwd) / explore.NOTEBOOK).read_text(encoding="utf-8"))
+
+    arguments: list[str]
+    folder: Path
+    notebook: dict[str, Any]
+
+    def wait(self) -> int:
+        return self.code
+
+    def poll(self) -> int:
+        return self.code
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> type[Served]:
+    monkeypatch.setattr(explore.subprocess, "Popen", Served)
+    monkeypatch.setattr(Served, "code", 0)
+    return Served
+
+
+class TestExplore:
+    def test_opens_a_notebook_on_a_file(self, served: type[Served]) -> None:
+        assert run(["explore", str(HEALTHY), "--no-browser", "--port", "8890"]) == 0
+        assert {"--no-browser", "--port=8890"} <= set(served.arguments)
+        nbformat.validate(nbformat.from_dict(served.notebook))
+        assert served.notebook["cells"][1]["source"].endswith(f"icws.explore({str(HEALTHY)!r})")
+        assert not served.folder.exists()
+
+    def test_without_a_source_opens_the_start_page(self, served: type[Served]) -> None:
+        assert run(["explore"]) == 0
+        assert served.notebook["cells"][1]["source"].endswith("icws.explore()")
+        assert "--no-browser" not in served.arguments
+
+    def test_of_a_gateway_opens_a_session_or_a_tap(self, served: type[Served]) -> None:
+        assert run(["explore", "wss://g.example", "--network", "https://n.example", "--canister", "aaaaa-aa"]) == 0
+        source = served.notebook["cells"][1]["source"]
+        assert "await icws.connect('wss://g.example', network='https://n.example', canister='aaaaa-aa'" in source
+        assert run(["explore", "ws://127.0.0.1:8080"]) == 0
+        assert "icws.Tap('ws://127.0.0.1:8080').start()" in served.notebook["cells"][1]["source"]
+
+    def test_says_before_it_starts_what_is_wrong(
+        self, served: type[Served], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(["explore", "no/such.icws"]) == COULD_NOT_RUN
+        assert "no/such.icws" in capsys.readouterr().err
+        assert run(["explore", str(HEALTHY), "--canister", "aaaaa-aa"]) == USAGE
+        assert run(["explore", "ws://127.0.0.1:8080", "--identity", "me.pem"]) == USAGE
+
+    def test_says_that_jupyterlab_did_not_run(
+        self, served: type[Served], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(served, "code", 1)
+        assert run(["explore"]) == COULD_NOT_RUN
+        assert "JupyterLab ended with code 1" in capsys.readouterr().err
+
+    def test_ctrl_c_ends_it_quietly(self, served: type[Served], monkeypatch: pytest.MonkeyPatch) -> None:
+        waits = iter([KeyboardInterrupt(), 0])
+
+        def wait(_self: Served) -> int:
+            outcome = next(waits)
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return outcome
+
+        monkeypatch.setattr(served, "wait", wait)
+        assert run(["explore"]) == 0
+        assert not served.folder.exists()
