@@ -24,6 +24,7 @@ class Run:
 
     ``found`` are the findings as (id, severity), ``sessions`` is the number of sessions, and ``ends`` are the ways in
     which they ended, without repetitions. ``failure`` is the error if there is no recording, otherwise "".
+    ``beside`` are the ids of other problems that the scenario cannot be without.
     """
 
     scenario: str
@@ -33,16 +34,18 @@ class Run:
     ends: tuple[str, ...] = ()
     sessions: int = 0
     failure: str = ""
+    beside: tuple[str, ...] = ()
 
     @property
     def wrong(self) -> tuple[str, ...]:
-        """The ids of errors and warnings other than the scenario's own."""
-        return tuple(name for name, severity in self.found if name != self.scenario and severity != "info")
+        """The ids of errors and warnings other than the scenario's own, and those beside it."""
+        expected = (self.scenario, *self.beside)
+        return tuple(name for name, severity in self.found if name not in expected and severity != "info")
 
     @property
     def is_named(self) -> bool:
-        """Whether the doctor named the scenario, and nothing else as an error or a warning."""
-        return self.scenario in dict(self.found) and not self.wrong and not self.failure
+        """Whether the doctor named the scenario and what is beside it, and nothing else as an error or a warning."""
+        return {self.scenario, *self.beside} <= dict(self.found).keys() and not self.wrong and not self.failure
 
 
 @dataclass(slots=True)

@@ -27,15 +27,15 @@ A scenario reproduces one problem of the doctor's catalogue. Run it in the lab o
 `icws lab --fault NAME`, or in the simulator with `icws simulate --fault NAME`. In a notebook, use \
 `scenario(NAME).play()` or `scenario(NAME).run(seed)` from `icws_explore.lab.scenarios`.
 
-These problems have no scenario. They show only in the calls between gateway and network, in a browser's HAR file, or \
-beside another problem: {unplayed}. The following are found before a session starts, in a configuration, a page, an \
+These problems have no scenario, because they are found before a session starts, in a configuration, a page, an \
 identity or a `.did` file: `ACK_INTERVAL_TOO_SHORT`, `APP_TYPE_IS_CDK_TYPE`, `CSP_BLOCK`, `GATEWAY_ADDRESS`, \
 `IDENTITY_TYPE`, `INTERFACE_MISMATCH`, `METHOD_MODE`, `MIXED_CONTENT` and `WS_MESSAGE_ARITY`.
 
 `make scenarios` runs every scenario in the simulator and over real sockets, diagnoses the recordings, and rewrites \
 this page and [the confusion matrix](../data/scenarios/confusion_matrix.csv). The matrix has a line for each \
 scenario and stage, and a column for each finding with the number of runs in which it was found. A run counts as \
-named if the doctor finds the scenario's own id, and no other error or warning.
+named if the doctor finds the scenario's own id, and no other error or warning. Some problems cannot be without \
+another one; then both must be found, and no third one: {beside}.
 """
 TABLE_HEAD: Final = """\
 | scenario | what goes wrong | severity | simulated | over sockets | the sessions end with |
@@ -74,11 +74,16 @@ def _verdict(row: Row) -> tuple[str, str]:
 def _cell(name: str, column: str, rows: list[Row]) -> tuple[str, str]:
     found, runs = sum(row.found[column] for row in rows), sum(row.runs for row in rows)
     if not found:
-        return ("·", "dim") if name != column else ("✗", "bold red")
+        return ("·", "dim") if column not in _expected(name) else ("✗", "bold red")
     severity = RULES[column].severity
-    if name != column and severity != "info":
+    if column not in _expected(name) and severity != "info":
         return "✗", "bold red"
     return SIGNS[severity] if found == runs else "?", "green" if found == runs else "yellow"
+
+
+def _expected(name: str) -> tuple[str, ...]:
+    """The ids that are to be found in a scenario."""
+    return (name, *(SCENARIOS[name].beside if name in SCENARIOS else ()))
 
 
 def _summaries(matrix: Matrix) -> Iterator[str]:
@@ -104,8 +109,9 @@ def write_page(matrix: Matrix, path: Path = PAGE) -> None:
 def page(matrix: Matrix) -> str:
     """Return the page as Markdown."""
     totals = [f"- {line[0].upper()}{line[1:]}." for line in _summaries(matrix)]
-    unplayed = ", ".join(f"`{name}`" for name in sorted(set(RULES) - set(SCENARIOS)))
-    lines = [*INTRODUCTION.format(unplayed=unplayed).splitlines(), "", *totals, "", *TABLE_HEAD]
+    pairs = ((name, other) for name, scenario in sorted(SCENARIOS.items()) for other in scenario.beside)
+    beside = ", ".join(f"`{name}` with `{other}`" for name, other in pairs)
+    lines = [*INTRODUCTION.format(beside=beside).splitlines(), "", *totals, "", *TABLE_HEAD]
     lines += [_page_line(matrix, name) for name in matrix.ids if name in SCENARIOS]
     others = [f"`{row.scenario}` ({_STAGE_NAMES[row.stage]}): {_also(row)}" for row in matrix if _also(row)]
     if others:
@@ -128,4 +134,6 @@ def _ends(rows: list[Row]) -> str:
 
 
 def _also(row: Row) -> str:
-    return ", ".join(f"`{name}` in {count} of {row.runs}" for name, count in row.found.items() if name != row.scenario)
+    return ", ".join(
+        f"`{name}` in {count} of {row.runs}" for name, count in row.found.items() if name not in _expected(row.scenario)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import random
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from icws_explore.capture import Capture, SessionInfo, load, save
 from icws_explore.capture.har import load_har
 
 from .healthy_settings import Setting
+
+PAUSE_EVERY_S, PAUSE_S, LONGEST_PAUSE_S = 12.0, 0.3, 4.0  # mean time between pauses, median and longest pause
 
 _OPCODES = {"text": 1, "binary": 2, "ping": 9, "pong": 10}
 
@@ -39,6 +42,43 @@ def converted(capture: Capture, setting: Setting) -> Iterator[tuple[str, Capture
             yield "through a file", load(save(capture, Path(folder) / "session.icws.gz"))
     else:
         yield "as a browser's HAR", _as_har(capture)
+
+
+def by_a_busy_machine(capture: Capture, seed: int) -> Capture:
+    """Return the capture as a recorder writes it whose machine is busy.
+
+    If the clients' clocks differ, each session has a recorder of its own: its client. Else there is one for all: a tap.
+    A recorder pauses now and then, and records what passed meanwhile only afterwards, all within milliseconds. The
+    order stays. Between the pauses each frame is some milliseconds late.
+    """
+    times = [frame.t for frame in capture.frames]
+    is_shared = times == sorted(times)
+    machines: dict[str | None, _BusyMachine] = {}
+    frames = []
+    for frame in capture.frames:
+        name = None if is_shared else frame.session
+        if name not in machines:
+            machines[name] = _BusyMachine(random.Random(f"{seed} {name}"), frame.t)
+        frames.append(replace(frame, t=machines[name].recorded(frame.t)))
+    return Capture(capture.info, frames, capture.notes)
+
+
+class _BusyMachine:
+    """``began`` is when it starts to record (seconds since the epoch)."""
+
+    def __init__(self, rng: random.Random, began: float) -> None:
+        self._rng = rng
+        self._pause_begin = self._pause_end = self._last = began
+
+    def recorded(self, t: float) -> float:
+        """Return when the machine records what happens at ``t``, not earlier than what it recorded before."""
+        while self._pause_end < t:
+            self._pause_begin = self._pause_end + self._rng.expovariate(1 / PAUSE_EVERY_S)
+            pause_s = self._rng.lognormvariate(math.log(PAUSE_S), 1.0)
+            self._pause_end = self._pause_begin + min(pause_s, LONGEST_PAUSE_S)
+        seen = self._pause_end if self._pause_begin <= t else t
+        self._last = max(seen + self._rng.expovariate(1 / 0.002), self._last)
+        return self._last
 
 
 def _as_har(capture: Capture) -> Capture:

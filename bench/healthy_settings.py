@@ -60,6 +60,23 @@ SKEWS_MS: tuple[tuple[float, float], ...] = (
 )  # fmt: skip
 
 
+BUSY_EVERY = 4  # one setting in so many runs on busy machines
+
+
+@dataclass(frozen=True, slots=True)
+class Busy(Delay):
+    """``other``, and at times a pause of the machine: one delay in thirty lasts 0.2 to 2.5 s longer."""
+
+    other: Delay
+
+    def draw_ms(self, rng: random.Random) -> float:
+        return self.other.draw_ms(rng) + (rng.uniform(200, 2_500) if rng.random() < 1 / 30 else 0.0)
+
+    @property
+    def mean_ms(self) -> float:
+        return self.other.mean_ms + 45.0
+
+
 class Deck:
     """Draws its cards in random order, each once before any is drawn again."""
 
@@ -138,20 +155,25 @@ def settings(seed: int = 1) -> Iterator[Setting]:
 
 def _setting(number: int, drawn: dict[str, Any], rng: random.Random) -> Setting:
     interval_ms, timeout_ms, client_ms = drawn["intervals"]
+    ordered = not _is_steady(drawn) or rng.random() < 0.5
+    client, replica = drawn["client"], drawn["replica"]
+    if number % BUSY_EVERY == BUSY_EVERY - 1:
+        client = Busy(client)
+        replica = Busy(replica) if ordered else replica  # calls that overtake each other are not healthy
     sessions = min(drawn["sessions"], LONG_SESSIONS) if drawn["duration"] > LONG_S else drawn["sessions"]
     return Setting(
         number=number,
         dapp=drawn["dapp"],
         duration_s=drawn["duration"],
         conditions=NetworkConditions(
-            client_latency_ms=drawn["client"],
-            replica_latency_ms=drawn["replica"],
+            client_latency_ms=client,
+            replica_latency_ms=replica,
             update_latency_ms=drawn["update"],
             poll_interval_ms=drawn["poll"],
             packet_loss=drawn["packet_loss"],
             poll_loss=drawn["poll_loss"],
             call_loss=0.0,
-            ordered=not _is_steady(drawn) or rng.random() < 0.5,
+            ordered=ordered,
         ),
         population=Population(
             sessions=sessions,

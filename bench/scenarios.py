@@ -48,7 +48,8 @@ def run_of(name: str, stage: Stage, seed: int) -> Run:
     except IcwsError as error:
         return Run(name, stage, seed, failure=f"{type(error).__name__}: {error}")
     found = tuple((finding.id, finding.severity) for finding in recording.doctor())
-    return Run(name, stage, seed, found, ends_of(recording), len(recording.raw.session_ids))
+    ends, beside = ends_of(recording), SCENARIOS[name].beside
+    return Run(name, stage, seed, found, ends, len(recording.raw.session_ids), beside=beside)
 
 
 def ends_of(recording: Recording) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from statistics import median
 
@@ -24,6 +25,7 @@ from icws_explore.protocol.keys import bls
 from icws_explore.protocol.keys import bls as bls_backends
 from icws_explore.protocol.messages import CanisterMessage
 from icws_explore.protocol.principal import Principal
+from icws_explore.protocol.steps import Step
 from icws_explore.protocol.verify import authentic, check_message
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +47,55 @@ def rows() -> Iterator[Row]:
         yield f"ic-websocket-js, isMessageBodyValid ({NODE_MESSAGES} messages)", _node()
 
 
+def against_sdk() -> float:
+    """How many times as fast as ic-websocket-js a message is verified; processor time on both sides."""
+    forget_certificates()
+    return _node("cpu_ms") / _walked_s()
+
+
+def against_pairing() -> float:
+    """What all steps cost, as a multiple of the signature check alone: processor time, in turns, after a warm-up."""
+    pairs = []
+    for entry in ENTRIES:
+        certificate = Certificate.decode(bytes.fromhex(entry["cert"]))
+        key = bls.key_from_der(bytes.fromhex(entry["rootKey"]))
+        pairs.append((key, certificate.signed_bytes, certificate.signature))
+    verify = bls.chosen().verify
+    assert all(verify(*pair) for pair in pairs)
+    forget_certificates()
+    walked = bare = 0.0
+    for _ in range(TURNS):
+        walked += _walked_s()
+        began = time.process_time()
+        assert all(verify(*pair) for pair in pairs)
+        bare += (time.process_time() - began) / len(pairs)
+    return walked / bare
+
+
+TURNS = 3
+
+
+def forget_certificates() -> None:
+    """Verify more messages than the package remembers certificates, so that it forgets all others."""
+    for call in _calls():
+        assert authentic(call())
+
+
+@cache
+def _calls() -> list[Callable[[], list[Step]]]:
+    """The checks of all messages, with everything read that a frame does not hold as text."""
+    return [_check(number) for number in range(len(ENTRIES))]
+
+
+def _walked_s() -> float:
+    """The mean processor time of all steps. A hundred certificates in turn: none is remembered when it comes again."""
+    calls = _calls()
+    began = time.process_time()
+    for call in calls:
+        assert authentic(call())
+    return (time.process_time() - began) / len(calls)
+
+
 def _median(operation: Callable[[int], bool], numbers: range) -> float:
     operation(numbers[0])  # fills the library's own imports and caches
     taken = []
@@ -57,9 +108,14 @@ def _median(operation: Callable[[int], bool], numbers: range) -> float:
 
 
 def _walk(number: int) -> bool:
+    return authentic(_check(number)())
+
+
+def _check(number: int) -> Callable[[], list[Step]]:
     entry = ENTRIES[number]
     message = CanisterMessage(entry["key"], *(bytes.fromhex(entry[name]) for name in ("content", "cert", "tree")))
-    steps = check_message(
+    return partial(
+        check_message,
         message,
         canister_id=Principal.from_text(entry["canisterId"]),
         root_key=bytes.fromhex(entry["rootKey"]),
@@ -67,7 +123,6 @@ def _walk(number: int) -> bool:
         client_key=message.message.client_key,
         expected_sequence_num=message.message.sequence_num,
     )
-    return authentic(steps)
 
 
 def _signature(verify: Callable[[bytes, bytes, bytes], bool]) -> Callable[[int], bool]:
@@ -92,7 +147,7 @@ def _py_ecc(public_key: bytes, message: bytes, signature: bytes) -> bool:
     return bool(pairing(G2, signed) == pairing(key, hash_to_G1(message, bls_backends.DST, sha256)))
 
 
-def _node() -> float:
+def _node(clock: str = "ms") -> float:
     entries = [
         {
             "id": entry["id"],
@@ -108,7 +163,7 @@ def _node() -> float:
     done = subprocess.run(command, cwd=NODE_PEERS, capture_output=True, text=True, check=True, timeout=120)
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     assert all(verdict["ok"] for verdict in verdicts)
-    return median(verdict["ms"] for verdict in verdicts) / 1000
+    return median(verdict[clock] for verdict in verdicts) / 1000
 
 
 def main() -> None:

@@ -35,6 +35,15 @@ class TestNamed:
     def test_not_without_its_own_and_not_beside_another_error_or_warning(self, found):
         assert not run(*found).is_named
 
+    def test_with_what_it_cannot_be_without(self):
+        def beside(*found: tuple[str, str]) -> Run:
+            return Run("UNKNOWN_CLOSE_VARIANT", "simulated", 1, found, beside=("BODY_HASH",))
+
+        assert beside(OWN, OTHER).is_named
+        assert beside(OWN, OTHER).wrong == ()
+        assert not beside(OWN).is_named
+        assert not beside(OTHER).is_named
+
     def test_not_where_there_was_nothing_to_judge(self):
         assert not run(OWN, failure="LabError: no port").is_named
 

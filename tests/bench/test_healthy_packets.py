@@ -27,20 +27,24 @@ def talk_of(capture: Capture) -> list[tuple[float, bytes]]:
     together = []
     for number, name in enumerate(capture.session_ids):
         talk = Talk(client=(bytes([10, 0, 1, number]), 40_000 + number)).opened()
-        frames = [it for it in capture.frames if it.session == name and it.op in OPCODES]
+        frames = [recorded for recorded in capture.frames if recorded.session == name and recorded.op in OPCODES]
         times = [frames[0].t - 0.01] * len(talk.packets)
-        for it in frames:
-            is_up = it.direction == "out"
-            payload = it.code.to_bytes(2) + it.reason.encode() if it.op == "close" and it.code < 5000 else it.data
-            data = frame(OPCODES[it.op], payload, masked=is_up)
+        for recorded in frames:
+            is_up = recorded.direction == "out"
+            payload = (
+                recorded.code.to_bytes(2) + recorded.reason.encode()
+                if recorded.op == "close" and recorded.code < 5000
+                else recorded.data
+            )
+            data = frame(OPCODES[recorded.op], payload, masked=is_up)
             for at in range(0, len(data), SEGMENT):
                 (talk.up if is_up else talk.down)(data[at : at + SEGMENT])
-            times += [it.t] * (len(talk.packets) - len(times))
-        if any(it.op == "close" for it in frames):
+            times += [recorded.t] * (len(talk.packets) - len(times))
+        if any(recorded.op == "close" for recorded in frames):
             talk.fin("client").fin("server")
             times += [frames[-1].t] * 2
         together += [(t, packet) for t, (_, packet) in zip(times, talk.packets, strict=True)]
-    return sorted(together, key=lambda it: it[0])
+    return sorted(together, key=lambda packet: packet[0])
 
 
 def imported(capture: Capture, conversation: list[tuple[float, bytes]], path) -> Capture:
@@ -52,12 +56,12 @@ def imported(capture: Capture, conversation: list[tuple[float, bytes]], path) ->
 
 @pytest.fixture(scope="module")
 def recordings() -> list[Capture]:
-    small = (it for it in settings(31) if it.sessions <= 3 and it.duration_s < 1_000)
-    return [it.run().raw for it in islice(small, 6)]
+    small = (setting for setting in settings(31) if setting.sessions <= 3 and setting.duration_s < 1_000)
+    return [setting.run().raw for setting in islice(small, 6)]
 
 
 def alarms(capture: Capture) -> list[str]:
-    return [it.id for it in diagnose(capture) if it.severity != "info"]
+    return [finding.id for finding in diagnose(capture) if finding.severity != "info"]
 
 
 def test_whole_and_shuffled(recordings, tmp_path):
@@ -65,10 +69,12 @@ def test_whole_and_shuffled(recordings, tmp_path):
     for capture in recordings:
         conversation = talk_of(capture)
         whole = imported(capture, conversation, tmp_path / "a.pcap")
-        assert len(whole) == sum(it.op in OPCODES for it in capture.frames)
+        assert len(whole) == sum(recorded.op in OPCODES for recorded in capture.frames)
         assert alarms(whole) == []
-        repeated = [it for it in conversation for _ in range(dice.choice([1, 1, 1, 2]))]
-        assert [it.data for it in imported(capture, repeated, tmp_path / "b.pcap")] == [it.data for it in whole]
+        repeated = [packet for packet in conversation for _ in range(dice.choice([1, 1, 1, 2]))]
+        assert [recorded.data for recorded in imported(capture, repeated, tmp_path / "b.pcap")] == [
+            recorded.data for recorded in whole
+        ]
 
 
 def test_with_packets_lost(recordings, tmp_path):
@@ -87,6 +93,6 @@ def test_with_packets_lost(recordings, tmp_path):
     assert shorter > 10
 
 
-def test_an_ill_one_is_still_found(tmp_path):
+def test_a_faulty_one_is_still_found(tmp_path):
     ill = simulate("echo", duration="10m", ack_interval_ms=200_000, population=Population(ack_interval_ms=90_000)).raw
     assert alarms(imported(ill, talk_of(ill), tmp_path / "a.pcap")) == ["ACK_INTERVAL_MISMATCH"]

@@ -56,13 +56,13 @@ class TestCommand:
         assert matrix.healthy["simulated"].sessions == 250
         assert (tmp_path / "page.md").exists()
 
-    def test_one_that_is_not_is_1_and_said(self, bench, tmp_path):
+    def test_one_that_is_not_named_is_reported_and_exits_with_1(self, bench, tmp_path):
         result = bench("--seeds", "1", wrong="LOST_UP")
         assert result.exit_code == 1
         assert "✗ LOST_UP, sockets, seed 1: POLLER_DEAD (error)" in result.stderr
         assert not load(tmp_path / "matrix.csv").is_right  # what was found is stored, right or wrong
 
-    def test_a_false_alarm_is_1_and_said(self, bench):
+    def test_a_false_alarm_is_reported_and_exits_with_1(self, bench):
         alarm = SCENARIOS["ANONYMOUS"].run(1).doctor()
         result = bench("--seeds", "1", alarms=alarm)
         assert result.exit_code == 1

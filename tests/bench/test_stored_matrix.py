@@ -9,37 +9,22 @@ from bench.confusion_page import DATA, PAGE, page
 from bench.scenarios import run_of
 from icws_explore.analysis.doctor import RULES
 from icws_explore.lab.scenarios import SCENARIOS
-from support.doctor_scenarios import WITHOUT_SCENARIO
 
 MATRIX = load(DATA)
 
 
-# Scenarios that are newer than the stored matrix: `make scenarios` on a quiet machine stores them.
-NOT_STORED = frozenset(
-    {
-        "ACK_ANSWERED_WITH_ACK", "CLIENT_KEY_MISMATCH", "CLOSED_AT_128", "CONNECTION_LOST", "EXPIRY_REUSED",
-        "FIRST_NUMBER", "FRAME_TOO_LARGE", "GATEWAY_RESTART", "HANDLERS_LOST", "INDEFINITE_CBOR", "LIFETIME_LIMIT",
-        "NONCE_MISMATCH", "NUMBER_SENT_TWICE", "PAGE_IDLE_RELOAD", "REQUEST_SENT_TWICE", "SDK_FAILED_LOCALLY",
-        "SEQUENCE_DUPLICATE_DOWN", "SEQUENCE_SWAP_DOWN", "SIGNER_CHANGED", "SOCKETS_PER_RENDER",
-        "STALE_DECLARATIONS", "SUBPROTOCOL", "UNEXPLAINED_END", "WS_OPEN_TWICE",
-    }
-)  # fmt: skip
-
-
 class TestStoredMatrix:
     def test_has_a_line_for_every_stored_scenario_in_both_stages_and_a_column_for_every_finding(self):
-        stored = set(SCENARIOS) - NOT_STORED
-        assert set(RULES) - set(MATRIX.ids) <= WITHOUT_SCENARIO | NOT_STORED
-        assert set(MATRIX.ids) <= set(RULES)
-        assert set(MATRIX.rows) == {(name, stage) for name in stored for stage in STAGES}
+        assert set(MATRIX.ids) == set(RULES)
+        assert set(MATRIX.rows) == {(name, stage) for name in SCENARIOS for stage in STAGES}
 
     @pytest.mark.parametrize("stage", STAGES)
-    @pytest.mark.parametrize("name", sorted(set(SCENARIOS) - NOT_STORED))
+    @pytest.mark.parametrize("name", sorted(SCENARIOS))
     def test_every_scenario_is_named_by_its_own_rule_in_every_run(self, name, stage):
         row = MATRIX.row(name, stage)
         assert row.runs >= {"simulated": 3, "sockets": 1}[stage]
         assert row.named == row.found[name] == row.runs
-        assert {other for other in row.found if RULES[other].severity != "info"} <= {name}
+        assert {other for other in row.found if RULES[other].severity != "info"} <= {name, *SCENARIOS[name].beside}
 
     @pytest.mark.parametrize(("stage", "sessions"), [("simulated", 200), ("sockets", 40)])
     def test_healthy_sessions_have_no_warning_and_no_error(self, stage, sessions):
@@ -55,6 +40,5 @@ class TestStoredMatrix:
     def test_the_simulator_and_the_doctor_give_it_today(self, name):
         run, row = run_of(name, "simulated", 1), MATRIX.row(name, "simulated")
         assert run.is_named, run
-        if name not in NOT_STORED:
-            assert {each for each, _ in run.found} <= set(row.found)
-            assert set(run.ends) <= set(row.ends)
+        assert {each for each, _ in run.found} <= set(row.found)
+        assert set(run.ends) <= set(row.ends)
