@@ -22,12 +22,16 @@ extensions = [
     "docs._ext.api_reference",
     "docs._ext.commands",
     "docs._ext.course",
+    "docs._ext.every_byte",
     "docs._ext.site_checks",
     "docs._ext.state_chart",
 ]
-exclude_patterns = ["_ext", "_generated", "images"]
+exclude_patterns = ["_ext", "_generated", "images", "make_course"]
 nitpicky = True
-nitpick_ignore = [("py:class", "Axes"), ("py:class", "Dtype")]  # pandas' own, in the signatures that Table inherits
+nitpick_ignore = [
+    ("py:class", "Axes"),  # pandas' own, as Dtype, in the signatures that Table inherits
+    ("py:class", "Dtype"),
+]
 needs_sphinx = "9.0"
 
 myst_enable_extensions = ["attrs_block"]
@@ -43,6 +47,7 @@ toc_object_entries_show_parents = "hide"
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 60
+nb_execution_excludepatterns = ["course/*"]  # docs/make_course/execute.py has run them
 
 html_theme = "furo"
 html_title = f"icws_explore {version}"

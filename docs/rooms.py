@@ -20,10 +20,20 @@ PACKAGE: Final = DOCS.parent / "icws_explore"
 PICTURE: Final = DOCS / "images" / "rooms.svg"
 
 # From the top down; rooms of one row do not import each other.
-ROWS: Final = (("notebook", "cli"), ("views",), ("lab",), ("live",), ("analysis",), ("capture",), ("protocol",))
+ROWS: Final = (
+    ("cli",),
+    ("notebook", "testing"),
+    ("views",),
+    ("lab",),
+    ("live",),
+    ("analysis",),
+    ("capture",),
+    ("protocol",),
+)
 PURPOSE: Final = {
-    "notebook": "widgets, exercises",
+    "notebook": "widgets",
     "cli": "the icws command",
+    "testing": "for pytest",
     "views": "how things draw themselves",
     "lab": "replica, canisters, gateway, simulator",
     "live": "sessions, tap, HTTP, clock",

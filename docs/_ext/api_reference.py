@@ -17,6 +17,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, Final
@@ -39,7 +40,7 @@ logger = logging.getLogger(__name__)
 _NAME: Final = re.compile(r"[\w.]+")
 
 
-class _Api(SphinxDirective):
+class _Api(SphinxDirective, ABC):
     """A directive that stands for reStructuredText, whatever the page around it is written in."""
 
     has_content = False
@@ -50,8 +51,9 @@ class _Api(SphinxDirective):
         lines = ["```{eval-rst}", ".. default-role:: py:obj", "", *self.lines(), "```"]
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=False)
 
+    @abstractmethod
     def lines(self) -> Iterator[str]:
-        raise NotImplementedError
+        """The reStructuredText of the directive."""
 
     @property
     def words(self) -> list[str]:

@@ -227,9 +227,25 @@ def _returns(value: Any) -> Iterator[str]:
             function = function_of(member)
             if function is not None and (not name.startswith("_") or name in _SPECIAL):
                 yield str(function.__annotations__.get("return", ""))
-        if dataclasses.is_dataclass(value):
+        annotated = vars(value).get("__annotations__", {})
+        yield from (str(kind) for name, kind in annotated.items() if not name.startswith("_"))
+        yield from _attributes(value)
+        if dataclasses.is_dataclass(value):  # the inherited fields, too
             yield from (str(field.type) for field in dataclasses.fields(value) if not field.name.startswith("_"))
         yield from (str(base) for base in getattr(value, "__orig_bases__", ()))
+
+
+def _attributes(kind: type) -> Iterator[str]:
+    """The annotations of the attributes that a constructor sets: ``self.certified: CertifiedMap = …``."""
+    for node in _tree_of(_module_of(kind)).body:
+        if isinstance(node, ast.ClassDef) and node.name == kind.__name__:
+            yield from (
+                ast.unparse(inner.annotation)
+                for inner in ast.walk(node)
+                if isinstance(inner, ast.AnnAssign)
+                and isinstance(inner.target, ast.Attribute)
+                and not inner.target.attr.startswith("_")
+            )
 
 
 def function_of(member: Any) -> Any:

@@ -49,7 +49,7 @@ class TestReference:
         described = reference[0].env.domains.python_domain.objects
         assert "icws_explore.Recording.verify" in described
         assert "icws_explore.plots.SessionFigure.save" in described
-        assert "icws_explore.plots.SessionFigure.savefig" not in described  # matplotlib's
+        assert "icws_explore.plots.SessionFigure.add_subplot" not in described  # matplotlib's
 
     def test_a_page_that_is_left_out_is_noticed(self, tmp_path: Path) -> None:
         _, said = build(tmp_path, ["api/index.md", "api/views.md"])

@@ -1,4 +1,7 @@
-"""The pages written by hand: the glossary has its terms, the gallery every figure, the course every notebook."""
+"""The pages written by hand: the glossary has its terms, the gallery every figure, the course every notebook.
+
+The architecture page names only files that exist.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from docs._ext import course
 from support.machine import ROOT
 
 DOCS = ROOT / "docs"
+PACKAGE = ROOT / "icws_explore"
 PAGES = [*DOCS.glob("*.md"), *(DOCS / "how-to").glob("*.md"), *(DOCS / "api").glob("*.md")]
 GLOSSARY = re.findall(r"^## (.+)$", (DOCS / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
 NEEDED = {
@@ -48,3 +52,22 @@ class TestCourse:
         assert first.title == "A first session"
         assert first.about.endswith(".")
         assert 5 <= first.minutes <= 120
+
+
+class TestArchitecture:
+    PAGE = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    PATHS = sorted({name for name in re.findall(r"`([\w./-]+)`", PAGE) if "/" in name or name.endswith((".py", ".md"))})
+
+    def test_every_path_exists(self) -> None:
+        missing = [name for name in self.PATHS if not any((base / name).exists() for base in (ROOT, PACKAGE))]
+        assert missing == []
+
+    def test_names_a_file_for_every_change(self) -> None:
+        table = self.PAGE.split("## Where to put a change")[1].split("\n## ")[0]
+        rows = re.findall(r"^\| (?!to …|---)(.+?) \| (.+) \|$", table, re.MULTILINE)
+        assert len(rows) > 20
+        assert [change for change, place in rows if not any(f"`{name}`" in place for name in self.PATHS)] == []
+
+    def test_every_room_is_described(self) -> None:
+        rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+        assert {name.rstrip("/") for name in re.findall(r"^\| `(\w+/)` \|", self.PAGE, re.MULTILINE)} == rooms

@@ -5,6 +5,7 @@ from __future__ import annotations
 import icws_explore as icws
 from docs._ext import public_api
 from docs._ext.public_api import Public
+from icws_explore.protocol.canister.state import CdkState
 
 
 def names(publics: list[Public]) -> set[str]:
@@ -45,6 +46,10 @@ class TestNeighbours:
         types, aliases = public_api.neighbours([Public("icws_explore.Lab", icws.Lab)])
         assert "Faults" in {kind.__name__ for kind in types}
         assert "Flavour" in {alias.name for alias in aliases}
+
+    def test_are_what_a_constructor_sets(self) -> None:
+        types, _ = public_api.neighbours([Public("state.CdkState", CdkState)])
+        assert {"CertifiedMap", "RedBlackMap"} <= {kind.__name__ for kind in types}
 
     def test_are_not_public_themselves(self) -> None:
         types, _ = public_api.neighbours(public_api.public_names())

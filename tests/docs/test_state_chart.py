@@ -31,7 +31,7 @@ def words(svg: str) -> list[str]:
 
 
 class TestParse:
-    def test_tells_what_stays_from_what_moves(self) -> None:
+    def test_distinguishes_fixed_parts_from_moving_ones(self) -> None:
         chart = state_chart.parse(SMALL)
         assert chart.start == "IDLE"
         assert chart.stays == {"BUSY": ["tick"]}

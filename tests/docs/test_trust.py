@@ -11,23 +11,22 @@ from xml.etree import ElementTree as ET
 
 from matplotlib.textpath import TextPath
 
-from docs import parties
+from docs import trust
+from icws_explore.views.figures.trust import COLUMN, COLUMNS, TITLE
 
 
 class TestPicture:
     def test_is_in_step_with_the_script(self) -> None:
-        assert parties.PICTURE.read_text(encoding="utf-8") == parties.picture(), "run: python -m docs.parties"
+        assert trust.PICTURE.read_text(encoding="utf-8") == trust.picture(), "run: python -m docs.trust"
 
     def test_is_well_formed_and_says_what_it_shows(self) -> None:
-        root = ET.fromstring(parties.picture())
-        assert root[0].text == parties.TITLE
+        root = ET.fromstring(trust.picture())
+        assert root[0].text == TITLE
 
     def test_keeps_words_inside_the_columns(self) -> None:
-        texts = re.findall(
-            r'x="(\d+)" y="\d+" text-anchor="start" font-size="(\d+)".*?>(.*?)</text>', parties.picture()
-        )
+        texts = re.findall(r'x="(\d+)" y="\d+" text-anchor="start" font-size="(\d+)".*?>(.*?)</text>', trust.picture())
         assert len(texts) > 20
         for x, size, text in texts:
             right = int(x) + TextPath((0, 0), unescape(text), size=int(size)).get_extents().width
-            column = max(start for start in parties.COLUMNS if start < int(x))
-            assert right < column + parties.COLUMN, text
+            column = max(start for start in COLUMNS if start < int(x))
+            assert right < column + COLUMN, text

@@ -1,0 +1,109 @@
+"""The figures of the gallery as files, each as SVG and PNG, with its caption and the code that draws it.
+
+docs/gallery.md is the only source: a section there is a figure here.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import html
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from .fragments import CODE_STYLE, code, markdown
+from .handout import STYLE
+
+ROOT: Final = Path(__file__).parents[2]
+_SHOWN: Final = "_shown"
+GALLERY: Final = ROOT / "docs" / "gallery.md"
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryFigure:
+    """A section of the gallery: its heading, its text without links, and the cell that draws the figure."""
+
+    title: str
+    caption: str
+    source: str
+
+    @property
+    def name(self) -> str:
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+
+
+def gallery() -> tuple[str, list[GalleryFigure]]:
+    """The cells before the first section, which load the recordings, and the figures."""
+    head, *sections = re.split(r"^### ", GALLERY.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return "\n".join(_cells(head)), [figure for section in sections for figure in _figures(section)]
+
+
+def _cells(text: str) -> list[str]:
+    cells: list[str] = re.findall(r"```\{code-cell\}\n(?!:tags: \[remove-cell\])(.*?)```", text, re.DOTALL)
+    return cells
+
+
+def _figures(section: str) -> Iterator[GalleryFigure]:
+    title, _, body = section.partition("\n")
+    text = re.sub(r"```.*?```", "", body.partition("\n## ")[0], flags=re.DOTALL)
+    caption = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(text.split()))
+    drawing = [cell.strip() for cell in _cells(body) if not cell.startswith("print(")]  # that is a figure as text
+    yield from (GalleryFigure(title.strip(), caption, cell) for cell in drawing[:1])
+
+
+def draw_gallery(folder: Path) -> list[Path]:
+    """Write every figure and a page about them into ``folder``. Raises ValueError for a cell without a figure."""
+    folder.mkdir(parents=True, exist_ok=True)
+    setup, figures = gallery()
+    namespace: dict[str, Any] = {}
+    before = Path.cwd()
+    os.chdir(ROOT)  # the cells read data/
+    try:
+        with asyncio.Runner() as runner:
+            _run(setup, namespace, runner)
+            drawn = {figure: _run(figure.source, namespace, runner) for figure in figures}
+    finally:
+        os.chdir(before)
+    written: list[Path] = []
+    for figure, result in drawn.items():
+        if not hasattr(result, "save"):
+            raise ValueError(f"{figure.title}: its cell shows no figure")
+        paths = [folder / f"{figure.name}{suffix}" for suffix in (".svg", ".png")]
+        result.save(*paths)
+        written += paths
+    page = _page(figures)
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    return [*written, folder / "index.html"]
+
+
+def _run(source: str, namespace: dict[str, Any], runner: asyncio.Runner) -> Any:
+    """Run a cell as a kernel does, which allows ``await``. Returns the value of its last line, if that has one."""
+    tree = ast.parse(source)
+    shown = bool(tree.body) and isinstance(tree.body[-1], ast.Expr)
+    if shown:
+        tree.body[-1] = ast.Assign([ast.Name(_SHOWN, ast.Store())], tree.body[-1].value)
+        ast.fix_missing_locations(tree)
+    result = eval(compile(tree, str(GALLERY), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace)  # noqa: S307  # our own
+    if asyncio.iscoroutine(result):
+        runner.run(result)
+    return namespace.pop(_SHOWN) if shown else None
+
+
+def _page(figures: list[GalleryFigure]) -> str:
+    shown = "\n".join(
+        f"<article><h2>{html.escape(figure.title)}</h2>"
+        f'<p><img alt="{html.escape(figure.caption)}" src="{figure.name}.png" style="max-width: 100%"></p>'
+        f"{markdown(figure.caption)}{code(figure.source)}"
+        f'<p><a href="{figure.name}.svg">SVG</a> · <a href="{figure.name}.png">PNG</a></p></article>'
+        for figure in figures
+    )
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Figures</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}\n{CODE_STYLE}</style>'
+        f'</head><body><p><a href="../index.html">The course</a></p><h1>Figures</h1>'
+        f"<p>The recordings of these figures are in data/sessions/.</p>{shown}</body></html>\n"
+    )

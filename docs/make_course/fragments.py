@@ -1,0 +1,67 @@
+"""The cells of an executed notebook as HTML, for slides and for the hand-out. The notebooks are the project's own."""
+
+from __future__ import annotations
+
+import html
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from markdown_it import MarkdownIt
+from nbformat import NotebookNode
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+_MARKDOWN: Final = MarkdownIt("commonmark", {"html": True}).enable("table")
+CODE_STYLE: Final = HtmlFormatter(style="friendly").get_style_defs(".code")
+MAX_LINES: Final = 60  # of an output of text
+
+
+def markdown(source: str, *, links: bool = True) -> str:
+    """Markdown as HTML. Without ``links`` they are text, for a page that stands alone."""
+    if not links:
+        source = re.sub(r"(?<!!)\[([^\]]*)\]\([^)]*\)", r"\1", source)
+    return _MARKDOWN.render(source)
+
+
+def code(source: str) -> str:
+    return f'<div class="code">{highlight(source, PythonLexer(), HtmlFormatter(nowrap=False))}</div>'
+
+
+def outputs(cell: NotebookNode) -> Iterator[str]:
+    """Each output of a code cell in its richest form that needs no kernel."""
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            yield _text(output.text)
+        elif "data" in output:
+            yield f'<div class="output">{_richest(output.data)}</div>'
+
+
+def _richest(data: Mapping[str, Any]) -> str:
+    if "text/html" in data:
+        return str(data["text/html"])
+    if "image/svg+xml" in data:
+        return str(data["image/svg+xml"])
+    if "image/png" in data:
+        picture = data["image/png"]
+        encoded = b64encode(picture).decode() if isinstance(picture, bytes) else str(picture).strip()
+        return f'<img alt="{html.escape(str(data["text/plain"]))}" src="data:image/png;base64,{encoded}">'
+    if "text/markdown" in data:
+        return markdown(data["text/markdown"], links=False)
+    return _text(data["text/plain"])
+
+
+def _text(text: str) -> str:
+    lines = text.rstrip().splitlines()
+    more = f"\n… {len(lines) - MAX_LINES} more lines" if len(lines) > MAX_LINES else ""
+    return f"<pre class='text'>{html.escape(chr(10).join(lines[:MAX_LINES]))}{more}</pre>"
+
+
+def title_of(notebook: NotebookNode) -> str:
+    """The heading of a notebook's first cell. Raises ValueError if that has none."""
+    found = re.match(r"# (.+)", notebook.cells[0].source)
+    if found is None:
+        raise ValueError("the first cell has no heading")
+    return found[1]

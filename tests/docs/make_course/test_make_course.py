@@ -1,0 +1,222 @@
+"""What `make course` writes: slides, hand-out, figures, packets, recordings and the page that leads to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+import icws_explore as icws
+from docs.make_course import figures, packets, recordings
+from docs.make_course.__main__ import index_page
+from docs.make_course.execute import for_site, make_static, warnings_of, write_pages
+from docs.make_course.fragments import markdown, outputs, title_of
+from docs.make_course.handout import handout_page
+from docs.make_course.slides import MAX_CHARACTERS, slides_of, slides_page
+from icws_explore.capture import Frame
+from icws_explore.lab.scenarios import SCENARIOS
+from icws_explore.views.source import capture_of
+from support.data_files import SESSIONS
+from support.machine import ROOT
+
+v4 = nbformat.v4
+
+
+def lesson(*cells: NotebookNode) -> NotebookNode:
+    return v4.new_notebook(
+        cells=[v4.new_markdown_cell("# 01 · A lesson\n\nAbout [acks](../docs/glossary.md#ack)."), *cells]
+    )
+
+
+def code(source: str, *shown: NotebookNode, tag: str | None = None) -> NotebookNode:
+    return v4.new_code_cell(source, outputs=list(shown), metadata={"tags": [tag]} if tag else {})
+
+
+def result(**data: str) -> NotebookNode:
+    return v4.new_output("execute_result", data={name.replace("_", "/"): value for name, value in data.items()})
+
+
+class TestExecuted:
+    def test_a_warning_is_reported(self) -> None:
+        warned = v4.new_output("stream", name="stderr", text="DeprecationWarning: old")
+        assert list(warnings_of(lesson(code("f()", warned)))) == ["cell 1 warns: DeprecationWarning: old"]
+        assert list(warnings_of(lesson(code("f()", v4.new_output("stream", name="stdout", text="fine"))))) == []
+
+    def test_a_widget_needs_a_static_twin(self) -> None:
+        widget = v4.new_output("display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "W"})
+        twin = v4.new_output("display_data", data={**widget.data, "text/html": "<p>twin</p>"})
+        assert list(warnings_of(lesson(code("w", widget)))) == ["cell 1 shows a widget without a static twin"]
+        notebook = lesson(code("w", twin))
+        assert list(warnings_of(notebook)) == []
+        make_static(notebook)
+        assert set(notebook.cells[1].outputs[0].data) == {"text/html", "text/plain"}
+
+    def test_links_into_docs_lead_to_pages_of_the_site(self) -> None:
+        notebook = lesson()
+        assert "[acks](../glossary.md#ack)" in for_site(notebook).cells[0].source
+        assert "../docs/" in notebook.cells[0].source, "the original stays as it is"
+
+    def test_pages_of_earlier_builds_are_removed(self, tmp_path: Path) -> None:
+        (tmp_path / "99_gone.ipynb").write_text("{}", encoding="utf-8")
+        write_pages({"01_lesson.ipynb": lesson()}, tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["01_lesson.ipynb"]
+
+
+class TestFragments:
+    def test_the_richest_output_is_shown_and_text_is_escaped(self) -> None:
+        assert list(outputs(code("x", result(text_html="<b>x</b>", text_plain="x")))) == [
+            '<div class="output"><b>x</b></div>'
+        ]
+        (shown,) = outputs(code("x", result(text_plain="<script>")))
+        assert "&lt;script&gt;" in shown
+        (picture,) = outputs(code("x", result(image_png="iVBORw0K\n", text_plain='a "figure"')))
+        assert 'alt="a &quot;figure&quot;" src="data:image/png;base64,iVBORw0K"' in picture
+
+    def test_links_are_text_on_a_page_that_stands_alone(self) -> None:
+        assert markdown("[acks](x.md)", links=False) == "<p>acks</p>\n"
+        assert "<table>" in markdown("| a |\n|---|\n| b |")
+
+    def test_a_notebook_needs_a_heading(self) -> None:
+        assert title_of(lesson()) == "01 · A lesson"
+        with pytest.raises(ValueError, match="no heading"):
+            title_of(v4.new_notebook(cells=[v4.new_markdown_cell("text")]))
+
+
+class TestSlides:
+    def test_each_section_and_each_cell_has_one(self) -> None:
+        notebook = lesson(
+            v4.new_markdown_cell("## One\n\ntext\n\n## Two\n\nmore"), code("1 + 1", result(text_plain="2"))
+        )
+        slides = slides_of(notebook)
+        assert len(slides) == 3
+        assert "Two" in slides[2]
+        assert "more" in slides[2]
+        assert "output" in slides[2] or "<pre" in slides[2], "a short text has its cell below it"
+
+    def test_a_prediction_is_asked_before_the_result_is_seen(self) -> None:
+        asked = v4.new_markdown_cell("## One\n\n*Predict:* how many?")
+        slides = slides_of(lesson(asked, code("1 + 1", result(text_plain="two"))))
+        assert len(slides) == 3
+        assert "two" not in slides[1]
+        assert "One" in slides[2], "the cell stands under its heading"
+
+    def test_what_is_for_who_works_in_the_notebook_is_left_out(self) -> None:
+        notebook = lesson(code("score", result(text_plain="0 of 5")), v4.new_markdown_cell("**Go on:** 02"))
+        assert len(slides_of(notebook)) == 1
+
+    def test_a_long_section_is_cut_at_a_paragraph(self) -> None:
+        long = "\n\n".join(["word " * 60] * 6)
+        slides = slides_of(lesson(v4.new_markdown_cell(f"## Long\n\n{long}")))
+        assert len(slides) == 4
+        assert all("Long" in slide for slide in slides[1:])
+        assert max(map(len, slides)) < 2 * MAX_CHARACTERS
+
+    def test_an_exercise_stands_below_its_question_without_an_outcome(self) -> None:
+        question = v4.new_markdown_cell("**Exercise 1.** Why?")
+        notebook = lesson(question, code("answer = ...", result(text_plain="– replace"), tag="exercise"))
+        assert len(slides_of(notebook)) == 2
+        assert "replace" not in slides_page(notebook)
+
+    def test_the_page_stands_alone(self) -> None:
+        page = slides_page(lesson(v4.new_markdown_cell("## Two"), code("1")))
+        assert "<script" not in page
+        assert "http" not in page
+        assert page.count("<section") == 2
+
+
+class TestHandout:
+    def test_has_every_notebook_and_room_for_answers(self) -> None:
+        notebook = lesson(
+            code("answer = ...", result(text_plain="– replace"), tag="exercise"), code("2", result(text_plain="two"))
+        )
+        page = handout_page({"01_a.ipynb": notebook, "02_b.ipynb": lesson()})
+        assert '<a href="#01_a">01 · A lesson</a>' in page
+        assert page.count("<article") == 2
+        assert "Your answer:" in page
+        assert "replace" not in page
+        assert "two" in page
+
+
+class TestFigures:
+    def test_the_gallery_gives_every_figure_with_caption_and_code(self) -> None:
+        setup, found = figures.gallery()
+        assert "icws.load" in setup
+        assert "os.chdir" not in setup
+        assert len({figure.name for figure in found}) == len(found) > 8
+        assert all(figure.caption and "icws.plots." in figure.source for figure in found)
+        assert not any("](" in figure.caption or "```" in figure.caption for figure in found)
+
+    def test_are_written_as_svg_and_png(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        setup, found = figures.gallery()
+        monkeypatch.setattr(figures, "gallery", lambda: (setup, found[:1]))
+        before = Path.cwd()
+        written = figures.draw_gallery(tmp_path)
+        assert Path.cwd() == before
+        assert [path.suffix for path in written] == [".svg", ".png", ".html"]
+        assert all(path.stat().st_size > 1000 for path in written)
+
+    def test_a_cell_may_await(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As in a kernel: the gallery plays a session on a lab. What one cell awaited, the next one has."""
+        setup, found = figures.gallery()
+        first = "import asyncio\n\nawait asyncio.sleep(0)\nkept = asyncio.get_running_loop()"
+        later = f"assert asyncio.get_running_loop() is kept\nawait asyncio.sleep(0)\n{found[0].source}"
+        monkeypatch.setattr(
+            figures, "gallery", lambda: (f"{setup}\n{first}", [figures.GalleryFigure("Late", "c", later)])
+        )
+        assert [path.name for path in figures.draw_gallery(tmp_path)] == ["late.svg", "late.png", "index.html"]
+
+    def test_a_cell_without_a_figure_is_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(figures, "gallery", lambda: ("", [figures.GalleryFigure("None", "c", "a = 1\na")]))
+        with pytest.raises(ValueError, match="shows no figure"):
+            figures.draw_gallery(tmp_path)
+
+
+class TestPackets:
+    def test_are_read_back_as_the_same_frames(self, tmp_path: Path) -> None:
+        healthy = icws.load(SESSIONS / "healthy.icws")
+        again = icws.load(packets.save_packets(capture_of(healthy), tmp_path / "healthy.pcapng"))
+        assert [(d.frame.direction, d.frame.data) for d in again if d.frame.op == "binary"] == [
+            (d.frame.direction, d.frame.data) for d in healthy if d.frame.op == "binary"
+        ]
+        assert again[16].frame.code == 1000
+
+    @pytest.mark.parametrize(("size", "head"), [(5, "8205"), (200, "827e00c8"), (70_000, "827f0000000000011170")])
+    def test_lengths_of_all_sizes(self, size: int, head: str) -> None:
+        made = packets.websocket_frame(Frame(0.0, "in", "binary", b"x" * size))
+        assert made == bytes.fromhex(head) + b"x" * size
+
+
+class TestRecordings:
+    def test_a_fault_is_the_same_in_every_build(self, tmp_path: Path) -> None:
+        name = next(iter(SCENARIOS))
+        first = recordings.record_fault(name, tmp_path)
+        assert first.name == f"{name.lower()}.icws.gz"
+        frames = [d.frame for d in icws.load(first)]
+        assert [d.frame for d in icws.load(recordings.record_fault(name, tmp_path))] == frames
+        assert name in {finding.id for finding in icws.load(first).doctor()}
+
+
+class TestIndex:
+    def test_leads_to_every_part(self) -> None:
+        names = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+        page = index_page(names, has_pdf=True)
+        for name in names:
+            stem = name.removesuffix(".ipynb")
+            assert f'href="site/course/{stem}.html"' in page
+            assert f'href="slides/{stem}.html"' in page
+            assert f'href="teachers/notebooks/{name}"' in page
+        assert "handout.pdf" in page
+        assert "handout.pdf" not in index_page(names, has_pdf=False)
+
+
+class TestGuide:
+    TEXT = (ROOT / "docs" / "how-to" / "teachers_guide.md").read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.name)
+    def test_says_what_goes_wrong_in_each_notebook_and_what_to_ask(self, path: Path) -> None:
+        section = self.TEXT.split(f"\n### {path.name[:2]} · ")[1].split("\n##")[0]
+        assert "*Goes wrong:*" in section
+        assert "*Ask:*" in section
+        assert "?" in section
