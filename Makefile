@@ -6,14 +6,18 @@ OUT ?= out
 PEERS = tests/node
 PYTEST_ARGS ?=
 INPUTS ?= 200000
+SECONDS ?= 60
 SEED ?= 1
+SESSIONS ?= 3000
+SCENES ?= 200
+MINUTES ?= 60
 # Whole files go to one worker, because their fixtures are labs and sessions of the real SDK.
 PYTEST = -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 READY = $(VENV)/.ready
 PEERS_READY = $(PEERS)/node_modules/.package-lock.json
 
-.PHONY: help setup demo test lab fuzz bench lint site lock lowest clean peers
+.PHONY: help setup demo test slow coverage lab readings fuzz bench soak lint scenarios healthy scenes wheel site course lock lowest clean peers
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -23,17 +27,34 @@ setup: $(READY) ## a virtual environment in .venv with the locked packages
 demo: $(READY) ## the main job without a screen: a live session, recorded, verified, drawn (into out/)
 	$(BIN)/icws demo --out $(OUT)
 
-test: $(READY) peers ## every test; PYTEST_ARGS="tests/protocol -k bls" for a part
-	$(BIN)/python $(PYTEST) $(PYTEST_ARGS)
+test: $(READY) peers ## all tests but those of `make slow`; PYTEST_ARGS="tests/protocol -k bls" for a part
+	$(BIN)/python $(PYTEST) -m "not slow and not notebook and not reading" $(PYTEST_ARGS)
 
-lab: $(READY) ## JupyterLab on the index notebook
-	$(BIN)/jupyter lab notebooks/00_index.ipynb
+slow: $(READY) peers ## the slow tests: notebooks, JupyterLab in a browser, the real SDKs, a canister in Rust, 200 healthy sessions
+	$(BIN)/python $(PYTEST) -m "slow or notebook" $(PYTEST_ARGS)
 
-fuzz: $(READY) ## hostile frames without end in sight: make fuzz INPUTS=1000000 SEED=7
+readings: $(READY) ## every notebook in JupyterLab, cell by cell, on two screens in both themes, with and without solutions (pictures: out/screenshots)
+	$(BIN)/python -m pytest -n auto --maxprocesses 2 --dist load -m reading $(PYTEST_ARGS)
+
+coverage: $(READY) peers ## the share of branches that the tests take, into docs/coverage.md; fails if protocol/ is not complete
+	$(BIN)/coverage erase
+	$(BIN)/coverage run $(PYTEST) -m "not slow and not reading" $(PYTEST_ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/python -m docs.coverage
+	@echo "wrote docs/coverage.md"
+
+lab: $(READY) ## JupyterLab on the index notebook, with docs/ and data/ in reach
+	$(BIN)/jupyter lab --ServerApp.root_dir=$(CURDIR) --LabApp.default_url=/lab/tree/notebooks/00_index.ipynb
+
+fuzz: $(READY) ## coverage-guided fuzzing of every reader, then hostile frames: make fuzz SECONDS=60 INPUTS=1000000 SEED=7
+	$(BIN)/python -m bench.fuzz --seconds $(SECONDS)
 	ICWS_FUZZ_INPUTS=$(INPUTS) ICWS_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q tests/analysis/annotate/test_fuzz.py
 
-bench: $(READY) ## what decoding, verifying and simulating cost on this machine
-	$(BIN)/python -m bench
+bench: $(READY) peers ## the goals of speed beside the real SDK, in one table (docs/benchmarks.md); JSON=FILE writes it
+	$(BIN)/python -m bench $(if $(JSON),--json $(JSON))
+
+soak: $(READY) ## an hour of ten clients on a lab at × 60, with faults coming and going; what must stay flat: make soak MINUTES=10
+	$(BIN)/python -m bench.soak --minutes $(MINUTES)
 
 lint: $(READY) ## ruff (rules and format) and mypy --strict
 	$(BIN)/ruff check .
@@ -43,9 +64,22 @@ lint: $(READY) ## ruff (rules and format) and mypy --strict
 scenarios: $(READY) ## all that goes wrong, simulated and over real sockets, and what the doctor says it is
 	$(BIN)/python -m bench.scenarios
 
-site: $(READY) ## the documentation as a site, into out/site; needs no network
+healthy: $(READY) ## 3,000 healthy sessions, also on busy machines, in which the doctor must find nothing (some minutes)
+	$(BIN)/python -m bench.healthy --sweep $(SESSIONS) --seed $(SEED)
+
+scenes: $(READY) ## 200 random scenes that our model and a canister on the real Rust CDK must play with the same bytes (some minutes)
+	ICWS_SCENES=$(SCENES) $(BIN)/python -m pytest -q tests/peers/test_rust_canister.py -k "same_bytes or hold_what" $(PYTEST_ARGS)
+
+site: $(READY) ## the documentation and the course as a site, into out/site; needs no network
+	$(BIN)/python -m docs.make_course.execute
 	$(BIN)/python -m sphinx --fresh-env --write-all --nitpicky --fail-on-warning --keep-going --quiet docs $(OUT)/site
 	@echo "built $(OUT)/site/index.html"
+
+course: $(READY) ## all that a teacher hands out, into out/course: site, copies, slides, PDF, figures, recordings
+	$(BIN)/python -m docs.make_course $(OUT)/course
+
+wheel: $(READY) ## the example project's tests with the built wheel in a fresh environment; WASM=FILE: also with a compiled canister
+	$(BIN)/python examples/in_a_fresh_environment.py $(if $(WASM),--wasm $(WASM))
 
 lock: ## resolve the packages anew into requirements.lock (in an environment that is set up)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --extra dev \
@@ -58,7 +92,7 @@ lowest: $(READY) ## the tests with the oldest packages that pyproject.toml allow
 	.venv-lowest/bin/python $(PYTEST) $(PYTEST_ARGS)
 
 clean: ## remove what was set up and what was made
-	rm -rf $(VENV) .venv-lowest $(PEERS)/node_modules $(PEERS)/sdks/*/node_modules $(OUT) docs/_generated build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) .venv-lowest $(PEERS)/node_modules $(PEERS)/sdks/*/node_modules tests/peers/rust_canister/target $(OUT) docs/_generated docs/course build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that is new enough makes the environment; the stamp is written last, so a set-up

@@ -1,6 +1,6 @@
-"""A lab bench for the IC WebSocket protocol: open, record, decode, verify and see sessions.
+"""Explore the IC WebSocket protocol: open, record, decode, verify and draw its sessions.
 
-::
+In a notebook, the last line of this cell draws the recorded frames::
 
     import icws_explore as icws
 
@@ -9,7 +9,29 @@
     await session.send({"text": "hello", "timestamp": 0})
     session.recording
 
-Names load when they are first used, so that importing the package costs nothing.
+To get a `Recording`:
+
+- `connect` opens a live session through a gateway. It returns a `Session`.
+- `Tap` is a proxy in front of a gateway. It records the sessions of any client.
+- `Lab` runs a replica, canisters and gateways on this machine, for experiments without the internet.
+- `simulate` simulates sessions on a virtual clock, hours in seconds.
+- `load` reads a recording, a HAR file or a packet capture.
+
+To use it:
+
+- ``recording.frames()`` and ``recording.timing()`` are tables, ``recording.verify()`` checks the proofs,
+  ``recording.doctor()`` says what is wrong.
+- `plots` draws figures. `inspect`, `certificate_card` and `envelope_card` show one frame in detail.
+- `edit` changes a frame, to see which verification step fails.
+- `report` writes a page for a bug report.
+
+To call other methods of a canister, also beside a session, there is `Canister`.
+
+Below these are `candid`, which encodes and decodes Candid, `Network`, which calls a network over HTTP, and `Principal`.
+All errors are subclasses of `IcwsError` and are listed in `errors`. Times are in seconds, unless a name ends in ``_ms``
+or ``_ns``.
+
+A name is loaded when it is first used, so importing the package takes milliseconds.
 """
 
 from __future__ import annotations
@@ -22,12 +44,14 @@ if TYPE_CHECKING:
     __version__: str
     from icws_explore import errors
     from icws_explore.analysis import edit
+    from icws_explore.analysis.doctor.many import diagnose
     from icws_explore.analysis.recording import Recording, load
     from icws_explore.capture import Capture, ClockInfo, Frame, SessionInfo
     from icws_explore.errors import (
         ArgumentTypeError,
         ArgumentValueError,
         BackendError,
+        CallRejectedError,
         CandidError,
         CaptureError,
         CborError,
@@ -42,13 +66,18 @@ if TYPE_CHECKING:
         SessionClosedError,
         StateError,
         ValueMismatchError,
+        VerificationError,
     )
     from icws_explore.lab import Lab
+    from icws_explore.lab.scenarios.switches import FaultSwitches
     from icws_explore.lab.simulator import CanisterSettings, NetworkConditions, Population, simulate
     from icws_explore.live.connect import connect
     from icws_explore.live.http import Network
+    from icws_explore.live.network.canister import Canister
+    from icws_explore.live.path import Delivery
     from icws_explore.live.session import Session
     from icws_explore.live.tap import Tap
+    from icws_explore.notebook.explorer.explorer import Explorer, explore
     from icws_explore.protocol import candid
     from icws_explore.protocol.principal import Principal
     from icws_explore.views import plots
@@ -61,7 +90,9 @@ __all__ = [
     "ArgumentTypeError",
     "ArgumentValueError",
     "BackendError",
+    "CallRejectedError",
     "CandidError",
+    "Canister",
     "CanisterSettings",
     "Capture",
     "CaptureError",
@@ -69,7 +100,10 @@ __all__ = [
     "ClockInfo",
     "ConnectError",
     "DecodeError",
+    "Delivery",
     "DidError",
+    "Explorer",
+    "FaultSwitches",
     "Frame",
     "IcwsError",
     "IdentityError",
@@ -88,12 +122,15 @@ __all__ = [
     "StateError",
     "Tap",
     "ValueMismatchError",
+    "VerificationError",
     "candid",
     "certificate_card",
     "connect",
+    "diagnose",
     "edit",
     "envelope_card",
     "errors",
+    "explore",
     "inspect",
     "load",
     "plots",
@@ -105,7 +142,9 @@ _HOME = {
     "ArgumentTypeError": "errors",
     "ArgumentValueError": "errors",
     "BackendError": "errors",
+    "CallRejectedError": "errors",
     "CandidError": "errors",
+    "Canister": "live.network.canister",
     "CanisterSettings": "lab.simulator",
     "Capture": "capture",
     "CaptureError": "errors",
@@ -113,7 +152,10 @@ _HOME = {
     "ClockInfo": "capture",
     "ConnectError": "errors",
     "DecodeError": "errors",
+    "Delivery": "live.path",
     "DidError": "errors",
+    "Explorer": "notebook.explorer.explorer",
+    "FaultSwitches": "lab.scenarios.switches",
     "Frame": "capture",
     "IcwsError": "errors",
     "IdentityError": "errors",
@@ -132,9 +174,12 @@ _HOME = {
     "StateError": "errors",
     "Tap": "live.tap",
     "ValueMismatchError": "errors",
+    "VerificationError": "errors",
     "certificate_card": "views.cards.certificate",
     "connect": "live.connect",
+    "diagnose": "analysis.doctor.many",
     "envelope_card": "views.cards.envelope",
+    "explore": "notebook.explorer.explorer",
     "inspect": "views.cards.inspect",
     "load": "analysis.recording",
     "report": "views.report.file",
@@ -162,7 +207,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-if "IPython" in sys.modules:  # recordings and frames draw themselves there; nothing loads until one does
+if "IPython" in sys.modules:  # registers how recordings and frames are drawn, but loads nothing yet
     from icws_explore.views import display as notebook
 
     notebook.install()

@@ -6,6 +6,7 @@ reason; with CI=true it fails, so that nothing is skipped there unnoticed.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -17,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import coverage
 import hypothesis
 import pytest
 
@@ -56,6 +58,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.fail(f"{reason} (CI skips nothing)", pytrace=False)
         elif reason is not None:
             pytest.skip(reason)
+
+
+def pytest_collection_finish() -> None:
+    """What collecting made lives to the end: the garbage collector need not walk it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Save what coverage.py measured here: xdist ends a worker that needs more than ten seconds to leave."""
+    measuring = coverage.Coverage.current()
+    if measuring is not None:
+        measuring.save()
 
 
 LONG_ID = 40

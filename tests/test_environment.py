@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from support.machine import ROOT
 
 INSTALL_SECONDS = 900
-THIS_PROJECT = "-e ."
+THIS_PROJECT = "-e .[ic-py]"
 
 
 def project() -> dict[str, Any]:
@@ -110,7 +110,14 @@ class TestWheel:
         (wheel,) = tmp_path.glob("*.whl")
         packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("icws_explore/")}
         files = [path for path in (ROOT / "icws_explore").rglob("*") if path.is_file()]
-        assert packed == {str(path.relative_to(ROOT)) for path in files if path.suffix != ".pyc"}
+        course = {name for name in packed if name.startswith("icws_explore/course/")}
+        assert packed - course == {str(path.relative_to(ROOT)) for path in files if path.suffix != ".pyc"}
+        kept = [
+            *(ROOT / "notebooks").glob("*.ipynb"),
+            *(ROOT / "data").rglob("*.icws*"),
+            *(ROOT / "data").rglob("*.cbor"),
+        ]
+        assert {f"icws_explore/course/{path.relative_to(ROOT)}" for path in kept} <= course
 
 
 class TestThisEnvironment:

@@ -6,19 +6,23 @@ import ast
 import asyncio
 import inspect
 import re
-import shutil
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from icws_explore.cli.main import COMMANDS
 from support.machine import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CONNECT = (ROOT / "docs" / "how-to" / "connect.md").read_text(encoding="utf-8")
+MAX_LINES = 150
 MAX_PICTURE_BYTES = 200 * 1000
+MAX_ANIMATION_BYTES = 1500 * 1000
 
 
 def section(title: str) -> str:
@@ -33,7 +37,7 @@ class TestExamples:
     def test_of_a_notebook_runs_in_one(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        source, _ = python_in("Ten lines")
+        source, _ = python_in("In Python")
         assert len([line for line in source.splitlines() if line]) <= 10
         monkeypatch.chdir(tmp_path)
         code = compile(source, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -46,7 +50,7 @@ class TestExamples:
         assert (tmp_path / "session.icws").is_file()
 
     def test_of_a_script_runs_as_one(self, tmp_path: Path) -> None:
-        _, source = python_in("Ten lines")
+        _, source = python_in("In Python")
         script = tmp_path / "script.py"
         script.write_text(source, encoding="utf-8")
         run = subprocess.run(
@@ -55,29 +59,55 @@ class TestExamples:
         assert (run.returncode, run.stderr) == (0, "")
         assert "'text': 'ping'" in run.stdout
 
-    @pytest.mark.parametrize("title", ["Your own gateway and canister"])
-    def test_the_others_call_what_exists(self, title: str) -> None:
+    def test_of_connecting_call_what_exists(self) -> None:
         import icws_explore as icws
 
-        for source in python_in(title):
-            (call,) = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-            known = inspect.signature(icws.connect.__init__).parameters
-            assert ast.unparse(call.func) == "icws.connect"
-            assert {keyword.arg for keyword in call.keywords} <= set(known)
+        sources = re.findall(r"```python\n(.*?)```", CONNECT, re.DOTALL)
+        calls = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+        of_connect = [call for call in calls if ast.unparse(call.func) == "icws.connect"]
+        assert len(of_connect) == 2
+        known = inspect.signature(icws.connect.__init__).parameters
+        assert {keyword.arg for call in of_connect for keyword in call.keywords} <= set(known)
 
-    def test_the_doctors_runs_too(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_names_in_the_text_exist(self) -> None:
         import icws_explore as icws
 
-        (source,) = python_in("A dapp that misbehaves")
-        shutil.copy(ROOT / "data" / "sessions" / "tampered_body.icws", tmp_path / "session.har")
-        monkeypatch.chdir(tmp_path)
-        exec(compile(source, "README.md", "exec"), {"icws": icws})
-        assert "BODY_HASH" in (tmp_path / "issue.md").read_text(encoding="utf-8")
+        recording = icws.load(ROOT / "data" / "sessions" / "healthy.icws")
+        text = section("In Python")
+        called = re.findall(r"`recording\.(\w+)\(", text)
+        assert called
+        assert [name for name in called if not hasattr(recording, name)] == []
+        assert [name for name in re.findall(r"`icws\.(\w+)\(", text) if not hasattr(icws, name)] == []
+
+
+class TestShape:
+    def test_is_short(self) -> None:
+        assert len(README.splitlines()) < MAX_LINES
+
+    @pytest.mark.parametrize("way", ["Learn the protocol", "Debug a dapp", "Teach"])
+    def test_each_way_in_has_a_picture_a_command_and_a_page(self, way: str) -> None:
+        assert re.search(r"docs/images/[\w-]+\.(png|webp)", section(way))
+        assert "```sh\n" in section(way)
+        assert re.search(r"\(docs/how-to/\w+\.md\)", section(way))
 
 
 class TestCommands:
     def test_the_table_lists_those_that_exist(self) -> None:
         assert re.findall(r"^\| `icws (\w+)` \|", section("Commands"), re.MULTILINE) == list(COMMANDS)
+
+    def test_that_read_files_of_this_repository_run(self, tmp_path: Path) -> None:
+        """In a folder of their own, with the repository's data; what finds something wrong has exit code 1."""
+        (tmp_path / "data").symlink_to(ROOT / "data")
+        lines = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+        local = [line for line in lines if "data/" in line or line.startswith("icws notebooks")]
+        assert len(local) == 5
+        for line in local:
+            command = [sys.executable, "-m", "icws_explore.cli", *shlex.split(line, comments=True)[1:]]
+            run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+            wrong = line.startswith(("icws doctor", "icws verify"))
+            assert (run.returncode, run.stderr) == (1 if wrong else 0, ""), line
+            assert ("BODY_HASH" in run.stdout) == line.startswith("icws doctor"), line
+        assert (tmp_path / "every-byte.html").is_file()
 
     def test_make_knows_its_targets(self) -> None:
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -104,6 +134,10 @@ class TestPictures:
         assert pictures
         assert [path.name for path in pictures if path.stat().st_size > MAX_PICTURE_BYTES] == []
         assert all(path.name in README for path in pictures)
+        animation = ROOT / "docs" / "images" / "explorer.webp"
+        assert animation.stat().st_size < MAX_ANIMATION_BYTES
+        with Image.open(animation) as image:
+            assert image.n_frames > 4
         assert all(
             words.strip() for words in re.findall(r'!\[(.*?)\]|alt="(.*?)"', README) for words in ["".join(words)]
         )

@@ -19,25 +19,37 @@ CLOCKS = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "proce
     "thread_time", "thread_time_ns", "time", "time_ns",
 }  # fmt: skip
 WHO_MAY_LOOK = {
+    "cli/recordings/test_doctor.py": "gives up in the end",
     "lab/test_watchdog.py": "gives up in the end",
     "live/test_clock.py": "the clock is what is tested: it is compared with what was measured around it",
     "support/cost.py": "processor time, in proportion",
     "support/jumping_lab.py": "gives up in the end",
     "support/jupyter_lab.py": "gives up in the end",
     "support/lockstep.py": "a clock",
-    "support/unhurried_clock.py": "a clock",
 }
 WHO_MAY_SLEEP = {
+    "analysis/doctor/test_many.py": "looks again and again",
+    "cli/recordings/test_doctor.py": "looks again and again",
+    "lab/scenarios/test_switches.py": "lets a planned action wait for a session, however long",
+    "lab/test_breakpoints.py": "nothing tells that something stands still",
+    "lab/test_drill.py": "a client that says something now and then",
+    "live/test_breakpoints.py": "nothing tells that something stands still",
     "live/test_connect.py": "looks again and again; cancels at any moment, and asks nothing of the moment",
     "live/test_connection.py": "nothing tells that something stands still",
     "live/test_tap_relay.py": "nothing tells that something stands still",
+    "notebook/explorer/live/test_send_form.py": "waits for its cancellation",
+    "notebook/explorer/live/test_session_state.py": "nothing tells that nothing is sent",
+    "notebook/explorer/test_many_explorers.py": "looks again and again",
+    "notebook/explorer/test_parties_panel.py": "looks again and again",
+    "notebook/explorer/live/test_worker.py": "looks again and again",
+    "notebook/explorer/test_fault_panel.py": "nothing tells that nothing is sent",
+    "support/examiners.py": "never comes back",
     "support/jumping_lab.py": "looks again and again",
     "support/jupyter_lab.py": "looks again and again",
     "support/lab_requests.py": "looks again and again",
     "support/lockstep.py": "a clock",
     "support/raw_tcp.py": "looks again and again",
     "support/sdk_faults.py": "looks again and again",
-    "support/unhurried_clock.py": "a clock",
 }
 
 

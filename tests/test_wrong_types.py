@@ -75,7 +75,7 @@ def test_and_what_cannot_be_is_refused(name: str, wrong: dict[str, Any]) -> None
 
 
 def test_the_line_says_what_to_give() -> None:
-    said = r"^network must be the URL of a network, such as http://127.0.0.1:4943, not an int$"
+    said = r"^network must be the URL of a network, such as http://127.0.0.1:4943, or an Agent of ic-py, not an int$"
     with pytest.raises(ArgumentTypeError, match=said):
         connect(network=5)
     with pytest.raises(ArgumentTypeError, match=r"^ack_interval_ms must be an integer, not a str$"):

@@ -4,7 +4,8 @@
 //                            "now_ms", "key"?, "content"?, "tree"?}, …]}'          (bytes in hex)
 //
 // agent: @dfinity/agent 2.4.1, core: @icp-sdk/core, sdk: isMessageBodyValid of ic-websocket-js.
-// One line a verdict: {"event": "verdict", "id", "ok", "error", "ms"}; ms is what it took.
+// One line a verdict: {"event": "verdict", "id", "ok", "error", "ms", "cpu_ms"}; ms is what it took, cpu_ms what it took
+// of the processor.
 
 import { createRequire } from "node:module";
 
@@ -47,10 +48,12 @@ console.error = () => {}; // the SDK's own complaints; the verdict says enough
 for (const entry of JSON.parse(process.argv[2]).entries) {
   nowMs = entry.now_ms;
   const begin = performance.now();
+  const used = process.cpuUsage();
   const [ok, error] = await readers[entry.reader](entry).then(
     (verdict) => [verdict, null],
     (reason) => [false, String(reason)],
   );
+  const { user, system } = process.cpuUsage(used);
   const ms = performance.now() - begin;
-  process.stdout.write(`${JSON.stringify({ event: "verdict", id: entry.id, ok, error, ms })}\n`);
+  process.stdout.write(`${JSON.stringify({ event: "verdict", id: entry.id, ok, error, ms, cpu_ms: (user + system) / 1000 })}\n`);
 }

@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from icws_explore.analysis.replay.after_close import MachineAfterClose
 from icws_explore.protocol import candid
 from icws_explore.protocol.arguments import decode_message_args, decode_open_args
 from icws_explore.protocol.certificate import CertificateIssuer
@@ -47,6 +46,7 @@ from icws_explore.protocol.service_messages import (
     decode_service,
 )
 from support.certified_canister import CANISTER_ID, GATEWAY, CertifiedCanister
+from support.machine_after_close import MachineAfterClose
 from support.node_peer import run_script
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
@@ -317,7 +317,7 @@ NAMES = [scene.name for scene in by_name()] + [f"random {seed}" for seed in SEED
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_tells_the_same_story(name: str, scenes: list[Scene], their_stories: dict[str, Story]) -> None:
+def test_gives_the_same_explanation(name: str, scenes: list[Scene], their_stories: dict[str, Story]) -> None:
     ours = our_story(next(scene for scene in scenes if scene.name == name))
     theirs = their_stories[name]
     assert comparable(ours, theirs) == comparable(theirs, ours)

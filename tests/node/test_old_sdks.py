@@ -28,11 +28,11 @@ def played() -> dict[str, Played]:
 
 @pytest.fixture(scope="module")
 def found(played: dict[str, Played]) -> dict[str, Findings]:
-    return {name: diagnose(it.capture) for name, it in played.items()}
+    return {name: diagnose(run.capture) for name, run in played.items()}
 
 
-def frames_of(it: Played) -> list[DecodedFrame]:
-    return [decoded for decoded in decode_frames(it.capture) if not decoded.frame.is_http]
+def frames_of(run: Played) -> list[DecodedFrame]:
+    return [decoded for decoded in decode_frames(run.capture) if not decoded.frame.is_http]
 
 
 @pytest.mark.parametrize("generation", GENERATIONS, ids=lambda generation: generation.row.name)
@@ -55,14 +55,14 @@ class TestEachGeneration:
     def test_the_machine_that_claims_to_be_it_does_the_same(
         self, generation: Generation, played: dict[str, Played]
     ) -> None:
-        it = played[generation.row.name]
-        frames, info = frames_of(it), it.capture.info
+        run = played[generation.row.name]
+        frames, info = frames_of(run), run.capture.info
         config = ClientConfig(
             Principal.of(info.canister_id or ""), info.root_key if generation.knows_root_key else None
         )
         opened = next((d.envelope for d in frames if d.open_args is not None), None)
         sender = NOBODY if opened is None or opened.sender is None else opened.sender
-        ours = machine_story(generation.machine, config, sender, it.told[0].nonce, frames)
+        ours = machine_story(generation.machine, config, sender, run.told[0].nonce, frames)
         assert ours == recorded_story(frames)
         assert ours, "a story of nothing shows nothing"
 

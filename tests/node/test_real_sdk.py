@@ -133,7 +133,7 @@ class TestSdkAgainstLab:
         missed_ns = acks_ns[ACKS - 1] + KEEP_ALIVE_TIMEOUT_MS * NS_PER_MS
         assert last.message.timestamp_ns > missed_ns, "still served once a missing keep-alive would have shown"
 
-    def test_closes_normally_and_sees_what_the_gateway_makes_of_it(self, session: Played) -> None:
+    def test_closes_normally_and_sees_the_gateways_answer(self, session: Played) -> None:
         assert session.run.one("closing")["code"] == 1000
         # Gateway 1.4.6 drops the connection of a client that closes, so the SDK's onclose says 1006.
         assert session.run.one("close")["code"] == 1006

@@ -32,14 +32,16 @@ def played() -> dict[str, Played]:
 
 @pytest.fixture(scope="module")
 def diagnosed(played: dict[str, Played]) -> dict[str, Findings]:
-    return {name: diagnose(it.capture) for name, it in played.items()}
+    return {name: diagnose(run.capture) for name, run in played.items()}
 
 
 @pytest.fixture(scope="module")
 def replayed(played: dict[str, Played]) -> dict[str, list[Replay]]:
     """By row, a replay of each client's session, in the order of the clients."""
-    replays = {name: {each.session: each for each in replay_sessions(it.capture)} for name, it in played.items()}
-    return {name: [replays[name][it.session(client)] for client in range(len(it.told))] for name, it in played.items()}
+    replays = {name: {each.session: each for each in replay_sessions(run.capture)} for name, run in played.items()}
+    return {
+        name: [replays[name][run.session(client)] for client in range(len(run.told))] for name, run in played.items()
+    }
 
 
 def loud(row: Row, findings: Findings) -> list[Finding]:
@@ -74,7 +76,7 @@ class TestEachSession:
         foreseen = None if predicted is None else (predicted.code, predicted.reason)
         assert foreseen == played[row.name].told[client].closing
 
-    def test_and_in_its_own_words(
+    def test_and_in_the_texts_of_the_sdk(
         self, row: Row, client: int, played: dict[str, Played], replayed: dict[str, list[Replay]]
     ) -> None:
         """What the SDK tells its user, onerror, is what the replay says that it tells."""

@@ -91,6 +91,13 @@ _PRIM_VALUES: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
 def _field_id(label: str | int) -> int:
     return candid.label_hash(label) if isinstance(label, str) else label
 

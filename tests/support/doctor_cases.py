@@ -104,7 +104,7 @@ CASES: Final[dict[str, Case]] = {
     "empty_content_vec_text": Case(),
     # Interfaces and pages
     "did_cdk_type_as_app_type": Case(("APP_TYPE_IS_CDK_TYPE",), ("WebsocketMessage",), code=0),
-    "did_get_messages_update": Case(("POLLER_DEAD",), ("query",), code=0),
+    "did_get_messages_update": Case(("METHOD_MODE",), ("query",), code=0),
     "did_ws_message_query": Case(("METHOD_MODE",), ("ws_message", "query")),
     "csp_mixed_content": Case(
         ("MIXED_CONTENT",),
@@ -166,8 +166,8 @@ def outcome(name: str) -> Outcome:
     assert code == json_code
     objects = [json.loads(line) for line in lines.splitlines() if line.startswith("{")]
     findings = objects[0]["findings"] if objects else []
-    named = {True: [it["id"] for it in findings if it["severity"] != "info"]}
-    named[False] = [it["id"] for it in findings if it["severity"] == "info"]
+    named = {True: [finding["id"] for finding in findings if finding["severity"] != "info"]}
+    named[False] = [finding["id"] for finding in findings if finding["severity"] == "info"]
     return Outcome(code, text, tuple(dict.fromkeys(named[True])), tuple(dict.fromkeys(named[False])))
 
 

@@ -8,18 +8,18 @@ from support.doctor_scenarios import SCENARIOS
 from support.session_captures import SessionScript
 
 
-def ids(it: Capture | SessionScript) -> tuple[str, ...]:
-    return diagnose(it.capture if isinstance(it, SessionScript) else it).ids
+def ids(source: Capture | SessionScript) -> tuple[str, ...]:
+    return diagnose(source.capture if isinstance(source, SessionScript) else source).ids
 
 
-def the_one(it: Capture | SessionScript | str) -> Finding:
+def the_one(source: Capture | SessionScript | str) -> Finding:
     """The only finding; of a scenario, the one that it is named by."""
-    if isinstance(it, str):
-        return next(each for each in diagnose(SCENARIOS[it]()) if each.id == it)
-    (finding,) = diagnose(it.capture if isinstance(it, SessionScript) else it)
+    if isinstance(source, str):
+        return next(each for each in diagnose(SCENARIOS[source]()) if each.id == source)
+    (finding,) = diagnose(source.capture if isinstance(source, SessionScript) else source)
     return finding
 
 
 def loud(capture: Capture) -> tuple[str, ...]:
     """The ids of what is wrong, each once; what is only told does not count."""
-    return tuple(dict.fromkeys(it.id for it in diagnose(capture) if it.severity != "info"))
+    return tuple(dict.fromkeys(finding.id for finding in diagnose(capture) if finding.severity != "info"))

@@ -21,15 +21,6 @@ from support.certified_canister import CANISTER_ID, GATEWAY
 from support.session_captures import START_S, SessionScript
 from support.timing_captures import never_opened, silent, slow_answer
 
-# Rules without a scenario; tests/cases and the tests of the rules have recordings. The calls between gateway and
-# network are not in a scenario's recording, a HAR's sockets and calls are a browser's, the lab's gateway tells the
-# canister of every lost connection, and IGNORES_PROOFS needs a bad proof, which has a rule of its own.
-WITHOUT_SCENARIO = frozenset(
-    {
-        "CALLER_MISMATCH", "GATEWAY_CLOCK", "IGNORES_PROOFS", "INSPECT_MESSAGE", "NONCE_REUSED", "NO_IC_WEBSOCKET",
-        "NO_REPLY", "OUT_OF_CYCLES", "POLLS_REFUSED", "SOCKET_NEVER_OPENED",
-    }
-)  # fmt: skip
 SCENARIOS: dict[str, Callable[[], Capture]] = {}
 TIMED_OUT = (4000, "Open connection timeout")
 OPEN_TIMEOUT_S = 60.2
@@ -56,10 +47,10 @@ def opening(
     envelope: Callable[[Identity, int], Envelope], *, identity: Identity | None = None, until: float = OPEN_TIMEOUT_S
 ) -> Capture:
     """Handshake, a ws_open of one's own making, and 60 s of nothing. ``envelope(identity, now_ns)``."""
-    it = script()
-    it.frame(0, "in", Handshake(GATEWAY).encode())
-    it.frame(0.1, "out", envelope(identity or it.identity, it.ns(0.1)).encode_frame())
-    return it.closed(until, "out", *TIMED_OUT).capture
+    session = script()
+    session.frame(0, "in", Handshake(GATEWAY).encode())
+    session.frame(0.1, "out", envelope(identity or session.identity, session.ns(0.1)).encode_frame())
+    return session.closed(until, "out", *TIMED_OUT).capture
 
 
 def ws_open(
@@ -86,16 +77,16 @@ def gateway_mismatch() -> Capture:
 
 @scenario("RAW_CLIENT")
 def raw_client() -> Capture:
-    it = script().frame(0, "in", Handshake(GATEWAY).encode())
-    it.capture.frames.append(Frame(START_S + 1, "out", "text", b'{"hello": "gateway"}'))
-    return it.closed(1.1, "in", 1005).capture
+    session = script().frame(0, "in", Handshake(GATEWAY).encode())
+    session.capture.frames.append(Frame(START_S + 1, "out", "text", b'{"hello": "gateway"}'))
+    return session.closed(1.1, "in", 1005).capture
 
 
 @scenario("PING_KILLS_SESSION")
 def ping_kills() -> Capture:
-    it = script().opened().client_says(5, "a").app_says(7, "b")
-    it.capture.frames.append(Frame(START_S + 20, "out", "ping"))
-    return it.closed(20.05, "in", 1006).capture
+    session = script().opened().client_says(5, "a").app_says(7, "b")
+    session.capture.frames.append(Frame(START_S + 20, "out", "ping"))
+    return session.closed(20.05, "in", 1006).capture
 
 
 @scenario("ANONYMOUS")
@@ -177,21 +168,23 @@ def sdk_rejects_valid() -> Capture:
 
 @scenario("APP_TYPE_MISMATCH")
 def app_type_mismatch() -> Capture:
-    it = script().opened().canister_says(5, candid.encode([candid.parse_type("nat")], [7]))
-    return it.closed(5.05, "out", 4000, "Error receiving message").capture
+    session = script().opened().canister_says(5, candid.encode([candid.parse_type("nat")], [7]))
+    return session.closed(5.05, "out", 4000, "Error receiving message").capture
 
 
 @scenario("CLIENT_KEY_FOREIGN")
 def client_key_foreign() -> Capture:
-    it = script().opened().client_says(3, "a")
-    it.app_says(5, "for somebody else", client_key=ClientKey(GATEWAY, 5))
-    return it.app_says(8, "b").closed(20, "out", 1000).capture
+    session = script().opened().client_says(3, "a")
+    session.app_says(5, "for somebody else", client_key=ClientKey(GATEWAY, 5))
+    return session.app_says(8, "b").closed(20, "out", 1000).capture
 
 
 @scenario("UNKNOWN_CLOSE_VARIANT")
 def unknown_close_variant() -> Capture:
-    it = script().opened().client_says(3, "a").app_says(5, "b").canister_closes(9, CloseReason.CLOSED_BY_APPLICATION)
-    return it.closed(9.1, "out", 4000, "Service message error").capture
+    session = (
+        script().opened().client_says(3, "a").app_says(5, "b").canister_closes(9, CloseReason.CLOSED_BY_APPLICATION)
+    )
+    return session.closed(9.1, "out", 4000, "Service message error").capture
 
 
 # Order
@@ -199,16 +192,16 @@ def unknown_close_variant() -> Capture:
 
 @scenario("KEEPALIVE_RACE")
 def keepalive_race() -> Capture:
-    it = script().opened().client_says(5, "a").canister_says(290, AckMessage(1))
-    it.client_says(290.2, KeepAliveMessage(2), sequence_num=3).client_says(290.21, "b", sequence_num=2)
-    return it.closed(290.22, "out", 4000, "Message sending failed").capture
+    session = script().opened().client_says(5, "a").canister_says(290, AckMessage(1))
+    session.client_says(290.2, KeepAliveMessage(2), sequence_num=3).client_says(290.21, "b", sequence_num=2)
+    return session.closed(290.22, "out", 4000, "Message sending failed").capture
 
 
 @scenario("LOST_UP")
 def lost_up() -> Capture:
-    it = script().opened().client_says(5, "a").client_says(20, "x" * 2_200_000).client_says(40, "c")
-    it.canister_closes(42, CloseReason.WRONG_SEQUENCE_NUMBER)
-    return it.closed(42.1, "out", 4000, "Received close message from canister").capture
+    session = script().opened().client_says(5, "a").client_says(20, "x" * 2_200_000).client_says(40, "c")
+    session.canister_closes(42, CloseReason.WRONG_SEQUENCE_NUMBER)
+    return session.closed(42.1, "out", 4000, "Received close message from canister").capture
 
 
 # Acks and keep-alives
@@ -216,14 +209,14 @@ def lost_up() -> Capture:
 
 @scenario("ACK_DEFAULTS_SKEW")
 def ack_defaults_skew() -> Capture:
-    it = script().opened().client_says(5, "a").app_says(7, "b").client_says(60, "c").app_says(62, "d")
-    return it.closed(95.02, "out", 4000, "Ack message timeout").capture
+    session = script().opened().client_says(5, "a").app_says(7, "b").client_says(60, "c").app_says(62, "d")
+    return session.closed(95.02, "out", 4000, "Ack message timeout").capture
 
 
 @scenario("ACK_TOO_HIGH")
 def ack_too_high() -> Capture:
-    it = script().opened().client_says(5, "a").canister_says(290, AckMessage(7))
-    return it.closed(290.1, "out", 4000, "Ack message error").capture
+    session = script().opened().client_says(5, "a").canister_says(290, AckMessage(7))
+    return session.closed(290.1, "out", 4000, "Ack message error").capture
 
 
 SCENARIOS["NO_KEEPALIVE"] = silent
@@ -235,8 +228,10 @@ SCENARIOS["KEEPALIVE_LATE"] = slow_answer
 
 @scenario("CLOSED_BY_APPLICATION")
 def closed_by_application() -> Capture:
-    it = script().opened().client_says(3, "a").app_says(5, "b").canister_closes(9, CloseReason.CLOSED_BY_APPLICATION)
-    return it.closed(9.1, "out", 4001, "ClosedByApplication").capture
+    session = (
+        script().opened().client_says(3, "a").app_says(5, "b").canister_closes(9, CloseReason.CLOSED_BY_APPLICATION)
+    )
+    return session.closed(9.1, "out", 4001, "ClosedByApplication").capture
 
 
 @scenario("PROXY_IDLE")

@@ -7,6 +7,7 @@ import copy
 import json
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,17 +61,17 @@ def har_of(capture: Capture, count: int) -> dict[str, Any]:
         {"type": "error", "time": t + 3, "opcode": -1, "data": "oops"},
     ]
     page = {"request": {"url": "https://h/"}, "response": {"status": 200, "content": {"text": "hello"}}}
-    sockets = [_entry("wss://gw/", messages), _entry("wss://other/", others)]
+    sockets = [_entry("wss://gw/", messages, t), _entry("wss://other/", others, t)]
     return {"log": {"version": "1.2", "pages": [], "entries": [page, *sockets]}}
 
 
-def _entry(url: str, messages: list[dict[str, Any]]) -> dict[str, Any]:
+def _entry(url: str, messages: list[dict[str, Any]], t: float) -> dict[str, Any]:
     return {
         "_resourceType": "websocket",
         "_webSocketMessages": messages,
         "request": {"url": url, "headers": []},
         "response": {"status": 101, "_error": None},
-        "startedDateTime": "2026-11-23T13:27:20.500Z",
+        "startedDateTime": datetime.fromtimestamp(t - 0.5, UTC).isoformat(),
     }
 
 

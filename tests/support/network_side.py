@@ -88,9 +88,9 @@ def _certified(request_id: bytes, leaves: dict[bytes, bytes]) -> bytes:
 
 def given(capture: Capture, at: float, *messages: CanisterMessage) -> Capture:
     """The canister gave these messages to the gateway ``at`` (seconds since the epoch), each in a poll of its own."""
-    for number, it in enumerate(messages):
-        client_key = WebsocketMessage.decode(it.content).client_key
-        result = PollResult((PollMessage(client_key, it.key, it.content),), it.cert, it.tree, True)
+    for number, message in enumerate(messages):
+        client_key = WebsocketMessage.decode(message.content).client_key
+        result = PollResult((PollMessage(client_key, message.key, message.content),), message.cert, message.tree, True)
         capture = polled(capture, at + number / 1000, poll_replied(result))
     return capture
 

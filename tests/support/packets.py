@@ -29,12 +29,12 @@ class Talk:
     link: str = "ethernet"
     packets: list[tuple[float, bytes]] = field(default_factory=list)
 
-    def opened(self, answer: bytes = SWITCHED) -> Talk:
+    def opened(self, answer: bytes = SWITCHED, asked: bytes = UPGRADE) -> Talk:
         self._add("client", TH_SYN)
         self._add("server", TH_SYN | TH_ACK)
         self.client_sequence += 1
         self.server_sequence += 1
-        return self.up(UPGRADE).down(answer)
+        return self.up(asked).down(answer)
 
     def up(self, data: bytes, flags: int = TH_ACK) -> Talk:
         return self._say("client", data, flags)

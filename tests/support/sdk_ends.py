@@ -22,10 +22,10 @@ def foretold(finding: Finding) -> list[tuple[int, str]]:
     return [(int(code), reason) for code, reason in closes] + [(int(code), "") for code in codes]
 
 
-def on_the_wire(it: Played, client: int) -> list[tuple[str, int, str]]:
+def on_the_wire(run: Played, client: int) -> list[tuple[str, int, str]]:
     """The closes that the tap has recorded of a session: direction, code (1005: none) and reason."""
-    session = it.session(client)
-    closes = [frame for frame in it.capture.frames if frame.session == session and frame.op == "close"]
+    session = run.session(client)
+    closes = [frame for frame in run.capture.frames if frame.session == session and frame.op == "close"]
     return [said(frame) for frame in closes]
 
 
