@@ -1,0 +1,162 @@
+"""The explorer with 20 000 frames in a real JupyterLab and Chromium: from a click to its detail, from a letter to the list.
+
+A time ends with the frame of the screen that shows the result. Rows are clicked at several depths of the list. Filters
+are typed on the keyboard, and their time begins with the last letter. All of it is done over and over while the proofs
+are checked and the doctor looks, and once more afterwards. The numbers are milliseconds on the clock.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import icws_explore as icws
+from icws_explore.analysis.filter import compile_filter
+
+from .explorer import FRAMES, large
+from .goals import NotMeasuredError
+
+ROOT: Final = Path(__file__).parents[1]
+FILTERS: Final = ('kind == "ack"', 'size > 400 and direction == "out"', 'frame > 900 and kind in ("app", "message")', "")
+DEPTHS: Final = (0.0, 0.7, 0.35)  # of the list, as a share of its frames
+LETTER_MS: Final = 60  # between two letters
+AT_LEAST: Final = 4  # clicks and filters while the proofs are checked, for a number that can be believed
+
+# Runs in the page.
+CLICK: Final = """async share => {
+  const scroller = document.querySelector(".icws-scroller"), shown = () => new Promise(requestAnimationFrame);
+  scroller.scrollTop = share * (scroller.scrollHeight - scroller.clientHeight);
+  let row;
+  do { await shown(); row = [...document.querySelectorAll(".icws-row[data-frame]:not(.icws-selected)")].at(-6); } while (!row);
+  const wanted = `frame ${row.dataset.frame}`, began = performance.now();
+  row.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, button: 0 }));
+  do await shown(); while (document.querySelector(".icws-title b")?.textContent !== wanted);
+  return performance.now() - began;
+}"""
+# Waits in the background, so that nothing of the browser's driver is in the time.
+AWAIT_LIST: Final = """counted => {
+  let last = NaN;
+  const box = document.querySelector(".icws-where"), typed = () => { last = performance.now(); };
+  box.addEventListener("input", typed);
+  window.icwsListed = (async () => {
+    do await new Promise(requestAnimationFrame);
+    while (document.querySelector(".icws-counted").textContent !== counted || !document.querySelector(".icws-row[data-frame]"));
+    box.removeEventListener("input", typed);
+    return performance.now() - last;
+  })();
+}"""
+IS_CHECKED: Final = "() => document.querySelector('.icws-overview')?.textContent.includes('doctor')"
+IN_FRONT: Final = "() => window.jupyterapp?.shell.currentWidget?.context?.path.endsWith('bench.ipynb')"
+RUN: Final = """async () => {
+  await window.jupyterapp.shell.currentWidget.sessionContext.ready;
+  await window.jupyterapp.commands.execute("notebook:run-all-cells");
+}"""
+CELL: Final = """
+import sys
+sys.path.insert(0, {root!r})
+import icws_explore as icws
+from bench.explorer import large
+explorer = icws.explore(large())
+explorer
+"""
+
+
+@dataclass(slots=True)
+class Waits:
+    """What a user waited for, in milliseconds: the clicks, and the filters that were typed."""
+
+    clicks: list[float] = field(default_factory=list)
+    filters: list[float] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"click to detail {_range(self.clicks)}; letter to list {_range(self.filters)}"
+
+
+def _range(times_ms: list[float]) -> str:
+    return f"{median(times_ms):.0f} ms (at most {max(times_ms):.0f} ms, {len(times_ms)} times)"
+
+
+@contextmanager
+def page_of(source: str) -> Iterator[Any]:
+    """A page with JupyterLab that runs a notebook of one cell."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    import nbformat
+    from playwright.sync_api import sync_playwright
+
+    from support.jupyter_lab import jupyter_lab
+    from support.machine import chromium
+
+    path = chromium()
+    if path is None:
+        raise NotMeasuredError("there is no Chromium")
+    with tempfile.TemporaryDirectory() as folder, jupyter_lab(Path(folder)) as lab, sync_playwright() as playwright:
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=kernel)
+        nbformat.write(notebook, lab.folder / "notebooks" / "bench.ipynb")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--no-proxy-server"])
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page.set_default_timeout(180_000)
+        page.goto(lab.address("bench.ipynb"))
+        page.wait_for_function(IN_FRONT)
+        page.evaluate(RUN)
+        yield page
+        browser.close()
+
+
+def waits() -> tuple[Waits, Waits]:
+    """What a user waits for while the proofs are checked, and afterwards."""
+    counted = {where: _counted(where) for where in FILTERS}
+    checking, afterwards = Waits(), Waits()
+    with page_of(CELL.format(root=str(ROOT))) as page:
+        page.locator(".icws-row").first.wait_for()
+        for turn in range(1000):
+            click = page.evaluate(CLICK, DEPTHS[turn % len(DEPTHS)])
+            where = FILTERS[turn % len(FILTERS)]
+            # While a large recording is taken in, a filter shows a part of it: then only clicks are measured.
+            typed = _typed(page, where, counted[where]) if _is_taken(page) else None
+            if page.evaluate(IS_CHECKED):
+                break
+            checking.clicks.append(click)
+            checking.filters += [] if typed is None else [typed]
+        for turn in range(2 * len(FILTERS)):
+            afterwards.clicks.append(page.evaluate(CLICK, DEPTHS[turn % len(DEPTHS)]))
+            where = FILTERS[turn % len(FILTERS)]
+            afterwards.filters.append(_typed(page, where, counted[where]))
+    if min(len(checking.clicks), len(checking.filters)) < AT_LEAST:
+        raise NotMeasuredError("the proofs were checked before enough was measured")
+    return checking, afterwards
+
+
+def _counted(where: str) -> str:
+    """What the list says below a filter."""
+    if not where:
+        return f"{FRAMES} frames"
+    wanted, recording = compile_filter(where), large()
+    return f"{sum(wanted(decoded, recording.raw[0].t) for decoded in recording)} of {FRAMES} frames"
+
+
+def _is_taken(page: Any) -> bool:
+    return str(FRAMES) in page.locator(".icws-counted").inner_text()
+
+
+def _typed(page: Any, where: str, counted: str) -> float:
+    page.locator(".icws-where").click()
+    page.keyboard.press("Control+a")
+    page.evaluate(AWAIT_LIST, counted)
+    if where:
+        page.keyboard.type(where, delay=LETTER_MS)
+    else:
+        page.keyboard.press("Delete")
+    return float(page.evaluate("() => window.icwsListed"))
+
+
+if __name__ == "__main__":
+    for when, found in zip(("while proofs are checked", "afterwards"), waits(), strict=True):
+        print(f"{FRAMES} frames, {when}: {found}")
+        print("  clicks", *(f"{ms:.0f}" for ms in found.clicks), " filters", *(f"{ms:.0f}" for ms in found.filters))
