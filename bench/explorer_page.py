@@ -1,12 +1,16 @@
-"""The explorer with 20 000 frames in a real JupyterLab and Chromium: from a click to its detail, from a letter to the list.
+"""The explorer in a real JupyterLab and Chromium: a click and a filter with 20 000 frames, and a minute of messages.
 
 A time ends with the frame of the screen that shows the result. Rows are clicked at several depths of the list. Filters
 are typed on the keyboard, and their time begins with the last letter. All of it is done over and over while the proofs
 are checked and the doctor looks, and once more afterwards. The numbers are milliseconds on the clock.
+
+`live` lets a client and a canister exchange messages in the kernel, and counts how often the page draws the list.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,14 +20,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-import icws_explore as icws
 from icws_explore.analysis.filter import compile_filter
 
-from .explorer import FRAMES, large
+from .explorer import FRAMES, LIVE_S, large
 from .goals import NotMeasuredError
 
 ROOT: Final = Path(__file__).parents[1]
-FILTERS: Final = ('kind == "ack"', 'size > 400 and direction == "out"', 'frame > 900 and kind in ("app", "message")', "")
+FILTERS: Final = (
+    'kind == "ack"', 'size > 400 and direction == "out"', 'frame > 900 and kind in ("app", "message")', "",
+)  # fmt: skip
 DEPTHS: Final = (0.0, 0.7, 0.35)  # of the list, as a share of its frames
 LETTER_MS: Final = 60  # between two letters
 AT_LEAST: Final = 4  # clicks and filters while the proofs are checked, for a number that can be believed
@@ -32,8 +37,9 @@ AT_LEAST: Final = 4  # clicks and filters while the proofs are checked, for a nu
 CLICK: Final = """async share => {
   const scroller = document.querySelector(".icws-scroller"), shown = () => new Promise(requestAnimationFrame);
   scroller.scrollTop = share * (scroller.scrollHeight - scroller.clientHeight);
-  let row;
-  do { await shown(); row = [...document.querySelectorAll(".icws-row[data-frame]:not(.icws-selected)")].at(-6); } while (!row);
+  const rows = () => [...document.querySelectorAll(".icws-row[data-frame]:not(.icws-selected)")];
+  do await shown(); while (!rows().at(-6));
+  const row = rows().at(-6);
   const wanted = `frame ${row.dataset.frame}`, began = performance.now();
   row.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, button: 0 }));
   do await shown(); while (document.querySelector(".icws-title b")?.textContent !== wanted);
@@ -43,10 +49,11 @@ CLICK: Final = """async share => {
 AWAIT_LIST: Final = """counted => {
   let last = NaN;
   const box = document.querySelector(".icws-where"), typed = () => { last = performance.now(); };
+  const isListed = () => document.querySelector(".icws-counted").textContent === counted
+    && document.querySelector(".icws-row[data-frame]");
   box.addEventListener("input", typed);
   window.icwsListed = (async () => {
-    do await new Promise(requestAnimationFrame);
-    while (document.querySelector(".icws-counted").textContent !== counted || !document.querySelector(".icws-row[data-frame]"));
+    do await new Promise(requestAnimationFrame); while (!isListed());
     box.removeEventListener("input", typed);
     return performance.now() - last;
   })();
@@ -55,7 +62,15 @@ IS_CHECKED: Final = "() => document.querySelector('.icws-overview')?.textContent
 IN_FRONT: Final = "() => window.jupyterapp?.shell.currentWidget?.context?.path.endsWith('bench.ipynb')"
 RUN: Final = """async () => {
   await window.jupyterapp.shell.currentWidget.sessionContext.ready;
-  await window.jupyterapp.commands.execute("notebook:run-all-cells");
+  window.jupyterapp.commands.execute("notebook:run-all-cells");
+}"""
+# Frames of the screen in which the list is another one than before.
+COUNT_REDRAWS: Final = """() => {
+  let isChanged = false;
+  window.icwsRedraws = 0;
+  const count = () => { if (isChanged) window.icwsRedraws += 1; isChanged = false; };
+  const changed = () => { if (!isChanged) requestAnimationFrame(count); isChanged = true; };
+  new MutationObserver(changed).observe(document.querySelector(".icws-canvas"), { childList: true, subtree: true });
 }"""
 CELL: Final = """
 import sys
@@ -64,6 +79,13 @@ import icws_explore as icws
 from bench.explorer import large
 explorer = icws.explore(large())
 explorer
+"""
+LIVE: Final = """
+import sys
+sys.path.insert(0, {root!r})
+from IPython.display import display
+from bench.explorer import exchanged
+found = await exchanged({seconds!r}, show=display)
 """
 
 
@@ -110,20 +132,22 @@ def page_of(source: str) -> Iterator[Any]:
 
 
 def waits() -> tuple[Waits, Waits]:
-    """What a user waits for while the proofs are checked, and afterwards."""
+    """What a user waits for while the proofs are checked, and afterwards. Raises NotMeasuredError."""
     counted = {where: _counted(where) for where in FILTERS}
     checking, afterwards = Waits(), Waits()
     with page_of(CELL.format(root=str(ROOT))) as page:
         page.locator(".icws-row").first.wait_for()
         for turn in range(1000):
             click = page.evaluate(CLICK, DEPTHS[turn % len(DEPTHS)])
-            where = FILTERS[turn % len(FILTERS)]
+            where = FILTERS[len(checking.filters) % len(FILTERS)]
             # While a large recording is taken in, a filter shows a part of it: then only clicks are measured.
-            typed = _typed(page, where, counted[where]) if _is_taken(page) else None
+            typed = [_typed(page, where, counted[where])] if _is_taken(page) else []
             if page.evaluate(IS_CHECKED):
                 break
             checking.clicks.append(click)
-            checking.filters += [] if typed is None else [typed]
+            checking.filters += typed
+        page.locator(".icws-where").fill("")
+        page.locator(".icws-counted", has_text=re.compile(f"^{FRAMES} frames$")).wait_for()
         for turn in range(2 * len(FILTERS)):
             afterwards.clicks.append(page.evaluate(CLICK, DEPTHS[turn % len(DEPTHS)]))
             where = FILTERS[turn % len(FILTERS)]
@@ -156,7 +180,40 @@ def _typed(page: Any, where: str, counted: str) -> float:
     return float(page.evaluate("() => window.icwsListed"))
 
 
+@dataclass(frozen=True, slots=True)
+class LiveInPage:
+    """See `bench.explorer.Live`. ``redraws_per_s`` counts the page's drawings of the list."""
+
+    lost: int
+    late: int
+    acks: int
+    redraws_per_s: float
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.words}; the page drew the list {self.redraws_per_s:.1f} times a second"
+
+
+def live(seconds: float = LIVE_S) -> LiveInPage:
+    """A minute of messages with the explorer on a page."""
+    with page_of(LIVE.format(root=str(ROOT), seconds=seconds)) as page:
+        from support.notebook_page import EXECUTE
+
+        page.locator(".icws-list").wait_for()
+        page.evaluate(COUNT_REDRAWS)
+        # It runs after the cell.
+        said = page.evaluate(
+            EXECUTE, "import dataclasses, json; print(json.dumps([dataclasses.asdict(found), str(found)]))"
+        )
+        found, words = json.loads(said)
+        redraws = page.evaluate("() => window.icwsRedraws")
+    if found["acks"] < 3:
+        raise NotMeasuredError(f"only {found['acks']} acks came: {words}")
+    return LiveInPage(found["lost"], found["late"], found["acks"], redraws / found["seconds"], words)
+
+
 if __name__ == "__main__":
+    print(f"live: {live()}")
     for when, found in zip(("while proofs are checked", "afterwards"), waits(), strict=True):
         print(f"{FRAMES} frames, {when}: {found}")
         print("  clicks", *(f"{ms:.0f}" for ms in found.clicks), " filters", *(f"{ms:.0f}" for ms in found.filters))

@@ -99,8 +99,10 @@ class TestARecording:
         explorer.locator(".icws-relations").get_by_role("button", name="frame 15").click()
         expect(title(explorer)).to_have_text("frame 15")
         expect(row(explorer, 15)).to_have_class(re_word("icws-selected"))
+        explorer.get_by_role("tab", name="Fields").click()
         explorer.locator(".icws-evidence").first.get_by_role("button", name="8", exact=True).click()
         expect(title(explorer)).to_have_text("frame 8")
+        expect(explorer.locator(".icws-step.icws-failed b")).to_be_in_viewport()
 
     def test_is_read_by_keyboard(self, page: Page, lab: JupyterLab) -> None:
         explorer = opened(page, lab, "keyboard", TAMPERED)

@@ -347,6 +347,11 @@ class Explorer:
         """Select a frame: its row, if the filter shows it, and its detail."""
         self.frame_list.reveal(frame_number)
 
+    def select_evidence(self, frame_number: int) -> None:
+        """Select a frame that a finding names, with the step of its proof that failed, if one did."""
+        self.select(frame_number)
+        self.frame_detail.turn_to_failure()
+
     @property
     def selected(self) -> int | None:
         """The number of the selected frame."""

@@ -134,6 +134,20 @@ class TestFindings:
             assert explorer.frame_detail.detail["frame"] == 8
             assert "BODY_HASH" in [finding["id"] for finding in explorer.frame_detail.detail["findings"]]
 
+    def test_lead_to_the_proof_that_failed(self) -> None:
+        with explored(SESSIONS / "tampered_body.icws") as explorer:
+            panel = explorer.panel("Findings")
+            explorer.frame_detail.tab = "related"
+            panel._handle_custom_msg({"type": "link", "frame": 15}, [])  # evidence whose proof holds
+            assert (explorer.selected, explorer.frame_detail.tab) == (15, "related")
+            panel._handle_custom_msg({"type": "link", "frame": 8}, [])
+            assert (explorer.selected, explorer.frame_detail.tab) == (8, "proof")
+            explorer.frame_detail.tab = "fields"
+            explorer.frame_detail._handle_custom_msg({"type": "link", "frame": 8}, [])  # no evidence: the page stays
+            assert explorer.frame_detail.tab == "fields"
+            explorer.frame_detail._handle_custom_msg({"type": "evidence", "frame": 8}, [])
+            assert explorer.frame_detail.tab == "proof"
+
     def test_of_a_healthy_recording_are_none(self) -> None:
         with explored(SESSIONS / "healthy.icws") as explorer:
             panel = explorer.panel("Findings")
