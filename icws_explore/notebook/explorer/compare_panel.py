@@ -85,7 +85,7 @@ class ComparePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no 
         self._index: FrameIndex | None = None
         self._thread: threading.Thread | None = None
         self._wanted = 0  # the number of the newest comparison; an earlier one that ends later is not shown
-        self.path = ipywidgets.Text(placeholder="data/sessions/healthy.icws, session.har", description="compare with")
+        self.path = ipywidgets.Text(placeholder="session.icws, session.har", description="compare with")
         self.path.style.description_width = "max-content"
         self.path.layout.flex, self.path.layout.width = "1 1 260px", "auto"
         self.path.continuous_update = False  # Enter
