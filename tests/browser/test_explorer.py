@@ -295,6 +295,24 @@ class TestALiveSession:
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+def test_opens_a_file_that_is_dropped(page: Page, lab: JupyterLab) -> None:
+    explorer = opened(page, lab, "dropped", "import icws_explore as icws\nicws.explore()")
+    content = (ROOT / "data" / "sessions" / "tampered_body.icws").read_text(encoding="utf-8")
+    files = page.evaluate_handle(
+        "text => { const files = new DataTransfer(); files.items.add(new File([text], 'mine.icws')); return files; }",
+        content,
+    )
+    place = explorer.get_by_role("button", name="drop it here")
+    place.dispatch_event("dragover", {"dataTransfer": files})
+    shot(page, "explorer-drop")
+    place.dispatch_event("drop", {"dataTransfer": files})
+    expect(explorer.locator(".icws-top")).to_contain_text("mine.icws")
+    expect(explorer.locator(".icws-counted")).to_have_text("17 frames")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 class TestALabOfTheStartPage:
     def test_stands_still_while_one_reads(self, page: Page, lab: JupyterLab) -> None:
         page.set_viewport_size({"width": 1024, "height": 768})

@@ -5,7 +5,6 @@ import gc
 import threading
 import weakref
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -500,8 +499,7 @@ class TestStartPage:
     def test_opens_an_uploaded_file(self) -> None:
         content = (SESSIONS / "chat.icws").read_bytes()
         with explored() as explorer:
-            file = {"name": "../chat.icws", "content": memoryview(content), "type": "", "size": len(content)}
-            explorer._start.upload.value = (file | {"last_modified": datetime.now(UTC)},)
+            explorer._start.upload._handle_custom_msg({"type": "file", "name": "../chat.icws"}, [memoryview(content)])
             assert explorer.name == "chat.icws"
             assert explorer.frame_list.total == len(icws.load(SESSIONS / "chat.icws"))
 
