@@ -222,6 +222,7 @@ function render({ model, el: root }) {
     const place = model.get("target");
     const texts = /** @type {Record<string, string>} */ ({
       tap: "In the path between the dapp and its gateway (tap).", lab: "In the lab: its gateway, network and canister.",
+      "lab and tap": "In the path between client and gateway (tap); what nobody there can do, in the lab.",
     });
     const counted = " Messages count from when the fault is switched on, in each session.";
     target.textContent = texts[place] ? texts[place] + counted : "Start a lab or a tap to use breakpoints and faults.";
