@@ -7,14 +7,14 @@ A bounded number of frames waits between the two. Frames beyond that are not sho
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Final
 
 import click
@@ -29,7 +29,7 @@ from icws_explore.protocol.budgets import TERMINAL_BYTES as MAX_WAITING_BYTES
 from icws_explore.protocol.budgets import TERMINAL_FRAMES as MAX_WAITING
 from icws_explore.protocol.errors import LabError
 
-from .console import json_line, mute_stdout, note, settle, show, width
+from .console import at_signals, json_line, mute_stdout, note, settle, show, width
 from .faults import as_faults, fault_names
 from .findings import LOOK_S, LiveFindings, finding_lines
 from .options import force, keep_recording, parse_root_key
@@ -166,9 +166,9 @@ def _run(shown: _Shown, switches: FaultSwitches, faults: Sequence[Scenario]) -> 
     for fault in faults:
         switches.on(fault.name)
         note(f"{fault.name}: {fault.about}; {fault.noticed}")
-    with _at_signals(shown.over.set):
+    with at_signals(lambda: shown.over.put(None)):
         shown.start()
-        shown.over.wait()
+        shown.over.get()
         leave_at = time.monotonic() + LEAVE_S
         shown.waiting.end(time.monotonic() + END_S)
         stopping = threading.Thread(target=_stop, args=(shown,), daemon=True)
@@ -245,13 +245,13 @@ class _Waiting:
 
 
 class _Shown(threading.Thread):
-    """The thread that prints frames and notes. ``over`` is set when the tap is to end, or the thread has."""
+    """The thread that prints frames and notes. ``over`` has an entry when the tap is to end, or the thread has."""
 
     def __init__(self, tap: Tap, record: str | None, *, as_json: bool, doctor: bool = False) -> None:
         super().__init__(name="icws-show", daemon=True)
         self.tap = tap
         self.waiting = _Waiting()
-        self.over = threading.Event()
+        self.over: SimpleQueue[None] = SimpleQueue()
         self.failure: Exception | None = None
         self._record = record
         self._as_json = as_json
@@ -273,7 +273,7 @@ class _Shown(threading.Thread):
         except Exception as error:  # noqa: BLE001  # the main thread raises it again
             self.failure = error
         finally:
-            self.over.set()
+            self.over.put(None)
 
     def _say_ready(self) -> None:
         tap = self.tap
@@ -349,14 +349,3 @@ def _switching_often() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-@contextmanager
-def _at_signals(act: Callable[[], object]) -> Iterator[None]:
-    """Call ``act()`` on SIGINT and SIGTERM, and restore the handlers afterwards."""
-    before = {number: signal.signal(number, lambda *_: act()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
