@@ -68,8 +68,9 @@ def nodes(path: Path) -> tuple[ast.Call | ast.ImportFrom, ...]:
 def calls(path: Path) -> Iterator[tuple[str, str, list[ast.expr]]]:
     """(module, function, arguments) of each call that is written ``module.function(…)``."""
     for node in nodes(path):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
-            yield node.func.value.id, node.func.attr, node.args
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=function)):
+                yield module, function, node.args
 
 
 def looks(path: Path) -> bool:
