@@ -24,6 +24,7 @@ from icws_explore.capture import Frame
 from icws_explore.lab.scenarios import Scenario
 from icws_explore.lab.scenarios.switches import FaultSwitches
 from icws_explore.live.breakpoints import FrameScript
+from icws_explore.live.network.profiles import NetworkProfile
 from icws_explore.live.tap import LOOPBACK, Tap
 from icws_explore.protocol.budgets import TERMINAL_BYTES as MAX_WAITING_BYTES
 from icws_explore.protocol.budgets import TERMINAL_FRAMES as MAX_WAITING
@@ -32,7 +33,7 @@ from icws_explore.protocol.errors import LabError
 from .console import at_signals, json_line, mute_stdout, note, settle, show, width
 from .faults import as_faults, fault_names
 from .findings import LOOK_S, LiveFindings, finding_lines
-from .options import force, keep_recording, parse_root_key
+from .options import force, keep_recording, network_option, parse_root_key
 
 END_S: Final = 0.5  # real seconds after a signal in which waiting frames are still shown
 LEAVE_S: Final = 1.2  # real seconds after a signal until the process ends, even if nobody reads its output
@@ -72,7 +73,7 @@ Both show in the recording.
 @click.option("--listen", default=LOOPBACK, show_default=True, metavar="HOST:PORT", help="Port 0: a free one.")
 @click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="Write every session to FILE.icws.")
 @force
-@click.option("--network", metavar="URL", help="Note this network's root key, and stand in front of it as well.")
+@network_option("Note this network's root key, and stand in front of it as well.")
 @click.option("--network-listen", default=LOOPBACK, show_default=True, metavar="HOST:PORT")
 @click.option("--all-queries", is_flag=True, help="Record the polls that went well, too (ten a second).")
 @click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Accept pages from there (* for any).")
@@ -98,7 +99,7 @@ def command(
     listen: str,
     record: str | None,
     force: bool,
-    network: str | None,
+    network: NetworkProfile | None,
     network_listen: str,
     all_queries: bool,
     allow_origin: tuple[str, ...],
@@ -117,7 +118,7 @@ def command(
     tap = Tap(
         gateway,
         listen=listen,
-        network=network,
+        network=None if network is None else network.name,
         network_listen=network_listen,
         record=record,
         canister=canister,
