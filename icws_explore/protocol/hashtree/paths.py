@@ -114,7 +114,7 @@ def prune(tree: HashTree, paths: Iterable[Path]) -> HashTree:
     path that is no sequence of labels (bytes), and ArgumentValueError for a tree deeper than codec.MAX_DEPTH.
     """
     check_depth(tree)
-    wanted: list[Path] = []
+    wanted: list[tuple[bytes, ...]] = []
     for path in paths:
         wanted.append(() if isinstance(path, (bytes, str)) else tuple(path))
         if isinstance(path, (bytes, str)) or not all(isinstance(label, bytes) for label in wanted[-1]):
@@ -122,7 +122,7 @@ def prune(tree: HashTree, paths: Iterable[Path]) -> HashTree:
     return _witness(tree, wanted)
 
 
-def _witness(tree: HashTree, paths: list[Path]) -> HashTree:
+def _witness(tree: HashTree, paths: list[tuple[bytes, ...]]) -> HashTree:
     if not paths:
         return Pruned(tree.digest)
     if () in paths or not isinstance(tree, Fork | Labeled):
