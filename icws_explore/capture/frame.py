@@ -56,6 +56,11 @@ class Frame:
     far: bytes | None = None
 
     @property
+    def t_ns(self) -> int:
+        """``t`` in ns since the epoch. It is rounded to the microsecond: below that, a float of today holds noise."""
+        return round(self.t * 1_000_000) * 1000
+
+    @property
     def is_http(self) -> bool:
         """Whether this is an HTTP message between gateway and network."""
         return self.op in HTTP_OPS

@@ -44,6 +44,15 @@ class TestRoundTrip:
             assert b"".join(frame.line_parts(size)) == line
 
 
+class TestTime:
+    def test_nanoseconds_are_without_the_noise_of_a_float(self):
+        assert Frame(1795441988.57, "out", "binary").t_ns == 1795441988_570_000_000
+
+    @given(st.integers(0, 4_000_000_000_000_000))
+    def test_a_time_in_microseconds_is_exact(self, us):
+        assert Frame(us / 1_000_000, "in", "binary").t_ns == us * 1000
+
+
 class TestMalformed:
     @pytest.mark.parametrize(
         ("change", "named"),

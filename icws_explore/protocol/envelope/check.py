@@ -18,7 +18,7 @@ from ..keys.delegation import MAX_LINKS, MAX_TARGETS, Delegation, SignedDelegati
 from ..keys.public_keys import verify_signature
 from ..principal import Principal
 from ..steps import Step
-from ..wording import duration_text
+from ..wording import duration_text, time_text
 from .envelope import Envelope
 
 MAX_NONCE: Final = 32  # bytes; ingress_validation.rs, MAXIMUM_NUMBER_OF_BYTES_IN_NONCE
@@ -222,7 +222,7 @@ def _expiry(envelope: Envelope, now_ns: int, max_drift_s: float) -> Step:
     if expiry_ns is None:
         return Step("expiry", False, "ingress_expiry is missing or not an integer")
     latest_ns = now_ns + INGRESS_WINDOW_S * NS_PER_S + round(max_drift_s * NS_PER_S)
-    expected, actual = f"{now_ns} … {latest_ns} ns", f"{expiry_ns} ns"
+    expected, actual = f"from {time_text(now_ns)} to {time_text(latest_ns)}", time_text(expiry_ns)
     if expiry_ns < now_ns:
         late = duration_text(now_ns - expiry_ns)
         detail = f"expired {late} ago: sent too late, or the sender's clock is slow"

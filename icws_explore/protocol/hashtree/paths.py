@@ -111,13 +111,15 @@ def prune(tree: HashTree, paths: Iterable[Path]) -> HashTree:
     """The witness of a well-formed ``tree`` for ``paths``. It has the same root hash.
 
     A lookup of any of the paths has the same result in the witness as in ``tree``. Raises ArgumentTypeError for a
-    path that is no sequence of labels, and ArgumentValueError for a tree deeper than codec.MAX_DEPTH.
+    path that is no sequence of labels (bytes), and ArgumentValueError for a tree deeper than codec.MAX_DEPTH.
     """
     check_depth(tree)
-    wanted = list(paths)
-    if any(isinstance(path, (bytes, str)) for path in wanted):
-        raise ArgumentTypeError("paths is a list of paths, each a tuple of labels: [(b'fruit', b'plum')]")
-    return _witness(tree, [tuple(path) for path in wanted])
+    wanted: list[tuple[bytes, ...]] = []
+    for path in paths:
+        wanted.append(() if isinstance(path, (bytes, str)) else tuple(path))
+        if isinstance(path, (bytes, str)) or not all(isinstance(label, bytes) for label in wanted[-1]):
+            raise ArgumentTypeError("paths is a list of paths, each a tuple of labels: [(b'fruit', b'plum')]")
+    return _witness(tree, wanted)
 
 
 def _witness(tree: HashTree, paths: list[tuple[bytes, ...]]) -> HashTree:
