@@ -165,10 +165,10 @@ def _require_plain(value: Any) -> None:
     items = [value]
     for item in items:  # which grows meanwhile
         kind = type(item)
-        if kind is dict:
-            items += item.values()
-        elif kind is list:
-            items += item
+        if kind is dict or kind is list:
+            inner = item.values() if kind is dict else item
+            if not _PLAIN.issuperset(map(type, inner)):
+                items += inner
         elif kind not in _PLAIN:
             raise ValueError(f"{item!r} is not used by the protocol")
 
