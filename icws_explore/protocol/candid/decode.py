@@ -330,6 +330,8 @@ def excess_bytes(reader: Reader) -> Fault:
 
 
 def _reader(data: bytes) -> Reader:
+    if type(data) is bytes:
+        return Reader(data)
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise CandidError("Candid", f"a message is bytes, not {type(data).__name__}")
     return Reader(bytes(data))
