@@ -76,22 +76,27 @@ class _Reader:
 
 def to_cbor(tree: HashTree) -> list[Any]:
     """``tree`` as nested lists. Raises ArgumentValueError if it is too deep."""
-    check_depth(tree)
-    return _listed(tree)
+    return _listed(tree, 0)
 
 
 def check_depth(tree: HashTree) -> None:
     """Raise ArgumentValueError for a tree deeper than MAX_DEPTH nodes."""
     if any(depth >= MAX_DEPTH for _, _, depth in walk(tree)):
-        raise ArgumentValueError(f"the hash tree is deeper than {MAX_DEPTH} nodes, which no reader accepts")
+        raise _too_deep()
 
 
-def _listed(tree: HashTree) -> list[Any]:
+def _too_deep() -> ArgumentValueError:
+    return ArgumentValueError(f"the hash tree is deeper than {MAX_DEPTH} nodes, which no reader accepts")
+
+
+def _listed(tree: HashTree, depth: int) -> list[Any]:
+    if depth >= MAX_DEPTH:
+        raise _too_deep()
     match tree:
         case Fork(left, right):
-            return [1, _listed(left), _listed(right)]
+            return [1, _listed(left, depth + 1), _listed(right, depth + 1)]
         case Labeled(label, below):
-            return [2, label, _listed(below)]
+            return [2, label, _listed(below, depth + 1)]
         case Leaf(value):
             return [3, value]
         case Pruned(digest):
