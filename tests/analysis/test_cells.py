@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.hostile_frames import hostile_frames
 
 import icws_explore as icws
 from icws_explore.analysis.cells import frame_cells
@@ -14,6 +13,7 @@ from icws_explore.analysis.decode import decode_frames, shared_frames
 from icws_explore.analysis.recording import frame_table, table_of
 from icws_explore.capture import Capture, Frame
 from icws_explore.protocol.cbor import dumps, loads
+from support.hostile_frames import hostile_frames
 
 SESSIONS = sorted((Path(__file__).parents[2] / "data" / "sessions").glob("*.icws*"))
 
