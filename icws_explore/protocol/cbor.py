@@ -213,7 +213,7 @@ def field(fields: Mapping[str, Any], name: str, kind: type[_T], what: str) -> _T
 
 
 class Shape:
-    """The fields that a map must have, and their exact types; read at once, which costs a quarter of `field` for each."""
+    """The fields that a map must have, with their exact types: read at once, at a quarter of what `field` takes."""
 
     def __init__(self, **kinds: type) -> None:
         """At least two fields."""
