@@ -113,7 +113,7 @@ def _certificates(timing: Timing, *, several: bool) -> Iterator[LimitRow]:
     if known.empty:
         return
     ages = known["age_s"].abs()
-    worst = known.loc[ages.idxmax()]
+    worst = known.iloc[int(ages.to_numpy().argmax())]
     age = float(worst["age_s"])
     outside = int((ages > MAX_CERTIFICATE_AGE_S).sum())
     session = f", session {worst['session']}" if several else ""
