@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, NamedTuple, Self
 
+import orjson
+
 from icws_explore.protocol.budgets import FILE_FRAMES as MAX_FRAMES
 from icws_explore.protocol.budgets import FILE_NOTE
 from icws_explore.protocol.budgets import FILE_NOTES as MAX_SAID
@@ -69,7 +71,7 @@ def read_lines(path: Path, notes: list[str]) -> Iterator[Line]:
                     f"everything from line {number} on is left out: more than {MAX_UNPACKED} bytes; unpack the file"
                 )
                 return
-            if text.strip():
+            if not text.isspace():
                 yield Line(number, text, text.endswith(b"\n"))
         notes.append(f"everything after line {MAX_LINES} is left out")
 
@@ -275,9 +277,17 @@ def _object(text: bytes) -> dict[str, Any]:
     if len(text) > MAX_PARTS and sum(map(text.count, (b",", b"{", b"["))) > MAX_PARTS:
         raise CaptureError(f"more than {MAX_PARTS} parts")
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CaptureError("not JSON") from error
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        value = _lenient(text)
     if not isinstance(value, dict):
         raise CaptureError("not a JSON object")
     return value
+
+
+def _lenient(text: bytes) -> Any:
+    """What the standard library reads beyond strict JSON in UTF-8: lone surrogates, NaN, other encodings."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CaptureError("not JSON") from error

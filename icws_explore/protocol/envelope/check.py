@@ -213,8 +213,9 @@ def _signature(envelope: Envelope, identified: Step, root_key: bytes | None) -> 
         return Step("signature", False, "sender_pubkey is missing: there is no key to check with", None, signature)
     if not identified.ok:
         return Step("signature", None, _UNCHECKED, None, signature)
-    verdict = verify_signature(public_key, envelope.signed_bytes, signature, root_key=root_key)
-    return Step("signature", verdict.ok, verdict.detail, envelope.signed_bytes, signature)
+    signed = envelope.signed_bytes
+    verdict = verify_signature(public_key, signed, signature, root_key=root_key)
+    return Step("signature", verdict.ok, verdict.detail, signed, signature)
 
 
 def _expiry(envelope: Envelope, now_ns: int, max_drift_s: float) -> Step:

@@ -60,6 +60,11 @@ def lookup(tree: HashTree, path: Sequence[bytes]) -> LookupResult:
     """Look up ``path``. Never raises, whatever the tree."""
     node = tree
     for label in path:
+        if isinstance(node, Labeled):  # one label proves the absence of all others
+            if node.label != label:
+                return _ABSENT
+            node = node.tree
+            continue
         forest = forest_of(node)
         below = forest.get(label)
         if below is None:
