@@ -224,7 +224,7 @@ def _pooled(rest: list[Path], examine: Callable[[Path], FileResult], count: int)
     waiting: list[Future[FileResult]] = []
     try:
         while rest:
-            with contextlib.suppress(BrokenProcessPool), _interrupts_held():
+            with contextlib.suppress(BrokenProcessPool), interrupts_held():
                 while len(waiting) < min(len(rest), count * _AHEAD):
                     waiting.append(pool.submit(examine, rest[len(waiting)]))
             result = _result(waiting.pop(0)) if waiting else None
@@ -252,7 +252,7 @@ def _result(future: Future[FileResult]) -> FileResult | None:
 def _alone(examine: Callable[[Path], FileResult], path: Path) -> FileResult:
     """Examine one file in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        with _interrupts_held():
+        with interrupts_held():
             waiting = pool.submit(examine, path)
         try:
             return waiting.result()
@@ -261,7 +261,7 @@ def _alone(examine: Callable[[Path], FileResult], path: Path) -> FileResult:
 
 
 @contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Start workers that do not see Ctrl-C, which goes to every process of a terminal: the parent decides."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
