@@ -86,14 +86,15 @@ def to_csv(capture: Capture, path: str | os.PathLike[str], *, redact: bool = Fal
     """
     table = export_table(capture, redact=redact)
     for name in ("summary", "value", "reason", "session"):
-        table[name] = [_harmless(cell) for cell in table[name]]
+        table[name] = [harmless(cell) for cell in table[name]]
     return _written(path, lambda target: table.to_csv(target, encoding="utf-8", errors="replace"))
 
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def _harmless(cell: Any) -> Any:
+def harmless(cell: Any) -> Any:
+    """A text that a spreadsheet would take for a formula with a ' in front; anything else as it is."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 

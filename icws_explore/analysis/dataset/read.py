@@ -1,4 +1,4 @@
-"""Reading a dataset lazily: its tables as datasets of Arrow or as DataFrames of Dask, which read what is asked of them."""
+"""Reading a dataset lazily: its tables as datasets of Arrow or DataFrames of Dask, which read what is asked of them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Dataset:
 
     @property
     def sessions(self) -> pads.Dataset:
-        """A row for each session: canister, gateway, client, versions, and its numbers as in ``recording.summary()``."""
+        """A row for each session: canister, gateway, client, versions, and the numbers of ``recording.summary()``."""
         return self._table("sessions")
 
     @property
@@ -64,7 +64,7 @@ class Dataset:
     def recordings(self) -> list[str]:
         """The names of the recordings, in order."""
         entries = (read_entry(path) for path in sorted((self.path / ENTRIES).glob("*.json")))
-        return sorted(str(entry["source"]["name"]) for entry in entries if entry is not None)
+        return sorted(entry.name for entry in entries if entry is not None)
 
     def dask(self, table: str) -> Any:
         """The table of that name as a Dask DataFrame.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from ..doctor.many import PathLike, files_in
 MARK: Final = "_icws_dataset.json"  # Arrow and Dask skip files whose name begins with _
 ENTRIES: Final = "_recordings"  # the folder of a dataset with an entry for each recording
 FORMAT: Final = 1
+_FOLDERS: Final = r"frames/day=\d{4}-\d\d-\d\d|sessions|findings|acks|keep_alives"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +94,15 @@ class Finished:
 
     def get(self, source: Source) -> dict[str, Any] | None:
         """The result for an unchanged source; None if there is none, or none that can be read."""
-        kept = read_entry(self._path(source))
+        kept = _kept(self.path(source))
         return kept["result"] if kept is not None and kept["source"] == self._facts(source) else None
-
-    def last(self, source: Source) -> dict[str, Any] | None:
-        """The same, also if the source has changed since."""
-        kept = read_entry(self._path(source))
-        return None if kept is None else kept["result"]
 
     def put(self, source: Source, result: dict[str, Any]) -> None:
         """Keep a result. It is there in whole or not at all, whenever the machine stops."""
-        write_whole(self._path(source), json.dumps({"source": self._facts(source), "result": result}))
+        write_whole(self.path(source), json.dumps({"source": self._facts(source), "result": result}))
 
-    def _path(self, source: Source) -> Path:
+    def path(self, source: Source) -> Path:
+        """The file that is kept of a source."""
         return self._folder / f"{source.key}.json"
 
     def _facts(self, source: Source) -> dict[str, Any]:
@@ -117,7 +115,7 @@ class Finished:
         }
 
 
-def read_entry(path: Path) -> dict[str, Any] | None:
+def _kept(path: Path) -> dict[str, Any] | None:
     """What `Finished` keeps in a file, with the members ``source`` and ``result``; None if it is no such file."""
     try:
         kept = json.loads(path.read_bytes())
@@ -125,6 +123,50 @@ def read_entry(path: Path) -> dict[str, Any] | None:
         return None
     is_entry = isinstance(kept, dict) and all(isinstance(kept.get(name), dict) for name in ("source", "result"))
     return kept if is_entry else None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a dataset says of one recording. ``files`` are paths within the dataset, ``size`` is that of the recording's
+    file in bytes, ``stored`` that of its rows.
+    """
+
+    name: str
+    size: int
+    state: str
+    files: tuple[str, ...]
+    frames: int
+    sessions: int
+    stored: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The result that `Finished` keeps."""
+        return {
+            "state": self.state,
+            "files": self.files,
+            "frames": self.frames,
+            "sessions": self.sessions,
+            "stored": self.stored,
+        }
+
+
+def read_entry(path: Path) -> Entry | None:
+    """The entry in a file; None if it is none.
+
+    Somebody else may have made the dataset, so only files count that an export could have written.
+    """
+    kept = _kept(path)
+    if kept is None:
+        return None
+    source, result = kept["source"], kept["result"]
+    files = result.get("files")
+    own = re.compile(rf"({_FOLDERS})/{re.escape(path.stem)}\.parquet")
+    numbers = [result.get("frames"), result.get("sessions"), result.get("stored"), source.get("size")]
+    if not isinstance(files, list) or not all(isinstance(number, int) for number in numbers):
+        return None
+    named = tuple(file for file in files if isinstance(file, str) and own.fullmatch(file))
+    frames, sessions, stored, size = numbers
+    return Entry(str(source.get("name")), size, str(result.get("state")), named, frames, sessions, stored)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -7,7 +7,8 @@ and ``day``, a UTC date (YYYY-MM-DD): of the frame, or of the session's first fr
 - ``sessions``: a row for each session, with its configuration and its `Summary`.
 - ``findings``: a row for each of the doctor's findings.
 
-A redacted recording is judged on its real bytes first. Its tables then hold no message, no bytes and no words of others.
+A redacted recording is judged on its real bytes first. Its tables then hold no message, no bytes and no words of
+others.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def examined(
             "keep_alives": _dated(timing.keep_alives, days, name),
         }
         if with_frames:
-            tables["frames"] = _frames(kept, frames, name, redact=redact)
+            tables["frames"] = _frames(frames, name, redact=redact)
     return Examined(tables, findings.state, len(frames), len(sessions))
 
 
@@ -106,7 +107,7 @@ def _renamed(capture: Capture, kept: Capture) -> Mapping[str | None, str | None]
     return {before.session: after.session for before, after in pairs}
 
 
-def _frames(kept: Capture, frames: Sequence[DecodedFrame], name: str, *, redact: bool) -> pd.DataFrame:
+def _frames(frames: Sequence[DecodedFrame], name: str, *, redact: bool) -> pd.DataFrame:
     table = table_of_export(frames, redact=redact)
     table["data"] = [None if redact else decoded.frame.data for decoded in frames]
     table = table.reset_index()

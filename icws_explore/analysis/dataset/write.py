@@ -21,7 +21,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from icws_explore.protocol.errors import CaptureError, IcwsError
 from icws_explore.protocol.principal import Principal
@@ -29,7 +29,19 @@ from icws_explore.protocol.principal import Principal
 from ..doctor.many import PathLike
 from ..fleet.crew import Crew
 from ..imports import load_any
-from .source import ENTRIES, FORMAT, MARK, Finished, Source, is_a_dataset, replacing, sources_in, write_whole
+from .source import (
+    ENTRIES,
+    FORMAT,
+    MARK,
+    Entry,
+    Finished,
+    Source,
+    is_a_dataset,
+    read_entry,
+    replacing,
+    sources_in,
+    write_whole,
+)
 from .tables import as_arrow, examined, schema_of
 
 ROW_GROUP: Final = 100_000  # rows: some 100 MB of frames, which a reader holds at a time
@@ -38,7 +50,7 @@ _COMPRESSION: Final = "zstd"  # of frames, a third smaller than Arrow's default,
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one recording: ``bytes`` of Parquet, or the ``error`` that says why it could not be read.
+    """What became of one recording: ``stored`` bytes of Parquet, or the ``error`` that says why it could not be read.
 
     ``skipped``: it was in the dataset already and has not changed.
     """
@@ -46,16 +58,21 @@ class Written:
     name: str
     frames: int = 0
     sessions: int = 0
-    size: int = 0
+    stored: int = 0
     skipped: bool = False
     error: str | None = None
+
+    @classmethod
+    def of(cls, source: Source, entry: Entry, *, skipped: bool = False) -> Self:
+        """A recording that is in the dataset."""
+        return cls(source.name, entry.frames, entry.sessions, entry.stored, skipped)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "file": self.name,
             "frames": self.frames,
             "sessions": self.sessions,
-            "bytes": self.size,
+            "stored": self.stored,
             "skipped": self.skipped,
             "error": self.error,
         }
@@ -113,20 +130,21 @@ def writing(sources: Iterable[Source], folder: Path, wanted: Wanted, crew: Crew)
     for source in sources:
         if source.is_entry:
             raise CaptureError(f"{source.path} is in a dataset already: name the recordings it was made from")
-        done = finished.get(source)
-        if done is None or not all((folder / file).is_file() for file in done["files"]):
+        entry = read_entry(finished.path(source)) if finished.get(source) is not None else None
+        if entry is None or not all((folder / file).is_file() for file in entry.files):
             todo.append(source)
         else:
-            yield Written(source.name, done["frames"], done["sessions"], done["bytes"], skipped=True)
-    for source, result in crew.each(partial(_write, str(folder.absolute()), wanted), todo):
-        if isinstance(result, str):
-            yield Written(source.name, error=result)
-            continue
-        old = finished.last(source)
-        finished.put(source, result)
-        for file in set() if old is None else {*old["files"]} - {*result["files"]}:  # days that it no longer has
-            (folder / file).unlink(missing_ok=True)
-        yield Written(source.name, result["frames"], result["sessions"], result["bytes"])
+            yield Written.of(source, entry, skipped=True)
+    with closing(crew.each(partial(_write, str(folder.absolute()), wanted), todo)) as results:
+        for source, result in results:
+            if isinstance(result, str):
+                yield Written(source.name, error=result)
+                continue
+            old = read_entry(finished.path(source))
+            finished.put(source, result.to_json())
+            for file in set() if old is None else {*old.files} - {*result.files}:  # days that it no longer has
+                (folder / file).unlink(missing_ok=True)
+            yield Written.of(source, result)
 
 
 def _mark(folder: Path) -> None:
@@ -138,7 +156,7 @@ def _mark(folder: Path) -> None:
     write_whole(folder / MARK, json.dumps({"icws_dataset": FORMAT}))
 
 
-def _write(folder: str, wanted: Wanted, source: Source) -> dict[str, Any] | str:
+def _write(folder: str, wanted: Wanted, source: Source) -> Entry | str:
     """Write one recording, in a worker. Returns its entry, or why it cannot be read."""
     try:
         capture = load_any(source.path)
@@ -161,14 +179,7 @@ def _write(folder: str, wanted: Wanted, source: Source) -> dict[str, Any] | str:
             file = f"{within}/{source.key}.parquet"
             size += _store(made.drop_columns(["day"]) if day else made, Path(folder) / file)
             files.append(file)
-    return {
-        "files": files,
-        "state": found.state,
-        "frames": found.frames,
-        "sessions": found.sessions,
-        "bytes": size,
-        "notes": [] if wanted.redact else capture.notes,
-    }
+    return Entry(source.name, source.size, found.state, tuple(files), found.frames, found.sessions, size)
 
 
 def _store(made: Any, path: Path) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +22,7 @@ from icws_explore.protocol.principal import Principal
 from ..dataset.source import Finished, Source, read_entry, replacing, sources_in
 from ..dataset.tables import examined, schema_of
 from ..doctor.many import PathLike
+from ..export import harmless
 from ..imports import load_any
 from .crew import Crew
 from .tally import BYS, By, Tallies, Tally, tally_of
@@ -48,7 +49,7 @@ class Counted:
     error: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"state": self.state, "tallies": self.tallies.to_json(), "error": self.error}
+        return {"state": self.state, "size": self.size, "tallies": self.tallies.to_json(), "error": self.error}
 
 
 class Analysis:
@@ -117,6 +118,7 @@ class Analysis:
             if target.suffix == ".parquet":
                 table.to_parquet(temporary, index=False)
             elif target.suffix == ".csv":
+                table["name"] = [harmless(name) for name in table["name"]]
                 table.to_csv(temporary, index=False)
             else:
                 table.to_json(temporary, orient="records", lines=True)
@@ -198,46 +200,49 @@ def analyze(
     return analysis
 
 
-def counting(sources: Sequence[Source], asked: Asked, crew: Crew, kept_in: Path | None) -> Iterator[Counted]:
+def counting(
+    sources: Sequence[Source], asked: Asked, crew: Crew, kept_in: Path | None
+) -> Generator[Counted, None, None]:
     """Count each recording, and yield it as it is done. Results are kept in a folder, if one is given."""
     schema_of("sessions")  # says what to install
     finished = None if kept_in is None else Finished(kept_in, asked.to_json())
     todo: list[Source] = []
     for source in sources:
         kept = None if finished is None else finished.get(source)
-        if kept is None:
+        counted = None if kept is None else _counted(source, kept, skipped=True)
+        if counted is None:
             todo.append(source)
         else:
-            yield _counted(source, kept, skipped=True)
+            yield counted
     with closing(crew.each(partial(count, asked), todo)) as results:
         for source, result in results:
-            told = {"state": "unreadable", "tallies": [], "error": result} if isinstance(result, str) else result
-            if finished is not None and told["error"] is None:
-                finished.put(source, told)
-            yield _counted(source, told)
+            if isinstance(result, Counted) and result.error is None and finished is not None:
+                finished.put(source, result.to_json())
+            yield result if isinstance(result, Counted) else Counted(source.name, source.size, error=result)
 
 
-def _counted(source: Source, told: dict[str, Any], *, skipped: bool = False) -> Counted:
-    tallies = Tallies.from_json(told["tallies"])
-    return Counted(source.name, source.size, told["state"], tallies, skipped, told["error"])
+def _counted(source: Source, told: dict[str, Any], *, skipped: bool) -> Counted | None:
+    """What `Counted.to_json` gave; None if somebody has changed it."""
+    try:
+        tallies = Tallies.from_json(told["tallies"])
+        return Counted(source.name, int(told["size"]), str(told["state"]), tallies, skipped)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
-def count(asked: Asked, source: Source) -> dict[str, Any]:
+def count(asked: Asked, source: Source) -> Counted:
     """Count one recording, in a worker; whatever is wrong with the file is in the result."""
     try:
-        counted = _count_entry(source) if source.is_entry else _count_recording(asked, source)
+        return _count_entry(source) if source.is_entry else _count_recording(asked, source)
     except IcwsError as error:
-        counted = Counted(source.name, source.size, error=str(error))
-    return counted.to_json()
+        return Counted(source.name, source.size, error=str(error))
 
 
 def _count_recording(asked: Asked, source: Source) -> Counted:
     capture = load_any(source.path)
     if not capture.frames:
         raise CaptureError(f"{source.path} contains no frames: there is nothing to examine")
-    found = examined(
-        capture, source.name, root_key=asked.root_key, canister_id=asked.canister_id, with_frames=False
-    )
+    found = examined(capture, source.name, root_key=asked.root_key, canister_id=asked.canister_id, with_frames=False)
     return Counted(source.name, source.size, found.state, tally_of(found.tables))
 
 
@@ -253,11 +258,11 @@ def _count_entry(source: Source) -> Counted:
     tables = {}
     for name in ("sessions", "findings", "acks", "keep_alives"):
         made = schema_of(name).empty_table()
-        for file in entry["result"]["files"]:
-            if str(file).startswith(f"{name}/"):
+        for file in entry.files:
+            if file.startswith(f"{name}/"):
                 try:
                     made = pq.read_table(folder / file, schema=schema_of(name), partitioning=None)
                 except (OSError, pa.ArrowException) as error:
                     raise CaptureError(f"cannot read {folder / file}: {error}") from error
         tables[name] = made.to_pandas()
-    return Counted(entry["source"]["name"], source.size, entry["result"]["state"], tally_of(tables))
+    return Counted(entry.name, entry.size, entry.state, tally_of(tables))

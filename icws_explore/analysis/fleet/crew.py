@@ -50,15 +50,14 @@ R = TypeVar("R")
 @dataclass(frozen=True, slots=True)
 class Crew:
     """``workers`` processes on this machine (None: one for each core, or none besides this one if there is little to
-    do), or the workers of the cluster whose ``scheduler`` has that address, such as tcp://10.0.0.5:8786.
+    do), or the workers of the cluster whose ``scheduler`` has that address, such as tcp://10.0.0.5:8786 (then
+    ``workers`` is how many pieces of work the cluster has at a time).
     """
 
     workers: int | None = None
     scheduler: str | None = None
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.scheduler is not None:
-            raise ArgumentValueError("workers and scheduler exclude each other: a cluster has its own workers")
         if self.workers is not None and not 1 <= self.workers <= 1024:
             raise ArgumentValueError(f"workers must be from 1 to 1024, not {self.workers}")
 
@@ -78,7 +77,7 @@ class Crew:
             client = stack.enter_context(
                 _own_cluster(count) if self.scheduler is None else _foreign_cluster(self.scheduler)
             )
-            yield from _gathered(client, work, items)
+            yield from _gathered(client, work, items, None if self.scheduler is None else self.workers)
 
     def _count(self, items: Sequence[T]) -> int:
         if self.workers is not None:
@@ -86,13 +85,16 @@ class Crew:
         return min(len(items), (os.cpu_count() or 1) if sum(item.size for item in items) > SMALL else 1)
 
 
-def _gathered(client: Client, work: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R | str]]:
+def _gathered(
+    client: Client, work: Callable[[T], R], items: Sequence[T], most: int | None
+) -> Iterator[tuple[T, R | str]]:
+    """Results in the order in which they come. At most ``most`` pieces are with the client at a time."""
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
     rest = iter(items)
     doing: dict[str, T] = {}
-    done = as_completed()
+    done = as_completed(loop=client.loop)
 
     def begin() -> bool:
         for item in rest:
@@ -103,7 +105,7 @@ def _gathered(client: Client, work: Callable[[T], R], items: Sequence[T]) -> Ite
         return False
 
     def fill() -> None:
-        while len(doing) < max(1, AHEAD * sum(client.nthreads().values())) and begin():
+        while len(doing) < (most or max(1, AHEAD * sum(client.nthreads().values()))) and begin():
             pass
 
     fill()
@@ -130,29 +132,32 @@ def _own_cluster(count: int) -> Iterator[Client]:
     except ImportError as error:
         raise IcwsError(DASK_EXTRA) from error
     before = set(multiprocessing.active_children())
+    opened: list[Client | LocalCluster] = []
     with tempfile.TemporaryDirectory(prefix="icws-") as scratch:
-        with interrupts_held():
-            cluster = LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                protocol="tls",
-                security=Security.temporary(),
-                dashboard_address=None,
-                local_directory=scratch,
-                silence_logs=logging.CRITICAL,
-            )
-            client = Client(cluster, set_as_default=False)
         try:
+            with interrupts_held():
+                cluster = LocalCluster(
+                    n_workers=count,
+                    threads_per_worker=1,
+                    processes=True,
+                    host="127.0.0.1",
+                    protocol="tls",
+                    security=Security.temporary(),
+                    dashboard_address=None,
+                    local_directory=scratch,
+                    silence_logs=logging.CRITICAL,
+                )
+                opened.append(cluster)
+                client = Client(cluster, set_as_default=False)
+                opened.append(client)
             yield client
         except BaseException:
             for process in set(multiprocessing.active_children()) - before:
                 process.kill()
             raise
         finally:
-            client.close()
-            cluster.close(timeout=CLOSE_S)
+            for each in reversed(opened):
+                each.close(CLOSE_S)
 
 
 @contextmanager
@@ -165,7 +170,9 @@ def _foreign_cluster(address: str) -> Iterator[Client]:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         reason = str(error) or type(error).__name__
-        raise ConnectError(f"no Dask scheduler answers at {address}: {reason}; start one with dask scheduler") from error
+        raise ConnectError(
+            f"no Dask scheduler answers at {address}: {reason}; start one with dask scheduler"
+        ) from error
     try:
         _check_versions(client)
         yield client

@@ -70,4 +70,6 @@ class Spread:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """What `to_json` gave."""
-        return cls(Counter({int(bucket): int(count) for bucket, count in value["buckets"]}), value["zeros"], value["most"])
+        return cls(
+            Counter({int(bucket): int(count) for bucket, count in value["buckets"]}), value["zeros"], value["most"]
+        )

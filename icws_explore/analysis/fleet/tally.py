@@ -6,6 +6,7 @@ of parts add up to the tally of the whole, so each recording is counted where it
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -149,12 +150,12 @@ def tally_of(tables: Rows) -> Tallies:
         found.of(*group).recordings += 1
     _count_findings(found, tables["findings"], groups)
     for row in _records(tables["acks"]):
-        for group in groups[row["session"]]:
+        for group in groups.get(row["session"], ()):
             tally = found.of(*group)
             tally.ack_age_s.add(row["oldest_age_s"])
             tally.ack_margin_s = _least(tally.ack_margin_s, row["margin_s"])
     for row in _records(tables["keep_alives"]):
-        for group in groups[row["session"]]:
+        for group in groups.get(row["session"], ()):
             tally = found.of(*group)
             tally.keep_alive_delay_s.add(row["delay_arrived_s"])
             tally.keep_alive_margin_s = _least(tally.keep_alive_margin_s, row["margin_s"])
@@ -179,7 +180,7 @@ def _count_session(tally: Tally, row: Mapping[str, Any]) -> None:
     tally.opened += bool(row["opened"])
     tally.lost += row["ended"] == LOST
     for name in ("frames", "size", "duration_s", "sent", "received", "malformed", "acks", "keep_alives"):
-        setattr(tally, name, getattr(tally, name) + row[name])
+        setattr(tally, name, getattr(tally, name) + (row[name] or 0))
     tally.open_latency_s.add(row["open_latency_s"])
 
 
@@ -187,7 +188,7 @@ def _count_findings(found: Tallies, findings: pd.DataFrame, groups: Mapping[str 
     """Each session counts once for a cause, and once for its worst severities. What names no session concerns all."""
     counted: set[tuple[str | None, str]] = set()
     for row in _records(findings):
-        named = [None if session is None else str(session) for session in row["sessions"]]
+        named = [] if row["sessions"] is None else list(row["sessions"])
         for session in dict.fromkeys(named or groups):
             for group in groups.get(session, ()):
                 tally = found.of(*group)
@@ -206,4 +207,4 @@ def _records(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _is_missing(value: Any) -> bool:
-    return isinstance(value, float) and value != value  # NaN is not equal to itself
+    return isinstance(value, float) and math.isnan(value)

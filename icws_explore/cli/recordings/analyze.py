@@ -139,9 +139,7 @@ def _as_json(analysis: Analysis, target: Path | None) -> dict[str, Any]:
         "states": dict(analysis.states),
         "unreadable": [{"file": file, "error": error} for file, error in analysis.unreadable],
         "output": None if target is None else str(target),
-        "groups": [
-            {"by": kind, "name": name, **tally.row()} for kind in BYS for name, tally in analysis.groups(kind)
-        ],
+        "groups": [{"by": kind, "name": name, **tally.row()} for kind in BYS for name, tally in analysis.groups(kind)],
     }
 
 
