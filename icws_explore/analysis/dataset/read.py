@@ -13,6 +13,7 @@ from .source import ENTRIES, is_a_dataset, read_entry
 from .tables import TABLES, schema_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
     import pyarrow.dataset as pads
 
@@ -67,7 +68,7 @@ class Dataset:
         return sorted(entry.name for entry in entries if entry is not None)
 
     def dask(self, table: str) -> Any:
-        """The table of that name as a Dask DataFrame.
+        """The table of that name as a Dask DataFrame, whose columns have Arrow's types.
 
         Raises ArgumentValueError for another name than the five tables', IcwsError without Dask.
         """
@@ -79,7 +80,7 @@ class Dataset:
             raise IcwsError(DASK_EXTRA) from error
         whole = self._table(table)
         fragments = list(whole.get_fragments())
-        empty = whole.schema.empty_table().to_pandas()
+        empty = _as_frame(whole.schema.empty_table())
         if not fragments:
             return dd.from_pandas(empty, npartitions=1)
         return dd.from_map(_rows, fragments, schema=whole.schema, meta=empty)
@@ -99,11 +100,18 @@ class Dataset:
         return f"<Dataset of {len(self.recordings)} recordings in {self.path}>"
 
 
-def _rows(fragment: Any, schema: pa.Schema) -> Any:
+def _rows(fragment: Any, schema: pa.Schema) -> pd.DataFrame:
     """The rows of one file as a DataFrame, in a worker of Dask."""
     import pyarrow.dataset as pads
 
-    return pads.FileSystemDataset([fragment], schema, fragment.format, fragment.filesystem).to_table().to_pandas()
+    return _as_frame(pads.FileSystemDataset([fragment], schema, fragment.format, fragment.filesystem).to_table())
+
+
+def _as_frame(table: pa.Table) -> pd.DataFrame:
+    """With Arrow's types in every column: Dask takes columns of Python objects for texts."""
+    import pandas as pd
+
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
 
 
 @checked(path="the dataset's folder")

@@ -26,7 +26,7 @@ from typing import Any, Final, Self
 from icws_explore.protocol.errors import CaptureError, IcwsError
 from icws_explore.protocol.principal import Principal
 
-from ..doctor.many import PathLike
+from ..doctor.many import PathLike, as_paths
 from ..fleet.crew import Crew
 from ..imports import load_any
 from .source import (
@@ -115,9 +115,8 @@ def write_dataset(
     Raises ArgumentTypeError, CaptureError for a folder without a recording or one that cannot be written, IcwsError
     without pyarrow.
     """
-    given = [paths] if isinstance(paths, str) or not isinstance(paths, Iterable) else list(paths)
     wanted = Wanted(root_key, canister_id, redact)
-    with closing(writing(sources_in(given), Path(folder), wanted, Crew(workers, scheduler))) as results:
+    with closing(writing(sources_in(as_paths(paths)), Path(folder), wanted, Crew(workers, scheduler))) as results:
         return list(results)
 
 
@@ -170,15 +169,15 @@ def _write(folder: str, wanted: Wanted, source: Source) -> Entry | str:
     files: list[str] = []
     size = 0
     for table, rows in found.tables.items():
-        days = rows.groupby("day", sort=True) if table == "frames" else [("", rows)]
-        for day, part in days:
-            if not len(part):
-                continue
-            made = as_arrow(table, part)
-            within = f"{table}/day={day}" if day else table
-            file = f"{within}/{source.key}.parquet"
-            size += _store(made.drop_columns(["day"]) if day else made, Path(folder) / file)
-            files.append(file)
+        if not len(rows):
+            continue
+        parts = {table: as_arrow(table, rows)}
+        if table == "frames":
+            days = rows.groupby("day", sort=True)
+            parts = {f"frames/day={day!s}": as_arrow(table, part).drop_columns(["day"]) for day, part in days}
+        for within, made in parts.items():
+            files.append(f"{within}/{source.key}.parquet")
+            size += _store(made, Path(folder) / files[-1])
     return Entry(source.name, source.size, found.state, tuple(files), found.frames, found.sessions, size)
 
 

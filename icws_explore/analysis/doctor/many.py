@@ -127,11 +127,7 @@ def diagnose(
 
     from ..table import Table
 
-    if isinstance(paths, (str, os.PathLike)):
-        paths = [paths]
-    if not isinstance(paths, Iterable):
-        raise ArgumentTypeError(f"paths must be a path or several, not {type(paths).__name__}")
-    results = examine_files(files_in(paths), Question(root_key, canister_id, url), workers=workers)
+    results = examine_files(files_in(as_paths(paths)), Question(root_key, canister_id, url), workers=workers)
     rows = [row for result in results for row in _rows(result)]
     return Table(pd.DataFrame(rows, columns=list(_COLUMNS)))
 
@@ -145,6 +141,15 @@ def _rows(result: FileResult) -> Iterator[tuple[Any, ...]]:
         yield *head, entry.id, entry.severity, max(1, len(entry.sessions)), entry.frames, entry.explanation, entry.fix
     if not result.findings:
         yield *head, None, None, result.sessions, (), result.error or result.conclusion, None
+
+
+def as_paths(paths: PathLike | Iterable[PathLike]) -> list[PathLike]:
+    """One path or several, as a list. Raises ArgumentTypeError."""
+    found = [paths] if isinstance(paths, (str, os.PathLike)) or not isinstance(paths, Iterable) else list(paths)
+    for path in found:
+        if not isinstance(path, (str, os.PathLike)):
+            raise ArgumentTypeError(f"paths must be a path or several, not {type(path).__name__}")
+    return found
 
 
 def files_in(paths: Iterable[PathLike]) -> list[Path]:

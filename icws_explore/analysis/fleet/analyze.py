@@ -21,7 +21,7 @@ from icws_explore.protocol.principal import Principal
 
 from ..dataset.source import Finished, Source, read_entry, replacing, sources_in
 from ..dataset.tables import examined, schema_of
-from ..doctor.many import PathLike
+from ..doctor.many import PathLike, as_paths
 from ..export import harmless
 from ..imports import load_any
 from .crew import Crew
@@ -186,11 +186,12 @@ def analyze(
 
     Raises CaptureError for a folder without a recording, ArgumentValueError, and IcwsError without Dask or pyarrow.
     """
-    given = [paths] if isinstance(paths, str) or not isinstance(paths, Iterable) else list(paths)
     target = None if out is None else check_out(out)
     analysis = Analysis()
     crew, asked = Crew(workers, scheduler), Asked(root_key, canister_id)
-    with closing(counting(sources_in(given), asked, crew, None if target is None else parts_of(target))) as results:
+    with closing(
+        counting(sources_in(as_paths(paths)), asked, crew, None if target is None else parts_of(target))
+    ) as results:
         for counted in results:
             analysis.add(counted)
             if progress is not None:

@@ -30,6 +30,7 @@ DASK_EXTRA: Final = 'this needs Dask: pip install "icws_explore[dask]"'
 CONNECT_S: Final = 10.0  # real seconds until a scheduler must have answered
 SMALL: Final = 5_000_000  # bytes of files, which one process has read before others have started
 AHEAD: Final = 2  # pieces of work in the scheduler for each thread of a worker
+NO_PAGES: Final = {f"distributed.{server}.http.routes": [] for server in ("scheduler", "nanny", "worker")}
 CLOSE_S: Final = 10.0  # real seconds for workers that have nothing left to do
 
 
@@ -93,7 +94,7 @@ def _gathered(
     from distributed.scheduler import KilledWorker
 
     rest = iter(items)
-    doing: dict[str, T] = {}
+    doing: dict[object, T] = {}
     done = as_completed(loop=client.loop)
 
     def begin() -> bool:
@@ -127,15 +128,17 @@ def _gathered(
 def _own_cluster(count: int) -> Iterator[Client]:
     """Processes that end with the block, at once if it is left early."""
     try:
+        import dask
         from distributed import Client, LocalCluster
         from distributed.security import Security
     except ImportError as error:
         raise IcwsError(DASK_EXTRA) from error
     before = set(multiprocessing.active_children())
-    opened: list[Client | LocalCluster] = []
+    cluster: LocalCluster | None = None
+    client: Client | None = None
     with tempfile.TemporaryDirectory(prefix="icws-") as scratch:
         try:
-            with interrupts_held():
+            with interrupts_held(), dask.config.set(NO_PAGES):
                 cluster = LocalCluster(
                     n_workers=count,
                     threads_per_worker=1,
@@ -143,21 +146,22 @@ def _own_cluster(count: int) -> Iterator[Client]:
                     host="127.0.0.1",
                     protocol="tls",
                     security=Security.temporary(),
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",
                     local_directory=scratch,
                     silence_logs=logging.CRITICAL,
                 )
-                opened.append(cluster)
                 client = Client(cluster, set_as_default=False)
-                opened.append(client)
             yield client
         except BaseException:
+            for nanny in () if cluster is None else cluster.workers.values():
+                nanny.close_gracefully("interrupted")  # else it starts another in place of the process that ends
             for process in set(multiprocessing.active_children()) - before:
                 process.kill()
             raise
         finally:
-            for each in reversed(opened):
-                each.close(CLOSE_S)
+            for each in (client, cluster):
+                if each is not None:
+                    each.close(CLOSE_S)
 
 
 @contextmanager
@@ -183,14 +187,15 @@ def _foreign_cluster(address: str) -> Iterator[Client]:
 
 def _check_versions(client: Client) -> None:
     """Raises IcwsError if a worker does not have this package in this version."""
-    own = _version()
-    answers: dict[str, Any] = client.run(_version, on_error="return")
+    own = own_version()
+    answers: dict[str, Any] = client.run(own_version, on_error="return")
     for worker, version in answers.items():
         if version != own:
             raise IcwsError(f"the worker {worker} has icws_explore {version}, not {own}: install the same one there")
 
 
-def _version() -> str:
+def own_version() -> str:
+    """The version of this package here."""
     from importlib.metadata import version
 
     return version("icws_explore")

@@ -55,6 +55,8 @@ class Spread:
         wanted = max(1, math.ceil(share * len(self)))
         if not len(self):
             return None
+        if wanted >= len(self):
+            return self.most
         seen = self.zeros
         if seen >= wanted:
             return 0.0
@@ -62,7 +64,7 @@ class Spread:
             seen += self.buckets[bucket]
             if seen >= wanted:
                 return min(self.most, _RATIO**bucket * 2 / (1 + _RATIO))
-        return self.most
+        raise AssertionError("the buckets hold all values but the zeros")
 
     def to_json(self) -> dict[str, Any]:
         return {"buckets": sorted(self.buckets.items()), "zeros": self.zeros, "most": self.most}
