@@ -37,7 +37,6 @@ WHO_MAY_SLEEP = {
     "live/test_connect.py": "looks again and again; cancels at any moment, and asks nothing of the moment",
     "live/test_connection.py": "nothing tells that something stands still",
     "live/test_tap_relay.py": "nothing tells that something stands still",
-    "live/load/test_generate.py": "looks again and again",
     "notebook/explorer/live/test_send_form.py": "waits for its cancellation",
     "notebook/explorer/live/test_session_state.py": "nothing tells that nothing is sent",
     "notebook/explorer/test_many_explorers.py": "looks again and again",

@@ -36,7 +36,8 @@ class TestPercentiles:
         assert Spread().at(0.5) is None
 
     def test_of_values_about_zero_are_zero(self):
-        assert spread_of([0.0, 1e-9, -3.0]).at(0.99) == 0
+        spread = spread_of([0.0, 1e-9, -3.0, 1.0])
+        assert (spread.at(0.5), spread.at(0.75), spread.at(1)) == (0, 0, 1)
 
     def test_do_not_count_what_is_not_known(self):
         assert len(spread_of([None, float("nan"), 1.0])) == 1

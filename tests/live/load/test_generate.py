@@ -10,6 +10,7 @@ from icws_explore.live.load.plan import LoadPlan
 from icws_explore.live.load.result import FINISHED, LoadResult
 from icws_explore.protocol import candid
 from icws_explore.protocol.principal import Principal
+from support.raw_tcp import until
 
 TYPE = "record { text : text }"
 CONTENT = candid.encode([candid.parse_type(TYPE)], [{"text": "hello"}])
@@ -41,8 +42,7 @@ class TestLoad:
     async def test_a_cancelled_one_closes_its_sessions_and_tells_what_it_has(self, lab):
         result = LoadResult()
         playing = asyncio.create_task(generate(plan_for(lab, duration_s=3600.0), result))
-        while result.answered < 3:
-            await asyncio.sleep(0.05)
+        await until(lambda: result.answered >= 3)
         playing.cancel()
         assert await playing is result
         assert result.ended == {FINISHED: 3}
@@ -50,8 +50,7 @@ class TestLoad:
     async def test_a_cancelled_one_does_not_wait_for_sessions_that_are_to_open(self, lab):
         result = LoadResult()
         playing = asyncio.create_task(generate(plan_for(lab, sessions=50, opens_per_s=0.001), result))
-        while not result.opened:
-            await asyncio.sleep(0.05)
+        await until(lambda: result.opened)
         playing.cancel()
         await playing
         assert (result.opened, result.ended) == (1, {FINISHED: 1})
@@ -71,8 +70,7 @@ class TestFailures:
         with Lab(app="echo") as lab:
             result = LoadResult()
             playing = asyncio.create_task(generate(plan_for(lab, duration_s=3600.0), result))
-            while result.answered < 3:
-                await asyncio.sleep(0.05)
+            await until(lambda: result.answered >= 3)
             lab.stop()
             await playing
         assert result.ended.total() == 3
