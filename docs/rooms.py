@@ -7,6 +7,7 @@ picture cannot fall behind the code. The file carries its own style for light an
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -86,6 +87,7 @@ def rooms() -> dict[str, Room]:
     return found
 
 
+@functools.cache
 def imports() -> Counter[tuple[str, str]]:
     """How many import statements lead from one room to another; those inside functions count as well."""
     counted: Counter[tuple[str, str]] = Counter()

@@ -2,8 +2,11 @@
 
 `leaving` ends a command on a signal although nobody reads its output. A signal asks the command to end: its handler
 cancels a task or sets a flag. If the main thread waits at that moment for somebody to read the output, the handler
-runs, and the wait goes on. So the signal also starts a thread, which ends the process if the output is still full some
+runs, and the wait goes on. So the signal also wakes a thread, which ends the process if the output is still full some
 time later. Recordings are safe, because a frame is handed to the operating system before it is passed on.
+
+A handler runs between two instructions of the main thread, which may hold any lock there: that of an event that it
+waits for, or that of `threading` itself. So no handler takes a lock: it sets a flag, or puts into a `SimpleQueue`.
 """
 
 from __future__ import annotations
@@ -18,8 +21,9 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from types import FrameType
 from typing import Any, Final
 
@@ -139,15 +143,31 @@ def settle() -> None:
 
 
 @contextmanager
+def at_signals(act: Callable[[], object]) -> Iterator[None]:
+    """Call ``act()`` at SIGINT and SIGTERM. Restore the previous handlers afterwards.
+
+    ``act`` must not take a lock. Call this from the main thread.
+    """
+    before = {number: signal.signal(number, lambda *_: act()) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def leaving(code: int) -> Iterator[None]:
     """After a signal, end the process with exit code ``code`` if its output is not read.
 
     The handlers that are set when this is entered run as before. A signal without a handler in Python is left alone.
     """
     before = {number: handler for number in SIGNALS if callable(handler := signal.getsignal(number))}
+    asked: SimpleQueue[bool] = SimpleQueue()  # True: a signal has come; False: there is no need to wait for one
+    threading.Thread(target=_leave_if_asked, args=(asked, code), name="icws-leave", daemon=True).start()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        threading.Thread(target=_leave_if_unread, args=(code,), name="icws-leave", daemon=True).start()
+        asked.put(True)
         before[signal.Signals(number)](number, frame)
 
     for number in before:
@@ -158,9 +178,12 @@ def leaving(code: int) -> Iterator[None]:
         for number, handler in before.items():
             if signal.getsignal(number) is handle:
                 signal.signal(number, handler)
+        asked.put(False)
 
 
-def _leave_if_unread(code: int) -> None:
+def _leave_if_asked(asked: SimpleQueue[bool], code: int) -> None:
+    if not asked.get():
+        return
     time.sleep(LEAVE_S)
     while True:
         if any(_is_full(output) for output in _OUTPUTS):

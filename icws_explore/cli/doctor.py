@@ -17,6 +17,7 @@ from icws_explore.analysis.replay.replay import Replay
 from icws_explore.analysis.replay.text import replay_json, replay_lines
 from icws_explore.capture import Capture
 from icws_explore.live.address import Address
+from icws_explore.live.network.profiles import NetworkProfile
 from icws_explore.live.target import read_did
 from icws_explore.protocol.candid import DidFile, type_text
 from icws_explore.protocol.errors import CaptureError, DidError
@@ -24,7 +25,7 @@ from icws_explore.protocol.principal import Principal
 
 from .console import json_line, note
 from .findings import print_findings
-from .options import known_root_key, one_session, read_capture
+from .options import known_root_key, network_option, one_session, read_capture
 
 
 @click.command(
@@ -71,7 +72,7 @@ an error.
 @click.option("--gateway", metavar="URL", help="The gateway that the page connects to.")
 @click.option("--page", metavar="URL", help="The page's own URL, for 'self' in --csp and for mixed content.")
 @click.option("--root-key", metavar="HEX|mainnet", help="Verify proofs with this root key (DER).")
-@click.option("--network", metavar="URL", help="Verify proofs with the root key of this network.")
+@network_option("Verify proofs with the root key of this network.")
 @click.option("--canister", metavar="ID", help="The canister, if the recording does not name it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -87,7 +88,7 @@ def command(
     gateway: str | None,
     page: str | None,
     root_key: str | None,
-    network: str | None,
+    network: NetworkProfile | None,
     canister: str | None,
     as_json: bool,
 ) -> int:
@@ -165,7 +166,7 @@ def _recording(capture: Capture, root_key: bytes | None, canister_id: Principal 
     return examine(capture, root_key=root_key, canister_id=canister_id)
 
 
-def _page(csp: str | None, gateway: str | None, network: str | None, page: str | None) -> Findings:
+def _page(csp: str | None, gateway: str | None, network: NetworkProfile | None, page: str | None) -> Findings:
     """Raises click.UsageError if a gateway is missing, ArgumentValueError for an invalid URL."""
     if gateway is None:
         if csp is not None or page is not None:
@@ -175,7 +176,7 @@ def _page(csp: str | None, gateway: str | None, network: str | None, page: str |
     return check_page(
         gateway_url=f"{address}#…" if urlsplit(gateway).fragment else address,
         policy=csp,
-        network_url=None if network is None else Address.network(network).shown,
+        network_url=None if network is None else Address.network(network.url).shown,
         page_url=None if page is None else Address.network(page).shown,
     )
 

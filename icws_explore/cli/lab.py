@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 import queue
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import click
@@ -33,7 +31,7 @@ from icws_explore.protocol.budgets import TERMINAL_FRAMES as MAX_WAITING
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, NS_PER_S, POLL_INTERVAL_MS
 from icws_explore.protocol.errors import CaptureError
 
-from .console import json_line, leaving, note, printable, settle, width
+from .console import at_signals, json_line, leaving, note, printable, settle, width
 from .faults import as_faults, fault_names, list_faults, only_with
 from .options import compiled_canister, force, keep_recording, own_canister
 
@@ -53,7 +51,7 @@ def run_lab(
     write = write or _write_stdout
     events = _Events()
     with ExitStack() as stack:
-        stack.enter_context(_until_signal(events.end))
+        stack.enter_context(at_signals(events.end))
         stack.enter_context(leaving(0))
         stack.enter_context(lab)
         tap = None if recorder is None else stack.enter_context(recorder(lab))
@@ -132,21 +130,6 @@ def summary(lab: Lab, gateway_url: str | None = None) -> Iterator[str]:
 def _write_stdout(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-@contextmanager
-def _until_signal(on_signal: Callable[[], None]) -> Iterator[None]:
-    """Call ``on_signal`` at SIGINT and SIGTERM. Restore the previous handlers afterwards."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        on_signal()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 Write = Callable[[str], None]

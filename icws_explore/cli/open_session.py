@@ -12,12 +12,13 @@ import click
 
 from icws_explore.analysis.decode import decode_frame
 from icws_explore.live.connect import connect
+from icws_explore.live.network.profiles import NetworkProfile
 from icws_explore.live.session import Session
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.errors import IcwsError, SessionClosedError, StateError
 
 from .console import SUBJECT_BAD, json_line, leaving, note, show, width
-from .options import force, keep_recording, parse_root_key
+from .options import force, keep_recording, network_option, parse_root_key
 from .values import value_from_text
 
 
@@ -49,7 +50,7 @@ Exit codes:
 """,
 )
 @click.argument("gateway")
-@click.option("--network", metavar="URL", help="The network's HTTP address, to fetch its root key.")
+@network_option("The network, to fetch its root key.")
 @click.option("--canister", metavar="ID", required=True, help="The canister to open the session with.")
 @click.option(
     "--app-type", type=click.Path(), metavar="FILE.did", help="The canister's .did file, or a type as Candid text."
@@ -72,7 +73,7 @@ Exit codes:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per frame.")
 def command(
     gateway: str,
-    network: str | None,
+    network: NetworkProfile | None,
     canister: str,
     app_type: str | None,
     identity: str | None,
@@ -88,7 +89,7 @@ def command(
     keep_recording(record, forced=force)
     connecting = connect(
         gateway,
-        network=network,
+        network=None if network is None else network.name,
         canister=canister,
         app_type=app_type,
         identity=identity,

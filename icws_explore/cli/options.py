@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from icws_explore.analysis.imports import FOREIGN, file_kind, load_any
 from icws_explore.capture import Capture
+from icws_explore.live.network.profiles import NetworkProfile, network_names, network_profile
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
-from icws_explore.protocol.errors import CaptureError, DecodeError
+from icws_explore.protocol.errors import ArgumentValueError, CaptureError, DecodeError
 from icws_explore.protocol.keys.bls import key_from_der
 
 from .console import note
@@ -72,8 +74,28 @@ def parse_root_key(text: str) -> bytes:
     return key
 
 
-def known_root_key(text: str | None, network: str | None) -> bytes | None:
-    """The root key (DER) from ``--root-key HEX|mainnet`` or ``--network URL``. None if neither is given.
+def network_option(about: str) -> Callable[[F], F]:
+    """Give a command ``--network NAME|URL``, as a NetworkProfile or None. The shell completes the names."""
+    return click.option(
+        "--network", metavar="NAME|URL", callback=_as_network, shell_complete=complete_networks, help=about
+    )
+
+
+def _as_network(_context: click.Context, _option: click.Parameter, name: str | None) -> NetworkProfile | None:
+    return None if name is None else network_profile(name)
+
+
+def complete_networks(_context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The completions for the name of a network whose beginning was typed."""
+    try:
+        names = network_names()
+    except ArgumentValueError:  # a shell shows no errors; the command does
+        names = ()
+    return [CompletionItem(name) for name in names if name.startswith(begun)]
+
+
+def known_root_key(text: str | None, network: NetworkProfile | None) -> bytes | None:
+    """The root key (DER) from ``--root-key HEX|mainnet`` or ``--network``. None if neither is given.
 
     Raises click.UsageError if both are given, ConnectError if the network does not answer with a key.
     """
@@ -81,15 +103,15 @@ def known_root_key(text: str | None, network: str | None) -> bytes | None:
         raise click.UsageError("--root-key and --network exclude each other: give one of them")
     if text is not None:
         return parse_root_key(text)
-    if network is None:
-        return None
+    if network is None or network.root_key is not None:
+        return None if network is None else network.root_key
     from icws_explore.live.http import Network
 
     async def ask(url: str) -> bytes:
         async with Network(url) as asked:
             return await asked.root_key()
 
-    return asyncio.run(ask(network))
+    return asyncio.run(ask(network.url))
 
 
 def read_capture(file: str, *, url: str = "") -> Capture:

@@ -14,6 +14,7 @@ from icws_explore.live.probe import probe
 from icws_explore.protocol.principal import Principal
 
 from .console import json_line, printable
+from .options import complete_networks
 
 _MARKS: Final = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 _NAME_WIDTH: Final = 12
@@ -31,7 +32,12 @@ Examples:
 """,
 )
 @click.argument("gateway", required=False)
-@click.option("--network", metavar="NAME|URL", help="Probe a network: local, mainnet, a name of icws.toml, or a URL.")
+@click.option(
+    "--network",
+    metavar="NAME|URL",
+    shell_complete=complete_networks,
+    help="Probe a network: local, mainnet, a name of icws.toml, or a URL.",
+)
 @click.option("--canister", metavar="ID", help="Also check a canister on the network.")
 @click.option(
     "--networks",

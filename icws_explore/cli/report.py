@@ -9,11 +9,12 @@ from typing import Final
 
 import click
 
+from icws_explore.live.network.profiles import NetworkProfile
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 from icws_explore.views.report.file import check_suffix, is_markdown, report, write_text
 
-from .options import known_root_key, read_capture
+from .options import known_root_key, network_option, read_capture
 
 STDOUT: Final = "-"
 
@@ -54,7 +55,7 @@ given. The recording is verified and diagnosed before anything is left out.
 )
 @click.option("--title", metavar="TEXT", help="The report's title.")
 @click.option("--root-key", metavar="HEX|mainnet", help="Verify with this root key (DER).")
-@click.option("--network", metavar="URL", help="Verify with the root key of this network.")
+@network_option("Verify with the root key of this network.")
 @click.option("--canister", metavar="ID", help="The canister, if the recording does not name it.")
 def command(
     file: str,
@@ -65,7 +66,7 @@ def command(
     redact_principals: bool,
     title: str | None,
     root_key: str | None,
-    network: str | None,
+    network: NetworkProfile | None,
     canister: str | None,
 ) -> int:
     """Write a report about FILE: findings with evidence, sequence, timing and limits, verification, environment."""

@@ -7,14 +7,14 @@ A bounded number of frames waits between the two. Frames beyond that are not sho
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Final
 
 import click
@@ -24,15 +24,16 @@ from icws_explore.capture import Frame
 from icws_explore.lab.scenarios import Scenario
 from icws_explore.lab.scenarios.switches import FaultSwitches
 from icws_explore.live.breakpoints import FrameScript
+from icws_explore.live.network.profiles import NetworkProfile
 from icws_explore.live.tap import LOOPBACK, Tap
 from icws_explore.protocol.budgets import TERMINAL_BYTES as MAX_WAITING_BYTES
 from icws_explore.protocol.budgets import TERMINAL_FRAMES as MAX_WAITING
 from icws_explore.protocol.errors import LabError
 
-from .console import json_line, mute_stdout, note, settle, show, width
+from .console import at_signals, json_line, mute_stdout, note, settle, show, width
 from .faults import as_faults, fault_names
 from .findings import LOOK_S, LiveFindings, finding_lines
-from .options import force, keep_recording, parse_root_key
+from .options import force, keep_recording, network_option, parse_root_key
 
 END_S: Final = 0.5  # real seconds after a signal in which waiting frames are still shown
 LEAVE_S: Final = 1.2  # real seconds after a signal until the process ends, even if nobody reads its output
@@ -72,7 +73,7 @@ Both show in the recording.
 @click.option("--listen", default=LOOPBACK, show_default=True, metavar="HOST:PORT", help="Port 0: a free one.")
 @click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="Write every session to FILE.icws.")
 @force
-@click.option("--network", metavar="URL", help="Note this network's root key, and stand in front of it as well.")
+@network_option("Note this network's root key, and stand in front of it as well.")
 @click.option("--network-listen", default=LOOPBACK, show_default=True, metavar="HOST:PORT")
 @click.option("--all-queries", is_flag=True, help="Record the polls that went well, too (ten a second).")
 @click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Accept pages from there (* for any).")
@@ -98,7 +99,7 @@ def command(
     listen: str,
     record: str | None,
     force: bool,
-    network: str | None,
+    network: NetworkProfile | None,
     network_listen: str,
     all_queries: bool,
     allow_origin: tuple[str, ...],
@@ -117,7 +118,7 @@ def command(
     tap = Tap(
         gateway,
         listen=listen,
-        network=network,
+        network=None if network is None else network.name,
         network_listen=network_listen,
         record=record,
         canister=canister,
@@ -166,9 +167,9 @@ def _run(shown: _Shown, switches: FaultSwitches, faults: Sequence[Scenario]) -> 
     for fault in faults:
         switches.on(fault.name)
         note(f"{fault.name}: {fault.about}; {fault.noticed}")
-    with _at_signals(shown.over.set):
+    with at_signals(lambda: shown.over.put(None)):
         shown.start()
-        shown.over.wait()
+        shown.over.get()
         leave_at = time.monotonic() + LEAVE_S
         shown.waiting.end(time.monotonic() + END_S)
         stopping = threading.Thread(target=_stop, args=(shown,), daemon=True)
@@ -245,13 +246,13 @@ class _Waiting:
 
 
 class _Shown(threading.Thread):
-    """The thread that prints frames and notes. ``over`` is set when the tap is to end, or the thread has."""
+    """The thread that prints frames and notes. ``over`` has an entry when the tap is to end, or the thread has."""
 
     def __init__(self, tap: Tap, record: str | None, *, as_json: bool, doctor: bool = False) -> None:
         super().__init__(name="icws-show", daemon=True)
         self.tap = tap
         self.waiting = _Waiting()
-        self.over = threading.Event()
+        self.over: SimpleQueue[None] = SimpleQueue()
         self.failure: Exception | None = None
         self._record = record
         self._as_json = as_json
@@ -273,7 +274,7 @@ class _Shown(threading.Thread):
         except Exception as error:  # noqa: BLE001  # the main thread raises it again
             self.failure = error
         finally:
-            self.over.set()
+            self.over.put(None)
 
     def _say_ready(self) -> None:
         tap = self.tap
@@ -349,14 +350,3 @@ def _switching_often() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-@contextmanager
-def _at_signals(act: Callable[[], object]) -> Iterator[None]:
-    """Call ``act()`` on SIGINT and SIGTERM, and restore the handlers afterwards."""
-    before = {number: signal.signal(number, lambda *_: act()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

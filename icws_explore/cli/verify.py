@@ -9,12 +9,13 @@ import click
 
 from icws_explore.analysis.envelopes import EnvelopeVerdict, check_envelopes
 from icws_explore.analysis.verify import MessageVerdict, verify_capture
+from icws_explore.live.network.profiles import NetworkProfile
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
 
 from .console import json_line, note, show, width
-from .options import known_root_key, read_capture
+from .options import known_root_key, network_option, read_capture
 
 
 @click.command(
@@ -32,7 +33,7 @@ the recording client trusted. The exit code is 1 if a message does not verify.
 )
 @click.argument("file", type=click.Path())
 @click.option("--root-key", metavar="HEX|mainnet", help="Verify with this root key (DER).")
-@click.option("--network", metavar="URL", help="Verify with the root key of this network.")
+@network_option("Verify with the root key of this network.")
 @click.option("--canister", metavar="ID", help="The canister, if the recording does not name it.")
 @click.option(
     "--envelopes",
@@ -44,7 +45,7 @@ the recording client trusted. The exit code is 1 if a message does not verify.
 def command(
     file: str,
     root_key: str | None,
-    network: str | None,
+    network: NetworkProfile | None,
     canister: str | None,
     envelopes: bool,
     every_step: bool,

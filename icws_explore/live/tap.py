@@ -39,6 +39,7 @@ from .clock import Clock, RealClock
 from .http import Network
 from .listen import Listen, Visitors
 from .loop import LoopThread
+from .network.profiles import network_profile
 from .path import HOLD_S
 from .tap_network import NetworkTap
 from .tap_recorder import FrameObserver, NoteObserver, Recorder
@@ -74,7 +75,7 @@ class Tap:
     """A tap in front of ``gateway`` (its URL, or a Lab). Use as a context manager, or `start` and `stop`.
 
     Clients connect to ``tap.url`` instead of the gateway; path and query are kept. ``network`` is
-    the network's HTTP side: its root key is noted in the capture, and a second proxy at
+    the network's HTTP side, by URL or by name: its root key is noted in the capture, and a second proxy at
     ``tap.network_url`` stands in front of it, for a gateway to be pointed at. ``record`` names an
     .icws file, written frame by frame; with ``keep`` False that is the only place frames go to.
     ``canister``, ``root_key``, ``app_type`` and ``ack_interval_ms`` are facts for the capture, where
@@ -90,7 +91,8 @@ class Tap:
 
     @checked(
         skip=("canister",),  # it has an error of its own
-        gateway="the URL of a gateway, such as ws://127.0.0.1:8080, or a Lab", network="the URL of a network, such as http://127.0.0.1:4943",
+        gateway="the URL of a gateway, such as ws://127.0.0.1:8080, or a Lab",
+        network="the URL of a network, such as http://127.0.0.1:4943, or its name",
         listen="an address, as 127.0.0.1:8081", network_listen="an address, as 127.0.0.1:8082",
         app_type="the .did file, its text, or a type", root_key="its bytes (DER)", ssl="an ssl.SSLContext",
     )  # fmt: skip
@@ -113,6 +115,11 @@ class Tap:
         allow_origins: Sequence[str] = (),
         allow_hosts: Sequence[str] = (),
     ) -> None:
+        profile = None if network is None else network_profile(network)
+        if profile is not None:
+            network = profile.url
+            canister = canister or profile.canister
+            root_key = root_key or profile.root_key
         known_network = network
         if not isinstance(gateway, str):
             known_network = network or gateway.network_url

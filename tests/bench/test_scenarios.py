@@ -74,6 +74,7 @@ class TestCommand:
         assert not (tmp_path / "matrix.csv").exists()
 
 
+@pytest.mark.slow
 class TestSideBySide:
     def test_plays_for_real_in_processes_of_their_own(self):
         """Both stages of one scenario, as the command does it."""

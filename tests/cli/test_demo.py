@@ -19,6 +19,7 @@ def played_before(monkeypatch, recorded):
 
 
 class TestDemo:
+    @pytest.mark.slow
     def test_leaves_everything_and_says_it_is_scaled(self, icws, tmp_path):
         assert icws("demo", "--out", tmp_path / "out").code == 0, icws.err
         made = {path.name for path in (tmp_path / "out").iterdir()}

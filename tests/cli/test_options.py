@@ -2,10 +2,14 @@
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
+from icws_explore.cli.main import icws as group
 from icws_explore.cli.options import keep_recording, known_root_key, parse_hex
+from icws_explore.live.network.profiles import network_profile
 from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import CaptureError
+from support.machine import ROOT
 
 
 class TestHex:
@@ -34,10 +38,46 @@ class TestKnownRootKey:
 
     def test_both_are_refused(self):
         with pytest.raises(click.UsageError, match="exclude each other"):
-            known_root_key("mainnet", "http://x")
+            known_root_key("mainnet", network_profile("http://x"))
 
-    def test_mainnet_is_pinned_not_asked(self):
-        assert known_root_key(None, "https://icp-api.io") == MAINNET_ROOT_KEY
+    @pytest.mark.parametrize("name", ["mainnet", "https://icp-api.io"])
+    def test_mainnet_is_pinned_not_asked(self, name):
+        assert known_root_key(None, network_profile(name)) == MAINNET_ROOT_KEY
+
+
+COMMANDS_WITH_A_NETWORK = ("compare", "doctor", "explore", "import", "open", "probe", "report", "tap", "verify")
+
+
+class TestNetworks:
+    @pytest.fixture
+    def staging(self, tmp_path, monkeypatch):
+        """A folder whose icws.toml names a network where nobody listens, with a root key."""
+        monkeypatch.chdir(tmp_path)
+        text = f'[networks.staging]\nurl = "http://127.0.0.1:9"\nroot_key = "{MAINNET_ROOT_KEY.hex()}"\n'
+        (tmp_path / "icws.toml").write_text(text)
+
+    def test_a_key_in_the_file_is_not_asked_for(self, staging):
+        assert known_root_key(None, network_profile("staging")) == MAINNET_ROOT_KEY
+
+    def test_by_name_the_key_of_the_file_verifies(self, staging, icws):
+        recorded = ROOT / "data" / "sessions" / "healthy.icws"
+        assert icws("verify", recorded).code == 0
+        assert icws("verify", recorded, "--network", "staging").code == 1
+
+    def test_an_unknown_name_is_answered_with_the_known_ones(self, staging, icws):
+        said = icws.fails(3, "tap", "ws://127.0.0.1:9", "--network", "stagin")
+        assert "or the name of a network: local, mainnet, staging" in said
+
+    @pytest.mark.parametrize("command", COMMANDS_WITH_A_NETWORK)
+    def test_the_shell_completes_names(self, staging, command):
+        for begun, names in [("s", ["staging"]), ("", ["local", "mainnet", "staging"])]:
+            completing = ShellComplete(group, {}, "icws", "_ICWS_COMPLETE")
+            assert [each.value for each in completing.get_completions([command, "--network"], begun)] == names
+
+    def test_a_file_that_cannot_be_used_completes_nothing(self, staging, tmp_path):
+        (tmp_path / "icws.toml").write_text("[")
+        completing = ShellComplete(group, {}, "icws", "_ICWS_COMPLETE")
+        assert completing.get_completions(["verify", "--network"], "") == []
 
 
 class TestKeepRecording:

@@ -12,10 +12,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO, Any
 
 import pytest
@@ -37,10 +38,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs a pipe wh
 
 
 @contextmanager
-def running(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+def running(*arguments: object, program: Sequence[str] = ICWS) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command whose output goes into a pipe of one page."""
     process = subprocess.Popen(
-        [*ICWS, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        [*program, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
     )
     with process:
         assert process.stdout is not None
@@ -230,18 +231,65 @@ class TestLeaving:
         assert not console._is_full(writer)  # closed
 
     def test_the_handler_from_before_runs_and_is_restored(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        begun: list[int] = []
-        monkeypatch.setattr(console, "_leave_if_unread", begun.append)
+        begun = watched(monkeypatch)
         got: list[int] = []
         before = signal.signal(signal.SIGTERM, lambda number, _frame: got.append(number))
         mine: Any = signal.getsignal(signal.SIGTERM)
         try:
             with console.leaving(7):
                 signal.raise_signal(signal.SIGTERM)
-            assert (got, begun) == ([signal.SIGTERM], [7])
+                assert begun.get(timeout=HANG_S) == (True, 7)
+            assert got == [signal.SIGTERM]
             assert signal.getsignal(signal.SIGTERM) is mine
         finally:
             signal.signal(signal.SIGTERM, before)
+
+    def test_without_a_signal_nobody_watches_afterwards(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        begun = watched(monkeypatch)
+        with console.leaving(7):
+            pass
+        assert begun.get(timeout=HANG_S) == (False, 7)
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[tuple[bool, int]]:
+    """What `leaving` asked its thread for, and the exit code that it gave."""
+    begun: SimpleQueue[tuple[bool, int]] = SimpleQueue()
+    monkeypatch.setattr(console, "_leave_if_asked", lambda asked, code: begun.put((asked.get(), code)))
+    return begun
+
+
+SLOW_LOCKS = """
+import os, select, signal, sys, threading
+from icws_explore.cli import main
+
+come, comes = os.pipe()
+os.set_blocking(comes, False)
+signal.set_wakeup_fd(comes)
+
+def slow(frame, event, argument):
+    "Where a wait of one of the commands has taken its lock, stay there until the signal has come."
+    if frame.f_code.co_filename == threading.__file__ and frame.f_code.co_name == "_is_owned":
+        callers = frame.f_back, frame.f_back.f_back, frame.f_back.f_back.f_back
+        if any("/cli/" in caller.f_code.co_filename for caller in callers if caller):
+            select.select([come], [], [])
+
+sys.settrace(slow)
+main()
+"""
+
+
+class TestLocks:
+    """`icws tap` hung when Ctrl-C came while its main thread began to wait for it: the handler wanted the same lock."""
+
+    @pytest.mark.parametrize("number", SIGNALS)
+    @pytest.mark.parametrize("command", ["tap", "lab"])
+    def test_a_signal_may_come_while_a_lock_is_held(self, command: str, number: signal.Signals) -> None:
+        arguments = ["tap", "ws://127.0.0.1:9"] if command == "tap" else ["lab", "--json"]
+        with running(*arguments, program=[sys.executable, "-c", SLOW_LOCKS]) as process:
+            first_line(process)
+            process.send_signal(number)
+            process.wait(HANG_S)
+            assert process.returncode == 0
 
 
 def fill(pipe: IO[bytes]) -> None:

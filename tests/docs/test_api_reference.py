@@ -33,6 +33,7 @@ def build(out: Path, include: list[str]) -> tuple[Sphinx, str]:
     return app, said.getvalue()
 
 
+@pytest.mark.slow
 class TestReference:
     def test_misses_no_public_name(self, reference: tuple[Sphinx, str]) -> None:
         app, said = reference

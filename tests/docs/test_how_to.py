@@ -56,6 +56,7 @@ async def test_from_ic_py(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     assert "Step(step='signature', ok=True" in shown[3]
 
 
+@pytest.mark.slow
 def test_tests_in_ci(tmp_path: Path) -> None:
     """The tests on the page pass, with the plugin loaded as its entry point loads it."""
     tests, marked = code_of("test_in_ci.md")

@@ -43,5 +43,6 @@ class TestRows:
         assert len(ROWS[page]) > 20
         assert [row for row in ROWS[page] if not re.search(r"`[\w/]+\.py(::\w+)+` \|$", row)] == []
 
+    @pytest.mark.slow
     def test_each_of_these_is_collected(self, page: str, collected: set[str]) -> None:
         assert sorted(set(NAMED[page]) - collected) == []

@@ -60,6 +60,7 @@ def rows(tap, *names, patience_s=20.0, return_s=20.0):
 
 
 class TestRows:
+    @pytest.mark.slow
     def test_of_a_dapp_that_reconnects(self, lab):
         names = ("BODY_HASH", "SEQUENCE_GAP_DOWN", "CONNECTION_LOST", "UNEXPLAINED_END", "OPEN_TIMEOUT", "NO_HANDSHAKE")
         with Tap(lab) as tap, Dapp(tap, lab):

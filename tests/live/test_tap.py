@@ -17,6 +17,7 @@ from icws_explore.lab.gateway.gateway import GatewayServer
 from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
 from icws_explore.live.tap_relay import Stage
+from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import ArgumentValueError, CaptureError, ConnectError
 from support.cost import lines_of
 from support.jumping_lab import wait_for
@@ -283,6 +284,20 @@ class TestCost:
 
         with running(ECHO) as url:
             assert 0 < lines_for_each(talk_through_a_tap, url) - lines_for_each(talk, url) < 1_000
+
+
+class TestNetworkByName:
+    def test_url_root_key_and_canister_come_from_the_file(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "icws.toml").write_text(
+            '[networks.staging]\nurl = "http://127.0.0.1:9"\n'
+            f'root_key = "{MAINNET_ROOT_KEY.hex()}"\ncanister = "bkyz2-fmaaa-aaaaa-qaaaq-cai"\n'
+        )
+        with Tap("ws://127.0.0.1:9", network="staging") as tap:
+            info = tap.recording.info
+            assert tap.network_url is not None
+        assert (info.network_url, info.root_key) == ("http://127.0.0.1:9", MAINNET_ROOT_KEY)
+        assert info.canister_id == "bkyz2-fmaaa-aaaaa-qaaaq-cai"
 
 
 class TestBothSides:

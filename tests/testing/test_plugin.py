@@ -75,6 +75,7 @@ class TestTests:
     def test_a_wrong_setting_is_one_line(self, output: tuple[Path, str]) -> None:
         assert "icws time is one of virtual, paused, scaled, not 'slow'" in output[1]
 
+    @pytest.mark.slow
     def test_no_canister_is_said(self, tmp_path: Path) -> None:
         (tmp_path / "test_it.py").write_text("def test_it(icws_client): pass\n")
         text = run(tmp_path, "--icws-record=always", "--icws-record-dir=kept")

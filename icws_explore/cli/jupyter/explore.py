@@ -12,10 +12,11 @@ from typing import Any, Final
 import click
 
 from icws_explore.live.address import Address
+from icws_explore.live.network.profiles import NetworkProfile
 from icws_explore.protocol.errors import LabError
 
 from ..console import note
-from ..options import read_capture
+from ..options import network_option, read_capture
 
 NOTEBOOK: Final = "explore.ipynb"
 _ABOUT: Final = "Run the cell below (Shift+Enter) to open the explorer. This folder is removed when JupyterLab ends."
@@ -36,14 +37,14 @@ the notebook says where your client connects. JupyterLab runs until Ctrl-C.
 """,
 )
 @click.argument("source", required=False, metavar="[FILE|GATEWAY]")
-@click.option("--network", metavar="URL", help="The network of the gateway's canister.")
+@network_option("The network of the gateway's canister.")
 @click.option("--canister", metavar="ID", help="Open a session with this canister.")
 @click.option("--identity", metavar="FILE", help="A PEM file, or the JSON of Internet Identity; default: a new key.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser; JupyterLab prints its address.")
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="The port of JupyterLab; default: a free one.")
 def command(
     source: str | None,
-    network: str | None,
+    network: NetworkProfile | None,
     canister: str | None,
     identity: str | None,
     no_browser: bool,
@@ -68,9 +69,14 @@ def command(
         return _serve(folder, no_browser=no_browser, port=port)
 
 
-def gateway_code(gateway: str, network: str | None, canister: str | None, identity: str | None) -> str:
+def gateway_code(gateway: str, network: NetworkProfile | None, canister: str | None, identity: str | None) -> str:
     """The cell that opens a session with ``canister``, or without one a tap in front of ``gateway``."""
-    given = {"network": network, "canister": canister, "identity": identity and str(Path(identity).absolute())}
+    given = {
+        "network": None if network is None else network.url,  # a name of icws.toml is not known in another folder
+        "root_key": None if network is None else network.root_key,
+        "canister": canister,
+        "identity": identity and str(Path(identity).absolute()),
+    }
     options = "".join(f", {name}={value!r}" for name, value in given.items() if value is not None)
     if canister is None:
         if identity is not None:

@@ -8,10 +8,11 @@ import click
 
 from icws_explore.analysis.compare import compare
 from icws_explore.capture import Capture
+from icws_explore.live.network.profiles import NetworkProfile
 from icws_explore.protocol.principal import Principal
 
 from ..console import json_line, show, width
-from ..options import known_root_key, one_session, read_capture
+from ..options import known_root_key, network_option, one_session, read_capture
 
 NAMES: Final = ("GOOD", "BAD")
 
@@ -41,7 +42,7 @@ A wait differs if it does by more than the sessions' own jitter. The exit code i
 )
 @click.option("--all", "every_row", is_flag=True, help="List every event, not only those around differences.")
 @click.option("--root-key", metavar="HEX|mainnet", help="Verify proofs of both under this key (DER).")
-@click.option("--network", metavar="URL", help="Verify proofs of both under the key of this network.")
+@network_option("Verify proofs of both under the key of this network.")
 @click.option("--canister", metavar="ID", help="The canister that was meant, if the recordings do not name it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -50,7 +51,7 @@ def command(
     names: tuple[str, ...],
     every_row: bool,
     root_key: str | None,
-    network: str | None,
+    network: NetworkProfile | None,
     canister: str | None,
     as_json: bool,
 ) -> int:

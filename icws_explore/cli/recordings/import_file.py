@@ -10,11 +10,12 @@ import click
 
 from icws_explore.analysis.imports import identify, load_foreign
 from icws_explore.capture import Capture, save
+from icws_explore.live.network.profiles import NetworkProfile
 from icws_explore.protocol.errors import CaptureError
 from icws_explore.protocol.principal import Principal
 
 from ..console import json_line, note, show
-from ..options import force, keep_recording, known_root_key
+from ..options import force, keep_recording, known_root_key, network_option
 
 
 @click.command(
@@ -39,7 +40,7 @@ give the key with --root-key, or the network to ask with --network.
 @force
 @click.option("--url", default="", metavar="TEXT", help="Import only WebSockets whose URL contains TEXT.")
 @click.option("--root-key", metavar="HEX|mainnet", help="The network's root key (DER).")
-@click.option("--network", metavar="URL", help="Ask this network for its root key and the message type.")
+@network_option("Ask this network for its root key and the message type.")
 @click.option("--canister", metavar="ID", help="The canister.  [default: that of the first request]")
 @click.option("--app-type", metavar="FILE.did", help="The canister's .did file, or a type as Candid text.")
 @click.option("--ack-interval-ms", type=click.IntRange(1), metavar="N", help="The ack interval of the dapp's client.")
@@ -50,7 +51,7 @@ def command(
     force: bool,
     url: str,
     root_key: str | None,
-    network: str | None,
+    network: NetworkProfile | None,
     canister: str | None,
     app_type: str | None,
     ack_interval_ms: int | None,
@@ -67,9 +68,13 @@ def command(
     capture.info = replace(capture.info, canister_id=canister_id)
     capture = identify(capture)
     if declared is None and network is not None and key is not None and capture.info.canister_id is not None:
-        declared = asyncio.run(_ask_type(network, capture.info.canister_id, key))
+        declared = asyncio.run(_ask_type(network.url, capture.info.canister_id, key))
     capture.info = replace(
-        capture.info, root_key=key, network_url=network, app_type=declared, ack_interval_ms=ack_interval_ms
+        capture.info,
+        root_key=key,
+        network_url=None if network is None else network.url,
+        app_type=declared,
+        ack_interval_ms=ack_interval_ms,
     )
     save(capture, output)
     _report(capture, output, as_json=as_json)

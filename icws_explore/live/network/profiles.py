@@ -74,6 +74,11 @@ def network_profile(name: str, *, file: Path | None = None) -> NetworkProfile:
     )
 
 
+def network_names() -> tuple[str, ...]:
+    """Return the names that `network_profile` knows without a file of its own. Raises ArgumentValueError."""
+    return tuple(sorted({"local", "mainnet", *own_profiles()}))
+
+
 def own_profiles(file: Path | None = None) -> dict[str, NetworkProfile]:
     """Return the networks in ``file`` (None: the nearest ``icws.toml``) by name. Raises ArgumentValueError."""
     path = file or next((path for path in _places() if path.is_file()), None)

@@ -179,7 +179,8 @@ class TestOverRealSockets:
                 every_query=every_query,
             ) as tap,
         ):
-            gateway = GatewayServer(tap.network_url, port=port, clock=lab.clock, ordered=False)
+            # Ordered: without, two calls of a client may overtake each other, and the canister closes the session.
+            gateway = GatewayServer(tap.network_url, port=port, clock=lab.clock)
             await gateway.start()
 
             async def talk():
