@@ -12,21 +12,20 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
-
 import icws_explore as icws
 from icws_explore.analysis.dataset.source import Source, sources_in
 from icws_explore.analysis.dataset.write import write_dataset
 from icws_explore.analysis.fleet.analyze import Asked, analyze, counting
 from icws_explore.analysis.fleet.crew import Crew
 
-COPIES: Final = 24
+COPIES = 24
+DURATION = "4m"
 
 
 @contextmanager
 def recordings() -> Iterator[Path]:
     """Copies of a simulated recording of some MB."""
-    made = icws.simulate(duration="10m", population=icws.Population(sessions=2, think_ms=1000), seed=3)
+    made = icws.simulate(duration=DURATION, population=icws.Population(sessions=2, think_ms=1000), seed=3)
     with tempfile.TemporaryDirectory() as folder:
         inner = Path(folder) / "recordings"
         inner.mkdir()

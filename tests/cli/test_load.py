@@ -54,8 +54,7 @@ class TestLoad:
         assert "Traceback" not in err
 
     def test_sessions_that_do_not_open_are_bad(self, icws, target):
-        gateway, *rest = target
-        assert icws("load", "ws://127.0.0.1:1", *rest, "--sessions", 2, "--for", 1).code == 1
+        assert icws("load", "ws://127.0.0.1:1", *target[1:], "--sessions", 2, "--for", 1).code == 1
         assert "failed      2 × nobody listens at ws://127.0.0.1:1" in icws.out
 
 

@@ -24,7 +24,7 @@ from ..dataset.tables import examined, schema_of
 from ..doctor.many import PathLike, as_paths
 from ..export import harmless
 from ..imports import load_any
-from .crew import Crew
+from .crew import Crew, own_version
 from .tally import BYS, By, Tallies, Tally, tally_of
 
 if TYPE_CHECKING:
@@ -136,10 +136,8 @@ class Asked:
     canister_id: Principal | None = None
 
     def to_json(self) -> dict[str, Any]:
-        from icws_explore import __version__
-
         return {
-            "version": __version__,  # another version's doctor may find something else
+            "version": own_version(),  # another version's doctor may find something else
             "root_key": None if self.root_key is None else self.root_key.hex(),
             "canister_id": None if self.canister_id is None else self.canister_id.text,
         }

@@ -82,8 +82,8 @@ class TestEntry:
     def test_names_no_file_that_an_export_would_not_write(self, tmp_path):
         path = tmp_path / "a-1.json"
         files = [
-            "sessions/a-1.parquet", "frames/day=2026-11-30/a-1.parquet", "sessions/../../a-1.parquet", "/etc/a-1.parquet",
-            "sessions/b-2.parquet", "frames/day=../a-1.parquet", 7,
+            "sessions/a-1.parquet", "frames/day=2026-11-30/a-1.parquet", "sessions/../../a-1.parquet",
+            "/etc/a-1.parquet", "sessions/b-2.parquet", "frames/day=../a-1.parquet", 7,
         ]  # fmt: skip
         result = {"files": files, "frames": 1, "sessions": 1, "stored": 1}
         path.write_text(json.dumps({"source": {"name": "a.icws", "size": 1}, "result": result}))

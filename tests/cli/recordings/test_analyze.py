@@ -89,7 +89,7 @@ class TestAgain:
         assert err.splitlines()[-1].endswith(f"the same command with --out {out} goes on there")
         assert "Traceback" not in err
         done = len(list(parts.iterdir()))
-        again = subprocess.run(command[:-3] + ["1", "--out", out], capture_output=True, text=True, check=False)
+        again = subprocess.run([*command[:-3], "1", "--out", out], capture_output=True, text=True, check=False)
         assert f"{done} recording" in again.stderr
         assert len(list(parts.iterdir())) == 403
 
