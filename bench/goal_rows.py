@@ -8,7 +8,7 @@ from typing import Final
 
 from icws_explore.lab.scenarios import SCENARIOS
 
-from . import exchange, explorer_page, node_peers, recording_peers, round_trips, simulate, verify_peers
+from . import exchange, explorer_page, fleet, node_peers, recording_peers, round_trips, simulate, verify_peers
 from .goals import Goal, NotMeasuredError, Together
 from .tap import tap_costs
 from .tap_flood import flood_costs
@@ -125,6 +125,7 @@ def _rows() -> Iterator[Goal]:
     yield Goal("doctor-linear", "doctor on 20,000 sessions", 9, "× 2,500 sessions", _scaling)
     lab = "Lab(process=True) and --workers do not exist yet"
     yield Goal("sessions", "sessions at p99 < 1 s, lab in its own process", 600, "sessions", _later(lab), at_least=True)
+    yield Goal("fleet", "icws analyze with two processes", 1.7, "× as fast as with one", fleet.linearity, at_least=True)
     yield Goal("simulate-hour", "simulate an hour", 1, "s", partial(_simulated, "hour"))
     yield Goal("simulate-many", "simulate 1,000 sessions × 10 min", 25, "s", partial(_simulated, "many"))
     for size, limit in (("100", 0.2), ("100,000", 1.0)):
