@@ -67,14 +67,14 @@ def _explorer() -> Iterator[Goal]:
             f"20,000 frames, {when}: click to detail",
             300,
             "ms",
-            waits.row(lambda found, which=which: max(found[which].clicks)),  # type: ignore[misc]
+            waits.row(lambda found, which=which: max(found[which].clicks)),
         )
         yield Goal(
             f"explorer-filter{end}",
             f"20,000 frames, {when}: last letter to list",
             300,
             "ms",
-            waits.row(lambda found, which=which: max(found[which].filters)),  # type: ignore[misc]
+            waits.row(lambda found, which=which: max(found[which].filters)),
         )
     live = Together(explorer_page.live)
     minute = "a minute at 200 messages a second"
