@@ -19,7 +19,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..errors import ArgumentTypeError
 from .codec import check_depth
@@ -120,10 +120,12 @@ def prune(tree: HashTree, paths: Iterable[Path]) -> HashTree:
     """
     check_depth(tree)
     wanted: list[tuple[bytes, ...]] = []
+    path: Any  # what the caller gave
     for path in paths:
-        wanted.append(() if isinstance(path, (bytes, str)) else tuple(path))
-        if isinstance(path, (bytes, str)) or not all(isinstance(label, bytes) for label in wanted[-1]):
+        labels = () if isinstance(path, (bytes, str)) else tuple(path)
+        if isinstance(path, (bytes, str)) or not all(isinstance(label, bytes) for label in labels):
             raise ArgumentTypeError("paths is a list of paths, each a tuple of labels: [(b'fruit', b'plum')]")
+        wanted.append(labels)
     return _witness(tree, wanted)
 
 
