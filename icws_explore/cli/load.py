@@ -39,7 +39,7 @@ Examples:
   icws lab --app echo                       # prints the addresses
   icws load ws://127.0.0.1:8080 --network http://127.0.0.1:4943 --canister ID --sessions 100 --rate 1 --for 60
   icws load ws://127.0.0.1:8080 --network http://127.0.0.1:4943 --canister ID --sessions 500 --workers 2 --json
-  icws load wss://gateway.example --network https://icp-api.io --canister ID --sessions 5 --opens-per-s 1 \\\\
+  icws load wss://gateway.example --network https://icp-api.io --canister ID --sessions 5 --opens-per-s 1 \\
       --target gateway.example --target icp-api.io
 
 Each session has a new key. The n-th message of the application after the first one that was sent counts as the answer
