@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
 import icws_explore as icws
 from icws_explore.analysis.dataset.source import Source, sources_in
 from icws_explore.analysis.dataset.write import write_dataset
@@ -57,6 +58,8 @@ def main() -> None:
     with recordings() as folder:
         gigabytes = sum(path.stat().st_size for path in folder.iterdir()) / 1e9
         dataset = folder.with_name("dataset")
+        write_dataset(folder / "0.icws", folder.with_name("first"), workers=1)  # imports what the others need
+        analyze(folder.with_name("first"), workers=1)
         for name, work in (
             ("analyse recordings", lambda: analyze(folder, workers=1)),
             ("export to a dataset", lambda: write_dataset(folder, dataset, workers=1)),

@@ -18,13 +18,14 @@ from icws_explore.live.http import Network
 from icws_explore.live.load.generate import generate, play
 from icws_explore.live.load.plan import LIMITS, LoadPlan, check_target
 from icws_explore.live.load.result import LoadResult
+from icws_explore.live.network.profiles import NetworkProfile
 from icws_explore.live.target import find_application_type, network_of, require_websocket_canister, resolve_app_type
 from icws_explore.protocol import candid
 from icws_explore.protocol.errors import StateError
 from icws_explore.protocol.principal import Principal
 
 from .console import SUBJECT_BAD, json_line, leaving, note, printable
-from .options import scheduler_option
+from .options import complete_networks, scheduler_option
 from .values import value_from_text
 
 INTERRUPTED: Final = 128 + signal.SIGINT
@@ -38,7 +39,7 @@ Examples:
   icws lab --app echo                       # prints the addresses
   icws load ws://127.0.0.1:8080 --network http://127.0.0.1:4943 --canister ID --sessions 100 --rate 1 --for 60
   icws load ws://127.0.0.1:8080 --network http://127.0.0.1:4943 --canister ID --sessions 500 --workers 2 --json
-  icws load wss://gateway.example --network https://icp-api.io --canister ID --sessions 5 --opens-per-s 1 \\\\
+  icws load wss://gateway.example --network https://icp-api.io --canister ID --sessions 5 --opens-per-s 1 \\
       --target gateway.example --target icp-api.io
 
 Each session has a new key. The n-th message of the application after the first one that was sent counts as the answer
@@ -56,7 +57,13 @@ Exit codes:
 """,
 )
 @click.argument("gateway")
-@click.option("--network", metavar="URL", required=True, help="The network's HTTP address, to fetch its root key.")
+@click.option(
+    "--network",
+    metavar="NAME|URL",
+    required=True,
+    shell_complete=complete_networks,
+    help="The network, to fetch its root key.",
+)
 @click.option("--canister", metavar="ID", required=True, help="The canister to open the sessions with.")
 @click.option(
     "--app-type", type=click.Path(), metavar="FILE.did", help="The canister's .did file, or a type as Candid text."
@@ -114,7 +121,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Open sessions with a canister through GATEWAY, send messages at a steady rate, and measure."""
-    network_url = network_of(network).url
+    profile = network_of(network)
     plan = LoadPlan(
         gateway_url=gateway,
         canister_id=Principal.of(canister),
@@ -126,8 +133,8 @@ def command(
         opens_per_s=opens_per_s,
         ack_interval_ms=ack_interval_ms,
     )
-    check_target(plan, network_url, targets)
-    plan = asyncio.run(_asked(plan, network_url, app_type, text))
+    check_target(plan, profile.url, targets)
+    plan = asyncio.run(_asked(plan, profile, app_type, text))
     began = time.monotonic()
     if workers == 1 and scheduler is None:
         result, is_whole = asyncio.run(_here(plan))
@@ -140,11 +147,11 @@ def command(
     return SUBJECT_BAD if result.is_bad else 0
 
 
-async def _asked(plan: LoadPlan, network_url: str, app_type: str | None, text: str) -> LoadPlan:
+async def _asked(plan: LoadPlan, profile: NetworkProfile, app_type: str | None, text: str) -> LoadPlan:
     """The plan with what the network says once for all sessions, and the message encoded."""
     declared = resolve_app_type(app_type)
-    async with Network(network_url) as network:
-        root_key = await network.root_key()
+    async with Network(profile.url) as network:
+        root_key = profile.root_key or await network.root_key()
         await require_websocket_canister(network, plan.canister_id)
         declared = declared or await find_application_type(network, plan.canister_id, root_key)
     if declared is None:

@@ -111,7 +111,7 @@ def _as_frame(table: pa.Table) -> pd.DataFrame:
     """With Arrow's types in every column: Dask takes columns of Python objects for texts."""
     import pandas as pd
 
-    return table.to_pandas(types_mapper=pd.ArrowDtype)
+    return pd.DataFrame(table.to_pandas(types_mapper=pd.ArrowDtype))
 
 
 @checked(path="the dataset's folder")

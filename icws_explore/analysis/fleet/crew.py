@@ -30,7 +30,9 @@ DASK_EXTRA: Final = 'this needs Dask: pip install "icws_explore[dask]"'
 CONNECT_S: Final = 10.0  # real seconds until a scheduler must have answered
 SMALL: Final = 5_000_000  # bytes of files, which one process has read before others have started
 AHEAD: Final = 2  # pieces of work in the scheduler for each thread of a worker
-NO_PAGES: Final = {f"distributed.{server}.http.routes": [] for server in ("scheduler", "nanny", "worker")}
+NO_PAGES: Final[dict[str, list[str]]] = {
+    f"distributed.{server}.http.routes": [] for server in ("scheduler", "nanny", "worker")
+}
 CLOSE_S: Final = 10.0  # real seconds for workers that have nothing left to do
 
 

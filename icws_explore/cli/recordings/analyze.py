@@ -18,10 +18,11 @@ from icws_explore.analysis.doctor.finding import count
 from icws_explore.analysis.fleet.analyze import Analysis, Asked, check_out, counting, parts_of
 from icws_explore.analysis.fleet.crew import Crew
 from icws_explore.analysis.fleet.tally import BYS, Tally
+from icws_explore.live.network.profiles import NetworkProfile
 from icws_explore.protocol.principal import Principal
 
 from ..console import json_line, leaving, note, printable, show_table
-from ..options import crew_options, known_root_key
+from ..options import crew_options, known_root_key, network_option
 from .progress import progress
 
 INTERRUPTED: Final = 128 + signal.SIGINT
@@ -66,7 +67,7 @@ Exit codes:
     help="Write the table as .parquet, .csv or .json, and keep what is finished in FILE.parts.",
 )
 @click.option("--root-key", metavar="HEX|mainnet", help="Verify proofs with this root key (DER).")
-@click.option("--network", metavar="URL", help="Verify proofs with the root key of this network.")
+@network_option("Verify proofs with the root key of this network.")
 @click.option("--canister", metavar="ID", help="The canister, if a recording does not name it.")
 @crew_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -76,7 +77,7 @@ def command(
     top: int,
     out: str | None,
     root_key: str | None,
-    network: str | None,
+    network: NetworkProfile | None,
     canister: str | None,
     workers: int | None,
     scheduler: str | None,
