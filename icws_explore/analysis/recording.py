@@ -60,7 +60,7 @@ def _table(frames: Sequence[Frame], cells: Sequence[Cells]) -> Table:
     array = np.array(times)  # of which pandas makes the same timestamps as of a list, in a tenth of the time
     return Table(
         {
-            "t": pd.to_datetime(array if times else times, unit="s", utc=True),
+            "t": pd.to_datetime(array if times else times, unit="s", utc=True, errors="coerce"),
             "elapsed_s": pd.Series(array - array[:1] if times else [], dtype="float64"),
             "direction": pd.Series([frame.direction for frame in frames], dtype="str"),
             "kind": pd.Series([cell.kind for cell in cells], dtype="str"),

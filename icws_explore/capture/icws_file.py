@@ -77,6 +77,7 @@ def read_lines(path: Path, notes: list[str]) -> Iterator[Line]:
 
 
 MAX_NOTES: Final = 20  # unreadable lines that are described; the others are counted
+_SHORT: Final = 65_536  # bytes of a line that orjson reads; it takes 13 bytes of memory for each
 _CHANGE: Final = ("did", "far")  # members of a frame that may follow later
 _IMPORT: Final = ": convert it with icws import"
 _ADVICE: Final = {
@@ -277,7 +278,7 @@ def _object(text: bytes) -> dict[str, Any]:
     if len(text) > MAX_PARTS and sum(map(text.count, (b",", b"{", b"["))) > MAX_PARTS:
         raise CaptureError(f"more than {MAX_PARTS} parts")
     try:
-        value = orjson.loads(text)
+        value = orjson.loads(text) if len(text) <= _SHORT else _lenient(text)
     except orjson.JSONDecodeError:
         value = _lenient(text)
     if not isinstance(value, dict):
@@ -286,7 +287,9 @@ def _object(text: bytes) -> dict[str, Any]:
 
 
 def _lenient(text: bytes) -> Any:
-    """What the standard library reads beyond strict JSON in UTF-8: lone surrogates, NaN, other encodings."""
+    """What the standard library reads beyond strict JSON in UTF-8 (lone surrogates, NaN, other encodings), and lines of
+    any length in a small multiple of it.
+    """
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
