@@ -12,7 +12,7 @@ from rich.table import Table
 
 from . import protocol, simulate
 from .candid import candid_cases
-from .explorer import explorer_costs, in_a_browser, live
+from .explorer import explorer_costs
 from .hostile import hostile_costs
 from .recordings import recording_costs
 from .start import start_costs
@@ -31,7 +31,6 @@ def main() -> None:
     if "--json" in sys.argv[1:]:
         for line in chain(map(asdict, costs), simulate.measured(), map(asdict, flood_costs())):
             print(json.dumps(line), flush=True)
-        print(json.dumps({"name": "explorer, live", **asdict(live())}), flush=True)
         return
     table = Table("operation", "best", "median", title="Cost of one operation")
     for column in table.columns[1:]:
@@ -51,9 +50,6 @@ def main() -> None:
     for trips in flood_costs():
         table.add_row(trips.name, *map(duration_text, (trips.median_s, trips.p99_s, trips.worst_s)))
     Console().print(table)
-    print(live())
-    for line in in_a_browser():
-        print(line)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from typing import Final
 
 from icws_explore.lab.scenarios import SCENARIOS
 
-from . import exchange, node_peers, recording_peers, round_trips, simulate, verify_peers
-from .goals import Goal, NotMeasuredError
+from . import exchange, explorer_page, fleet, node_peers, recording_peers, round_trips, simulate, verify_peers
+from .goals import Goal, NotMeasuredError, Together
 from .tap import tap_costs
 from .tap_flood import flood_costs
 
@@ -57,6 +57,35 @@ def _beside_a_flood() -> float:
     return max(trips.p99_s for trips in flood_costs() if "direct" not in trips.name) * 1000
 
 
+def _explorer() -> Iterator[Goal]:
+    """The explorer in a browser: the longest of all waits, and a minute at 200 messages a second."""
+    waits = Together(explorer_page.waits)
+    for key, when, which in (("checking", "while proofs are checked", 0), ("", "afterwards", 1)):
+        end = f"-{key}" if key else ""
+        yield Goal(
+            f"explorer-click{end}",
+            f"20,000 frames, {when}: click to detail",
+            300,
+            "ms",
+            waits.row(lambda found, which=which: max(found[which].clicks)),
+        )
+        yield Goal(
+            f"explorer-filter{end}",
+            f"20,000 frames, {when}: last letter to list",
+            300,
+            "ms",
+            waits.row(lambda found, which=which: max(found[which].filters)),
+        )
+    live = Together(explorer_page.live)
+    minute = "a minute at 200 messages a second"
+    yield Goal("explorer-live-lost", f"{minute}: lost", 0, "frames", live.row(lambda found: found.lost))
+    yield Goal("explorer-live-late", f"{minute}: late", 0, "keep-alives", live.row(lambda found: found.late))
+    yield Goal(
+        "explorer-live-redraws", f"{minute}: the list is drawn", 5, "times a second",
+        live.row(lambda found: found.redraws_per_s),
+    )  # fmt: skip
+
+
 def _rows() -> Iterator[Goal]:
     sdk = "× as fast as the SDK"
     yield Goal("verify-sdk", "verify, one BLS check", 30, sdk, _needs_node(verify_peers.against_sdk), at_least=True)
@@ -96,12 +125,14 @@ def _rows() -> Iterator[Goal]:
     yield Goal("doctor-linear", "doctor on 20,000 sessions", 9, "× 2,500 sessions", _scaling)
     lab = "Lab(process=True) and --workers do not exist yet"
     yield Goal("sessions", "sessions at p99 < 1 s, lab in its own process", 600, "sessions", _later(lab), at_least=True)
+    yield Goal("fleet", "icws analyze with two processes", 1.7, "× as fast as with one", fleet.linearity, at_least=True)
     yield Goal("simulate-hour", "simulate an hour", 1, "s", partial(_simulated, "hour"))
     yield Goal("simulate-many", "simulate 1,000 sessions × 10 min", 25, "s", partial(_simulated, "many"))
     for size, limit in (("100", 0.2), ("100,000", 1.0)):
         yield Goal(
             f"tap-{size}", f"what the tap adds to a frame of {size} bytes", limit, "ms", partial(_tap_added, size)
         )
+    yield from _explorer()
     yield Goal("tap-flood", "a session beside one that floods: p99", 50, "ms", _beside_a_flood)
 
 

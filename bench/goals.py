@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from rich.table import Table
 
 RUNS: Final = 2
+
+T = TypeVar("T")
 
 
 class NotMeasuredError(Exception):
@@ -81,6 +84,26 @@ class Outcome:
             "met": self.is_met,
             "reason": self.reason,
         }
+
+
+class Together(Generic[T]):
+    """One piece of work that gives the numbers of several rows. Run n of each row takes its number from work n."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._done: list[T] = []
+
+    def row(self, number: Callable[[T], float]) -> Callable[[], float]:
+        """What measures a row: the ``number`` of each piece of work, one after another."""
+        taken = count()
+
+        def measure() -> float:
+            run = next(taken)
+            while len(self._done) <= run:
+                self._done.append(self._work())
+            return number(self._done[run])
+
+        return measure
 
 
 HEADINGS: Final = ("work", "goal", "measured (two runs)", "spread", "met")

@@ -24,6 +24,7 @@ To use it:
 - `plots` draws figures. `inspect`, `certificate_card` and `envelope_card` show one frame in detail.
 - `edit` changes a frame, to see which verification step fails.
 - `report` writes a page for a bug report.
+- `analyze` says what many recordings have in common; `write_dataset` and `load_dataset` keep them as tables.
 
 To call other methods of a canister, also beside a session, there is `Canister`.
 
@@ -44,7 +45,10 @@ if TYPE_CHECKING:
     __version__: str
     from icws_explore import errors
     from icws_explore.analysis import edit
+    from icws_explore.analysis.dataset.read import load_dataset
+    from icws_explore.analysis.dataset.write import write_dataset
     from icws_explore.analysis.doctor.many import diagnose
+    from icws_explore.analysis.fleet.analyze import analyze
     from icws_explore.analysis.recording import Recording, load
     from icws_explore.capture import Capture, ClockInfo, Frame, SessionInfo
     from icws_explore.errors import (
@@ -123,6 +127,7 @@ __all__ = [
     "Tap",
     "ValueMismatchError",
     "VerificationError",
+    "analyze",
     "candid",
     "certificate_card",
     "connect",
@@ -133,9 +138,11 @@ __all__ = [
     "explore",
     "inspect",
     "load",
+    "load_dataset",
     "plots",
     "report",
     "simulate",
+    "write_dataset",
 ]
 
 _HOME = {
@@ -175,6 +182,7 @@ _HOME = {
     "Tap": "live.tap",
     "ValueMismatchError": "errors",
     "VerificationError": "errors",
+    "analyze": "analysis.fleet.analyze",
     "certificate_card": "views.cards.certificate",
     "connect": "live.connect",
     "diagnose": "analysis.doctor.many",
@@ -182,8 +190,10 @@ _HOME = {
     "explore": "notebook.explorer.explorer",
     "inspect": "views.cards.inspect",
     "load": "analysis.recording",
+    "load_dataset": "analysis.dataset.read",
     "report": "views.report.file",
     "simulate": "lab.simulator",
+    "write_dataset": "analysis.dataset.write",
 }
 _MODULES = {"candid": "protocol.candid", "edit": "analysis.edit", "errors": "errors", "plots": "views.plots"}
 

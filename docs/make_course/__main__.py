@@ -3,9 +3,9 @@
     site/        the documentation with the notebooks and their outputs, and the page of every byte
     students/    the notebooks without solutions, with the recordings that they read
     teachers/    the same with solutions
-    slides/      a page of slides for each notebook
-    handout.pdf  all notebooks with their outputs
-    figures/     every figure as SVG and PNG, with caption and code
+    slides/      a page of slides for each notebook, with its figures drawn for slides
+    handout.pdf  all notebooks with their outputs, with the figures drawn for its width
+    figures/     every figure as SVG and PNG, for a slide, a page and a column, with caption and code
     recordings/  sessions, a HAR, packets, and one recording of each fault
 
 Whatever warns or leads nowhere fails the build. The PDF needs Chromium; without it the hand-out is a page only, and
@@ -94,10 +94,10 @@ def make_pdf(out: Path) -> bool:
 
 def index_page(names: list[str], *, has_pdf: bool) -> str:
     """What is in the folder, and the notebooks with their page, slides and copies."""
-    titles = {lesson.file: (lesson.title, f"{lesson.minutes} min") for lesson in lessons()}
+    titles = {lesson.file: (f"{lesson.file[:2]} · {lesson.title}", f"{lesson.minutes} min") for lesson in lessons()}
     rows = ""
     for name in names:
-        title, minutes = titles.get(name, ("Explore IC WebSocket", ""))
+        title, minutes = titles.get(name, ("00 · Index", ""))
         stem = name.removesuffix(".ipynb")
         rows += (
             f'<tr><td><a href="site/course/{stem}.html">{html.escape(title)}</a></td><td>{minutes}</td>'
@@ -114,9 +114,10 @@ def index_page(names: list[str], *, has_pdf: bool) -> str:
         '<li><a href="site/how-to/teachers_guide.html">Teacher\'s guide</a>: timing, what goes wrong, questions</li>'
         '<li><a href="site/every-byte.html">Every byte of a session</a></li>'
         f'<li><a href="{handout}">Hand-out</a>: all notebooks with their outputs</li>'
-        '<li><a href="figures/index.html">Figures</a> as SVG and PNG, with their code</li>'
+        '<li><a href="figures/index.html">Figures</a> as SVG and PNG, and for a slide, a page and a column</li>'
         '<li><a href="recordings/index.html">Recordings</a>: sessions, HAR, packets, one of each fault</li></ul>'
-        f"<table><tr><th>notebook</th><th>time</th><th></th><th>copies for</th><th></th></tr>{rows}</table>"
+        "<table><tr><th>notebook</th><th>time</th><th></th><th>without solutions</th><th>with solutions</th></tr>"
+        f"{rows}</table>"
         "</body></html>\n"
     )
 

@@ -1,7 +1,7 @@
 """Runs the students' copies of the notebooks once; site, slides and hand-out show these outputs.
 
 A notebook that fails, or that writes to the standard error, fails the build. Outputs keep what a page without a
-kernel can show: of a widget that is its static twin.
+kernel can show: of a widget that is its static twin. Each figure is drawn for a slide and for a printed page, too.
 """
 
 from __future__ import annotations
@@ -21,12 +21,21 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from icws_explore.notebook.course import student_copy, write_course
+from icws_explore.views.figures.figure import Size
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = ROOT / "docs" / "course"  # made anew by every build, and not in the repository
 AT_ONCE: Final = 2
 CELL_TIMEOUT_S: Final = 300
 LIVE_ONLY: Final = ("application/vnd.jupyter.widget-view+json", "application/javascript")
+DRAWN_FOR: Final[dict[Size, str]] = {size: f"application/vnd.icws.{size}+html" for size in ("slide", "page")}
+# What a kernel runs first: a figure of a cell has a form for each of these sizes beside its own.
+DRAW_FOR_ALL: Final = f"""
+from icws_explore.views.figures.figure import SessionFigure
+SessionFigure._repr_mimebundle_ = lambda figure, include=None, exclude=None: {{
+    mime: figure.at(size)._repr_html_() for size, mime in {DRAWN_FOR!r}.items()
+}}
+"""
 
 
 class CourseError(Exception):
@@ -42,6 +51,7 @@ def executed(folder: Path) -> dict[str, NotebookNode]:
 
 def _execute(path: Path) -> NotebookNode:
     notebook = nbformat.reads(json.dumps(student_copy(json.loads(path.read_text(encoding="utf-8")))), as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(DRAW_FOR_ALL))
     # Every kernel has sockets of its own: at the same address, two that start together wait for each other.
     sockets = Config(KernelManager={"transport": "ipc", "ip": str(path.with_suffix(".ipc"))})
     resources = {"metadata": {"path": str(path.parent)}}
@@ -49,6 +59,7 @@ def _execute(path: Path) -> NotebookNode:
         notebook, timeout=CELL_TIMEOUT_S, startup_timeout=CELL_TIMEOUT_S, kernel_name="python3", resources=resources,
         config=sockets,
     ).execute()  # fmt: skip
+    del notebook.cells[0]
     complaints = list(warnings_of(notebook))
     if complaints:
         raise CourseError(f"{path.name}: " + "; ".join(complaints))
@@ -82,6 +93,9 @@ def for_site(notebook: NotebookNode) -> NotebookNode:
     for cell in page.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\]\(\.\./docs/", "](../", cell.source)
+        for output in cell.get("outputs", ()):
+            for mime in DRAWN_FOR.values():
+                output.get("data", {}).pop(mime, None)
     return page
 
 

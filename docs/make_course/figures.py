@@ -1,5 +1,7 @@
 """The figures of the gallery as files, each as SVG and PNG, with its caption and the code that draws it.
 
+Each is also drawn anew for a slide (PNG), a page of text and a column (PDF).
+
 docs/gallery.md is the only source: a section there is a figure here.
 """
 
@@ -10,17 +12,22 @@ import asyncio
 import html
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from icws_explore.views.figures.figure import Size
+
 from .fragments import CODE_STYLE, code, markdown
 from .handout import STYLE
 
 ROOT: Final = Path(__file__).parents[2]
+SIZED: Final[tuple[tuple[Size, str], ...]] = (("slide", ".png"), ("page", ".pdf"), ("column", ".pdf"))
 _SHOWN: Final = "_shown"
 GALLERY: Final = ROOT / "docs" / "gallery.md"
+TRUST: Final = ROOT / "docs" / "images" / "trust.svg"  # which docs/trust.py draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,11 @@ def draw_gallery(folder: Path) -> list[Path]:
             raise ValueError(f"{figure.title}: its cell shows no figure")
         paths = [folder / f"{figure.name}{suffix}" for suffix in (".svg", ".png")]
         result.save(*paths)
+        for size, suffix in SIZED:
+            paths.append(folder / f"{figure.name}-{size}{suffix}")
+            result.at(size).save(paths[-1])
         written += paths
+    written.append(Path(shutil.copyfile(TRUST, folder / TRUST.name)))
     page = _page(figures)
     (folder / "index.html").write_text(page, encoding="utf-8")
     return [*written, folder / "index.html"]
@@ -98,12 +109,19 @@ def _page(figures: list[GalleryFigure]) -> str:
         f"<article><h2>{html.escape(figure.title)}</h2>"
         f'<p><img alt="{html.escape(figure.caption)}" src="{figure.name}.png" style="max-width: 100%"></p>'
         f"{markdown(figure.caption)}{code(figure.source)}"
-        f'<p><a href="{figure.name}.svg">SVG</a> · <a href="{figure.name}.png">PNG</a></p></article>'
+        f'<p><a href="{figure.name}.svg">SVG</a> · <a href="{figure.name}.png">PNG</a> · drawn for '
+        + ", ".join(
+            f'<a href="{figure.name}-{size}{suffix}">a {size} ({suffix[1:].upper()})</a>' for size, suffix in SIZED
+        )
+        + "</p></article>"
         for figure in figures
     )
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Figures</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}\n{CODE_STYLE}</style>'
         f'</head><body><p><a href="../index.html">The course</a></p><h1>Figures</h1>'
-        f"<p>The recordings of these figures are in data/sessions/.</p>{shown}</body></html>\n"
+        f"<p>The recordings of these figures are in data/sessions/.</p>{shown}"
+        '<article><h2>The parties</h2><p><img alt="Client, gateway and network, and what each of them trusts" '
+        f'src="{TRUST.name}" style="max-width: 100%"></p><p>Who talks to whom, and who trusts what.</p>'
+        f'{code("icws.plots.trust()")}<p><a href="{TRUST.name}">SVG</a></p></article></body></html>\n'
     )

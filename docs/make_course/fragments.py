@@ -14,6 +14,10 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from icws_explore.views.figures.figure import Size
+
+from .execute import DRAWN_FOR
+
 _MARKDOWN: Final = MarkdownIt("commonmark", {"html": True}).enable("table")
 CODE_STYLE: Final = HtmlFormatter(style="friendly").get_style_defs(".code")
 MAX_LINES: Final = 60  # of an output of text
@@ -30,13 +34,19 @@ def code(source: str) -> str:
     return f'<div class="code">{highlight(source, PythonLexer(), HtmlFormatter(nowrap=False))}</div>'
 
 
-def outputs(cell: NotebookNode) -> Iterator[str]:
-    """Each output of a code cell in its richest form that needs no kernel."""
+def outputs(cell: NotebookNode, size: Size) -> Iterator[str]:
+    """Each output of a code cell in its richest form that needs no kernel; a figure is drawn for ``size``."""
     for output in cell.outputs:
         if output.output_type == "stream":
             yield _text(output.text)
+        elif DRAWN_FOR[size] in output.get("data", ()):
+            yield f'<div class="output figure">{output.data[DRAWN_FOR[size]]}</div>'
         elif "data" in output:
             yield f'<div class="output">{_richest(output.data)}</div>'
+
+
+def has_figure(cell: NotebookNode) -> bool:
+    return any(set(output.get("data", ())) & set(DRAWN_FOR.values()) for output in cell.outputs)
 
 
 def _richest(data: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ def _cells(notebook: NotebookNode) -> Iterator[str]:
                 yield f'<div class="exercise">{code(cell.source)}<p class="answer">Your answer:</p></div>'
             else:
                 yield code(cell.source)
-                yield from outputs(cell)
+                yield from outputs(cell, "page")
 
 
 def chromium() -> str | None:

@@ -1,5 +1,6 @@
 """Slides of a notebook: one HTML page, a slide for each section and each cell with its output.
 
+A figure fills its slide, below at most a few lines of code.
 The page needs no script and no other file. Slides snap to the window; Page Down, the space bar or a swipe moves on,
 and printing makes a sheet of each slide.
 """
@@ -14,17 +15,18 @@ from typing import Final
 
 from nbformat import NotebookNode
 
-from .fragments import CODE_STYLE, code, markdown, outputs, title_of
+from .fragments import CODE_STYLE, code, has_figure, markdown, outputs, title_of
 
-MAX_CHARACTERS: Final = 750  # of text on a slide
-SHORT: Final = 350  # so much text has its cell below it, unless it asks for a prediction
+MAX_CHARACTERS: Final = 900  # of text on a slide
+SHORT: Final = 450  # so much text has its cell below it, unless it asks for a prediction
+MAX_LINES_WITH_FIGURE: Final = 3  # of code above a figure
 STYLE: Final = (Path(__file__).parent / "slides.css").read_text(encoding="utf-8")
 
 
 def slides_of(notebook: NotebookNode) -> list[str]:
     """The slides, each as HTML. Solutions are not in a student's copy, and so not here."""
     slides: list[str] = []
-    heading, has_room = title_of(notebook), False
+    heading, has_room, asks = title_of(notebook), False, False
     for cell in notebook.cells:
         if cell.source == "score" or cell.source.startswith("**Go on:**"):
             continue  # for who works in the notebook
@@ -33,16 +35,31 @@ def slides_of(notebook: NotebookNode) -> list[str]:
                 found = re.match(r"#+ (.+)", text)
                 heading = found[1] if found else heading
                 slides.append(markdown(text if found else f"### {heading}\n\n{text}", links=False))
-                has_room = len(text) <= SHORT and "Predict" not in text
+                has_room, asks = len(text) <= SHORT, "Predict" in text
         elif cell.cell_type == "code" and cell.source.strip():
-            if "exercise" in cell.metadata.get("tags", ()) and slides:
-                slides[-1] += code(cell.source)  # below its question
-            elif has_room and slides:
-                slides[-1] += code(cell.source) + "".join(outputs(cell))
+            is_exercise = "exercise" in cell.metadata.get("tags", ())
+            # An exercise stands below its question, and so does what prepares it; a result that is predicted does not.
+            below = bool(slides) and (is_exercise or (has_room and not ((asks and cell.outputs) or has_figure(cell))))
+            first, *others = _cell_slides(cell, is_exercise=is_exercise)
+            if below:
+                slides[-1] += first
             else:
-                slides.append(f"{markdown(f'### {heading}')}{code(cell.source)}{''.join(outputs(cell))}")
-            has_room = False
+                slides.append(f"{markdown(f'### {heading}')}{first}")
+            slides += [f"{markdown(f'### {heading}')}{other}" for other in others]
+            has_room = below and not is_exercise and not cell.outputs
     return slides
+
+
+def _cell_slides(cell: NotebookNode, *, is_exercise: bool) -> Iterator[str]:
+    """A cell as parts of slides: its code with its outputs, and a figure apart if the code is long."""
+    shown = code(cell.source)
+    if is_exercise:
+        yield shown
+    elif has_figure(cell) and len(cell.source.splitlines()) > MAX_LINES_WITH_FIGURE:
+        yield shown
+        yield "".join(outputs(cell, "slide"))
+    else:
+        yield shown + "".join(outputs(cell, "slide"))
 
 
 def _sections(source: str) -> Iterator[str]:
@@ -50,7 +67,8 @@ def _sections(source: str) -> Iterator[str]:
     for section in re.split(r"\n(?=#{1,3} )", source):
         part = ""
         for block in re.split(r"\n\n+", section.strip()):
-            if part and len(part) + len(block) > MAX_CHARACTERS and not re.fullmatch(r"#+ .+", part):
+            is_short = len(part) < MAX_CHARACTERS / 5  # a heading, or the sentence before a list
+            if part and len(part) + len(block) > MAX_CHARACTERS and not is_short:
                 yield part
                 part = ""
             part = f"{part}\n\n{block}" if part else block

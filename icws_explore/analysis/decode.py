@@ -11,7 +11,7 @@ the two apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast, get_args
 
@@ -222,6 +222,15 @@ def shared_frames(capture: Capture, *, start: int = 0) -> Iterator[DecodedFrame]
         yield known
 
 
+def kept_frames(capture: Capture) -> Mapping[int, DecodedFrame]:
+    """The frames that `shared_frames` has decoded for the capture's type of messages, by number.
+
+    One is stale if its frame is not the capture's, or if it is a close.
+    """
+    kept = capture.kept
+    return kept.frames if isinstance(kept, _Kept) and kept.app_type == capture.info.app_type else {}
+
+
 def decode_frame(
     frame: Frame, *, number: int = 0, app_type: candid.Type | None = None, is_after_own_close: bool = False
 ) -> DecodedFrame:
@@ -362,12 +371,15 @@ def value_text(value: Any, limit: int = 100) -> str:
 
 def _plain(value: Any, depth: int) -> str:
     """Like repr, but bytes are hexadecimal and long containers are cut."""
+    if type(value) is int:
+        return str(value)
     if isinstance(value, bytes):
         return f"0x{value[:32].hex()}{'…' if len(value) > 32 else ''}"
     if depth == 0:
         return "…"
     if isinstance(value, dict):
-        parts = [f"{key}: {_plain(item, depth - 1)}" for key, item in list(value.items())[:12]]
+        items = value.items() if len(value) <= 12 else list(value.items())[:12]
+        parts = [f"{key}: {_plain(item, depth - 1)}" for key, item in items]
         return "{" + ", ".join(parts) + (", …" if len(value) > 12 else "") + "}"
     if isinstance(value, (list, tuple)):
         parts = [_plain(item, depth - 1) for item in value[:12]]

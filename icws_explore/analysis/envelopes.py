@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from icws_explore.capture import Capture
-from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope, check_envelope
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.principal import Principal
@@ -72,7 +71,7 @@ def check_frames(
             continue
         steps = check_envelope(
             decoded.envelope,
-            now_ns=round(decoded.frame.t * NS_PER_S),
+            now_ns=decoded.frame.t_ns,
             canister_id=canister_id,
             root_key=root_key,
         )

@@ -56,15 +56,20 @@ def to_har(capture: Capture, path: str | os.PathLike[str], *, redact: bool = Fal
 
 def export_table(capture: Capture, *, redact: bool = False) -> pd.DataFrame:
     """The columns of `frame_table` and ``op``, ``code`` and ``reason``; ``value`` is JSON text."""
+    return table_of_export(exported(capture, redact=redact)[1], redact=redact)
+
+
+def table_of_export(frames: Sequence[DecodedFrame], *, redact: bool = False) -> pd.DataFrame:
+    """As `export_table`, of frames that `exported` gave."""
     from .recording import table_of
 
-    kept, frames = exported(capture, redact=redact)
     table = table_of(frames)
     table["summary"] = [without_credentials(text) for text in table["summary"]]
     table["value"] = [_json(decoded, redact=redact) for decoded in frames]
-    table["op"] = [frame.op for frame in kept.frames]
-    table["code"] = _column([frame.code for frame in kept.frames], "UInt16")
-    table["reason"] = [None if f.reason is None else without_credentials(f.reason) for f in kept.frames]
+    table["op"] = [decoded.frame.op for decoded in frames]
+    table["code"] = _column([decoded.frame.code for decoded in frames], "UInt16")
+    reasons = [decoded.frame.reason for decoded in frames]
+    table["reason"] = [None if reason is None else without_credentials(reason) for reason in reasons]
     return table
 
 
@@ -81,14 +86,15 @@ def to_csv(capture: Capture, path: str | os.PathLike[str], *, redact: bool = Fal
     """
     table = export_table(capture, redact=redact)
     for name in ("summary", "value", "reason", "session"):
-        table[name] = [_harmless(cell) for cell in table[name]]
+        table[name] = [harmless(cell) for cell in table[name]]
     return _written(path, lambda target: table.to_csv(target, encoding="utf-8", errors="replace"))
 
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def _harmless(cell: Any) -> Any:
+def harmless(cell: Any) -> Any:
+    """A text that a spreadsheet would take for a formula with a ' in front; anything else as it is."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 

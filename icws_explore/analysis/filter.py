@@ -19,8 +19,20 @@ from icws_explore.protocol.errors import IcwsError
 from .decode import DecodedFrame
 
 FrameFilter = Callable[[DecodedFrame, float], bool]
+_Read = Callable[[DecodedFrame, float], Any]
 
-NAMES: Final = ("frame", "t", "elapsed", "direction", "kind", "sequence_num", "size", "summary", "session")
+_NAMES: Final[Mapping[str, _Read]] = {
+    "frame": lambda decoded, _: decoded.number,
+    "t": lambda decoded, _: decoded.frame.t,
+    "elapsed": lambda decoded, start: decoded.frame.t - start,
+    "direction": lambda decoded, _: decoded.frame.direction,
+    "kind": lambda decoded, _: decoded.kind,
+    "sequence_num": lambda decoded, _: decoded.sequence_num,
+    "size": lambda decoded, _: decoded.size,
+    "summary": lambda decoded, _: decoded.summary,
+    "session": lambda decoded, _: decoded.frame.session,
+}
+NAMES: Final = tuple(_NAMES)
 
 _COMPARE: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
     ast.Eq: operator.eq,
@@ -47,24 +59,11 @@ def compile_filter(expression: str) -> FrameFilter:
             warnings.simplefilter("ignore")  # the parser warns of odd texts such as "\\d" on stderr
             tree = ast.parse(expression, mode="eval").body
         _check(tree)
+        value = _reader(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error) or "nested too deeply"
         raise IcwsError(f"cannot read the filter {expression!r}: {reason}") from error
-    return lambda decoded, start: bool(_value(tree, _names(decoded, start)))
-
-
-def _names(decoded: DecodedFrame, start: float) -> dict[str, Any]:
-    return {
-        "frame": decoded.number,
-        "t": decoded.frame.t,
-        "elapsed": decoded.frame.t - start,
-        "direction": decoded.frame.direction,
-        "kind": decoded.kind,
-        "sequence_num": decoded.sequence_num,
-        "size": decoded.size,
-        "summary": decoded.summary,
-        "session": decoded.frame.session,
-    }
+    return lambda decoded, start: bool(value(decoded, start))
 
 
 def _check(node: ast.expr) -> None:
@@ -92,35 +91,41 @@ def _check(node: ast.expr) -> None:
             raise ValueError(f"{ast.unparse(node)!r} is not a comparison")
 
 
-def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
+def _reader(node: ast.expr) -> _Read:
+    """What gives the value of ``node`` for a frame: functions within functions, as a list of frames is long."""
     match node:
         case ast.Constant(value=value):
-            return value
+            return lambda _decoded, _start: value
         case ast.Name(id=name):
-            return names[name]
+            return _NAMES[name]
         case ast.Tuple(elts=items) | ast.List(elts=items):
-            return [_value(item, names) for item in items]
-        case ast.BoolOp(op=ast.And(), values=values):
-            return all(_value(value, names) for value in values)
-        case ast.BoolOp(values=values):
-            return any(_value(value, names) for value in values)
+            readers = [_reader(item) for item in items]
+            if all(isinstance(item, ast.Constant) for item in items):
+                constants = [item.value for item in items if isinstance(item, ast.Constant)]
+                return lambda _decoded, _start: constants
+            return lambda decoded, start: [read(decoded, start) for read in readers]
+        case ast.BoolOp(op=op, values=values):
+            readers = [_reader(value) for value in values]
+            if isinstance(op, ast.And):
+                return lambda decoded, start: all(read(decoded, start) for read in readers)
+            return lambda decoded, start: any(read(decoded, start) for read in readers)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return not _value(operand, names)
-        case ast.UnaryOp(operand=operand):
-            return -_value(operand, names)
-        case ast.Compare():
-            return _compare(node, names)
+            read = _reader(operand)
+            return lambda decoded, start: not read(decoded, start)
+        case ast.UnaryOp(operand=ast.Constant(value=int() | float() as value)):
+            return lambda _decoded, _start: -value
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            pairs = zip((left, *comparators), ops, comparators, strict=False)
+            tests = [_comparison(_reader(low), _COMPARE[type(each)], _reader(high)) for low, each, high in pairs]
+            return tests[0] if len(tests) == 1 else lambda decoded, start: all(test(decoded, start) for test in tests)
     raise AssertionError(ast.dump(node))  # _check let it through
 
 
-def _compare(node: ast.Compare, names: Mapping[str, Any]) -> bool:
-    left = _value(node.left, names)
-    for op, comparator in zip(node.ops, node.comparators, strict=True):
-        right = _value(comparator, names)
+def _comparison(left: _Read, holds: Callable[[Any, Any], bool], right: _Read) -> _Read:
+    def compared(decoded: DecodedFrame, start: float) -> bool:
         try:
-            if not _COMPARE[type(op)](left, right):
-                return False
+            return holds(left(decoded, start), right(decoded, start))
         except TypeError:
             return False
-        left = right
-    return True
+
+    return compared

@@ -24,10 +24,13 @@ def out_of_order(capture: Capture) -> list[int]:
 
 def misplaced(frames: Iterable[tuple[int, Frame]]) -> list[int]:
     """As `out_of_order`, of some frames with their numbers."""
-    by_session: dict[tuple[bool, str | None], list[tuple[int, float]]] = {}
+    by_session: dict[tuple[bool, str | None], tuple[list[int], list[float]]] = {}
     for number, frame in frames:
-        by_session.setdefault((frame.is_http, frame.session), []).append((number, frame.t))
-    return sorted(numbers[index][0] for numbers in by_session.values() for index in left_out([t for _, t in numbers]))
+        key = frame.is_http, frame.session
+        numbers, times = by_session.get(key) or by_session.setdefault(key, ([], []))
+        numbers.append(number)
+        times.append(frame.t)
+    return sorted(numbers[index] for numbers, times in by_session.values() for index in left_out(times))
 
 
 def left_out(times: Sequence[float]) -> list[int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from icws_explore.capture import Capture
 from icws_explore.protocol.certificate import check_certificate
-from icws_explore.protocol.constants import FIRST_SEQUENCE_NUM, MAX_CERTIFICATE_AGE_S, NS_PER_S
+from icws_explore.protocol.constants import FIRST_SEQUENCE_NUM, MAX_CERTIFICATE_AGE_S
 from icws_explore.protocol.errors import IcwsError, PrincipalError
 from icws_explore.protocol.messages import ClientKey
 from icws_explore.protocol.principal import Principal
@@ -97,7 +97,7 @@ def verify_frames(
             decoded.canister_message,
             canister_id=facts.canister_id,
             root_key=root_key,
-            now_ns=round(decoded.frame.t * NS_PER_S),
+            now_ns=decoded.frame.t_ns,
             max_age_s=MAX_CERTIFICATE_AGE_S,
             client_key=facts.client_key,
             expected_sequence_num=expected,

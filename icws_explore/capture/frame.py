@@ -7,7 +7,9 @@ import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from json.encoder import encode_basestring
-from typing import Any, Final, Literal, cast, get_args, overload
+from typing import Any, Final, Literal, get_args, overload
+
+import pybase64
 
 from icws_explore.protocol.budgets import FILE_TEXT
 from icws_explore.protocol.errors import CaptureError
@@ -21,6 +23,8 @@ HTTP_OPS: Final[tuple[Op, ...]] = ("request", "response")
 MAX_CODE: Final = 65535  # a close code is two bytes, an HTTP status three digits
 MAX_TIME_S: Final = 1e12  # seconds from the epoch in either direction; anything further is damage
 _WITH_CODE: Final[tuple[Op, ...]] = ("close", *HTTP_OPS)
+_DIRECTION: Final[Mapping[object, Direction]] = {name: name for name in DIRECTIONS}  # one object for all frames
+_OP: Final[Mapping[object, Op]] = {name: name for name in OPS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,11 @@ class Frame:
     far: bytes | None = None
 
     @property
+    def t_ns(self) -> int:
+        """``t`` in ns since the epoch. It is rounded to the microsecond: below that, a float of today holds noise."""
+        return round(self.t * 1_000_000) * 1000
+
+    @property
     def is_http(self) -> bool:
         """Whether this is an HTTP message between gateway and network."""
         return self.op in HTTP_OPS
@@ -78,7 +87,7 @@ class Frame:
     def to_line(self) -> bytes:
         """Return the same object as a line of the file. For a large payload, this is ten times as fast as json."""
         head, tail = self._around_payload()
-        return b"".join((head, binascii.b2a_base64(self.data, newline=False), tail))
+        return b"".join((head, pybase64.b64encode(self.data), tail))
 
     def line_parts(self, size: int) -> Iterator[bytes]:
         """Yield the line in parts, each of about ``size`` bytes of the payload, so that other work can run between."""
@@ -87,7 +96,7 @@ class Frame:
         step = max(3, size // 3 * 3)  # base64 goes by three
         payload = memoryview(self.data)
         for start in range(0, len(payload), step):
-            yield binascii.b2a_base64(payload[start : start + step], newline=False)
+            yield pybase64.b64encode(payload[start : start + step])
         yield tail
 
     def _around_payload(self) -> tuple[bytes, bytes]:
@@ -110,9 +119,9 @@ class Frame:
         t, direction, op = line.get("t"), line.get("d"), line.get("op")
         if isinstance(t, bool) or not isinstance(t, (int, float)) or not abs(t) < MAX_TIME_S:
             raise CaptureError('"t" must be a number of seconds')
-        if direction not in DIRECTIONS:
+        if not isinstance(direction, str) or direction not in _DIRECTION:
             raise CaptureError('"d" must be "in" or "out"')
-        if op not in OPS:
+        if not isinstance(op, str) or op not in _OP:
             raise CaptureError(f'"op" must be one of {", ".join(OPS)}')
         code, reason, session = line.get("code"), line.get("reason"), line.get("s")
         if code is not None and (isinstance(code, bool) or not isinstance(code, int) or not 0 <= code <= MAX_CODE):
@@ -123,7 +132,7 @@ class Frame:
             raise CaptureError('"s" must be text')
         data = _base64(line.get("b", ""))
         words = _words(reason), _words(session)
-        return cls(float(t), cast(Direction, direction), cast(Op, op), data, code, *words).with_change(line)
+        return cls(float(t), _DIRECTION[direction], _OP[op], data, code, *words).with_change(line)
 
     def with_change(self, line: Mapping[str, Any]) -> Frame:
         """Return the frame with the "did" and "far" of a line of an `.icws` file. Raises CaptureError."""
@@ -141,7 +150,7 @@ def encodable(text: str) -> str: ...
 def encodable(text: None) -> None: ...
 def encodable(text: str | None) -> str | None:
     """Replace lone surrogates: JSON can contain them (\\ud800), but UTF-8 cannot."""
-    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
+    return text if text is None or text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _words(text: str | None) -> str | None:
@@ -157,6 +166,10 @@ def cut(text: str, most: int = FILE_TEXT) -> str:
 def _base64(text: object, member: str = "b") -> bytes:
     if not isinstance(text, str):
         raise CaptureError(f'"{member}" must be base64 text')
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        pass  # it refuses some padding that the standard library takes
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:

@@ -28,7 +28,7 @@ from icws_explore.lab.log import LabEvent
 from icws_explore.lab.scenarios import Scenario
 from icws_explore.live.tap import Tap
 from icws_explore.protocol.budgets import TERMINAL_FRAMES as MAX_WAITING
-from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, NS_PER_S, POLL_INTERVAL_MS
+from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, POLL_INTERVAL_MS
 from icws_explore.protocol.errors import CaptureError
 
 from .console import at_signals, json_line, leaving, note, printable, settle, width
@@ -211,9 +211,7 @@ class _Clients:
         elif decoded.kind != "control":
             text = f"{decoded.kind.replace('_', '-')}: {text}"
         facts = {"session": frame.session, "kind": decoded.kind}
-        event = LabEvent(
-            round(frame.t * NS_PER_S), "client", kind, f"{self._gateway}session {frame.session}: {text}", facts
-        )
+        event = LabEvent(frame.t_ns, "client", kind, f"{self._gateway}session {frame.session}: {text}", facts)
         self._waiting.put(_Line(event.t_ns, str(event), event.as_json()))
 
 

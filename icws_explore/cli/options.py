@@ -38,6 +38,22 @@ def keep_recording(path: str | None, *, forced: bool) -> None:
         raise CaptureError(f"{path} exists: name another file, or overwrite it with --force")
 
 
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="Work on the Dask cluster of this scheduler, which must be your own."
+)
+
+
+def crew_options(function: F) -> F:
+    """Give a command the options of a `Crew`, as ``workers`` and ``scheduler``."""
+    workers = click.option(
+        "--workers",
+        type=click.IntRange(1, 1024),
+        metavar="N",
+        help="Work in N processes.  [default: one for each core, if there is much to do]",
+    )
+    return workers(scheduler_option(function))
+
+
 def parse_hex(text: str, option: str) -> bytes:
     """The bytes of a hexadecimal option. Raises click.BadParameter."""
     try:

@@ -14,11 +14,13 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .cbor import MAX_U64, as_map, check, check_u64, dumps, field, loads, principal_field, u64_field
+from .cbor import MAX_U64, Shape, as_map, check, check_u64, dumps, field, loads, principal_field, u64_field
 from .constants import GATEWAY_NONCE_DIGITS
 from .errors import MessageError, PrincipalError
 from .principal import Principal
 
+_CANISTER_MESSAGE = Shape(key=str, content=bytes, cert=bytes, tree=bytes)
+_WEBSOCKET_MESSAGE = Shape(client_key=dict, sequence_num=int, timestamp=int, is_service_message=bool, content=bytes)
 _KEY = re.compile(rf"([a-z2-7-]+)_([0-9]{{{GATEWAY_NONCE_DIGITS}}})")
 
 
@@ -71,7 +73,10 @@ class WebsocketMessage:
     @classmethod
     def decode(cls, data: bytes) -> WebsocketMessage:
         what = "WebsocketMessage"
-        fields = as_map(loads(data, what=what), what)
+        value = loads(data, what=what)
+        if (values := _WEBSOCKET_MESSAGE.values(value)) is not None and values[1] >= 0 and values[2] >= 0:
+            return cls(ClientKey.from_cbor(values[0], f"{what}.client_key"), *values[1:])
+        fields = as_map(value, what)
         return cls(
             ClientKey.from_cbor(field(fields, "client_key", dict, what), f"{what}.client_key"),
             u64_field(fields, "sequence_num", what),
@@ -111,6 +116,8 @@ class CanisterMessage:
 
     @classmethod
     def from_cbor(cls, value: object) -> CanisterMessage:
+        if (values := _CANISTER_MESSAGE.values(value)) is not None:
+            return cls(*values)
         what = cls.WHAT
         fields = as_map(value, what)
         return cls(

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from . import leb128
 from .errors import ValueMismatchError
 from .principal import Principal
 
 MAX_DEPTH = 64  # of nested maps and arrays; a request has a depth of 3
+
+
+# The names in every call and query; hashing them takes as long as hashing their values.
+_NAMES: Final = ("arg", "canister_id", "ingress_expiry", "method_name", "nonce", "paths", "request_type", "sender")
+_KNOWN: Final[Mapping[str, bytes]] = {name: sha256(name.encode()).digest() for name in _NAMES}
 
 
 class FieldHash(NamedTuple):
@@ -53,8 +59,9 @@ def _fields(content: Mapping[str, Any], path: str, depth: int) -> list[FieldHash
             raise ValueMismatchError(path, f"has a field name that is {type(name).__name__}, not text")
         if value is not None:
             here = f"{path}.{name}" if path else name
-            hashes.append(FieldHash(name, sha256(_utf8(name, here)).digest(), _hash_value(value, here, depth + 1)))
-    return sorted(hashes, key=lambda field: (field.key_hash, field.value_hash))
+            key_hash = _KNOWN.get(name) or sha256(_utf8(name, here)).digest()
+            hashes.append(FieldHash(name, key_hash, _hash_value(value, here, depth + 1)))
+    return sorted(hashes, key=itemgetter(1, 2))
 
 
 def _hash_map(content: Mapping[str, Any], path: str, depth: int) -> bytes:

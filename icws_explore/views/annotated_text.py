@@ -13,7 +13,6 @@ from rich.text import Text
 
 from icws_explore.analysis.annotate import Node
 from icws_explore.analysis.decode import DecodedFrame
-from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import IcwsError
 from icws_explore.protocol.principal import Principal
@@ -47,7 +46,7 @@ def _facts(decoded: DecodedFrame) -> list[Fact]:
     frame = decoded.frame
     facts = [
         Fact("summary", one_line(decoded.summary) or "nothing", "bad" if decoded.error else ""),
-        Fact("time", f"{time_text(round(frame.t * NS_PER_S))}, {direction_text(decoded)}"),
+        Fact("time", f"{time_text(frame.t_ns)}, {direction_text(decoded)}"),
         Fact("size", f"{count(decoded.size, 'byte')}, WebSocket {frame.op}"),
     ]
     if decoded.sequence_num is not None:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from icws_explore.analysis.decode import DecodedFrame, value_text
 from icws_explore.analysis.redaction.pseudonyms import Withheld
-from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope
 from icws_explore.protocol.errors import IcwsError, MessageError, PrincipalError
 from icws_explore.protocol.keys.delegation import SignedDelegation
@@ -90,7 +89,7 @@ def _socket(decoded: DecodedFrame) -> Group:
     frame = decoded.frame
     fields = [
         Field("direction", frame.direction, direction_text(decoded)),
-        Field("t", time_text(round(frame.t * NS_PER_S))),
+        Field("t", time_text(frame.t_ns)),
         Field("op", frame.op),
     ]
     if frame.op == "close":

@@ -109,12 +109,13 @@ def _counts(runs: Sequence[tuple[str | None, TimeOut]]) -> str:
 
 
 def _certificates(timing: Timing, *, several: bool) -> Iterator[LimitRow]:
-    known = [row for row in timing.certificates.to_dict("records") if not math.isnan(row["age_s"])]
-    if not known:
+    known = timing.certificates.dropna(subset="age_s")
+    if known.empty:
         return
-    worst = max(known, key=lambda row: abs(row["age_s"]))
+    ages = known["age_s"].abs()
+    worst = known.iloc[int(ages.to_numpy().argmax())]
     age = float(worst["age_s"])
-    outside = sum(abs(row["age_s"]) > MAX_CERTIFICATE_AGE_S for row in known)
+    outside = int((ages > MAX_CERTIFICATE_AGE_S).sum())
     session = f", session {worst['session']}" if several else ""
     yield LimitRow(
         "age of a certificate on receipt",

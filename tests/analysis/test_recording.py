@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 import icws_explore as icws
+from icws_explore.capture import Capture
 from icws_explore.protocol.errors import CaptureError
 
 
@@ -49,3 +50,12 @@ def test_replay_gives_each_session(recorded):
     (replay,) = icws.load(recorded).replay()
     assert replay.agrees
     assert replay.predicted_close is None
+
+    def test_times_beyond_a_tables_calendar_are_shown(self, recorded):
+        """A file may hold times of thousands of years from now; pandas has nanoseconds until 2262."""
+        raw = icws.load(recorded).raw
+        frames = [dataclasses.replace(frame, t=frame.t + 9.9e11) for frame in raw.frames]
+        table = icws.Recording(Capture(raw.info, frames)).frames()
+        assert len(table) == len(frames)
+        assert table["t"].isna().all()
+        assert table["elapsed_s"].iloc[0] == 0

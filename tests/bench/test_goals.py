@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.goal_rows import GOALS
-from bench.goals import Goal, NotMeasuredError, Outcome, measured, write_json
+from bench.goals import Goal, NotMeasuredError, Outcome, Together, measured, write_json
 
 
 def goal(*values: float, limit: float = 2.0, at_least: bool = False) -> Outcome:
@@ -39,6 +39,21 @@ class TestOutcome:
         write_json([outcome], tmp_path / "bench.json")
         (row,) = json.loads((tmp_path / "bench.json").read_text())
         assert (row["met"], row["measured"], row["reason"]) == (None, [], "no peer")
+
+
+class TestTogether:
+    def test_each_run_of_every_row_is_of_the_same_work(self) -> None:
+        done: list[tuple[float, float]] = []
+
+        def work() -> tuple[float, float]:
+            done.append((len(done) + 1.0, 10.0 * (len(done) + 1)))
+            return done[-1]
+
+        both = Together(work)
+        rows = [Goal("a", "work", 2.0, "s", both.row(lambda found: found[0]))]
+        rows.append(Goal("b", "work", 20.0, "s", both.row(lambda found: found[1])))
+        assert [outcome.values for outcome in measured(rows)] == [(1.0, 2.0), (10.0, 20.0)]
+        assert len(done) == 2
 
 
 class TestRows:

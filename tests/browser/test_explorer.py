@@ -99,8 +99,10 @@ class TestARecording:
         explorer.locator(".icws-relations").get_by_role("button", name="frame 15").click()
         expect(title(explorer)).to_have_text("frame 15")
         expect(row(explorer, 15)).to_have_class(re_word("icws-selected"))
+        explorer.get_by_role("tab", name="Fields").click()
         explorer.locator(".icws-evidence").first.get_by_role("button", name="8", exact=True).click()
         expect(title(explorer)).to_have_text("frame 8")
+        expect(explorer.locator(".icws-step.icws-failed b")).to_be_in_viewport()
 
     def test_is_read_by_keyboard(self, page: Page, lab: JupyterLab) -> None:
         explorer = opened(page, lab, "keyboard", TAMPERED)
@@ -288,6 +290,24 @@ class TestALiveSession:
         page.evaluate(EXECUTE, "await session.close()")
         said = page.evaluate(EXECUTE, "explorer.close(); lab.stop()\nprint(lab.running)")
         assert said.strip() == "False"
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_opens_a_file_that_is_dropped(page: Page, lab: JupyterLab) -> None:
+    explorer = opened(page, lab, "dropped", "import icws_explore as icws\nicws.explore()")
+    content = (ROOT / "data" / "sessions" / "tampered_body.icws").read_text(encoding="utf-8")
+    files = page.evaluate_handle(
+        "text => { const files = new DataTransfer(); files.items.add(new File([text], 'mine.icws')); return files; }",
+        content,
+    )
+    place = explorer.get_by_role("button", name="drop it here")
+    place.dispatch_event("dragover", {"dataTransfer": files})
+    shot(page, "explorer-drop")
+    place.dispatch_event("drop", {"dataTransfer": files})
+    expect(explorer.locator(".icws-top")).to_contain_text("mine.icws")
+    expect(explorer.locator(".icws-counted")).to_have_text("17 frames")
 
 
 @pytest.mark.browser

@@ -1,6 +1,8 @@
 """Frames to JSON and back; what is not a frame says which member is wrong."""
 
+import base64
 import json
+import random
 
 import pytest
 from hypothesis import given
@@ -42,6 +44,15 @@ class TestRoundTrip:
         assert frame.to_line() == line
         for size in (1, 3, 100):
             assert b"".join(frame.line_parts(size)) == line
+
+
+class TestTime:
+    def test_nanoseconds_are_without_the_noise_of_a_float(self):
+        assert Frame(1795441988.57, "out", "binary").t_ns == 1795441988_570_000_000
+
+    @given(st.integers(0, 4_000_000_000_000_000))
+    def test_a_time_in_microseconds_is_exact(self, us):
+        assert Frame(us / 1_000_000, "in", "binary").t_ns == us * 1000
 
 
 class TestMalformed:
@@ -87,3 +98,38 @@ class TestBehindTheGateway:
     def test_are_no_websocket_frames(self):
         assert all(frame.is_http for frame in self.FRAMES)
         assert not Frame(1.0, "in", "close").is_http
+
+
+class TestBase64:
+    """A payload is read by pybase64, and by the standard library where that refuses it: with the same result."""
+
+    def read(self, text):
+        try:
+            return Frame.from_json({"t": 0, "d": "in", "op": "binary", "b": text}).data
+        except CaptureError as error:
+            return str(error)
+
+    def by_the_standard_library(self, text):
+        try:
+            return base64.b64decode(text, validate=True)
+        except ValueError as error:
+            return f'"b" is not base64: {error}'
+
+    def test_any_text(self):
+        dice = random.Random(7)
+        for _ in range(20_000):
+            text = "".join(dice.choices("ABwxyz019+/=\n -_é\ud800", weights=[9] * 12 + [1] * 6, k=dice.randrange(14)))
+            assert self.read(text) == self.by_the_standard_library(text)
+
+    def test_long_payloads_with_one_wrong_character(self):
+        dice = random.Random(8)
+        for size in range(200):
+            text = base64.b64encode(dice.randbytes(size)).decode()
+            assert self.read(text) == self.by_the_standard_library(text)
+            at = dice.randrange(len(text) + 1)
+            for wrong in ("=", "-", " ", "é"):
+                damaged = text[:at] + wrong + text[at + 1 :]
+                assert self.read(damaged) == self.by_the_standard_library(damaged)
+
+    def test_padding_that_only_the_standard_library_takes(self):
+        assert self.read("1091=") == base64.b64decode("1091=", validate=True)

@@ -253,6 +253,42 @@ class TestUnreadable:
             save(Capture(), "a\0b.icws")
 
 
+class TestOddJson:
+    """Lines are read by orjson, and by the standard library where that refuses them: with the same result."""
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b'{"t":1,"d":"in","op":"text","b":"","s":"\\ud800"}',
+            b'{"t":1,"d":"in","op":"text","b":"","s":"\\ud83d\\ude00"}',
+            b'{"t":1,"d":"in","op":"text","b":"","s":"a\xff"}',
+            b'{"t":NaN,"d":"in","op":"text","b":""}',
+            b'{"t":Infinity,"d":"in","op":"text","b":""}',
+            b'{"t":1e400,"d":"in","op":"text","b":""}',
+            b'{"t":-0.0,"t":1767225600.04,"d":"in","op":"text","b":""}',
+            b'{"t":0.1000000000000000055511151231257827,"d":"in","op":"text","b":""}',
+            b'{"t":1,"d":"in","op":"close","b":"","code":18446744073709551616}',
+            b'{"t":1,"d":"in","op":"close","b":"","code":1e3}',
+            b'{"t":18446744073709551616,"d":"in","op":"text","b":""}',
+            b'{"t":1,"d":["in"],"op":"text","b":""}',
+            b'{"t":1,"d":"in","op":{},"b":""}',
+            b'{"t":1,"d":"in","op":"text","b":"","x":' + b"1" * 5000 + b"}",
+            b"[1]",
+            b"{'t':1}",
+        ],
+    )
+    def test_gives_what_the_standard_library_gives(self, tmp_path, line):
+        path = tmp_path / "odd.icws"
+        path.write_bytes(b'{"icws":1}\n' + line + b"\n")
+        try:
+            wanted = [Frame.from_json(json.loads(line))]
+        except (ValueError, CaptureError, AttributeError):
+            wanted = []
+        capture = load(path)
+        assert repr(capture.frames) == repr(wanted)
+        assert len(capture.notes) == 1 - len(wanted)
+
+
 class TestLinesOfManyParts:
     """JSON takes up to sixty bytes of memory for a byte of `{}`; no frame has that many parts."""
 

@@ -286,3 +286,14 @@ class TestDumps:
     def test_is_what_cbor2_writes(self) -> None:
         value = {"b": [1, b"x", None, True], "a": "é"}
         assert dumps(value) == cbor2.dumps(value)
+
+
+class TestShape:
+    shape = cbor.Shape(name=str, size=int)
+
+    def test_gives_the_fields_in_their_order(self):
+        assert self.shape.values({"size": 3, "more": 0, "name": "n"}) == ("n", 3)
+
+    @pytest.mark.parametrize("value", [{"name": "n"}, {"name": "n", "size": True}, {"name": b"n", "size": 3}, [], None])
+    def test_gives_nothing_for_another_map_or_no_map(self, value):
+        assert self.shape.values(value) is None

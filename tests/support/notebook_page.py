@@ -151,13 +151,19 @@ def tab(explorer: Locator, name: str) -> None:
 
 
 def check_nothing_is_cut(explorer: Locator) -> None:
-    """Neither the explorer nor one of its bars is wider than the place that it has."""
+    """Neither the explorer nor one of its bars is wider than the place that it has, and the list's bar is one row."""
     wide = explorer.evaluate(
         """(root, bars) => [root, ...root.querySelectorAll(bars)]
           .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.className)""",
         ".icws-bar, .icws-tabs, .icws-heading, .icws-foot, .icws-fieldbar, .icws-top",
     )
     assert wide == []
+    # The controls of a list stay in one row: a button below the others is not found.
+    rows = explorer.locator(".icws-bar").evaluate_all(
+        """bars => bars.map(bar => new Set([...bar.children].filter(e => e.offsetParent)
+          .map(e => Math.round(e.getBoundingClientRect().top))).size)"""
+    )
+    assert set(rows) <= {0, 1}, rows
     outside = explorer.evaluate(
         """root => { const edge = root.getBoundingClientRect().right + 1;
           return [...root.querySelectorAll("button, input, select")].filter(e => e.offsetParent)

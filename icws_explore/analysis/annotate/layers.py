@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from icws_explore.capture import Frame
 from icws_explore.protocol import candid
-from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import count_of
 from icws_explore.protocol.node import Node
 
@@ -52,7 +51,7 @@ def annotate_frame(frame: Frame, *, app_type: candid.Type | None = None) -> Node
         text = data[:MAX_TEXT].decode("utf-8", "replace")
         root.children = [Node(frame.op, frame.op, 0, len(data), text, f"WebSocket {frame.op}")] if data else []
         return root
-    context = Context(round(frame.t * NS_PER_S), frame.direction == "out", app_type)
+    context = Context(frame.t_ns, frame.direction == "out", app_type)
     if data:
         root.children = Layers(data, context).cbor("", 0, len(data), _FRAME_SHAPE)
     else:

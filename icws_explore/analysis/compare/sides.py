@@ -70,13 +70,7 @@ def _type(text: str | None) -> str | None:
 def versions(session: SessionEvents) -> Mapping[str, str]:
     """Which client, gateway and canister speak, as far as the form of their frames shows it."""
     frames = [event.decoded for event in session.events]
-    requests = [d for d in frames if d.envelope is not None]
-    answers = [d for d in frames if d.canister_message is not None]
-    found: dict[str, str] = {}
-    if requests:
-        found |= _client(requests[0])
-    if answers:
-        found |= _canister(answers[0])
+    found = dict(spoken_versions(frames))
     for name, kind in (("types of the client's messages", "message"), ("types of the canister's messages", "app")):
         types = sorted(
             {text for d in islice((d for d in frames if d.kind == kind), _MAX_MESSAGES) for text in _wire(d)}
@@ -84,6 +78,13 @@ def versions(session: SessionEvents) -> Mapping[str, str]:
         if types:
             found[name] = "; ".join(types)
     return found
+
+
+def spoken_versions(frames: Sequence[DecodedFrame]) -> Mapping[str, str]:
+    """The same from the first request and the first canister message alone."""
+    request = next((decoded for decoded in frames if decoded.envelope is not None), None)
+    answer = next((decoded for decoded in frames if decoded.canister_message is not None), None)
+    return {**({} if request is None else _client(request)), **({} if answer is None else _canister(answer))}
 
 
 def _client(request: DecodedFrame) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import inf
 from typing import Final
 
@@ -586,8 +586,24 @@ class SessionFacts:
         """Whether the SDK acts on a canister message: neither it nor one before it is rejected or out of order."""
         if self.rejected_message is not None and self.rejected_message[0].number <= decoded.number:
             return False
-        numbers = [d.sequence_num or 0 for d in self.received if d.number <= decoded.number]
-        return all(later == earlier + 1 for earlier, later in pairwise(numbers))
+        return decoded.number < self._first_out_of_order
+
+    @cached_property
+    def _first_out_of_order(self) -> float:
+        """The frame of the first canister message that does not follow the one before; infinite if all do."""
+        pairs = pairwise(self.received)
+        return next((d.number for before, d in pairs if (d.sequence_num or 0) != (before.sequence_num or 0) + 1), inf)
+
+    def highest_sent(self, before: DecodedFrame) -> int:
+        """The highest number that the client had sent before a frame; 0 if it had sent none."""
+        frames, highest = self._sent_so_far
+        return highest[bisect_left(frames, before.number)]
+
+    @cached_property
+    def _sent_so_far(self) -> tuple[list[int], list[int]]:
+        """The frames of the client's numbered messages; and the highest number before each, and after the last."""
+        sent = sorted(self.sent, key=lambda d: d.number)  # a request that was sent twice stands at its second place
+        return [d.number for d in sent], list(accumulate((d.sequence_num or 0 for d in sent), max, initial=0))
 
     def is_authentic(self, decoded: DecodedFrame) -> bool:
         """Whether no step of a message's proof fails, as far as it was checked."""

@@ -127,11 +127,7 @@ def diagnose(
 
     from ..table import Table
 
-    if isinstance(paths, (str, os.PathLike)):
-        paths = [paths]
-    if not isinstance(paths, Iterable):
-        raise ArgumentTypeError(f"paths must be a path or several, not {type(paths).__name__}")
-    results = examine_files(files_in(paths), Question(root_key, canister_id, url), workers=workers)
+    results = examine_files(files_in(as_paths(paths)), Question(root_key, canister_id, url), workers=workers)
     rows = [row for result in results for row in _rows(result)]
     return Table(pd.DataFrame(rows, columns=list(_COLUMNS)))
 
@@ -145,6 +141,15 @@ def _rows(result: FileResult) -> Iterator[tuple[Any, ...]]:
         yield *head, entry.id, entry.severity, max(1, len(entry.sessions)), entry.frames, entry.explanation, entry.fix
     if not result.findings:
         yield *head, None, None, result.sessions, (), result.error or result.conclusion, None
+
+
+def as_paths(paths: PathLike | Iterable[PathLike]) -> list[PathLike]:
+    """One path or several, as a list. Raises ArgumentTypeError."""
+    found = [paths] if isinstance(paths, (str, os.PathLike)) or not isinstance(paths, Iterable) else list(paths)
+    for path in found:
+        if not isinstance(path, (str, os.PathLike)):
+            raise ArgumentTypeError(f"paths must be a path or several, not {type(path).__name__}")
+    return found
 
 
 def files_in(paths: Iterable[PathLike]) -> list[Path]:
@@ -224,7 +229,7 @@ def _pooled(rest: list[Path], examine: Callable[[Path], FileResult], count: int)
     waiting: list[Future[FileResult]] = []
     try:
         while rest:
-            with contextlib.suppress(BrokenProcessPool), _interrupts_held():
+            with contextlib.suppress(BrokenProcessPool), interrupts_held():
                 while len(waiting) < min(len(rest), count * _AHEAD):
                     waiting.append(pool.submit(examine, rest[len(waiting)]))
             result = _result(waiting.pop(0)) if waiting else None
@@ -252,7 +257,7 @@ def _result(future: Future[FileResult]) -> FileResult | None:
 def _alone(examine: Callable[[Path], FileResult], path: Path) -> FileResult:
     """Examine one file in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        with _interrupts_held():
+        with interrupts_held():
             waiting = pool.submit(examine, path)
         try:
             return waiting.result()
@@ -261,7 +266,7 @@ def _alone(examine: Callable[[Path], FileResult], path: Path) -> FileResult:
 
 
 @contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Start workers that do not see Ctrl-C, which goes to every process of a terminal: the parent decides."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

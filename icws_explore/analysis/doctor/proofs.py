@@ -43,7 +43,7 @@ def is_certified_under(decoded: DecodedFrame, root_key: bytes | None) -> bool:
     """Whether the certificate of a canister message is signed under ``root_key`` (DER), however old it is."""
     if root_key is None or decoded.canister_message is None:
         return False
-    now_ns = round(decoded.frame.t * NS_PER_S)
+    now_ns = decoded.frame.t_ns
     _, steps = check_certificate(decoded.canister_message.cert, canister_id=None, root_key=root_key, now_ns=now_ns)
     return all(step.ok for step in steps if step.step in CERTIFICATE_STEPS)
 

@@ -45,7 +45,7 @@ class SendOrder:
 
     def feed(self, decoded: DecodedFrame) -> str | None:
         """The SDK's text for its user if it closes at this frame, because a keep-alive and a message raced."""
-        now_ns = round(decoded.frame.t * NS_PER_S)
+        now_ns = decoded.frame.t_ns
         if decoded.frame.direction == "in":
             if isinstance(decoded.service, AckMessage):
                 number = decoded.service.last_incoming_sequence_num
@@ -138,7 +138,7 @@ class ClientReplay:
             )
 
     def _follow_frame(self, decoded: DecodedFrame) -> None:
-        self._now_ns = max(self._now_ns, round(decoded.frame.t * NS_PER_S))
+        self._now_ns = max(self._now_ns, decoded.frame.t_ns)
         self._fire_timers(decoded)
         if decoded.frame.op == "close":
             self._misnumbered(self._numbering.end())

@@ -57,7 +57,7 @@ class GatewayReplay:
         """The next frame. Nothing happens once a divergence was found, or the session is over."""
         if self._over or self.divergence is not None:
             return
-        now_ns = round(decoded.frame.t * NS_PER_S)
+        now_ns = decoded.frame.t_ns
         if decoded.frame.op == "close":
             self._over = True
         elif decoded.frame.direction == "out":

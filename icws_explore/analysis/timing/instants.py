@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from icws_explore.capture import Capture
 from icws_explore.protocol.certificate import decode_cached
@@ -98,6 +99,7 @@ class SessionInstants:
     ended: Ended | None = None
     first: float | None = None
     last: float = 0.0
+    known_skew: tuple[tuple[int, int], Any] | None = field(default=None, repr=False, compare=False)  # see skew.py
 
     @property
     def opened(self) -> Received | None:

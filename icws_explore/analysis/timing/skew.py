@@ -77,7 +77,15 @@ class Skew:
 
 
 def skew_of(session: SessionInstants) -> Skew:
-    """Return the tightest bounds from a session's frames."""
+    """Return the tightest bounds from a session's frames. They are kept until it has further frames."""
+    seen = len(session.sent), len(session.received)
+    if session.known_skew is None or session.known_skew[0] != seen:
+        session.known_skew = seen, _tightest(session)
+    skew: Skew = session.known_skew[1]
+    return skew
+
+
+def _tightest(session: SessionInstants) -> Skew:
     low: Evidence | None = None
     high: Evidence | None = None
     for evidence in skew_evidence(session):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from typing import Final
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from icws_explore.analysis.doctor import Finding, Findings
 from icws_explore.analysis.doctor.finding import count
@@ -27,6 +24,7 @@ from icws_explore.analysis.imports import load_any
 
 from ..console import json_line, printable
 from ..findings import print_evidence, print_findings, print_wrapped
+from .progress import progress
 
 UNREADABLE: Final = 3
 _MAX_MISSING: Final = 5  # different checks that could not be made
@@ -49,7 +47,7 @@ def examine_all(
         print_findings(configuration)
     column = max((len(str(file)) for file in files), default=0)
     results: list[FileResult] = []
-    with _progress(len(files)) as progress, closing(examine_files(files, question)) as examined:
+    with progress("examining", len(files)) as advance, closing(examine_files(files, question)) as examined:
         for result in examined:
             results.append(result)
             if as_json:
@@ -58,7 +56,7 @@ def examine_all(
                 click.echo(_line(result, column))
                 if frames:
                     _print_evidence(result, question)
-            progress.advance(progress.task_ids[0])
+            advance()
     found = causes(results)
     if as_json:
         json_line({"files": len(results), "causes": [cause.to_json() for cause in found]})
@@ -67,21 +65,6 @@ def examine_all(
     if has_errors(results) or configuration.has_errors:
         return 1
     return UNREADABLE if any(result.state == "unreadable" for result in results) else 0
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Progress]:
-    """A bar on the standard error stream, if that is a terminal. What is printed meanwhile stands above it."""
-    columns = TextColumn("examining"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(
-        *columns,
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),
-        disable=not sys.stderr.isatty(),
-    ) as progress:
-        progress.add_task("", total=total)
-        yield progress
 
 
 def _line(result: FileResult, column: int) -> str:

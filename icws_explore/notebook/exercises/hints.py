@@ -107,7 +107,8 @@ HINTS: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         ),
         6: (
             "the card shows the ranges of the subnet: any canister between the two ends will do",
-            "both ends belong to the range",
+            "compare the bytes of the two ends: in which places do they differ?",
+            "turn the first end into bytes, put a small number into one of these places, and make a Principal of it",
         ),
     },
     "05": {

@@ -17,7 +17,6 @@ from icws_explore.analysis.recording import Recording
 from icws_explore.lab.simulator import simulate
 from icws_explore.protocol import hashtree
 from icws_explore.protocol.certificate import Certificate
-from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import Envelope, check_envelope
 from icws_explore.protocol.errors import DecodeError, IcwsError
 from icws_explore.protocol.hashtree import HashTree
@@ -91,7 +90,7 @@ def check_rewritten(recording: Recording, answer: Any) -> Check:
             envelope = Envelope.decode_frame(got)
         except DecodeError as error:
             return Check(False, f"the gateway cannot read it any more: {error}")
-        now_ns = round(decoded.frame.t * NS_PER_S)
+        now_ns = decoded.frame.t_ns
         failure = first_failure(check_envelope(envelope, now_ns=now_ns))
         if failure is not None:
             return Check(False, f"the step {failure.step} fails: {failure.detail}")

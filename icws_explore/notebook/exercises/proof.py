@@ -59,6 +59,10 @@ def check_signed_bytes(envelope: Envelope, answer: Any) -> Check:
         )
     if answer == REQUEST_DOMAIN[1:] + envelope.request_id:
         return Check(False, "one byte is missing: the separator begins with the byte 0x0a, its length")
+    if not isinstance(answer, bytes):
+        return Check(False, "the answer is bytes; bytes.fromhex(…) makes them from hexadecimal digits")
+    if b"ic-request" in answer:
+        return Check(False, "the row gives bytes in hexadecimal: its 0x0a is one byte, which Python writes b'\\x0a'")
     return Check(False, "look at the last rows of the derivation: the domain separator, then the request id")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -28,7 +27,7 @@ from icws_explore.views.theme import color_variables
 
 from .frame_index import FrameIndex
 from .release import release
-from .widget import ExplorerWidget, source_text
+from .widget import ExplorerWidget, FileDrop, source_text
 
 if TYPE_CHECKING:
     from .explorer import Explorer
@@ -85,15 +84,12 @@ class ComparePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no 
         self._index: FrameIndex | None = None
         self._thread: threading.Thread | None = None
         self._wanted = 0  # the number of the newest comparison; an earlier one that ends later is not shown
-        self.path = ipywidgets.Text(placeholder="data/sessions/healthy.icws, session.har", description="compare with")
+        self.path = ipywidgets.Text(placeholder="session.icws, session.har", description="compare with")
         self.path.style.description_width = "max-content"
         self.path.layout.flex, self.path.layout.width = "1 1 260px", "auto"
         self.path.continuous_update = False  # Enter
         self.path.observe(lambda _: self.compare_path(), names="value")
-        self.upload = ipywidgets.FileUpload(
-            accept=".icws,.gz,.har,.pcap,.pcapng,.flow,.mitm", description="or upload one"
-        )
-        self.upload.observe(lambda _: self.compare_upload(), names="value")
+        self.upload = FileDrop(self.compare_upload)
         self.mine = ipywidgets.Dropdown(description="of this recording")
         self.theirs = ipywidgets.Dropdown(description="with its session")
         for chooser in (self.mine, self.theirs):
@@ -136,10 +132,9 @@ class ComparePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no 
             return
         self._begin(lambda: (Path(path).name, load(Path(path).expanduser()).raw, None))
 
-    def compare_upload(self) -> None:
+    def compare_upload(self, name: str, content: bytes) -> None:
         """Compare with a file that the browser sent."""
-        for each in self.upload.value:
-            self._begin(partial(_uploaded, Path(str(each["name"])).name or "upload", bytes(each["content"])))
+        self._begin(lambda: _uploaded(name, content))
 
     def compare_session(self) -> None:
         """Compare one session of the recording with another one."""

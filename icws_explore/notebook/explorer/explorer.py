@@ -95,6 +95,7 @@ class Explorer:
         self.findings = Findings()
         self.index = FrameIndex(Recording(Capture()))
         self.proofs = Proofs(self.index)
+        self._facts: list[Fact] = []  # of the recording; to count them takes milliseconds
         self._lock = threading.RLock()
         self._callbacks: list[Callable[[], None]] = []
         self._is_told = False
@@ -215,9 +216,12 @@ class Explorer:
             self._title.value = value
         self._clock.follow(self.lab)
 
-    def _tell_overview(self) -> None:
-        if self.recording is not None:
-            self.frame_detail.show_overview([*recording_facts(self.recording.raw), *self._check_facts()])
+    def _tell_overview(self, *, grown: bool = False) -> None:
+        if self.recording is None:
+            return
+        if grown:
+            self._facts = recording_facts(self.recording.raw)
+        self.frame_detail.show_overview([*self._facts, *self._check_facts()])
 
     def _check_facts(self) -> Iterator[Fact]:
         """What the proofs and the doctor say, as facts of the recording."""
@@ -299,7 +303,7 @@ class Explorer:
         self._checker.start()
         if self.frame_list.live or index.has_more:
             self._follower = Follower(index, watched, self._grown, growing=self.frame_list.live).start()
-        self._tell_overview()
+        self._tell_overview(grown=True)
         self.show_frames()
         self._changed()
 
@@ -317,7 +321,7 @@ class Explorer:
         if self._checker is not None:
             self._checker.wake()
         self._tell_title()
-        self._tell_overview()
+        self._tell_overview(grown=True)
         self._changed()
 
     def _proved(self, proofs: dict[int, ProofState]) -> None:
@@ -342,6 +346,11 @@ class Explorer:
     def select(self, frame_number: int) -> None:
         """Select a frame: its row, if the filter shows it, and its detail."""
         self.frame_list.reveal(frame_number)
+
+    def select_evidence(self, frame_number: int) -> None:
+        """Select a frame that a finding names, with the step of its proof that failed, if one did."""
+        self.select(frame_number)
+        self.frame_detail.turn_to_failure()
 
     @property
     def selected(self) -> int | None:

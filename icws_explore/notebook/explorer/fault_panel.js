@@ -50,6 +50,8 @@ const STYLE = `
 
 const FOCUSABLE = ["input", "select", "textarea", "button", "summary"];
 
+const CHANGES = /^(tamper|alter|modif|edit|forg|corrupt)/; // words for what the catalogue calls a change
+
 /** @param {string} name @param {Record<string, any>} [props] @param {...(Node|string)} inside */
 function el(name, props = {}, ...inside) {
   const made = document.createElement(name);
@@ -220,6 +222,7 @@ function render({ model, el: root }) {
     const place = model.get("target");
     const texts = /** @type {Record<string, string>} */ ({
       tap: "In the path between the dapp and its gateway (tap).", lab: "In the lab: its gateway, network and canister.",
+      "lab and tap": "In the path between client and gateway (tap); what nobody there can do, in the lab.",
     });
     const counted = " Messages count from when the fault is switched on, in each session.";
     target.textContent = texts[place] ? texts[place] + counted : "Start a lab or a tap to use breakpoints and faults.";
@@ -230,7 +233,7 @@ function render({ model, el: root }) {
       const box = el("input", { type: "checkbox", id: `${uid}-${it.name}`, checked: it.on,
         onchange: (/** @type {any} */ event) => send({ do: "fault", name: it.name, on: event.target.checked }) });
       const acts = it.acts === 1 ? "acted once" : `acted ${it.acts} times`;
-      const state = it.on ? el("span", { className: "state" }, `on · ${it.acts ? acts : "has not acted yet"}`) : "";
+      const state = it.on ? el("span", { className: "state" }, `on · ${it.acts ? acts : "has not acted yet: the message that it waits for has not come"}`) : "";
       return el("label", { className: "fault" }, box, el("span", {}, el("b", {}, it.name), state, el("small", {}, it.about),
         el("small", { className: "quiet" }, `the client's SDK: ${it.noticed}`)));
     });
@@ -243,9 +246,9 @@ function render({ model, el: root }) {
     for (const part of [form, finder, faults]) part.hidden = !place;
     sift();
   };
-  /** Show the faults that have every word that is sought. */
+  /** Show the faults that have every word that is sought. Who tampers with a message changes it. */
   const sift = () => {
-    const words = sought.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = sought.value.toLowerCase().split(/\s+/).filter(Boolean).map((word) => (CHANGES.test(word) ? "change" : word));
     let shown = 0;
     for (const each of /** @type {NodeListOf<HTMLElement>} */ (faults.querySelectorAll("label.fault"))) {
       const text = (each.textContent ?? "").toLowerCase();

@@ -79,7 +79,7 @@ class FaultPanel(anywidget.AnyWidget):
         self._hold_ids: dict[str, Hold] = {}
         self._next_id = 0
         self._control: PathControl | None = None
-        self._switches: FaultSwitches | None = None
+        self._switches: list[FaultSwitches] = []  # of the tap, then of the lab for what the tap cannot do
         self._stop_listening: Callable[[], object] = lambda: None
         self._is_planned = False
         self._is_closed = False
@@ -119,18 +119,17 @@ class FaultPanel(anywidget.AnyWidget):
         with self._lock:
             if self._is_closed:
                 return
-            target: Tap | Lab | None = self._explorer.tap or self._explorer.lab
+            tap, lab = self._explorer.tap, self._explorer.lab
+            target: Tap | Lab | None = tap or lab
             control = None if target is None else target.control
             if control is not self._control:
                 self._stop_listening()
                 self._ids, self._hold_ids = {}, {}
                 self._control = control
-                self._switches = (
-                    None if target is None else FaultSwitches(target) if isinstance(target, Tap) else target.faults
-                )
+                self._switches = [] if tap is None else [FaultSwitches(tap)]
+                self._switches += [] if lab is None else [lab.faults]
                 self._stop_listening = (lambda: None) if control is None else control.listen(self._path_changed)
-                where = "" if target is None else "tap" if isinstance(target, Tap) else "lab"
-                self.target = where
+                self.target = " and ".join(name for name, each in (("lab", lab), ("tap", tap)) if each is not None)
             self._show()
 
     # -- from the thread of the tap or lab ---------------------------------------------------------
@@ -174,22 +173,20 @@ class FaultPanel(anywidget.AnyWidget):
             self._watch_faults()
 
     def _show_faults(self) -> None:
-        switches = self._switches
-        active = () if switches is None else switches.active
-        offered = () if switches is None else switches.offered
+        offered = {fault.name: (fault, each) for each in reversed(self._switches) for fault in each.offered}
         self.faults = [
             {
                 "name": fault.name,
                 "about": fault.about,
                 "noticed": fault.noticed,
                 "severity": fault.severity,
-                "on": fault.name in active,
-                "acts": 0 if switches is None else switches.acts(fault.name),
+                "on": fault.name in switches.active,
+                "acts": switches.acts(fault.name),
             }
-            for fault in offered
+            for fault, switches in offered.values()
         ]
-        refused = {} if switches is None else switches.refused
-        self.refused = [{"name": name, "why": why} for name, why in refused.items()]
+        refused = self._switches[-1].refused if self._switches else {}
+        self.refused = [{"name": name, "why": why} for name, why in refused.items() if name not in offered]
 
     def _watch_faults(self) -> None:
         """While a fault is on, look now and then whether it has acted: that changes nothing else."""
@@ -223,7 +220,7 @@ class FaultPanel(anywidget.AnyWidget):
             self._show()
 
     def _act(self, what: str, content: dict[str, Any]) -> None:
-        if self._control is None or self._switches is None:
+        if self._control is None or not self._switches:
             return
         match what:
             case "hold":
@@ -238,9 +235,14 @@ class FaultPanel(anywidget.AnyWidget):
             case "sign":
                 self._sign(content)
             case "fault":
-                (self._switches.on if content["on"] else self._switches.off)(str(content["name"]))
+                switches = self._switches_of(str(content["name"]))
+                (switches.on if content["on"] else switches.off)(str(content["name"]))
             case _:
                 self._decide(what, content)
+
+    def _switches_of(self, name: str) -> FaultSwitches:
+        """Those that can switch a fault; the last ones, which say why they cannot, if none can."""
+        return next((each for each in self._switches if each.why_not(name) is None), self._switches[-1])
 
     def _decide(self, what: str, content: dict[str, Any]) -> None:
         held = self._ids.get(str(content.get("id")))

@@ -56,7 +56,7 @@ class FindingsPanel(ExplorerWidget):
     def _asked(self, _widget: Any, message: Any, _buffers: Any) -> None:
         match message:
             case {"type": "link", "frame": int(number)}:
-                self._explorer.select(number)
+                self._explorer.select_evidence(number)
 
     def close(self) -> None:
         """Close the panel with its layout."""

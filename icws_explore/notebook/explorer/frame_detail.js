@@ -64,7 +64,7 @@ function render({ model, el }) {
   const id = `icws-${Math.random().toString(36).slice(2, 9)}`;
   const root = make("div", { class: "icws icws-x icws-detail", "data-lm-suppress-shortcuts": "true" });
   el.append(root);
-  let tab = "fields";
+  let tab = /** @type {string} */ (model.get("tab"));
   let showsAll = false;
 
   /** @type {Field[]} */ let fields = [];
@@ -85,7 +85,7 @@ function render({ model, el }) {
   const buttons = new Map(
     TABS.map(([name, label]) => {
       const button = make("button", { type: "button", role: "tab", id: `${id}-tab-${name}`, "aria-controls": `${id}-${name}` }, label);
-      listen(button, "click", () => turn(name));
+      listen(button, "click", () => choosePage(name));
       tabs.append(button);
       return [name, button];
     }),
@@ -110,11 +110,18 @@ function render({ model, el }) {
     if (name === "proof") root.querySelector(".icws-step.icws-failed")?.scrollIntoView({ block: "nearest" });
   }
 
+  /** The user's choice, which the kernel knows. @param {string} name */
+  function choosePage(name) {
+    turn(name);
+    model.set("tab", name);
+    model.save_changes();
+  }
+
   listen(tabs, "keydown", (/** @type {KeyboardEvent} */ event) => {
     const names = TABS.map(([name]) => /** @type {string} */ (name));
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (step && /** @type {HTMLElement} */ (event.target).getAttribute("role") === "tab") {
-      turn(names[(names.indexOf(tab) + step + names.length) % names.length]);
+      choosePage(names[(names.indexOf(tab) + step + names.length) % names.length]);
       buttons.get(/** @type {any} */ (tab))?.focus();
       event.preventDefault();
     } else if ((event.key === "ArrowDown" || event.key === "Enter") && tab === "fields" && /** @type {HTMLElement} */ (event.target).getAttribute("role") === "tab") {
@@ -135,7 +142,7 @@ function render({ model, el }) {
   }
   listen(root, "click", (/** @type {MouseEvent} */ event) => {
     const target = /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (event.target).closest("[data-frame]"));
-    if (target && !target.hasAttribute("disabled")) model.send({ type: "link", frame: Number(target.dataset.frame) });
+    if (target && !target.hasAttribute("disabled")) model.send({ type: target.closest(".icws-finding") ? "evidence" : "link", frame: Number(target.dataset.frame) });
   });
 
   function head() {
@@ -550,7 +557,7 @@ function render({ model, el }) {
     if (message.type === "copy") done(message.text, message.format);
   }
 
-  const watched = /** @type {[string, Function][]} */ ([["change:detail", show], ["change:drawing", drawn], ["change:overview", overview], ["msg:custom", told]]);
+  const watched = /** @type {[string, Function][]} */ ([["change:detail", show], ["change:tab", () => turn(model.get("tab"))], ["change:drawing", drawn], ["change:overview", overview], ["msg:custom", told]]);
   for (const [event, callback] of watched) model.on(event, callback);
   const sight = new IntersectionObserver(later);
   const size = new ResizeObserver(later);

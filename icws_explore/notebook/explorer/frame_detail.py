@@ -38,6 +38,7 @@ class FrameDetail(ExplorerWidget):
     detail: Any = traitlets.Dict().tag(sync=True)  # of `frame_facts.frame_detail`; empty: no frame is selected
     data = traitlets.Bytes().tag(sync=True)  # the first MAX_BYTES of the frame
     overview: Any = traitlets.List().tag(sync=True)  # [name, value, weight] of the recording, while nothing is selected
+    tab = traitlets.Enum(("fields", "proof", "related"), "fields").tag(sync=True)  # the page in front
     drawing: Any = traitlets.Dict().tag(sync=True)  # the hash trees of a frame: {"frame": number, "svg": …}
 
     def __init__(self, index: FrameIndex, *, on_link: Callable[[int], None]) -> None:
@@ -81,6 +82,12 @@ class FrameDetail(ExplorerWidget):
                 self.data = self.index.frames[number].frame.data[:MAX_BYTES]
                 self.detail = found
 
+    def turn_to_failure(self) -> None:
+        """Bring the proof to the front if a step of it failed: there a finding's evidence is to be seen."""
+        proof = self.detail.get("proof")
+        if proof is not None and proof["weight"] == "bad":
+            self.tab = "proof"
+
     def show_findings(self, findings: Sequence[Finding]) -> None:
         """Take what the doctor found; shown anew if it says something of the frame that is shown."""
         with self._lock:
@@ -93,6 +100,9 @@ class FrameDetail(ExplorerWidget):
         match message:
             case {"type": "link", "frame": int(number)}:
                 self._on_link(number)
+            case {"type": "evidence", "frame": int(number)}:
+                self._on_link(number)
+                self.turn_to_failure()
             case {"type": "trees", "frame": int(number)}:
                 self._draw_trees(number)
             case {"type": "copy", "format": str(wanted), "frame": int(number)}:

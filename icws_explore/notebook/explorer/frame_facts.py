@@ -17,7 +17,6 @@ from icws_explore.analysis.annotate import Node, annotate_frame
 from icws_explore.analysis.decode import DecodedFrame, application_type, value_text
 from icws_explore.analysis.doctor import Finding
 from icws_explore.capture import Capture
-from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.errors import IcwsError, PrincipalError
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
@@ -77,7 +76,7 @@ def frame_detail(
 def _facts(decoded: DecodedFrame, index: FrameIndex) -> Iterator[list[str]]:
     """Name, value and weight of what no byte of the frame says."""
     frame = decoded.frame
-    yield ["time", f"{frame.t - index.start:.3f} s after the first frame, {time_text(round(frame.t * NS_PER_S))}", ""]
+    yield ["time", f"{frame.t - index.start:.3f} s after the first frame, {time_text(frame.t_ns)}", ""]
     yield ["socket", f"{direction_text(decoded)}, WebSocket {frame.op}, {count(decoded.size, 'byte')}", ""]
     if frame.is_http:
         yield ["http", one_line(frame.reason or "") + (f", status {frame.code}" if frame.code else ""), ""]

@@ -50,6 +50,7 @@ class FrameIndex:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.lock = threading.RLock()
+        self._taking = threading.Lock()
         self.frames: list[DecodedFrame] = []
         self.instants = Instants(recording.raw)
         self.generation = 0
@@ -85,15 +86,20 @@ class FrameIndex:
 
     def take(self) -> int:
         """Decode what was appended since, `MAX_TAKEN` frames at most, and return how many frames that were."""
-        with self.lock:
+        with self._taking:
             new = list(islice(shared_frames(self.recording.raw, start=len(self.frames)), MAX_TAKEN))
+            self._add(new)
+        return len(new)
+
+    def _add(self, new: Sequence[DecodedFrame]) -> None:
+        """Take frames that are decoded: decoding them is slow, and the list answers meanwhile."""
+        with self.lock:
             self.frames += new
             self.instants.feed(new)
             for decoded in new:
                 self._see(decoded)
             start = self.start
             self._shown += [decoded.number for decoded in new if self._matches(decoded, start)]
-            return len(new)
 
     def _see(self, decoded: DecodedFrame) -> None:
         where = decoded.frame.is_http, decoded.frame.session

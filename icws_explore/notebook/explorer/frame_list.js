@@ -10,7 +10,7 @@ const ROW_PX = 20;
 const BLOCK = 100;
 const SPARE = 40; // rows above and below what is in sight
 const MAX_KEPT = 60000; // rows
-const TYPING_MS = 120;
+const TYPING_MS = 80;
 const ERROR_MS = 500;
 const COLUMNS = {
   frame: ["#", "number of the frame, from 0"],

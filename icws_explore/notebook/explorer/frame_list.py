@@ -23,6 +23,7 @@ from .frame_index import Choice, FrameIndex
 from .widget import ExplorerWidget, source_text
 
 HEAD: Final = 200  # rows that come with the state, and with each growth at most
+TAIL: Final = 100  # last rows that come with another choice while the list follows
 MAX_BLOCK: Final = 500  # rows in one answer
 COLUMNS: Final = ("frame", "time", "session", "direction", "kind", "seq", "size", "summary")
 TIMES: Final = ("relative", "since previous", "absolute")
@@ -96,8 +97,9 @@ class FrameList(ExplorerWidget):
             self.frames, self.total, self.start = len(index.frames), index.total, index.start
             self.sessions = self._named_sessions()
             self.generation += 1
-            self.tail = {}
             self.head = index.rows(0, HEAD)
+            # A list that follows shows its end: with these rows it need not ask for them.
+            self.tail = self._tail(max(0, index.total - TAIL)) if self.live else {}
             self.selected_row = index.row_of(self.selected)
 
     def grew(self) -> None:
@@ -116,7 +118,10 @@ class FrameList(ExplorerWidget):
                     if self.total < HEAD:
                         self.head = index.rows(0, HEAD)
                     self.total = index.total
-                    self.tail = {"generation": self.generation, "start": begin, "rows": index.rows(begin, index.total)}
+                    self.tail = self._tail(begin)
+
+    def _tail(self, begin: int) -> dict[str, Any]:
+        return {"generation": self.generation, "start": begin, "rows": self.index.rows(begin, self.index.total)}
 
     def _named_sessions(self) -> list[str]:
         names = [name for name in self.index.sessions if name]

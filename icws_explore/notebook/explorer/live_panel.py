@@ -231,6 +231,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         """Show in the explorer what the connection form has opened; from now on it is the explorer's."""
         await asyncio.to_thread(lambda: self._explorer.open(source, owned=True))
         await asyncio.to_thread(self.refresh)
+        self.message.reveal()  # who has connected wants to send, and on a projector the form lies below the state
 
     def close(self) -> None:
         """End what the panel started, and close its widgets with their layouts. A second call changes nothing."""

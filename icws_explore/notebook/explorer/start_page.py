@@ -20,6 +20,7 @@ from icws_explore.views.formatting import one_line
 from icws_explore.views.html import note_view
 
 from .release import release
+from .widget import FileDrop
 
 if TYPE_CHECKING:
     from .explorer import Explorer
@@ -62,10 +63,7 @@ class StartPage(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.path = ipywidgets.Text(placeholder="session.icws", description="path")
         self.path.on_msg(lambda _, content, __: self.open_path() if content.get("event") == "submit" else None)  # Enter
         file = _button("Open the file", "a path on the machine of the kernel", self.open_path, "primary")
-        self.upload = ipywidgets.FileUpload(
-            accept=".icws,.gz,.har,.pcap,.pcapng,.flow,.mitm", description="or upload one"
-        )
-        self.upload.observe(lambda _: self.open_upload(), names="value")
+        self.upload = FileDrop(self.open_upload)
         self.gateway = ipywidgets.Text(placeholder="wss://gateway.example", description="gateway")
         self.network = ipywidgets.Text(placeholder="https://icp-api.io", description="network")
         self.canister = ipywidgets.Text(placeholder="the canister's id", description="canister")
@@ -126,13 +124,12 @@ class StartPage(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             return
         self._try(lambda: self._explorer.open(path))
 
-    def open_upload(self) -> None:
+    def open_upload(self, name: str, content: bytes) -> None:
         """Open a file that the browser sent."""
-        for each in self.upload.value:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / (Path(str(each["name"])).name or "upload")
-                path.write_bytes(bytes(each["content"]))
-                self._try(lambda path=path: self._explorer.open(load(path), name=path.name))  # type: ignore[misc]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            path.write_bytes(content)
+            self._try(lambda: self._explorer.open(load(path), name=name))
 
     def start_tap(self) -> None:
         """Put a tap in front of the gateway, and show what passes it."""

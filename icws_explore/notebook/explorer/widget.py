@@ -1,12 +1,18 @@
-"""What the explorer's own widgets have in common: their script as text, whole closing, and an open ear."""
+"""What the explorer's own widgets have in common: their script as text, whole closing, and an open ear.
+
+`FileDrop` takes recordings from the browser.
+"""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from importlib import resources
+from pathlib import PurePath
 from typing import Any, Final
 
 import anywidget
+import traitlets
 
 _LAST_SHELL: Final = "_reply_subshell_id"
 
@@ -31,3 +37,25 @@ class ExplorerWidget(anywidget.AnyWidget):
         if self.comm is not None:
             self.layout.close()
         super().close()
+
+
+class FileDrop(ExplorerWidget):
+    """A button that uploads recordings, onto which they can be dropped. Calls ``on_file`` with name and content."""
+
+    _esm = source_text("file_drop.js")
+    _css = """
+    .icws-drop.icws-drop { width: max-content; padding: 0 10px; border: 1px dashed var(--jp-border-color1, #bdbdbd); }
+    .icws-drop.icws-over { border-color: var(--jp-brand-color1, #1976d2); background: var(--jp-layout-color3, #ddd); }
+    """
+
+    accept = traitlets.Unicode(".icws,.gz,.har,.pcap,.pcapng,.flow,.mitm").tag(sync=True)
+
+    def __init__(self, on_file: Callable[[str, bytes], None]) -> None:
+        super().__init__()
+        self._on_file = on_file
+        self.on_msg(self._told)
+
+    def _told(self, _widget: Any, message: Any, buffers: Any) -> None:
+        match message:
+            case {"type": "file", "name": str(name)} if len(buffers) == 1:
+                self._on_file(PurePath(name).name or "upload", bytes(buffers[0]))

@@ -295,17 +295,21 @@ def decode(data: bytes, types: Sequence[Type] | None = None, *, names: Mapping[i
     Raises CandidError, with the byte offset and the path to the value, for anything else.
     """
     reader = _reader(data)
-    with _Faults(reader):
+    try:
         return _values(reader, plan_for(reader, names), types)
+    except (Fault, RecursionError) as error:
+        raise _refused(reader, error) from None
 
 
 def decode_typed(data: bytes, *, names: Mapping[int, str] | None = None) -> list[tuple[Type, Any]]:
     """The type and the value of each argument as they are on the wire. ``names`` as in `decode`. Raises CandidError."""
     reader = _reader(data)
-    with _Faults(reader):
+    try:
         plan = plan_for(reader, names)
         values = _values(reader, plan, None)
         return [(plan.type(ref), value) for ref, value in zip(plan.table.args, values, strict=True)]
+    except (Fault, RecursionError) as error:
+        raise _refused(reader, error) from None
 
 
 def refusal(data: bytes, types: Sequence[Type]) -> Fault | None:
@@ -326,6 +330,8 @@ def excess_bytes(reader: Reader) -> Fault:
 
 
 def _reader(data: bytes) -> Reader:
+    if type(data) is bytes:
+        return Reader(data)
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise CandidError("Candid", f"a message is bytes, not {type(data).__name__}")
     return Reader(bytes(data))
@@ -362,18 +368,9 @@ def _path_text(innermost_first: list[str | int]) -> str:
     return ".".join(steps)
 
 
-class _Faults:
-    """A context that turns a Fault, and a stack that is used up, into a CandidError."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, Fault):
-            what = f"Candid value {_path_text(error.path)}" if error.path else "Candid"
-            raise CandidError(what, error.reason, error.offset) from None
-        if isinstance(error, RecursionError):
-            raise CandidError("Candid", STACK_USED_UP, self._reader.pos) from None
+def _refused(reader: Reader, error: Fault | RecursionError) -> CandidError:
+    """What the caller of a decoder sees of a fault, or of a stack that is used up."""
+    if isinstance(error, Fault):
+        what = f"Candid value {_path_text(error.path)}" if error.path else "Candid"
+        return CandidError(what, error.reason, error.offset)
+    return CandidError("Candid", STACK_USED_UP, reader.pos)

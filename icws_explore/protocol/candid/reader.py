@@ -46,7 +46,8 @@ class Reader:
         self.data = data
         self.pos = 0
         self.end = len(data)
-        self.left = min(MAX_VALUES, VALUES_FREE + VALUES_PER_BYTE * len(data))
+        left = VALUES_FREE + VALUES_PER_BYTE * self.end
+        self.left = left if left < MAX_VALUES else MAX_VALUES  # noqa: FURB136 -- min() takes as long as the rest
         self.type_parts_left = MAX_TYPE_PARTS
 
     def charge(self, values: int) -> None:

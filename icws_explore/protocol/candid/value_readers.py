@@ -236,7 +236,9 @@ def record(parts: Sequence[Part], keys: Sequence[str], reader_of: ReaderOf) -> R
     cost = max(len(parts), len(keys))
 
     def read(reader: Reader, depth: int) -> dict[str, Any]:
-        _enter(reader, depth, cost)
+        if depth >= MAX_DEPTH or reader.left < cost:
+            _enter(reader, depth, cost)  # raises the Fault
+        reader.left -= cost
         if len(steps) != len(parts):
             steps[:] = [(key, reader_of(inner, expected)) for key, inner, expected in parts]
         depth += 1

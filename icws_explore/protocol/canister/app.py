@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NoReturn
 
 from ..candid import Func, Type, decode, decode_typed, encode
@@ -170,7 +171,7 @@ class AppCanister:
         }
         self._queries = {"ws_get_messages": self._cdk.ws_get_messages}
 
-    @property
+    @cached_property  # a replica asks at every certificate
     def candid_interface(self) -> str:
         return candid_interface(
             self._app.message_type, {name: method.type for name, method in self._app.methods.items()}

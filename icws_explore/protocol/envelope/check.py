@@ -18,7 +18,7 @@ from ..keys.delegation import MAX_LINKS, MAX_TARGETS, Delegation, SignedDelegati
 from ..keys.public_keys import verify_signature
 from ..principal import Principal
 from ..steps import Step
-from ..wording import duration_text
+from ..wording import duration_text, time_text
 from .envelope import Envelope
 
 MAX_NONCE: Final = 32  # bytes; ingress_validation.rs, MAXIMUM_NUMBER_OF_BYTES_IN_NONCE
@@ -213,8 +213,9 @@ def _signature(envelope: Envelope, identified: Step, root_key: bytes | None) -> 
         return Step("signature", False, "sender_pubkey is missing: there is no key to check with", None, signature)
     if not identified.ok:
         return Step("signature", None, _UNCHECKED, None, signature)
-    verdict = verify_signature(public_key, envelope.signed_bytes, signature, root_key=root_key)
-    return Step("signature", verdict.ok, verdict.detail, envelope.signed_bytes, signature)
+    signed = envelope.signed_bytes
+    verdict = verify_signature(public_key, signed, signature, root_key=root_key)
+    return Step("signature", verdict.ok, verdict.detail, signed, signature)
 
 
 def _expiry(envelope: Envelope, now_ns: int, max_drift_s: float) -> Step:
@@ -222,7 +223,7 @@ def _expiry(envelope: Envelope, now_ns: int, max_drift_s: float) -> Step:
     if expiry_ns is None:
         return Step("expiry", False, "ingress_expiry is missing or not an integer")
     latest_ns = now_ns + INGRESS_WINDOW_S * NS_PER_S + round(max_drift_s * NS_PER_S)
-    expected, actual = f"{now_ns} … {latest_ns} ns", f"{expiry_ns} ns"
+    expected, actual = f"from {time_text(now_ns)} to {time_text(latest_ns)}", time_text(expiry_ns)
     if expiry_ns < now_ns:
         late = duration_text(now_ns - expiry_ns)
         detail = f"expired {late} ago: sent too late, or the sender's clock is slow"

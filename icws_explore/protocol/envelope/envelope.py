@@ -33,6 +33,7 @@ CONTENT_FIELDS: Final = (
     "paths",
 )
 
+_TEXT: Final = frozenset({str})
 _T = TypeVar("_T")
 
 
@@ -66,7 +67,7 @@ class Envelope:
         what = "envelope"
         fields = as_map(value, what)
         content = field(fields, "content", dict, what)
-        if not all(isinstance(name, str) for name in content):
+        if not _TEXT.issuperset(map(type, content)):
             raise MessageError(what, "the content has a field name that is not text")
         links = optional_field(fields, "sender_delegation", list, what)
         return cls(

@@ -190,8 +190,11 @@ def disorder(tree: HashTree) -> tuple[bytes, ...] | None:
     stack: list[tuple[tuple[bytes, ...], HashTree]] = [((), tree)]
     while stack:
         path, node = stack.pop()
-        forest = forest_of(node)
-        if not forest.in_order:
-            return path
-        stack.extend(((*path, item.label), item.tree) for item in forest.items if isinstance(item, Labeled))
+        while isinstance(node, Labeled):  # one label is in order
+            path, node = (*path, node.label), node.tree
+        if isinstance(node, Fork):
+            forest = node.forest
+            if not forest.in_order:
+                return path
+            stack.extend(((*path, item.label), item.tree) for item in forest.items if isinstance(item, Labeled))
     return None

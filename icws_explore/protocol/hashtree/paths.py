@@ -19,7 +19,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..errors import ArgumentTypeError
 from .codec import check_depth
@@ -60,6 +60,11 @@ def lookup(tree: HashTree, path: Sequence[bytes]) -> LookupResult:
     """Look up ``path``. Never raises, whatever the tree."""
     node = tree
     for label in path:
+        if isinstance(node, Labeled):  # one label proves the absence of all others
+            if node.label != label:
+                return _ABSENT
+            node = node.tree
+            continue
         forest = forest_of(node)
         below = forest.get(label)
         if below is None:
@@ -111,13 +116,17 @@ def prune(tree: HashTree, paths: Iterable[Path]) -> HashTree:
     """The witness of a well-formed ``tree`` for ``paths``. It has the same root hash.
 
     A lookup of any of the paths has the same result in the witness as in ``tree``. Raises ArgumentTypeError for a
-    path that is no sequence of labels, and ArgumentValueError for a tree deeper than codec.MAX_DEPTH.
+    path that is no sequence of labels (bytes), and ArgumentValueError for a tree deeper than codec.MAX_DEPTH.
     """
     check_depth(tree)
-    wanted = list(paths)
-    if any(isinstance(path, (bytes, str)) for path in wanted):
-        raise ArgumentTypeError("paths is a list of paths, each a tuple of labels: [(b'fruit', b'plum')]")
-    return _witness(tree, [tuple(path) for path in wanted])
+    wanted: list[tuple[bytes, ...]] = []
+    path: Any  # what the caller gave
+    for path in paths:
+        labels = () if isinstance(path, (bytes, str)) else tuple(path)
+        if isinstance(path, (bytes, str)) or not all(isinstance(label, bytes) for label in labels):
+            raise ArgumentTypeError("paths is a list of paths, each a tuple of labels: [(b'fruit', b'plum')]")
+        wanted.append(labels)
+    return _witness(tree, wanted)
 
 
 def _witness(tree: HashTree, paths: list[tuple[bytes, ...]]) -> HashTree:

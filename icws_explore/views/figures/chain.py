@@ -36,7 +36,7 @@ _LINK_IN: Final = 0.5
 _ABOVE_STEPS_IN: Final = 0.36  # on narrow paper, where the steps are below a link's meaning
 _BOX_CHARACTER_IN, _STEP_CHARACTER_IN = 0.0641, 0.062
 _MAX_BOX_LINES: Final = 3
-_MAX_PASSED_LINES, _MAX_FAILED_LINES = 2, 4
+_MAX_STEP_LINES: Final = 5
 _MAX_TEXT: Final = 1000  # characters of a text that a peer sent; the figure shows a few lines of it
 _STYLE: Final[dict[bool | None, dict[str, Any]]] = {
     True: {"color": GOOD, "linewidth": 2.2},
@@ -219,7 +219,7 @@ def _draw_link(
 
 def _step_lines(step: Step, characters: int) -> list[tuple[str, bool | None]]:
     text = f"{mark(step.ok)} {step.step}: {one_line(step.detail[:_MAX_TEXT])}"
-    parts = _wrapped(text, characters, _MAX_PASSED_LINES if step.ok else _MAX_FAILED_LINES)
+    parts = _wrapped(text, characters, _MAX_STEP_LINES)
     return [(part if number == 0 else f"    {part}", step.ok) for number, part in enumerate(parts)]
 
 

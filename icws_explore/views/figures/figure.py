@@ -118,6 +118,12 @@ def on_paper(size: Size | None, draw: Callable[[Paper], SessionFigure]) -> Sessi
 
     A figure that is too high for a slide is laid out on a wider one, and so printed smaller.
     """
+    figure = _drawn(size, draw)
+    figure.draw_on = draw
+    return figure
+
+
+def _drawn(size: Size | None, draw: Callable[[Paper], SessionFigure]) -> SessionFigure:
     if size is None:
         return draw(SCREEN)
     if size not in PAPERS:
@@ -155,6 +161,7 @@ class SessionFigure(Figure):
     def __init__(self, height_in: float, paper: Paper = SCREEN) -> None:
         self.description = "a figure"
         self.paper = paper
+        self.draw_on: Callable[[Paper], SessionFigure] | None = None
         super().__init__(figsize=(paper.width_in, height_in), dpi=DPI, facecolor=PAPER)
         FigureCanvasAgg(self)
 
@@ -163,6 +170,12 @@ class SessionFigure(Figure):
         """Width and height in inches of what is saved."""
         width, height = self.get_size_inches() * self.paper.scale
         return float(width), float(height)
+
+    def at(self, size: Size | None) -> SessionFigure:
+        """Draw the same figure anew at another size. Raises ArgumentValueError for no such size."""
+        if self.draw_on is None:
+            raise ArgumentValueError("only a figure that a function of icws.plots made can be drawn at another size")
+        return on_paper(size, self.draw_on)
 
     def save(self, *paths: str | os.PathLike[str]) -> None:
         """Write the figure to each path, as PNG, SVG or PDF by its suffix. The same figure gives the same SVG."""

@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Final
 
 from icws_explore.capture import Capture
-from icws_explore.protocol.constants import MAINNET_ROOT_KEY, NS_PER_S
+from icws_explore.protocol.constants import MAINNET_ROOT_KEY
 from icws_explore.protocol.errors import DidError
 from icws_explore.protocol.wording import time_text
 
@@ -68,7 +68,7 @@ def recorded_facts(capture: Capture, root_key: bytes | None) -> list[Fact]:
         Fact("clock", clock_text(capture), "" if info.clock.kind == "real" else "note"),
     ]
     if capture.frames:
-        facts.append(Fact("first frame", time_text(round(capture.frames[0].t * NS_PER_S))))
+        facts.append(Fact("first frame", time_text(capture.frames[0].t_ns)))
     configured = None if info.ack_interval_ms is None else f"{info.ack_interval_ms / 1000:g} s"
     for name, value in (
         ("recorder started", info.started_at),

@@ -61,3 +61,33 @@ class TestWrong:
 
     def test_an_address_for_a_file(self, icws, recording):
         assert "only --to otlp" in icws.fails(2, "export", recording, "--to", "har", "-o", "http://127.0.0.1:1/")
+
+
+class TestFolder:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        folder = tmp_path / "recordings"
+        folder.mkdir()
+        shutil.copy(SESSIONS / "healthy.icws", folder / "a.icws")
+        return folder
+
+    def test_becomes_a_dataset_beside_it(self, icws, folder, tmp_path):
+        assert icws("export", folder, "--to", "parquet").code == 0
+        assert icws.out.startswith(f"written {folder}.dataset: 1 recording, 17 frames, ")
+        assert icws("analyze", f"{folder}.dataset").code == 0
+
+    def test_is_written_once(self, icws, folder, tmp_path):
+        icws("export", folder, "--to", "parquet", "-o", tmp_path / "d")
+        assert icws("export", folder, "--to", "parquet", "-o", tmp_path / "d").out.endswith("; 1 had not changed\n")
+        told = json.loads(icws("export", folder, "--to", "parquet", "-o", tmp_path / "d", "--json").out)
+        assert (told["file"], told["frames"], told["skipped"]) == ("a.icws", 17, True)
+
+    def test_with_a_file_that_cannot_be_read(self, icws, folder, tmp_path):
+        (folder / "b.har").write_text("{")
+        assert icws("export", folder, "--to", "parquet", "-o", tmp_path / "d").code == 3
+        assert icws.err.startswith("b.har cannot be read: ")
+
+    def test_in_another_format(self, icws, folder):
+        assert "--to parquet alone" in icws.fails(2, "export", folder, "--to", "csv")
+        assert "go with a folder" in icws.fails(2, "export", folder / "a.icws", "--to", "csv", "--workers", "2")
+        assert "-o names the dataset" in icws.fails(2, "export", folder, folder, "--to", "parquet")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from nbformat import NotebookNode
 
 import icws_explore as icws
 from docs.make_course import figures, packets, recordings
 from docs.make_course.__main__ import index_page
-from docs.make_course.execute import for_site, make_static, warnings_of, write_pages
+from docs.make_course.execute import DRAW_FOR_ALL, DRAWN_FOR, for_site, make_static, warnings_of, write_pages
 from docs.make_course.fragments import markdown, outputs, title_of
 from docs.make_course.handout import handout_page
 from docs.make_course.slides import MAX_CHARACTERS, slides_of, slides_page
 from icws_explore.capture import Frame
 from icws_explore.lab.scenarios import SCENARIOS
+from icws_explore.views.figures.figure import SessionFigure
 from icws_explore.views.source import capture_of
 from support.data_files import SESSIONS
 from support.machine import ROOT
@@ -36,6 +39,11 @@ def code(source: str, *shown: NotebookNode, tag: str | None = None) -> NotebookN
 
 def result(**data: str) -> NotebookNode:
     return v4.new_output("execute_result", data={name.replace("_", "/"): value for name, value in data.items()})
+
+
+def figure_result() -> NotebookNode:
+    sized = {mime: f"<b>{size}</b>" for size, mime in DRAWN_FOR.items()}
+    return v4.new_output("execute_result", data={"text/plain": "f", "text/html": "<b>screen</b>", **sized})
 
 
 class TestExecuted:
@@ -66,13 +74,34 @@ class TestExecuted:
 
 class TestFragments:
     def test_the_richest_output_is_shown_and_text_is_escaped(self) -> None:
-        assert list(outputs(code("x", result(text_html="<b>x</b>", text_plain="x")))) == [
+        assert list(outputs(code("x", result(text_html="<b>x</b>", text_plain="x")), "page")) == [
             '<div class="output"><b>x</b></div>'
         ]
-        (shown,) = outputs(code("x", result(text_plain="<script>")))
+        (shown,) = outputs(code("x", result(text_plain="<script>")), "page")
         assert "&lt;script&gt;" in shown
-        (picture,) = outputs(code("x", result(image_png="iVBORw0K\n", text_plain='a "figure"')))
+        (picture,) = outputs(code("x", result(image_png="iVBORw0K\n", text_plain='a "figure"')), "page")
         assert 'alt="a &quot;figure&quot;" src="data:image/png;base64,iVBORw0K"' in picture
+
+    def test_a_figure_is_the_one_that_was_drawn_for_the_size(self) -> None:
+        drawn = figure_result()
+        for size in ("slide", "page"):
+            assert list(outputs(code("x", drawn), size)) == [f'<div class="output figure"><b>{size}</b></div>']
+        page = for_site(lesson(code("x", drawn)))
+        assert set(page.cells[1].outputs[0].data) == {"text/html", "text/plain"}
+
+    def test_a_kernel_draws_each_figure_for_all_sizes(self) -> None:
+        shell = InteractiveShell()
+        before = SessionFigure.__dict__.get("_repr_mimebundle_")
+        try:
+            shell.run_cell(DRAW_FOR_ALL)
+            figure = icws.plots.timeline(icws.load(SESSIONS / "healthy.icws"))
+            data, _ = shell.display_formatter.format(figure)
+        finally:
+            del SessionFigure._repr_mimebundle_
+        assert before is None
+        assert {"text/html", *DRAWN_FOR.values()} <= set(data)
+        widths = [re.search(r'width="([\d.]+)pt"', data[mime])[1] for mime in ("text/html", *DRAWN_FOR.values())]
+        assert widths == ["720", "960", "504"]
 
     def test_links_are_text_on_a_page_that_stands_alone(self) -> None:
         assert markdown("[acks](x.md)", links=False) == "<p>acks</p>\n"
@@ -112,6 +141,26 @@ class TestSlides:
         assert len(slides) == 4
         assert all("Long" in slide for slide in slides[1:])
         assert max(map(len, slides)) < 2 * MAX_CHARACTERS
+
+    def test_a_sentence_before_a_list_is_no_slide_of_its_own(self) -> None:
+        items = "\n".join(["- " + "word " * 50] * 4)
+        slides = slides_of(lesson(v4.new_markdown_cell(f"## Parts\n\nThese are the parts:\n\n{items}")))
+        assert len(slides) == 2
+
+    def test_what_prepares_a_prediction_stands_below_it_if_it_shows_nothing(self) -> None:
+        asked = v4.new_markdown_cell("**Exercise 1.** *Predict:* which step?")
+        slides = slides_of(lesson(asked, code("changed = 1"), code("step = ...", tag="exercise")))
+        assert len(slides) == 2
+        assert slides[1].index("Predict") < slides[1].index("changed") < slides[1].index(">...<")
+
+    def test_a_figure_has_a_slide_with_little_else(self) -> None:
+        text = v4.new_markdown_cell("## Figure\n\nA short text.")
+        slides = slides_of(lesson(text, code("f()", figure_result())))
+        assert ["slide</b>" in slide for slide in slides] == [False, False, True]
+        assert 'class="code"' in slides[2]
+        slides = slides_of(lesson(text, code("a = 1\n" * 5 + "f()", figure_result())))
+        assert ['class="code"' in slide for slide in slides] == [False, False, True, False]
+        assert ["slide</b>" in slide for slide in slides] == [False, False, False, True]
 
     def test_an_exercise_stands_below_its_question_without_an_outcome(self) -> None:
         question = v4.new_markdown_cell("**Exercise 1.** Why?")
@@ -154,7 +203,8 @@ class TestFigures:
         before = Path.cwd()
         written = figures.draw_gallery(tmp_path)
         assert Path.cwd() == before
-        assert [path.suffix for path in written] == [".svg", ".png", ".html"]
+        assert [path.suffix for path in written] == [".svg", ".png", ".png", ".pdf", ".pdf", ".svg", ".html"]
+        assert [path.stem.rpartition("-")[2] for path in written[2:5]] == ["slide", "page", "column"]
         assert all(path.stat().st_size > 1000 for path in written)
 
     def test_a_cell_may_await(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +215,9 @@ class TestFigures:
         monkeypatch.setattr(
             figures, "gallery", lambda: (f"{setup}\n{first}", [figures.GalleryFigure("Late", "c", later)])
         )
-        assert [path.name for path in figures.draw_gallery(tmp_path)] == ["late.svg", "late.png", "index.html"]
+        assert [path.name for path in figures.draw_gallery(tmp_path)] == [
+            "late.svg", "late.png", "late-slide.png", "late-page.pdf", "late-column.pdf", "trust.svg", "index.html",
+        ]  # fmt: skip
 
     def test_a_cell_without_a_figure_is_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(figures, "gallery", lambda: ("", [figures.GalleryFigure("None", "c", "a = 1\na")]))

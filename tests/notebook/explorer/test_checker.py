@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -71,6 +72,22 @@ class TestChecker:
         told.until(lambda: expected <= set(told.proofs))
         assert set(told.proofs.values()) == {"passed"}
         told.stop()
+
+    def test_lets_other_threads_in_between_more_often(self) -> None:
+        usual = sys.getswitchinterval()
+        seen: list[float] = []
+        index = indexed(healthy())
+        done = threading.Event()
+        checker = Checker(
+            index, Proofs(index), on_proofs=lambda _: seen.append(sys.getswitchinterval()),
+            on_findings=lambda _: done.set(), on_status=lambda _: None,
+        )  # fmt: skip
+        checker.start()
+        assert done.wait(WAIT_S)
+        checker.stop()
+        checker.join(WAIT_S)
+        assert min(seen) < usual / 5
+        assert sys.getswitchinterval() == pytest.approx(usual)
 
     def test_stops_while_nothing_has_come(self) -> None:
         told = Told(indexed(Capture()))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +53,10 @@ def test_of_a_recording_with_itself_has_no_first_difference() -> None:
 
 
 def test_takes_an_upload() -> None:
-    file = {"name": "../healthy.icws", "type": "", "size": 0, "content": memoryview(HEALTHY.read_bytes())}
     with explored(TAMPERED) as explorer:
         panel = explorer.panel("Compare")
-        panel.upload.value = ({**file, "last_modified": datetime(2026, 1, 1, tzinfo=UTC)},)
+        file = memoryview(HEALTHY.read_bytes())
+        panel.upload._handle_custom_msg({"type": "file", "name": "../healthy.icws"}, [file])
         panel.join(WAIT_S)
         assert panel.events.first == 8
 

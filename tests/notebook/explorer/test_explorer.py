@@ -5,7 +5,6 @@ import gc
 import threading
 import weakref
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +132,20 @@ class TestFindings:
             panel._handle_custom_msg({"type": "link", "frame": 8}, [])
             assert explorer.frame_detail.detail["frame"] == 8
             assert "BODY_HASH" in [finding["id"] for finding in explorer.frame_detail.detail["findings"]]
+
+    def test_lead_to_the_proof_that_failed(self) -> None:
+        with explored(SESSIONS / "tampered_body.icws") as explorer:
+            panel = explorer.panel("Findings")
+            explorer.frame_detail.tab = "related"
+            panel._handle_custom_msg({"type": "link", "frame": 15}, [])  # evidence whose proof holds
+            assert (explorer.selected, explorer.frame_detail.tab) == (15, "related")
+            panel._handle_custom_msg({"type": "link", "frame": 8}, [])
+            assert (explorer.selected, explorer.frame_detail.tab) == (8, "proof")
+            explorer.frame_detail.tab = "fields"
+            explorer.frame_detail._handle_custom_msg({"type": "link", "frame": 8}, [])  # no evidence: the page stays
+            assert explorer.frame_detail.tab == "fields"
+            explorer.frame_detail._handle_custom_msg({"type": "evidence", "frame": 8}, [])
+            assert explorer.frame_detail.tab == "proof"
 
     def test_of_a_healthy_recording_are_none(self) -> None:
         with explored(SESSIONS / "healthy.icws") as explorer:
@@ -486,8 +499,7 @@ class TestStartPage:
     def test_opens_an_uploaded_file(self) -> None:
         content = (SESSIONS / "chat.icws").read_bytes()
         with explored() as explorer:
-            file = {"name": "../chat.icws", "content": memoryview(content), "type": "", "size": len(content)}
-            explorer._start.upload.value = (file | {"last_modified": datetime.now(UTC)},)
+            explorer._start.upload._handle_custom_msg({"type": "file", "name": "../chat.icws"}, [memoryview(content)])
             assert explorer.name == "chat.icws"
             assert explorer.frame_list.total == len(icws.load(SESSIONS / "chat.icws"))
 

@@ -8,6 +8,7 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 
 from icws_explore.lab import Lab
+from icws_explore.lab.scenarios.switches import FaultSwitches
 from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
 from icws_explore.notebook.explorer.fault_panel import fault_panel
@@ -189,7 +190,18 @@ class TestBreakpoints:
         assert panel.target == "lab"
         with Tap(lab) as tap:
             explorer.change(tap=tap)
-            assert (panel.target, len(panel.faults) < len(lab.faults.offered) + 1) == ("tap", True)
+            assert panel.target == "lab and tap"
+            by_tap = {fault.name for fault in FaultSwitches(tap).offered}
+            by_lab = {fault.name for fault in lab.faults.offered}
+            assert {fault["name"] for fault in panel.faults} == by_tap | by_lab
+            assert not {fault["name"] for fault in panel.refused} & (by_tap | by_lab)
+            for name, is_in_lab in (("BODY_HASH", False), ("POLLS_REFUSED", True)):
+                panel._handle_custom_msg({"do": "fault", "name": name, "on": True}, [])
+                assert panel.error == ""
+                assert (name in lab.faults.active) is is_in_lab
+                assert next(fault["on"] for fault in panel.faults if fault["name"] == name)
+                panel._handle_custom_msg({"do": "fault", "name": name, "on": False}, [])
+                assert not any(fault["on"] for fault in panel.faults)
             do(panel, "hold", where="size == 3")
             assert len(tap.breakpoints) == 1
         panel.close()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from icws_explore.capture import Capture
-from icws_explore.notebook.explorer.frame_list import HEAD, MAX_BLOCK, FrameList
+from icws_explore.notebook.explorer.frame_list import HEAD, MAX_BLOCK, TAIL, FrameList
 from support.explorer_scene import growing, indexed, open_comms, sent_by
 from support.session_captures import healthy
 
@@ -76,6 +76,16 @@ class TestFilter:
         widget.where = ""
         assert widget.error == ""
         assert widget.total == widget.frames
+
+    def test_of_a_list_that_follows_comes_with_its_end(self) -> None:
+        widget = FrameList(indexed(many(900)))
+        widget.live = True
+        widget.where = "frame >= 5"
+        assert (widget.tail["generation"], widget.tail["start"]) == (widget.generation, 895 - TAIL)
+        assert [row[0] for row in widget.tail["rows"]] == list(range(900 - TAIL, 900))
+        widget.live = False
+        widget.where = ""
+        assert widget.tail == {}
 
     def test_keeps_the_selection_by_the_frame(self) -> None:
         index = indexed(healthy())

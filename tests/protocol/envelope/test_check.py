@@ -21,6 +21,7 @@ from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.keys import AnonymousIdentity, Ed25519Identity, Secp256k1Identity
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step, first_failure, passed
+from icws_explore.protocol.wording import time_text
 from support.identity_cases import CANISTER, ED25519_SECRET, NOW_NS, OTHER_CANISTER, SECP256K1_SECRET
 
 IDENTITY = Ed25519Identity.from_secret(ED25519_SECRET)
@@ -189,6 +190,12 @@ class TestExpiry:
         faults = failures(sign_envelope(CONTENT | {"ingress_expiry": expiry_ns}, IDENTITY))
         assert set(faults) == (set() if fault is None else {"expiry"})
         assert (fault or "") in faults.get("expiry", "")
+
+    def test_the_window_is_told_as_times(self) -> None:
+        envelope = sign_envelope(CONTENT | {"ingress_expiry": NOW_NS + 300 * NS_PER_S}, IDENTITY)
+        step = check_envelope(envelope, now_ns=NOW_NS)[-1]
+        assert step.expected == f"from {time_text(NOW_NS)} to {time_text(NOW_NS + WINDOW_NS)}"
+        assert step.actual == time_text(NOW_NS + 300 * NS_PER_S)
 
     def test_the_drift_can_be_set(self) -> None:
         envelope = sign_envelope(CONTENT | {"ingress_expiry": NOW_NS + 300 * NS_PER_S + 1}, IDENTITY)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icws_explore.protocol.errors import ArgumentValueError
+from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError
 from icws_explore.protocol.hashtree import (
     Absent,
     Empty,
@@ -69,6 +71,11 @@ class TestPrune:
         for shown, _ in leaves(prune(whole, [path])):
             # A value above the path is shown too: it proves that nothing is below it.
             assert shown[: len(path)] == path[: len(shown)]
+
+    @pytest.mark.parametrize("paths", [(b"a",), [("a",)], ["a"], [b"a"], [(b"a", 1)]])
+    def test_a_path_is_a_sequence_of_labels_in_bytes(self, paths: Any) -> None:
+        with pytest.raises(ArgumentTypeError, match="each a tuple of labels"):
+            prune(build({b"a": b"1"}), paths)
 
     def test_without_paths_only_the_hash_is_left(self) -> None:
         whole = build({b"a": b"1"})

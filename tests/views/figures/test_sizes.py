@@ -133,3 +133,17 @@ class TestRows:
 def test_an_unknown_size_is_refused() -> None:
     with pytest.raises(ArgumentValueError, match="size is one of 'column', 'page', 'slide' or None, not 'poster'"):
         plots.timeline(recording("healthy"), size="poster")  # type: ignore[arg-type]
+
+
+def test_a_figure_is_drawn_anew_at_another_size() -> None:
+    recording = stored("healthy")
+    drawn = plots.timeline(recording)
+    for size in SIZES:
+        again, asked = drawn.at(size), plots.timeline(recording, size=size)
+        assert again.printed_in == asked.printed_in
+        assert [(text, box.bounds) for text, box in words(again)] == [(text, box.bounds) for text, box in words(asked)]
+    assert drawn.at("slide").at(None).printed_in == drawn.printed_in
+    with pytest.raises(ArgumentValueError, match="size is one of"):
+        drawn.at("poster")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentValueError, match="icws.plots"):
+        SessionFigure(1.0).at("slide")

@@ -86,7 +86,7 @@ def ack_too_high(session: SessionFacts) -> Iterator[Evidence]:
         assert isinstance(ack.service, AckMessage)
         if not session.reaches_sdk(ack):
             return
-        highest = max((d.sequence_num or 0 for d in session.sent if d.number < ack.number), default=0)
+        highest = session.highest_sent(ack)
         if ack.service.last_incoming_sequence_num > highest:
             text = (
                 f"The AckMessage of frame {ack.number} is for number {ack.service.last_incoming_sequence_num}, but the "

@@ -449,11 +449,16 @@ function render({ model, el }) {
     nodes: schemaChanged, contents: contentsChanged, is_large: drawAll, problems: showProblems, json: showTexts, candid: showTexts,
     text_problem: showTexts, status: showRefusal, refusal: showRefusal, replies: showReplies, needs_type: showType,
   });
+  const told = (/** @type {any} */ message) => {
+    if (message.type === "reveal") requestAnimationFrame(() => root.scrollIntoView({ block: "nearest" }));
+  };
+  model.on("msg:custom", told);
   showType();
   drawAll();
   showRefusal();
   showReplies();
   return () => {
+    model.off("msg:custom", told);
     later.drop();
     end();
   };

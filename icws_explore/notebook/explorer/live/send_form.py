@@ -156,6 +156,10 @@ class SendForm(PanelWidget):
         if layout is not None:
             layout.close()
 
+    def reveal(self) -> None:
+        """Bring the form into sight on the page."""
+        self.send({"type": "reveal"})
+
     @property
     def twin_text(self) -> str:
         return f"A form to send {self.hint or 'a message'}: open the notebook in JupyterLab to fill it in."

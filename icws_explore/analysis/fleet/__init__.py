@@ -1,0 +1,1 @@
+"""Work on many recordings with many processes or machines, and the statistics that come of it."""

@@ -1,0 +1,1 @@
+"""Load: many sessions that send messages at a steady rate, and what became of them."""
