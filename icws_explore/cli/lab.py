@@ -1,18 +1,22 @@
 """`icws lab`: runs an embedded network until it is interrupted, or plays a fault over real sockets.
 
-`run_lab` runs a lab and prints its events. `play_fault` plays a scenario and prints the lab's events and the clients'
-frames together, in the order of protocol time. It leaves application messages out, because most scenarios contain
-many of them. The recording has them all.
+`run_lab` runs a lab, prints its events, and does with the canister what is typed into its terminal. `play_fault` plays
+a scenario and prints the lab's events and the clients' frames together, in the order of protocol time. It leaves
+application messages out, because most scenarios contain many of them. The recording has them all.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import queue
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,30 +32,41 @@ from icws_explore.lab.log import LabEvent
 from icws_explore.lab.scenarios import Scenario
 from icws_explore.live.tap import Tap
 from icws_explore.protocol.budgets import TERMINAL_FRAMES as MAX_WAITING
+from icws_explore.protocol.canister.app import App
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, POLL_INTERVAL_MS
-from icws_explore.protocol.errors import CaptureError
+from icws_explore.protocol.errors import CaptureError, IcwsError
 
 from .console import at_signals, json_line, leaving, note, printable, settle, width
 from .faults import as_faults, fault_names, list_faults, only_with
 from .options import compiled_canister, force, keep_recording, own_canister
 
+ORDERS: Final = ("upgrade", "reinstall", "stop", "start", "uninstall")  # what can be typed into a lab's terminal
+_MAX_LINE: Final = 4096  # bytes of an unfinished line that are kept
+_WORD: Final = 40  # characters of a wrong word that are shown
 LOOK_S: Final = 0.2  # real seconds between looks for a signal while nothing happens
 
 
 def run_lab(
-    lab: Lab, *, as_json: bool, write: Callable[[str], None] | None = None, recorder: Callable[[Lab], Tap] | None = None
+    lab: Lab,
+    *,
+    as_json: bool,
+    write: Callable[[str], None] | None = None,
+    recorder: Callable[[Lab], Tap] | None = None,
+    build: Callable[[], App] | None = None,
 ) -> None:
     """Start ``lab`` and print its addresses and its events, until SIGINT or SIGTERM. Then stop it.
 
     With ``as_json``, the first line is ``{"ready": true, "gateway_url": …}``, and each event is one more line.
     ``write`` takes a line without its line feed; by default it writes to stdout and flushes. ``recorder`` makes the tap
-    that records the lab's sessions; clients connect to it. Events that a slow output cannot keep up with are left out
-    and counted. Call this from the main thread, which receives the signals. Raises LabError if the lab cannot start.
+    that records the lab's sessions; clients connect to it. ``build`` makes the app to which an upgrade goes; None: the
+    same code. Events that a slow output cannot keep up with are left out and counted. Call this from the main thread,
+    which receives the signals. Raises LabError if the lab cannot start.
     """
     write = write or _write_stdout
     events = _Events()
     with ExitStack() as stack:
         stack.enter_context(at_signals(events.end))
+        stack.enter_context(_unstopped())
         stack.enter_context(leaving(0))
         stack.enter_context(lab)
         tap = None if recorder is None else stack.enter_context(recorder(lab))
@@ -62,6 +77,7 @@ def run_lab(
         url = lab.gateway_url if tap is None else tap.url
         for line in [json.dumps(ready(lab, url))] if as_json else summary(lab, url):
             write(line)
+        _Orders(lab, build, events.put).start()
         while (event := events.next()) is not None:
             if isinstance(event, str):
                 note(event)
@@ -100,6 +116,60 @@ class _Events:
                     return None
 
 
+class _Orders(threading.Thread):
+    """Does with the lab's canister what is typed into the terminal, or written into the pipe, of `icws lab`."""
+
+    def __init__(self, lab: Lab, build: Callable[[], App] | None, say: Callable[[str], None]) -> None:
+        super().__init__(name="icws-orders", daemon=True)
+        self._lab = lab
+        self._build = build
+        self._say = say
+
+    def run(self) -> None:
+        for line in _typed_lines():
+            if word := line.strip().lower():
+                try:
+                    self._obey(word)
+                except IcwsError as error:
+                    self._say(f"{word[:_WORD]}: {error}")
+
+    def _obey(self, word: str) -> None:
+        lab = self._lab
+        if word == "upgrade":
+            lab.upgrade(app=None if self._build is None else self._build())
+        elif word == "reinstall":
+            lab.reinstall()
+        elif word == "stop":
+            lab.stop_canister()
+        elif word == "start":
+            lab.start_canister()
+        elif word == "uninstall":
+            lab.uninstall()
+        else:
+            self._say(f"{printable(word[:_WORD])!r} is none of {', '.join(ORDERS)}")
+
+
+@contextmanager
+def _unstopped() -> Iterator[None]:
+    """Let a lab in the background (`icws lab &`) go on, although it looks for what is typed."""
+    before = signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTTIN, before)
+
+
+def _typed_lines() -> Iterator[str]:
+    """Lines of stdin until it ends. A job in the background reads none, because SIGTTIN is ignored."""
+    rest = b""
+    with suppress(OSError, ValueError, AttributeError):  # there is no stdin, or it is closed
+        # Not through sys.stdin: Python cannot end while a thread waits in its buffer.
+        while data := os.read(sys.stdin.fileno(), 4096):
+            *lines, rest = (rest + data).split(b"\n")
+            yield from (line.decode("utf-8", "replace") for line in lines)
+            rest = rest[-_MAX_LINE:]
+
+
 def ready(lab: Lab, gateway_url: str | None = None) -> dict[str, Any]:
     """The first line of ``icws lab --json``. ``gateway_url`` is where clients connect, if a tap records the lab."""
     return {
@@ -123,6 +193,8 @@ def summary(lab: Lab, gateway_url: str | None = None) -> Iterator[str]:
         yield "A client on the real clock, such as `icws open`, cannot keep up with this clock."
     yield ""
     yield f"icws open {gateway_url or lab.gateway_url} --network {lab.network_url} --canister {lab.canister_id}"
+    if sys.stdin is not None and sys.stdin.isatty():
+        yield f"Type {', '.join(ORDERS[:-1])} or {ORDERS[-1]}, and Enter, to do this with the canister."
     yield "Press Ctrl-C to stop the lab."
     yield ""
 
@@ -244,6 +316,9 @@ Examples:
   icws lab --list-faults
   icws lab --fault BODY_HASH --record body_hash.icws
   icws lab --fault POLLER_DEAD --no-clients
+
+While the lab runs, type upgrade, reinstall, stop, start or uninstall, and Enter, to do this with its
+canister. An upgrade of your own canister takes the .wasm file as it is then.
 
 To run your own app, write a Python file with MESSAGE_TYPE (Candid), on_open, on_message and on_close.
 To run your own canister, give the .wasm file that your build makes: --wasm. Its CDK has its own intervals.
@@ -412,8 +487,16 @@ def command(
         allow_origins=allow_origin,
         allow_hosts=allow_host,
     )
-    run_lab(lab, as_json=as_json, recorder=None if record is None else recorder)
+    build = None if wasm is None else partial(_build, wasm, did, init)
+    run_lab(lab, as_json=as_json, recorder=None if record is None else recorder, build=build)
     return 0
+
+
+def _build(wasm: str, did: str | None, init: str | None) -> App:
+    """The canister of the module as it is now: it may have been compiled again. Raises LabError."""
+    from icws_explore.lab.wasm import wasm_app
+
+    return wasm_app(wasm, did=None if did is None else Path(did), init=init)
 
 
 def _faulty_lab(faults: tuple[Scenario, ...], record: str | None, as_json: bool, **options: float | None) -> int:

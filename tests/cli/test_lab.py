@@ -10,13 +10,16 @@ import pytest
 from icws_explore.cli import lab as command
 from icws_explore.cli.main import run
 from icws_explore.lab import Lab
+from icws_explore.protocol.candid import parse_type
+from icws_explore.protocol.canister import candid_interface
+from support.wat import wasm
 
 ICWS = [sys.executable, "-m", "icws_explore.cli"]
 
 
-def start(*arguments):
+def start(*arguments, stdin=None):
     """For a `with` statement, which closes the pipes and waits."""
-    return subprocess.Popen([*ICWS, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([*ICWS, *arguments], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture
@@ -49,6 +52,64 @@ class TestJson:
         assert [row["kind"] for row in rows] == ["handshake", "open_request", "open", "message", "app", "control"]
         assert "hello there" in rows[4]["summary"]
         assert icws("verify", record).code == 0
+
+
+UPGRADED = """
+  (func (export "canister_post_upgrade") (call $ic0.debug_print (i32.const 0) (i32.const 4)))
+  (data (i32.const 0) "next")
+"""
+
+
+class TestOrders:
+    """What is typed into the terminal of a lab, here through a pipe."""
+
+    @pytest.fixture
+    def obey(self):
+        """A function that types a line and gives the next event of the canister."""
+        with start("lab", "--json", "--app", "echo", stdin=subprocess.PIPE) as process:
+            process.stdout.readline()
+            yield lambda line: typed(process, line)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+
+    def test_stop_start_upgrade_reinstall_and_uninstall(self, obey):
+        for word, event in [
+            ("stop", "stopped"),
+            ("start", "started"),
+            (" UPGRADE ", "upgraded"),
+            ("reinstall", "reinstalled"),
+            ("uninstall", "uninstalled"),
+        ]:
+            assert obey(word)["event"] == event
+
+    def test_an_upgrade_takes_the_module_as_it_is_now(self, tmp_path):
+        file = tmp_path / "own.wasm"
+        file.write_bytes(wasm(""))
+        did = tmp_path / "own.did"
+        did.write_text(candid_interface(parse_type("text")))
+        with start("lab", "--json", "--wasm", file, "--did", did, stdin=subprocess.PIPE) as process:
+            process.stdout.readline()
+            file.write_bytes(wasm(UPGRADED))
+            assert typed(process, "upgrade", until="printed")["text"] == "next"
+            file.write_bytes(b"nothing")
+            process.stdin.write("\nupgrade\nupgrad\x1b[1m\n")
+            process.stdin.close()
+            failed, wrong = process.stderr.readline(), process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+        assert failed.startswith("upgrade: ")
+        assert "own.wasm is not a WebAssembly module" in failed
+        assert "is none of upgrade, reinstall, stop, start, uninstall" in wrong
+        assert "\x1b" not in wrong
+
+
+def typed(process, line, until=None):
+    process.stdin.write(f"{line}\n")
+    process.stdin.flush()
+    while True:
+        event = json.loads(process.stdout.readline())
+        if event["part"] == "canister" and until in (None, event["event"]):
+            return event
 
 
 class TestSummary:

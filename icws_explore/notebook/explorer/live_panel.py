@@ -29,13 +29,15 @@ from icws_explore.protocol.errors import ArgumentValueError, CandidError, StateE
 from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.messages import WebsocketMessage
 
+from .live.canister_form import CanisterForm
 from .live.connect_form import ConnectForm
 from .live.raw_form import RawForm
 from .live.send_form import MAX_REPLIES, SendForm
 from .live.session_state import MAX_UPDATES_PER_S, SessionState
 from .live.worker import Worker
+from .release import release
 
-MESSAGE, RAW, CONNECTION = 0, 1, 2  # the tabs
+MESSAGE, RAW, CONNECTION, CANISTER = 0, 1, 2, 3  # the tabs
 MAX_SEARCHED: Final = 2_000  # frames that are looked through for a reply
 NO_SESSION: Final = "no session is open: connect first"
 
@@ -59,7 +61,7 @@ class ShowsSources(Protocol):
 
 
 class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """State diagram and countdowns, and below them three tabs: Message; Raw, close; Connection.
+    """State diagram and countdowns, and below them four tabs: Message; Raw, close; Connection; Canister.
 
     `close` ends what the panel itself started. Labs and sessions that it opened belong to the explorer.
     """
@@ -88,8 +90,10 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.connection = ConnectForm(
             self._opened, endpoint=lambda: explorer.lab, connect_lab=self._to_lab, worker=worker
         )
+        self.canister = CanisterForm(lambda: explorer.lab, worker=worker)
         self.tabs = ipywidgets.Tab(
-            [self.message, self.raw, self.connection], titles=["Message", "Raw, close", "Connection"]
+            [self.message, self.raw, self.connection, self.canister],
+            titles=["Message", "Raw, close", "Connection", "Canister"],
         )
         super().__init__([self.state, self.tabs])
         self.add_class("icws-live-panel")
@@ -244,6 +248,7 @@ class LivePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._worker.close()
         for part in (self.state, self.message, self.raw, self.connection):
             part.close()
+        release(self.canister)
         for box in (self.tabs, self):
             box.layout.close()
         self.tabs.close()
