@@ -158,6 +158,13 @@ class TestInJupyterLab:
         expect(page.get_by_role("button", name="Connect to this lab")).to_be_visible()
         state.scroll_into_view_if_needed()
         picture(page, f"{name}-4-closed")
+
+        page.get_by_role("tab", name="Canister").click()
+        for button, said in (("stop", "stopped: it takes no calls"), ("reinstall", "has forgotten everything")):
+            page.get_by_role("button", name=button, exact=True).click()
+            expect(page.locator(".icws-canister")).to_contain_text(said, timeout=ACT_MS)
+        page.locator(".icws-canister").scroll_into_view_if_needed()
+        picture(page, f"{name}-5-canister")
         assert faults == []
 
     def test_works_by_keyboard_alone_and_no_key_reaches_the_notebook(self, page: Page, lab: JupyterLab) -> None:
