@@ -326,7 +326,7 @@ class Journey:
         assert frames > 10
         self.hands.press(self.explorer.get_by_role("button", name="open another"))
         self.picture("another")
-        self.hands.write(self.explorer.get_by_placeholder(re.compile("session.icws")), har.name)
+        self.hands.write(self.explorer.get_by_role("textbox", name="path", exact=True), har.name)
         self.hands.press(self.explorer.get_by_role("button", name="Open the file"))
         expect(self.explorer.locator(".icws-top")).to_contain_text(har.name)
         self.hands.press(self.explorer.get_by_role("button", name="remove the filter"))
