@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from icws_explore.capture import ClockInfo
@@ -78,6 +79,8 @@ def drive_script(script: str, config: Mapping[str, Any], clock: LockstepClock, *
         finally:
             hangs.cancel()
             process.stdout.close()
+            with suppress(BrokenPipeError):  # the tick that came after its end is still in the buffer
+                process.stdin.close()
         process.wait()
         complaints.seek(0)
         return Run(events, complaints.read(), process.returncode)
