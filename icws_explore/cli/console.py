@@ -7,6 +7,9 @@ time later. Recordings are safe, because a frame is handed to the operating syst
 
 A handler runs between two instructions of the main thread, which may hold any lock there: that of an event that it
 waits for, or that of `threading` itself. So no handler takes a lock: it sets a flag, or puts into a `SimpleQueue`.
+
+A signal does not always end a wait of the main thread: it may come just before the wait begins, or to another thread.
+Python runs the handler when the main thread runs again. So no wait is without an end: `wait_for` looks now and then.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any, Final
 
@@ -154,6 +157,13 @@ def at_signals(act: Callable[[], object]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def wait_for(queue: SimpleQueue[None]) -> None:
+    """Wait until ``queue`` has an entry. A signal's handler may put it there."""
+    while True:
+        with contextlib.suppress(Empty):
+            return queue.get(timeout=LOOK_S)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from icws_explore.protocol.budgets import TERMINAL_BYTES as MAX_WAITING_BYTES
 from icws_explore.protocol.budgets import TERMINAL_FRAMES as MAX_WAITING
 from icws_explore.protocol.errors import LabError
 
-from .console import at_signals, json_line, mute_stdout, note, settle, show, width
+from .console import at_signals, json_line, mute_stdout, note, settle, show, wait_for, width
 from .faults import as_faults, fault_names
 from .findings import LOOK_S, LiveFindings, finding_lines
 from .options import force, keep_recording, network_option, parse_root_key
@@ -169,7 +169,7 @@ def _run(shown: _Shown, switches: FaultSwitches, faults: Sequence[Scenario]) -> 
         note(f"{fault.name}: {fault.about}; {fault.noticed}")
     with at_signals(lambda: shown.over.put(None)):
         shown.start()
-        shown.over.get()
+        wait_for(shown.over)
         leave_at = time.monotonic() + LEAVE_S
         shown.waiting.end(time.monotonic() + END_S)
         stopping = threading.Thread(target=_stop, args=(shown,), daemon=True)
@@ -260,6 +260,11 @@ class _Shown(threading.Thread):
         self._doctor: LiveFindings | None = None
         tap.watch(self.waiting.put, notes=self.waiting.put)
 
+    def start(self) -> None:
+        """Start to print. The tap must be running; it may have been stopped when its addresses are printed."""
+        self._addresses = self.tap.url, self.tap.gateway_url, self.tap.network_url
+        super().start()
+
     def run(self) -> None:
         try:
             if self._wants_doctor:
@@ -277,14 +282,13 @@ class _Shown(threading.Thread):
             self.over.put(None)
 
     def _say_ready(self) -> None:
-        tap = self.tap
+        url, gateway_url, network_url = self._addresses
         if self._as_json:
-            where = {"url": tap.url, "gateway_url": tap.gateway_url, "network_url": tap.network_url}
-            json_line({"ready": True, **where})
+            json_line({"ready": True, "url": url, "gateway_url": gateway_url, "network_url": network_url})
             return
-        click.echo(f"{'tap':<9} {tap.url}  →  {tap.gateway_url}")
-        if tap.network_url is not None:
-            click.echo(f"{'network':<9} {tap.network_url}  →  {tap.recording.info.network_url}")
+        click.echo(f"{'tap':<9} {url}  →  {gateway_url}")
+        if network_url is not None:
+            click.echo(f"{'network':<9} {network_url}  →  {self.tap.recording.info.network_url}")
         click.echo("Ctrl-C ends it.\n")
 
     def _show_all(self) -> None:

@@ -277,6 +277,16 @@ sys.settrace(slow)
 main()
 """
 
+# Only a second thread takes signals. The main thread stays in its system call, as if they had come just before it.
+ELSEWHERE = """
+import signal, threading
+from icws_explore.cli import main
+
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+main()
+"""
+
 
 class TestLocks:
     """`icws tap` hung when Ctrl-C came while its main thread began to wait for it: the handler wanted the same lock."""
@@ -286,6 +296,18 @@ class TestLocks:
     def test_a_signal_may_come_while_a_lock_is_held(self, command: str, number: signal.Signals) -> None:
         arguments = ["tap", "ws://127.0.0.1:9"] if command == "tap" else ["lab", "--json"]
         with running(*arguments, program=[sys.executable, "-c", SLOW_LOCKS]) as process:
+            first_line(process)
+            process.send_signal(number)
+            process.wait(HANG_S)
+            assert process.returncode == 0
+
+    @pytest.mark.parametrize("number", SIGNALS)
+    @pytest.mark.parametrize("command", ["tap", "lab"])
+    def test_a_signal_may_come_without_ending_the_wait_of_the_main_thread(
+        self, command: str, number: signal.Signals
+    ) -> None:
+        arguments = ["tap", "ws://127.0.0.1:9"] if command == "tap" else ["lab", "--json"]
+        with running(*arguments, program=[sys.executable, "-c", ELSEWHERE]) as process:
             first_line(process)
             process.send_signal(number)
             process.wait(HANG_S)
