@@ -12,6 +12,7 @@ const SPARE = 40; // rows above and below what is in sight
 const MAX_KEPT = 60000; // rows
 const TYPING_MS = 80;
 const ERROR_MS = 500;
+const LIVE_MS = 200; // between two drawings of what arrives; what the reader does is drawn at once
 const COLUMNS = {
   frame: ["#", "number of the frame, from 0"],
   time: ["time", ""],
@@ -131,6 +132,8 @@ function render({ model, el }) {
   let cursor = -1; // the row of the selection
   let wantedRow = -1; // a row to select once it is there
   let frameRequest = 0;
+  let arrived = 0; // when the last drawing of what arrived was asked for
+  let arriving = 0; // the timer of the next one
   let hidden = -1; // a frame that is selected and that the filter hides
 
   const total = () => /** @type {number} */ (model.get("total"));
@@ -164,6 +167,16 @@ function render({ model, el }) {
 
   function refresh() {
     if (!frameRequest) frameRequest = requestAnimationFrame(paint);
+  }
+
+  function refreshSoon() {
+    if (arriving) return;
+    const wait = arrived + LIVE_MS - performance.now();
+    arriving = window.setTimeout(() => {
+      arriving = 0;
+      arrived = performance.now();
+      refresh();
+    }, Math.max(0, wait));
   }
 
   function paint() {
@@ -565,8 +578,8 @@ function render({ model, el }) {
     if (Math.abs(scroller.scrollTop - expected) > 1) {
       isFollowing = isAtEnd(); // the reader has scrolled
       expected = -1;
-    }
-    refresh();
+      refresh();
+    } // else this set it, and draws or has drawn
   });
 
   // ---- what the kernel says -------------------------------------------------------------------------------
@@ -579,7 +592,7 @@ function render({ model, el }) {
   }
   function grown() {
     keep(model.get("tail"));
-    refresh();
+    refreshSoon();
   }
   function selection() {
     refresh();
@@ -602,6 +615,7 @@ function render({ model, el }) {
       }
     } else if (message.type === "marks") {
       for (const [frame, proof, finding] of message.marks) marks.set(frame, [proof, finding]);
+      return refreshSoon();
     } else if (message.type === "reveal") {
       cursor = message.row;
       hidden = cursor < 0 ? message.frame : -1;
@@ -641,6 +655,7 @@ function render({ model, el }) {
     cancelAnimationFrame(frameRequest);
     clearTimeout(typing);
     clearTimeout(complaint);
+    clearTimeout(arriving);
   };
 }
 
