@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import secrets
 import signal
 import sys
 import threading
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 from click.shell_completion import CompletionItem
@@ -53,14 +55,16 @@ def run_lab(
     write: Callable[[str], None] | None = None,
     recorder: Callable[[Lab], Tap] | None = None,
     build: Callable[[], App] | None = None,
+    others: Callable[[Lab], Sequence[Lab]] = lambda _lab: (),
 ) -> None:
     """Start ``lab`` and print its addresses and its events, until SIGINT or SIGTERM. Then stop it.
 
     With ``as_json``, the first line is ``{"ready": true, "gateway_url": …}``, and each event is one more line.
     ``write`` takes a line without its line feed; by default it writes to stdout and flushes. ``recorder`` makes the tap
     that records the lab's sessions; clients connect to it. ``build`` makes the app to which an upgrade goes; None: the
-    same code. Events that a slow output cannot keep up with are left out and counted. Call this from the main thread,
-    which receives the signals. Raises LabError if the lab cannot start.
+    same code. ``others`` makes more labs that share the port of the first one's gateway, once that runs. Events that a
+    slow output cannot keep up with are left out and counted. Call this from the main thread, which receives the
+    signals. Raises LabError if the lab cannot start.
     """
     write = write or _write_stdout
     events = _Events()
@@ -68,16 +72,19 @@ def run_lab(
         stack.enter_context(at_signals(events.end))
         stack.enter_context(_unstopped())
         stack.enter_context(leaving(0))
-        stack.enter_context(lab)
+        labs = [stack.enter_context(lab)]
+        labs += [stack.enter_context(other) for other in others(lab)]
         tap = None if recorder is None else stack.enter_context(recorder(lab))
         if tap is not None:
             stack.callback(tap.watch(lambda _frame: None, notes=events.put))
-        stack.callback(lab.listen(events.put))
+        for each in labs:
+            stack.callback(each.listen(events.put))
         settle()
         url = lab.gateway_url if tap is None else tap.url
-        for line in [json.dumps(ready(lab, url))] if as_json else summary(lab, url):
+        several = {"workers": len(labs)} if len(labs) > 1 else {}
+        for line in [json.dumps(ready(lab, url) | several)] if as_json else summary(lab, url, len(labs)):
             write(line)
-        _Orders(lab, build, events.put).start()
+        _Orders(labs, build, events.put).start()
         while (event := events.next()) is not None:
             if isinstance(event, str):
                 note(event)
@@ -117,11 +124,11 @@ class _Events:
 
 
 class _Orders(threading.Thread):
-    """Does with the lab's canister what is typed into the terminal, or written into the pipe, of `icws lab`."""
+    """Does with the labs' canisters what is typed into the terminal, or written into the pipe, of `icws lab`."""
 
-    def __init__(self, lab: Lab, build: Callable[[], App] | None, say: Callable[[str], None]) -> None:
+    def __init__(self, labs: Sequence[Lab], build: Callable[[], App] | None, say: Callable[[str], None]) -> None:
         super().__init__(name="icws-orders", daemon=True)
-        self._lab = lab
+        self._labs = labs
         self._build = build
         self._say = say
 
@@ -129,12 +136,15 @@ class _Orders(threading.Thread):
         for line in _typed_lines():
             if word := line.strip().lower():
                 try:
-                    self._obey(word)
+                    if word not in ORDERS:
+                        self._say(f"{printable(word[:_WORD])!r} is none of {', '.join(ORDERS)}")
+                        continue
+                    for lab in self._labs:
+                        self._obey(word, lab)
                 except IcwsError as error:
                     self._say(f"{word[:_WORD]}: {error}")
 
-    def _obey(self, word: str) -> None:
-        lab = self._lab
+    def _obey(self, word: str, lab: Lab) -> None:
         if word == "upgrade":
             lab.upgrade(app=None if self._build is None else self._build())
         elif word == "reinstall":
@@ -143,10 +153,8 @@ class _Orders(threading.Thread):
             lab.stop_canister()
         elif word == "start":
             lab.start_canister()
-        elif word == "uninstall":
-            lab.uninstall()
         else:
-            self._say(f"{printable(word[:_WORD])!r} is none of {', '.join(ORDERS)}")
+            lab.uninstall()
 
 
 @contextmanager
@@ -182,8 +190,11 @@ def ready(lab: Lab, gateway_url: str | None = None) -> dict[str, Any]:
     }
 
 
-def summary(lab: Lab, gateway_url: str | None = None) -> Iterator[str]:
-    """The lab's facts as lines of text, and the command that connects to it (at ``gateway_url``, if given)."""
+def summary(lab: Lab, gateway_url: str | None = None, workers: int = 1) -> Iterator[str]:
+    """The lab's facts as lines of text, and the command that connects to it (at ``gateway_url``, if given).
+
+    ``workers`` is the number of labs that share the gateway's port.
+    """
     from icws_explore.views.facts import lab_facts
     from icws_explore.views.text import facts_lines
 
@@ -191,6 +202,9 @@ def summary(lab: Lab, gateway_url: str | None = None) -> Iterator[str]:
         yield line.plain
     if lab.clock.scale != 1:
         yield "A client on the real clock, such as `icws open`, cannot keep up with this clock."
+    if workers > 1:
+        yield f"{workers} processes share the gateway's address. Each has a canister of its own, so that"
+        yield "a client meets only those that the system sent to the same process."
     yield ""
     yield f"icws open {gateway_url or lab.gateway_url} --network {lab.network_url} --canister {lab.canister_id}"
     if sys.stdin is not None and sys.stdin.isatty():
@@ -311,6 +325,7 @@ Examples:
   icws lab
   icws lab --app chat --gateway-port 8080 --replica-port 4943
   icws lab --record sessions.icws
+  icws lab --app echo --workers 2   # for hundreds of sessions, such as those of icws load
   icws lab --app my_app.py --ack-interval-ms 2000 --keep-alive-timeout-ms 1000 --json
   icws lab --wasm my_canister.wasm --init "(record { limit = 5 })"
   icws lab --list-faults
@@ -391,6 +406,14 @@ name the fault. With --no-clients, only the faulty lab runs, on the real clock, 
     help="How many gateways to run.",
 )
 @click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Run N labs, each in a process of its own, behind one gateway address.",
+)
+@click.option(
     "--gateway-port",
     type=click.IntRange(0, 65535),
     default=0,
@@ -434,6 +457,7 @@ def command(
     poll_interval_ms: int,
     time_scale: float | None,
     gateways: int,
+    workers: int,
     gateway_port: int,
     replica_port: int,
     allow_origin: tuple[str, ...],
@@ -461,6 +485,8 @@ def command(
         raise click.UsageError("--no-clients needs --fault")
     if record is not None and gateways > 1:
         raise click.UsageError("--record takes one gateway (to record several, put icws tap in front of each)")
+    if workers > 1 and gateways > 1:
+        raise click.UsageError("--workers takes one gateway")
     keep_recording(record, forced=force)
 
     def recorder(lab: Lab) -> Tap:
@@ -473,7 +499,8 @@ def command(
             allow_hosts=allow_host,
         )
 
-    lab = Lab(
+    new_lab = partial(
+        Lab,
         compiled_canister(wasm, did, init) or app,
         ack_interval_ms=ack_interval_ms,
         keep_alive_timeout_ms=keep_alive_timeout_ms,
@@ -481,14 +508,23 @@ def command(
         poll_interval_ms=poll_interval_ms,
         time_scale=time_scale or 1.0,
         gateways=gateways,
-        gateway_port=gateway_port if record is None else 0,  # the tap listens there
-        replica_port=replica_port,
-        seed=seed,
+        seed=secrets.randbits(63) if seed is None and workers > 1 else seed,  # all of them have the same keys
         allow_origins=allow_origin,
         allow_hosts=allow_host,
+        process=workers > 1,
+        reuse_port=workers > 1,
     )
+    lab = new_lab(
+        gateway_port=gateway_port if record is None else 0,  # the tap listens there
+        replica_port=replica_port,
+    )
+
+    def others(first: Lab) -> list[Lab]:
+        port = urlsplit(first.gateway_url).port or 0
+        return [new_lab(gateway_port=port) for _ in range(workers - 1)]
+
     build = None if wasm is None else partial(_build, wasm, did, init)
-    run_lab(lab, as_json=as_json, recorder=None if record is None else recorder, build=build)
+    run_lab(lab, as_json=as_json, recorder=None if record is None else recorder, build=build, others=others)
     return 0
 
 

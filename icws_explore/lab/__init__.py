@@ -7,5 +7,16 @@ from .faults import Faults, RelayFaults
 from .gateway.gateway import GatewayServer
 from .lab import Lab
 from .log import LabEvent
+from .process import ProcessLab
 
-__all__ = ["CanisterView", "ClientView", "Faults", "GatewayServer", "Lab", "LabCanister", "LabEvent", "RelayFaults"]
+__all__ = [
+    "CanisterView",
+    "ClientView",
+    "Faults",
+    "GatewayServer",
+    "Lab",
+    "LabCanister",
+    "LabEvent",
+    "ProcessLab",
+    "RelayFaults",
+]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from icws_explore.analysis.decode import Kind, check_kind, decode_frame
 from icws_explore.analysis.passages import Sighting
@@ -99,12 +99,22 @@ class Lab:
     - ``faults``: what goes wrong, a `Faults`. Their time starts with the lab.
     - ``allow_origins``: pages that may use the lab, for example ["https://dapp.example"]; "*" allows any page.
     - ``allow_hosts``: other names of this machine under which clients reach it, for example ["host.docker.internal"].
+    - ``process``: run the lab in a process of its own, which makes room for more sessions (`ProcessLab`).
+    - ``reuse_port``: several labs on this machine may listen on the same ``gateway_port``; the system spreads the
+      clients over them. With one ``seed`` they have the same keys.
 
     Programs and the pages of this machine (http://localhost:3000) may always use the lab. It runs your code, so it
     refuses other pages that are open in a browser here, and requests to other host names.
 
     Raises ArgumentTypeError or ArgumentValueError for an argument, and LabError for an app file that cannot be used.
     """
+
+    def __new__(cls, *_args: Any, process: bool = False, **_options: Any) -> Self:
+        if process and cls is Lab:
+            from .process import ProcessLab  # it imports this module
+
+            return cast("Self", object.__new__(ProcessLab))
+        return object.__new__(cls)
 
     @checked(app="the name of an example, the path of a Python file, or an App")
     def __init__(
@@ -134,6 +144,8 @@ class Lab:
         faults: Faults | None = None,
         allow_origins: Sequence[str] = (),
         allow_hosts: Sequence[str] = (),
+        process: bool = False,  # noqa: ARG002  # for __new__
+        reuse_port: bool = False,
     ) -> None:
         self.options = LabOptions(
             time_scale=time_scale,
@@ -156,6 +168,7 @@ class Lab:
             faults=faults,
             allow_origins=allow_origins,
             allow_hosts=allow_hosts,
+            reuse_port=reuse_port,
         )
         self.app = _own_canister(app, wasm, did, init)
         self._clock = clock_of_scale(time_scale, paused=paused)

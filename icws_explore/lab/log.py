@@ -81,7 +81,10 @@ class LabLog:
 
     def write(self, part: str, kind: str, text: str, **facts: Any) -> None:
         """Add an event at the current protocol time, and call the listeners with it."""
-        event = LabEvent(self._now_ns(), part, kind, _cut(text), {name: _cut(value) for name, value in facts.items()})
+        self.add(LabEvent(self._now_ns(), part, kind, _cut(text), {name: _cut(value) for name, value in facts.items()}))
+
+    def add(self, event: LabEvent) -> None:
+        """Add an event of another log, and call the listeners with it."""
         with self._lock:
             self._events.append(event)
             self._bytes += _size(event)

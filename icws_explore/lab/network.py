@@ -66,6 +66,7 @@ class LabOptions:
     faults: Faults | None = None
     allow_origins: Sequence[str] = ()
     allow_hosts: Sequence[str] = ()
+    reuse_port: bool = False
 
     @property
     def visitors(self) -> Visitors:
@@ -219,6 +220,7 @@ class LabNetwork:
             identity=self._keys.identity(f"gateway {number}"),
             host=options.host,
             port=port,
+            reuse_port=options.reuse_port,
             clock=self._clock,
             poll_interval_ms=options.poll_interval_ms,
             ordered=options.ordered,

@@ -16,7 +16,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Final
+from typing import Any, Final
 
 from icws_explore.capture import ClockInfo
 from icws_explore.protocol.constants import NS_PER_S
@@ -94,6 +94,15 @@ class ScaledClock(Clock):
         self._paused = paused
         self._waiting = 0  # calls that need time to pass
         self._stop_ns: int | None = None  # the end of a step
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy in another process of this machine tells the same time until one of the two is paused."""
+        with self._lock:
+            self._look()
+            return {**vars(self), "_waiting": 0, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
 
     def now_ns(self) -> int:
         with self._lock:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from icws_explore.cli import lab as command
@@ -52,6 +53,25 @@ class TestJson:
         assert [row["kind"] for row in rows] == ["handshake", "open_request", "open", "message", "app", "control"]
         assert "hello there" in rows[4]["summary"]
         assert icws("verify", record).code == 0
+
+
+class TestWorkers:
+    def test_share_an_address_and_obey_together(self):
+        with start("lab", "--json", "--app", "echo", "--workers", "2", stdin=subprocess.PIPE) as process:
+            ready = json.loads(process.stdout.readline())
+            assert ready["workers"] == 2
+            assert len(psutil.Process(process.pid).children()) == 2
+            process.stdin.write("upgrade\n")
+            process.stdin.flush()
+            events = [json.loads(process.stdout.readline()) for _ in range(2)]
+            assert [event["event"] for event in events] == ["upgraded", "upgraded"]
+            process.send_signal(signal.SIGINT)
+            process.stdin.close()
+            assert process.wait(60) == 0
+            assert process.stderr.read() == ""
+
+    def test_take_one_gateway(self, icws):
+        assert "--workers takes one gateway" in icws.fails(2, "lab", "--workers", "2", "--gateways", "2")
 
 
 UPGRADED = """

@@ -73,6 +73,7 @@ class GatewayServer(GatewayWiring):
         identity: Identity | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        reuse_port: bool = False,
         clock: Clock | None = None,
         poll_interval_ms: int = POLL_INTERVAL_MS,
         ordered: bool = True,
@@ -85,12 +86,15 @@ class GatewayServer(GatewayWiring):
     ) -> None:
         """``port`` 0 is a free port. ``poll_interval_ms`` is protocol time.
 
+        ``reuse_port``: gateways of other processes may listen on the same port; the system spreads clients over them.
+
         ``number`` is the gateway's number for ``faults``; ``sessions`` yields those of its sessions (None: 0, 1, …).
         ``control`` holds the breakpoints; None: there are none.
         """
         self.identity = identity or Ed25519Identity.generate()
         self.network_url = network_url
         self._host, self._port = host, port
+        self._reuse_port = reuse_port
         self._visitors = visitors or Visitors.of(Listen(host, port))
         self._clock = clock or RealClock()
         self._planned = ClockScheduler(self._clock, self._action_failed)
@@ -138,6 +142,7 @@ class GatewayServer(GatewayWiring):
                 self._serve,
                 self._host,
                 self._port,
+                reuse_port=self._reuse_port or None,
                 create_connection=GatewayConnection,
                 process_request=self._admit,
                 compression=None,  # the real gateway has no compression

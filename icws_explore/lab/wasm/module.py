@@ -10,9 +10,10 @@ import atexit
 import gzip
 import hashlib
 import io
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from icws_explore.protocol.errors import LabError
 
@@ -39,6 +40,18 @@ class WasmModule:
     keeps_memory: bool  # in an upgrade, to a module that also does
     candid: str | None
     size: int  # bytes of the file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle a module as it was compiled, for a lab in a process of its own."""
+        _, *others = (getattr(self, each.name) for each in fields(self))
+        return _restored, (bytes(self.compiled.serialize()), *others)
+
+
+def _restored(compiled: bytes, *others: Any) -> WasmModule:
+    import wasmtime  # an extra: `engine` says what to install
+
+    key = hashlib.sha256(compiled).digest()
+    return _kept(key, lambda: WasmModule(wasmtime.Module.deserialize(engine(), compiled), *others))
 
 
 def read_module(source: str | Path | bytes) -> WasmModule:
@@ -89,10 +102,13 @@ def _from_text(text: bytes) -> bytes:
 
 
 def _compiled(data: bytes) -> WasmModule:
-    key = hashlib.sha256(data).digest()
+    return _kept(hashlib.sha256(data).digest(), lambda: _compile(data))
+
+
+def _kept(key: bytes, make: Callable[[], WasmModule]) -> WasmModule:
     module = _known.pop(key, None)
     if module is None:
-        module = _compile(data)
+        module = make()
     _known[key] = module  # the latest is the last
     while len(_known) > KEPT:
         del _known[next(iter(_known))]

@@ -23,9 +23,10 @@ from icws_explore.analysis.doctor import Findings
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture
 from icws_explore.lab import Lab
+from icws_explore.lab.process import ProcessLab
 from icws_explore.live.session import Session
 from icws_explore.live.tap import Tap
-from icws_explore.protocol.errors import ConnectError
+from icws_explore.protocol.errors import ArgumentValueError, ConnectError
 from icws_explore.views.facts import Fact, Weight, recording_facts
 from icws_explore.views.formatting import one_line
 
@@ -254,6 +255,10 @@ class Explorer:
             session = source if isinstance(source, Session) else None
             tap = source if isinstance(source, Tap) else None
             owns: list[Lab | Tap | Session] = []
+            if isinstance(source, ProcessLab):
+                raise ArgumentValueError(
+                    "the explorer looks into a lab: leave out process=True, or give it icws.Tap(lab)"
+                )
             if isinstance(source, Lab):
                 tap = Tap(source.start()).start()
                 owns.append(tap)
