@@ -6,7 +6,7 @@ does, whenever its certified data has changed, for every message that a CDK queu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from icws_explore.protocol.arguments import PollMessage, decode_poll_result, encode_poll_args
@@ -78,10 +78,26 @@ class PolledQueues:
         messages = self.messages_from(gateway, known)
         if not messages and known:  # it may have forgotten the gateway, and begun anew
             messages = self.messages_from(gateway, 0)
-            if messages and _nonce(messages[-1]) == known - 1:
+            if messages and nonce_of(messages[-1]) == known - 1:
                 return []
-        self._next[gateway] = _nonce(messages[-1]) + 1 if messages else 0
+        self._next[gateway] = nonce_of(messages[-1]) + 1 if messages else 0
         return messages
+
+    def polled(
+        self, gateway: Principal, nonce: int, messages: Sequence[PollMessage], *, reaches_end: bool
+    ) -> list[PollMessage] | None:
+        """A poll of the gateway from ``nonce`` on has just returned these messages. Return those that are new.
+
+        None: the poll does not show all that was queued before, as after an upgrade. `new_messages` does.
+        """
+        known = self._next.get(gateway, 0)
+        following = nonce_of(messages[-1]) + 1 if messages else 0
+        if nonce > known or following < known or not messages:
+            return None
+        self._next[gateway] = following
+        if reaches_end:
+            self._looked[gateway] = self._host.certified_data
+        return [message for message in messages if nonce_of(message) >= known]
 
     def messages_from(self, gateway: Principal, nonce: int) -> list[PollMessage]:
         """Return the messages queued for a gateway from ``nonce`` on."""
@@ -95,16 +111,16 @@ class PolledQueues:
                 result = decode_poll_result(outcome.data)
             except DecodeError:
                 break
-            if isinstance(result, str) or not result.messages or _nonce(result.messages[-1]) < nonce:
+            if isinstance(result, str) or not result.messages or nonce_of(result.messages[-1]) < nonce:
                 break
             messages += result.messages
             if result.is_end_of_queue is not False:
                 break
-            nonce = _nonce(result.messages[-1]) + 1
+            nonce = nonce_of(result.messages[-1]) + 1
         return messages
 
 
-def _nonce(message: PollMessage) -> int:
+def nonce_of(message: PollMessage) -> int:
     """The nonce at the end of a message's key; -1 if it has none."""
     digits = message.key.rpartition("_")[2]
     return int(digits) if len(digits) <= 20 and digits.isascii() and digits.isdigit() else -1

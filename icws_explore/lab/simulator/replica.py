@@ -31,7 +31,7 @@ from icws_explore.protocol.principal import Principal
 
 from ..faults import Faults, HttpRequest
 from ..log import LabLog, ReplicaLog
-from ..queues import CdkQueues, PolledQueues, Queues
+from ..queues import CdkQueues, PolledQueues
 from ..replica.admission import Refused, Request, admit, canister_frozen, canister_stopped, check_expiry
 from ..replica.management import Management
 from ..replica.state_tree import CANISTER
@@ -40,6 +40,7 @@ from .conditions import LatencyModel
 from .crypto import Cryptography
 from .event_log import CallRecord, EventLog
 from .network_side import Exchange
+from .queue_watch import QueueWatch
 from .scheduler import VirtualScheduler
 
 CANISTER_ID: Final = canister_principal(FIRST_CANISTER)  # of every simulation's canister
@@ -74,7 +75,6 @@ class SimReplica:
         self.app = app
         self.config = config
         self.canister_id = CANISTER_ID
-        self._gateways = tuple(gateways)
         self._scheduler = scheduler
         self._latency = latency
         self._rng = rng
@@ -97,7 +97,7 @@ class SimReplica:
         self._management = Management(cryptography.keys.secret("raw_rand"))
         self._content = canister_content(self._host)
         self._code: CanisterCode | None = None
-        self._queues: Queues | None = None
+        self._queue_watch = QueueWatch(self._host, gateways, event_log, faults)
         self._timer_ns: int | None = None
         self._last_ns: dict[int, int] = {}  # by session: the time at which its latest call is executed
         self._known: set[bytes] = set()  # the ids of accepted requests
@@ -112,7 +112,7 @@ class SimReplica:
     @property
     def clients(self) -> tuple[Principal, ...]:
         """The principals that the canister takes for connected."""
-        return () if self._queues is None else self._queues.clients
+        return self._queue_watch.clients
 
     def now_ns(self) -> int:
         """The canister's clock, in ns since the epoch."""
@@ -125,18 +125,21 @@ class SimReplica:
 
     def upgrade(self, app: App | None = None) -> None:
         """Replace the code by another app's, or by its own. The CDK's state is lost. Raises LabError if init traps."""
+        self.look()
         self.app = app or self.app
         self._check(self._host.upgrade(self._factory, now_ns=self.now_ns()))
         self._testimony.upgraded(self.canister_id)
 
     def stop(self) -> None:
         """Stop the canister: it accepts no calls and no queries, and its timers do not run."""
+        self.look()
         self._is_stopped = True
         self._testimony.stopped(self.canister_id)
         self._on_change()
 
     def freeze(self) -> None:
         """Use the canister's cycles up: it accepts no calls and no queries, and its timers do not run."""
+        self.look()
         self._is_frozen = True
         self._testimony.frozen(self.canister_id)
         self._on_change()
@@ -184,6 +187,7 @@ class SimReplica:
             outcome = self.query(gateway, "ws_get_messages", encode_poll_args(nonce), expiry_ns, exchange)
         except Refused as refused:
             return AgentFailed("HttpError", f"HTTP {refused.status}: {' '.join(refused.text.split())}")
+        self._queue_watch.polled(gateway, nonce, outcome)
         return Rejected(outcome.code, outcome.text) if isinstance(outcome, Reject) else Replied(outcome.data)
 
     def query(self, caller: Principal, method: str, arg: bytes, expiry_ns: int, exchange: Exchange) -> Outcome:
@@ -201,16 +205,16 @@ class SimReplica:
         return outcome
 
     def has_messages(self, gateway: Principal, nonce: int) -> bool:
-        """Return whether such a poll would return anything but an empty result."""
-        return self._unavailable() is not None or self._queues is None or self._queues.has_news(gateway, nonce)
+        """Return whether such a poll may return anything but an empty result. False: it would not."""
+        return self._unavailable() is not None or self._queue_watch.may_have_news(gateway, nonce)
+
+    def look(self) -> None:
+        """Note every message that the canister has queued, in the event log."""
+        self._queue_watch.look()
 
     def changed(self) -> None:
         """The canister ran: note the messages it queued, plan its next timer and call ``on_change``."""
-        now_ns, queues = self._scheduler.now_ns, self._queues
-        if queues is not None:
-            for gateway in self._gateways:
-                for message in queues.new_messages(gateway):
-                    self._event_log.queued.append((now_ns, message.key, message.client_key, message.content))
+        self._queue_watch.changed(self._scheduler.now_ns)
         self._plan_timer()
         self._on_change()
 
@@ -290,7 +294,7 @@ class SimReplica:
     def _check(self, outcome: Outcome) -> None:
         if isinstance(outcome, Reject):
             raise LabError(f"the {self.app.name} canister could not be installed: {outcome.text}")
-        self._queues = (
+        self._queue_watch.installed(
             CdkQueues(self._code.cdk) if isinstance(self._code, AppCanister) else PolledQueues(self._host, self.now_ns)
         )
         self._content = canister_content(self._host)

@@ -104,6 +104,7 @@ def run(
         for client in world.clients:
             client.end()
         world.scheduler.run(setup.start_ns + setup.duration_ns + CLOSING_NS)
+    world.replica.look()
     return Simulation(Capture(_info(world, setup), world.frames), world)
 
 

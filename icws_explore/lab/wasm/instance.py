@@ -82,9 +82,10 @@ class Instance:
         return tuple(each.value(self._store) for each in self._globals)
 
     def set_globals(self, values: tuple[Any, ...]) -> None:
-        """Set the mutable globals."""
+        """Set the mutable globals. Integers that have their value already are left, because setting costs more."""
         for each, value in zip(self._globals, values, strict=True):
-            each.set_value(self._store, value)
+            if not isinstance(value, int) or each.value(self._store) != value:  # 0.0 == -0.0
+                each.set_value(self._store, value)
 
     def read(self, start: int, size: int) -> bytes:
         """Read from the memory. Raises CallRejected outside of it."""
@@ -197,7 +198,12 @@ class Instance:
     # Imports
 
     def _import(self, where: str, name: str, kind: wasmtime.FuncType, calls: object) -> Callable[..., Any]:
-        """Return the function for an import. wasmtime keeps it for ever if it keeps this instance: so it does not."""
+        """Return the function for an import. wasmtime keeps it for ever if it keeps this instance: so it does not.
+
+        It returns a `wasmtime.Val`, for which wasmtime does not need to find out the type of the result.
+        """
+        import wasmtime
+
         signature = SIGNATURES.get(name) if where == "ic0" else None
         this = weakref.ref(self)
         if signature is None:
@@ -220,9 +226,10 @@ class Instance:
         self._bodies[name] = getattr(calls, name)
         masks = tuple(_U32 if param == "i32" else _U64 for param in params)
         half, whole = (1 << 31, 1 << 32) if results == ("i32",) else (1 << 63, 1 << 64)
+        wrapped = wasmtime.Val.i32 if results == ("i32",) else wasmtime.Val.i64
         kinds = signature.kinds
 
-        def imported(*args: int) -> int | None:
+        def imported(*args: int) -> wasmtime.Val | None:
             instance = _alive(this)
             try:
                 instance.enter(name, kinds)
@@ -231,7 +238,7 @@ class Instance:
             except BaseException as error:
                 instance.failure = error
                 raise
-            return value if value is None or value < half else value - whole
+            return None if value is None else wrapped(value if value < half else value - whole)
 
         return imported
 

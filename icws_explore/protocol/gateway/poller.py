@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from ..arguments import PollMessage, PollResult, decode_poll_result
+from ..arguments import PollMessage, PollResult, decode_poll_cached
 from ..cbor import MAX_U64
 from ..constants import NS_PER_MS
 from ..errors import DecodeError, MessageError, StateError
@@ -206,7 +206,7 @@ class Poller:
 
     def _weigh_reply(self, arg: bytes, now_ns: int) -> PollerTrigger:
         try:
-            result = decode_poll_result(arg)
+            result = decode_poll_cached(arg)
         except DecodeError as error:
             return PollerTrigger(PollerTriggerKind.FATAL, now_ns, f"Unrecoverable candid error: {error}")
         if isinstance(result, str):
