@@ -45,14 +45,14 @@ def outputs(cell: NotebookNode, size: Size) -> Iterator[str]:
         elif DRAWN_FOR[size] in output.get("data", ()):
             yield f'<div class="output figure">{output.data[DRAWN_FOR[size]]}</div>'
         elif "data" in output:
-            yield f'<div class="output{" figure" if _is_trust(output) else ""}">{_richest(output.data)}</div>'
+            yield f'<div class="output{" figure" if is_trust(output) else ""}">{_richest(output.data)}</div>'
 
 
 def has_figure(cell: NotebookNode) -> bool:
-    return any(set(output.get("data", ())) & set(DRAWN_FOR.values()) or _is_trust(output) for output in cell.outputs)
+    return any(set(output.get("data", ())) & set(DRAWN_FOR.values()) for output in cell.outputs)
 
 
-def _is_trust(output: NotebookNode) -> bool:
+def is_trust(output: NotebookNode) -> bool:
     """Whether it is the picture of the parties, whose one form fits every size."""
     return '<svg class="icws-trust"' in output.get("data", {}).get("text/html", "")
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from nbformat import NotebookNode
 
-from .fragments import CODE_STYLE, code, has_figure, height_of, markdown, outputs, title_of, without_links
+from .fragments import CODE_STYLE, code, has_figure, height_of, is_trust, markdown, outputs, title_of, without_links
 
 MAX_CHARACTERS: Final = 900  # of text on a slide
 SHORT: Final = 450  # so much text has its cell below it, unless it asks for a prediction
@@ -56,11 +56,15 @@ def _cell_slides(cell: NotebookNode, *, is_exercise: bool) -> Iterator[str]:
     shown = code(cell.source)
     if is_exercise:
         yield shown
-    elif len(cell.source.splitlines()) > MAX_LINES_WITH_FIGURE and (has_figure(cell) or height_of(cell) > LONG_TABLE):
+    elif len(cell.source.splitlines()) > MAX_LINES_WITH_FIGURE and _needs_room(cell):
         yield shown
         yield "".join(outputs(cell, "slide"))
     else:
         yield shown + "".join(outputs(cell, "slide"))
+
+
+def _needs_room(cell: NotebookNode) -> bool:
+    return has_figure(cell) or any(map(is_trust, cell.outputs)) or height_of(cell) > LONG_TABLE
 
 
 def _only_tidies(cell: NotebookNode) -> bool:

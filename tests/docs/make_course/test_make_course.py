@@ -184,8 +184,10 @@ class TestSlides:
     def test_the_picture_of_the_parties_is_a_figure(self) -> None:
         parties = result(text_html=icws.plots.trust().html, text_plain="t")
         slides = slides_of(lesson(code("import a\n" * 5 + "icws.plots.trust()", parties)))
-        assert ['class="code"' in slide for slide in slides] == [False, True, False]
-        assert '<div class="output figure">' in slides[2]
+        assert ['class="code"' in slide for slide in slides] == [True, False]
+        assert '<div class="output figure">' in slides[1], "below long code it has a slide of its own"
+        text = v4.new_markdown_cell("## Parties\n\nThese are they:")
+        assert len(slides_of(lesson(text, code("icws.plots.trust()", parties)))) == 2
 
     def test_a_long_table_has_a_slide_of_its_own_below_long_code(self) -> None:
         for rows, slides in ((5, 1), (50, 2)):
