@@ -29,6 +29,7 @@ AT_ONCE: Final = 2
 CELL_TIMEOUT_S: Final = 300
 LIVE_ONLY: Final = ("application/vnd.jupyter.widget-view+json", "application/javascript")
 DRAWN_FOR: Final[dict[Size, str]] = {size: f"application/vnd.icws.{size}+html" for size in ("slide", "page")}
+ON_THE_SITE: Final = "*Results of one run. In JupyterLab you can click on them, and the exercises are checked.*"
 # What a kernel runs first: a figure of a cell has a form for each of these sizes beside its own.
 DRAW_FOR_ALL: Final = f"""
 from icws_explore.views.figures.figure import SessionFigure
@@ -88,11 +89,20 @@ def make_static(notebook: NotebookNode) -> None:
 
 
 def for_site(notebook: NotebookNode) -> NotebookNode:
-    """The notebook as a page of the site, on which links into docs/ are links between pages."""
+    """The notebook as a page of the site, on which links into docs/ are links between pages.
+
+    What a cell shows right after an exercise is folded, because it tells the answer.
+    """
     page = nbformat.reads(nbformat.writes(notebook), as_version=4)
+    page.cells[0].source += f"\n\n{ON_THE_SITE}"
+    after_exercise = False
     for cell in page.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\]\(\.\./docs/", "](../", cell.source)
+            after_exercise = False
+        elif after_exercise and cell.outputs:
+            cell.metadata.tags = [*cell.metadata.get("tags", ()), "hide-output"]
+        after_exercise = after_exercise or "exercise" in cell.metadata.get("tags", ())
         for output in cell.get("outputs", ()):
             for mime in DRAWN_FOR.values():
                 output.get("data", {}).pop(mime, None)
@@ -111,6 +121,7 @@ def write_pages(notebooks: dict[str, NotebookNode], folder: Path = PAGES) -> Non
 def execute_course() -> dict[str, NotebookNode]:
     """Run all notebooks in a folder of their own."""
     with TemporaryDirectory(prefix="icws-course-") as folder:
+        (Path(folder) / "docs").mkdir()  # so that links to docs/ are kept
         write_course(folder)
         return executed(Path(folder))
 

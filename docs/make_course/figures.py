@@ -17,8 +17,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from xml.etree import ElementTree as ET
 
-from icws_explore.views.figures.figure import Size
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch, Polygon
+
+from docs.trust import COLORS, PICTURE, picture
+from icws_explore.views.figures.figure import PAPERS, Paper, SessionFigure, Size
+from icws_explore.views.figures.trust import HEIGHT, TITLE, WIDTH
 
 from .fragments import CODE_STYLE, code, markdown
 from .handout import STYLE
@@ -27,7 +33,6 @@ ROOT: Final = Path(__file__).parents[2]
 SIZED: Final[tuple[tuple[Size, str], ...]] = (("slide", ".png"), ("page", ".pdf"), ("column", ".pdf"))
 _SHOWN: Final = "_shown"
 GALLERY: Final = ROOT / "docs" / "gallery.md"
-TRUST: Final = ROOT / "docs" / "images" / "trust.svg"  # which docs/trust.py draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +90,65 @@ def draw_gallery(folder: Path) -> list[Path]:
             paths.append(folder / f"{figure.name}-{size}{suffix}")
             result.at(size).save(paths[-1])
         written += paths
-    written.append(Path(shutil.copyfile(TRUST, folder / TRUST.name)))
+    written += draw_trust(folder)
     page = _page(figures)
     (folder / "index.html").write_text(page, encoding="utf-8")
     return [*written, folder / "index.html"]
+
+
+def draw_trust(folder: Path) -> list[Path]:
+    """Write the picture of the parties as SVG, with a light and a dark form, and as PNG and PDF, which are light."""
+    written = [Path(shutil.copyfile(PICTURE, folder / PICTURE.name)), folder / "trust.png"]
+    _trust_on(Paper()).save(written[-1])
+    for size, suffix in SIZED:
+        written.append(folder / f"trust-{size}{suffix}")
+        _trust_on(PAPERS[size]).save(written[-1])
+    return written
+
+
+def _trust_on(paper: Paper) -> SessionFigure:
+    """What docs/trust.py draws, drawn by matplotlib, as wide as ``paper`` or, if that is to be filled, as high."""
+    scale = paper.width_in / WIDTH
+    figure = SessionFigure(paper.height_in if paper.fills else HEIGHT * scale, paper)
+    figure.description = TITLE
+    width_in, height_in = figure.get_size_inches()
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    scale = min(width_in / WIDTH, height_in / HEIGHT)
+    across, down = width_in / scale - WIDTH, height_in / scale - HEIGHT  # of the drawing's units, left around it
+    axes.set(xlim=(-across / 2, WIDTH + across / 2), ylim=(HEIGHT + down / 2, -down / 2))
+    for part in ET.fromstring(picture()):  # noqa: S314  # our own
+        _draw_part(axes, part.tag.rpartition("}")[2], part, points=scale * 72)
+    return figure
+
+
+def _draw_part(axes: Axes, kind: str, part: ET.Element, *, points: float) -> None:
+    """Draw a rect, line, path or text of docs/trust.py. ``points`` is the length of its unit."""
+    roles = dict(name.split("-") for name in part.get("class", "").split())  # fill or line, and the role of its colour
+    shades = {use: COLORS[role][0] for use, role in roles.items()}
+    at = {name: float(value) for name, value in part.attrib.items() if re.fullmatch(r"-?[0-9.]+", value)}
+    match kind:
+        case "rect" if "line" in shades:  # the other one is the paper
+            box = FancyBboxPatch(
+                (at["x"], at["y"]), at["width"], at["height"], boxstyle=f"round,pad=0,rounding_size={at['rx']}",
+                facecolor=shades["fill"], edgecolor=shades["line"], linewidth=at["stroke-width"] * points,
+                linestyle=(0, (3, 2.5)) if part.get("stroke-dasharray") else "solid",
+            )  # fmt: skip
+            axes.add_patch(box)
+        case "line":
+            width = at.get("stroke-width", 1) * points
+            axes.plot(
+                (at["x1"], at["x2"]), (at["y1"], at["y2"]), color=shades["line"], linewidth=width, solid_capstyle="butt"
+            )
+        case "path":  # the tip of an arrow: M x,y l dx,dy v height z
+            x, y, dx, dy, height = map(float, re.findall(r"-?[0-9.]+", part.get("d", "")))
+            axes.add_patch(Polygon([(x, y), (x + dx, y + dy), (x + dx, y + dy + height)], color=shades["fill"]))
+        case "text":
+            axes.text(
+                at["x"], at["y"], part.text or "", color=shades["fill"], fontsize=at["font-size"] * points,
+                ha={"start": "left", "middle": "center"}[part.get("text-anchor", "start")],
+                fontweight="bold" if at["font-weight"] > 400 else "normal", parse_math=False,
+            )  # fmt: skip
 
 
 def _run(source: str, namespace: dict[str, Any], runner: asyncio.Runner) -> Any:
@@ -104,16 +164,18 @@ def _run(source: str, namespace: dict[str, Any], runner: asyncio.Runner) -> Any:
     return namespace.pop(_SHOWN) if shown else None
 
 
+def _links(name: str) -> str:
+    """Links to the files of a figure."""
+    sized = ", ".join(f'<a href="{name}-{size}{suffix}">a {size} ({suffix[1:].upper()})</a>' for size, suffix in SIZED)
+    return f'<a href="{name}.svg">SVG</a> · <a href="{name}.png">PNG</a> · drawn for {sized}'
+
+
 def _page(figures: list[GalleryFigure]) -> str:
     shown = "\n".join(
         f"<article><h2>{html.escape(figure.title)}</h2>"
         f'<p><img alt="{html.escape(figure.caption)}" src="{figure.name}.png" style="max-width: 100%"></p>'
         f"{markdown(figure.caption)}{code(figure.source)}"
-        f'<p><a href="{figure.name}.svg">SVG</a> · <a href="{figure.name}.png">PNG</a> · drawn for '
-        + ", ".join(
-            f'<a href="{figure.name}-{size}{suffix}">a {size} ({suffix[1:].upper()})</a>' for size, suffix in SIZED
-        )
-        + "</p></article>"
+        f"<p>{_links(figure.name)}</p></article>"
         for figure in figures
     )
     return (
@@ -122,6 +184,6 @@ def _page(figures: list[GalleryFigure]) -> str:
         f'</head><body><p><a href="../index.html">The course</a></p><h1>Figures</h1>'
         f"<p>The recordings of these figures are in data/sessions/.</p>{shown}"
         '<article><h2>The parties</h2><p><img alt="Client, gateway and network, and what each of them trusts" '
-        f'src="{TRUST.name}" style="max-width: 100%"></p><p>Who talks to whom, and who trusts what.</p>'
-        f'{code("icws.plots.trust()")}<p><a href="{TRUST.name}">SVG</a></p></article></body></html>\n'
+        f'src="{PICTURE.name}" style="max-width: 100%"></p><p>Who talks to whom, and who trusts what.</p>'
+        f"{code('icws.plots.trust()')}<p>{_links('trust')}</p></article></body></html>\n"
     )

@@ -25,9 +25,12 @@ MAX_LINES: Final = 60  # of an output of text
 
 def markdown(source: str, *, links: bool = True) -> str:
     """Markdown as HTML. Without ``links`` they are text, for a page that stands alone."""
-    if not links:
-        source = re.sub(r"(?<!!)\[([^\]]*)\]\([^)]*\)", r"\1", source)
-    return _MARKDOWN.render(source)
+    return _MARKDOWN.render(source if links else without_links(source))
+
+
+def without_links(source: str) -> str:
+    """Markdown in which links are text."""
+    return re.sub(r"(?<!!)\[([^\]]*)\]\([^)]*\)", r"\1", source)
 
 
 def code(source: str) -> str:
@@ -42,11 +45,29 @@ def outputs(cell: NotebookNode, size: Size) -> Iterator[str]:
         elif DRAWN_FOR[size] in output.get("data", ()):
             yield f'<div class="output figure">{output.data[DRAWN_FOR[size]]}</div>'
         elif "data" in output:
-            yield f'<div class="output">{_richest(output.data)}</div>'
+            yield f'<div class="output{" figure" if is_trust(output) else ""}">{_richest(output.data)}</div>'
 
 
 def has_figure(cell: NotebookNode) -> bool:
     return any(set(output.get("data", ())) & set(DRAWN_FOR.values()) for output in cell.outputs)
+
+
+def is_trust(output: NotebookNode) -> bool:
+    """Whether it is the picture of the parties, whose one form fits every size."""
+    return '<svg class="icws-trust"' in output.get("data", {}).get("text/html", "")
+
+
+def height_of(cell: NotebookNode) -> int:
+    """About how many lines the outputs of a cell take: rows of tables, or lines of text."""
+    return sum(_lines(output) for output in cell.outputs)
+
+
+def _lines(output: NotebookNode) -> int:
+    if output.output_type == "stream":
+        return int(output.text.count("\n"))
+    data = output.get("data", {})
+    rows = len(re.findall(r"<(?:tr|dt)\b", data.get("text/html", "")))
+    return rows or int(data.get("text/plain", "").count("\n")) + 1
 
 
 def _richest(data: Mapping[str, Any]) -> str:

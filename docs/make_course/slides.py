@@ -15,11 +15,12 @@ from typing import Final
 
 from nbformat import NotebookNode
 
-from .fragments import CODE_STYLE, code, has_figure, markdown, outputs, title_of
+from .fragments import CODE_STYLE, code, has_figure, height_of, is_trust, markdown, outputs, title_of, without_links
 
 MAX_CHARACTERS: Final = 900  # of text on a slide
 SHORT: Final = 450  # so much text has its cell below it, unless it asks for a prediction
-MAX_LINES_WITH_FIGURE: Final = 3  # of code above a figure
+MAX_LINES_WITH_FIGURE: Final = 3  # of code above a figure, or above a long table
+LONG_TABLE: Final = 12  # rows
 STYLE: Final = (Path(__file__).parent / "slides.css").read_text(encoding="utf-8")
 
 
@@ -28,13 +29,13 @@ def slides_of(notebook: NotebookNode) -> list[str]:
     slides: list[str] = []
     heading, has_room, asks = title_of(notebook), False, False
     for cell in notebook.cells:
-        if cell.source == "score" or cell.source.startswith("**Go on:**"):
+        if cell.source == "score" or cell.source.startswith("**Go on:**") or _only_tidies(cell):
             continue  # for who works in the notebook
         if cell.cell_type == "markdown":
-            for text in _sections(cell.source):
+            for text in _sections(without_links(cell.source)):
                 found = re.match(r"#+ (.+)", text)
                 heading = found[1] if found else heading
-                slides.append(markdown(text if found else f"### {heading}\n\n{text}", links=False))
+                slides.append(markdown(text if found else f"### {heading}\n\n{text}"))
                 has_room, asks = len(text) <= SHORT, "Predict" in text
         elif cell.cell_type == "code" and cell.source.strip():
             is_exercise = "exercise" in cell.metadata.get("tags", ())
@@ -51,15 +52,26 @@ def slides_of(notebook: NotebookNode) -> list[str]:
 
 
 def _cell_slides(cell: NotebookNode, *, is_exercise: bool) -> Iterator[str]:
-    """A cell as parts of slides: its code with its outputs, and a figure apart if the code is long."""
+    """A cell as parts of slides: its code with its outputs, and a figure or a long table apart if the code is long."""
     shown = code(cell.source)
     if is_exercise:
         yield shown
-    elif has_figure(cell) and len(cell.source.splitlines()) > MAX_LINES_WITH_FIGURE:
+    elif len(cell.source.splitlines()) > MAX_LINES_WITH_FIGURE and _needs_room(cell):
         yield shown
         yield "".join(outputs(cell, "slide"))
     else:
         yield shown + "".join(outputs(cell, "slide"))
+
+
+def _needs_room(cell: NotebookNode) -> bool:
+    return has_figure(cell) or any(map(is_trust, cell.outputs)) or height_of(cell) > LONG_TABLE
+
+
+def _only_tidies(cell: NotebookNode) -> bool:
+    """Whether a cell shows nothing, and only stops or closes what others have started."""
+    lines = cell.source.splitlines()
+    tidies = bool(lines) and all(re.fullmatch(r"(await )?\w+\.(stop|close|cleanup)\(\)", line) for line in lines)
+    return cell.cell_type == "code" and not cell.outputs and tidies
 
 
 def _sections(source: str) -> Iterator[str]:
@@ -69,8 +81,10 @@ def _sections(source: str) -> Iterator[str]:
         for block in re.split(r"\n\n+", section.strip()):
             is_short = len(part) < MAX_CHARACTERS / 5  # a heading, or the sentence before a list
             if part and len(part) + len(block) > MAX_CHARACTERS and not is_short:
-                yield part
-                part = ""
+                before, _, last = part.rpartition("\n\n")
+                leads = bool(before) and last.endswith(":")  # to what follows, so it stands with that
+                yield before if leads else part
+                part = last if leads else ""
             part = f"{part}\n\n{block}" if part else block
         if part:
             yield part

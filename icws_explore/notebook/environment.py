@@ -66,7 +66,7 @@ def signatures() -> Finding:
     message = b"a message"
     good = bls.verify(key.public_key, message, key.sign(message))
     if good and not bls.verify(key.public_key, b"another", key.sign(message)):
-        return Finding("BLS12-381", True, "signs and verifies")
+        return Finding("BLS12-381", True, "signs and verifies (the signatures of the network)")
     return Finding("BLS12-381", False, "does not verify its own signature: reinstall pyblst (make clean setup)")
 
 

@@ -115,10 +115,14 @@ class InteractivePlot(anywidget.AnyWidget):
 
 
 def with_twin(bundle: Any, figure: SessionFigure, words: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Add a picture and its text to the MIME bundle of a widget, for viewers that cannot show widgets."""
+    """Add a picture and its text to the MIME bundle of a widget, for viewers that cannot show widgets.
+
+    The picture is what ``figure`` shows by itself: SVG in the colours of the page, and a PNG for viewers without HTML.
+    """
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
     png, size = figure._repr_png_()
-    twin = {"image/png": base64.b64encode(png).decode()}
+    own_forms: dict[str, str] = getattr(figure, "_repr_mimebundle_", dict)()  # which the maker of slides has given it
+    twin = {**own_forms, "text/html": figure._repr_html_(), "image/png": base64.b64encode(png).decode()}
     return {**twin, **(data or {}), "text/plain": words}, {**metadata, "image/png": size}
 
 

@@ -33,7 +33,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """The cells of one step. ``outcome`` says the mark in words."""
+    """The cells of one step. ``outcome`` says the mark in words.
+
+    If ``is_signature``, the sides are the bytes that were signed and the signature.
+    """
 
     name: str
     mark: str
@@ -41,6 +44,7 @@ class StepRow:
     detail: str
     expected: Side | None
     actual: Side | None
+    is_signature: bool = False
 
     @property
     def sides(self) -> list[tuple[str, Side]]:
@@ -48,16 +52,19 @@ class StepRow:
         if self.expected is not None and self.expected == self.actual:
             return [("both", self.expected)]
         # A signature is not compared with what it signs: the two are different bytes also if it is valid.
-        names = ("signed", "sig") if self.name == "signature" else ("expected", "found")
+        names = ("signed", "sig") if self.is_signature else ("expected", "found")
         named = zip(names, (self.expected, self.actual), strict=True)
         return [(name, side) for name, side in named if side is not None]
 
 
 def step_rows(steps: Iterable[Step]) -> list[StepRow]:
     return [
-        StepRow(one_line(s.step), mark(s.ok), outcome(s.ok), one_line(s.detail), _side(s.expected), _side(s.actual))
+        StepRow(
+            one_line(s.step), mark(s.ok), outcome(s.ok), one_line(s.detail), _side(s.expected), _side(s.actual),
+            is_signature=s.step == "signature" or (s.step == "delegation" and isinstance(s.expected, bytes)),
+        )
         for s in steps
-    ]
+    ]  # fmt: skip
 
 
 def mark(ok: bool | None) -> str:

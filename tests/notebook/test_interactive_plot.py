@@ -46,6 +46,8 @@ class TestTwin:
         widget = interactive(plots.ack_age(healthy()))
         data, metadata = widget._repr_mimebundle_()
         assert data["image/png"]
+        assert "<svg" in data["text/html"]
+        assert "var(--icws-" in data["text/html"], "it takes the colours of the page"
         assert data["text/plain"] == widget.figure.description
         assert metadata["image/png"]["width"] == 1000
 

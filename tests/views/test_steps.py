@@ -28,6 +28,13 @@ class TestStepRows:
             ("found", f"0x{'02' * 32}"),
         ]
 
+    def test_of_a_signature_are_what_it_signs_and_the_signature(self) -> None:
+        signed, sig = b"\x01" * 59, b"\x02" * 64
+        rows = step_rows([Step("signature", True, "", "a root hash", sig), Step("delegation", True, "", signed, sig)])
+        assert [[name for name, _ in row.sides] for row in rows] == [["signed", "sig"]] * 2
+        (ranges,) = step_rows([Step("delegation", True, "", "a range with this canister", "a … b")])
+        assert [name for name, _ in ranges.sides] == ["expected", "found"]
+
     def test_of_a_step_that_compares_nothing_have_no_values(self) -> None:
         assert step_rows([Step("parse", True, "")])[0].sides == []
 

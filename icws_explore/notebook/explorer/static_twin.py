@@ -19,7 +19,10 @@ NOTHING: Final = "the explorer has no source yet: give icws.explore a file, a se
 
 
 def static_twin(recording: Recording | None, findings: Findings, selected: int | None = None) -> View:
-    """The first and last frames of ``recording``, its findings, and frame ``selected`` (None: the first) folded."""
+    """The first and last frames of ``recording``, its findings, and frame ``selected`` (None: the first) folded.
+
+    The row of ``selected`` is marked.
+    """
     if recording is None:
         return note_view(NOTHING, "note")
     capture = recording.raw
@@ -34,6 +37,7 @@ def static_twin(recording: Recording | None, findings: Findings, selected: int |
         parts=[part.map(lambda decoded: frame_row(decoded, start)) for part in parts],
         sessions=len(capture.session_ids) > 1,
         findings=findings_html(findings),
+        picked=selected,
         row=None if detail is None else frame_row(detail, start),
         frame_groups=[] if detail is None else frame_groups(detail),
     )

@@ -83,7 +83,7 @@ def _signature_step(certificate: Certificate, key: bytes) -> Step:
     root_hash = hashtree.root_hash(certificate.tree)
     signer = "the root key" if certificate.delegation is None else "the subnet's key"
     fault = signature_fault(certificate, key)
-    expected = f"signature of root hash {root_hash.hex()} by {signer} {key.hex()}"
+    expected = f"root hash {root_hash.hex()} under {signer} {key.hex()}"
     if fault is None:
         detail = f"the state tree's root hash {hash_text(root_hash)} is signed by {signer} {key_text(key)}"
     else:

@@ -60,6 +60,7 @@ ROWS_STRETCH: Final = 1.3  # of panels with a row for each of a few things
 # Held while a figure is drawn: matplotlib's settings are global, and widgets draw in threads.
 DRAWING: Final = threading.RLock()
 
+_APART_IN: Final = 0.12  # between the text of a band and the edge of its axes
 _EMPTY_IN: Final = 1.6  # height of a figure without frames
 _SVG_SIZE: Final = re.compile(r'((?:width|height)=")([0-9.]+)pt"')
 _LINE_IN: Final = 0.16  # of the lines under the heading
@@ -571,7 +572,8 @@ def draw_band(axes: Axes, band: Band, *, along: Literal["x", "y"] = "y") -> None
         note = axes.annotate(band.text, (low, 1.0), (3, -3), xycoords=where, ha="left", va="top", **style)
         note.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 0.8, "alpha": 0.85})
         canvas: Any = axes.figure.canvas
-        if note.get_window_extent(canvas.get_renderer()).x1 > axes.bbox.x1:  # there is more room before the line
+        room = axes.bbox.x1 - _APART_IN * axes.figure.dpi  # what stands next to the axes keeps its distance
+        if note.get_window_extent(canvas.get_renderer()).x1 > room:  # there is more room before the line
             note.set_horizontalalignment("right")
             note.xyann = (-3, -3)
 

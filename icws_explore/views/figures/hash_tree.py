@@ -73,7 +73,8 @@ def hash_tree_figure(trees: Sequence[tuple[str, HashTree, Sequence[Path]]], *, p
         axes.text(_MARGIN_IN, top + 0.43, line, fontsize=FONT_PT, color=SOFT, va="center", family="monospace")
         draw_tree(axes, root, top + TITLE_IN)
         top += TITLE_IN + root.rows * ROW_IN
-    _legend(axes, height - 0.2, is_narrow=paper.is_narrow)
+    if any(root.lit for _, root in roots):  # without a proof, nothing is needed or not
+        _legend(axes, height - 0.2, is_narrow=paper.is_narrow)
     figure.description = "\n\n".join(f"{heading}\n{tree_text(root)}" for heading, root in roots)
     return figure
 

@@ -160,5 +160,5 @@ def _legend(axes: Axes) -> None:
         look = LOOKS[kind]
         axes.plot([], [], label=kind, **marker_style(look.marker, look.light, 5))
     axes.plot([], [], label="close", **marker_style("X", INK, 6))
-    axes.plot([], [], color=NOTE, linewidth=4, label="ack overdue")
+    axes.plot([], [], color=NOTE, linewidth=4, solid_capstyle="butt", label="ack overdue")
     legend(axes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import nbformat
 import pytest
@@ -11,7 +12,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbformat import NotebookNode
 
 import icws_explore as icws
-from docs.make_course import figures, packets, recordings
+from docs import trust
+from docs.make_course import execute, figures, packets, recordings
 from docs.make_course.__main__ import index_page
 from docs.make_course.execute import DRAW_FOR_ALL, DRAWN_FOR, for_site, make_static, warnings_of, write_pages
 from docs.make_course.fragments import markdown, outputs, title_of
@@ -19,10 +21,11 @@ from docs.make_course.handout import handout_page
 from docs.make_course.slides import MAX_CHARACTERS, slides_of, slides_page
 from icws_explore.capture import Frame
 from icws_explore.lab.scenarios import SCENARIOS
-from icws_explore.views.figures.figure import SessionFigure
+from icws_explore.views.figures.figure import PAPERS, Paper, SessionFigure
 from icws_explore.views.source import capture_of
 from support.data_files import SESSIONS
 from support.machine import ROOT
+from support.overlaps import beyond_the_paper
 
 v4 = nbformat.v4
 
@@ -65,6 +68,22 @@ class TestExecuted:
         notebook = lesson()
         assert "[acks](../glossary.md#ack)" in for_site(notebook).cells[0].source
         assert "../docs/" in notebook.cells[0].source, "the original stays as it is"
+
+    def test_the_site_keeps_the_links_into_docs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def read(folder: Path) -> dict[str, NotebookNode]:
+            return {path.name: nbformat.read(path, as_version=4) for path in folder.glob("notebooks/*.ipynb")}
+
+        monkeypatch.setattr(execute, "executed", read)
+        lessons = execute.execute_course()
+        assert any("](../docs/glossary.md#canister)" in cell.source for cell in lessons["01_first_session.ipynb"].cells)
+
+    def test_on_the_site_what_tells_an_answer_is_folded(self) -> None:
+        shown = result(text_plain="the answer")
+        exercise, text = code("answer = ...", shown, tag="exercise"), v4.new_markdown_cell("So")
+        page = for_site(lesson(code("1", shown), exercise, code("2", shown), code("3"), text, code("4", shown)))
+        folded = ["hide-output" in cell.metadata.get("tags", ()) for cell in page.cells]
+        assert folded == [False, False, False, True, False, False, False]
+        assert execute.ON_THE_SITE in page.cells[0].source
 
     def test_pages_of_earlier_builds_are_removed(self, tmp_path: Path) -> None:
         (tmp_path / "99_gone.ipynb").write_text("{}", encoding="utf-8")
@@ -162,6 +181,34 @@ class TestSlides:
         assert ['class="code"' in slide for slide in slides] == [False, False, True, False]
         assert ["slide</b>" in slide for slide in slides] == [False, False, False, True]
 
+    def test_the_picture_of_the_parties_is_a_figure(self) -> None:
+        parties = result(text_html=icws.plots.trust().html, text_plain="t")
+        slides = slides_of(lesson(code("import a\n" * 5 + "icws.plots.trust()", parties)))
+        assert ['class="code"' in slide for slide in slides] == [True, False]
+        assert '<div class="output figure">' in slides[1], "below long code it has a slide of its own"
+        text = v4.new_markdown_cell("## Parties\n\nThese are they:")
+        assert len(slides_of(lesson(text, code("icws.plots.trust()", parties)))) == 2
+
+    def test_a_long_table_has_a_slide_of_its_own_below_long_code(self) -> None:
+        for rows, slides in ((5, 1), (50, 2)):
+            table = result(text_html="<table>" + "<tr><td>1</td></tr>" * rows + "</table>", text_plain="t")
+            assert len(slides_of(lesson(code("a = 1\n" * 5 + "a", table)))) == slides
+
+    def test_what_only_tidies_up_has_none(self) -> None:
+        tidy = code("await session.close()\nlab.stop()")
+        assert "stop" not in slides_page(lesson(tidy))
+        assert "stop" in slides_page(lesson(code("lab.stop()", result(text_plain="stopped"))))
+
+    def test_a_sentence_that_leads_to_a_block_stands_with_it(self) -> None:
+        text = "word " * 100
+        slides = slides_of(lesson(v4.new_markdown_cell(f"## Long\n\n{text}\n\nThen it runs:\n\n```\n{text}\n```")))
+        assert "Then it runs" not in slides[1]
+        assert slides[2].index("Then it runs") < slides[2].index("<pre>")
+
+    def test_addresses_of_links_do_not_count(self) -> None:
+        link = f"[here](https://example.org/{'a' * MAX_CHARACTERS})"
+        assert len(slides_of(lesson(v4.new_markdown_cell(f"## One\n\n{link}\n\n{link}\n\n{link}")))) == 2
+
     def test_an_exercise_stands_below_its_question_without_an_outcome(self) -> None:
         question = v4.new_markdown_cell("**Exercise 1.** Why?")
         notebook = lesson(question, code("answer = ...", result(text_plain="– replace"), tag="exercise"))
@@ -203,7 +250,8 @@ class TestFigures:
         before = Path.cwd()
         written = figures.draw_gallery(tmp_path)
         assert Path.cwd() == before
-        assert [path.suffix for path in written] == [".svg", ".png", ".png", ".pdf", ".pdf", ".svg", ".html"]
+        drawn = [".svg", ".png", ".png", ".pdf", ".pdf"]
+        assert [path.suffix for path in written] == [*drawn, *drawn, ".html"]  # the last figure is that of the parties
         assert [path.stem.rpartition("-")[2] for path in written[2:5]] == ["slide", "page", "column"]
         assert all(path.stat().st_size > 1000 for path in written)
 
@@ -216,13 +264,26 @@ class TestFigures:
             figures, "gallery", lambda: (f"{setup}\n{first}", [figures.GalleryFigure("Late", "c", later)])
         )
         assert [path.name for path in figures.draw_gallery(tmp_path)] == [
-            "late.svg", "late.png", "late-slide.png", "late-page.pdf", "late-column.pdf", "trust.svg", "index.html",
+            "late.svg", "late.png", "late-slide.png", "late-page.pdf", "late-column.pdf",
+            "trust.svg", "trust.png", "trust-slide.png", "trust-page.pdf", "trust-column.pdf", "index.html",
         ]  # fmt: skip
 
     def test_a_cell_without_a_figure_is_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(figures, "gallery", lambda: ("", [figures.GalleryFigure("None", "c", "a = 1\na")]))
         with pytest.raises(ValueError, match="shows no figure"):
             figures.draw_gallery(tmp_path)
+
+
+class TestTrust:
+    def test_has_all_words_of_the_svg_on_every_paper(self) -> None:
+        said = [part.text for part in ET.fromstring(trust.picture()) if part.tag.endswith("}text")]
+        for paper in (Paper(), *PAPERS.values()):
+            figure = figures._trust_on(paper)
+            (axes,) = figure.axes
+            assert [text.get_text() for text in axes.texts] == said
+            assert beyond_the_paper(figure) == []
+            assert len(axes.patches) == 5, "three parties and two arrows"
+            assert len(axes.lines) == 7
 
 
 class TestPackets:

@@ -35,6 +35,14 @@ class TestAnyTree:
             assert tree_text(proof_tree(tree, paths)) in figure.description
 
 
+class TestLegend:
+    def test_tells_only_of_a_proof_what_is_needed(self) -> None:
+        tree = build({b"fruit": {b"apple": b"red", b"plum": b"blue"}})
+        for paths, tells in (([], False), ([(b"fruit", b"plum")], True)):
+            drawn = {text for text, _ in words(hash_tree_figure([("a tree", tree, paths)]))}
+            assert ("shown, but not needed" in drawn) == tells
+
+
 class TestLit:
     def test_is_thicker_as_well_as_coloured(self) -> None:
         (axes,) = hash_tree_figure(TREES["mainnet"]()).axes

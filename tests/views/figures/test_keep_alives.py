@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from icws_explore.views.figures.keep_alives import MAX_ROWS, keep_alives_figure
+from icws_explore.views.plots import keep_alives
 from support.plots import OfAnyCapture, texts_of
 from support.session_captures import healthy
 from support.timing_captures import only, slow_answer, two_hours
@@ -22,6 +23,17 @@ class TestAnyCapture(OfAnyCapture):
 
     def test_the_limit_has_its_seconds(self, make: Any) -> None:
         assert "60 s: the canister closes" in texts(make)
+
+
+class TestLimit:
+    def test_keeps_its_distance_from_the_columns(self) -> None:
+        """At any width: near the edge of the axes it stands before its line."""
+        for size in (None, "slide", "page", "column"):
+            figure = keep_alives(healthy(), size=size)
+            (axes,) = figure.axes
+            (label,) = [text for text in axes.texts if text.get_text() == "60 s: the canister closes"]
+            right = label.get_window_extent(figure.canvas.get_renderer()).x1
+            assert right < axes.bbox.x1 - 0.1 * figure.dpi, size
 
 
 class TestRows:
