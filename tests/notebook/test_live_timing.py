@@ -76,6 +76,16 @@ class TestPlots:
             assert widget.picture.svg.startswith("<svg")
             assert widget.fault.value == ""
 
+    @pytest.mark.parametrize("name", PLOTS)
+    def test_each_is_laid_out_for_the_room_on_the_page(self, name: str) -> None:
+        session = Replayed(healthy())
+        session.until(900)
+        widget = LiveTiming(session, name)
+        assert widget.picture.figure.get_figwidth() == 10
+        widget.picture.width = 572  # what a notebook has at 1024 px, beside JupyterLab's list of files
+        assert widget.picture.figure.get_figwidth() == pytest.approx(5.7)
+        assert widget.fault.value == ""
+
     def test_of_an_empty_one_says_so(self) -> None:
         widget = LiveTiming(Replayed(empty()))
         assert widget.redraws == 0

@@ -20,7 +20,7 @@ from ..options import network_option, read_capture
 
 NOTEBOOK: Final = "explore.ipynb"
 # In the cell itself: JupyterLab selects the first cell, and the first Shift+Enter runs that.
-_ABOUT: Final = "# Shift+Enter opens the explorer. This notebook is removed when JupyterLab ends; your files stay."
+_ABOUT: Final = "# Shift+Enter opens the explorer.\n# This notebook is removed when JupyterLab ends."
 
 
 @click.command(
