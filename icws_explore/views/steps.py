@@ -47,7 +47,9 @@ class StepRow:
         """The compared values with their names; equal values are given once."""
         if self.expected is not None and self.expected == self.actual:
             return [("both", self.expected)]
-        named = zip(("expected", "found"), (self.expected, self.actual), strict=True)
+        # A signature is not compared with what it signs: the two are different bytes also if it is valid.
+        names = ("signed", "sig") if self.name == "signature" else ("expected", "found")
+        named = zip(names, (self.expected, self.actual), strict=True)
         return [(name, side) for name, side in named if side is not None]
 
 
