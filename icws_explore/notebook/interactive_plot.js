@@ -7,6 +7,7 @@ const STEP = 0.7; // of what is shown, at one press of a button
 const LEAST = 0.002; // of an axis: as far as one can zoom in
 const MOST = 8; // times: how far a diagram without axes is enlarged
 const ASK_MS = 80; // between two questions to the kernel
+const WIDER_PX = 24; // more than a scroll bar, which comes and goes with a figure's height
 const SVG = "http://www.w3.org/2000/svg";
 
 let figures = 0; // for ids that are unique in the page
@@ -281,11 +282,20 @@ function render({ model, el }) {
     event.stopPropagation(); // the notebook has keys of its own
   });
 
+  const sized = new ResizeObserver(([{ contentRect }]) => {
+    const width = Math.round(contentRect.width);
+    if (!width || Math.abs(width - model.get("width")) < WIDER_PX) return;
+    model.set("width", width);
+    model.save_changes();
+  });
+  sized.observe(frame);
+
   model.on("change:svg", draw);
   model.on("change:fault", show);
   draw();
   return () => {
     window.clearTimeout(asking);
+    sized.disconnect();
     model.off("change:svg", draw);
     model.off("change:fault", show);
   };

@@ -19,7 +19,7 @@ import traitlets
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from icws_explore.views.figures.figure import DRAWING, SessionFigure
+from icws_explore.views.figures.figure import DPI, DRAWING, PAPERS, SCREEN, WIDTH_IN, Paper, SessionFigure
 from icws_explore.views.formatting import one_line
 from icws_explore.views.theme import color_variables
 
@@ -27,6 +27,11 @@ from .newest import Newest
 from .zoom import View, Zoom, is_marker
 
 MAX_POINTS: Final = 5000  # markers that have a text under the pointer
+# Widths for which the figures are laid out, as `PAPERS` has them: narrow ones, and wide ones from a page on. In less
+# room than the least a figure is drawn smaller, between narrow and wide it is drawn larger.
+LEAST_WIDTH_IN: Final = PAPERS["column"].width_in
+MOST_NARROW_IN: Final = 6.9
+LEAST_WIDE_IN: Final = PAPERS["page"].width_in
 
 
 class InteractivePlot(anywidget.AnyWidget):
@@ -51,6 +56,7 @@ class InteractivePlot(anywidget.AnyWidget):
     drawn: Any = traitlets.Dict().tag(sync=True)  # the part that ``svg`` shows
     description = traitlets.Unicode().tag(sync=True)
     fault = traitlets.Unicode().tag(sync=True)  # why the requested part cannot be drawn
+    width = traitlets.Int(0).tag(sync=True)  # of the picture on the page, in CSS pixels; 0: not shown yet
 
     def __init__(self, figure: SessionFigure) -> None:
         super().__init__()
@@ -64,6 +70,14 @@ class InteractivePlot(anywidget.AnyWidget):
     def show(self, figure: SessionFigure) -> None:
         """Replace the figure. If the new one has the same heading, the visible part of the axes stays the same."""
         self.take(figure, self.drawing(figure))
+
+    @property
+    def paper(self) -> Paper:
+        """What a figure has room for on the page without smaller letters."""
+        if not self.width:
+            return SCREEN
+        room_in = max(LEAST_WIDTH_IN, min(self.width / DPI, WIDTH_IN))
+        return Paper(round(room_in if room_in >= LEAST_WIDE_IN else min(room_in, MOST_NARROW_IN), 1))
 
     def drawing(self, figure: SessionFigure) -> Drawing:
         """Draw a figure that will replace the present one. It may be called in a thread."""

@@ -27,7 +27,7 @@ from icws_explore.analysis.timing.keep_alives import KEEP_ALIVE_LIMIT_S
 from icws_explore.capture import Capture
 from icws_explore.views.figures.ack_age import ack_age_figure
 from icws_explore.views.figures.certificate_age import certificate_age_figure
-from icws_explore.views.figures.figure import SessionFigure, empty_figure
+from icws_explore.views.figures.figure import Paper, SessionFigure, empty_figure
 from icws_explore.views.figures.keep_alives import keep_alives_figure
 from icws_explore.views.figures.lanes import lanes_figure
 from icws_explore.views.figures.latencies import latencies_figure
@@ -68,20 +68,24 @@ _SHARE: Final = 4  # after a plot took d seconds to draw, the next one waits for
 _IDLE_S: Final = 1.0  # without new frames, only the time axis changes
 _LANES_S: Final = 30.0  # protocol seconds that the plot "lanes" shows
 
-Draw: TypeAlias = Callable[[Capture, SessionInstants, Sequence[DecodedFrame]], SessionFigure]
+Draw: TypeAlias = Callable[[Capture, SessionInstants, Sequence[DecodedFrame], Paper], SessionFigure]
 
 PLOTS: Final[Mapping[str, Draw]] = {
-    "age at ack": lambda capture, session, _: ack_age_figure(capture, session),
-    "keep-alive windows": lambda capture, session, _: keep_alives_figure(capture, session, limit_s=KEEP_ALIVE_LIMIT_S),
-    "timeline": lambda capture, session, frames: timeline_figure(
-        capture, frames=frames, session=session.session, timing=session
+    "age at ack": lambda capture, session, _, paper: ack_age_figure(capture, session, paper=paper),
+    "keep-alive windows": lambda capture, session, _, paper: keep_alives_figure(
+        capture, session, limit_s=KEEP_ALIVE_LIMIT_S, paper=paper
     ),
-    "lanes": lambda capture, session, _: lanes_figure(capture, session, start_s=max(0.0, session.last - _LANES_S)),
-    "sequence numbers": lambda capture, session, frames: sequence_numbers_figure(
-        capture, frames=frames, session=session.session, until_s=session.last
+    "timeline": lambda capture, session, frames, paper: timeline_figure(
+        capture, frames=frames, session=session.session, timing=session, paper=paper
     ),
-    "certificate age": lambda capture, session, _: certificate_age_figure(capture, [session]),
-    "latencies": lambda capture, session, _: latencies_figure(capture, [session]),
+    "lanes": lambda capture, session, _, paper: lanes_figure(
+        capture, session, start_s=max(0.0, session.last - _LANES_S), paper=paper
+    ),
+    "sequence numbers": lambda capture, session, frames, paper: sequence_numbers_figure(
+        capture, frames=frames, session=session.session, until_s=session.last, paper=paper
+    ),
+    "certificate age": lambda capture, session, _, paper: certificate_age_figure(capture, [session], paper=paper),
+    "latencies": lambda capture, session, _, paper: latencies_figure(capture, [session], paper=paper),
 }
 _NAMES: Final = {
     "open": "open time-out",
@@ -130,6 +134,7 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.fault = ipywidgets.HTML()
         self.picture = InteractivePlot(empty_figure(session.recording.raw, "Session timing"))
         self.chooser.observe(lambda _: self.tick(force=True), names="value")
+        self.picture.observe(lambda _: self.tick(force=True), names="width")
         super().__init__([self.countdowns, self.chooser, self.fault, self.picture])
         self.tick(force=True)
 
@@ -180,7 +185,8 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         if session.ended is None:
             session = replace(session, last=max(session.last, now_s))
         try:
-            self.picture.show(PLOTS[self.chooser.value](self._session.recording.raw, session, self._frames))
+            draw = PLOTS[self.chooser.value]
+            self.picture.show(draw(self._session.recording.raw, session, self._frames, self.picture.paper))
         except Exception as error:  # noqa: BLE001  # an error in the task would be lost, and the countdowns would stop
             line = f"{self.chooser.value} cannot be drawn: {type(error).__name__}: {error}"
             self.fault.value = note_view(one_line(line), "bad").html

@@ -348,8 +348,16 @@ class TestALabOfTheStartPage:
         expect(explorer.get_by_role("button", name="resume lab")).to_be_visible()
         # One of many faults is found by its name.
         explorer.get_by_role("tab", name="Faults").click()
+        expect(explorer.get_by_label("find a fault")).to_be_in_viewport()  # the tabs were at the edge of the screen
         explorer.get_by_label("find a fault").fill("no such fault")
         expect(explorer.get_by_text("No fault that can be switched here")).to_be_visible()
+        others = explorer.locator(".faults details")
+        expect(others).to_be_hidden()
+        explorer.get_by_label("find a fault").fill("keepalive_late")  # a client's own fault
+        expect(others.locator("summary")).to_have_text("1 other with these words cannot be switched here")
+        others.locator("summary").click()
+        expect(others.locator("small:visible")).to_have_count(1)
+        expect(others.locator("small:visible")).to_contain_text("freezes the tab")
         explorer.get_by_label("find a fault").fill("body_hash")
         expect(explorer.locator("label.fault:visible")).to_have_count(1)
         shot(page, "explorer-newcomer")

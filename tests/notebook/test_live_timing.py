@@ -13,6 +13,7 @@ from icws_explore.notebook.live_timing import MAX_REDRAWS_PER_S, PLOTS, CellRun,
 from icws_explore.views.figures.figure import SessionFigure
 from support.jumping_lab import JumpingLab
 from support.lab_requests import eventually
+from support.overlaps import beyond_the_paper, overlapping
 from support.session_captures import START_S, healthy
 from support.timing_captures import empty, still_open
 
@@ -75,6 +76,21 @@ class TestPlots:
             widget.tick(force=True)
             assert widget.picture.svg.startswith("<svg")
             assert widget.fault.value == ""
+
+    @pytest.mark.parametrize("name", PLOTS)
+    def test_each_is_laid_out_for_the_room_on_the_page(self, name: str) -> None:
+        session = Replayed(healthy())
+        session.until(900)
+        widget = LiveTiming(session, name)
+        assert widget.picture.figure.get_figwidth() == 10
+        # 572 is what a notebook has at 1024 px, beside JupyterLab's list of files.
+        for pixels, inches in ((572, 5.7), (760, 6.9), (850, 8.5), (3000, 10)):
+            widget.picture.width = pixels
+            assert widget.fault.value == ""
+            figure = widget.picture.figure
+            assert figure.get_figwidth() == pytest.approx(inches)
+            assert overlapping(figure) == []
+            assert beyond_the_paper(figure) == []
 
     def test_of_an_empty_one_says_so(self) -> None:
         widget = LiveTiming(Replayed(empty()))

@@ -19,7 +19,8 @@ from ..console import note
 from ..options import network_option, read_capture
 
 NOTEBOOK: Final = "explore.ipynb"
-_ABOUT: Final = "Run the cell below (Shift+Enter) to open the explorer. This folder is removed when JupyterLab ends."
+# In the cell itself: JupyterLab selects the first cell, and the first Shift+Enter runs that.
+_ABOUT: Final = "# Shift+Enter opens the explorer.\n# This notebook is removed when JupyterLab ends."
 
 
 @click.command(
@@ -88,10 +89,9 @@ def gateway_code(gateway: str, network: NetworkProfile | None, canister: str | N
 
 
 def notebook(code: str) -> dict[str, Any]:
-    """A notebook with a line about it and one cell with ``code``."""
-    source = f"import icws_explore as icws\n\n{code}"
+    """A notebook of one cell with ``code`` and a line about it."""
+    source = f"{_ABOUT}\nimport icws_explore as icws\n\n{code}"
     cells: list[dict[str, Any]] = [
-        {"cell_type": "markdown", "id": "about", "metadata": {}, "source": _ABOUT},
         {
             "cell_type": "code", "id": "explore", "metadata": {}, "source": source, "outputs": [],
             "execution_count": None,
@@ -102,10 +102,13 @@ def notebook(code: str) -> dict[str, Any]:
 
 
 def _serve(folder: str, *, no_browser: bool, port: int | None) -> int:
-    """Run JupyterLab in ``folder`` until Ctrl-C. Raises LabError if it does not start."""
+    """Run JupyterLab in ``folder`` until Ctrl-C. Raises LabError if it does not start.
+
+    The kernel runs where the command was given, so that a relative path means the same in the notebook.
+    """
     arguments = [
         sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", "--ServerApp.answer_yes=True",
-        f"--LabApp.default_url=/lab/tree/{NOTEBOOK}",
+        f"--LabApp.default_url=/lab/tree/{NOTEBOOK}", f"--MappingKernelManager.root_dir={Path.cwd()}",
         *(["--no-browser"] if no_browser else []), *([f"--port={port}"] if port is not None else []),
     ]  # fmt: skip
     note("JupyterLab starts; Ctrl-C ends it")

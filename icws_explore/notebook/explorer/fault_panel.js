@@ -238,15 +238,22 @@ function render({ model, el: root }) {
         el("small", { className: "quiet" }, `the client's SDK: ${it.noticed}`)));
     });
     const refused = model.get("refused");
-    if (refused.length) all.push(el("details", { open }, el("summary", {}, `${refused.length} others cannot be switched here`),
-      ...refused.map((/** @type {any} */ it) => el("small", {}, el("b", {}, it.name), `: ${it.why}`))));
+    if (refused.length) {
+      const inside = refused.map((/** @type {any} */ it) => el("small", {}, el("b", {}, it.name), ` ${it.about}: ${it.why}`));
+      const others = /** @type {HTMLDetailsElement} */ (el("details", { open }, el("summary", {}), ...inside));
+      // It opens below the edge of the list. Not at "toggle", which also comes when the list is drawn anew.
+      others.firstElementChild?.addEventListener("click", () => requestAnimationFrame(() => {
+        if (others.open) others.scrollIntoView({ block: "nearest" });
+      }));
+      all.push(others);
+    }
     faults.replaceChildren(...all);
     faults.scrollTop = scrolled;
     if (active) document.getElementById(active)?.focus();
     for (const part of [form, finder, faults]) part.hidden = !place;
     sift();
   };
-  /** Show the faults that have every word that is sought. Who tampers with a message changes it. */
+  /** Show the faults that have every word that is sought, switchable or not. Who tampers with a message changes it. */
   const sift = () => {
     const words = sought.value.toLowerCase().split(/\s+/).filter(Boolean).map((word) => (CHANGES.test(word) ? "change" : word));
     let shown = 0;
@@ -256,6 +263,16 @@ function render({ model, el: root }) {
       if (!each.hidden) shown += 1;
     }
     none.hidden = finder.hidden || shown > 0;
+    let others = 0;
+    for (const each of /** @type {NodeListOf<HTMLElement>} */ (faults.querySelectorAll("details small"))) {
+      each.hidden = !words.every((word) => (each.textContent ?? "").toLowerCase().includes(word));
+      if (!each.hidden) others += 1;
+    }
+    const rest = /** @type {HTMLDetailsElement|null} */ (faults.querySelector("details"));
+    if (!rest) return;
+    rest.hidden = others === 0;
+    const that = words.length ? (others === 1 ? "other with these words" : "others with these words") : "others";
+    /** @type {HTMLElement} */ (rest.firstElementChild).textContent = `${others} ${that} cannot be switched here`;
   };
 
   const uid = `icws-fp-${Math.random().toString(36).slice(2)}`;

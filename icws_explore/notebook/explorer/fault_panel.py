@@ -23,6 +23,7 @@ from icws_explore.analysis import edit
 from icws_explore.analysis.annotate import annotate_frame
 from icws_explore.capture import Frame
 from icws_explore.lab import Lab
+from icws_explore.lab.scenarios import scenario
 from icws_explore.lab.scenarios.switches import FaultSwitches
 from icws_explore.live.breakpoints import HeldFrame, Hold, PathControl
 from icws_explore.live.path import HOLD_S
@@ -186,7 +187,11 @@ class FaultPanel(anywidget.AnyWidget):
             for fault, switches in offered.values()
         ]
         refused = self._switches[-1].refused if self._switches else {}
-        self.refused = [{"name": name, "why": why} for name, why in refused.items() if name not in offered]
+        self.refused = [
+            {"name": name, "about": scenario(name).about, "why": why}
+            for name, why in refused.items()
+            if name not in offered
+        ]
 
     def _watch_faults(self) -> None:
         """While a fault is on, look now and then whether it has acted: that changes nothing else."""

@@ -1,5 +1,6 @@
 // @ts-check
-// The doctor's findings as cards; the numbers of their frames select those frames.
+// The doctor's findings as cards, each with the frames that prove it; their numbers select those frames.
+// What a peer sent (the summaries) reaches the page as text only.
 
 const FOCUSABLE = ["button", "input", "select", "summary", "textarea"];
 
@@ -13,6 +14,18 @@ function make(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** @param {number} number */
+function link(number) {
+  return make("button", { type: "button", class: "icws-link", "data-frame": String(number), title: "select this frame" }, String(number));
+}
+
+/** One frame that proves a finding. @param {any[]} row */
+function evidence([number, time, arrow, glyph, kind, sequence, summary]) {
+  const cell = (/** @type {string} */ name, /** @type {string} */ text) => make("td", { class: `icws-e-${name}` }, text);
+  return make("tr", { style: `--icws-k: var(--icws-k-${kind})` },
+    make("td", {}, link(number)), cell("time", time), cell("kind", `${arrow} ${glyph} ${kind}`), cell("seq", sequence), cell("summary", summary));
+}
+
 /** @param {{model: any, el: HTMLElement}} context */
 function render({ model, el }) {
   const root = make("div", { class: "icws icws-x icws-findings", "data-lm-suppress-shortcuts": "true" });
@@ -22,10 +35,8 @@ function render({ model, el }) {
     root.replaceChildren(
       ...model.get("findings").map((/** @type {any} */ it) => {
         const card = make("article", { class: `icws-card icws-weight-${it.weight}` }, make("h4", {}, it.title), make("p", {}, it.explanation));
-        if (it.frames.length) {
-          const links = it.frames.map((/** @type {number} */ n) => make("button", { type: "button", class: "icws-link", "data-frame": String(n), title: "select this frame" }, String(n)));
-          card.append(make("p", { class: "icws-evidence" }, "frames ", ...links, it.more ? ` and ${it.more} more` : ""));
-        }
+        if (it.rows.length) card.append(make("table", { class: "icws-proving", "aria-label": "frames" }, make("tbody", {}, ...it.rows.map(evidence))));
+        if (it.frames.length) card.append(make("p", { class: "icws-evidence" }, "also ", ...it.frames.map(link), it.more ? ` and ${it.more} more` : ""));
         const facts = make("dl", { class: "icws-facts" });
         for (const [name, said] of it.rest) facts.append(make("dt", {}, name), make("dd", {}, said));
         card.append(facts);

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from icws_explore.views.findings import finding_row, left_out_lines, nothing_line, unchecked_lines
+from icws_explore.analysis.doctor import Finding
+from icws_explore.views.findings import MAX_EVIDENCE, finding_row, left_out_lines, nothing_line, unchecked_lines
+from icws_explore.views.formatting import shorten
+from icws_explore.views.rows import frame_row
 from icws_explore.views.theme import color_variables
 
 from .widget import ExplorerWidget, source_text
@@ -14,7 +17,8 @@ from .widget import ExplorerWidget, source_text
 if TYPE_CHECKING:
     from .explorer import Explorer
 
-MAX_FRAMES = 40  # buttons for one finding
+MAX_FRAMES = 40  # frames of one finding: the first `MAX_EVIDENCE` as rows, the others as numbers
+MAX_SUMMARY = 200  # characters in a row
 
 
 class FindingsPanel(ExplorerWidget):
@@ -39,7 +43,8 @@ class FindingsPanel(ExplorerWidget):
         rows = [
             {
                 "title": row.title, "weight": row.weight, "explanation": row.explanation,
-                "rest": [list(pair) for pair in row.rest], "frames": list(finding.frames[:MAX_FRAMES]),
+                "rest": [list(pair) for pair in row.rest],
+                "rows": self._rows(finding), "frames": list(finding.frames[MAX_EVIDENCE:MAX_FRAMES]),
                 "more": max(0, len(finding.frames) - MAX_FRAMES),
             }
             for finding, row in ((finding, finding_row(finding)) for finding in found)
@@ -52,6 +57,16 @@ class FindingsPanel(ExplorerWidget):
             notes.append(["note", nothing] if found.unchecked else ["good", f"✓ {nothing}"])
         with self.hold_sync():
             self.findings, self.notes = rows, notes
+
+    def _rows(self, finding: Finding) -> list[list[Any]]:
+        """The frames that the finding names: number, time, direction, glyph, kind, sequence number and summary."""
+        index = self._explorer.index
+        numbers = [number for number in finding.frames[:MAX_EVIDENCE] if number < len(index.frames)]
+        rows = [frame_row(index.frames[number], index.start) for number in numbers]
+        return [
+            [row.number, row.elapsed, row.arrow, row.glyph, row.kind, row.sequence, shorten(row.summary, MAX_SUMMARY)]
+            for row in rows
+        ]
 
     def _asked(self, _widget: Any, message: Any, _buffers: Any) -> None:
         match message:

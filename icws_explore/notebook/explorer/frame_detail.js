@@ -12,6 +12,7 @@ const DEPTH = 0, NAME = 1, TYPE = 2, VALUE = 3, MEANING = 4, FAULT = 5, START = 
 const ROW_PX = 18;
 const BYTES_A_ROW = 16;
 const INDENT_PX = 14;
+const GROWS_MS = 1500; // what a tab below holds comes from the kernel, a part of a second after the click
 const TABS = /** @type {const} */ ([["fields", "Fields"], ["proof", "Proof"], ["related", "Related"]]);
 const KEYS = [["↑ ↓", "the frame above, below; also Page ↑ ↓, Home, End"], ["Enter", "from the list to the detail; ← → change its tab, ↓ goes into the fields"], ["Esc", "back to the list; in the list: no frame"], ["/", "to the filter; Tab takes the word that is offered"]];
 const SEVERITIES = { error: "✗", warning: "!", info: "·" };
@@ -129,6 +130,21 @@ function render({ model, el }) {
       event.preventDefault();
     }
   });
+  // A tab below the frames may be at the edge of the screen: who opens it wants to see what is in it.
+  const growing = new ResizeObserver(([{ target }]) => target.scrollIntoView({ block: "nearest" }));
+  let grown = 0;
+  const turnedBelow = (/** @type {Event} */ event) => {
+    if (event instanceof KeyboardEvent && event.key !== "Enter" && event.key !== " ") return;
+    const bar = /** @type {Element} */ (event.target).closest?.(".icws-tabs-below > .lm-TabBar");
+    const below = bar?.closest(".icws-explorer") === el.closest(".icws-explorer") ? bar?.parentElement : null;
+    if (!below) return;
+    growing.disconnect();
+    growing.observe(below); // it calls now, and when the kernel has sent what is in the tab
+    window.clearTimeout(grown);
+    grown = window.setTimeout(() => growing.disconnect(), GROWS_MS);
+  };
+  for (const kind of ["click", "keydown"]) document.addEventListener(kind, turnedBelow, { capture: true, signal: stop.signal });
+
   listen(root, "keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== "Escape") return;
     if (copies.hasAttribute("open")) copies.removeAttribute("open");
@@ -569,6 +585,8 @@ function render({ model, el }) {
     stop.abort();
     sight.disconnect();
     size.disconnect();
+    growing.disconnect();
+    window.clearTimeout(grown);
     cancelAnimationFrame(frameRequest);
   };
 }

@@ -34,13 +34,14 @@ _PACES: Final = {
 
 
 class StartPage(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Three ways to begin. Each opens its source in ``explorer``; what goes wrong is said in one line."""
+    """Three ways to begin. Each opens its source in ``explorer``; what goes wrong is said in one line on its card."""
 
     def __init__(self, explorer: Explorer) -> None:
         self._explorer = explorer
         self._tasks: set[asyncio.Task[None]] = set()
         self.said = ipywidgets.HTML()
-        super().__init__([self._head(), self._boxes(), self.said])
+        self.said.layout.display = "none"
+        super().__init__([self._head(), self._boxes()])
         self.add_class("icws-start")
 
     def _head(self) -> Any:
@@ -69,9 +70,9 @@ class StartPage(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.canister = ipywidgets.Text(placeholder="the canister's id", description="canister")
         live = _button("Connect", "open a session with the canister, with a new key", self.connect, "primary")
         tap = _button("Record my own client", "put a tap in front of the gateway", self.start_tap)
-        cards = [
+        self._lab_card, self._file_card, self._gateway_card = cards = [
             _card("A lab", "A small network on this machine, to try things. Nothing leaves it.",
-                  [self.app, self.own, self.init, self.scale, self._about, lab]),
+                  [self.app, self.own, self.init, self.scale, self._about, lab, self.said]),
             _card("A file", "A recording (.icws), a browser's HAR, packets (.pcap), or flows of mitmproxy.",
                   [self.path, file, self.upload]),
             _card(
@@ -104,7 +105,7 @@ class StartPage(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
                 raise
             self._explorer.panel("Live")
 
-        self._try(begin)
+        self._try(self._lab_card, begin)
 
     def _lab(self) -> Lab:
         """The lab of the fields. A canister of the user's own takes the place of the app."""
@@ -120,21 +121,22 @@ class StartPage(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         """Open the file whose path was typed."""
         path = self.path.value.strip().strip("'\"")
         if not path:
+            self._move_line(self._file_card)
             self.say("type the path of a file first")
             return
-        self._try(lambda: self._explorer.open(path))
+        self._try(self._file_card, lambda: self._explorer.open(path))
 
     def open_upload(self, name: str, content: bytes) -> None:
         """Open a file that the browser sent."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             path.write_bytes(content)
-            self._try(lambda: self._explorer.open(load(path), name=name))
+            self._try(self._file_card, lambda: self._explorer.open(load(path), name=name))
 
     def start_tap(self) -> None:
         """Put a tap in front of the gateway, and show what passes it."""
         gateway, network = self.gateway.value.strip(), self.network.value.strip() or None
-        self._try(lambda: self._explorer.open(Tap(gateway, network=network).start(), owned=True))
+        self._try(self._gateway_card, lambda: self._explorer.open(Tap(gateway, network=network).start(), owned=True))
 
     def connect(self) -> None:
         """Open a session with the canister through the gateway."""
@@ -157,6 +159,7 @@ class StartPage(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             except IcwsError as error:
                 self.say(str(error))
 
+        self._move_line(self._gateway_card)
         self.say("connecting …", "note")
         try:
             task = asyncio.get_running_loop().create_task(told(), name="icws-explorer-connects")
@@ -166,16 +169,26 @@ class StartPage(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _try(self, action: Callable[[], None]) -> None:
+    def _try(self, card: Any, action: Callable[[], None]) -> None:
+        self._move_line(card)
         self.say("a moment …", "note")
         try:
             action()
         except (IcwsError, OSError) as error:
             self.say(str(error))
 
+    def _move_line(self, card: Any) -> None:
+        """Say the next line on ``card``: below all cards it may be out of sight."""
+        if self.said in card.children:
+            return
+        for other in (self._lab_card, self._file_card, self._gateway_card):
+            other.children = [child for child in other.children if child is not self.said]
+        card.children = [*card.children, self.said]
+
     def say(self, line: str, weight: Any = "bad") -> None:
-        """Say one line below the boxes."""
+        """Say one line on the card that was used last."""
         self.said.value = note_view(one_line(line), weight).html
+        self.said.layout.display = ""
 
     def close(self) -> None:
         """Close the page with everything in it."""

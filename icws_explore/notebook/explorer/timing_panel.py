@@ -39,13 +39,14 @@ class TimingPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         self._explorer = explorer
         self._next = 0.0  # by the machine's monotonic clock
         self._due: asyncio.TimerHandle | None = None
-        self._drawn: tuple[object, int, str, str] | None = None
+        self._drawn: tuple[object, int, str, str, float] | None = None
         self.plots = ipywidgets.Dropdown(options=list(PLOTS), value="timeline", description="plot")
         self.sessions = ipywidgets.Dropdown(options=[("the session", None)], value=None, description="session")
         self.fault = ipywidgets.HTML()
         self.picture = _Plot(empty_figure(explorer.recording.raw, "Session timing"))
         for chooser in (self.plots, self.sessions):
             chooser.observe(lambda _: self.draw(), names="value")
+        self.picture.observe(lambda _: self.draw(), names="width")
         super().__init__([ipywidgets.HBox([self.plots, self.sessions]), self.fault, self.picture])
         self._stop = explorer.on_change(self.update)
         self.draw()
@@ -70,14 +71,15 @@ class TimingPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         if not names:
             return
         name = self.sessions.value if self.sessions.value in names else names[0]
-        wanted = (index, len(index.frames), str(name), str(self.plots.value))
+        paper = self.picture.paper
+        wanted = (index, len(index.frames), str(name), str(self.plots.value), paper.width_in)
         if wanted == self._drawn:
             return
         began = time.monotonic()
         frames = index.of_session(name)
         try:
             with DRAWING, index.lock:
-                figure = PLOTS[self.plots.value](index.recording.raw, index.instants.sessions[name], frames)
+                figure = PLOTS[self.plots.value](index.recording.raw, index.instants.sessions[name], frames, paper)
                 self.picture.show(figure)
             self.fault.value = ""
         except Exception as error:  # noqa: BLE001  # in a callback nobody would see it

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 
 from icws_explore.analysis.decode import DecodedFrame, shared_frames
 from icws_explore.analysis.flow import Bracket, Flow, Party, Step, flow
@@ -23,7 +24,7 @@ from icws_explore.capture import Capture
 from ..formatting import duration, one_line
 from ..kinds import LOOKS
 from ..mermaid import flow_text, numbers_text
-from .arrows import Point, draw_arrow, draw_cross, left_of, write_label
+from .arrows import MARGIN_IN, Point, draw_arrow, draw_cross, left_of, width_in, write_label
 from .figure import (
     BAD,
     INK,
@@ -228,7 +229,23 @@ class _Lines:
         draw_arrow(self.axes, (begin, y), (end, y), BAD, dashed=not seen, head=False)
         draw_cross(self.axes, (end, y))
         left, right = (end, self.x["gateway"]) if outward else (self.x["gateway"], self.x["canister"])
-        write_label(self.axes, left, right, y, loss.text, BAD, bold=True, until=self.right)
+        label = write_label(self.axes, left, right, y, loss.text, BAD, bold=True, until=self.right)
+        if not outward and loss.place != "gateway to client":
+            self._keep_off_brackets(label, end, loss.text)
+
+    def _keep_off_brackets(self, label: Text, cross: float, words: str) -> None:
+        """Move what is said of a loss behind the gateway to the near side of its cross, if it would reach the brackets.
+
+        Nothing else is drawn there, because the message came no further.
+        """
+        beyond = left_of(label) + width_in(label) - self.x["canister"]
+        if beyond <= 0:
+            return
+        label.set_text(words)
+        if width_in(label) + 2 * MARGIN_IN > cross - self.x["client"]:
+            return
+        label.set(x=cross - MARGIN_IN, horizontalalignment="right")
+        label.set_bbox(None)
 
     def draw_bracket(self, bracket: Bracket, rows: Sequence[int], *, lane: int) -> None:
         """A bracket at the party that confirms: acks at the canister, keep-alives at the client."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import nbformat
 import pytest
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
 from icws_explore.cli.jupyter import explore
 from icws_explore.cli.main import COULD_NOT_RUN, USAGE, run
@@ -46,20 +48,37 @@ class TestExplore:
         assert run(["explore", str(HEALTHY), "--no-browser", "--port", "8890"]) == 0
         assert {"--no-browser", "--port=8890"} <= set(served.arguments)
         nbformat.validate(nbformat.from_dict(served.notebook))
-        assert served.notebook["cells"][1]["source"].endswith(f"icws.explore({str(HEALTHY)!r})")
+        assert served.notebook["cells"][0]["source"].endswith(f"icws.explore({str(HEALTHY)!r})")
         assert not served.folder.exists()
 
     def test_without_a_source_opens_the_start_page(self, served: type[Served]) -> None:
         assert run(["explore"]) == 0
-        assert served.notebook["cells"][1]["source"].endswith("icws.explore()")
+        assert served.notebook["cells"][0]["source"].endswith("icws.explore()")
         assert "--no-browser" not in served.arguments
+
+    def test_its_first_cell_is_the_one_to_run(self, served: type[Served]) -> None:
+        assert run(["explore"]) == 0
+        (cell,) = served.notebook["cells"]
+        assert cell["cell_type"] == "code"
+        assert cell["source"].startswith("# Shift+Enter opens the explorer.")
+
+    def test_its_kernel_finds_the_files_beside_which_it_was_started(
+        self, served: type[Served], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert run(["explore"]) == 0
+        options = [argument for argument in served.arguments if "KernelManager" in argument]
+        app = ServerApp()
+        app.parse_command_line(options)
+        kernels = AsyncMappingKernelManager(config=app.config)
+        assert Path(kernels.cwd_for_path(explore.NOTEBOOK)) == tmp_path
 
     def test_of_a_gateway_opens_a_session_or_a_tap(self, served: type[Served]) -> None:
         assert run(["explore", "wss://g.example", "--network", "https://n.example", "--canister", "aaaaa-aa"]) == 0
-        source = served.notebook["cells"][1]["source"]
+        source = served.notebook["cells"][0]["source"]
         assert "await icws.connect('wss://g.example', network='https://n.example', canister='aaaaa-aa'" in source
         assert run(["explore", "ws://127.0.0.1:8080"]) == 0
-        assert "icws.Tap('ws://127.0.0.1:8080').start()" in served.notebook["cells"][1]["source"]
+        assert "icws.Tap('ws://127.0.0.1:8080').start()" in served.notebook["cells"][0]["source"]
 
     def test_says_before_it_starts_what_is_wrong(
         self, served: type[Served], capsys: pytest.CaptureFixture[str]

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import icws_explore as icws
+from icws_explore.analysis.doctor import Findings
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture
 from icws_explore.live.clock import ScaledClock
@@ -132,6 +133,25 @@ class TestFindings:
             panel._handle_custom_msg({"type": "link", "frame": 8}, [])
             assert explorer.frame_detail.detail["frame"] == 8
             assert "BODY_HASH" in [finding["id"] for finding in explorer.frame_detail.detail["findings"]]
+
+    def test_show_the_frames_that_prove_them(self) -> None:
+        with explored(SESSIONS / "tampered_body.icws") as explorer:
+            panel = explorer.panel("Findings")
+            panel.update()
+            first, closed = panel.findings[0]["rows"]
+            assert first[:6] == [8, "13.716", "←", "■", "app", "4"]
+            assert "pwned" in first[6]
+            assert closed[0] == 16
+            assert panel.findings[0]["frames"] == []
+
+    def test_with_many_frames_show_the_first_as_rows_and_the_others_as_numbers(self) -> None:
+        with explored(SESSIONS / "tampered_body.icws") as explorer:
+            panel = explorer.panel("Findings")
+            (finding, *_) = explorer.findings
+            explorer.findings = Findings([replace(finding, frames=tuple(range(17)))])
+            panel.update()
+            assert [row[0] for row in panel.findings[0]["rows"]] == list(range(12))
+            assert panel.findings[0]["frames"] == [12, 13, 14, 15, 16]
 
     def test_lead_to_the_proof_that_failed(self) -> None:
         with explored(SESSIONS / "tampered_body.icws") as explorer:
@@ -294,6 +314,19 @@ class TestPanels:
             explorer.panel(title)
             explorer.open(hostile())
             explorer.panel(title)
+
+
+class TestTiming:
+    def test_is_drawn_for_the_room_on_the_page(self) -> None:
+        with explored(SESSIONS / "tampered_body.icws") as explorer:
+            panel = explorer.panel("Timing")
+            for width, inches in ((0, 10), (572, 5.7), (3000, 10)):
+                panel.picture.width = width
+                assert panel.picture.figure.get_figwidth() == pytest.approx(inches)
+            panel.plots.value = "latencies"
+            panel.picture.width = 572
+            assert "Latency" in panel.picture.description
+            assert panel.picture.figure.get_figwidth() == pytest.approx(5.7)
 
 
 class TestClosing:
@@ -480,6 +513,8 @@ class TestStartPage:
             page = explorer._start
             page.open_path()
             assert "type the path" in page.said.value
+            assert page._file_card.children[-1] is page.said  # below all cards it may be out of sight
+            assert page.said.layout.display == ""
             page.path.value = "no/such.icws"
             page.open_path()
             assert "no/such.icws" in page.said.value
@@ -509,5 +544,7 @@ class TestStartPage:
             page.gateway.value = "ftp://nothing"
             page.connect()
             assert "ws://" in page.said.value
+            assert page._gateway_card.children[-1] is page.said
+            assert page.said not in page._file_card.children
             page.start_tap()
             assert "ws://" in page.said.value

@@ -8,6 +8,7 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 
 from icws_explore.lab import Lab
+from icws_explore.lab.scenarios import scenario
 from icws_explore.lab.scenarios.switches import FaultSwitches
 from icws_explore.live.connect import connect
 from icws_explore.live.tap import Tap
@@ -223,7 +224,9 @@ class TestFaults:
         await until(lambda: [fault["acts"] for fault in panel.faults if fault["on"]] == [1])
         do(panel, "fault", name="BODY_HASH", on=False)
         assert not [fault for fault in panel.faults if fault["on"]]
-        assert {"KEEPALIVE_LATE"} < {fault["name"] for fault in panel.refused}
+        about = {fault["name"]: fault["about"] for fault in panel.refused}
+        assert about["KEEPALIVE_LATE"] == scenario("KEEPALIVE_LATE").about
+        assert len(about) > 1
         panel.close()
 
 

@@ -79,6 +79,14 @@ class TestLost:
         before, behind = self.crosses(capture)
         assert before > 6.3 > behind
 
+    def test_are_named_beside_their_cross_if_the_brackets_would_cross_the_words(self) -> None:
+        figure = sequence_diagram_figure(SessionScript().opened().app_says(6, "c", sequence_num=3).capture)
+        boxes = dict(words(figure))
+        said = boxes["2 lost between canister and client"]
+        middle = {party: (boxes[party].x0 + boxes[party].x1) / 2 for party in ("client", "gateway")}
+        assert middle["client"] < said.x0
+        assert said.x1 < middle["gateway"]
+
     def test_a_late_message_is_not_lost(self) -> None:
         assert not any("lost" in text for text in texts(disorder()))
 

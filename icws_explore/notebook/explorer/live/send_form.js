@@ -410,7 +410,7 @@ function render({ model, el }) {
     const list = model.get("replies");
     replies.replaceChildren(
       ...list.map((/** @type {[number, string]} */ [number, text]) =>
-        make("div", {}, button(`frame ${number}`, () => model.send({ do: "select", frame: number }), { class: "icws-lp-link", title: "show this frame" }), make("span", { class: "icws-lp-reply", text: `◆ ${text}`, title: text })),
+        make("div", {}, button(`frame ${number}`, () => model.send({ do: "select", frame: number }), { class: "icws-lp-link", title: "show this frame" }), make("span", { class: "icws-lp-reply", text: `■ ${text}`, title: text })),
       ),
     );
   }
