@@ -34,7 +34,7 @@ ON_THE_SITE: Final = "*Results of one run. In JupyterLab you can click on them, 
 DRAW_FOR_ALL: Final = f"""
 from icws_explore.views.figures.figure import SessionFigure
 SessionFigure._repr_mimebundle_ = lambda figure, include=None, exclude=None: {{
-    mime: figure.at(size)._repr_html_() for size, mime in {DRAWN_FOR!r}.items()
+    mime: figure.at(size)._repr_html_() for size, mime in {DRAWN_FOR!r}.items() if figure.draw_on is not None
 }}
 """
 

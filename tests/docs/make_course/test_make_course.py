@@ -115,10 +115,13 @@ class TestFragments:
             shell.run_cell(DRAW_FOR_ALL)
             figure = icws.plots.timeline(icws.load(SESSIONS / "healthy.icws"))
             data, _ = shell.display_formatter.format(figure)
+            live, _ = shell.display_formatter.format(SessionFigure(2.0))  # as a running session's, which has one size
         finally:
             del SessionFigure._repr_mimebundle_
         assert before is None
         assert {"text/html", *DRAWN_FOR.values()} <= set(data)
+        assert set(live) >= {"text/html"}
+        assert not set(live) & set(DRAWN_FOR.values())
         widths = [re.search(r'width="([\d.]+)pt"', data[mime])[1] for mime in ("text/html", *DRAWN_FOR.values())]
         assert widths == ["720", "960", "504"]
 
