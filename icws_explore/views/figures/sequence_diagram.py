@@ -241,8 +241,10 @@ class _Lines:
         beyond = left_of(label) + width_in(label) - self.x["canister"]
         if beyond <= 0:
             return
+        cut = label.get_text()
         label.set_text(words)
         if width_in(label) + 2 * MARGIN_IN > cross - self.x["client"]:
+            label.set_text(cut)
             return
         label.set(x=cross - MARGIN_IN, horizontalalignment="right")
         label.set_bbox(None)
