@@ -288,7 +288,7 @@ function render({ model, el }) {
     model.set("width", width);
     model.save_changes();
   });
-  sized.observe(frame);
+  if (model.get("is_fitted")) sized.observe(frame);
 
   model.on("change:svg", draw);
   model.on("change:fault", show);

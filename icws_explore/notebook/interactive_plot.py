@@ -56,10 +56,13 @@ class InteractivePlot(anywidget.AnyWidget):
     drawn: Any = traitlets.Dict().tag(sync=True)  # the part that ``svg`` shows
     description = traitlets.Unicode().tag(sync=True)
     fault = traitlets.Unicode().tag(sync=True)  # why the requested part cannot be drawn
-    width = traitlets.Int(0).tag(sync=True)  # of the picture on the page, in CSS pixels; 0: not shown yet
+    is_fitted = traitlets.Bool(False).tag(sync=True)  # whether the page says how wide the picture is, for `paper`
+    width = traitlets.Int(0).tag(sync=True)  # of the picture on the page, in CSS pixels; 0: not known
 
-    def __init__(self, figure: SessionFigure) -> None:
+    def __init__(self, figure: SessionFigure, *, is_fitted: bool = False) -> None:
+        """``is_fitted``: whoever shows figures here lays them out for `paper`, which follows the room on the page."""
         super().__init__()
+        self.is_fitted = is_fitted
         self.figure = figure
         self.newest = Newest()
         self._zoom = Zoom(figure)

@@ -132,7 +132,7 @@ class LiveTiming(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.chooser = ipywidgets.Dropdown(options=list(PLOTS), value=plot, description="plot")
         self.countdowns = ipywidgets.HTML()
         self.fault = ipywidgets.HTML()
-        self.picture = InteractivePlot(empty_figure(session.recording.raw, "Session timing"))
+        self.picture = InteractivePlot(empty_figure(session.recording.raw, "Session timing"), is_fitted=True)
         self.chooser.observe(lambda _: self.tick(force=True), names="value")
         self.picture.observe(lambda _: self.tick(force=True), names="width")
         super().__init__([self.countdowns, self.chooser, self.fault, self.picture])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -346,6 +347,10 @@ class TestALabOfTheStartPage:
                 break
         expect(ack.first).to_be_visible()
         expect(explorer.get_by_role("button", name="resume lab")).to_be_visible()
+        # A plot is laid out for the room beside JupyterLab's list of files, with letters of their full size.
+        explorer.get_by_role("tab", name="Timing").click()
+        plot = explorer.locator(".icws-stage > svg")
+        expect(plot).to_have_attribute("viewBox", re.compile(r"^0 0 [34]\d\d"))  # points; a wide one has 720
         # One of many faults is found by its name.
         explorer.get_by_role("tab", name="Faults").click()
         expect(explorer.get_by_label("find a fault")).to_be_in_viewport()  # the tabs were at the edge of the screen

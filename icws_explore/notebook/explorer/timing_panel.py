@@ -43,7 +43,7 @@ class TimingPanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         self.plots = ipywidgets.Dropdown(options=list(PLOTS), value="timeline", description="plot")
         self.sessions = ipywidgets.Dropdown(options=[("the session", None)], value=None, description="session")
         self.fault = ipywidgets.HTML()
-        self.picture = _Plot(empty_figure(explorer.recording.raw, "Session timing"))
+        self.picture = _Plot(empty_figure(explorer.recording.raw, "Session timing"), is_fitted=True)
         for chooser in (self.plots, self.sessions):
             chooser.observe(lambda _: self.draw(), names="value")
         self.picture.observe(lambda _: self.draw(), names="width")
