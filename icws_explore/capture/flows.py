@@ -33,7 +33,7 @@ from icws_explore.protocol.budgets import FLOW_HEADERS as MAX_HEADERS
 from icws_explore.protocol.budgets import FLOW_SOCKETS as MAX_SOCKETS
 from icws_explore.protocol.budgets import FLOW_UNPACKED as MAX_UNPACKED
 from icws_explore.protocol.close_codes import CloseCode
-from icws_explore.protocol.credentials import shown_url
+from icws_explore.protocol.credentials import shown_target, shown_url
 from icws_explore.protocol.errors import CaptureError
 
 from .capture import Capture, SessionInfo
@@ -264,7 +264,7 @@ class _Request:
         origin = f"{scheme}://{host}" if port in (None, usual) else f"{scheme}://{host}:{port}"
         target = found["path"].text or "/"
         began = _time(found["timestamp_start"])
-        return cls(origin, f"{origin}{target}", found["method"].text, target.partition("?")[0], began, is_upgrade)
+        return cls(origin, f"{origin}{target}", found["method"].text, shown_target(target), began, is_upgrade)
 
 
 def _message(value: Value) -> Frame | str:

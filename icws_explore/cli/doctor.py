@@ -19,6 +19,7 @@ from icws_explore.capture import Capture
 from icws_explore.live.address import Address
 from icws_explore.live.network.profiles import NetworkProfile
 from icws_explore.live.target import read_did
+from icws_explore.protocol.budgets import IDENTITY_FILE
 from icws_explore.protocol.candid import DidFile, type_text
 from icws_explore.protocol.errors import CaptureError, DidError
 from icws_explore.protocol.principal import Principal
@@ -185,6 +186,10 @@ def _read_bytes(path: Path) -> bytes:
     if str(path) in ANONYMOUS_NAMES:
         return str(path).encode()
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(IDENTITY_FILE + 1)
     except OSError as error:
         raise CaptureError(f"cannot read {path}: {error.strerror}") from error
+    if len(data) > IDENTITY_FILE:
+        raise CaptureError(f"{path} has more than {IDENTITY_FILE} bytes; is it the right file?")
+    return data

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, unquote_plus, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from icws_explore.protocol.credentials import shown_url, without_credentials
@@ -147,8 +147,13 @@ class Address:
 
     def hide(self, text: str) -> str:
         """Remove credentials, this address's own included, from a text that the server or a library wrote."""
-        values = [value for _, value in parse_qsl(self.query, keep_blank_values=True)]
-        own = [self.password, self.query, (self.authorization or "").removeprefix("Basic "), *values]
+        own = [self.password, self.query, (self.authorization or "").removeprefix("Basic ")]
+        if not self.password:
+            own.append(self.user)  # then it is a token
+        for part in re.split("[&;]", f"{self.query};{self.path.partition(';')[2]}"):
+            name, mark, value = part.partition("=")
+            own.append(value if mark else name)
+        own += [unquote_plus(secret) for secret in own] + [quote(secret, safe="") for secret in own]
         return without_credentials(
             text, *sorted((secret for secret in own if len(secret) >= _LEAST_SECRET), key=len, reverse=True)
         )

@@ -32,6 +32,7 @@ from .address import Address, proxy_for
 from .clock import Clock, RealClock
 from .connection import Connection, Observer
 from .http import Network, redirected
+from .network.turns import ClientInTurns
 from .session import Session
 from .target import (
     Endpoint,
@@ -245,6 +246,7 @@ async def open_socket(url: str, ssl: tls.SSLContext | None = None) -> ClientConn
             max_size=cbor.MAX_SIZE,
             max_queue=1,
             close_timeout=CLOSE_PATIENCE_S,
+            create_connection=ClientInTurns,
         )
     except (InvalidHandshake, InvalidURI, InvalidProxy, OSError, ValueError) as error:
         failure = _why_no_socket(address, error)

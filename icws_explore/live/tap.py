@@ -170,7 +170,10 @@ class Tap:
     @property
     def url(self) -> str:
         """Where clients connect. Raises ConnectError while the tap is not running."""
-        return f"ws://{self._plan.listen.at(self._need().port)}{self._plan.gateway.path.rstrip('/')}"
+        path = self._plan.gateway.path.rstrip("/")
+        if ";" in path:
+            path = ""  # what follows a semicolon may be a token; the tap puts the path in front of "/", too
+        return f"ws://{self._plan.listen.at(self._need().port)}{path}"
 
     @property
     def gateway_url(self) -> str:

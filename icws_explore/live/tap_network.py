@@ -24,6 +24,7 @@ from icws_explore.analysis.network_calls import read_exchange
 from icws_explore.capture import Frame
 from icws_explore.capture.files import shown
 from icws_explore.protocol.budgets import HTTP_ANSWER as MAX_BODY
+from icws_explore.protocol.credentials import shown_target
 from icws_explore.protocol.errors import ConnectError
 
 from .address import Address
@@ -109,7 +110,7 @@ class NetworkTap:
 
     async def _exchange(self, request: web.Request, body: bytes) -> web.Response:
         began = self._recorder.clock.now_s()
-        what = f"{request.method} {request.raw_path.partition('?')[0]}"  # a query may hold a token
+        what = f"{request.method} {shown_target(request.raw_path)}"
         session = f"http-{next(self._numbers)}"
         asked = Frame(began, "out", "request", body, reason=what, session=session)
         is_poll = request.path.endswith("/query") and not self._every_query

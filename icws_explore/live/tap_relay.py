@@ -39,6 +39,7 @@ from icws_explore.protocol.budgets import TAP_HEAD_S as HEAD_PATIENCE_S
 from icws_explore.protocol.budgets import TAP_HELD as HELD
 from icws_explore.protocol.budgets import TAP_SESSION as SESSION_BYTES
 from icws_explore.protocol.close_codes import CloseCode
+from icws_explore.protocol.credentials import shown_target
 from icws_explore.protocol.errors import ConnectError
 
 from .address import Address
@@ -397,7 +398,7 @@ class Relay:
             )
         else:
             self.stage = Stage.DIALLING
-            self._target = "GET " + self._address.target(request.target).partition("?")[0]  # a query may hold a token
+            self._target = f"GET {shown_target(self._address.target(request.target))}"
             self._dialling = self._loop.create_task(self._dial(request.forwarded(self._address)), name="icws-tap-dial")
             self._dialling.add_done_callback(self._dialled)
 
@@ -437,7 +438,8 @@ class Relay:
             self._decline(bytes(inbox))
             return
         if answer.extensions.strip(" \t,"):
-            text = f"{self._address} claims the WebSocket extension {shown(answer.extensions)!r}, which nobody offered"
+            claimed = shown(self._address.hide(answer.extensions))
+            text = f"{self._address} claims the WebSocket extension {claimed!r}, which nobody offered"
             self._recorder.note(f"session {self.session}: {text}: refused")
             self._turn_away("502 Bad Gateway", text)
             self.gateway.close()

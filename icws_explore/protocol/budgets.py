@@ -58,6 +58,7 @@ TCP_WAITING: Final = 2_000  # segments of one direction that wait for an earlier
 # Identities.
 IDENTITY_FILE: Final = MIB  # bytes of an identity file; a delegation of Internet Identity has about 3 KB
 IDENTITY_PEM: Final = 64 * KIB  # characters of a PEM text
+IDENTITY_KEY: Final = 16 * KIB  # bytes of a public key in DER; a canister signature's has about 60, one of RSA some 600
 
 # Candid.
 DID_TEXT: Final = 256 * KIB  # characters of a .did text and of everything that it imports

@@ -39,6 +39,11 @@ def shown_url(url: str) -> str:
     return f"{scheme}{mark}{host}{path}{'' if len(query) < 2 else f'?{LEFT_OUT}'}"
 
 
+def shown_target(target: str) -> str:
+    """Return the path of a request's target, without query, fragment and path parameters."""
+    return _cut(target, _PATH_END)[0]
+
+
 def without_credentials(text: str, *secrets: str) -> str:
     """Apply `shown_url` to every URL in ``text``, and remove ``secrets`` wherever they occur."""
     for secret in secrets:

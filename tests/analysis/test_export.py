@@ -13,8 +13,6 @@ from icws_explore.protocol.errors import CaptureError
 from support.data_files import SESSIONS
 from support.session_captures import SessionScript, healthy
 
-pyarrow = pytest.importorskip("pyarrow")
-
 SECRET = "the secret word"
 
 

@@ -15,7 +15,6 @@ CELL = 'import icws_explore as icws\nexplorer = icws.explore("../data/sessions/t
 
 @pytest.fixture
 def notebook_7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
-    pytest.importorskip("notebook", reason="needs the package notebook (pip install -e .[dev])")
     with jupyter_lab(tmp_path_factory.mktemp("notebook"), "notebook") as running:
         yield running
 

@@ -157,6 +157,10 @@ class TestConfiguration:
         assert json.loads(icws.out)["findings"][0]["id"] == "IDENTITY_TYPE"
         icws.fails(3, "doctor", "--identity", tmp_path / "none.pem")
 
+    def test_an_identity_file_without_end(self, icws):
+        icws.fails(3, "doctor", "--identity", "/dev/zero")
+        assert "more than 1048576 bytes" in icws.err
+
     def test_a_policy(self, icws):
         gateway = ("--gateway", "wss://gateway.example")
         assert icws("doctor", "--csp", "connect-src wss:", *gateway).code == 0

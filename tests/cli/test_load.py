@@ -36,7 +36,6 @@ class TestLoad:
 
     @pytest.mark.slow
     def test_with_processes(self, icws, target):
-        pytest.importorskip("distributed")
         assert icws("load", *target, "--sessions", 4, "--rate", 2, "--for", 1, "--workers", 2, "--json").code == 0
         told = json.loads(icws.out)
         assert (told["opened"], told["sent"], told["answered"]) == (4, 8, 8)

@@ -81,6 +81,23 @@ class TestAddress:
         assert "bWU6" not in hidden
         assert hidden.endswith("is not known")
 
+    @pytest.mark.parametrize(
+        ("url", "quoted"),
+        [
+            ("wss://s3cr3t@gateway.example", "s3cr3t"),  # a name without a password is a token
+            ("wss://gateway.example/?token=s3%2Fcr3t&v=1", "s3%2Fcr3t"),
+            ("wss://gateway.example/?token=s3%2Fcr3t&v=1", "s3/cr3t"),
+            ("wss://gateway.example/?s3cr3t&v=1", "s3cr3t"),
+            ("wss://gateway.example/base;key=s3cr3t/more", "s3cr3t/more"),
+            ("wss://me:s3%2Fcr3t@gateway.example/", "s3%2Fcr3t"),
+        ],
+    )
+    def test_also_in_another_spelling(self, url, quoted):
+        assert Address.gateway(url).hide(f"your {quoted} is not known") == "your … is not known"
+
+    def test_a_user_with_a_password_is_no_secret(self):
+        assert Address.gateway("ws://admin:s3cr3t@h").hide("no admin: s3cr3t") == "no admin: …"
+
 
 class TestTargets:
     @pytest.mark.parametrize(

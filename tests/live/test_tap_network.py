@@ -305,6 +305,8 @@ class TestCredentials:
         async with Tapped(secrets="me:s3cr3t@") as tapped:
             status, body, _ = await tapped.ask(f"{CALL}?token=t0k3n", headers={"Authorization": "Bearer t0k3n"})
             assert (status, tapped.frames[0][4]) == (502, f"POST {CALL}")
+            await tapped.ask(f"{CALL};key=t0k3n")
+            assert tapped.frames[2][4] == f"POST {CALL}"
             for text in (body.decode(), str(tapped.frames), repr(tapped.tap._network)):
                 assert "s3cr3t" not in text
                 assert "t0k3n" not in text

@@ -668,6 +668,37 @@ class TestCredentials:
         assert b"\r\nAuthorization: Basic bWU6czNjcjN0\r\n" in got["head"]
         assert "t0k3n" not in str(tap.recording.raw.frames)
 
+    async def test_in_a_path_reach_it_too_and_nobody_else(self):
+        got = {}
+
+        async def gateway(reader, writer):
+            got["head"] = await upgrade_as_server(reader, writer)
+            writer.close()
+
+        async with raw_server(gateway) as url:
+            with Tap(f"{url}/base;key=t0k3n") as tap:
+                reader, writer = await upgraded(tap.url, ASK.replace(b"/path?q=1", b"/"))
+                await reader.read()
+                writer.close()
+                await until(lambda: tap.open_connections == 0)
+                assert "t0k3n" not in tap.url
+        assert got["head"].startswith(b"GET /base;key=t0k3n HTTP/1.1\r\n")
+        assert [frame.reason for frame in tap.recording.raw.frames if frame.op == "response"] == ["GET /base"]
+
+    async def test_in_a_claimed_extension_are_hidden(self):
+        async def gateway(reader, writer):
+            await upgrade_as_server(
+                reader, writer, UPGRADE.replace(b"X-Odd", b"Sec-WebSocket-Extensions: x; t=s3cr3t\r\nX-Odd")
+            )
+            await ended(reader)
+            writer.close()
+
+        async with raw_server(gateway) as url:
+            with Tap(url.replace("ws://", "ws://s3cr3t@")) as tap:
+                answer = await ask(tap)
+        assert b"claims the WebSocket extension 'x; t=\xe2\x80\xa6'" in answer
+        assert "s3cr3t" not in f"{tap.notes}"
+
     async def test_a_redirect_passes_and_is_not_followed(self):
         answer = b"HTTP/1.1 302 Found\r\nLocation: ws://internal.example/\r\nContent-Length: 0\r\n\r\n"
 

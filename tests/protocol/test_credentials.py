@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from icws_explore.capture import SessionInfo
 from icws_explore.capture.files import shown
-from icws_explore.protocol.credentials import shown_url, without_credentials
+from icws_explore.protocol.credentials import shown_target, shown_url, without_credentials
 from icws_explore.protocol.errors import ConnectError
 
 SECRET = "s3cr3t"
@@ -46,6 +46,12 @@ class TestUrls:
     def test_a_password_never_shows(self, name, odd):
         url = f"https://{name}:{SECRET}{odd}{SECRET}@host/path"
         assert SECRET not in shown_url(url)
+
+
+class TestTargets:
+    @pytest.mark.parametrize("rest", ["", "?token=s3cr3t", ";key=s3cr3t/more?q", "#s3cr3t"])
+    def test_are_shown_as_their_path(self, rest):
+        assert shown_target(f"/base/path{rest}") == "/base/path"
 
 
 class TestTexts:

@@ -77,7 +77,11 @@ def _entries(path: Path) -> list[Path]:
 
 
 def _source(name: str, file: Path, *, is_entry: bool) -> Source:
-    """What cannot be looked at (a broken link) is found again when it is read, with the reason."""
+    """What cannot be looked at (a broken link) is found again when it is read, with the reason.
+
+    Systems allow names that are not UTF-8, and tables do not: the other bytes are shown as ``\\xff``.
+    """
+    name = os.fsencode(name).decode("utf-8", "backslashreplace")
     try:
         status = file.stat()
     except (OSError, ValueError):

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from icws_explore.protocol.arguments import encode_open_args
+from icws_explore.protocol.budgets import IDENTITY_KEY
 from icws_explore.protocol.candid import DidFile, Func, Opt, Record, Type, is_subtype, parse_did, resolve, type_text
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS, NS_PER_S, ack_timeout_ms
 from icws_explore.protocol.envelope import call_content, check_envelope, ingress_expiry_ns, sign_envelope
-from icws_explore.protocol.errors import DidError, IdentityError, MessageError
+from icws_explore.protocol.errors import DecodeError, DidError, IdentityError, MessageError
 from icws_explore.protocol.interface import (
     CLOSE_ARGS,
     MESSAGE_ARGS,
@@ -25,6 +26,7 @@ from icws_explore.protocol.interface import (
 from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.keys.delegation import DelegationChain
 from icws_explore.protocol.keys.files import load_identity
+from icws_explore.protocol.keys.public_keys import parse_public_key
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import first_failure
 
@@ -283,6 +285,14 @@ def _bare_chain(data: bytes) -> DelegationChain | None:
 
 
 def _chain_findings(chain: DelegationChain, now_ns: int, canister_id: Principal | None) -> list[Finding]:
+    keys = [("publicKey", chain.root_public_key_der)]
+    keys += [
+        (f"the pubkey of delegation {number}", link.delegation.pubkey)
+        for number, link in enumerate(chain.delegations, 1)
+    ]
+    for name, der in keys:
+        if (fault := _key_fault(der)) is not None:
+            return [_as_rule("BAD_SIGNATURE", f"In its delegation chain {name} {fault}.")]
     expiration_ns, targets = chain.expiration_ns, chain.targets
     if expiration_ns is not None and expiration_ns < now_ns:
         ago_s = (now_ns - expiration_ns) / NS_PER_S
@@ -293,6 +303,17 @@ def _chain_findings(chain: DelegationChain, now_ns: int, canister_id: Principal 
             _as_rule("DELEGATION_EXPIRED", f"The delegation of {chain.principal} is for {named}, not {canister_id}.")
         ]
     return []
+
+
+def _key_fault(der: bytes) -> str | None:
+    """Why no signature can be checked with this public key (DER); None: it can."""
+    if len(der) > IDENTITY_KEY:
+        return f"has {len(der)} bytes, more than a public key has"
+    try:
+        parse_public_key(der)
+    except DecodeError as error:
+        return f"is not a public key: {error.reason}"
+    return None
 
 
 def _signature_findings(

@@ -19,7 +19,9 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import Event, State
 
+from icws_explore.live.network.turns import InTurns
 from icws_explore.protocol.budgets import LAB_UNRELAYED as MAX_UNRELAYED
+from icws_explore.protocol.budgets import MESSAGE_PARTS as MAX_PARTS
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.gateway.events import FrameKind
 from icws_explore.protocol.principal import Principal
@@ -34,7 +36,7 @@ _KINDS: Final[dict[Opcode, FrameKind]] = {
 _PONG: Final = b"\x8a"  # the first byte of an unmasked pong frame
 
 
-class GatewayConnection(ServerConnection):
+class GatewayConnection(InTurns, ServerConnection):
     """Calls ``on_frame(kind, data)`` with every message and control frame, in order. `write` and `drop` do not wait."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -56,27 +58,17 @@ class GatewayConnection(ServerConnection):
     def add_unrelayed(self, size: int) -> None:
         """Count ``size`` bytes from the client that wait to be relayed; negative: they have been relayed."""
         self._unrelayed += size
-        self._set_reading()
+        self.settle()
 
     def hold_reading(self, is_held: bool) -> None:
         """Do not read from the client while a breakpoint holds too much from it."""
         if is_held is not self._is_held:
             self._is_held = is_held
-            self._set_reading()
+            self.settle()
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._set_reading()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._set_reading()
-
-    def _set_reading(self) -> None:
-        if self.paused or self._is_held or self._unrelayed > MAX_UNRELAYED:
-            self.transport.pause_reading()
-        elif not self.transport.is_closing():
-            self.transport.resume_reading()
+    def is_wanted(self) -> bool:
+        """Whether to read on from the client."""
+        return super().is_wanted() and not self._is_held and self._unrelayed <= MAX_UNRELAYED
 
     def listen(self, on_frame: Callable[[FrameKind, bytes], None]) -> None:
         """Call ``on_frame`` from now on, first for the frames that have arrived already."""
@@ -96,6 +88,9 @@ class GatewayConnection(ServerConnection):
         if event.opcode is not Opcode.CONT:
             self._kind = _KINDS[event.opcode]
         self._parts.append(data)
+        if len(self._parts) > MAX_PARTS:  # the library bounds the bytes of a message, not its empty fragments
+            self._parts.clear()
+            self.transport.abort()
         if event.fin:
             parts, self._parts = self._parts, []
             self._report(self._kind, b"".join(parts))

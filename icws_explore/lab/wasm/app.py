@@ -106,7 +106,8 @@ def _read_did(did: str | Path) -> str:
     if isinstance(did, str) and not did.endswith(".did"):
         return did
     try:
-        return Path(did).read_text(encoding="utf-8")
+        with Path(did).open("rb") as file:
+            return file.read(MAX_DID_BYTES + 1).decode("utf-8")  # a longer text is refused when it is parsed
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise LabError(f"{did}: cannot be read ({why})") from error

@@ -71,7 +71,8 @@ def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_MODULE_BYTES:
             raise LabError(_too_large(path.stat().st_size))
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_MODULE_BYTES + 1)  # devices have no size
     except OSError as error:
         raise LabError(f"cannot be read ({error.strerror})") from error
     return _from_text(data) if path.suffix == ".wat" else data

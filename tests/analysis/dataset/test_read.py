@@ -12,8 +12,6 @@ from icws_explore.analysis.dataset.tables import TABLES, schema_of
 from icws_explore.protocol.errors import ArgumentValueError, CaptureError
 from support.data_files import SESSIONS
 
-pytest.importorskip("pyarrow")
-
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
@@ -58,7 +56,6 @@ class TestTables:
 class TestDask:
     @pytest.mark.parametrize("name", TABLES)
     def test_gives_the_same_rows(self, dataset, name):
-        pytest.importorskip("dask.dataframe")
         lazy = dataset.dask(name)
         assert list(lazy.columns) == schema_of(name).names
         rows = lazy.compute(scheduler="synchronous").to_dict("records")
@@ -67,7 +64,6 @@ class TestDask:
         )
 
     def test_computes_over_files(self, dataset):
-        pytest.importorskip("dask.dataframe")
         counted = dataset.dask("frames").groupby("day")["size"].sum().compute(scheduler="synchronous")
         sizes = dataset.frames.to_table(columns=["day", "size"]).to_pandas().groupby("day")["size"].sum()
         assert counted.to_dict() == sizes.to_dict()

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +44,13 @@ class TestSources:
     def test_that_cannot_be_looked_at_are_found_again_when_they_are_read(self, tmp_path):
         (source,) = sources_in([tmp_path / "gone.icws"])
         assert source.size == 0
+
+    def test_whose_names_are_not_text_have_names_that_a_table_takes(self, tmp_path):
+        names = [os.fsdecode(name) for name in (b"\xff.icws", b"\xfe.icws", b"\xc3\xa4.icws")]
+        sources = sources_in([tmp_path / name for name in names])
+        assert [source.name.rpartition("/")[2] for source in sources] == ["\\xff.icws", "\\xfe.icws", "ä.icws"]
+        assert [Path(source.path).name for source in sources] == names
+        assert len({source.key for source in sources}) == 3
 
     def test_of_a_dataset_are_its_entries(self, tmp_path):
         (tmp_path / MARK).write_text("{}")

@@ -10,8 +10,6 @@ from icws_explore.capture import Capture
 from support.data_files import SESSIONS
 from support.session_captures import SessionScript
 
-pytest.importorskip("pyarrow")
-
 SECRET = "the secret word"
 
 

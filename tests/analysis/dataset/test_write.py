@@ -12,8 +12,6 @@ from icws_explore.capture import Capture, load, save
 from icws_explore.protocol.errors import ArgumentTypeError, CaptureError
 from support.data_files import SESSIONS
 
-pytest.importorskip("pyarrow")
-
 
 @pytest.fixture
 def folder(tmp_path):

@@ -71,6 +71,27 @@ class TestBadOnes:
         forged = DelegationChain(Ed25519Identity.from_secret(b"\x09" * 32).public_key_der, chain().delegations)
         assert said(stored(forged)) == ["BAD_SIGNATURE"]
 
+    @pytest.mark.parametrize("key", [b"", b"\x30", b"\x30" * 450_000, ROOT.public_key_der + b"\x00"])
+    def test_a_delegation_with_what_is_no_public_key(self, key):
+        session = delegate(ROOT, key, expiration_ns=NOW_NS + NS_PER_S)
+        for broken, name in (
+            (DelegationChain(key, chain().delegations), "publicKey"),
+            (DelegationChain(ROOT.public_key_der, (session, *chain().delegations)), "the pubkey of delegation 1"),
+        ):
+            for data in (broken.to_json().encode(), stored(broken)):
+                (finding,) = check_identity(data, now_ns=NOW_NS)
+                assert finding.id == "BAD_SIGNATURE"
+                assert f"In its delegation chain {name} " in finding.explanation
+                assert len(finding.explanation) < 200
+
+    def test_a_public_key_of_a_megabyte(self):
+        """As a canister signature's key it is well-formed, whatever its length."""
+        bits = b"\x00\x01\x01" + bytes(450_000)
+        body = bytes.fromhex("300c060a2b0601040183b8430102") + b"\x03\x83" + len(bits).to_bytes(3, "big") + bits
+        der = b"\x30\x83" + len(body).to_bytes(3, "big") + body
+        (finding,) = check_identity(DelegationChain(der, ()).to_json().encode(), now_ns=NOW_NS)
+        assert (finding.id, f"has {len(der)} bytes, more than" in finding.explanation) == ("BAD_SIGNATURE", True)
+
     @pytest.mark.parametrize("data", [b"anonymous", b"2vxsx-fae\n"])
     def test_the_anonymous_one(self, data):
         (finding,) = check_identity(data, now_ns=NOW_NS)

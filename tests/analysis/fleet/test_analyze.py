@@ -12,8 +12,6 @@ from icws_explore.analysis.fleet.analyze import parts_of
 from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError, CaptureError
 from support.data_files import SESSIONS
 
-pytest.importorskip("pyarrow")
-
 
 @pytest.fixture
 def folder(tmp_path):
@@ -41,7 +39,6 @@ class TestAnalysis:
 
     @pytest.mark.slow
     def test_is_the_same_with_processes(self, folder):
-        pytest.importorskip("distributed")
         pd.testing.assert_frame_equal(icws.analyze(folder).table(), icws.analyze(folder, workers=2).table())
 
     def test_an_unreadable_file_is_a_result(self, folder):

@@ -113,6 +113,8 @@ class TestACluster:
         assert results == {number: number for number in (0, 1, 3, 4, 5)}
 
     def test_with_another_version(self, cluster, monkeypatch):
+        with distributed.Client(cluster) as client:
+            client.wait_for_workers(2, timeout=60)  # the test before has ended some, which are started again
         monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0.1")  # here, not in the workers
         with pytest.raises(IcwsError, match=r"has icws_explore .*, not 0\.0\.1"):
             results_of(Crew(scheduler=cluster), crews.squared, pieces(1))

@@ -13,8 +13,6 @@ from icws_explore.capture import Capture
 from icws_explore.lab.scenarios import SCENARIOS
 from support.data_files import SESSIONS
 
-pytest.importorskip("pyarrow")
-
 
 def capture_of(name):
     return icws.load(SESSIONS / name).raw

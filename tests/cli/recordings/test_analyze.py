@@ -73,7 +73,6 @@ class TestAgain:
     @pytest.mark.slow
     def test_after_an_interrupt_goes_on(self, folder, tmp_path):
         """Ctrl-C goes to every process of a terminal; none is left, and the next run knows what was done."""
-        pytest.importorskip("distributed")
         for number in range(400):
             shutil.copy(folder / "lost_message.icws", folder / f"l{number}.icws")
         out = tmp_path / "a.csv"

@@ -8,7 +8,9 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from icws_explore.lab.gateway import connection as connection_module
 from icws_explore.lab.gateway.connection import GatewayConnection
+from icws_explore.live.network import turns
 from icws_explore.protocol.gateway.events import FrameKind
 from support.lab_requests import PATIENCE_S, eventually
 
@@ -89,6 +91,35 @@ class TestReceive:
             await eventually(lambda: listener.connection is not None and listener.connection._early)
             listener.listens.set()
             await eventually(lambda: listener.heard == [("binary", b"early")])
+
+
+class TestFloods:
+    FIRST, PART = b"\x02\x80\0\0\0\0", b"\x00\x80\0\0\0\0"  # empty fragments
+
+    async def test_of_fragments_is_parsed_in_turns(
+        self, server: Server, listener: Listener, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(turns, "TURN_S", -1.0)  # each turn is over after its first piece
+        async with connect(url(server)):
+            await eventually(lambda: listener.connection is not None and listener.open.on_frame is not None)
+            listener.open.data_received(self.FIRST + self.PART * 999 + b"\x80\x80\0\0\0\0")
+            assert len(listener.open._parts) == turns.PIECE // len(self.PART)
+            assert not listener.open.transport.is_reading()
+            await eventually(lambda: listener.heard == [("binary", b"")])
+            await eventually(listener.open.transport.is_reading)
+
+    async def test_of_fragments_that_never_end_the_message_ends_the_connection(
+        self, server: Server, listener: Listener, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connection_module, "MAX_PARTS", 100)
+        async with connect(url(server)) as client:
+            await eventually(lambda: listener.connection is not None and listener.open.on_frame is not None)
+            listener.open.data_received(self.FIRST + self.PART * 99)
+            assert not listener.open.transport.is_closing()
+            listener.open.data_received(self.PART)
+            assert listener.open.transport.is_closing()
+            with pytest.raises(ConnectionClosed):
+                await asyncio.wait_for(client.recv(), PATIENCE_S)
 
 
 class TestEnd:

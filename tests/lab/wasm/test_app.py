@@ -60,6 +60,10 @@ class TestCandid:
             wasm_app(wasm(body), did=did)
         assert "\n" not in str(refused.value)
 
+    def test_is_not_read_to_the_end_of_a_device(self) -> None:
+        with pytest.raises(LabError, match="more than the 262144 allowed"):
+            wasm_app(wasm(NOTHING), did=Path("/dev/zero"))
+
 
 class TestInit:
     def test_candid_text_is_encoded_for_the_types_in_the_did(self) -> None:

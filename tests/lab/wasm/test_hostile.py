@@ -138,6 +138,10 @@ class TestModules:
         with pytest.raises(LabError, match=r"huge\.wasm has 100 MiB or more; the lab takes modules of up to 64 MiB"):
             read_module(path)
 
+    def test_devices_are_not_read_to_their_end(self) -> None:
+        with pytest.raises(LabError, match=r"/dev/zero has 64 MiB or more"):
+            read_module(Path("/dev/zero"))
+
     def test_missing_files_are_named(self, tmp_path: Path) -> None:
         with pytest.raises(LabError, match=r"none\.wasm cannot be read \(No such file or directory\)"):
             read_module(tmp_path / "none.wasm")
