@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -102,7 +103,7 @@ def notebook(code: str) -> dict[str, Any]:
 
 
 def _serve(folder: str, *, no_browser: bool, port: int | None) -> int:
-    """Run JupyterLab in ``folder`` until Ctrl-C. Raises LabError if it does not start.
+    """Run JupyterLab in ``folder`` until Ctrl-C or SIGTERM. Raises LabError if it does not start.
 
     The kernel runs where the command was given, so that a relative path means the same in the notebook.
     """
@@ -113,15 +114,24 @@ def _serve(folder: str, *, no_browser: bool, port: int | None) -> int:
     ]  # fmt: skip
     note("JupyterLab starts; Ctrl-C ends it")
     process = subprocess.Popen(arguments, cwd=folder)  # noqa: S603  # our own interpreter, and numbers
+    is_over = False
+
+    def end(*_: object) -> None:
+        nonlocal is_over
+        is_over = True
+        process.terminate()
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         code = process.wait()
     except KeyboardInterrupt:  # the terminal has told JupyterLab as well
         process.wait()
         return 0
     finally:
+        signal.signal(signal.SIGTERM, before)
         if process.poll() is None:
             process.terminate()
             process.wait()
-    if code:
+    if code and not is_over:
         raise LabError(f"JupyterLab ended with code {code}: what it printed says why")
     return 0

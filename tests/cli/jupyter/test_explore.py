@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,17 @@ class TestExplore:
         monkeypatch.setattr(served, "wait", wait)
         assert run(["explore"]) == 0
         assert not served.folder.exists()
+
+    def test_sigterm_ends_jupyterlab_and_removes_the_folder(
+        self, served: type[Served], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def wait(self: Served) -> int:
+            signal.raise_signal(signal.SIGTERM)
+            return self.code
+
+        before = signal.getsignal(signal.SIGTERM)
+        monkeypatch.setattr(served, "wait", wait)
+        monkeypatch.setattr(served, "terminate", lambda self: setattr(self, "code", -15), raising=False)
+        assert run(["explore"]) == 0
+        assert not served.folder.exists()
+        assert signal.getsignal(signal.SIGTERM) is before
