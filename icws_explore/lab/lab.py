@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import inspect
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast
 
 from icws_explore.analysis.decode import Kind, check_kind, decode_frame
 from icws_explore.analysis.passages import Sighting
@@ -108,6 +109,8 @@ class Lab:
 
     Raises ArgumentTypeError or ArgumentValueError for an argument, and LabError for an app file that cannot be used.
     """
+
+    __signature__: ClassVar[inspect.Signature]
 
     def __new__(cls, *_args: Any, process: bool = False, **_options: Any) -> Self:
         if process and cls is Lab:
@@ -568,6 +571,12 @@ class Lab:
             return self._thread is not None and asyncio.get_running_loop() is self._thread.loop
         except RuntimeError:  # no loop runs in this thread
             return False
+
+
+# Python would show that of __new__.
+Lab.__signature__ = (_signature := inspect.signature(Lab.__init__)).replace(
+    parameters=[each for name, each in _signature.parameters.items() if name != "self"]
+)
 
 
 def network_of(lab: Lab) -> LabNetwork:
