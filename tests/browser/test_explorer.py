@@ -101,7 +101,7 @@ class TestARecording:
         expect(title(explorer)).to_have_text("frame 15")
         expect(row(explorer, 15)).to_have_class(re_word("icws-selected"))
         explorer.get_by_role("tab", name="Fields").click()
-        explorer.locator(".icws-evidence").first.get_by_role("button", name="8", exact=True).click()
+        explorer.locator(".icws-proving").first.get_by_role("button", name="8", exact=True).click()
         expect(title(explorer)).to_have_text("frame 8")
         expect(explorer.locator(".icws-step.icws-failed b")).to_be_in_viewport()
 

@@ -91,30 +91,45 @@ class Crew:
 def _gathered(
     client: Client, work: Callable[[T], R], items: Sequence[T], most: int | None
 ) -> Iterator[tuple[T, R | str]]:
-    """Results in the order in which they come. At most ``most`` pieces are with the client at a time."""
+    """Results in the order in which they come. At most ``most`` pieces are with the client at a time.
+
+    Dask blames every piece that a worker had when it died, also those that only waited there. So whoever is blamed gets
+    another chance in the end, alone.
+    """
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
     rest = iter(items)
     doing: dict[object, T] = {}
+    blamed: list[T] = []
+    is_alone = False
     done = as_completed(loop=client.loop)
 
-    def begin() -> bool:
-        for item in rest:
-            future = client.submit(work, item, pure=False)
-            doing[future.key] = item
-            done.add(future)
-            return True
-        return False
+    def begin(item: T) -> None:
+        future = client.submit(work, item, pure=False)
+        doing[future.key] = item
+        done.add(future)
 
     def fill() -> None:
-        while len(doing) < (most or max(1, AHEAD * sum(client.nthreads().values()))) and begin():
-            pass
+        nonlocal is_alone
+        while len(doing) < (most or max(1, AHEAD * sum(client.nthreads().values()))):
+            try:
+                begin(next(rest))
+            except StopIteration:
+                break
+        if not doing and blamed:
+            is_alone = True
+            begin(blamed.pop())
 
     fill()
     for future in done:
         item = doing.pop(future.key)
         error = future.exception() if future.status != "finished" else None
+        if isinstance(error, KilledWorker) and not is_alone:
+            blamed.append(item)
+            future.release()
+            fill()
+            continue
         if isinstance(error, KilledWorker):
             result: R | str = f"the processes that worked on {item.name} died: out of memory?"
         elif error is not None:
