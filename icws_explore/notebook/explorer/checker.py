@@ -2,14 +2,10 @@
 
 Both take long where there are many frames, and the explorer has to answer meanwhile. The thread waits while nothing
 is appended. What it finds goes to three callbacks, at most `MAX_TELLS_PER_S` times a second, on this thread.
-
-Python's search for cycles stops every thread for as long as it takes: a part of a second with all objects of a
-notebook. So these are left out of it until the doctor has looked for the first time.
 """
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -136,7 +132,6 @@ class Checker:
         self._waiting: dict[int, ProofState] = {}
         self._told_at = 0.0
         self._is_busy = False
-        self._is_frozen = False
         self.first_diagnosis = threading.Event()
         self._thread = threading.Thread(target=self._run, name="icws-explorer-checks", daemon=True)
 
@@ -164,20 +159,12 @@ class Checker:
         except Exception as error:  # noqa: BLE001  # in a thread nobody would see it
             self._on_status(f"the checks have ended: {type(error).__name__}: {one_line(str(error))}")
         finally:
-            self._thaw()
             self.first_diagnosis.set()
-
-    def _thaw(self) -> None:
-        if self._is_frozen:
-            self._is_frozen = False
-            gc.unfreeze()
 
     def _check(self) -> None:
         while not self._stopped and not self._index.frames:
             self._wake.wait()
             self._wake.clear()
-        gc.freeze()
-        self._is_frozen = True
         capture = self._index.recording.raw
         if capture.info.crypto != "real":
             self._on_status(f"proofs not checked: simulated with {capture.info.crypto} cryptography")
@@ -250,7 +237,6 @@ class Checker:
         known = Capture(info, [decoded.frame for decoded in frames], list(self._index.recording.notes))
         known.page_calls = self._index.recording.raw.page_calls
         findings = diagnose(known, frames=frames)
-        self._thaw()
         took = time.monotonic() - began
         self._diagnosed = len(frames)
         self._next_diagnosis = time.monotonic() + max(_AT_LEAST_S, _SHARE * took)

@@ -427,9 +427,10 @@ function render({ model, el }) {
     pointed = -1;
     mark();
   });
-  listen(hex, "click", (/** @type {MouseEvent} */ event) => {
+  // Not at "click", which is lost if the bytes are drawn anew before the button is let go.
+  listen(hex, "mousedown", (/** @type {MouseEvent} */ event) => {
     const byte = /** @type {HTMLElement} */ (event.target).dataset.byte;
-    if (byte !== undefined) choose(fieldOf(Number(byte)), false);
+    if (event.button === 0 && byte !== undefined) choose(fieldOf(Number(byte)), false);
   });
 
   // ---- proof ---------------------------------------------------------------------------------------------------

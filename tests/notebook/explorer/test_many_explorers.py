@@ -37,7 +37,7 @@ class Held:
 
 def own_objects() -> Counter[str]:
     """How many objects of the explorer's own there are, by type."""
-    gc.collect()  # a checker's thread leaves what is there out of the search until it ends
+    gc.collect()  # the last threads may have ended since
     return Counter(type(each).__name__ for each in gc.get_objects() if type(each).__name__ in OWN)
 
 
