@@ -43,7 +43,7 @@ _LEAST_WIDTH: Final = 40  # cells: narrower terminals wrap by themselves
 MOST: Final = 2_000  # characters of an error or a note
 SUBJECT_BAD: Final = 1  # exit code: the command ran, and what it examined is bad
 LEAVE_S: Final = 1.2  # real seconds after a signal in which somebody may still read the output
-LOOK_S: Final = 0.1  # real seconds between two looks at the output after that
+LOOK_S: Final = 0.1  # real seconds between two looks: at the output after that, and for a signal during a wait
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _OUTPUTS: Final = (1, 2)  # descriptors of stdout and stderr
 

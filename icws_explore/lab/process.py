@@ -30,30 +30,26 @@ import cloudpickle
 from icws_explore.protocol.errors import ArgumentValueError, LabError
 
 from .lab import START_TIMEOUT_S, STOP_TIMEOUT_S, Lab
-from .log import LabEvent, LabLog
+from .log import LabEvent
 
 _Answer = tuple[int, bool, bytes]  # the number of the question, whether this is an exception, and it, pickled
 
 MAX_WAITING: Final = 10_000  # events that wait to be written; further ones are dropped
-_UNSENT: Final = (
-    pickle.PicklingError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-)  # what cannot be sent raises one of them
+# What cannot be sent raises one of these.
+_UNSENT: Final = (pickle.PicklingError, TypeError, AttributeError, RecursionError)
 _ANSWER_S: Final = START_TIMEOUT_S + STOP_TIMEOUT_S  # real seconds; the lab itself gives up before
 _LEAVE_S: Final = 1.0  # real seconds in which the process leaves after the lab has stopped
 _RUN: Final = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer)\nfrom icws_explore.lab.process import main; main()"
 )
-# What `Lab` has, and what it says, in its own process.
+# Members of `Lab` that the process is asked for.
 _PROPERTIES: Final = (
     "app_did", "canister_id", "events", "gateway_principal", "gateway_url", "network_url", "root_key", "sightings",
 )  # fmt: skip
 _METHODS: Final = (
     "add_canister", "begin", "canister", "reinstall", "start_canister", "stop_canister", "uninstall", "upgrade",
 )  # fmt: skip
-# What hands out parts of the lab that live in its process, or changes its clock.
+# Members of `Lab` that hand out its parts, which live in the process, or that change its clock.
 _ELSEWHERE: Final = (
     "add_gateway", "breakpoints", "canisters", "control", "faults", "gateways", "hold", "pause", "point_gateway",
     "remove_gateway", "resume", "run_until", "step",
@@ -73,11 +69,10 @@ class ProcessLab(Lab):
             raise ArgumentValueError("a lab in a process of its own cannot be paused: leave out paused or process")
         self._arguments = args, kwargs | {"process": False}
         self._child: _Child | None = None
-        self._listeners = LabLog(self._clock.now_ns)
 
     def start(self) -> Self:
         if self._child is None:
-            child = _Child(self._heard)
+            child = _Child(self._log.add)
             try:
                 self._clock = child.ask("start", *self._arguments)
             except BaseException:
@@ -97,16 +92,12 @@ class ProcessLab(Lab):
 
     def listen(self, listener: Callable[[LabEvent], None]) -> Callable[[], None]:
         """Call ``listener`` with every further event, in a thread. Returns a function that stops this."""
-        end = self._listeners.listen(listener)
         self._ask("listen")
-        return end
+        return super().listen(listener)
 
     def describe(self) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = self._ask("describe") if self.running else super().describe()
         return [*found, ("process", "its own")]
-
-    def _heard(self, event: LabEvent) -> None:
-        self._listeners.add(event)
 
     def _ask(self, name: str, *args: Any, **kwargs: Any) -> Any:
         if self._child is None:

@@ -25,6 +25,7 @@ from ..doctor.many import interrupts_held
 
 if TYPE_CHECKING:
     from distributed import Client
+    from distributed.scheduler import KilledWorker
 
 DASK_EXTRA: Final = 'this needs Dask: pip install "icws_explore[dask]"'
 CONNECT_S: Final = 10.0  # real seconds until a scheduler must have answered
@@ -93,49 +94,55 @@ def _gathered(
 ) -> Iterator[tuple[T, R | str]]:
     """Results in the order in which they come. At most ``most`` pieces are with the client at a time.
 
-    Dask blames every piece that a worker had when it died, also those that only waited there. So whoever is blamed gets
+    Dask blames every piece that a worker had when it died, also those that only waited there. So each of them gets
     another chance in the end, alone.
     """
+    from distributed.scheduler import KilledWorker
+
+    blamed: list[T] = []
+    for item, result in _completed(client, work, items, most):
+        if isinstance(result, KilledWorker):
+            blamed.append(item)
+        else:
+            yield item, result
+    for item in blamed:
+        for _, result in _completed(client, work, [item], most):
+            if isinstance(result, KilledWorker):
+                yield item, f"the processes that worked on {item.name} died: out of memory?"
+            else:
+                yield item, result
+
+
+def _completed(
+    client: Client, work: Callable[[T], R], items: Sequence[T], most: int | None
+) -> Iterator[tuple[T, R | KilledWorker]]:
+    """Results as they come; for a piece whose workers died, what Dask says of it."""
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
     rest = iter(items)
     doing: dict[object, T] = {}
-    blamed: list[T] = []
-    is_alone = False
     done = as_completed(loop=client.loop)
 
-    def begin(item: T) -> None:
-        future = client.submit(work, item, pure=False)
-        doing[future.key] = item
-        done.add(future)
+    def begin() -> bool:
+        for item in rest:
+            future = client.submit(work, item, pure=False)
+            doing[future.key] = item
+            done.add(future)
+            return True
+        return False
 
     def fill() -> None:
-        nonlocal is_alone
-        while len(doing) < (most or max(1, AHEAD * sum(client.nthreads().values()))):
-            try:
-                begin(next(rest))
-            except StopIteration:
-                break
-        if not doing and blamed:
-            is_alone = True
-            begin(blamed.pop())
+        while len(doing) < (most or max(1, AHEAD * sum(client.nthreads().values()))) and begin():
+            pass
 
     fill()
     for future in done:
         item = doing.pop(future.key)
         error = future.exception() if future.status != "finished" else None
-        if isinstance(error, KilledWorker) and not is_alone:
-            blamed.append(item)
-            future.release()
-            fill()
-            continue
-        if isinstance(error, KilledWorker):
-            result: R | str = f"the processes that worked on {item.name} died: out of memory?"
-        elif error is not None:
+        if error is not None and not isinstance(error, KilledWorker):
             raise error
-        else:
-            result = future.result()
+        result: R | KilledWorker = future.result() if error is None else error
         future.release()
         yield item, result
         fill()

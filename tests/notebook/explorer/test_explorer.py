@@ -16,7 +16,9 @@ import icws_explore as icws
 from icws_explore.analysis.doctor import Findings
 from icws_explore.analysis.recording import Recording
 from icws_explore.capture import Capture
+from icws_explore.lab import Lab
 from icws_explore.live.clock import ScaledClock
+from icws_explore.live.tap import Tap
 from icws_explore.notebook.explorer import explorer as module
 from icws_explore.notebook.explorer import export_panel
 from icws_explore.notebook.explorer.explorer import PANELS, Explorer
@@ -24,6 +26,7 @@ from icws_explore.notebook.explorer.frame_index import MAX_TAKEN
 from icws_explore.notebook.live_timing import CellRun
 from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.canister import candid_interface
+from icws_explore.protocol.errors import ArgumentValueError
 from support.explorer_scene import WAIT_S, explored, growing, open_comms
 from support.machine import ROOT
 from support.session_captures import healthy, hostile
@@ -80,6 +83,15 @@ class TestSources:
             assert explorer.frame_list.where == 'kind == "ack"'
             assert {row[4] for row in explorer.frame_list.head} == {"ack"}
             assert (explorer.name, explorer.path) == ("chat.icws", str(SESSIONS / "chat.icws"))
+
+    def test_a_lab_in_a_process_of_its_own_is_looked_at_through_a_tap(self) -> None:
+        with Lab("echo", process=True) as lab:
+            with pytest.raises(ArgumentValueError, match=r"leave out process=True, or give it icws\.Tap"):
+                icws.explore(lab)
+            with Tap(lab) as tap:
+                explorer = icws.explore(tap)
+                assert explorer.tap is tap
+                explorer.close()
 
 
 class TestSelection:
