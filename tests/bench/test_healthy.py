@@ -8,7 +8,17 @@ from itertools import islice
 
 import pytest
 
-from bench.healthy import RECORDINGS, Healthy, healthy, lost_a_poller, main, planned, played, recorded
+from bench.healthy import (
+    RECORDINGS,
+    Healthy,
+    healthy,
+    lost_a_poller,
+    main,
+    planned,
+    played,
+    recorded,
+    removed_a_polling_gateway,
+)
 from bench.healthy_apps import DAPPS
 from bench.healthy_recordings import LONGEST_PAUSE_S, by_a_busy_machine
 from bench.healthy_settings import CLIENT_MS, INTERVALS_MS, KINDS, MAX_MESSAGES, Busy, settings
@@ -54,6 +64,15 @@ class TestHealthySessions:
         assert lost_a_poller(simulation)
         assert simulation.doctor().ids == ("POLLER_DEAD",)
         assert not lost_a_poller(simulate(duration="20s"))
+
+    def test_a_gateway_that_the_canister_removed_while_it_polled_is_not_healthy(self):
+        found = next(setting for setting in settings(32) if setting.number == 32_000_218)
+        simulation = found.run()
+        assert removed_a_polling_gateway(simulation)
+        (unopened,) = simulation.doctor()
+        assert unopened.id == "OPEN_TIMEOUT"
+        assert "removed the gateway, which had no clients for longer than an ack interval" in unopened.explanation
+        assert not removed_a_polling_gateway(simulate(duration="20s"))
 
     def test_what_is_found_is_an_alarm(self):
         """The corpus could not fail otherwise."""

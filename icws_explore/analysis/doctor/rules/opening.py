@@ -21,7 +21,9 @@ _SDK: Final = (
 IMPATIENCE_S: Final = 20.0  # a latency of 5 s in each direction, and a canister that is slow
 _CANDIDATES: Final = (
     "this recording does not tell these apart: ON_OPEN_TRAP (a trap in on_open), WRONG_CANISTER (no such canister), "
-    "GATEWAY_NOT_REGISTERED (CDK up to 0.3.0), STALE_NONCE (the canister was upgraded while the gateway ran)"
+    "GATEWAY_NOT_REGISTERED (CDK up to 0.3.0), STALE_NONCE (the canister counts from 0 again, while the gateway "
+    "asks for later nonces: the canister was upgraded, or it removed the gateway, which had no clients for longer than "
+    "an ack interval)"
 )
 
 
