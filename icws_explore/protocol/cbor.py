@@ -26,7 +26,7 @@ from __future__ import annotations
 import io
 import secrets
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -254,9 +254,12 @@ def as_principal(raw: object, name: str, what: str) -> Principal:
     if type(raw) is not bytes:
         raise MessageError(what, f"{name} is {_kind(raw)}, not a byte string")
     try:
-        return Principal(raw)
+        return _principal(raw)
     except PrincipalError as error:
         raise MessageError(what, f"{name}: {error.reason}") from error
+
+
+_principal = lru_cache(maxsize=1024)(Principal)  # a recording names the same few in every frame
 
 
 def check(name: str, value: object, kind: type[_T]) -> _T:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from .cbor import MAX_U64, Shape, as_map, check, check_u64, dumps, field, loads, principal_field, u64_field
@@ -43,7 +44,10 @@ class ClientKey:
     @classmethod
     def from_cbor(cls, value: object, what: str = "ClientKey") -> ClientKey:
         fields = as_map(value, what)
-        return cls(principal_field(fields, "client_principal", what), u64_field(fields, "client_nonce", what))
+        return _client_key(principal_field(fields, "client_principal", what), u64_field(fields, "client_nonce", what))
+
+
+_client_key = lru_cache(maxsize=1024)(ClientKey)  # every message of a session has the same
 
 
 @dataclass(frozen=True, slots=True)

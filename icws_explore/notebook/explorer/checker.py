@@ -2,13 +2,19 @@
 
 Both take long where there are many frames, and the explorer has to answer meanwhile. The thread waits while nothing
 is appended. What it finds goes to three callbacks, at most `MAX_TELLS_PER_S` times a second, on this thread.
+
+Python's search for cycles among all objects stops every thread: for a third of a second where there are 20,000 frames.
+There is none while a thread works; what it would have found is found when they all wait. Young objects are searched
+as ever.
 """
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from icws_explore.analysis.decode import DecodedFrame
@@ -33,6 +39,46 @@ MAX_TELLS_PER_S: Final = 5
 _SHARE: Final = 4  # a diagnosis that took d seconds is not made again for 4 d
 _SETTLE_S: Final = 0.3  # without new frames, before the doctor looks
 _AT_LEAST_S: Final = 2.0  # between two diagnoses
+_NEVER: Final = 2**31 - 1  # searches among younger objects before there is one among all
+
+
+class _FullCollections:
+    """Holds up Python's search for cycles among all objects while any thread is inside `held`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._usual = 0  # the threshold before
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self._hold(1)
+        try:
+            yield
+        finally:
+            self._hold(-1)
+
+    @contextmanager
+    def allowed(self) -> Iterator[None]:
+        """The opposite, for a while inside `held`."""
+        self._hold(-1)
+        try:
+            yield
+        finally:
+            self._hold(1)
+
+    def _hold(self, more: int) -> None:
+        with self._lock:
+            before, self._holders = self._holders, self._holders + more
+            young, middle, full = gc.get_threshold()
+            if before == 0:
+                self._usual = full
+                gc.set_threshold(young, middle, _NEVER)
+            elif self._holders == 0:
+                gc.set_threshold(young, middle, self._usual)
+
+
+_full_collections: Final = _FullCollections()
 
 
 class Proofs:
@@ -155,7 +201,8 @@ class Checker:
 
     def _run(self) -> None:
         try:
-            self._check()
+            with _full_collections.held():
+                self._check()
         except Exception as error:  # noqa: BLE001  # in a thread nobody would see it
             self._on_status(f"the checks have ended: {type(error).__name__}: {one_line(str(error))}")
         finally:
@@ -163,8 +210,7 @@ class Checker:
 
     def _check(self) -> None:
         while not self._stopped and not self._index.frames:
-            self._wake.wait()
-            self._wake.clear()
+            self._wait(None)
         capture = self._index.recording.raw
         if capture.info.crypto != "real":
             self._on_status(f"proofs not checked: simulated with {capture.info.crypto} cryptography")
@@ -222,11 +268,20 @@ class Checker:
         """Wait for frame ``at``. Once the recording has settled, the doctor looks."""
         is_due = self._diagnosed != at and not self._index.has_more  # what is half read looks cut off
         left = max(_SETTLE_S if self._diagnosed >= 0 else 0.0, self._next_diagnosis - time.monotonic())
-        woken = self._wake.wait(left if is_due else None)
-        self._wake.clear()
+        woken = self._wait(left if is_due else None)
         if self._stopped or (woken and time.monotonic() < self._next_diagnosis) or not is_due:
             return
         self._diagnose()
+
+    def _wait(self, timeout_s: float | None) -> bool:
+        """Wait for new frames or the end. Return whether there are any; False after ``timeout_s`` real seconds."""
+        if timeout_s == 0.0:
+            woken = self._wake.is_set()
+        else:
+            with _full_collections.allowed():
+                woken = self._wake.wait(timeout_s)
+        self._wake.clear()
+        return woken
 
     def _diagnose(self) -> None:
         began = time.monotonic()

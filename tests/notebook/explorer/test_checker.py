@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import threading
 from typing import Any
 
@@ -71,6 +72,23 @@ class TestChecker:
         told.until(lambda: expected <= set(told.proofs))
         assert set(told.proofs.values()) == {"passed"}
         told.stop()
+
+    def test_holds_up_the_search_for_cycles_among_all_objects_only_while_it_works(self) -> None:
+        usual, working = gc.get_threshold(), set()
+        capture, until = growing(healthy(), begin=0)
+        index = indexed(capture)
+        one, other = Told(index), Told(index)
+        for told in (one, other):
+            told.checker._on_findings = lambda _: working.add(gc.get_threshold())
+        until(9)
+        index.take()
+        one.checker.wake()
+        other.checker.wake()
+        for told in (one, other):
+            assert told.checker.first_diagnosis.wait(WAIT_S)
+            told.stop()
+        assert working == {(usual[0], usual[1], 2**31 - 1)}
+        assert gc.get_threshold() == usual
 
     def test_stops_while_nothing_has_come(self) -> None:
         told = Told(indexed(Capture()))
