@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import click
@@ -15,7 +18,7 @@ from icws_explore.analysis.doctor.finding import count
 from icws_explore.analysis.fleet.crew import Crew
 from icws_explore.analysis.fleet.spread import Spread
 from icws_explore.live.http import Network
-from icws_explore.live.load.generate import generate, play
+from icws_explore.live.load.generate import generate, halt_playing, play
 from icws_explore.live.load.plan import LIMITS, LoadPlan, check_target
 from icws_explore.live.load.result import LoadResult
 from icws_explore.live.network.profiles import NetworkProfile
@@ -187,16 +190,22 @@ async def _tell(plan: LoadPlan, result: LoadResult) -> None:
 def _elsewhere(plan: LoadPlan, crew: Crew, parts: int) -> tuple[LoadResult, bool]:
     """Play it in other processes."""
     result = LoadResult()
+    load = secrets.token_hex(8)
+
+    def halt(everywhere: Callable[[Callable[[], object]], object]) -> None:
+        note("closing the sessions … (Ctrl-C again ends at once, without what other processes have measured)")
+        everywhere(partial(halt_playing, load))
+
     note(f"starting {parts} processes …" if crew.scheduler is None else f"asking {crew.scheduler} …")
     try:
-        with leaving(INTERRUPTED), closing(crew.each(play, plan.parts(parts))) as results:
+        work = partial(play, load=load)
+        with leaving(INTERRUPTED), closing(crew.each(work, plan.parts(parts), halt=halt)) as results:
             for part, played in results:
                 if isinstance(played, str):
                     result.failed[played] += part.sessions
                 else:
                     result.merge(played)
     except KeyboardInterrupt:
-        note("interrupted: what other processes measured until now is lost")
         return result, False
     return result, True
 

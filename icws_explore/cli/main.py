@@ -25,7 +25,7 @@ INTERRUPTED: Final = 128 + signal.SIGINT
 # completion are quick.
 COMMANDS: Final = {
     "demo": ("demo", "Play, verify and report a whole session on an embedded network."),
-    "lab": ("lab", "Run an embedded network: a replica, a canister and a gateway."),
+    "lab": ("lab.command", "Run an embedded network: a replica, a canister and a gateway."),
     "open": ("open_session", "Open a live session with a canister and show its frames."),
     "tap": ("tap", "Run a proxy between a dapp and its gateway that records every session."),
     "drill": ("drill", "Play gateway faults against a dapp, and say how it took them."),

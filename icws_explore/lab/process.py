@@ -34,6 +34,7 @@ from .log import LabEvent
 
 _Answer = tuple[int, bool, bytes]  # the number of the question, whether this is an exception, and it, pickled
 
+LOST: Final = "lost"  # the kind of the event that tells that the process has ended by itself
 MAX_WAITING: Final = 10_000  # events that wait to be written; further ones are dropped
 # What cannot be sent raises one of these.
 _UNSENT: Final = (pickle.PicklingError, TypeError, AttributeError, RecursionError)
@@ -72,7 +73,7 @@ class ProcessLab(Lab):
 
     def start(self) -> Self:
         if self._child is None:
-            child = _Child(self._log.add)
+            child = _Child(self._log.add, self._lost)
             try:
                 self._clock = child.ask("start", *self._arguments)
             except BaseException:
@@ -98,6 +99,11 @@ class ProcessLab(Lab):
     def describe(self) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = self._ask("describe") if self.running else super().describe()
         return [*found, ("process", "its own")]
+
+    def _lost(self, code: int | None) -> None:
+        """The process has ended, and nobody here asked it to. Runs in the thread that reads from it."""
+        text = f"the lab's process {_end_of(code)}: its sessions have broken off"
+        self._log.add(LabEvent(self._clock.now_ns(), "lab", LOST, text))
 
     def _ask(self, name: str, *args: Any, **kwargs: Any) -> Any:
         if self._child is None:
@@ -129,10 +135,14 @@ for _name in _ELSEWHERE:
 
 
 class _Child:
-    """The process, as its parent sees it. ``heard`` is called with each event of the lab, in a thread."""
+    """The process, as its parent sees it. In a thread, ``heard`` is called with each event of the lab, and ``lost``
+    with the exit code, if known, when the process ends before `end` is called.
+    """
 
-    def __init__(self, heard: Callable[[LabEvent], None]) -> None:
+    def __init__(self, heard: Callable[[LabEvent], None], lost: Callable[[int | None], None]) -> None:
         self._heard = heard
+        self._lost = lost
+        self._is_ending = False
         self._answers: SimpleQueue[_Answer | None] = SimpleQueue()  # None: there are no more
         self._asked = 0
         self._lock = threading.Lock()
@@ -164,6 +174,7 @@ class _Child:
     def end(self) -> bool:
         """End the process; False if it had to be killed. Twice is once."""
         assert self._process.stdin is not None
+        self._is_ending = True
         with contextlib.suppress(BrokenPipeError):  # it has ended, and a question was not read
             self._process.stdin.close()
         try:
@@ -208,6 +219,20 @@ class _Child:
             pass
         finally:
             self._answers.put(None)
+        if not self._is_ending:
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it has closed its stdout, but not ended
+                self._process.wait(_LEAVE_S)
+            self._lost(self._process.returncode)
+
+
+def _end_of(code: int | None) -> str:
+    """What became of a process, by its exit code."""
+    if code is None:
+        return "does not answer any more"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    return f"was killed by {name}" + (" (out of memory?)" if code == -signal.SIGKILL else "")
 
 
 def _received(data: bytes) -> Any:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -51,6 +52,33 @@ class TestLoad:
         assert process.returncode == 130
         assert "closed      3 × closed by icws load (1000)" in out
         assert "Traceback" not in err
+
+    @pytest.mark.slow
+    def test_so_it_does_with_processes(self):
+        """Ctrl-C goes to every process of a terminal. The others hand over what they have measured."""
+        with Lab(app="echo", seed=6) as lab:
+            answered = threading.Semaphore(0)
+            lab.listen(lambda event: answered.release() if event.text.startswith("ws_message") else None)
+            arguments = [lab.gateway_url, "--network", lab.network_url, "--canister", str(lab.canister_id)]
+            command = [sys.executable, "-m", "icws_explore.cli", "load", *arguments, "--sessions", "4", "--for", "3600"]
+            with subprocess.Popen(
+                [*command, "--workers", "2", "--json"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            ) as process:  # fmt: skip
+                try:
+                    for _ in range(20):
+                        assert answered.acquire(timeout=HANG_S)
+                    os.killpg(process.pid, signal.SIGINT)
+                    out, err = process.communicate(timeout=HANG_S)
+                finally:
+                    process.kill()
+        assert process.returncode == 130
+        assert err.splitlines()[1].startswith("closing the sessions …")
+        assert "Traceback" not in err
+        told = json.loads(out)
+        assert (told["opened"], told["ended"]) == (4, {"closed by icws load (1000)": 4})
+        assert told["answered"] > 0
+        assert told["round_trip_p50_ms"] > 0
 
     def test_sessions_that_do_not_open_are_bad(self, icws, target):
         assert icws("load", "ws://127.0.0.1:1", *target[1:], "--sessions", 2, "--for", 1).code == 1

@@ -7,12 +7,17 @@ import os
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from icws_explore.analysis.recording import load
+from icws_explore.cli.main import run
 from icws_explore.lab import Lab
 from icws_explore.live.network import profiles
+from icws_explore.protocol.constants import NS_PER_S
+from support.data_files import SESSIONS
 from support.machine import ROOT
 
 PAGES = ROOT / "docs" / "how-to"
@@ -27,8 +32,16 @@ def add(context, caller, text):
 """
 
 
+NS_PER_DAY = 86_400 * NS_PER_S
+NOVEMBER_23 = date(2026, 11, 23).toordinal() - date(1970, 1, 1).toordinal()  # the day on the page, since the epoch
+
+
+def text_of(page: str) -> str:
+    return (PAGES / page).read_text(encoding="utf-8")
+
+
 def code_of(page: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```$", (PAGES / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return re.findall(r"^```python\n(.*?)^```$", text_of(page), re.DOTALL | re.MULTILINE)
 
 
 async def test_from_ic_py(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,6 +67,23 @@ async def test_from_ic_py(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     assert shown[0] == str(identity.sender())
     assert shown[1:3] == ["[]", "1"]
     assert "Step(step='signature', ok=True" in shown[3]
+
+
+def test_many_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The questions on the page have answers, of a dataset that its command wrote."""
+    (block,) = code_of("many_recordings.md")
+    command = next(line for line in text_of("many_recordings.md").splitlines() if line.startswith("icws export "))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recordings").symlink_to(SESSIONS)
+    assert run([*command.split()[1:], "--workers", "1"]) == 0
+    capsys.readouterr()
+    exec(compile(block, "many_recordings.md", "exec"), {})
+    sizes, slowest = capsys.readouterr().out.split("recording\n")
+    frames = [frame for path in SESSIONS.glob("*.icws*") for frame in load(path)]
+    acks = [frame for frame in frames if frame.kind == "ack" and frame.frame.t_ns // NS_PER_DAY == NOVEMBER_23]
+    assert sizes.splitlines()[0] == "kind"
+    assert ["ack", str(sum(frame.size for frame in acks))] in [line.split() for line in sizes.splitlines()]
+    assert len(re.findall(r"^\S+\.icws(?:\.gz)? ", slowest, re.MULTILINE)) == 3
 
 
 @pytest.mark.slow

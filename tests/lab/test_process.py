@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from queue import Queue
 from urllib.parse import urlsplit
 
 import psutil
@@ -84,7 +85,12 @@ class TestStartAndStop:
 
     async def test_says_so_when_it_was_killed(self) -> None:
         with Lab(process=True) as lab:
+            told: Queue[LabEvent] = Queue()
+            lab.listen(told.put)
             children()[-1].kill()
+            event = told.get(timeout=PATIENCE_S)
+            assert (event.part, event.kind) == ("lab", "lost")
+            assert event.text.startswith("the lab's process was killed by SIGKILL")
             with pytest.raises(LabError, match="process has ended"):
                 while True:
                     _ = lab.events

@@ -16,6 +16,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -268,6 +269,7 @@ def _alone(examine: Callable[[Path], FileResult], path: Path) -> FileResult:
 @contextlib.contextmanager
 def interrupts_held() -> Iterator[None]:
     """Start workers that do not see Ctrl-C, which goes to every process of a terminal: the parent decides."""
+    resource_tracker.ensure_running()  # the first start of a process would start it, which lets SIGINT through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

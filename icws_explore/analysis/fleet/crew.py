@@ -49,6 +49,8 @@ class Sized(Protocol):
 
 T = TypeVar("T", bound=Sized)
 R = TypeVar("R")
+# What to do at an interrupt. It gets a function that runs another one in each worker, beside the work there.
+Halt = Callable[[Callable[[Callable[[], object]], object]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,16 @@ class Crew:
         if self.workers is not None and not 1 <= self.workers <= 1024:
             raise ArgumentValueError(f"workers must be from 1 to 1024, not {self.workers}")
 
-    def each(self, work: Callable[[T], R], items: Sequence[T]) -> Generator[tuple[T, R | str], None, None]:
+    def each(
+        self, work: Callable[[T], R], items: Sequence[T], *, halt: Halt | None = None
+    ) -> Generator[tuple[T, R | str], None, None]:
         """Do ``work`` with every item, and yield the item and the result as each is done, in any order.
 
         A text in place of a result says that the workers died of it. Closing the iterator, or an interrupt, ends the
-        processes at once; a cluster's workers finish what they have begun. Raises IcwsError without Dask or with other
-        versions on the workers, ConnectError if the scheduler does not answer.
+        processes at once; a cluster's workers finish what they have begun. With ``halt``, which can ask the workers to
+        finish soon, the first interrupt calls that; what they still return is yielded, then KeyboardInterrupt raised.
+        Raises IcwsError without Dask or with other versions on the workers, ConnectError if the scheduler does not
+        answer.
         """
         count = self._count(items)
         if self.scheduler is None and count <= 1:
@@ -81,7 +87,7 @@ class Crew:
             client = stack.enter_context(
                 _own_cluster(count) if self.scheduler is None else _foreign_cluster(self.scheduler)
             )
-            yield from _gathered(client, work, items, None if self.scheduler is None else self.workers)
+            yield from _gathered(client, work, items, None if self.scheduler is None else self.workers, halt)
 
     def _count(self, items: Sequence[T]) -> int:
         if self.workers is not None:
@@ -90,7 +96,7 @@ class Crew:
 
 
 def _gathered(
-    client: Client, work: Callable[[T], R], items: Sequence[T], most: int | None
+    client: Client, work: Callable[[T], R], items: Sequence[T], most: int | None, halt: Halt | None
 ) -> Iterator[tuple[T, R | str]]:
     """Results in the order in which they come. At most ``most`` pieces are with the client at a time.
 
@@ -100,13 +106,13 @@ def _gathered(
     from distributed.scheduler import KilledWorker
 
     blamed: list[T] = []
-    for item, result in _completed(client, work, items, most):
+    for item, result in _completed(client, work, items, most, halt):
         if isinstance(result, KilledWorker):
             blamed.append(item)
         else:
             yield item, result
     for item in blamed:
-        for _, result in _completed(client, work, [item], most):
+        for _, result in _completed(client, work, [item], most, halt):
             if isinstance(result, KilledWorker):
                 yield item, f"the processes that worked on {item.name} died: out of memory?"
             else:
@@ -114,7 +120,7 @@ def _gathered(
 
 
 def _completed(
-    client: Client, work: Callable[[T], R], items: Sequence[T], most: int | None
+    client: Client, work: Callable[[T], R], items: Sequence[T], most: int | None, halt: Halt | None
 ) -> Iterator[tuple[T, R | KilledWorker]]:
     """Results as they come; for a piece whose workers died, what Dask says of it."""
     from distributed import as_completed
@@ -137,7 +143,16 @@ def _completed(
             pass
 
     fill()
-    for future in done:
+    interrupt: KeyboardInterrupt | None = None
+    while doing:
+        try:
+            future = next(done)
+        except KeyboardInterrupt as again:
+            if halt is None or interrupt is not None:
+                raise
+            interrupt = again
+            halt(client.run)
+            continue
         item = doing.pop(future.key)
         error = future.exception() if future.status != "finished" else None
         if error is not None and not isinstance(error, KilledWorker):
@@ -145,7 +160,10 @@ def _completed(
         result: R | KilledWorker = future.result() if error is None else error
         future.release()
         yield item, result
-        fill()
+        if interrupt is None:
+            fill()
+    if interrupt is not None:
+        raise interrupt
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
 from icws_explore.analysis.decode import control_text
 from icws_explore.capture import Frame
@@ -21,10 +22,35 @@ SETTLE_S: Final = 0.5  # after the opening, in which what the application says t
 ANSWER_S: Final = 5.0  # after the last message, in which its answer may come
 KEPT: Final = 100  # frames of each session; a load records nothing
 
+_playing: set[tuple[str, asyncio.Task[Any]]] = set()  # what this process plays of each load
+_halted: set[str] = set()  # loads that were halted
 
-def play(plan: LoadPlan) -> LoadResult:
-    """Play a plan in a process of its own."""
-    return asyncio.run(generate(plan))
+
+def play(plan: LoadPlan, load: str = "") -> LoadResult:
+    """Play a plan, or a part of the ``load`` with that name, in a process of its own."""
+    return asyncio.run(_play(plan, load))
+
+
+async def _play(plan: LoadPlan, load: str) -> LoadResult:
+    task = asyncio.current_task()
+    assert task is not None
+    _playing.add((load, task))
+    try:
+        # Asked after the line above: `halt_playing` runs in another thread.
+        return LoadResult() if load in _halted else await generate(plan)
+    finally:
+        _playing.discard((load, task))
+
+
+def halt_playing(load: str) -> None:
+    """Let what this process plays of a load close its sessions and return what was measured. Further parts of the load
+    return at once. For any thread.
+    """
+    _halted.add(load)
+    for name, task in list(_playing):
+        if name == load:
+            with suppress(RuntimeError):  # its loop has just been closed
+                task.get_loop().call_soon_threadsafe(task.cancel)
 
 
 async def generate(plan: LoadPlan, result: LoadResult | None = None) -> LoadResult:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from icws_explore.cli.lab import play_fault
+from icws_explore.cli.lab.command import play_fault
 from icws_explore.lab.scenarios import scenario
 
 

@@ -8,14 +8,11 @@ application messages out, because most scenarios contain many of them. The recor
 from __future__ import annotations
 
 import json
-import os
 import queue
 import secrets
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,19 +30,14 @@ from icws_explore.lab.apps import APPS
 from icws_explore.lab.log import LabEvent
 from icws_explore.lab.scenarios import Scenario
 from icws_explore.live.tap import Tap
-from icws_explore.protocol.budgets import TERMINAL_FRAMES as MAX_WAITING
 from icws_explore.protocol.canister.app import App
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS, POLL_INTERVAL_MS
-from icws_explore.protocol.errors import CaptureError, IcwsError
+from icws_explore.protocol.errors import CaptureError, LabError
 
-from .console import at_signals, json_line, leaving, note, printable, settle, width
-from .faults import as_faults, fault_names, list_faults, only_with
-from .options import compiled_canister, force, keep_recording, own_canister
-
-ORDERS: Final = ("upgrade", "reinstall", "stop", "start", "uninstall")  # what can be typed into a lab's terminal
-_MAX_LINE: Final = 4096  # bytes of an unfinished line that are kept
-_WORD: Final = 40  # characters of a wrong word that are shown
-LOOK_S: Final = 0.2  # real seconds between looks for a signal while nothing happens
+from ..console import at_signals, json_line, leaving, note, printable, settle, width
+from ..faults import as_faults, fault_names, list_faults, only_with
+from ..options import compiled_canister, force, keep_recording, own_canister
+from .events import ORDERS, Events, Orders, Workers, unstopped
 
 
 def run_lab(
@@ -67,24 +59,25 @@ def run_lab(
     signals. Raises LabError if the lab cannot start.
     """
     write = write or _write_stdout
-    events = _Events()
+    events = Events()
     with ExitStack() as stack:
         stack.enter_context(at_signals(events.end))
-        stack.enter_context(_unstopped())
+        stack.enter_context(unstopped())
         stack.enter_context(leaving(0))
         labs = [stack.enter_context(lab)]
         labs += [stack.enter_context(other) for other in others(lab)]
         tap = None if recorder is None else stack.enter_context(recorder(lab))
         if tap is not None:
             stack.callback(tap.watch(lambda _frame: None, notes=events.put))
+        workers = Workers(labs, events)
         for each in labs:
-            stack.callback(each.listen(events.put))
+            stack.callback(each.listen(partial(workers.tell, each)))
         settle()
         url = lab.gateway_url if tap is None else tap.url
         several = {"workers": len(labs)} if len(labs) > 1 else {}
         for line in [json.dumps(ready(lab, url) | several)] if as_json else summary(lab, url, len(labs)):
             write(line)
-        _Orders(labs, build, events.put).start()
+        Orders(workers.alive, build, events.put).start()
         while (event := events.next()) is not None:
             if isinstance(event, str):
                 note(event)
@@ -92,90 +85,8 @@ def run_lab(
                 write(json.dumps(event.as_json()) if as_json else str(event))
         if events.left_out:
             note(f"{events.left_out} events were not shown, because the output was too slow")
-
-
-class _Events:
-    """What waits to be printed: events of the lab, and notes of its tap. A bounded number of them waits."""
-
-    def __init__(self) -> None:
-        self.left_out = 0
-        self._queue: queue.Queue[LabEvent | str | None] = queue.Queue(MAX_WAITING)
-        self._is_over = False
-
-    def put(self, event: LabEvent | str | None) -> None:
-        """Add an event without waiting. If the queue is full, it is left out and counted."""
-        try:
-            self._queue.put_nowait(event)
-        except queue.Full:
-            self.left_out += 1
-
-    def end(self) -> None:
-        """End after what is waiting. A signal's handler may call this while `next` holds the queue's lock."""
-        self._is_over = True
-
-    def next(self) -> LabEvent | str | None:
-        """The next event; None at the end."""
-        while True:
-            try:
-                return self._queue.get(timeout=LOOK_S)
-            except queue.Empty:
-                if self._is_over:
-                    return None
-
-
-class _Orders(threading.Thread):
-    """Does with the labs' canisters what is typed into the terminal, or written into the pipe, of `icws lab`."""
-
-    def __init__(self, labs: Sequence[Lab], build: Callable[[], App] | None, say: Callable[[str], None]) -> None:
-        super().__init__(name="icws-orders", daemon=True)
-        self._labs = labs
-        self._build = build
-        self._say = say
-
-    def run(self) -> None:
-        for line in _typed_lines():
-            if word := line.strip().lower():
-                try:
-                    if word not in ORDERS:
-                        self._say(f"{printable(word[:_WORD])!r} is none of {', '.join(ORDERS)}")
-                        continue
-                    for lab in self._labs:
-                        self._obey(word, lab)
-                except IcwsError as error:
-                    self._say(f"{word[:_WORD]}: {error}")
-
-    def _obey(self, word: str, lab: Lab) -> None:
-        if word == "upgrade":
-            lab.upgrade(app=None if self._build is None else self._build())
-        elif word == "reinstall":
-            lab.reinstall()
-        elif word == "stop":
-            lab.stop_canister()
-        elif word == "start":
-            lab.start_canister()
-        else:
-            lab.uninstall()
-
-
-@contextmanager
-def _unstopped() -> Iterator[None]:
-    """Let a lab in the background (`icws lab &`) go on, although it looks for what is typed."""
-    before = signal.signal(signal.SIGTTIN, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTTIN, before)
-
-
-def _typed_lines() -> Iterator[str]:
-    """Lines of stdin until it ends. A job in the background reads none, because SIGTTIN is ignored."""
-    rest = b""
-    with suppress(OSError, ValueError, AttributeError):  # there is no stdin, or it is closed
-        # Not through sys.stdin: Python cannot end while a thread waits in its buffer.
-        while data := os.read(sys.stdin.fileno(), 4096):
-            *lines, rest = (rest + data).split(b"\n")
-            yield from (line.decode("utf-8", "replace") for line in lines)
-            rest = rest[-_MAX_LINE:]
+        if not workers.alive:
+            raise LabError("no process of the lab is left")
 
 
 def ready(lab: Lab, gateway_url: str | None = None) -> dict[str, Any]:
@@ -555,7 +466,7 @@ def _play(
     from icws_explore.analysis.doctor import examine
     from icws_explore.analysis.replay.text import replay_json, replay_lines
 
-    from .findings import print_findings
+    from ..findings import print_findings
 
     if record is not None and len(faults) > 1:
         raise click.UsageError("--record takes one --fault: each fault has its own recording")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from icws_explore.cli.lab import ready, summary
+from icws_explore.cli.lab.command import ready, summary
 from icws_explore.lab import Lab
 from icws_explore.protocol.certificate import check_certificate
 from icws_explore.protocol.principal import Principal
@@ -19,7 +19,7 @@ from icws_explore.protocol.principal import Principal
 SCRIPT = """
 import sys
 from icws_explore.lab import Lab
-from icws_explore.cli.lab import run_lab
+from icws_explore.cli.lab.command import run_lab
 run_lab(Lab(app="echo", seed=5, update_latency_ms=10), as_json={as_json})
 print("ended", file=sys.stderr)
 """

@@ -1,6 +1,7 @@
 """`icws lab` as a process: talks JSON, ends cleanly on a signal."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from icws_explore.cli import lab as command
+from icws_explore.cli.lab import command
 from icws_explore.cli.main import run
 from icws_explore.lab import Lab
 from icws_explore.protocol.candid import parse_type
@@ -65,6 +66,36 @@ class TestWorkers:
             process.stdin.flush()
             events = [json.loads(process.stdout.readline()) for _ in range(2)]
             assert [event["event"] for event in events] == ["upgraded", "upgraded"]
+            process.send_signal(signal.SIGINT)
+            process.stdin.close()
+            assert process.wait(60) == 0
+            assert process.stderr.read() == ""
+
+    def test_that_die_are_told(self):
+        with start("lab", "--json", "--app", "echo", "--workers", "3", stdin=subprocess.PIPE) as process:
+            ready = json.loads(process.stdout.readline())
+            first, second, third = (each.pid for each in psutil.Process(process.pid).children())
+            told = []
+            for pid in (second, first, third):
+                os.kill(pid, signal.SIGKILL)
+                told.append(json.loads(process.stdout.readline()))
+            assert process.wait(60) == 3
+            assert process.stderr.read() == "icws: no process of the lab is left\n"
+        assert {event["event"] for event in told} == {"lost"}
+        what, then = zip(*(event["text"].split("; ") for event in told), strict=True)
+        assert set(what) == {"the lab's process was killed by SIGKILL (out of memory?): its sessions have broken off"}
+        assert then[0] == "new clients get to the other 2"
+        assert then[1].startswith(f"it had the network {ready['network_url']}, so no more sessions can open")
+        assert then[2] == "no other is left"
+
+    def test_that_died_hinder_no_orders(self):
+        with start("lab", "--json", "--app", "echo", "--workers", "2", stdin=subprocess.PIPE) as process:
+            process.stdout.readline()
+            psutil.Process(process.pid).children()[0].kill()
+            assert json.loads(process.stdout.readline())["event"] == "lost"
+            process.stdin.write("upgrade\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["event"] == "upgraded"
             process.send_signal(signal.SIGINT)
             process.stdin.close()
             assert process.wait(60) == 0

@@ -1,0 +1,1 @@
+"""`icws lab`: the command, and what it does while its labs run."""
