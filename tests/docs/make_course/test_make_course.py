@@ -107,6 +107,7 @@ class TestFragments:
             assert list(outputs(code("x", drawn), size)) == [f'<div class="output figure"><b>{size}</b></div>']
         page = for_site(lesson(code("x", drawn)))
         assert set(page.cells[1].outputs[0].data) == {"text/html", "text/plain"}
+        assert page.cells[1].outputs[0].data["text/html"] == "<b>page</b>", "the site is about as wide"
 
     def test_a_kernel_draws_each_figure_for_all_sizes(self) -> None:
         shell = InteractiveShell()
