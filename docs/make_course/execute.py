@@ -104,8 +104,10 @@ def for_site(notebook: NotebookNode) -> NotebookNode:
             cell.metadata.tags = [*cell.metadata.get("tags", ()), "hide-output"]
         after_exercise = after_exercise or "exercise" in cell.metadata.get("tags", ())
         for output in cell.get("outputs", ()):
-            for mime in DRAWN_FOR.values():
-                output.get("data", {}).pop(mime, None)
+            data = output.get("data", {})
+            forms = {size: data.pop(mime, None) for size, mime in DRAWN_FOR.items()}
+            if forms["page"] is not None:  # about as wide as a page of the site
+                data["text/html"] = forms["page"]
     return page
 
 

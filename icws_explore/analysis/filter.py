@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -34,6 +35,8 @@ _NAMES: Final[Mapping[str, _Read]] = {
 }
 NAMES: Final = tuple(_NAMES)
 
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_ASSIGNED: Final = re.compile(r"(?<![=!<>])=(?!=)")
 _COMPARE: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -62,6 +65,8 @@ def compile_filter(expression: str) -> FrameFilter:
         value = _reader(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error) or "nested too deeply"
+        if reason.startswith("invalid syntax") and _ASSIGNED.search(_QUOTED.sub("", expression)):
+            reason = "compare with ==, not with ="
         raise IcwsError(f"cannot read the filter {expression!r}: {reason}") from error
     return lambda decoded, start: bool(value(decoded, start))
 
@@ -73,7 +78,7 @@ def _check(node: ast.expr) -> None:
             return
         case ast.Name(id=name):
             if name not in NAMES:
-                raise ValueError(f"{name!r} is not one of {', '.join(NAMES)}")
+                raise ValueError(f"{name!r} is not one of {', '.join(NAMES)}; text has quotes")
         case ast.BoolOp(values=values) | ast.Tuple(elts=values) | ast.List(elts=values):
             for value in values:
                 _check(value)

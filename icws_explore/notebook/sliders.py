@@ -62,10 +62,11 @@ class SimulationSliders(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ha
         self.outcome = ipywidgets.HTML()
         self.newest = Newest()
         self.simulation = self._run(self.values)
-        self.picture = InteractivePlot(PLOTS[plot](self.simulation))
+        self.picture = InteractivePlot(PLOTS[plot](self.simulation), is_fitted=True)
         for slider in self.sliders.values():
             slider.observe(lambda _: self._ask(anew=True), names="value")
         self.chooser.observe(lambda _: self._ask(anew=False), names="value")
+        self.picture.observe(lambda _: self._ask(anew=False), names="width")
         columns = ipywidgets.Box(list(self.sliders.values()), layout=_COLUMNS)
         super().__init__([columns, self.chooser, self.outcome, self.picture])
         self._say()
@@ -82,7 +83,7 @@ class SimulationSliders(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ha
 
         def make() -> tuple[Simulation, SessionFigure, Drawing]:
             simulation = self._run(values) if anew else self.simulation
-            figure = PLOTS[plot](simulation)
+            figure = self._fitted(PLOTS[plot](simulation))
             return simulation, figure, self.picture.drawing(figure)
 
         def put(made: tuple[Simulation, SessionFigure, Drawing]) -> None:
@@ -116,6 +117,15 @@ class SimulationSliders(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ha
             crypto="stand-in",
             progress=self._go_on,
         )
+
+    def _fitted(self, figure: SessionFigure) -> SessionFigure:
+        """Return the figure, laid out for the room on the page."""
+        paper, draw = self.picture.paper, figure.draw_on
+        if draw is None or paper == figure.paper:
+            return figure
+        fitted = draw(paper)
+        fitted.draw_on = draw
+        return fitted
 
     def _go_on(self, _part: float) -> None:
         if self.newest.is_old:

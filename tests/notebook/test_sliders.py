@@ -64,6 +64,16 @@ class TestSliders:
         assert widget.picture.description == SimulationSliders(plot, duration="70s").picture.description == expected
         assert "<svg" in widget.picture.svg
 
+    def test_the_picture_is_laid_out_for_the_room_on_the_page(self) -> None:
+        widget = SimulationSliders(duration="70s")
+        wide = widget.picture.figure.get_size_inches()[0]
+        widget.picture.width = 600
+        assert widget.picture.figure.get_size_inches()[0] == pytest.approx(6)
+        widget.chooser.value = "timeline"
+        assert widget.picture.figure.get_size_inches()[0] == pytest.approx(6), "and so is the next one"
+        widget.picture.width = 2000
+        assert widget.picture.figure.get_size_inches()[0] == pytest.approx(wide)
+
 
 class TestTwin:
     def test_is_the_picture_and_how_it_went_in_words(self) -> None:

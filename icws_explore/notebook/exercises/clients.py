@@ -81,8 +81,9 @@ def check_give_up_time(answer: Any) -> Check:
         if right is None and got is None:
             continue
         if right is None or not isinstance(got, (int, float)) or abs(got - right) > 1:
-            shown = "never" if right is None else f"after {right:.1f} s"
-            return Check(False, f"{what} (sent {sent[:2]}…, acks {acks}) gives up {shown}, not {got!r:.40}")
+            shown = "never gives up" if right is None else f"gives up after {right:.1f} s"
+            found = f"your function returned {got!r:.40}"
+            return Check(False, f"{what} (sent {sent[:2]}…, acks {acks}) {shown}, and {found}")
     return Check(True, f"right for {len(cases)} clients, three of them simulated")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Final
 
 from icws_explore.analysis.decode import decode_frames
@@ -22,7 +23,7 @@ from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.messages import CanisterMessage
 
 from . import Check
-from .faults import checked_relay, close_of, noticer
+from .faults import PARTIES, checked_relay, close_of, noticer
 from .programs import WRITE
 
 _ASKED: Final = f"{WRITE}a function relay(number, data) that returns a list of bytes"
@@ -60,7 +61,7 @@ def check_canister_first(answer: Any) -> Check:
         return Check(None, f"{WRITE}a function late_ms(number) that returns milliseconds")
     if not callable(answer):
         return Check(False, "the answer is a function of a message's number that returns milliseconds")
-    faults = Downward(lambda _number, data: [data], late_ms=answer)
+    faults = Downward(lambda _number, data: [data], late_ms=_checked_delay(answer))
     result = simulate("echo", duration="20m", seed=3, faults=faults)
     close = close_of(result.raw)
     who = noticer(result.raw, close)
@@ -132,10 +133,14 @@ def check_quiz(runs: dict[str, Simulation], answer: Any, *, tolerance_s: float =
     right = 0
     for name, run in runs.items():
         given = answer[name]
-        if not isinstance(given, tuple) or len(given) != 2:
+        if not isinstance(given, (list, tuple)) or len(given) != 2:
             return Check(False, f'{name}: an answer is a pair such as ("client", 330)')
         who, seconds = given
-        if seconds is not None and not isinstance(seconds, (int, float)):
+        if who not in PARTIES:
+            return Check(False, f"{name}: one of {', '.join(map(repr, PARTIES))}, not {who!r:.40}")
+        if who == "nobody" and seconds is not None:
+            return Check(False, f"{name}: if nobody ends it, the seconds are None")
+        if who != "nobody" and not isinstance(seconds, (int, float)):
             return Check(False, f"{name}: seconds are a number, or None for nobody")
         situation = _situation(name, run)
         if situation.after_s is None or seconds is None:
@@ -173,6 +178,18 @@ class _Swapping(Faults):
     def _given(self, data: bytes) -> list[bytes]:
         self._count += 1
         return self._relay(self._count, data)
+
+
+def _checked_delay(late_ms: Callable[[int], Any]) -> Callable[[int], float]:
+    """Return the learner's delays. It raises TypeError if one is not a number of milliseconds."""
+
+    def checked(number: int) -> float:
+        late = late_ms(number)
+        if not isinstance(late, (int, float)) or not isfinite(late):
+            raise TypeError(f"late_ms({number}) must return milliseconds, a number, not {late!r:.40}")
+        return late
+
+    return checked
 
 
 def _delays(result: Simulation) -> Iterator[float]:

@@ -118,7 +118,7 @@ HINTS: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
         ),
         2: (
             "look only at the rows of one direction, and at the column sequence_num",
-            "the gateway dropped a frame: where do the numbers jump?",
+            "the gateway dropped frames: where do the numbers jump?",
         ),
         3: (
             "the first number that a client accepts is 1",

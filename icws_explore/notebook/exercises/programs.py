@@ -28,6 +28,7 @@ from icws_explore.views.proof import Path
 from . import Check
 
 WRITE: Final = "replace the three dots with your answer: write "
+_THE_PACKAGES: Final = "this is the package's function: write your own, and compare it with this one"
 _SEED: Final = 16
 
 
@@ -57,6 +58,8 @@ def check_request_id_function(answer: Any) -> Check:
         return Check(None, f"{WRITE}a function of a dictionary that returns 32 bytes")
     if not callable(answer):
         return Check(False, "the answer is a function of a dictionary")
+    if answer is request_id:
+        return Check(False, _THE_PACKAGES)
     for content in _contents():
         got = answer(dict(content))
         if got == request_id(content):
@@ -64,6 +67,9 @@ def check_request_id_function(answer: Any) -> Check:
         if not isinstance(got, bytes) or len(got) != sha256().digest_size:
             return Check(False, f"a request id is 32 bytes, and your function returned {got!r:.60}")
         unsorted = b"".join(sha256(name.encode()).digest() + _value(value) for name, value in content.items())
+        by_name = b"".join(sha256(name.encode()).digest() + _value(content[name]) for name in sorted(content))
+        if got == sha256(by_name).digest():
+            return Check(False, "you sorted the names: sort the pairs of hashes, as bytes")
         if got == sha256(unsorted).digest():
             return Check(False, "your result depends on the order of the fields: sort the pairs of hashes as bytes")
         if got == sha256(b"".join(sorted(_value(value) for value in content.values()))).digest():
@@ -106,7 +112,7 @@ def check_root_hash_function(answer: Any) -> Check:
     if not callable(answer):
         return Check(False, "the answer is a function of a hash tree")
     if answer is hashtree.root_hash:
-        return Check(False, "this is the package's function: write your own, and compare it with this one")
+        return Check(False, _THE_PACKAGES)
     cases = [(what, tree, hashtree.root_hash(tree)) for what, tree in _trees()]
     for what, tree, right in cases:
         _forget_hashes(tree)
@@ -148,12 +154,15 @@ def check_may_sign(answer: Any) -> Check:
         ("the last canister of a range", [(low, high)], high, True),
         ("a canister inside of a range", [(low, high)], middle, True),
         ("the canister after the last one", [(low, high)], beyond, False),
-        ("a subnet without ranges", [], middle, False),
         ("a canister in the second of two ranges", [(low, low), (middle, high)], high, True),
         ("a canister between two ranges", [(low, low), (high, beyond)], middle, False),
+        ("a subnet without ranges", [], middle, False),
     ]
     for what, ranges, canister, right in cases:
-        if answer(list(ranges), canister) is not right:
+        got = answer(list(ranges), canister)
+        if not isinstance(got, bool):
+            return Check(False, f"your function must return True or False, and for {what} it returned {got!r:.40}")
+        if got is not right:
             return Check(False, f"wrong for {what}: {'it may' if right else 'it may not'} sign")
     return Check(True, f"right for {len(cases)} cases, the ends of a range included")
 

@@ -41,10 +41,15 @@ def check_field_hash(envelope: Envelope, name: str, answer: Any) -> Check:
     if answer == field.key_hash:
         return Check(False, "this is the hash of the field's name, but the value has its own hash")
     if not isinstance(answer, bytes) or len(answer) != 32:
-        return Check(False, "a hash is 32 bytes: use .digest(), not .hexdigest()")
+        return Check(False, _no_hash(answer))
     return Check(
         False, "which bytes did you hash? A text is hashed as UTF-8, without quotes and without its CBOR encoding"
     )
+
+
+def _no_hash(answer: Any) -> str:
+    is_hex = isinstance(answer, str) and len(answer) == 64
+    return f"a hash is 32 bytes: {'use .digest(), not .hexdigest()' if is_hex else 'sha256(…).digest() gives them'}"
 
 
 def check_signed_bytes(envelope: Envelope, answer: Any) -> Check:
@@ -53,14 +58,20 @@ def check_signed_bytes(envelope: Envelope, answer: Any) -> Check:
         return Check(None, f"{_DOTS}bytes")
     if answer == envelope.signed_bytes:
         return Check(True, "the client signs 43 bytes: a domain separator of 11 bytes and the request id of 32")
-    if answer == envelope.request_id:
-        return Check(
-            False, "almost: a domain separator comes first, so that the signature cannot be used for anything else"
-        )
-    if answer == REQUEST_DOMAIN[1:] + envelope.request_id:
-        return Check(False, "one byte is missing: the separator begins with the byte 0x0a, its length")
     if not isinstance(answer, bytes):
         return Check(False, "the answer is bytes; bytes.fromhex(…) makes them from hexadecimal digits")
+    request_id = envelope.request_id
+    slips = {
+        request_id: "almost: a domain separator comes first, so that the signature cannot be used for anything else",
+        REQUEST_DOMAIN: "this is the separator: the request id comes after it",
+        REQUEST_DOMAIN[1:] + request_id: "one byte is missing: the separator begins with the byte 0x0a, its length",
+        request_id + REQUEST_DOMAIN: "these are the right bytes, but the separator comes first",
+        sha256(envelope.signed_bytes).digest(): "the key signs the bytes themselves, and not their hash",
+    }
+    if bytes(answer) in slips:
+        return Check(False, slips[answer])
+    if request_id.hex().encode() in answer:
+        return Check(False, "these are the hexadecimal digits of the request id: take its 32 bytes as they are")
     if b"ic-request" in answer:
         return Check(False, "the row gives bytes in hexadecimal: its 0x0a is one byte, which Python writes b'\\x0a'")
     return Check(False, "look at the last rows of the derivation: the domain separator, then the request id")
@@ -76,6 +87,8 @@ def check_lifetime(frame: DecodedFrame, answer: Any) -> Check:
     lifetime = expiry_ns / NS_PER_S - frame.frame.t
     if abs(answer - lifetime) <= 1:
         return Check(True, f"{lifetime:.1f} s: this client asks for less than the 5 minutes that a replica allows")
+    if isclose(answer, expiry_ns, rel_tol=1e-6):
+        return Check(False, "one of the two times is in nanoseconds, the other in seconds: divide by 1e9 first")
     if abs(answer - lifetime * NS_PER_S) <= NS_PER_S:
         return Check(False, "your answer is in nanoseconds")
     if isclose(answer, lifetime + 30, abs_tol=1):
@@ -113,7 +126,7 @@ def check_root_hash(tree: HashTree, answer: Any) -> Check:
     if answer == hashtree.root_hash(tree):
         return Check(True, "with these 32 bytes, any part of the tree can be checked")
     if not isinstance(answer, bytes) or len(answer) != 32:
-        return Check(False, "a hash is 32 bytes: use .digest(), not .hexdigest()")
+        return Check(False, _no_hash(answer))
     if isinstance(tree, hashtree.Labeled) and isinstance(tree.tree, hashtree.Leaf):
         return Check(False, _wrong_root(tree.label, tree.tree.value, answer))
     return Check(False, _SEPARATORS)
@@ -132,6 +145,8 @@ def _wrong_root(label: bytes, value: bytes, answer: bytes) -> str:
         hashed(labeled, label, hashed(value)): "the label's separator is there, the leaf's is missing",
         hashed(labeled, label, value): "below the label is the leaf's hash, not its value",
         hashed(label, right): "the leaf's separator is there, the label's is missing",
+        hashed(labeled, hashed(label), right): "the label is joined as it is: only in a request id are names hashed",
+        hashed(labeled, label, right.hex().encode()): "join the leaf's hash as 32 bytes: .digest(), not .hexdigest()",
         hashed(labeled, right): "the label itself is missing: it stands between the separator and the leaf's hash",
         hashed(label, hashed(value)): "both separators are missing: the leaf has one, and the label has one",
     }

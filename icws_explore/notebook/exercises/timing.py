@@ -30,6 +30,8 @@ def check_covered(recording: RecordingLike, answer: Any) -> Check:
         return Check(False, "the answer is a list of sequence numbers")
     if set(answer) == set(range(first, last + 1)):
         return Check(True, f"an ack of {last} means that every message up to {last} has arrived")
+    if set(answer) == set(range(first, last)):
+        return Check(False, "the message whose number is in the ack is missing (a range ends before its second number)")
     if set(answer) == {last}:
         return Check(False, "this is the number in the ack: does the ack cover only this message?")
     return Check(False, "look at the number in the first ack, and at all messages that the client had sent before it")
@@ -44,6 +46,8 @@ def check_first_fault(recording: RecordingLike, answer: Any) -> Check:
         return Check(False, "all messages of this session are in order")
     if answer == fault.frame:
         return Check(True, f"{fault.fault_text}: frame {fault.frame} carries {fault.sequence_num}")
+    if not _is_number(answer):
+        return Check(False, "the answer is the number of a frame, from the first column")
     if answer == fault.sequence_num:
         return Check(False, "this is the sequence number: what is the number of the frame that carries it?")
     return Check(
@@ -90,11 +94,16 @@ def check_ack_interval(recording: RecordingLike, answer: Any) -> Check:
     found = Timing(capture).ack_interval()
     if found.estimate_s is None:
         return Check(False, "this needs two acks: let the session run for longer")
-    if _is_number(answer) and abs(answer - found.estimate_s) <= 1:
+    if not _is_number(answer):
+        return Check(False, "the answer is a number of seconds")
+    if abs(answer - found.estimate_s) <= 1:
         return Check(True, f"{found.estimate_s:.1f} s, although the client may be configured with another interval")
-    if _is_number(answer) and capture.info.ack_interval_ms and abs(answer - capture.info.ack_interval_ms / 1000) <= 1:
+    if capture.info.ack_interval_ms and abs(answer - capture.info.ack_interval_ms / 1000) <= 1:
         return Check(False, "this is the client's interval: look at the time between the canister's acks")
-    return Check(False, "look at the column spacing_made_s of the acks")
+    arrived = Timing(capture).acks["received_s"].diff().dropna()
+    if arrived.min() - 1 <= answer <= arrived.max() + 1:
+        return Check(False, "so far apart they arrived, and the gateway may be slow: when did the canister make them?")
+    return Check(False, "subtract neighbouring times in the column made_s of the acks")
 
 
 def check_slowest_keep_alive(recording: RecordingLike, answer: Any) -> Check:
@@ -106,10 +115,12 @@ def check_slowest_keep_alive(recording: RecordingLike, answer: Any) -> Check:
     if not len(margins):
         return Check(False, "no keep-alive was sent")
     least = float(margins.min())
-    if _is_number(answer) and abs(answer - least) <= 0.5:
+    if not _is_number(answer):
+        return Check(False, "the answer is a number of seconds")
+    if abs(answer - least) <= 0.5:
         return Check(True, f"{least:.1f} s of {table['limit_s'][0]:g} s were left")
     seen = float((table["limit_s"] - table["delay_seen_s"]).min())
-    if _is_number(answer) and abs(answer - seen) <= 0.5:
+    if abs(answer - seen) <= 0.5:
         return Check(
             False, "this is the time at the client: the canister measures from its ack to the arrival of the keep-alive"
         )

@@ -57,17 +57,19 @@ _UNKNOWN = Unknown()
 
 
 def lookup(tree: HashTree, path: Sequence[bytes]) -> LookupResult:
-    """Look up ``path``. Never raises, whatever the tree."""
+    """Look up ``path``. Never raises, whatever the tree; ArgumentTypeError for a path that is not labels (bytes)."""
     node = tree
     for label in path:
         if isinstance(node, Labeled):  # one label proves the absence of all others
             if node.label != label:
+                _check_label(label)
                 return _ABSENT
             node = node.tree
             continue
         forest = forest_of(node)
         below = forest.get(label)
         if below is None:
+            _check_label(label)
             return _ABSENT if forest.proves_absent(label) else _UNKNOWN
         node = below
     match node:
@@ -79,6 +81,11 @@ def lookup(tree: HashTree, path: Sequence[bytes]) -> LookupResult:
             return _ABSENT
         case _:
             return FoundSubtree(node)
+
+
+def _check_label(label: Any) -> None:
+    if not isinstance(label, bytes):
+        raise ArgumentTypeError(f"the labels of a path are bytes, as in (b'fruit', b'plum'), not {label!r:.40}")
 
 
 def lookup_value(tree: HashTree, path: Sequence[bytes]) -> bytes | None:

@@ -18,7 +18,7 @@ from docs.make_course.__main__ import index_page
 from docs.make_course.execute import DRAW_FOR_ALL, DRAWN_FOR, for_site, make_static, warnings_of, write_pages
 from docs.make_course.fragments import markdown, outputs, title_of
 from docs.make_course.handout import handout_page
-from docs.make_course.slides import MAX_CHARACTERS, slides_of, slides_page
+from docs.make_course.slides import MAX_CHARACTERS, MAX_ROWS, slides_of, slides_page
 from icws_explore.capture import Frame
 from icws_explore.lab.scenarios import SCENARIOS
 from icws_explore.views.figures.figure import PAPERS, Paper, SessionFigure
@@ -107,6 +107,7 @@ class TestFragments:
             assert list(outputs(code("x", drawn), size)) == [f'<div class="output figure"><b>{size}</b></div>']
         page = for_site(lesson(code("x", drawn)))
         assert set(page.cells[1].outputs[0].data) == {"text/html", "text/plain"}
+        assert page.cells[1].outputs[0].data["text/html"] == "<b>page</b>", "the site is about as wide"
 
     def test_a_kernel_draws_each_figure_for_all_sizes(self) -> None:
         shell = InteractiveShell()
@@ -197,6 +198,31 @@ class TestSlides:
             table = result(text_html="<table>" + "<tr><td>1</td></tr>" * rows + "</table>", text_plain="t")
             assert len(slides_of(lesson(code("a = 1\n" * 5 + "a", table)))) == slides
 
+    def test_a_high_result_is_not_below_a_text(self) -> None:
+        text = v4.new_markdown_cell("## Table\n\nA short text.")
+        for rows, parts in ((4, 1), (20, 2)):
+            table = result(text_html="<table>" + "<tr><td>1</td></tr>" * rows + "</table>", text_plain="row\n" * rows)
+            slides = slides_of(lesson(text, code("table", table)))[1:]
+            assert len(slides) == parts
+            assert "<table" in slides[-1]
+            assert 'class="code"' in slides[-1], "a result stands below its code"
+
+    def test_a_table_is_cut_and_says_so(self) -> None:
+        rows = "".join(f"<tr><td>row {number}</td></tr>" for number in range(40))
+        table = result(text_html=f"<table><tr><th>what</th></tr>{rows}</table>after", text_plain="row\n" * 40)
+        (*_, slide) = slides_of(lesson(code("table", table)))
+        assert f"row {MAX_ROWS - 1}<" in slide
+        assert f"row {MAX_ROWS}<" not in slide
+        assert f"</table>after</div><p>… and {40 - MAX_ROWS} more rows</p>" in slide
+
+    def test_a_sentence_about_a_result_stands_below_it(self) -> None:
+        shown = code("1 + 1", result(text_plain="2"))
+        for said, slides in (("It is two.", 1), ("*Predict:* and now?", 2), ("This is how:", 2), ("word " * 600, 2)):
+            assert len(slides_of(lesson(shown, v4.new_markdown_cell(said)))) == slides, said
+        assert len(slides_of(lesson(shown, v4.new_markdown_cell("The next one adds."), code("2 + 2")))) == 2, (
+            "it is about that"
+        )
+
     def test_what_only_tidies_up_has_none(self) -> None:
         tidy = code("await session.close()\nlab.stop()")
         assert "stop" not in slides_page(lesson(tidy))
@@ -220,7 +246,7 @@ class TestSlides:
 
     def test_the_page_stands_alone(self) -> None:
         page = slides_page(lesson(v4.new_markdown_cell("## Two"), code("1")))
-        assert "<script" not in page
+        assert page.count("<script>") == page.count("<script") == 1, "its own, and none of another file"
         assert "http" not in page
         assert page.count("<section") == 2
 

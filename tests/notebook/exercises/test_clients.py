@@ -68,7 +68,7 @@ class TestGiveUp:
         [
             (330, "a function of two lists"),
             (lambda _sent, _acks, _interval: None, "after 336.0 s"),
-            (lambda _sent, _acks, interval: interval + 30, "gives up never"),
+            (lambda _sent, _acks, interval: interval + 30, "never gives up, and your function returned 330"),
             (lambda sent, _acks, interval: sent[0] + interval + 30 if sent else None, "a client with one ack"),
         ],
     )

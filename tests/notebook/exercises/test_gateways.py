@@ -95,6 +95,11 @@ class TestCanisterFirst:
         assert check.ok is False
         assert hint in check.text
 
+    @pytest.mark.parametrize("delay", [None, "40", float("nan")])
+    def test_a_delay_that_is_no_number_is_named(self, delay: Any) -> None:
+        with pytest.raises(TypeError, match=r"late_ms\(1\) must return milliseconds"):
+            exercises.check_canister_first(lambda _number: delay)
+
 
 class TestCheat:
     def test_late_by_less_than_a_certificate_lives_and_with_every_ack(self) -> None:
@@ -149,8 +154,10 @@ class TestQuiz:
             ({"fine": "nobody", "deaf": ("client", 1)}, "fine: an answer is a pair"),
             ({"fine": ("client", 1), "deaf": ("canister", 1)}, "0 of 2 are right"),
             ({"fine": ("nobody", None), "deaf": ("client", 1)}, "1 of 2 are right"),
-            ({"fine": ("nobody", 900), "deaf": ("client", 1)}, "0 of 2 are right"),
-            ({"fine": ("nobody", None), "deaf": ("client", None)}, "1 of 2 are right"),
+            ({"fine": ["nobody", None], "deaf": ["client", 1]}, "1 of 2 are right"),
+            ({"fine": ("nobody", 900), "deaf": ("client", 1)}, "fine: if nobody ends it, the seconds are None"),
+            ({"fine": ("nobody", None), "deaf": ("client", None)}, "deaf: seconds are a number"),
+            ({"fine": ("Nobody", None), "deaf": ("client", 1)}, "fine: one of 'client', 'canister', 'nobody'"),
             ({"fine": ("nobody", None), "deaf": ("client", "soon")}, "seconds are a number"),
         ],
     )

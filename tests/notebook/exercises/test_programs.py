@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -51,6 +52,8 @@ class TestFilter:
         [
             (7, "a filter is text"),
             ("kind ==", "cannot read the filter"),
+            ("kind = 'app'", "compare with ==, not with ="),
+            ("kind == app", "text has quotes"),
             ("kind == 'app'", "it drops a frame of the kind message"),
             ("sequence_num > 0", "it keeps a frame of the kind"),
         ],
@@ -60,8 +63,8 @@ class TestFilter:
 
 
 class TestRequestId:
-    def test_the_packages_own_function(self) -> None:
-        assert exercises.check_request_id_function(request_id).ok
+    def test_a_function_of_ones_own(self) -> None:
+        assert exercises.check_request_id_function(lambda content: request_id(dict(content))).ok
 
     @pytest.mark.parametrize(
         ("answer", "hint"),
@@ -69,7 +72,9 @@ class TestRequestId:
             (b"", "a function of a dictionary"),
             (lambda _: "text", "returned 'text'"),
             (lambda _: bytes(32), "compare them with the table"),
-            (lambda content: sha256(b"".join(hashed(k) + hashed(v) for k, v in content.items())).digest(), "sort the"),
+            (request_id, "the package's function"),
+            (lambda content: joined(content.items()), "sort the pairs of hashes as bytes"),
+            (lambda content: joined(sorted(content.items())), "you sorted the names"),
             (lambda content: sha256(b"".join(sorted(hashed(v) for v in content.values()))).digest(), "names"),
         ],
     )
@@ -79,6 +84,10 @@ class TestRequestId:
 
 def hashed(value: str | bytes) -> bytes:
     return sha256(value.encode() if isinstance(value, str) else value).digest()
+
+
+def joined(fields: Iterable[tuple[str, str | bytes]]) -> bytes:
+    return sha256(b"".join(hashed(name) + hashed(value) for name, value in fields)).digest()
 
 
 def rewritten(data: bytes, **changes: Any) -> bytes:
@@ -173,6 +182,8 @@ class TestMaySign:
             (lambda ranges, canister: any(a < canister <= b for a, b in ranges), "the first canister"),
             (lambda ranges, canister: any(a <= canister < b for a, b in ranges), "the last canister"),
             (lambda _ranges, _canister: True, "may not sign"),
+            (lambda ranges, canister: next((True for a, b in ranges if a <= canister <= b), None), "True or False"),
+            (lambda ranges, canister: not ranges or any(a <= canister <= b for a, b in ranges), "without ranges"),
             (lambda ranges, canister: bool(ranges) and ranges[0][0] <= canister <= ranges[-1][1], "between two ranges"),
         ],
     )

@@ -64,14 +64,40 @@ def _hash(*parts: bytes) -> bytes:
         (_hash(b"\x13ic-hashtree-labeled", b"apple", b"red"), "not its value"),
         (_hash(b"apple", _hash(b"\x10ic-hashtree-leaf", b"red")), "the label's is missing"),
         (_hash(b"\x13ic-hashtree-labeled", _hash(b"\x10ic-hashtree-leaf", b"red")), "the label itself is missing"),
+        (_hash(b"\x13ic-hashtree-labeled", _hash(b"apple"), _hash(b"\x10ic-hashtree-leaf", b"red")), "joined as it is"),
+        (_hash(b"\x13ic-hashtree-labeled", b"apple", _hash(b"\x10ic-hashtree-leaf", b"red").hex().encode()), "as 32"),
+        ("ab" * 32, "not .hexdigest()"),
+        (sha256(b"red"), "sha256(…).digest() gives them"),
         (_hash(b"apple", _hash(b"red")), "both separators are missing"),
         (bytes(32), "begins with a separator"),
     ],
 )
-def test_a_slip_in_a_root_hash_has_its_own_hint(answer: bytes, hint: str) -> None:
+def test_a_slip_in_a_root_hash_has_its_own_hint(answer: Any, hint: str) -> None:
     check = exercises.check_root_hash(hashtree.Labeled(b"apple", Leaf(b"red")), answer)
     assert check.ok is False
     assert hint in check.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (b"\x0aic-request", "the request id comes after it"),
+        (envelope().request_id + b"\x0aic-request", "the separator comes first"),
+        (_hash(envelope().signed_bytes), "not their hash"),
+        (b"\x0aic-request" + envelope().request_id.hex().encode(), "hexadecimal digits of the request id"),
+        (b"0aic-request" + envelope().request_id, "0x0a is one byte"),
+    ],
+)
+def test_a_slip_in_the_signed_bytes_has_its_own_hint(answer: bytes, hint: str) -> None:
+    check = exercises.check_signed_bytes(envelope(), answer)
+    assert check.ok is False
+    assert hint in check.text
+
+
+def test_seconds_from_nanoseconds_are_no_life_time() -> None:
+    expiry_ns = envelope().ingress_expiry_ns or 0
+    check = exercises.check_lifetime(simulated()[MESSAGE], expiry_ns - simulated()[MESSAGE].frame.t)
+    assert "divide by 1e9 first" in check.text
 
 
 @pytest.mark.parametrize(("check", "given", "right", "wrong"), CASES, ids=[case[0].__name__ for case in CASES])

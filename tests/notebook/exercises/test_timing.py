@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from icws_explore.capture import Capture
+from icws_explore.lab.scenarios.faults import Downward
+from icws_explore.lab.simulator import simulate
 from icws_explore.notebook.exercises import Check
 from icws_explore.notebook.exercises import timing as exercises
 from support.session_captures import SessionScript, healthy
@@ -24,7 +26,7 @@ def slow_clock() -> Capture:
 
 
 CASES: list[tuple[Callable[..., Check], Callable[[], Capture], Any, list[Any]]] = [
-    (exercises.check_covered, healthy, [1, 2, 3, 4, 5], [[5], [1, 2], 5]),
+    (exercises.check_covered, healthy, [1, 2, 3, 4, 5], [[5], [1, 2], range(1, 5), 5]),
     (exercises.check_first_fault, disorder, 4, [3, 0, "four"]),
     (exercises.check_fault_kind, disorder, "gap", ["swap", "duplicate", "late"]),
     (exercises.check_give_up, unacked, 335, [330, 305, 100, "late"]),
@@ -49,6 +51,16 @@ class TestEveryCheck:
             outcome = check(make(), answer)
             assert outcome.ok is False
             assert str(right) not in outcome.text
+
+
+def test_the_spacing_at_the_client_is_not_the_interval_of_a_slow_gateways_canister() -> None:
+    faults = Downward(lambda _number, data: [data], late_ms=lambda number: 150 * number)
+    slow = simulate("echo", duration="20m", ack_interval_ms=200_000, seed=1, faults=faults, crypto="stand-in")
+    arrived = slow.timing().acks["received_s"].diff().mean()
+    assert exercises.check_ack_interval(slow, 200).ok
+    check = exercises.check_ack_interval(slow, arrived)
+    assert check.ok is False
+    assert "so far apart they arrived" in check.text
 
 
 class TestNothingToAsk:

@@ -101,6 +101,12 @@ def test_a_path_in_place_of_a_list_of_paths_is_named(paths) -> None:
         prune(build({b"a": {b"b": b"1"}}), paths)
 
 
+@pytest.mark.parametrize("tree", [build({b"a": b"1"}), build({b"a": b"1", b"b": b"2"})])
+def test_a_label_that_is_text_is_named(tree) -> None:
+    with pytest.raises(ArgumentTypeError, match="labels of a path are bytes"):
+        lookup(tree, ["a"])
+
+
 class TestConveniences:
     def test_lookup_value(self) -> None:
         tree = build({b"a": {b"b": b"1"}})
