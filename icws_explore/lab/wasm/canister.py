@@ -89,7 +89,7 @@ class WasmCanister:
         self._snapshot = 0
         self._is_dirty = True
         self._stable_is_dirty = True
-        self._saved: tuple[tuple[Any, ...], StableMemory, tuple[int, int] | None] = ((), self._stable, None)
+        self._saved: tuple[StableMemory, tuple[int, int] | None] = (self._stable, None)
 
     # Life
 
@@ -334,8 +334,9 @@ class WasmCanister:
             if self._stable_is_dirty:
                 stable, self._stable_is_dirty = self._stable.copy(), False
             else:
-                stable = self._saved[1]
-            self._saved = self.instance.globals(), stable, self._timer
+                stable = self._saved[0]
+            self.instance.keep_globals()
+            self._saved = stable, self._timer
             self._snapshot += 1
             self._is_dirty = False
             self._answers.clear()
@@ -350,16 +351,17 @@ class WasmCanister:
             self._rollback.roll_back(self.instance.address)
         else:
             self._replace_instance()
-        self.instance.set_globals(self._saved[0])
+        self.instance.put_globals_back()
         if self._stable_is_dirty:
-            self._stable, self._stable_is_dirty = self._saved[1].copy(), False
-        self._timer = self._saved[2]
+            self._stable, self._stable_is_dirty = self._saved[0].copy(), False
+        self._timer = self._saved[1]
         self._is_dirty = False
 
     def _replace_instance(self) -> None:
         """A memory cannot shrink: continue with a new instance."""
         replaced = self.instance
         self.instance = self._new_instance(Budget())
+        self.instance.take_globals(replaced)
         replaced.close()
         self.instance.grow_to(self._rollback.size)
         self._rollback.attach(self.instance.address)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Callable
+from operator import and_
 from typing import TYPE_CHECKING, Any, Final
 
 from icws_explore.protocol.canister import CANISTER_ERROR, CallRejected
@@ -18,7 +19,7 @@ from icws_explore.protocol.principal import Principal
 from .engine import DEADLINE_S, DEADLINE_TICKS, INSTRUCTIONS, OVER_THE_LIMIT, SYSTEM_CALLS, Budget, engine
 from .message import Callback, Message
 from .module import WasmModule
-from .sections import MEMORY, START, TABLE
+from .sections import KEEP, MEMORY, PUT_BACK, START, TABLE
 from .signatures import SIGNATURES, Kind
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Instance:
         self._canister_id = canister_id
         self._bodies: dict[str, Callable[..., Any]] = {}
         self._budget = budget
-        self._message: Message | None = None  # None: the start function
+        self._kind: Kind = "s"  # of the message that runs
         self.failure: BaseException | None = None  # what an import has raised
         self._store = wasmtime.Store(engine())
         self._store.set_limits(memory_size=MAX_MEMORY_BYTES, table_elements=MAX_TABLE, memories=1)
@@ -77,15 +78,24 @@ class Instance:
         if pages > 0:
             self._memory.grow(self._store, pages)
 
-    def globals(self) -> tuple[Any, ...]:
-        """The values of the mutable globals."""
-        return tuple(each.value(self._store) for each in self._globals)
+    def keep_globals(self) -> None:
+        """Keep the values of the mutable globals."""
+        self._copy_globals(KEEP)
 
-    def set_globals(self, values: tuple[Any, ...]) -> None:
-        """Set the mutable globals. Integers that have their value already are left, because setting costs more."""
-        for each, value in zip(self._globals, values, strict=True):
-            if not isinstance(value, int) or each.value(self._store) != value:  # 0.0 == -0.0
-                each.set_value(self._store, value)
+    def put_globals_back(self) -> None:
+        """Give the mutable globals the values that were kept."""
+        self._copy_globals(PUT_BACK)
+
+    def take_globals(self, other: Instance) -> None:
+        """Keep the values that another instance has kept."""
+        for mine, its in zip(self._globals, other._globals, strict=True):
+            mine.set_value(self._store, its.value(other._store))
+
+    def _copy_globals(self, export: str) -> None:
+        if self._globals:
+            self._store.set_fuel(INSTRUCTIONS)
+            self._store.set_epoch_deadline(DEADLINE_TICKS)
+            self._function(export)(self._store)
 
     def read(self, start: int, size: int) -> bytes:
         """Read from the memory. Raises CallRejected outside of it."""
@@ -124,10 +134,14 @@ class Instance:
 
     def call(self, export: str, message: Message, budget: Budget) -> None:
         """Call an exported function without arguments. Raises CallRejected if it traps."""
+        function = self._function(export)
+        self._guarded(lambda: function(self._store), message, budget)
+
+    def _function(self, export: str) -> Any:
         function = self._functions.get(export)
         if function is None:
             function = self._functions[export] = self._exports[export]
-        self._guarded(lambda: function(self._store), message, budget)
+        return function
 
     def call_back(self, callback: Callback, message: Message, budget: Budget) -> None:
         """Call a function of the table. Raises CallRejected if it traps or does not exist."""
@@ -156,7 +170,7 @@ class Instance:
     def _guarded(self, body: Callable[[], Any], message: Message | None, budget: Budget) -> Any:
         import wasmtime
 
-        self._message, self._budget, self.failure = message, budget, None
+        self._kind, self._budget, self.failure = "s" if message is None else message.kind, budget, None
         self._store.set_fuel(budget.instructions)
         self._store.set_epoch_deadline(DEADLINE_TICKS)
         try:
@@ -233,8 +247,7 @@ class Instance:
             instance = _alive(this)
             try:
                 instance.enter(name, kinds)
-                arguments = [arg & mask for arg, mask in zip(args, masks, strict=True)]
-                value: int | None = instance._bodies[name](*arguments)  # noqa: SLF001 -- it is this class
+                value: int | None = instance._bodies[name](*map(and_, args, masks))  # noqa: SLF001 -- it is this class
             except BaseException as error:
                 instance.failure = error
                 raise
@@ -244,9 +257,10 @@ class Instance:
 
     def enter(self, name: str, kinds: frozenset[Kind]) -> None:
         """Count a call of an import. Raises CallRejected if the message that runs may not call it."""
-        self.count(1)
-        kind: Kind = "s" if self._message is None else self._message.kind
-        if kind not in kinds:
+        self._budget.system_calls -= 1
+        if self._budget.system_calls < 0:
+            self.count(0)
+        if (kind := self._kind) not in kinds:
             where = _KINDS.get(kind, kind)
             text = f'Canister violated contract: "ic0_{name}" cannot be executed in {where} mode'
             raise self.trap(text, "IC0504")

@@ -4,8 +4,10 @@ Every message may trap and every query is undone, so this is done for each messa
 many MiB. A `Shadow` keeps a whole copy, which is the fastest for a small memory. For a larger one on Linux,
 `CopyOnWrite` leaves the work to the kernel: the memory is a private mapping of a file in memory
 that holds the committed state. Pages that the canister writes become private copies. Rolling back drops these pages;
-committing copies them, and only them, to the file. A page that is written costs as much as a dozen that are copied, so
-a canister that writes much of a memory of a few MiB, as the Rust CDK does and Motoko's does not, goes back to a copy.
+committing copies them, and only them, to the file, and drops them when they are many: the next message of a canister
+often writes the same pages, and copying a few once more costs less than making them private again. A page that is
+written for the first time costs as much as a dozen that are copied, so a canister that writes much of a memory of a few
+MiB, as the Rust CDK does and Motoko's does not, goes back to a copy.
 
 A memory can grow, but not shrink. After a message in which it has grown, the caller rolls back with a new instance:
 `attach` moves the committed state into its memory.
@@ -28,9 +30,10 @@ _PAGE: Final = mmap.PAGESIZE
 _MAP_FIXED: Final = 0x10
 _MADV_DONTNEED: Final = 4
 _MAP_FAILED: Final = ctypes.c_void_p(-1).value
-_PRESENT: Final = 1 << 63  # bits of an entry of /proc/self/pagemap
-_SWAPPED: Final = 1 << 62
-_OF_FILE: Final = 1 << 61
+_TOP_BYTE: Final = 7 if sys.byteorder == "little" else 0  # of an entry of /proc/self/pagemap
+_STATE: Final = 0b1110_0000  # present, swapped, of a file
+_OF_FILE: Final = 0b1010_0000  # present and of a file
+_KEPT: Final = 64 * _PAGE  # bytes of private copies that are kept over a commit, because they are soon written again
 
 
 class Rollback(Protocol):
@@ -80,6 +83,7 @@ class CopyOnWrite:
     def __init__(self) -> None:
         self.size = 0
         self._commits = 0
+        self._kept = 0  # bytes of private copies at the last commit
         self._share_written = 0.0  # of the memory, summed over the commits
         self._is_open = False
         self._committed = 0  # where the file is mapped to be written
@@ -97,12 +101,16 @@ class CopyOnWrite:
         self._is_open = True
 
     def commit(self, address: int, size: int) -> None:
-        committed = self._committed
+        committed, own = self._committed, 0
         for start, end in self.written(address, self.size):
             ctypes.memmove(committed + start, address + start, end - start)
-            self._share_written += (end - start) / self.size
+            own += end - start
         self._commits += 1
-        self._advise(address, self.size)
+        if own > self._kept:
+            self._share_written += (own - self._kept) / self.size
+        self._kept = own
+        if own > min(_KEPT, self.size // _MUCH):
+            self._drop(address)
         if size > self.size:
             grown_from = self.size
             self._make_room(size)
@@ -110,9 +118,10 @@ class CopyOnWrite:
             self._map(address, grown_from, size)
 
     def roll_back(self, address: int) -> None:
-        self._advise(address, self.size)
+        self._drop(address)
 
     def attach(self, address: int) -> None:
+        self._kept = 0
         self._map(address, 0, self.size)
 
     def close(self) -> None:
@@ -132,14 +141,22 @@ class CopyOnWrite:
         return self._commits >= TRIED and self._share_written * _MUCH > self._commits
 
     def written(self, address: int, size: int) -> list[tuple[int, int]]:
-        """Return the ranges that were written since the last commit: pages that are no longer the file's."""
+        """Return the ranges that may differ from the file: pages that are no longer the file's."""
         import numpy as np
 
-        entries = np.frombuffer(os.pread(self._pages, size // _PAGE * 8, address // _PAGE * 8), dtype=np.uint64)
-        swapped, present, of_file = map(np.uint64, (_SWAPPED, _PRESENT, _OF_FILE))
-        own = (entries & swapped != 0) | (entries & (present | of_file) == present)
-        edges = np.flatnonzero(np.diff(own, prepend=False, append=False)) * _PAGE
-        return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
+        entries = os.pread(self._pages, size // _PAGE * 8, address // _PAGE * 8)
+        state = np.frombuffer(entries, dtype=np.uint8)[_TOP_BYTE::8] & _STATE
+        ranges: list[tuple[int, int]] = []
+        start = end = -1
+        for page in np.flatnonzero((state != 0) & (state != _OF_FILE)).tolist():
+            if page != end:
+                if end > 0:
+                    ranges.append((start * _PAGE, end * _PAGE))
+                start = page
+            end = page + 1
+        if end > 0:
+            ranges.append((start * _PAGE, end * _PAGE))
+        return ranges
 
     def _make_room(self, size: int) -> None:
         os.ftruncate(self._file, size)
@@ -161,8 +178,10 @@ class CopyOnWrite:
         if got != wanted:
             raise OSError(ctypes.get_errno(), "mmap failed")
 
-    def _advise(self, address: int, size: int) -> None:
-        if size and self._libc.madvise(address, size, _MADV_DONTNEED) != 0:
+    def _drop(self, address: int) -> None:
+        """Drop the private copies."""
+        self._kept = 0
+        if self.size and self._libc.madvise(address, self.size, _MADV_DONTNEED) != 0:
             raise OSError(ctypes.get_errno(), "madvise failed")
 
 

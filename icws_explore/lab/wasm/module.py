@@ -126,6 +126,7 @@ def _compile(data: bytes) -> WasmModule:
     import wasmtime
 
     try:
+        wasmtime.Module.validate(compiler, data)  # as it is: it may not use what `prepared` adds
         compiled = wasmtime.Module(compiler, found.wasm)
     except wasmtime.WasmtimeError as error:
         raise LabError(f"is not a valid WebAssembly module: {_first_line(error)}") from error

@@ -1,7 +1,8 @@
 """The sections of a WebAssembly module, as far as the lab reads and changes them before it is compiled.
 
 A canister's code is rolled back when a message traps, so the lab must read and write its whole state from outside. A
-module exports only what its author needs, so `prepared` adds exports of its memory, its mutable globals and its table.
+module exports only what its author needs, so `prepared` adds exports of its memory and its table, copies of its mutable
+globals, and two functions that copy all of these at once: a call costs as much as reading one global from outside.
 Its start function becomes an export, too: it runs after the memory has what an upgrade keeps, and never again.
 It also reads the Candid interface from the custom sections and refuses what a replica refuses for its size.
 
@@ -24,9 +25,12 @@ TABLE: Final = "icws:table"
 GLOBAL: Final = "icws:global:"
 START: Final = "icws:start"
 
+KEEP: Final = "icws:keep"
+PUT_BACK: Final = "icws:put_back"
+
 _MAGIC: Final = b"\0asm\x01\0\0\0"
-_CUSTOM, _IMPORT, _FUNCTION, _TABLE, _MEMORY, _GLOBAL, _EXPORT, _START, _CODE = 0, 2, 3, 4, 5, 6, 7, 8, 10
-_BEFORE_EXPORTS: Final = frozenset({1, 2, 3, 4, 5, 6, 13})  # types to globals, and tags
+_CUSTOM, _TYPE, _IMPORT, _FUNCTION, _TABLE, _MEMORY, _GLOBAL, _EXPORT, _START, _CODE = 0, 1, 2, 3, 4, 5, 6, 7, 8, 10
+_ORDER: Final = (1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11)  # of the sections; 13 are tags, 12 counts data
 _CANDID: Final = (b"icp:public candid:service", b"icp:private candid:service")
 _PERSISTENT: Final = b"enhanced-orthogonal-persistence"  # of Motoko; after "icp:private " or "icp:public "
 _CONSTANTS: Final = {0x41: "leb", 0x42: "leb", 0x23: "leb", 0xD2: "leb", 0xD0: "leb", 0x43: 4, 0x44: 8, 0xFD: "v128"}
@@ -44,7 +48,7 @@ class Prepared:
     has_memory: bool
     has_table: bool
     keeps_memory: bool
-    globals: int  # mutable ones, exported as GLOBAL + "0" and so on
+    globals: int  # mutable ones; their copies are exported as GLOBAL + "0" and so on
 
 
 class _Reader:
@@ -129,8 +133,8 @@ def _prepared(wasm: bytes) -> Prepared:
             found.look(number, content)
         if number != _START:
             parts.append((number, content))
-    exports = found.exports()
-    parts = _with_exports(parts, exports)
+    for number, entries in found.additions().items():
+        parts = _with(parts, number, entries)
     text = next((candid[name] for name in _CANDID if name in candid), None)
     return Prepared(
         wasm=_MAGIC + b"".join(bytes([number]) + _leb(len(content)) + content for number, content in parts),
@@ -153,8 +157,9 @@ class _Found:
     """What the sections of a module define."""
 
     def __init__(self) -> None:
-        self.memories = self.tables = self.globals = 0
+        self.types = self.functions = self.memories = self.tables = self.globals = 0
         self.mutable: list[int] = []
+        self.copies: list[bytes] = []  # further globals, like the mutable ones
         self.start: int | None = None
 
     def look(self, number: int, content: bytes) -> None:
@@ -162,10 +167,12 @@ class _Found:
         if number == _CODE and len(content) > MAX_CODE_BYTES:
             size, limit = len(content) / 2**20, MAX_CODE_BYTES // 2**20
             raise LabError(f"has {size:.0f} MiB of code; a replica accepts at most {limit} MiB")
-        if number == _IMPORT:
+        if number == _TYPE:
+            self.types += reader.leb()
+        elif number == _IMPORT:
             self._imports(reader)
-        elif number == _FUNCTION and (count := reader.leb()) > MAX_FUNCTIONS:
-            raise LabError(f"has {count:,} functions; a replica accepts at most {MAX_FUNCTIONS:,}")
+        elif number == _FUNCTION:
+            self._functions(reader.leb())
         elif number == _START:
             self.start = reader.leb()
         elif number == _TABLE:
@@ -177,12 +184,30 @@ class _Found:
             if count > MAX_GLOBALS:
                 raise LabError(f"has {count:,} globals; a replica accepts at most {MAX_GLOBALS:,}")
             for _ in range(count):
-                self._add_global(reader)
+                start = reader.at
+                is_mutable = self._add_global(reader)
                 reader.constant()
+                if is_mutable:
+                    self.copies.append(content[start : reader.at])
 
-    def exports(self) -> list[bytes]:
-        """The entries of the export section that are added."""
-        entries = [_entry(f"{GLOBAL}{number}", 3, index) for number, index in enumerate(self.mutable)]
+    def additions(self) -> dict[int, list[bytes]]:
+        """The entries that are added, by section.
+
+        Each mutable global gets a copy. One function copies the globals into their copies, one copies them back.
+        """
+        if not self.mutable:
+            return {_EXPORT: self._exports()}
+        pairs = [(index, self.globals + number) for number, index in enumerate(self.mutable)]
+        return {
+            _TYPE: [b"\x60\0\0"],  # () -> ()
+            _FUNCTION: [_leb(self.types)] * 2,
+            _GLOBAL: self.copies,
+            _CODE: [_copying(pairs), _copying([(to, source) for source, to in pairs])],
+            _EXPORT: [*self._exports(), _entry(KEEP, 0, self.functions), _entry(PUT_BACK, 0, self.functions + 1)],
+        }
+
+    def _exports(self) -> list[bytes]:
+        entries = [_entry(f"{GLOBAL}{number}", 3, self.globals + number) for number in range(len(self.mutable))]
         if self.memories:
             entries.append(_entry(MEMORY, 2, 0))
         if self.tables:
@@ -200,23 +225,39 @@ class _Found:
                 where = f"{module.decode('utf-8', 'replace')}.{name.decode('utf-8', 'replace')}"
                 raise LabError(f"imports the {what} {where}; a canister can import only functions")
             reader.leb()
+            self.functions += 1
 
-    def _add_global(self, reader: _Reader) -> None:
+    def _functions(self, count: int) -> None:
+        if count > MAX_FUNCTIONS:
+            raise LabError(f"has {count:,} functions; a replica accepts at most {MAX_FUNCTIONS:,}")
+        self.functions += count
+
+    def _add_global(self, reader: _Reader) -> bool:
+        """Whether it is mutable."""
         reader.value_type()
-        if reader.byte() == 1:
+        if is_mutable := reader.byte() == 1:
             self.mutable.append(self.globals)
         self.globals += 1
+        return is_mutable
 
 
-def _with_exports(parts: list[tuple[int, bytes]], entries: list[bytes]) -> list[tuple[int, bytes]]:
+def _with(parts: list[tuple[int, bytes]], wanted: int, entries: list[bytes]) -> list[tuple[int, bytes]]:
+    """Add entries to a section, which is made if it is not there."""
     for at, (number, content) in enumerate(parts):
-        if number == _EXPORT:
+        if number == wanted:
             reader = _Reader(content)
             count = reader.leb()
             changed = _leb(count + len(entries)) + content[reader.at :] + b"".join(entries)
-            return [*parts[:at], (_EXPORT, changed), *parts[at + 1 :]]
-    at = max((at + 1 for at, (number, _) in enumerate(parts) if number in _BEFORE_EXPORTS), default=0)
-    return [*parts[:at], (_EXPORT, _leb(len(entries)) + b"".join(entries)), *parts[at:]]
+            return [*parts[:at], (wanted, changed), *parts[at + 1 :]]
+    before = _ORDER[: _ORDER.index(wanted)]
+    at = max((at + 1 for at, (number, _) in enumerate(parts) if number in before), default=0)
+    return [*parts[:at], (wanted, _leb(len(entries)) + b"".join(entries)), *parts[at:]]
+
+
+def _copying(pairs: list[tuple[int, int]]) -> bytes:
+    """The code of a function that copies globals: global.get, global.set for each pair."""
+    body = b"\0" + b"".join(b"\x23" + _leb(source) + b"\x24" + _leb(to) for source, to in pairs) + b"\x0b"
+    return _leb(len(body)) + body
 
 
 def _entry(name: str, kind: int, index: int) -> bytes:

@@ -59,6 +59,39 @@ class TestOutcomes:
         assert reject.text == f"Error from Canister {CANISTER}: Canister called `ic0.trap` with message: 'oops'"
         assert (reply_of(counter.query("count")), reply_of(counter.query("global"))) == (b"\x01", b"\x01")
 
+    @pytest.mark.parametrize(
+        ("kind", "before", "after", "is_before"),
+        [
+            ("i64", "(i64.const -5)", "(i64.const 7)", "(i64.eq (global.get $it) (i64.const -5))"),
+            (
+                "f32",
+                "(f32.const -0)",
+                "(f32.const 0)",
+                "(f32.lt (f32.div (f32.const 1) (global.get $it)) (f32.const 0))",
+            ),
+            ("f64", "(f64.const 0.1)", "(f64.const nan)", "(f64.eq (global.get $it) (f64.const 0.1))"),
+            ("funcref", "(ref.func $say)", "(ref.null func)", "(i32.eqz (ref.is_null (global.get $it)))"),
+        ],
+    )
+    def test_a_trap_and_a_query_undo_globals_of_every_type(
+        self, kind: str, before: str, after: str, is_before: str
+    ) -> None:
+        host = WatHost(f"""
+          (global $it (mut {kind}) {before})
+          (global $other (mut i32) (i32.const 9))
+          (func $say (i32.store8 (i32.const 0) {is_before})
+            (call $ic0.msg_reply_data_append (i32.const 0) (i32.const 1)) (call $ic0.msg_reply))
+          (elem declare func $say)
+          (func (export "canister_update change_and_trap") (global.set $it {after}) unreachable)
+          (func (export "canister_query change") (global.set $it {after}) (call $say))
+          (func (export "canister_update change") (global.set $it {after}) (call $say))
+          (func (export "canister_query is_before") (call $say))""")
+        assert reject_of(host.update("change_and_trap")).error_code == "IC0502"
+        assert reply_of(host.query("change")) == b"\x00"
+        assert reply_of(host.query("is_before")) == b"\x01"
+        assert reply_of(host.update("change")) == b"\x00"
+        assert reply_of(host.query("is_before")) == b"\x00"
+
     def test_a_reject_has_the_canisters_text_and_keeps_the_changes(self, counter: WatHost) -> None:
         reject = reject_of(counter.update("add_and_reject"))
         assert (reject.code, reject.text, reject.error_code) == (4, "oops", "IC0406")

@@ -131,6 +131,14 @@ class TestModules:
         assert why in text
         assert "\n" not in text
 
+    @pytest.mark.parametrize("use", ["(call 1)", "(drop (global.get 1))"])
+    def test_that_use_what_the_lab_adds_are_refused(self, use: str) -> None:
+        import wasmtime
+
+        text = f"(module (global (mut i32) (i32.const 0)) (func {use}))"
+        with pytest.raises(LabError, match="is not a valid WebAssembly module: unknown (function|global)"):
+            read_module(bytes(wasmtime.wat2wasm(text)))
+
     def test_too_large_files_are_not_read(self, tmp_path: Path) -> None:
         path = tmp_path / "huge.wasm"
         with path.open("wb") as file:

@@ -69,6 +69,19 @@ class TestRollback:
                 rollback.roll_back(area.address)
             assert area.read(size) == committed
 
+    def test_pages_that_stay_private_over_a_commit_go_back_to_it(self, rollback: Rollback) -> None:
+        area, size = Area(240 * PAGE), 240 * PAGE
+        rollback.commit(area.address, size)
+        for text in (b"first", b"second"):
+            for page in range(9):  # few of the memory: they stay private
+                area.write(page * PAGE, text)
+            rollback.commit(area.address, size)
+            committed = area.read(size)
+            area.write(3 * PAGE, b"abandoned")
+            area.write(100 * PAGE, b"abandoned")
+            rollback.roll_back(area.address)
+            assert area.read(size) == committed
+
     def test_moves_to_another_memory(self, rollback: Rollback) -> None:
         first, second = Area(4 * PAGE), Area(4 * PAGE)
         first.write(100, b"committed")
