@@ -24,6 +24,7 @@ from ..doctor.many import PathLike, files_in
 MARK: Final = "_icws_dataset.json"  # Arrow and Dask skip files whose name begins with _
 ENTRIES: Final = "_recordings"  # the folder of a dataset with an entry for each recording
 FORMAT: Final = 1
+_MOST: Final = 2**53  # a number that a dataset may state; further ones, as floats, would not be whole
 _FOLDERS: Final = r"frames/day=\d{4}-\d\d-\d\d|sessions|findings|acks|keep_alives"
 
 
@@ -166,7 +167,7 @@ def read_entry(path: Path) -> Entry | None:
     files = result.get("files")
     own = re.compile(rf"({_FOLDERS})/{re.escape(path.stem)}\.parquet")
     numbers = [result.get("frames"), result.get("sessions"), result.get("stored"), source.get("size")]
-    if not isinstance(files, list) or not all(isinstance(number, int) for number in numbers):
+    if not isinstance(files, list) or not all(isinstance(number, int) and 0 <= number <= _MOST for number in numbers):
         return None
     named = tuple(file for file in files if isinstance(file, str) and own.fullmatch(file))
     frames, sessions, stored, size = numbers

@@ -225,7 +225,7 @@ def _counted(source: Source, told: dict[str, Any], *, skipped: bool) -> Counted 
     try:
         tallies = Tallies.from_json(told["tallies"])
         return Counted(source.name, int(told["size"]), str(told["state"]), tallies, skipped)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

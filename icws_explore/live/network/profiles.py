@@ -36,6 +36,7 @@ from ..address import Address
 LOCAL_URLS: Final = ("http://127.0.0.1:4943", "http://127.0.0.1:8000", "http://127.0.0.1:8080")
 FILE_NAME: Final = "icws.toml"
 MAX_FILE_BYTES: Final = 1024 * 1024
+MAX_DOTS: Final = 100  # in a line; a key of many parts costs the square of them
 _LISTEN_S: Final = 0.2  # real seconds to find out whether somebody listens on this machine
 _KEYS: Final = ("url", "gateway", "root_key", "canister")
 
@@ -87,12 +88,15 @@ def own_profiles(file: Path | None = None) -> dict[str, NetworkProfile]:
     try:
         with path.open("rb") as opened:
             text = opened.read(MAX_FILE_BYTES + 1)
-        if len(text) > MAX_FILE_BYTES:
-            raise ArgumentValueError(f"{path} has more than {MAX_FILE_BYTES} bytes: is it a file of networks?")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise ArgumentValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(text) > MAX_FILE_BYTES:
+        raise ArgumentValueError(f"{path} has more than {MAX_FILE_BYTES} bytes: is it a file of networks?")
+    if any(line.count(b".") > MAX_DOTS for line in text.splitlines()):
+        raise ArgumentValueError(f"{path} has a line with more than {MAX_DOTS} dots: is it a file of networks?")
+    try:
         tables = tomllib.loads(text.decode("utf-8")).get("networks", {})
-    except OSError as error:
-        raise ArgumentValueError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also what Python says of a number with too many digits
         raise ArgumentValueError(f"{path} is not TOML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(tables, Mapping):
         raise ArgumentValueError(f"{path}: networks must be tables, such as [networks.staging]")

@@ -1,11 +1,13 @@
 """HTTP servers on this machine that outlast slow and greedy clients: the tap's network side, and a lab's replica.
 
-Three things make a client cheap:
+Four things make a client cheap:
 
 - A connection that sends no complete head, or no further request, is closed after `IDLE_S`.
 - A request's body must be complete within `BODY_S`. All bodies that are read at the same time, and those that the tap
   passes on, share a budget of bytes, and the first `SMALL` bytes of each are free of it. So clients that send large
   bodies slowly hold up only other large bodies; a gateway's polls and calls are small.
+- At most `TURN` bytes of a connection are read before the others have their turn. A body in chunks of one byte takes a
+  second for each 5 MB to take apart.
 - Packed bodies (``Content-Encoding``) stay packed. They pass the tap unchanged, and a replica refuses what is no CBOR.
 """
 
@@ -15,6 +17,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from aiohttp import web
 
@@ -23,10 +26,12 @@ from icws_explore.protocol.budgets import HTTP_BODY_S as BODY_S
 from icws_explore.protocol.budgets import HTTP_IDLE_S as IDLE_S
 from icws_explore.protocol.budgets import HTTP_SMALL_BODY as SMALL
 
+TURN: Final = 16 * 1024  # bytes, at most 2,700 chunks of a body
+
 
 def runner_of(application: web.Application, logger: logging.Logger, *, shutdown_s: float) -> web.AppRunner:
     """Return what runs ``application``. ``shutdown_s`` is real seconds for the requests in progress at the end."""
-    return web.AppRunner(
+    return _Runner(
         application,
         access_log=None,
         logger=logger,
@@ -36,6 +41,22 @@ def runner_of(application: web.Application, logger: logging.Logger, *, shutdown_
         keepalive_timeout=IDLE_S,
         auto_decompress=False,
     )
+
+
+class _Runner(web.AppRunner):
+    """Makes servers that read each connection in turns."""
+
+    async def setup(self) -> None:
+        await super().setup()
+        server = self.server
+        assert server is not None
+        made = server.connection_made
+
+        def connection_made(handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+            transport.max_size = TURN  # type: ignore[attr-defined]  # asyncio reads 256 KiB at once without it
+            made(handler, transport)
+
+        server.connection_made = connection_made  # type: ignore[method-assign]
 
 
 class BodyError(Exception):

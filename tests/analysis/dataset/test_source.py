@@ -97,7 +97,16 @@ class TestEntry:
         path.write_text(json.dumps({"source": {"name": "a.icws", "size": 1}, "result": result}))
         assert read_entry(path).files == ("sessions/a-1.parquet", "frames/day=2026-11-30/a-1.parquet")
 
-    @pytest.mark.parametrize("result", [{}, {"files": {}}, {"files": [], "frames": "1", "sessions": 1, "stored": 1}])
+    @pytest.mark.parametrize(
+        "result",
+        [
+            {},
+            {"files": {}},
+            {"files": [], "frames": "1", "sessions": 1, "stored": 1},
+            {"files": [], "frames": 1, "sessions": -1, "stored": 1},
+            {"files": [], "frames": 1, "sessions": 1, "stored": 10**400},
+        ],
+    )
     def test_that_lacks_something_is_none(self, tmp_path, result):
         path = tmp_path / "a-1.json"
         path.write_text(json.dumps({"source": {"name": "a.icws", "size": 1}, "result": result}))

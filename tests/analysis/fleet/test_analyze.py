@@ -99,13 +99,14 @@ class TestAgain:
         _, seen = self.analyzed(folder, out)
         assert sorted(seen.values()) == [False, False, True]
 
-    def test_does_again_what_is_damaged_or_could_not_be_read(self, folder, tmp_path):
+    @pytest.mark.parametrize("changed", [{"tallies": [["all", "", {}]]}, {"size": float("inf")}])
+    def test_does_again_what_is_damaged_or_could_not_be_read(self, folder, tmp_path, changed):
         (folder / "z.har").write_text("{")
         out = tmp_path / "a.csv"
         self.analyzed(folder, out)
         damaged = next(iter(parts_of(out).glob("healthy*")))
         kept = json.loads(damaged.read_text())
-        kept["result"]["tallies"] = [["all", "", {}]]
+        kept["result"] |= changed
         damaged.write_text(json.dumps(kept))
         _, seen = self.analyzed(folder, out)
         assert {name for name, skipped in seen.items() if not skipped} == {"healthy.icws", "z.har"}

@@ -81,6 +81,8 @@ class TestFiles:
         [
             ("networks = 5", "networks must be tables"),
             ("[networks", "is not TOML"),
+            (f"networks = {'9' * 5000}", "is not TOML"),
+            (f"{'a.' * 20_000}a = 1", "more than 100 dots"),
             ("[networks]\nstaging = 5", "must be a table of texts with url"),
             ("[networks.a]\nurl = 5", "must be a table of texts"),
             ('[networks.a]\nurl = "http://h"\nport = "1"', "has port; it can have url"),

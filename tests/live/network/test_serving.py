@@ -107,6 +107,23 @@ class TestBodies:
             assert await client.answer() == f"200 {len(packed)} bytes"
 
 
+class TestTurns:
+    async def test_nobody_is_read_from_for_long_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A body of a million chunks would otherwise hold up the other connections for a second and more."""
+        sizes: list[int] = []
+        received = web.RequestHandler.data_received
+
+        def count(handler: web.RequestHandler, data: bytes) -> None:
+            sizes.append(len(data))
+            received(handler, data)
+
+        monkeypatch.setattr(web.RequestHandler, "data_received", count)
+        async with served() as (port, _), Client(port, MOST, bytes(MOST)) as client:
+            assert await client.answer() == f"200 {MOST} bytes"
+        assert sum(sizes) > MOST
+        assert max(sizes) == serving.TURN
+
+
 class TestIdleConnections:
     @pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nX-Slow: "])
     async def test_are_closed(self, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
