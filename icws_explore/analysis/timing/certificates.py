@@ -65,19 +65,25 @@ def certificate_table(sessions: Sequence[SessionInstants]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype({"sequence_num": "UInt64"})
 
 
-def latency_table(sessions: Sequence[SessionInstants], quantiles: Sequence[float] = QUANTILES) -> pd.DataFrame:
+def latency_table(
+    sessions: Sequence[SessionInstants],
+    quantiles: Sequence[float] = QUANTILES,
+    *,
+    certificates: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Return percentiles in seconds, one row per part of the path.
 
     The parts are ``waited`` (made to certified), ``delay`` (certified to received, inferred), ``total`` (made to
     received, inferred) and ``open`` (ws_open to OpenMessage). Columns: ``count``, ``min_s``, one ``p<nn>_s`` per
     quantile, ``max_s``, ``inferred``, and ``error_s``, the possible error of inferred values because the skew
-    is not known exactly.
+    is not known exactly. ``certificates`` is the sessions' `certificate_table`, if there is one already.
     """
     import pandas as pd
 
     from .opens import open_table
 
-    certificates = certificate_table(sessions)
+    if certificates is None:
+        certificates = certificate_table(sessions)
     error = max((skew_of(session).error_s for session in sessions), default=0.0)
     parts = {
         "waited": (certificates["waited_s"], False),
