@@ -32,7 +32,7 @@ def certificate_table(sessions: Sequence[SessionInstants]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []  # of which pandas makes columns in less time than of dicts
     limit = float(MAX_CERTIFICATE_AGE_S)
     for session in sessions:
         skew = skew_of(session)
@@ -41,22 +41,22 @@ def certificate_table(sessions: Sequence[SessionInstants]) -> pd.DataFrame:
                 continue
             age = message.at - message.certified
             rows.append(
-                {
-                    "session": session.session,
-                    "frame": message.frame,
-                    "kind": message.kind,
-                    "sequence_num": message.sequence_num,
-                    "made_s": message.made,
-                    "certified_s": message.certified,
-                    "received_s": message.at,
-                    "age_s": age,
-                    "limit_s": limit,
-                    "margin_s": limit - abs(age),
-                    "waited_s": message.certified - message.made,
-                    "delay_s": age - skew.estimate_s,
-                    "delay_min_s": max(0.0, age - skew.max_s),
-                    "delay_max_s": age - skew.min_s,
-                }
+                (
+                    session.session,
+                    message.frame,
+                    message.kind,
+                    message.sequence_num,
+                    message.made,
+                    message.certified,
+                    message.at,
+                    age,
+                    limit,
+                    limit - abs(age),
+                    message.certified - message.made,
+                    age - skew.estimate_s,
+                    max(0.0, age - skew.max_s),
+                    age - skew.min_s,
+                )
             )
     columns = [
         "session", "frame", "kind", "sequence_num", "made_s", "certified_s", "received_s", "age_s", "limit_s",
