@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import os
@@ -95,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without arrows shows ? instead
-    sys.exit(run(arguments))
+    exit_code = run(arguments)
+    gc.freeze()  # a last search for cycles in a long recording would take as long as reading it
+    sys.exit(exit_code)
 
 
 def _open_missing_streams() -> None:

@@ -112,8 +112,12 @@ def evidence_rows(
 
     ``frames`` are all of the recording's, and times count from the first of them.
     """
-    numbers = set(finding.frames)
-    near = [decoded for decoded in frames if decoded.number in numbers or _is_of(finding, decoded)]
+    numbers, sessions = set(finding.frames), set(finding.sessions)
+    near = [
+        decoded
+        for decoded in frames
+        if decoded.number in numbers or (decoded.frame.session in sessions and not decoded.frame.is_http)
+    ]
     rows = [row for row, decoded in enumerate(near) if decoded.number in numbers]
     beside = {row + step for row in rows for step in range(-around, around + 1)}
     found: list[EvidenceRow] = []
@@ -123,10 +127,6 @@ def evidence_rows(
             found.append((False, None))
         found += [(near[row].number in numbers, frame_row(near[row], frames[0].frame.t)) for row in shown]
     return found
-
-
-def _is_of(finding: Finding, decoded: DecodedFrame) -> bool:
-    return decoded.frame.session in finding.sessions and not decoded.frame.is_http
 
 
 def evidence_lines(rows: Sequence[EvidenceRow], *, width: int = TEXT_WIDTH) -> list[str]:

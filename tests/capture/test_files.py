@@ -1,11 +1,12 @@
 """Files known by how they begin, and opened or refused in one line."""
 
+import gc
 import gzip
 import json
 
 import pytest
 
-from icws_explore.capture.files import FileKind, kind_of, open_file
+from icws_explore.capture.files import FileKind, collector_paused, kind_of, open_file
 from icws_explore.protocol.errors import CaptureError
 
 HAR = json.dumps({"log": {"version": "1.2", "entries": []}}).encode()
@@ -56,3 +57,35 @@ class TestOpening:
             assert "\n" not in str(raised.value)
         with pytest.raises(CaptureError, match="directory"):
             open_file(tmp_path)
+
+
+class TestCollectorPaused:
+    def test_nothing_made_meanwhile_is_searched_at_its_end(self) -> None:
+        with collector_paused():
+            assert not gc.isenabled()
+            many = [[number] for number in range(200_000)]
+        assert gc.isenabled()
+        before = [generation["collections"] for generation in gc.get_stats()]
+        more = [[number] for number in range(10)]
+        after = [generation["collections"] for generation in gc.get_stats()]
+        assert after[2] == before[2]
+        assert not any(each is many[0] for each in gc.get_objects(generation=0))
+        assert len(many) + len(more) == 200_010
+
+    def test_leaves_alone_what_somebody_froze(self) -> None:
+        gc.freeze()
+        try:
+            with collector_paused():
+                frozen = gc.get_freeze_count()
+            assert gc.get_freeze_count() == frozen
+        finally:
+            gc.unfreeze()
+
+    def test_does_not_begin_a_search_that_was_switched_off(self) -> None:
+        gc.disable()
+        try:
+            with collector_paused():
+                pass
+            assert not gc.isenabled()
+        finally:
+            gc.enable()

@@ -1,5 +1,6 @@
 """Exit codes, help, completion, and errors of one line."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.shell_completion import ShellComplete
 
-from icws_explore.cli.main import COMMANDS, run
+from icws_explore.cli.main import COMMANDS, main, run
 from icws_explore.cli.main import icws as icws_group
 
 
@@ -27,6 +28,15 @@ class TestHelp:
 
     def test_version(self, icws):
         assert icws("--version").out.split()[-1].count(".") == 2
+
+    def test_the_end_of_the_process_searches_no_cycles(self, capsys) -> None:
+        try:
+            with pytest.raises(SystemExit) as left:
+                main(["--version"])
+            assert left.value.code == 0
+            assert gc.get_freeze_count() > 0
+        finally:
+            gc.unfreeze()
 
 
 class TestUsage:

@@ -5,6 +5,7 @@ from icws_explore.analysis.doctor import Finding, diagnose
 from icws_explore.views import display as notebook
 from icws_explore.views.findings import evidence_rows, findings_html, findings_text, findings_view
 from icws_explore.views.report.file import report
+from support.cost import growth
 from support.doctor_scenarios import SCENARIOS
 from support.markup import Markup
 from support.session_captures import healthy, settled
@@ -66,6 +67,16 @@ class TestEvidence:
         finding = Finding("POLLER_DEAD", "error", (2, 20), "told", "does", "do", "from", (None,))
         rows = [row and row.number for _, row in evidence_rows(frames, finding)]
         assert rows == [1, 2, 3, None, 19, 20, 21]
+
+    def test_costs_in_step_with_the_sessions_that_a_finding_names(self) -> None:
+        frames = list(decode_frames(healthy()))
+
+        def rows_of(sessions: int) -> None:
+            named = tuple(str(number) for number in range(sessions))
+            finding = Finding("POLLER_DEAD", "error", (2,), "told", "does", "do", "from", named)
+            evidence_rows(frames[:10] * (sessions // 10), finding)
+
+        assert growth(lambda: rows_of(2_000), lambda: rows_of(16_000)) < 24  # eight times the sessions
 
     def test_is_missing_where_there_is_no_recording(self) -> None:
         finding = Finding("POLLER_DEAD", "error", (3,), "told", "does", "do", "from")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from icws_explore.capture import Capture
-from icws_explore.protocol.certificate import decode_cached
+from icws_explore.protocol.certificate import time_ns_cached
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, NS_PER_S
 from icws_explore.protocol.errors import DecodeError
 from icws_explore.protocol.service_messages import AckMessage, CloseMessage, CloseReason, KeepAliveMessage
@@ -190,7 +190,7 @@ class Instants:
 def _certified_ns(cert: bytes) -> int | None:
     """Return the time in a certificate, or None if there is none or it cannot be decoded."""
     try:
-        return decode_cached(cert).time_ns
+        return time_ns_cached(cert)
     except DecodeError:
         return None
 

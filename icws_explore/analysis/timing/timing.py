@@ -79,7 +79,7 @@ class Timing:
     @cached_property
     def latencies(self) -> Table:
         """Percentiles of each part of the way. See `certificates.latency_table`."""
-        return _table(latency_table(self.sessions))
+        return _table(latency_table(self.sessions, certificates=self.certificates))
 
     @cached_property
     def skews(self) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .check import CERTIFICATE_STEPS, check_certificate, decode_cached, time_step, unchecked
+from .check import CERTIFICATE_STEPS, check_certificate, decode_cached, time_ns_cached, time_step, unchecked
 from .delegation import (
     Layout,
     Range,
@@ -36,6 +36,7 @@ __all__ = [
     "encode_ranges",
     "prove_subnet",
     "shown_ranges",
+    "time_ns_cached",
     "time_step",
     "unchecked",
 ]

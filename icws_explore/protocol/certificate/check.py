@@ -17,7 +17,7 @@ from ..principal import Principal
 from ..steps import Step
 from ..wording import duration_text, hash_text, time_text
 from .delegation import check_delegation
-from .format import Certificate, key_text, signature_fault
+from .format import Certificate, key_text, signature_fault, time_ns_of
 
 CERTIFICATE_STEPS: Final = ("parse", "delegation", "signature", "time")
 
@@ -63,6 +63,17 @@ def decode_cached(cert: bytes) -> Certificate:
 @lru_cache(maxsize=_CACHED)
 def _decoded(cert: bytes) -> Certificate:
     return Certificate.decode(cert)
+
+
+def time_ns_cached(cert: bytes) -> int | None:
+    """The ``time_ns`` of a certificate, read once for all messages of a poll. Raises the errors of `decode_cached`."""
+    read = _time_ns if len(cert) <= _CACHED_SIZE else time_ns_of
+    return read(bytes(cert))
+
+
+@lru_cache(maxsize=_CACHED)
+def _time_ns(cert: bytes) -> int | None:
+    return time_ns_of(cert)
 
 
 def unchecked(names: tuple[str, ...], failed: str) -> list[Step]:

@@ -15,13 +15,16 @@ from .. import cbor, hashtree, leb128
 from ..constants import MAINNET_ROOT_KEY
 from ..errors import DecodeError, MessageError
 from ..hashtree import HashTree
+from ..hashtree.codec import leaf_under
 from ..keys import bls
-from ..principal import Principal
+from ..principal import MAX_LENGTH, Principal
 from ..wording import hash_text
 
 STATE_ROOT: Final = b"\x0dic-state-root"  # domain separator of what is signed
 TIME_PATH: Final = (b"time",)
 _WHAT: Final = "certificate"
+_PLAIN: Final = cbor.Shape(tree=list, signature=bytes)
+_PLAIN_DELEGATION: Final = cbor.Shape(subnet_id=bytes, certificate=bytes)
 _NAMES: Final[dict[type, str]] = {bytes: "a byte string", dict: "a map"}
 
 
@@ -77,12 +80,7 @@ class Certificate:
     def time_ns(self) -> int | None:
         """When the state was certified, in ns since the epoch; None if the tree shows no valid time."""
         value = hashtree.lookup_value(self.tree, TIME_PATH)
-        if value is None:
-            return None
-        try:
-            return leb128.decode_unsigned(value)
-        except DecodeError:
-            return None
+        return None if value is None else _number(value)
 
     @property
     def signed_bytes(self) -> bytes:
@@ -92,6 +90,31 @@ class Certificate:
     def canister_data(self, canister_id: Principal) -> hashtree.LookupResult:
         """Look up the certified data of a canister."""
         return hashtree.lookup(self.tree, (b"canister", canister_id.raw, b"certified_data"))
+
+
+def time_ns_of(data: bytes) -> int | None:
+    """`Certificate.decode` and its ``time_ns``, in half the time: it makes no tree. Raises the same errors."""
+    fields = cbor.loads(data, what=_WHAT, max_size=hashtree.MAX_SIZE)
+    plain = _PLAIN.values(fields)
+    if plain is None or not _has_plain_delegation(fields):
+        return Certificate.decode(data).time_ns
+    value = leaf_under(plain[0], TIME_PATH[0])
+    return Certificate.decode(data).time_ns if value is None else _number(value)
+
+
+def _has_plain_delegation(fields: Mapping[Any, Any]) -> bool:
+    """Whether the fields of a certificate have a delegation without a fault, or none."""
+    if "delegation" not in fields:
+        return True
+    plain = _PLAIN_DELEGATION.values(fields["delegation"])
+    return plain is not None and len(plain[0]) <= MAX_LENGTH
+
+
+def _number(value: bytes) -> int | None:
+    try:
+        return leb128.decode_unsigned(value)
+    except DecodeError:
+        return None
 
 
 def _field(fields: Mapping[Any, Any], name: str, kind: type, what: str) -> Any:

@@ -38,6 +38,35 @@ def from_cbor(value: Any, *, what: str = _WHAT) -> HashTree:
     return _Reader(what).node(value, (), 0)
 
 
+def leaf_under(value: Any, label: bytes) -> bytes | None:
+    """The value under ``label`` at the top of a tree that `cbor.loads` read. It makes no nodes, and hashes nothing.
+
+    None if the label is not there exactly once with a value, or if anything in the tree is not well-formed. Then
+    `from_cbor` and `lookup` tell what is.
+    """
+    top, below, found = [value], list[Any](), list[Any]()
+    for nodes in (top, below):
+        for node in nodes:  # which grows meanwhile
+            kind, size = (node[0], len(node)) if type(node) is list and node else (None, 0)
+            content = node[1] if size > 1 else None
+            if type(kind) is not int:
+                return None
+            if kind == 1 and size == 3:
+                nodes.extend(node[1:])
+            elif type(content) is bytes and kind == 2 and size == 3:
+                below.append(node[2])
+                if content == label and nodes is top:
+                    found.append(node[2])
+            elif type(content) is bytes and size == 2 and (kind == 3 or (kind == 4 and len(content) == DIGEST_SIZE)):
+                continue
+            elif kind != 0 or size != 1:
+                return None
+    if len(found) != 1 or found[0][0] != 3 or len(top) + len(below) > MAX_NODES:
+        return None
+    leaf: bytes = found[0][1]
+    return leaf
+
+
 class _Reader:
     """Reads one tree and counts its nodes."""
 

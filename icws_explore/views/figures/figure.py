@@ -24,7 +24,6 @@ import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import Op, PdfFile, PdfPages
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -200,7 +199,9 @@ class SessionFigure(Figure):
                 text = _SVG_SIZE.sub(lambda m: f'{m[1]}{float(m[2]) * scale:g}pt"', out.getvalue(), count=2)
                 _write(fname, text)
             case "pdf":
-                with _ScaledPages(fname, scale, metadata=kwargs.pop("metadata", None)) as pages:
+                from .scaled_pdf import ScaledPages
+
+                with ScaledPages(fname, scale, metadata=kwargs.pop("metadata", None)) as pages:
                     super().savefig(pages, format=kind, **kwargs)
             case _:
                 dpi = kwargs.pop("dpi", None)
@@ -231,29 +232,6 @@ class SessionFigure(Figure):
             self.savefig(out, format="png", dpi=2 * DPI)
         width, height = self.printed_in
         return out.getvalue(), {"width": round(width * DPI), "height": round(height * DPI)}
-
-
-class _ScaledPages(PdfPages):
-    """A PDF file whose pages are ``scale`` times as large as the figures: matplotlib has no scale for PDF."""
-
-    def __init__(self, filename: Any, scale: float, metadata: Any) -> None:
-        super().__init__(filename, metadata=metadata)
-        self._scale = scale
-
-    def _ensure_file(self) -> PdfFile:
-        if self._file is None:
-            self._file = _ScaledPdf(self._filename, self._scale, self._metadata)
-        return self._file
-
-
-class _ScaledPdf(PdfFile):
-    def __init__(self, filename: Any, scale: float, metadata: Any) -> None:
-        self._scale = scale
-        super().__init__(filename, metadata=metadata)  # type: ignore[no-untyped-call]
-
-    def newPage(self, width: float, height: float) -> None:  # noqa: N802  # matplotlib's name
-        super().newPage(width * self._scale, height * self._scale)  # type: ignore[no-untyped-call]
-        self.output(self._scale, 0, 0, self._scale, 0, 0, Op.concat_matrix)  # type: ignore[no-untyped-call]
 
 
 def _write(where: Any, text: str) -> None:

@@ -30,6 +30,7 @@ from icws_explore.analysis.replay.text import replay_lines
 from icws_explore.analysis.timing.timing import Timing
 from icws_explore.analysis.verify import MessageVerdict, verify_frames
 from icws_explore.capture import Capture
+from icws_explore.capture.files import collector_paused
 from icws_explore.protocol.credentials import without_credentials
 from icws_explore.protocol.principal import Principal
 from icws_explore.protocol.steps import Step
@@ -41,6 +42,7 @@ from .contents import Answer, Contents, Privacy, session_contents
 from .environment import made_with, recorded_facts
 
 
+@collector_paused()
 def gather(
     recording: RecordingLike,
     *,

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from icws_explore.analysis.decode import DecodedFrame
 from icws_explore.analysis.network_calls import NetworkCall
 from icws_explore.analysis.timing.instants import SessionInstants, instants
+from icws_explore.capture.files import collector_paused
 
 from ..facts import NO_END, clock_text
 from ..fields import Group
@@ -54,6 +55,7 @@ class SessionPage:
     numbers_label: str
 
 
+@collector_paused()
 def html_report(contents: Contents) -> str:
     """The page."""
     capture = contents.capture

@@ -4,7 +4,8 @@ import cbor2
 import pytest
 
 from icws_explore.protocol import hashtree
-from icws_explore.protocol.certificate import Certificate, Delegation
+from icws_explore.protocol.certificate import Certificate, Delegation, time_ns_cached
+from icws_explore.protocol.certificate.format import time_ns_of
 from icws_explore.protocol.errors import CborError, DecodeError, MessageError
 from icws_explore.protocol.hashtree import Found, Unknown, build
 from icws_explore.protocol.principal import Principal
@@ -57,12 +58,15 @@ class TestDecoding:
         ],
     )
     def test_refuses(self, value, reason) -> None:
-        with pytest.raises(MessageError, match=reason):
-            Certificate.decode(cbor2.dumps(value))
+        for read in (Certificate.decode, time_ns_of, time_ns_cached):
+            with pytest.raises(MessageError, match=reason):
+                read(cbor2.dumps(value))
 
     def test_refuses_a_subnet_id_that_is_no_principal(self) -> None:
-        with pytest.raises(DecodeError, match="30 bytes are more than 29"):
-            Certificate.decode(cbor2.dumps({**WHOLE, "delegation": {**DELEGATION, "subnet_id": bytes(30)}}))
+        data = cbor2.dumps({**WHOLE, "delegation": {**DELEGATION, "subnet_id": bytes(30)}})
+        for read in (Certificate.decode, time_ns_of):
+            with pytest.raises(DecodeError, match="30 bytes are more than 29"):
+                read(data)
 
     def test_refuses_large_certificates(self) -> None:
         with pytest.raises(CborError, match="more than"):
@@ -78,6 +82,34 @@ class TestTime:
 
     def test_of_a_state(self) -> None:
         assert Certificate(state(), b"").time_ns == NOW_NS
+
+    @pytest.mark.parametrize(
+        "tree",
+        [
+            [0], [2, b"time", [0]], [2, b"time", [3, b""]], [2, b"time", [3, b"\x80" * 20]],
+            [2, b"time", [4, bytes(32)]], [1, TREE, [2, b"time", [3, b"\x02"]]], [1, [2, b"time", [0]], TREE],
+            [1, [2, b"a", TREE], [0]], TREE,
+        ],
+    )  # fmt: skip
+    def test_read_alone_is_that_of_the_whole_certificate(self, tree) -> None:
+        data = cbor2.dumps({**WHOLE, "tree": tree})
+        assert time_ns_of(data) == time_ns_cached(data) == Certificate.decode(data).time_ns
+
+    def test_read_alone_makes_no_tree(self, monkeypatch, vectors) -> None:
+        vector = vectors("mainnet_certificate")
+        data = bytes.fromhex(vector["certificate_hex"])
+        monkeypatch.setattr(Certificate, "decode", None)
+        assert time_ns_of(data) == int(vector["time_ns"])
+
+    def test_read_alone_refuses_a_tree_that_is_too_deep(self) -> None:
+        tree = TREE
+        for _ in range(hashtree.MAX_DEPTH):
+            tree = [1, [0], tree]
+        with pytest.raises(CborError) as whole:
+            Certificate.decode(cbor2.dumps({**WHOLE, "tree": tree}))
+        with pytest.raises(CborError) as alone:
+            time_ns_of(cbor2.dumps({**WHOLE, "tree": tree}))
+        assert str(alone.value) == str(whole.value)
 
 
 class TestContents:

@@ -19,7 +19,10 @@ from icws_explore.protocol.hashtree import (
     decode,
     encode,
     from_cbor,
+    lookup_value,
+    to_cbor,
 )
+from icws_explore.protocol.hashtree.codec import leaf_under
 from support import hash_trees
 from support.hash_trees import from_vector
 
@@ -130,3 +133,33 @@ class TestHostileTrees:
     def test_too_many_bytes(self) -> None:
         with pytest.raises(CborError, match="more than the"):
             decode(encode(Leaf(bytes(MAX_SIZE))))
+
+
+class TestLeafUnder:
+    @given(hash_trees.trees, st.sampled_from([b"", b"a", b"b", b"time"]))
+    def test_is_what_a_lookup_finds(self, tree, label) -> None:
+        assert leaf_under(to_cbor(tree), label) in (None, lookup_value(tree, [label]))
+
+    @pytest.mark.parametrize(
+        "beside", [[0], [3, b"x"], [4, bytes(32)], [2, b"a", [3, b"x"]], [2, b"a", [2, b"time", [0]]]]
+    )
+    def test_finds_the_value_beside_anything_that_is_well_formed(self, beside) -> None:
+        assert leaf_under([1, [1, beside, [0]], [2, b"time", [3, b"now"]]], b"time") == b"now"
+
+    @pytest.mark.parametrize(
+        "beside",
+        [[], {}, None, [5, b""], ["0"], [0.0], [False], [True, [0], [0]], [0, []], [1, [0]], [2, "a", [0]], [2, b"a"],
+         [3, "x"], [3, b"x", b"y"], [4, bytes(31)], [2, b"a", [3]], [2, b"time", [3, b"then"]]],
+    )  # fmt: skip
+    def test_leaves_to_the_lookup_what_is_not_well_formed_or_there_twice(self, beside) -> None:
+        assert leaf_under([1, beside, [2, b"time", [3, b"now"]]], b"time") is None
+
+    @pytest.mark.parametrize("tree", [[0], [2, b"time", [0]], [2, b"time", [4, bytes(32)]], [2, b"a", [3, b"x"]]])
+    def test_finds_nothing_where_there_is_no_value(self, tree) -> None:
+        assert leaf_under(tree, b"time") is None
+
+    def test_refuses_more_nodes_than_a_tree_may_have(self) -> None:
+        row = [2, b"time", [3, b"now"]]
+        for _ in range(MAX_NODES // 2):
+            row = [1, [0], row]
+        assert leaf_under(row, b"time") is None
