@@ -1,5 +1,6 @@
 """What commands print: without control characters, wrapped to the terminal, one line in a pipe."""
 
+import gc
 import io
 import json
 import sys
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from icws_explore.cli.console import MOST, error_line, json_line, note, printable, width
+from icws_explore.cli.console import MOST, error_line, json_line, note, printable, settle, width
 from icws_explore.protocol.principal import Principal
 
 
@@ -66,3 +67,23 @@ class TestNote:
         lines = [Text.from_ansi(line).plain for line in stream.getvalue().splitlines()]
         assert max(map(len, lines)) <= 50
         assert " ".join(lines) == self.TEXT
+
+
+class TestSettle:
+    def test_what_is_there_is_never_searched_and_what_comes_is_freed_in_small_parts(self):
+        usual = gc.get_threshold()
+        try:
+            settle()
+            before = gc.get_stats()[2]["collections"]
+            kept = []
+            for _ in range(20_000):  # sessions that leave cycles behind
+                cycle: list[object] = []
+                cycle.append(cycle)
+                kept.append([cycle])
+                if len(kept) > 4_000:
+                    kept.clear()
+            assert gc.get_freeze_count() > 10_000
+            assert gc.get_stats()[2]["collections"] - before >= 2
+        finally:
+            gc.unfreeze()
+            gc.set_threshold(*usual)
