@@ -20,6 +20,7 @@ from functools import partial
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, Final, cast
+from weakref import WeakSet
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -115,6 +116,7 @@ class GatewayServer(GatewayWiring):
         self._wake = asyncio.Event()
         self._session_ids = itertools.count() if sessions is None else sessions
         self._connections: dict[int, GatewayConnection] = {}
+        self._sockets: WeakSet[GatewayConnection] = WeakSet()  # also those without a session yet
         self._tasks: set[asyncio.Task[None]] = set()
         self._polls: dict[Principal, asyncio.Task[None]] = {}
         self._polled_at: dict[Principal, float] = {}
@@ -143,7 +145,7 @@ class GatewayServer(GatewayWiring):
                 self._host,
                 self._port,
                 reuse_port=self._reuse_port or None,
-                create_connection=GatewayConnection,
+                create_connection=cast("type[GatewayConnection]", self._accept),  # the library only calls it
                 process_request=self._admit,
                 compression=None,  # the real gateway has no compression
                 ping_interval=None,  # and sends no pings
@@ -164,14 +166,26 @@ class GatewayServer(GatewayWiring):
         server, self._server = self._server, None
         server.close(close_connections=False)
         self._planned.clear()
-        for connection in list(self._connections.values()):
-            connection.transport.abort()  # close() would wait for a client that does not read
+        self._abort_connections()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await server.wait_closed()
+        ended = asyncio.ensure_future(server.wait_closed())
+        while not (await asyncio.wait([ended], timeout=0.05))[0]:  # real seconds
+            self._abort_connections()  # some were still being accepted
         await self._agent.close()
         self._forget_sessions()
+
+    def _accept(self, *args: Any, **kwargs: Any) -> GatewayConnection:
+        connection = GatewayConnection(*args, **kwargs)
+        self._sockets.add(connection)
+        return connection
+
+    def _abort_connections(self) -> None:
+        """Cut every connection, also one whose client has sent no request: the library waits ten seconds for it."""
+        for connection in tuple(self._sockets):
+            if (transport := getattr(connection, "transport", None)) is not None:  # none before it is connected
+                transport.abort()  # close() would wait for a client that does not read
 
     async def reach_network_at(self, network_url: str) -> None:
         """Send requests to the network at another address from now on, for example that of a tap in front of it.

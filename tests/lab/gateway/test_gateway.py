@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Iterator
 
@@ -12,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from icws_explore.lab import Faults, GatewayServer, Lab, LabEvent, RelayFaults
+from icws_explore.lab import lab as lab_module
 from icws_explore.lab.faults import Delivery
 from icws_explore.lab.gateway import connection as connection_module
 from icws_explore.lab.gateway import gateway as gateway_module
@@ -157,6 +159,21 @@ class TestEnd:
             await client.ask_to_open()
             assert await end_of(client) == 1005
         assert any("Unrecoverable agent error" in event.text for event in lab.events)
+
+
+class TestStop:
+    @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"], ids=["nothing", "half a request"])
+    async def test_does_not_wait_for_a_client_that_has_sent(self, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+        """The library waits ten seconds for the request, and a browser opens connections that it may never use."""
+        monkeypatch.setattr(lab_module, "STOP_TIMEOUT_S", 5.0)
+        with socket.socket() as client:
+            with Lab() as lab:
+                client.connect(("127.0.0.1", lab.gateways[0].port))
+                client.sendall(sent)
+                await eventually(lambda: lab.gateways[0]._sockets)
+            client.settimeout(PATIENCE_S)
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(1) == b""
 
 
 @pytest.fixture
