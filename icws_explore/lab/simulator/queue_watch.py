@@ -28,7 +28,8 @@ from ..faults import Faults
 from ..queues import PolledQueues, Queues, nonce_of
 from .event_log import EventLog
 
-LONGEST_UNSEEN_NS: Final = NS_PER_S  # a gateway polls ten times a second, and a CDK keeps messages for an ack interval
+# A gateway polls ten times a second. A CDK keeps messages for an ack interval, in which its timers run at least once.
+LONGEST_UNSEEN_NS: Final = NS_PER_S
 
 
 class QueueWatch:
@@ -67,10 +68,11 @@ class QueueWatch:
         if not (self._reads_polls and isinstance(self._queues, PolledQueues)):
             self._unseen_ns = [now_ns]
             self.look()
-        elif self._certified_data != before:
+            return
+        if self._certified_data != before:
             self._unseen_ns.append(now_ns)
-            if now_ns - self._unseen_ns[0] > LONGEST_UNSEEN_NS:
-                self.look()
+        if self._unseen_ns and now_ns - self._unseen_ns[0] > LONGEST_UNSEEN_NS:
+            self.look()
 
     def polled(self, gateway: Principal, nonce: int, outcome: Outcome) -> None:
         """A poll of the gateway from ``nonce`` on had this outcome."""

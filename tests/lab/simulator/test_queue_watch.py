@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from icws_explore.lab.apps import load
@@ -138,6 +138,7 @@ def test_messages_that_nobody_polls_are_noted_before_the_canister_deletes_them()
 
 
 @settings(max_examples=15)
+@example(seed=0, sessions=4, latency_ms=(0, 50), poll_loss=0.0, max_messages=1, upgraded_at=8.0, app="ticker")
 @given(
     seed=st.integers(0, 2**32),
     sessions=st.integers(1, 8),
