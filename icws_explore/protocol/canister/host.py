@@ -27,7 +27,6 @@ from .system_api import (
     CallRejected,
     CanisterCode,
     CanisterFactory,
-    Inspecting,
     MethodNotFound,
     Outcome,
     Reject,
@@ -353,14 +352,15 @@ class CanisterHost:
     def inspect(self, method: str, arg: bytes, *, caller: Principal, now_ns: int) -> Reject | None:
         """Ask the code whether it accepts a call from outside. None: it does, or does not look."""
         installed = self._installed
-        code: object = None if installed is None else installed.code
-        if installed is None or not isinstance(code, Inspecting):
+        # isinstance(code, Inspecting) would take 50 µs for each call
+        inspect_message = None if installed is None else getattr(installed.code, "inspect_message", None)
+        if installed is None or inspect_message is None:
             return None
         self.resume(now_ns)
         accepts: list[bool] = []
 
         def body() -> bytes:
-            accepts.append(code.inspect_message(method, arg))
+            accepts.append(inspect_message(method, arg))
             return b""
 
         outcome = self._execute(installed, "query", caller, body)

@@ -145,7 +145,6 @@ class Upgradable(Protocol):
         """canister_post_upgrade, with what the code before it kept; None if that keeps nothing. May raise Trap."""
 
 
-@runtime_checkable
 class Inspecting(Protocol):
     """Code that looks at calls from outside before they are accepted."""
 

@@ -223,6 +223,7 @@ class TestHostileKeys:
             content = content.insert(bytes(size), b"")
         assert len(content) == len(list(content)) == 1200
         assert root_hash(content.witness([bytes(2398), bytes(2397), bytes(1)])) == content.root_hash
+        assert root_hash(content.tree) == content.root_hash
         assert content.remove(bytes(1200)).get(bytes(1202)) == b""
 
 
@@ -232,6 +233,7 @@ class TestCost:
         numbers = list(range(count))
         random.Random(1).shuffle(numbers)
         content = certified({b"gateway_%020d" % number: b"" for number in numbers})
+        assert len(content.root_hash) == 32
         hashed = 0
 
         def counting(data: bytes):
@@ -241,6 +243,8 @@ class TestCost:
 
         monkeypatch.setattr("icws_explore.protocol.hashtree.nodes.sha256", counting)
         changed = content.insert(b"gateway_%020d" % count, b"")
+        assert hashed == 2  # the value, and its label
+        assert changed.root_hash != content.root_hash
         assert hashed < 30
         hashed = 0
         changed.witness([b"gateway_%020d" % number for number in range(5000, 5050)])
