@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from .constants import NS_PER_MS, NS_PER_S
@@ -27,8 +28,12 @@ def time_text(time_ns: int) -> str:
     seconds, ns = divmod(time_ns, NS_PER_S)
     if not 0 <= seconds <= _LAST_SECOND:
         return f"{time_ns} ns after 1970" if abs(time_ns).bit_length() <= 128 else "a time beyond any calendar"
-    moment = datetime.fromtimestamp(seconds, UTC).isoformat(" ")[:19]  # ten times as fast as strftime
-    return f"{moment}.{ns // NS_PER_MS:03d} UTC"
+    return f"{_second_text(seconds)}.{ns // NS_PER_MS:03d} UTC"
+
+
+@lru_cache(maxsize=64)  # a recording's messages come in order, several a second
+def _second_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(" ")[:19]  # ten times as fast as strftime
 
 
 def duration_text(duration_ns: int) -> str:

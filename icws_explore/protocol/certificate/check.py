@@ -129,5 +129,6 @@ def time_step(certificate: Certificate, now_ns: int, max_age_s: float) -> Step:
     return Step("time", -newest_ms <= age_ms <= oldest_ms, detail, expected, actual)
 
 
+@lru_cache(maxsize=64)  # the limits are the same in every step
 def _ms_text(duration_ms: int) -> str:
     return duration_text(duration_ms * NS_PER_MS)

@@ -187,14 +187,14 @@ def disorder(tree: HashTree) -> tuple[bytes, ...] | None:
 
     If labels do not ascend, the same label can be both found and proved absent.
     """
-    stack: list[tuple[tuple[bytes, ...], HashTree]] = [((), tree)]
+    stack: list[HashTree] = [tree]
     while stack:
-        path, node = stack.pop()
+        node = stack.pop()
         while isinstance(node, Labeled):  # one label is in order
-            path, node = (*path, node.label), node.tree
+            node = node.tree
         if isinstance(node, Fork):
             forest = node.forest
             if not forest.in_order:
-                return path
-            stack.extend(((*path, item.label), item.tree) for item in forest.items if isinstance(item, Labeled))
+                return next(path for path, each, _ in walk(tree) if each is node)
+            stack.extend(item.tree for item in forest.items if isinstance(item, Labeled))
     return None
