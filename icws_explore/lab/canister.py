@@ -76,10 +76,14 @@ class LabCanister:
     def upgrade(self, app: App | None = None) -> None:
         """Install the code of ``app``, or the same code again. As in a real upgrade, the CDK's state is lost.
 
-        Raises LabError if its init traps.
+        Raises LabError if its init traps or the canister has no code; then the code is the one before.
         """
-        self.app = app or self.app
-        self._check(self._host.upgrade(self._factory, now_ns=self._now_ns()))
+        before, self.app = self.app, app or self.app
+        try:
+            self._check(self._host.upgrade(self._factory, now_ns=self._now_ns()))
+        except LabError:
+            self.app = before
+            raise
 
     def view(self, gateways: Iterable[Principal] = ()) -> CanisterView:
         """Return the state now, with the queues of ``gateways`` and of the gateways of its clients. Raises LabError."""

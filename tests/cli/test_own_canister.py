@@ -41,7 +41,7 @@ class TestErrors:
         return icws.fails(code, command, *arguments, *out)
 
     def test_an_argument_that_does_not_fit(self, icws, own, tmp_path, command):
-        assert "the init argument has 1 values" in self.fails(icws, tmp_path, command, 3, *own, "--init", "(5)")
+        assert "the init argument has 1 value;" in self.fails(icws, tmp_path, command, 3, *own, "--init", "(5)")
 
     def test_a_file_that_is_no_module(self, icws, own, tmp_path, command):
         line = self.fails(icws, tmp_path, command, 3, "--wasm", own[3])

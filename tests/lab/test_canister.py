@@ -39,6 +39,14 @@ class TestInstall:
         assert canister.app.name == "chat"
         assert "JoinedChat" in canister.did
 
+    def test_an_upgrade_that_fails_keeps_the_app(self) -> None:
+        canister, host = make_canister()
+        canister.install()
+        host.uninstall()
+        with pytest.raises(LabError, match="the canister contains no code to upgrade"):
+            canister.upgrade(load("chat"))
+        assert canister.app.name == "pingpong"
+
 
 class TestView:
     def test_shows_clients_queues_and_memory(self) -> None:

@@ -13,7 +13,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -102,14 +102,20 @@ def ready(lab: Lab, gateway_url: str | None = None) -> dict[str, Any]:
 
 
 def summary(lab: Lab, gateway_url: str | None = None, workers: int = 1) -> Iterator[str]:
-    """The lab's facts as lines of text, and the command that connects to it (at ``gateway_url``, if given).
+    """The lab's facts as lines of text, and the command that connects to it.
 
+    ``gateway_url`` is where clients connect if a tap records the lab: it is then named in place of the gateway.
     ``workers`` is the number of labs that share the gateway's port.
     """
-    from icws_explore.views.facts import lab_facts
+    from icws_explore.views.facts import Fact, lab_facts
     from icws_explore.views.text import facts_lines
 
-    for line in facts_lines([fact for fact in lab_facts(lab) if fact.name != "running"], width=width()):
+    facts = [fact for fact in lab_facts(lab) if fact.name != "running"]
+    if gateway_url not in (None, lab.gateway_url):
+        place = next(place for place, fact in enumerate(facts) if fact.name == "gateway")
+        facts[place] = replace(facts[place], name="behind it")
+        facts.insert(place, Fact("gateway", f"{gateway_url} (recorded)"))
+    for line in facts_lines(facts, width=width()):
         yield line.plain
     if lab.clock.scale != 1:
         yield "A client on the real clock, such as `icws open`, cannot keep up with this clock."

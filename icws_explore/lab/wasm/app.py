@@ -99,7 +99,7 @@ def _did_text(name: str, module: WasmModule, did: str | Path | None) -> str:
         return module.candid
     if _CANDID_POINTER in module.exports:
         return _extracted(name, module)
-    raise LabError(f"{name} has no Candid interface in it; give the canister's .did file as did (--did FILE)")
+    raise LabError(f"{name} has no Candid interface in it; give the canister's .did file (did=, or --did FILE)")
 
 
 def _read_did(did: str | Path) -> str:
@@ -135,4 +135,6 @@ def _extracted(name: str, module: WasmModule) -> str:
             size = min(MAX_DID_BYTES, instance.memory_size - start)
             return instance.read(start, max(size, 0)).partition(b"\0")[0].decode("utf-8")
     except (CallRejected, ValueError) as error:
-        raise LabError(f"{name}: its Candid interface cannot be read ({error}); give it as did (--did FILE)") from error
+        raise LabError(
+            f"{name}: its Candid interface cannot be read ({error}); give the .did file (did=, or --did FILE)"
+        ) from error

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from icws_explore.protocol.candid import Some, Type, encode, type_text
-from icws_explore.protocol.errors import LabError, PrincipalError, ValueMismatchError
+from icws_explore.protocol.errors import LabError, PrincipalError, ValueMismatchError, count_of
 from icws_explore.protocol.principal import Principal
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def encode_init(text: str, types: tuple[Type, ...]) -> bytes:
     values = values_of(text)
     if len(values) > len(types):
         wanted = ", ".join(type_text(each) for each in types)
-        raise LabError(f"the init argument has {len(values)} values; the canister's init takes ({wanted})")
+        raise LabError(f"the init argument has {count_of(len(values), 'value')}; the canister's init takes ({wanted})")
     values += [None] * (len(types) - len(values))  # optional ones may be left out
     try:
         return encode(list(types), values)

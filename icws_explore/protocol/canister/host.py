@@ -325,13 +325,16 @@ class CanisterHost:
     ) -> Outcome:
         """Replace the code. Memory and timers are lost; certified data stays until the new code sets it.
 
-        What `Upgradable` code keeps is given to the new code. After a Reject everything is as before.
+        What `Upgradable` code keeps is given to the new code. After a Reject everything is as before; without code
+        there is nothing to upgrade.
         """
         self.advance(now_ns)
         before = self._installed
+        if before is None:
+            return self._reject("IC0537", "the canister contains no code to upgrade")
         kept: list[Any] = []
-        code: object = None if before is None else before.code
-        if before is not None and isinstance(code, Upgradable):
+        code: object = before.code
+        if isinstance(code, Upgradable):
 
             def body() -> bytes:
                 kept.append(code.pre_upgrade())
@@ -341,7 +344,7 @@ class CanisterHost:
             if isinstance(outcome, Reject):
                 return outcome
         outcome = self._install(factory, now_ns, controller, self.certified_data, [*kept, None][:1])
-        if isinstance(outcome, Reject) and before is not None and kept:
+        if isinstance(outcome, Reject) and kept:
             before.roll_back()
         return outcome
 

@@ -173,6 +173,15 @@ class TestSummary:
         assert max(map(len, facts)) <= columns
         assert any(principal in line for line in facts)
 
+    def test_the_gateway_is_the_one_that_records(self):
+        with Lab("echo", seed=5) as lab:
+            lines = list(command.summary(lab, "ws://127.0.0.1:9"))
+            (gateway,) = (line for line in lines if line.startswith("gateway "))
+            (behind,) = (line for line in lines if line.startswith("behind it "))
+            assert gateway.split(maxsplit=1)[1] == "ws://127.0.0.1:9 (recorded)"
+            assert lab.gateway_url in behind
+            assert f"icws open ws://127.0.0.1:9 --network {lab.network_url} --canister {lab.canister_id}" in lines
+
 
 class TestSignals:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -48,7 +48,7 @@ class TestCandid:
     @pytest.mark.parametrize(
         ("body", "did", "why"),
         [
-            (NOTHING, None, r"module has no Candid interface in it; give the canister's \.did file as did"),
+            (NOTHING, None, r"module has no Candid interface in it; give the canister's \.did file \(did="),
             (NOTHING, "service : {}", r"the \.did: the service has no method ws_message"),
             (NOTHING, "missing.did", r"missing\.did: cannot be read"),
             ('(func (export "get_candid_pointer") (result i32) (unreachable))', None, "cannot be read"),

@@ -342,6 +342,15 @@ class TestUpgrade:
         assert bench.host.next_timer_ns == START_NS + S
         assert bench.host.candid_interface == "service : {}"
 
+    def test_without_code_there_is_nothing_to_upgrade(self) -> None:
+        bench = Bench(add=add)
+        bench.host.uninstall()
+        outcome = bench.host.upgrade(counter(add=add), now_ns=START_NS)
+        assert isinstance(outcome, Reject)
+        assert outcome.error_code == "IC0537"
+        assert outcome.text.endswith(": the canister contains no code to upgrade")
+        assert bench.host.candid_interface == ""
+
     def test_a_reinstall_clears_certified_data(self) -> None:
         bench = Bench(init=lambda _, system: system.set_certified_data(b"old"))
         bench.host.install(counter(), now_ns=START_NS)
