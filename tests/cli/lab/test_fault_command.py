@@ -58,5 +58,6 @@ class TestSeveralGateways:
     def test_sessions_are_named_with_their_gateway(self):
         lines = []
         play_fault(scenario("UPGRADE_WIPE"), write=lines.append, seed=3, time_scale=300)
-        assert {line.split()[3] for line in lines if " client " in line} == {"gateway"}
+        columns = [line.split() for line in lines]
+        assert {each[3] for each in columns if each[1:2] == ["client"]} == {"gateway"}
         assert any("gateway 2, session 1: open" in line for line in lines)
