@@ -68,7 +68,8 @@ class GatewayConnection(InTurns, ServerConnection):
 
     def is_wanted(self) -> bool:
         """Whether to read on from the client."""
-        return super().is_wanted() and not self._is_held and self._unrelayed <= MAX_UNRELAYED
+        is_answered = self.request is None or self.response is not None
+        return super().is_wanted() and is_answered and not self._is_held and self._unrelayed <= MAX_UNRELAYED
 
     def listen(self, on_frame: Callable[[FrameKind, bytes], None]) -> None:
         """Call ``on_frame`` from now on, first for the frames that have arrived already."""
@@ -77,9 +78,19 @@ class GatewayConnection(InTurns, ServerConnection):
         for kind, data in early:
             on_frame(kind, data)
 
+    async def handshake(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            await super().handshake(*args, **kwargs)
+        finally:
+            self.settle()
+
     def process_event(self, event: Event) -> None:
-        if isinstance(event, Request) or not isinstance(event, Frame):
+        if not isinstance(event, Frame):
+            if self.protocol.eof_sent:  # garbage came with the request: the library has failed and cannot answer
+                self.transport.abort()
+                return
             super().process_event(event)
+            self.settle()  # what follows the request waits for the answer
             return
         data = bytes(event.data)
         if event.opcode in (Opcode.PING, Opcode.PONG, Opcode.CLOSE):

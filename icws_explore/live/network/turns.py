@@ -59,7 +59,7 @@ class InTurns(Connection):
         while at < len(data):
             super().data_received(data[at : at + size])
             at += size
-            if at < len(data) and (self.paused or self.loop.time() - began_s > TURN_S):
+            if at < len(data) and (not self.is_wanted() or self.loop.time() - began_s > TURN_S):
                 self._rest = data[at:]
                 self.settle()
                 return

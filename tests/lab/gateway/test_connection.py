@@ -7,12 +7,14 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Opcode
 
 from icws_explore.lab.gateway import connection as connection_module
 from icws_explore.lab.gateway.connection import GatewayConnection
 from icws_explore.live.network import turns
 from icws_explore.protocol.gateway.events import FrameKind
 from support.lab_requests import PATIENCE_S, eventually
+from support.raw_tcp import ASK, frame
 
 
 class Listener:
@@ -91,6 +93,36 @@ class TestReceive:
             await eventually(lambda: listener.connection is not None and listener.connection._early)
             listener.listens.set()
             await eventually(lambda: listener.heard == [("binary", b"early")])
+
+
+class TestBehindTheRequest:
+    """What a client sends before it has the answer to its request for a WebSocket."""
+
+    async def sent(self, server: Server, data: bytes) -> bytes:
+        """Send ``data`` and nothing more; return what comes until the other side closes."""
+        async with asyncio.timeout(PATIENCE_S):
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+            try:
+                writer.write(data)
+                return await reader.read()
+            except ConnectionResetError:
+                return b""
+            finally:
+                writer.close()
+
+    async def test_frames_are_heard_after_the_answer(self, server: Server, listener: Listener) -> None:
+        early = frame(Opcode.BINARY, b"early", masked=True) + frame(Opcode.BINARY, b"x" * 2 * turns.PIECE, masked=True)
+        answer = await self.sent(server, ASK + early + frame(Opcode.CLOSE, masked=True))
+        assert answer.startswith(b"HTTP/1.1 101 ")
+        assert listener.heard == [("binary", b"early"), ("binary", b"x" * 2 * turns.PIECE), ("close", b"")]
+
+    @pytest.mark.parametrize("request_", [ASK, b"GET / HTTP/1.1\r\n\r\n"], ids=["upgrade", "other"])
+    @pytest.mark.parametrize("garbage", [b"\xff" * 20, b"\xff" * 2 * turns.PIECE], ids=len)
+    async def test_garbage_is_no_internal_error(
+        self, server: Server, request_: bytes, garbage: bytes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await self.sent(server, request_ + garbage)
+        assert [record for record in caplog.records if record.exc_info and "internal error" in record.message] == []
 
 
 class TestFloods:
