@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
 from websockets.protocol import Event, State
 
 from icws_explore.live.network.turns import InTurns
