@@ -19,7 +19,7 @@ from icws_explore.analysis.dataset.write import write_dataset
 from icws_explore.analysis.fleet.analyze import Asked, analyze, counting
 from icws_explore.analysis.fleet.crew import Crew
 
-COPIES = 24
+COPIES = 48
 DURATION = "4m"
 
 

@@ -31,8 +31,9 @@ DASK_EXTRA: Final = 'this needs Dask: pip install "icws_explore[dask]"'
 CONNECT_S: Final = 10.0  # real seconds until a scheduler must have answered
 SMALL: Final = 5_000_000  # bytes of files, which one process has read before others have started
 AHEAD: Final = 2  # pieces of work in the scheduler for each thread of a worker
-NO_PAGES: Final[dict[str, list[str]]] = {
-    f"distributed.{server}.http.routes": [] for server in ("scheduler", "nanny", "worker")
+BARE: Final[dict[str, object]] = {  # no web pages, and no samples of what workers do, which only those would show
+    "distributed.worker.profile.enabled": False,
+    **{f"distributed.{server}.http.routes": [] for server in ("scheduler", "nanny", "worker")},
 }
 CLOSE_S: Final = 10.0  # real seconds for workers that have nothing left to do
 
@@ -180,7 +181,7 @@ def _own_cluster(count: int) -> Iterator[Client]:
     client: Client | None = None
     with tempfile.TemporaryDirectory(prefix="icws-") as scratch:
         try:
-            with interrupts_held(), dask.config.set(NO_PAGES):
+            with interrupts_held(), dask.config.set(BARE):
                 cluster = LocalCluster(
                     n_workers=count,
                     threads_per_worker=1,
