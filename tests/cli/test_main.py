@@ -29,6 +29,11 @@ class TestHelp:
     def test_version(self, icws):
         assert icws("--version").out.split()[-1].count(".") == 2
 
+    @pytest.mark.parametrize("module", ["icws_explore", "icws_explore.cli"])
+    def test_runs_as_a_module(self, module):
+        done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
+        assert done.stdout.startswith("icws, version ")
+
     def test_the_end_of_the_process_searches_no_cycles(self, capsys) -> None:
         try:
             with pytest.raises(SystemExit) as left:
