@@ -20,9 +20,14 @@ def main() -> None:
     parser.add_argument("--only", action="append", metavar="WORD", help="only rows whose key contains WORD")
     given = parser.parse_args()
     words = given.only or [""]
+    goals = [goal for goal in GOALS if any(word in goal.key for word in words)]
+    if not goals:
+        parser.error(
+            f"no row has {' or '.join(words)} in its key; the keys are {', '.join(goal.key for goal in GOALS)}"
+        )
     console = Console(width=140) if not Console().is_terminal else Console()
     outcomes = []
-    for outcome in measured(goal for goal in GOALS if any(word in goal.key for word in words)):
+    for outcome in measured(goals):
         outcomes.append(outcome)
         Console(stderr=True).print(f"{outcome.goal.key}: {outcome.cells[2]}", highlight=False)
     console.print(table_of(outcomes))

@@ -8,7 +8,18 @@ from typing import Final
 
 from icws_explore.lab.scenarios import SCENARIOS
 
-from . import exchange, explorer_page, fleet, node_peers, recording_peers, round_trips, sessions, simulate, verify_peers
+from . import (
+    exchange,
+    explorer_page,
+    fleet,
+    node_peers,
+    recording_peers,
+    round_trips,
+    sessions,
+    simulate,
+    verify_peers,
+    wasm,
+)
 from .goals import Goal, NotMeasuredError, Together
 from .tap import tap_costs
 from .tap_flood import flood_costs
@@ -124,6 +135,10 @@ def _rows() -> Iterator[Goal]:
     yield Goal("fleet", "icws analyze with two processes", 1.7, "× as fast as with one", fleet.linearity, at_least=True)
     yield Goal("simulate-hour", "simulate an hour", 1, "s", partial(_simulated, "hour"))
     yield Goal("simulate-many", "simulate 1,000 sessions × 10 min", 25, "s", partial(_simulated, "many"))
+    yield Goal(
+        "wasm-update", "a message to a canister in Rust, and its answer", 5, "ms of the processor", wasm.update_ms
+    )
+    yield Goal("simulate-wasm", "simulate 100 sessions × 20 min with it", 10, S_OF, wasm.simulated_s)
     for size, limit in (("100", 0.2), ("100,000", 1.0)):
         yield Goal(
             f"tap-{size}", f"what the tap adds to a frame of {size} bytes", limit, "ms", partial(_tap_added, size)

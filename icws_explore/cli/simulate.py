@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from icws_explore.lab.apps import APPS
+from icws_explore.lab.apps import APPS, App, load
 from icws_explore.lab.scenarios import Scenario
 from icws_explore.lab.simulator import (
     CanisterSettings,
@@ -21,9 +21,12 @@ from icws_explore.lab.simulator import (
     NetworkConditions,
     Population,
     Simulation,
+    Talker,
     simulate,
 )
 from icws_explore.lab.simulator.delays import delay
+from icws_explore.lab.simulator.scripts import SCRIPT_NAMES
+from icws_explore.protocol import candid
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS, NS_PER_S, POLL_INTERVAL_MS
 from icws_explore.protocol.errors import ArgumentValueError
 from icws_explore.protocol.wording import duration_ns
@@ -31,6 +34,7 @@ from icws_explore.protocol.wording import duration_ns
 from .console import json_line, note
 from .faults import as_fault, fault_names, list_faults, only_with
 from .options import compiled_canister, own_canister
+from .values import value_from_text
 
 PATIENCE_S: Final = 1.0  # real seconds before progress is shown
 NOTE_EVERY_S: Final = 10.0  # real seconds between two progress lines where stderr is not a terminal
@@ -67,7 +71,8 @@ Examples:
   icws simulate --app chat --sessions 20 --latency-ms 10-200 --loss 0.01 --seed 7 -o chat.icws.gz
   icws simulate --ack-interval-ms 120000 --client-ack-interval-ms 60000 -o too_early.icws
   icws simulate --sessions 1000 --crypto stand-in -o many.icws
-  icws simulate --wasm my_canister.wasm --sessions 100 --crypto stand-in -o mine.icws
+  icws simulate --wasm my_canister.wasm --sessions 100 --duration 20m -o mine.icws
+  icws simulate --wasm my_canister.wasm --send '{"text": "hello"}' --think-ms 5000 -o mine.icws
   icws simulate --fault STALE_NONCE -o stale.icws && icws doctor stale.icws
 
 The same seed and options give the same file.
@@ -75,6 +80,9 @@ The same seed and options give the same file.
 A latency X is a number of milliseconds or a range: with 10-80, each latency is a random value between 10
 and 80. Loss delays WebSocket frames (because TCP sends them again), loses relayed calls and makes polls
 fail. Stand-in cryptography is faster than real cryptography, but its proofs cannot be verified.
+
+The clients of a compiled canister only listen: they open sessions, receive, and answer acks. Use --script or --send to
+have them send messages.
 """,
 )
 @click.option(
@@ -142,7 +150,23 @@ fail. Stand-in cryptography is faster than real cryptography, but its proofs can
     help="The probability of a loss.",
 )
 @click.option("--unordered", is_flag=True, help="Relayed calls may overtake each other, as in the real gateway.")
-@click.option("--think-ms", type=_delay, metavar="X", help="The time until a client answers.  [default: by the app]")
+@click.option(
+    "--script",
+    type=click.Choice(SCRIPT_NAMES),
+    help="What the clients do.  [default: what belongs to the app; with --wasm: listen]",
+)
+@click.option(
+    "--send",
+    "text",
+    metavar="TEXT",
+    help="Each client sends this message again and again: JSON or plain text.",
+)
+@click.option(
+    "--think-ms",
+    type=_delay,
+    metavar="X",
+    help="The time until a client answers, or until it sends again.  [default: by the script]",
+)
 @click.option(
     "--ack-interval-ms",
     type=click.IntRange(1),
@@ -206,6 +230,8 @@ def command(
     poll_interval_ms: int,
     loss: float,
     unordered: bool,
+    script: str | None,
+    text: str | None,
     think_ms: Delay | None,
     ack_interval_ms: int,
     client_ack_interval_ms: int | None,
@@ -236,15 +262,20 @@ def command(
         loss=loss,
         ordered=not unordered,
     )
-    own = compiled_canister(wasm, did, init)
+    if script is not None and text is not None:
+        raise click.UsageError("--send takes the place of --script: leave one of them out")
+    loaded = compiled_canister(wasm, did, init) or load(app)
+    if wasm is not None and script is None and text is None:
+        note("the clients only listen; --send TEXT or --script NAME makes them send messages")
     with _Progress() as progress:
         simulation = simulate(
-            own or app,
+            loaded,
             duration=duration,
             seed=seed,
             population=Population(
                 sessions=sessions,
-                think_ms=think_ms,
+                script=script if text is None else _talker(loaded, text, think_ms),
+                think_ms=think_ms if text is None else None,
                 ack_interval_ms=client_ack_interval_ms,
                 skew_ms=skew_ms,
                 gateways=gateways,
@@ -258,6 +289,13 @@ def command(
     simulation.save(out)
     _report(simulation, {"seed": seed, "crypto": crypto, "took_s": round(time.monotonic() - began, 3)}, out, as_json)
     return 0
+
+
+def _talker(app: App, text: str, think_ms: Delay | None) -> Talker:
+    """A script that sends the message. Raises IcwsError if it is not one of the canister's message type."""
+    value = value_from_text(app.message_type, text)
+    candid.encode([app.message_type], [value])
+    return Talker(value) if think_ms is None else Talker(value, think_ms)
 
 
 def _report(simulation: Simulation, facts: dict[str, Any], out: Path, as_json: bool) -> None:

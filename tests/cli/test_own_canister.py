@@ -32,6 +32,9 @@ def test_it_is_simulated(icws, own, tmp_path):
     arguments = [*own, "--duration", "2m", "--json", "-o", tmp_path / "s.icws"]
     assert icws("simulate", *arguments).code == 0
     assert json.loads(icws.out)["opened"] == 0
+    assert "the clients only listen; --send TEXT or --script NAME" in icws.err
+    assert icws("simulate", *arguments, "--script", "echo", "--think-ms", "5").code == 0
+    assert icws.err == ""
 
 
 @pytest.mark.parametrize("command", ["lab", "simulate"])

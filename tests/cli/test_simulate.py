@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import icws_explore
 from icws_explore.capture import load
 from icws_explore.cli import simulate as module
 from icws_explore.cli.simulate import _Progress
@@ -30,6 +31,34 @@ class TestFiles:
         assert load(out).info.crypto == "stand-in"
         assert "stand-in cryptography" in icws.fails(3, "verify", out)
         assert icws("show", out).code == 0
+
+
+class TestScripts:
+    def sent(self, icws, tmp_path, *arguments):
+        out = tmp_path / "s.icws"
+        assert icws("simulate", "--duration", "1m", *arguments, "-o", out).code == 0
+        return [frame.value for frame in icws_explore.load(out) if frame.kind == "message"]
+
+    def test_a_message_is_sent_again_and_again(self, icws, tmp_path):
+        assert self.sent(icws, tmp_path, "--app", "echo", "--send", "hello", "--think-ms", 9_000) == 6 * [
+            {"text": "hello"}
+        ]
+        assert len(self.sent(icws, tmp_path, "--app", "ticker", "--send", '{"count": 1, "timestamp": 2}')) == 2
+
+    def test_who_listens_sends_nothing(self, icws, tmp_path):
+        assert self.sent(icws, tmp_path, "--script", "listen") == []
+
+    def test_a_message_of_another_type_is_one_line(self, icws, tmp_path):
+        arguments = ["simulate", "--send", '{"words": "hello"}', "-o", tmp_path / "s.icws"]
+        assert icws.fails(3, *arguments) == "icws: text: is missing"
+
+    def test_a_script_of_another_type_is_one_line(self, icws, tmp_path):
+        arguments = ["simulate", "--app", "chat", "--script", "echo", "-o", tmp_path / "s.icws"]
+        assert "choose another script" in icws.fails(3, *arguments)
+
+    def test_a_message_and_a_script_are_exit_2(self, icws, tmp_path):
+        arguments = ["simulate", "--script", "echo", "--send", "hello", "-o", tmp_path / "s.icws"]
+        assert "--send takes the place of --script" in icws.fails(2, *arguments)
 
 
 class TestSummary:

@@ -114,6 +114,17 @@ def test_model_and_real_canister_give_the_same_bytes(seed: int) -> None:
     assert what_was_said(real) == what_was_said(model)
 
 
+def test_a_hundred_sessions_that_listen_for_20_minutes() -> None:
+    """The bytes differ in the order of the sessions' acks: the CDK keeps its clients in a HashMap."""
+    population = Population(100, script="listen")
+    model, real = (
+        icws.simulate(app, duration="20m", population=population, crypto="stand-in")
+        for app in (rust_peer.model(), rust_peer.twin(CdkConfig()))
+    )
+    assert (real.counts.opened, real.counts.acks, real.counts.keep_alives) == (100, 300, 300)
+    assert real.counts == model.counts
+
+
 def test_scenes_hold_what_they_should() -> None:
     scenes = [Scene.of(seed) for seed in range(1, SCENES + 1)]
     assert sum(isinstance(scene.options["faults"], Upgrade) for scene in scenes) >= 4

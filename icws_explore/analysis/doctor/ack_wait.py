@@ -1,25 +1,27 @@
-"""The wait for an AckMessage that ended a session: since when, for how long, and what came meanwhile."""
+"""The wait for an AckMessage, which ended a session or which nobody noticed: since when, and what came meanwhile."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS
 from icws_explore.protocol.service_messages import AckMessage
 
 from ..decode import DecodedFrame
-from .facts import TOLERANCE_S, SessionFacts
+from .facts import NO_CODE, TOLERANCE_S, SessionFacts
 from .finding import count, numbers, seconds
 from .registry import Evidence
 
 DEFAULT_S: Final = ACK_INTERVAL_MS / 1000
 BOUND_S: Final = LATENCY_BOUND_MS / 1000
+ENDED_WELL: Final = (*NO_CODE, CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY)  # by the user, or with the page
 MANY_ANSWERS: Final = 10  # times as long as the slowest answer: then an answer is missing
 
 
 class Wait(NamedTuple):
-    """The wait that ended the session. ``start`` is what started the SDK's timer: an ack, or the first message.
+    """A wait for an ack. ``start`` is what started the SDK's timer (an ack, or the first message), or the opening.
 
     ``unacked`` are the numbers of the client's messages that no ack covers, ``arrived`` the canister messages
     that came during the wait.
@@ -45,6 +47,25 @@ def wait_of(session: SessionFacts) -> Wait | None:
     unacked = [d.sequence_num for d in session.sent if d.sequence_num is not None and d.sequence_num > acked]
     arrived = [d for d in session.received if d.number > start.number]
     return Wait(start, session.end.frame.t - start.frame.t, unacked, arrived)
+
+
+def unnoticed_wait(session: SessionFacts) -> Wait | None:
+    """The time in which an ack should have come and none did, in a session that did not end for it; else None.
+
+    The SDK waits for an ack only once it has sent a message. A canister with CDK sends acks to every client.
+    """
+    if session.opened is None or session.acks or session.asked_canister in session.facts.acked_canisters:
+        return None
+    if session.end is not None and session.end.frame.code not in ENDED_WELL:
+        return None
+    open_s = session.last - session.opened.frame.t
+    if open_s <= session.ack_interval_s + BOUND_S + session.facts.jitter_s:
+        return None
+    arrived = [d for d in session.received if d.number > session.opened.number]
+    if any(d.sequence_num != number for number, d in enumerate(session.received, 1)) or session.rejected_message:
+        return None  # what is missing, moved or rejected has a finding of its own
+    unacked = [d.sequence_num for d in session.sent if d.sequence_num is not None]
+    return Wait(session.opened, open_s, unacked, arrived)
 
 
 def expected_s(session: SessionFacts, wait: Wait) -> float:
@@ -85,9 +106,9 @@ def withheld(session: SessionFacts, wait: Wait) -> Evidence | None:
     if not polled:
         return None
     text = (
-        f"The client waited {seconds(wait.waited_s)} for an ack. Meanwhile the canister gave the gateway "
-        f"{count(len(polled), 'message')} for it (number{'s' if len(polled) > 1 else ''} "
-        f"{numbers([message.sequence_num or 0 for message in polled])}, frame {polled[0].frame}), and the client "
+        f"No ack came for {seconds(wait.waited_s)}. Meanwhile the canister gave the gateway "
+        f"{count(len(polled), 'message')} for the client (number{'s' if len(polled) > 1 else ''} "
+        f"{numbers([message.sequence_num or 0 for message in polled])}, frame {polled[0].frame}), and it "
         "received none: the gateway withheld them."
     )
     return Evidence((wait.start.number, polled[0].frame, *session.end_frames), text)

@@ -8,11 +8,12 @@ from typing import Final
 from icws_explore.protocol.constants import LATENCY_BOUND_MS, MAX_INGRESS_BYTES
 
 from ..simulator.conditions import NetworkConditions
+from ..simulator.scripts import Talker
 from .nonconforming_canisters import AcksAhead, WithoutTimers
 from .nonconforming_clients import FrozenTab, NeverAnswersAcks, SlowSigner
 from .plan import ClientPlan, Plan
 from .registry import register
-from .scripts import TEXT, Talker, echo, texts
+from .scripts import TEXT, echo, texts
 
 OLD_ACK_TIMEOUT_MS: Final = 90_000  # ic-websocket-js up to 0.3.0
 TOO_LONG: Final = "x" * (MAX_INGRESS_BYTES + 1)

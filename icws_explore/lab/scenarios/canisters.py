@@ -10,11 +10,12 @@ from icws_explore.protocol.keys import Identity
 from icws_explore.protocol.principal import Principal
 
 from ..replica.subnet import LabKeys
+from ..simulator.scripts import Talker
 from .faults import Stopped, Upgrade
 from .nonconforming_canisters import WithoutTimers
 from .plan import ClientPlan, Plan
 from .registry import register
-from .scripts import TEXT, Talker, echo, goodbye, texts
+from .scripts import TEXT, echo, goodbye, texts
 
 HELLO = {"text": "hello"}
 

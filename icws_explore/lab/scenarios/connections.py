@@ -5,11 +5,12 @@ from __future__ import annotations
 from icws_explore.protocol.close_codes import CloseCode
 from icws_explore.protocol.constants import NS_PER_MS
 
+from ..simulator.scripts import Talker
 from .custom_machines import Silent
 from .faults import DropsAfter, DropsAt
 from .plan import ClientPlan, Plan
 from .registry import register
-from .scripts import Talker, texts
+from .scripts import texts
 
 HELLO = {"text": "hello"}
 LIFETIME_S = 120.0

@@ -10,7 +10,7 @@ from ..faults import tampered
 from ..identities import identity_of_kind
 from ..replica.subnet import LabKeys
 from ..simulator.conditions import NetworkConditions
-from ..simulator.scripts import Script, ScriptedClient
+from ..simulator.scripts import Script, ScriptedClient, Talker
 from .custom_machines import (
     AnswersAcksWithAcks,
     CannotSign,
@@ -31,7 +31,7 @@ from .custom_machines import (
 from .faults import Downward, DropsAt
 from .plan import ClientPlan, Plan
 from .registry import register
-from .scripts import Talker, texts
+from .scripts import texts
 
 UNTIL_S = 380.0  # after the ack time-out
 OLD_TYPE = candid.parse_type("record { message : text }")  # of declarations from before a field was renamed

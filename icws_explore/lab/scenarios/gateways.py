@@ -9,10 +9,11 @@ from icws_explore.protocol.messages import CanisterMessage
 
 from ..faults import tampered
 from ..simulator.conditions import NetworkConditions
+from ..simulator.scripts import Talker
 from .faults import Downward, IdleProxy, Jitter, Muted, Stall, is_ack
 from .plan import ClientPlan, Plan
 from .registry import register
-from .scripts import Talker, texts
+from .scripts import texts
 
 
 def _altered(change: Callable[[int, CanisterMessage], CanisterMessage]) -> Downward:

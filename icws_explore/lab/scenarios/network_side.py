@@ -10,12 +10,13 @@ from icws_explore.protocol.keys import Identity
 from ..faults import Faults
 from ..replica.subnet import LabKeys
 from ..simulator.conditions import NetworkConditions
+from ..simulator.scripts import Talker
 from .custom_machines import JsonRpc
 from .faults import Frozen, Muted, Refuses, WrongGatewayClock
 from .nonconforming_canisters import Greets, InspectsCalls, NeverReplies
 from .plan import ClientPlan, PageCallPlan, Plan
 from .registry import register
-from .scripts import TEXT, Talker, echo, texts
+from .scripts import TEXT, echo, texts
 
 UNTIL_S = 90.0  # after the open time-out
 GATEWAY_AHEAD_S = 600.0  # more than an ingress_expiry may be in the future

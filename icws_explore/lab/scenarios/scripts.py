@@ -34,21 +34,6 @@ def texts(*lines: tuple[float, str]) -> Lines:
     return Lines((at_s, {"text": text}) for at_s, text in lines)
 
 
-class Talker(Script):
-    """Sends ``value`` repeatedly: ``times`` copies every ``every_ms`` milliseconds."""
-
-    def __init__(self, value: Any, *, every_ms: float = 20_000, times: int = 1) -> None:
-        self._value, self._every_ms, self._times = value, every_ms, times
-
-    def opened(self, client: ScriptedClient) -> None:
-        client.after(self._every_ms, self._talk, client)
-
-    def _talk(self, client: ScriptedClient) -> None:
-        for _ in range(self._times):
-            client.send(self._value)
-        client.after(self._every_ms, self._talk, client)
-
-
 def echo(context: AppContext, client: Principal, message: Any) -> None:
     """An on_message handler that sends every message back, whatever its type."""
     context.send(client, message)

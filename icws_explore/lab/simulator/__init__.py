@@ -5,7 +5,7 @@ from __future__ import annotations
 from .conditions import NetworkConditions
 from .delays import Constant, Delay, Exponential, LogNormal, Sampled, Uniform
 from .population import Population
-from .scripts import Chat, Echo, Pong, Script, ScriptedClient
+from .scripts import Chat, Echo, Pong, Script, ScriptedClient, Talker
 from .simulation import CanisterSettings, Simulation, simulate
 from .truth import MessageTruth, SessionTruth, Truth
 
@@ -26,6 +26,7 @@ __all__ = [
     "ScriptedClient",
     "SessionTruth",
     "Simulation",
+    "Talker",
     "Truth",
     "Uniform",
     "simulate",

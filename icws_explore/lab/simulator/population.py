@@ -16,14 +16,14 @@ from icws_explore.protocol.wording import duration_ns
 from .client import ClientSetup
 from .delays import DelayLike, delay
 from .replica import CANISTER_ID
-from .scripts import Script, script_for, script_name
+from .scripts import SCRIPT_NAMES, Script, script_for
 from .world import SimulationSetup
 
 ARRIVALS: Final = "10s"
 
 
 @checked_fields(
-    script="an object of a class that extends Script",
+    script="an object of a class that extends Script, or the name of a script",
     arrivals="protocol time such as '90s', seconds, a timedelta, or a function from a number to seconds",
 )
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,9 @@ class Population:
         icws.simulate("chat", population=icws.Population(20, arrivals="2m", skew_ms=(0, 500)))
 
     - ``sessions``: the number of clients, at least 1. Each opens one session.
-    - ``script``: what they do, a `Script`. None: the app's own script, if it has one; otherwise they only listen.
-    - ``think_ms``: how long the app's own script waits before it sends, milliseconds or a Delay. None: its default.
+    - ``script``: what they do, a `Script`, or the name of one: "pingpong", "echo", "chat" or "listen". None: the app's
+      own script, if it has one; otherwise, and with a compiled canister, they only listen.
+    - ``think_ms``: how long the script of an app waits before it sends, milliseconds or a Delay. None: its default.
     - ``ack_interval_ms``: the ack interval that the clients are configured with, milliseconds. None: the canister's.
     - ``max_certificate_age_s``: the age in seconds beyond which they reject a certificate.
     - ``skew_ms``: milliseconds that the clients' clocks are ahead of true time: one number for all, a sequence with
@@ -51,7 +52,7 @@ class Population:
     """
 
     sessions: int = 1
-    script: Script | None = None
+    script: Script | str | None = None
     think_ms: DelayLike | None = None
     ack_interval_ms: int | None = None
     max_certificate_age_s: int = MAX_CERTIFICATE_AGE_S
@@ -64,6 +65,8 @@ class Population:
         for name in ("sessions", "gateways", "ack_interval_ms"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ArgumentValueError(f"{name} must be at least 1, not {value}")
+        if isinstance(self.script, str) and self.script not in SCRIPT_NAMES:
+            raise ArgumentValueError(f"there is no script {self.script!r}; choose {', '.join(SCRIPT_NAMES)}")
         if not self.identities:
             raise ArgumentValueError("identities is empty; name at least one kind of identity")
         if isinstance(self.skew_ms, Sequence) and len(self.skew_ms) != self.sessions:
@@ -85,7 +88,7 @@ class Population:
             max_certificate_age_s=self.max_certificate_age_s,
             application_type=setup.app.message_type,
         )
-        script = script_for(script_name(setup.app), self.script, self.think_ms)
+        script = script_for(setup.app, self.script, self.think_ms)
         kinds = (self.identities,) if isinstance(self.identities, str) else tuple(self.identities)
         starts, skews = self._starts_ns(setup), self._skews_ns(setup)
         for number in range(self.sessions):

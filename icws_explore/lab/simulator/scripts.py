@@ -1,4 +1,4 @@
-"""What simulated clients do: `Script`, the client that it controls, and a script for each of the lab's apps.
+"""What simulated clients do: `Script`, the client that it controls, and scripts for the lab's apps and for any app.
 
 ::
 
@@ -169,32 +169,66 @@ def _name(client: ScriptedClient) -> str:
     return f"client {client.number + 1}"
 
 
+@dataclass(frozen=True, slots=True)
+class Talker(Script):
+    """For any app: sends ``value`` repeatedly, ``times`` copies every ``every_ms`` (milliseconds or a Delay)."""
+
+    value: Any
+    every_ms: DelayLike = 20_000
+    times: int = 1
+
+    def opened(self, client: ScriptedClient) -> None:
+        client.after(self.every_ms, self._talk, client)
+
+    def _talk(self, client: ScriptedClient) -> None:
+        for _ in range(self.times):
+            client.send(self.value)
+        client.after(self.every_ms, self._talk, client)
+
+
+LISTEN: Final = "listen"
 SCRIPTS: Final[dict[str, Callable[[DelayLike | None], Script]]] = {
     "pingpong": lambda think: Pong() if think is None else Pong(think),
     "echo": lambda think: Echo() if think is None else Echo(think),
     "chat": lambda think: Chat() if think is None else Chat(think),
 }
+SCRIPT_NAMES: Final = (LISTEN, *SCRIPTS)
 
 
-def script_name(app: App) -> str:
-    """The name under which an app's script is known: its own, or for a compiled canister that of its message type."""
-    if isinstance(app, WasmApp):
-        for name in SCRIPTS:
-            if candid.same_type(app.message_type, APPS[name]().message_type):
-                return name
-    return app.name
+def script_for(app: App, script: Script | str | None, think_ms: DelayLike | None) -> Script:
+    """Return ``script`` itself, the one of that name, or if it is None the app's own.
 
+    The names are those of the apps that have a script, and "listen". Clients of an app without a script of its own only
+    listen. So do those of a compiled canister: a message type says nothing about what its clients send.
 
-def script_for(app: str, script: Script | None, think_ms: DelayLike | None) -> Script:
-    """Return ``script`` itself, or if it is None the script for the app of that name.
-
-    An app without a script of its own gets clients that only listen. Raises ArgumentTypeError if ``script``
-    is not a Script, and ArgumentValueError if it is given together with ``think_ms``.
+    Raises ArgumentTypeError if ``script`` is neither a Script nor text. Raises ArgumentValueError for a name whose
+    messages are of another type than the app's, and for ``think_ms`` with a script that does not take it.
     """
     if script is None:
-        return SCRIPTS[app](think_ms) if app in SCRIPTS else Script()
-    if not isinstance(script, Script):
+        has_own = app.name in SCRIPTS and not isinstance(app, WasmApp) and _takes(app, app.name)
+        script = app.name if has_own else LISTEN
+    elif isinstance(script, str):
+        _check_type(app, script)
+    elif not isinstance(script, Script):
         raise ArgumentTypeError(f"script must be an object of a class that extends Script, not {type(script).__name__}")
+    if isinstance(script, str) and script != LISTEN:
+        return SCRIPTS[script](think_ms)
     if think_ms is not None:
-        raise ArgumentValueError("think_ms is only for the apps' own scripts; leave it out, or leave out script")
-    return script
+        raise ArgumentValueError(
+            "think_ms goes with the script of an app, but these clients only listen or have a script of their own; "
+            "leave it out"
+        )
+    return script if isinstance(script, Script) else Script()
+
+
+def _check_type(app: App, script: str) -> None:
+    """Raises ArgumentValueError unless the app takes the messages of the script of this name."""
+    if script != LISTEN and not _takes(app, script):
+        raise ArgumentValueError(
+            f"the script {script} sends messages of type {candid.type_text(APPS[script]().message_type)}, "
+            f"but the canister takes {candid.type_text(app.message_type)}; choose another script"
+        )
+
+
+def _takes(app: App, script: str) -> bool:
+    return candid.same_type(app.message_type, APPS[script]().message_type)

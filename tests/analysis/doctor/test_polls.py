@@ -125,8 +125,17 @@ class TestSilence:
         assert "ACKS_WITHHELD" in diagnose(capture).ids
         finding = the_one(given(capture, START_S + 600, message))
         assert finding.id == "ACKS_WITHHELD"
-        assert "the canister gave the gateway 1 message for it (number 3, frame" in finding.explanation
+        assert "the canister gave the gateway 1 message for the client (number 3, frame" in finding.explanation
         assert "the gateway withheld them" in finding.explanation
+
+    def test_the_gateway_towards_a_client_that_only_listens(self):
+        script = SessionScript().opened()
+        message = CanisterMessage.decode(script.canister.says(AckMessage(0), script.ns(300)))
+        capture = script.closed(630).capture
+        assert diagnose(capture).ids == ("NO_ACKS",)
+        finding = the_one(given(capture, START_S + 301, message))
+        assert finding.id == "ACKS_WITHHELD"
+        assert "No ack came for 6" in finding.explanation
 
     def test_the_canister(self):
         capture = self.silent().closed(630, "out", 4000, "Ack message timeout").capture

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from icws_explore.lab.scenarios.scripts import TEXT, Talker, echo, goodbye, texts
+from icws_explore.lab.scenarios.scripts import TEXT, echo, goodbye, texts
 from icws_explore.lab.simulator import Population, simulate
 from icws_explore.protocol.canister import App
-from icws_explore.protocol.constants import NS_PER_S
 
 
 class TestLines:
@@ -21,16 +20,6 @@ class TestLines:
     def test_are_not_sent_after_the_end(self):
         run = simulate("echo", duration="10s", population=Population(script=texts((5, "one"), (20, "two"))))
         assert len(run.truth.of("message")) == 1
-
-
-class TestTalker:
-    def test_sends_at_its_interval(self):
-        run = simulate(
-            "echo", duration="1m", population=Population(script=Talker({"text": "hello"}, every_ms=9_000, times=2))
-        )
-        opened_ns = run.truth.sessions[0].opened_ns
-        sent_s = [round((message.sent_ns - opened_ns) / NS_PER_S, 3) for message in run.truth.of("message")]
-        assert sent_s == [9, 9, 18, 18, 27, 27, 36, 36, 45, 45, 54, 54]
 
 
 def answers_of(app: App) -> tuple[list[str], int]:

@@ -92,7 +92,11 @@ class TestRefusals:
             ({"ack_interval_ms": 0}, "ack_interval_ms must be at least 1, not 0"),
             ({"skew_ms": [1, 2]}, "skew_ms has 2 values, but sessions is 1; give one value, or one for each"),
             ({"skew_ms": ["a"]}, "skew_ms must be a Delay, a number"),
-            ({"script": "pong"}, "script must be an object of a class that extends Script, not a str"),
+            (
+                {"script": 5},
+                "script must be an object of a class that extends Script, or the name of a script",
+            ),
+            ({"script": "pong"}, "there is no script 'pong'; choose listen, pingpong, echo, chat"),
             ({"arrivals": []}, "arrivals must be protocol time"),
         ],
         ids=str,

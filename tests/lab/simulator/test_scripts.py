@@ -4,29 +4,57 @@ from collections import Counter
 
 import pytest
 
-from icws_explore.lab.simulator import Chat, Constant, Echo, Pong, Population, Script, simulate
+from icws_explore.lab.apps import APPS, load
+from icws_explore.lab.scenarios.scripts import TEXT, echo
+from icws_explore.lab.simulator import Chat, Constant, Echo, Pong, Population, Script, Talker, simulate
 from icws_explore.lab.simulator.scripts import SCRIPTS, THINK_MS, script_for
-from icws_explore.protocol.constants import NS_PER_MS
+from icws_explore.protocol.canister import App
+from icws_explore.protocol.constants import NS_PER_MS, NS_PER_S
 from icws_explore.protocol.errors import ArgumentTypeError, ArgumentValueError
 
 
 class TestChoice:
     def test_the_app_s_script_or_one_that_only_listens(self):
-        kinds = [type(script_for(app, None, None)) for app in ("pingpong", "echo", "chat", "ticker", "mine")]
-        assert kinds == [Pong, Echo, Chat, Script, Script]
-        assert script_for("pingpong", None, None) == Pong(THINK_MS)
+        assert [type(script_for(load(app), None, None)) for app in APPS] == [Pong, Echo, Chat, Script]
+        assert script_for(load("pingpong"), None, None) == Pong(THINK_MS)
+
+    @pytest.mark.parametrize("name", ["mine", "pingpong"])
+    def test_clients_of_an_app_with_messages_of_its_own_only_listen(self, name):
+        app = App(name, TEXT, on_message=echo)
+        assert type(script_for(app, None, None)) is Script
 
     @pytest.mark.parametrize("app", SCRIPTS)
     def test_has_the_given_think_time(self, app):
-        assert script_for(app, None, 77).think_ms == 77
+        assert script_for(load(app), None, 77).think_ms == 77
 
     def test_a_script_of_the_user_takes_no_think_time(self):
-        mine = Script()
-        assert script_for("chat", mine, None) is mine
+        chat, mine = load("chat"), Script()
+        assert script_for(chat, mine, None) is mine
         with pytest.raises(ArgumentValueError, match="think_ms"):
-            script_for("chat", mine, 5)
+            script_for(chat, mine, 5)
         with pytest.raises(ArgumentTypeError, match="extends Script"):
-            script_for("chat", Script, None)
+            script_for(chat, Script, None)
+
+    def test_by_name(self):
+        talkative = App("mine", TEXT, on_message=echo)
+        assert script_for(talkative, "echo", 5) == Echo(5)
+        assert type(script_for(load("chat"), "listen", None)) is Script
+        with pytest.raises(ArgumentValueError, match=r"type .*timestamp.* but the canister takes record"):
+            script_for(talkative, "pingpong", None)
+
+    @pytest.mark.parametrize(("app", "script"), [("ticker", None), ("echo", "listen")])
+    def test_who_only_listens_does_not_think(self, app, script):
+        with pytest.raises(ArgumentValueError, match="only listen"):
+            script_for(load(app), script, 5)
+
+
+class TestTalker:
+    def test_sends_at_its_interval(self):
+        talker = Talker({"text": "hello"}, every_ms=9_000, times=2)
+        run = simulate("echo", duration="1m", population=Population(script=talker))
+        opened_ns = run.truth.sessions[0].opened_ns
+        sent_s = [round((message.sent_ns - opened_ns) / NS_PER_S, 3) for message in run.truth.of("message")]
+        assert sent_s == [9, 9, 18, 18, 27, 27, 36, 36, 45, 45, 54, 54]
 
 
 class TestPong:

@@ -15,6 +15,7 @@ from ..ack_wait import (
     expected_s,
     is_answer_missing,
     spacing_s,
+    unnoticed_wait,
     wait_of,
     withheld,
 )
@@ -39,6 +40,7 @@ _SDK: Final = (
 )
 def no_acks(session: SessionFacts) -> Iterator[Evidence]:
     yield from _of_cause(session, "NO_ACKS")
+    yield from _unnoticed(session)
 
 
 @session_rule(
@@ -70,6 +72,9 @@ def ack_defaults_skew(session: SessionFacts) -> Iterator[Evidence]:
 )
 def acks_withheld(session: SessionFacts) -> Iterator[Evidence]:
     yield from _of_cause(session, "ACKS_WITHHELD")
+    wait = unnoticed_wait(session)
+    if wait is not None and (evidence := withheld(session, wait)) is not None:
+        yield evidence
 
 
 @session_rule(
@@ -94,6 +99,26 @@ def ack_too_high(session: SessionFacts) -> Iterator[Evidence]:
             )
             yield Evidence((ack.number, *session.end_frames), text)
             return
+
+
+def _unnoticed(session: SessionFacts) -> Iterator[Evidence]:
+    """Only a hint if the recording does not say the interval: the canister's may be longer than the default."""
+    wait = unnoticed_wait(session)
+    if wait is None or withheld(session, wait) is not None:
+        return
+    is_known = session.configured_interval_s is not None
+    text = (
+        f"The session was open for {seconds(wait.waited_s)}, and no AckMessage came. A canister sends one to every "
+        f"client each {seconds(session.ack_interval_s)}{'' if is_known else ' by default'}, also to one that sends "
+        "nothing. "
+    )
+    if session.sent:
+        text += f"This client did not give up, although {numbers(wait.unacked)} waited for one."
+    else:
+        text += "This client sent nothing, so it did not wait for one; it will after its first message."
+    if not wait.arrived:
+        text += " A gateway that passes nothing on (ACKS_WITHHELD) looks the same to a client to which nothing is sent."
+    yield Evidence((wait.start.number, *session.end_frames), text, severity="warning" if is_known else "info")
 
 
 def _of_cause(session: SessionFacts, rule: str) -> Iterator[Evidence]:

@@ -61,6 +61,57 @@ class TestNeverAny:
         assert finding.id == "NO_ACKS"
 
 
+def left(script: SessionScript, at: float, *, interval_ms: int | None = 300_000, code: int = 1000) -> Capture:
+    capture = script.closed(at, "out", code).capture
+    return Capture(replace(capture.info, ack_interval_ms=interval_ms), capture.frames)
+
+
+class TestNeverAnyAndNobodyWaited:
+    """The SDK waits for an ack only once it has sent a message: who only listens does not notice."""
+
+    def test_who_listens_is_told(self):
+        finding = the_one(left(SessionScript().opened().app_says(200, "a").app_says(500, "b"), 1200.0))
+        assert (finding.id, finding.severity) == ("NO_ACKS", "warning")
+        assert "each 300 s, also to one that sends nothing. This client sent nothing" in finding.explanation
+        assert "ACKS_WITHHELD" not in finding.explanation
+        assert "ws.init<system>()" in finding.fix
+
+    def test_silence_may_be_the_gateway_s(self):
+        assert "ACKS_WITHHELD" in the_one(left(SessionScript().opened(), 1200.0)).explanation
+
+    def test_a_client_without_time_outs_is_told_what_waited(self):
+        finding = the_one(left(talking(300), 700.0))
+        assert "did not give up, although 1, 2, 3" in finding.explanation
+
+    def test_without_a_known_interval_it_is_a_hint(self):
+        finding = the_one(left(SessionScript().opened(), 400.0, interval_ms=None))
+        assert (finding.id, finding.severity) == ("NO_ACKS", "info")
+        assert "each 300 s by default" in finding.explanation
+
+    @pytest.mark.parametrize(
+        ("until", "interval_ms", "code"),
+        [(320.0, 300_000, 1000), (620.0, 600_000, 1000), (1200.0, 300_000, 1006), (1200.0, 300_000, 4000)],
+        ids=["too short", "a longer interval", "a connection that may have been dead", "an error"],
+    )
+    def test_no_word(self, until, interval_ms, code):
+        assert "NO_ACKS" not in ids(left(SessionScript().opened(), until, interval_ms=interval_ms, code=code))
+
+    def test_no_word_where_another_session_had_acks(self):
+        other = SessionScript(session="2").opened().acked(290).closed(300.0).capture
+        mine = left(SessionScript(session="1").opened(), 1200.0)
+        both = Capture(mine.info, sorted([*mine.frames, *other.frames], key=lambda frame: frame.t))
+        assert "NO_ACKS" not in ids(both)
+
+    def test_a_gap_has_a_finding_of_its_own(self):
+        lost = left(SessionScript().opened().app_says(10, "a").app_says(500, "b"), 700.0)
+        frames = [frame for number, frame in enumerate(lost.frames) if number != 3]
+        assert "NO_ACKS" not in ids(Capture(lost.info, frames))
+
+    def test_a_scaled_clock_may_jump(self):
+        capture = left(SessionScript().opened(), 340.0)
+        assert ids(Capture(replace(capture.info, clock=SCALED), capture.frames)) == ()
+
+
 class TestThenNoMore:
     def test_their_spacing_gives_the_interval(self):
         script = SessionScript().opened().client_says(5, "a")
