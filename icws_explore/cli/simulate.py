@@ -26,9 +26,10 @@ from icws_explore.lab.simulator import (
 )
 from icws_explore.lab.simulator.delays import delay
 from icws_explore.lab.simulator.scripts import SCRIPT_NAMES
+from icws_explore.lab.wasm import WasmApp
 from icws_explore.protocol import candid
 from icws_explore.protocol.constants import ACK_INTERVAL_MS, KEEP_ALIVE_TIMEOUT_MS, NS_PER_S, POLL_INTERVAL_MS
-from icws_explore.protocol.errors import ArgumentValueError
+from icws_explore.protocol.errors import ArgumentValueError, ValueMismatchError
 from icws_explore.protocol.wording import duration_ns
 
 from .console import json_line, note
@@ -72,7 +73,7 @@ Examples:
   icws simulate --ack-interval-ms 120000 --client-ack-interval-ms 60000 -o too_early.icws
   icws simulate --sessions 1000 --crypto stand-in -o many.icws
   icws simulate --wasm my_canister.wasm --sessions 100 --duration 20m -o mine.icws
-  icws simulate --wasm my_canister.wasm --send '{"text": "hello"}' --think-ms 5000 -o mine.icws
+  icws simulate --wasm my_canister.wasm --send hello --think-ms 5000 -o mine.icws
   icws simulate --fault STALE_NONCE -o stale.icws && icws doctor stale.icws
 
 The same seed and options give the same file.
@@ -153,13 +154,14 @@ have them send messages.
 @click.option(
     "--script",
     type=click.Choice(SCRIPT_NAMES),
-    help="What the clients do.  [default: what belongs to the app; with --wasm: listen]",
+    metavar="NAME",
+    help=f"What the clients do: {', '.join(SCRIPT_NAMES)}.  [default: as the app; with --wasm: listen]",
 )
 @click.option(
     "--send",
     "text",
     metavar="TEXT",
-    help="Each client sends this message again and again: JSON or plain text.",
+    help="What each client sends, again and again: JSON or plain text.",
 )
 @click.option(
     "--think-ms",
@@ -265,7 +267,9 @@ def command(
     if script is not None and text is not None:
         raise click.UsageError("--send takes the place of --script: leave one of them out")
     loaded = compiled_canister(wasm, did, init) or load(app)
-    if wasm is not None and script is None and text is None:
+    if isinstance(loaded, WasmApp) and script is None and text is None:
+        if think_ms is not None:
+            raise click.UsageError("--think-ms goes with --send or --script: the clients of a .wasm only listen")
         note("the clients only listen; --send TEXT or --script NAME makes them send messages")
     with _Progress() as progress:
         simulation = simulate(
@@ -293,8 +297,12 @@ def command(
 
 def _talker(app: App, text: str, think_ms: Delay | None) -> Talker:
     """A script that sends the message. Raises IcwsError if it is not one of the canister's message type."""
-    value = value_from_text(app.message_type, text)
-    candid.encode([app.message_type], [value])
+    try:
+        value = value_from_text(app.message_type, text)
+        candid.encode([app.message_type], [value])
+    except ValueMismatchError as error:
+        wanted = candid.type_text(app.message_type)
+        raise ArgumentValueError(f"--send: {error}; the canister takes {wanted}") from error
     return Talker(value) if think_ms is None else Talker(value, think_ms)
 
 

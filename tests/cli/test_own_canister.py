@@ -34,7 +34,8 @@ def test_it_is_simulated(icws, own, tmp_path):
     assert json.loads(icws.out)["opened"] == 0
     assert "the clients only listen; --send TEXT or --script NAME" in icws.err
     assert icws("simulate", *arguments, "--script", "echo", "--think-ms", "5").code == 0
-    assert icws.err == ""
+    assert "only listen" not in icws.err
+    assert "--think-ms goes with --send or --script" in icws.fails(2, "simulate", *arguments, "--think-ms", "5")
 
 
 @pytest.mark.parametrize("command", ["lab", "simulate"])

@@ -50,7 +50,13 @@ class TestScripts:
 
     def test_a_message_of_another_type_is_one_line(self, icws, tmp_path):
         arguments = ["simulate", "--send", '{"words": "hello"}', "-o", tmp_path / "s.icws"]
-        assert icws.fails(3, *arguments) == "icws: text: is missing"
+        why = icws.fails(3, *arguments)
+        assert why == 'icws: --send: text: is missing; the canister takes record { "text" : text; timestamp : nat64 }'
+
+    @pytest.mark.parametrize("arguments", [["--app", "echo", "--send", "hi"], ["--app", "chat"]], ids=" ".join)
+    def test_no_pause_at_all_is_one_line(self, icws, tmp_path, arguments):
+        out = ["--think-ms", "0", "-o", tmp_path / "s.icws"]
+        assert "must be more than 0" in icws.fails(3, "simulate", *arguments, *out)
 
     def test_a_script_of_another_type_is_one_line(self, icws, tmp_path):
         arguments = ["simulate", "--app", "chat", "--script", "echo", "-o", tmp_path / "s.icws"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import inf
 from typing import Final, NamedTuple
 
 from icws_explore.protocol.close_codes import CloseCode
@@ -10,13 +11,14 @@ from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS
 from icws_explore.protocol.service_messages import AckMessage
 
 from ..decode import DecodedFrame
-from .facts import NO_CODE, TOLERANCE_S, SessionFacts
+from .facts import LOST, NO_CODE, TOLERANCE_S, SessionFacts
 from .finding import count, numbers, seconds
 from .registry import Evidence
 
 DEFAULT_S: Final = ACK_INTERVAL_MS / 1000
 BOUND_S: Final = LATENCY_BOUND_MS / 1000
-ENDED_WELL: Final = (*NO_CODE, CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY)  # by the user, or with the page
+ACK_TIMEOUT: Final = "Ack message timeout"  # the SDK's reason
+LEAVES: Final = (*NO_CODE, CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY)  # a client that leaves, or its page
 MANY_ANSWERS: Final = 10  # times as long as the slowest answer: then an answer is missing
 
 
@@ -35,7 +37,7 @@ class Wait(NamedTuple):
 
 def wait_of(session: SessionFacts) -> Wait | None:
     """The wait that ended the session; None if it ended otherwise."""
-    if not session.closed_by_client("Ack message timeout") or session.end is None:
+    if not session.closed_by_client(ACK_TIMEOUT) or session.end is None:
         return None
     started = session.acks[-1:] or session.sent[:1]
     if not started:
@@ -50,22 +52,37 @@ def wait_of(session: SessionFacts) -> Wait | None:
 
 
 def unnoticed_wait(session: SessionFacts) -> Wait | None:
-    """The time in which an ack should have come and none did, in a session that did not end for it; else None.
+    """The time in which an ack should have come and none did, in a session that nothing else ended; else None.
 
-    The SDK waits for an ack only once it has sent a message. A canister with CDK sends acks to every client.
+    The SDK waits for an ack only once it has sent a message, but a CDK sends acks to every client. The time ends when
+    the client leaves; if it is still there, with the last canister message, because the connection may be dead since
+    then. So a session that is still open and silent says nothing.
     """
-    if session.opened is None or session.acks or session.asked_canister in session.facts.acked_canisters:
+    if session.opened is None or session.acks:
         return None
-    if session.end is not None and session.end.frame.code not in ENDED_WELL:
+    end = None if session.end is None else session.end.frame
+    if end is None or (end.code == LOST and not session.is_lost):
+        until = session.last_heard
+    elif end.direction == "out" and end.code in LEAVES:
+        until = end.t
+    else:
         return None
-    open_s = session.last - session.opened.frame.t
-    if open_s <= session.ack_interval_s + BOUND_S + session.facts.jitter_s:
+    waited_s = until - session.opened.frame.t
+    interval_s = max(session.ack_interval_s, DEFAULT_S, spacing_s(session) or 0.0)
+    if waited_s <= interval_s + BOUND_S + session.facts.jitter_s:
         return None
-    arrived = [d for d in session.received if d.number > session.opened.number]
     if any(d.sequence_num != number for number, d in enumerate(session.received, 1)) or session.rejected_message:
         return None  # what is missing, moved or rejected has a finding of its own
-    unacked = [d.sequence_num for d in session.sent if d.sequence_num is not None]
-    return Wait(session.opened, open_s, unacked, arrived)
+    arrived = [d for d in session.received if d.number > session.opened.number]
+    return Wait(session.opened, waited_s, [d.sequence_num for d in session.sent if d.sequence_num is not None], arrived)
+
+
+def acked_beside(session: SessionFacts, wait: Wait) -> DecodedFrame | None:
+    """An ack of the same canister to any other session during the wait, early enough for one to arrive here as well."""
+    start = wait.start.frame.t
+    return session.facts.neighbours.ack_of_other(
+        session, opened=inf, after=start + TOLERANCE_S, before=start + wait.waited_s - BOUND_S
+    )
 
 
 def expected_s(session: SessionFacts, wait: Wait) -> float:
@@ -108,7 +125,7 @@ def withheld(session: SessionFacts, wait: Wait) -> Evidence | None:
     text = (
         f"No ack came for {seconds(wait.waited_s)}. Meanwhile the canister gave the gateway "
         f"{count(len(polled), 'message')} for the client (number{'s' if len(polled) > 1 else ''} "
-        f"{numbers([message.sequence_num or 0 for message in polled])}, frame {polled[0].frame}), and it "
+        f"{numbers([message.sequence_num or 0 for message in polled])}, frame {polled[0].frame}), but the client "
         "received none: the gateway withheld them."
     )
     return Evidence((wait.start.number, polled[0].frame, *session.end_frames), text)

@@ -228,11 +228,6 @@ class CaptureFacts:
         return found
 
     @cached_property
-    def acked_canisters(self) -> frozenset[Principal | None]:
-        """The canisters that sent an ack in any session."""
-        return frozenset(session.asked_canister for session in self.sessions if session.acks)
-
-    @cached_property
     def received_by_path(self) -> Mapping[Path, list[tuple[float, int, DecodedFrame, SessionFacts]]]:
         """By gateway and canister, the canister messages of all sessions by their times and numbers."""
         found: dict[Path, list[tuple[float, int, DecodedFrame, SessionFacts]]] = {}

@@ -37,7 +37,7 @@ REFUSED: Final = (*OPENING, *ACKS, *UPWARD, *KEEP_ALIVES)  # a replica refuses w
 class Evidence:
     """What a rule saw: frame numbers, and an explanation. ``sessions`` are the sessions concerned.
 
-    ``severity`` and ``fix`` replace the rule's in this one case.
+    ``severity``, ``fix`` and ``sdk`` (what the SDK does) replace the rule's in this one case.
     """
 
     frames: tuple[int, ...]
@@ -45,6 +45,7 @@ class Evidence:
     sessions: tuple[str | None, ...] = ()
     severity: Severity | None = None
     fix: str | None = None
+    sdk: str | None = None
 
 
 SessionCheck = Callable[[SessionFacts], Iterable[Evidence]]
@@ -76,7 +77,7 @@ class Rule:
                 evidence.severity or self.severity,
                 tuple(sorted(set(evidence.frames))),
                 evidence.explanation,
-                self.sdk_behaviour,
+                evidence.sdk or self.sdk_behaviour,
                 evidence.fix or self.fix,
                 self.source,
                 evidence.sessions,

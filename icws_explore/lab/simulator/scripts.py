@@ -154,6 +154,9 @@ class Chat(Script):
 
     think_ms: DelayLike = field(default=Uniform(20_000, 60_000))
 
+    def __post_init__(self) -> None:
+        _check_pause("think_ms", self.think_ms)
+
     def opened(self, client: ScriptedClient) -> None:
         client.send({"JoinedChat": _name(client)})
         client.after(self.think_ms, self._talk, client)
@@ -177,6 +180,9 @@ class Talker(Script):
     every_ms: DelayLike = 20_000
     times: int = 1
 
+    def __post_init__(self) -> None:
+        _check_pause("every_ms", self.every_ms)
+
     def opened(self, client: ScriptedClient) -> None:
         client.after(self.every_ms, self._talk, client)
 
@@ -184,6 +190,12 @@ class Talker(Script):
         for _ in range(self.times):
             client.send(self.value)
         client.after(self.every_ms, self._talk, client)
+
+
+def _check_pause(name: str, pause_ms: DelayLike) -> None:
+    """Refuse clients that send without end at the same moment. Raises ArgumentValueError."""
+    if delay(pause_ms).mean_ms <= 0:
+        raise ArgumentValueError(f"{name} must be more than 0: it is the time between two messages of a client")
 
 
 LISTEN: Final = "listen"
@@ -207,23 +219,22 @@ def script_for(app: App, script: Script | str | None, think_ms: DelayLike | None
     if script is None:
         has_own = app.name in SCRIPTS and not isinstance(app, WasmApp) and _takes(app, app.name)
         script = app.name if has_own else LISTEN
-    elif isinstance(script, str):
-        _check_type(app, script)
-    elif not isinstance(script, Script):
-        raise ArgumentTypeError(f"script must be an object of a class that extends Script, not {type(script).__name__}")
     if isinstance(script, str) and script != LISTEN:
+        _check_type(app, script)
         return SCRIPTS[script](think_ms)
+    if not isinstance(script, (Script, str)):
+        raise ArgumentTypeError(f"script must be an object of a class that extends Script, not {type(script).__name__}")
     if think_ms is not None:
         raise ArgumentValueError(
             "think_ms goes with the script of an app, but these clients only listen or have a script of their own; "
             "leave it out"
         )
-    return script if isinstance(script, Script) else Script()
+    return Script() if isinstance(script, str) else script
 
 
 def _check_type(app: App, script: str) -> None:
     """Raises ArgumentValueError unless the app takes the messages of the script of this name."""
-    if script != LISTEN and not _takes(app, script):
+    if not _takes(app, script):
         raise ArgumentValueError(
             f"the script {script} sends messages of type {candid.type_text(APPS[script]().message_type)}, "
             f"but the canister takes {candid.type_text(app.message_type)}; choose another script"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from icws_explore.protocol.service_messages import AckMessage
@@ -11,6 +12,7 @@ from ..ack_wait import (
     BOUND_S,
     DEFAULT_S,
     Wait,
+    acked_beside,
     acked_meanwhile,
     expected_s,
     is_answer_missing,
@@ -20,7 +22,7 @@ from ..ack_wait import (
     withheld,
 )
 from ..facts import TOLERANCE_S, SessionFacts, made_apart_s
-from ..finding import RECORD_NETWORK, count, numbers, seconds
+from ..finding import RECORD_NETWORK, Severity, count, numbers, seconds
 from ..network_side import RECORD_POLLS
 from ..registry import DOWNWARD, Evidence, session_rule
 
@@ -29,6 +31,7 @@ _SDK: Final = (
     'It reports "Ack message timeout. Not received ack for sequence numbers: …" and calls '
     'close(4000, "Ack message timeout").'
 )
+_UNNOTICED: Final = f"It waits for acks from its first message on. Then: {_SDK[0].lower()}{_SDK[1:]}"
 
 
 @session_rule(
@@ -72,9 +75,7 @@ def ack_defaults_skew(session: SessionFacts) -> Iterator[Evidence]:
 )
 def acks_withheld(session: SessionFacts) -> Iterator[Evidence]:
     yield from _of_cause(session, "ACKS_WITHHELD")
-    wait = unnoticed_wait(session)
-    if wait is not None and (evidence := withheld(session, wait)) is not None:
-        yield evidence
+    yield from _unnoticed_withheld(session)
 
 
 @session_rule(
@@ -102,23 +103,48 @@ def ack_too_high(session: SessionFacts) -> Iterator[Evidence]:
 
 
 def _unnoticed(session: SessionFacts) -> Iterator[Evidence]:
-    """Only a hint if the recording does not say the interval: the canister's may be longer than the default."""
+    """Only a hint if the recording does not say at which interval the client expects acks."""
     wait = unnoticed_wait(session)
-    if wait is None or withheld(session, wait) is not None:
+    if wait is None or withheld(session, wait) is not None or acked_beside(session, wait) is not None:
         return
-    is_known = session.configured_interval_s is not None
     text = (
-        f"The session was open for {seconds(wait.waited_s)}, and no AckMessage came. A canister sends one to every "
-        f"client each {seconds(session.ack_interval_s)}{'' if is_known else ' by default'}, also to one that sends "
-        "nothing. "
+        f"No AckMessage came in the {seconds(wait.waited_s)} after the OpenMessage (frame {wait.start.number}). CDKs "
+        f"send one to every client, every {seconds(DEFAULT_S)} by default, even if the client sends nothing. "
     )
-    if session.sent:
+    until = wait.start.frame.t + wait.waited_s
+    if not session.sent:
+        text += "This client sent nothing, so it waited for none."
+    elif (began_s := until - session.sent[0].frame.t) > session.ack_interval_s + BOUND_S:
         text += f"This client did not give up, although {numbers(wait.unacked)} waited for one."
     else:
-        text += "This client sent nothing, so it did not wait for one; it will after its first message."
-    if not wait.arrived:
-        text += " A gateway that passes nothing on (ACKS_WITHHELD) looks the same to a client to which nothing is sent."
-    yield Evidence((wait.start.number, *session.end_frames), text, severity="warning" if is_known else "info")
+        text += f"This client began to wait {seconds(began_s)} before the end, with its first message."
+    text += f" A canister whose interval is longer than {seconds(wait.waited_s)} (ACK_INTERVAL_MISMATCH) looks the same"
+    if not wait.arrived or wait.arrived[-1].frame.t - wait.start.frame.t <= DEFAULT_S:
+        text += (
+            ", and so do one that forgot its clients in an upgrade (UPGRADE_WIPE) and a gateway that passes no acks on "
+            f"(ACKS_WITHHELD): no message followed that would show a gap.{_next_time(session)}"
+        )
+    else:
+        text += "."
+    severity: Severity = "info" if session.configured_interval_s is None else "warning"
+    yield Evidence((wait.start.number, *session.end_frames), text, severity=severity, sdk=_UNNOTICED)
+
+
+def _unnoticed_withheld(session: SessionFacts) -> Iterator[Evidence]:
+    wait = unnoticed_wait(session)
+    if wait is None:
+        return
+    if (evidence := withheld(session, wait)) is not None:
+        yield replace(evidence, sdk=_UNNOTICED)
+    elif (other := acked_beside(session, wait)) is not None:
+        text = (
+            f"No AckMessage came in the {seconds(wait.waited_s)} after the OpenMessage (frame {wait.start.number}). "
+            f"Meanwhile session {other.frame.session} of the same canister received one (frame {other.number}). A "
+            "canister that was upgraded before that session opened (UPGRADE_WIPE), or in which the same principal "
+            f"opened another session (PRINCIPAL_TAKEOVER), looks the same to one client.{_next_time(session)}"
+        )
+        frames = (wait.start.number, other.number, *session.end_frames)
+        yield Evidence(frames, text, severity="warning", sdk=_UNNOTICED)
 
 
 def _of_cause(session: SessionFacts, rule: str) -> Iterator[Evidence]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from icws_explore.capture import Capture, ClockInfo
+from icws_explore.analysis.doctor import diagnose
+from icws_explore.capture import Capture, ClockInfo, cut_note
 from icws_explore.protocol.service_messages import AckMessage
 from support.doctor_findings import ids, the_one
 from support.hand_written import Place
@@ -61,46 +62,90 @@ class TestNeverAny:
         assert finding.id == "NO_ACKS"
 
 
-def left(script: SessionScript, at: float, *, interval_ms: int | None = 300_000, code: int = 1000) -> Capture:
-    capture = script.closed(at, "out", code).capture
+def left(
+    script: SessionScript, at: float, *, interval_ms: int | None = 300_000, code: int | None = 1000, by: str = "out"
+) -> Capture:
+    capture = script.closed(at, by, code).capture
     return Capture(replace(capture.info, ack_interval_ms=interval_ms), capture.frames)
+
+
+def together(*captures: Capture) -> Capture:
+    return Capture(captures[0].info, sorted((f for each in captures for f in each.frames), key=lambda frame: frame.t))
 
 
 class TestNeverAnyAndNobodyWaited:
     """The SDK waits for an ack only once it has sent a message: who only listens does not notice."""
 
-    def test_who_listens_is_told(self):
-        finding = the_one(left(SessionScript().opened().app_says(200, "a").app_says(500, "b"), 1200.0))
+    @pytest.mark.parametrize("code", [1000, 1001, 1005, None])
+    def test_who_listens_is_told(self, code):
+        finding = the_one(left(SessionScript().opened().app_says(200, "a").app_says(500, "b"), 1200.0, code=code))
         assert (finding.id, finding.severity) == ("NO_ACKS", "warning")
-        assert "each 300 s, also to one that sends nothing. This client sent nothing" in finding.explanation
-        assert "ACKS_WITHHELD" not in finding.explanation
+        assert (
+            "every 300 s by default, even if the client sends nothing. This client sent nothing" in finding.explanation
+        )
+        assert "(ACK_INTERVAL_MISMATCH) looks the same." in finding.explanation
+        assert "UPGRADE_WIPE" not in finding.explanation
         assert "ws.init<system>()" in finding.fix
+        assert finding.sdk_behaviour.startswith("It waits for acks from its first message on.")
 
-    def test_silence_may_be_the_gateway_s(self):
-        assert "ACKS_WITHHELD" in the_one(left(SessionScript().opened(), 1200.0)).explanation
+    @pytest.mark.parametrize("at", [None, 10])
+    def test_silence_may_be_something_else(self, at):
+        script = SessionScript().opened() if at is None else SessionScript().opened().app_says(at, "a")
+        finding = the_one(left(script, 1200.0))
+        assert "UPGRADE_WIPE" in finding.explanation
+        assert "ACKS_WITHHELD" in finding.explanation
 
     def test_a_client_without_time_outs_is_told_what_waited(self):
-        finding = the_one(left(talking(300), 700.0))
-        assert "did not give up, although 1, 2, 3" in finding.explanation
+        assert "did not give up, although 1, 2, 3" in the_one(left(talking(300), 700.0)).explanation
+
+    def test_a_late_first_message_does_not_wait_for_long(self):
+        finding = the_one(left(SessionScript().opened().client_says(690, "a").app_says(692, "b"), 700.0))
+        assert "began to wait 10.0 s before the end" in finding.explanation
 
     def test_without_a_known_interval_it_is_a_hint(self):
         finding = the_one(left(SessionScript().opened(), 400.0, interval_ms=None))
         assert (finding.id, finding.severity) == ("NO_ACKS", "info")
-        assert "each 300 s by default" in finding.explanation
 
-    @pytest.mark.parametrize(
-        ("until", "interval_ms", "code"),
-        [(320.0, 300_000, 1000), (620.0, 600_000, 1000), (1200.0, 300_000, 1006), (1200.0, 300_000, 4000)],
-        ids=["too short", "a longer interval", "a connection that may have been dead", "an error"],
-    )
-    def test_no_word(self, until, interval_ms, code):
-        assert "NO_ACKS" not in ids(left(SessionScript().opened(), until, interval_ms=interval_ms, code=code))
+    @pytest.mark.parametrize(("code", "by"), [(1006, "in"), (1006, "out"), (1001, "in"), (4001, "in"), (4000, "out")])
+    def test_no_word_where_something_else_ended_it(self, code, by):
+        lively = SessionScript().opened().app_says(500, "b")
+        assert "NO_ACKS" not in ids(left(lively, 1200.0, code=code, by=by))
 
-    def test_no_word_where_another_session_had_acks(self):
-        other = SessionScript(session="2").opened().acked(290).closed(300.0).capture
-        mine = left(SessionScript(session="1").opened(), 1200.0)
-        both = Capture(mine.info, sorted([*mine.frames, *other.frames], key=lambda frame: frame.t))
-        assert "NO_ACKS" not in ids(both)
+    def test_in_a_session_that_is_still_open_what_came_last_counts(self):
+        assert ids(SessionScript().opened().app_says(500, "b")) == ("NO_ACKS",)
+        assert ids(SessionScript().opened().app_says(200, "b")) == ()
+
+    def test_so_it_does_if_the_tap_ended_first(self):
+        cut = left(SessionScript().opened().app_says(500, "b"), 1200.0, code=1006, by="in")
+        assert ids(Capture(cut.info, cut.frames, notes=[cut_note(None)])) == ("NO_ACKS",)
+
+    @pytest.mark.parametrize(("until", "interval_ms"), [(320.0, 300_000), (320.0, 60_000), (620.0, 600_000)])
+    def test_no_word_before_one_is_due(self, until, interval_ms):
+        """Not before the default either: the client's interval is not the canister's."""
+        assert "NO_ACKS" not in ids(left(SessionScript().opened(), until, interval_ms=interval_ms))
+
+    def test_an_interval_that_another_session_shows_counts(self):
+        other = SessionScript(session="2").opened().acked(100).acked(700).closed(710.0).capture
+        mine = left(SessionScript(session="1").opened(720).app_says(1200, "a"), 1300.0)
+        assert "NO_ACKS" not in ids(together(mine, other))
+
+    @pytest.mark.parametrize("acked", [290, 900])
+    def test_another_session_of_the_canister_that_was_acked_meanwhile(self, acked):
+        other = SessionScript(session="2").opened().acked(acked).closed(acked + 10.0).capture
+        finding = next(
+            each
+            for each in diagnose(together(left(SessionScript(session="1").opened(), 1200.0), other))
+            if "1" in each.sessions
+        )
+        assert (finding.id, finding.severity) == ("ACKS_WITHHELD", "warning")
+        assert "Meanwhile session 2 of the same canister received one" in finding.explanation
+        assert "PRINCIPAL_TAKEOVER" in finding.explanation
+
+    def test_an_ack_before_or_at_the_very_end_tells_nothing_of_now(self):
+        for acked in (100.0, 1185.0):
+            other = SessionScript(session="2").opened().acked(acked).closed(acked + 10.0).capture
+            mine = left(SessionScript(session="1").opened(120.0), 1200.0)
+            assert "NO_ACKS" in ids(together(mine, other))
 
     def test_a_gap_has_a_finding_of_its_own(self):
         lost = left(SessionScript().opened().app_says(10, "a").app_says(500, "b"), 700.0)
