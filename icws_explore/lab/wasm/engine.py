@@ -11,6 +11,7 @@ deadline in real seconds.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from collections.abc import Iterator
@@ -93,7 +94,9 @@ def engine() -> wasmtime.Engine:
     config.max_wasm_stack = _STACK_BYTES
     with suppress(wasmtime.WasmtimeError):  # where the user's cache folder cannot be used, each process compiles
         config.cache = True
-    return wasmtime.Engine(config)
+    made = wasmtime.Engine(config)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(made))  # at exit, the code that frees it may be gone before it
+    return made
 
 
 DEADLINE_TICKS: Final = int(DEADLINE_S / _TICK_S)
