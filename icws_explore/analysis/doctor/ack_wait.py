@@ -16,6 +16,7 @@ from .finding import count, numbers, seconds
 from .registry import Evidence
 
 DEFAULT_S: Final = ACK_INTERVAL_MS / 1000
+UNKNOWN_S: Final = 2 * DEFAULT_S  # who raises the interval rarely more than doubles it
 BOUND_S: Final = LATENCY_BOUND_MS / 1000
 ACK_TIMEOUT: Final = "Ack message timeout"  # the SDK's reason
 LEAVES: Final = (*NO_CODE, CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY)  # a client that leaves, or its page
@@ -68,7 +69,8 @@ def unnoticed_wait(session: SessionFacts) -> Wait | None:
     else:
         return None
     waited_s = until - session.opened.frame.t
-    interval_s = max(session.ack_interval_s, DEFAULT_S, spacing_s(session) or 0.0)
+    least_s = DEFAULT_S if session.configured_interval_s is not None else UNKNOWN_S
+    interval_s = max(session.ack_interval_s, least_s, spacing_s(session) or 0.0)
     if waited_s <= interval_s + BOUND_S + session.facts.jitter_s:
         return None
     if any(d.sequence_num != number for number, d in enumerate(session.received, 1)) or session.rejected_message:
