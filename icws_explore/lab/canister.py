@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from icws_explore.protocol.arguments import PollMessage
-from icws_explore.protocol.canister import App, CanisterCode, CanisterHost, CdkConfig, Reject, SystemApi
+from icws_explore.protocol.canister import App, CanisterCode, CanisterHost, CdkConfig, Outcome, Reject, SystemApi
 from icws_explore.protocol.canister.state import CdkState
 from icws_explore.protocol.errors import LabError
 from icws_explore.protocol.messages import ClientKey
@@ -69,18 +69,24 @@ class LabCanister:
         """The .did text that the canister publishes; empty before its code is installed."""
         return self._host.candid_interface
 
-    def install(self) -> None:
-        """Install the app's code. Raises LabError if its init traps."""
-        self._check(self._host.install(self._factory, now_ns=self._now_ns()))
+    def install(self, app: App | None = None) -> None:
+        """Install the code of ``app``, or the same code again. The canister forgets everything.
+
+        Raises LabError if its init traps; then the code is the one before.
+        """
+        self._set(app, self._host.install)
 
     def upgrade(self, app: App | None = None) -> None:
         """Install the code of ``app``, or the same code again. As in a real upgrade, the CDK's state is lost.
 
         Raises LabError if its init traps or the canister has no code; then the code is the one before.
         """
+        self._set(app, self._host.upgrade)
+
+    def _set(self, app: App | None, put: Callable[..., Outcome]) -> None:
         before, self.app = self.app, app or self.app
         try:
-            self._check(self._host.upgrade(self._factory, now_ns=self._now_ns()))
+            self._check(put(self._factory, now_ns=self._now_ns()))
         except LabError:
             self.app = before
             raise

@@ -409,10 +409,14 @@ class Lab:
         compiled = None if app is None else _compiled(app)
         self._call(lambda: network.upgrade(canister, compiled))
 
-    def reinstall(self, canister_id: Principal | str | None = None) -> None:
-        """Install the code of a canister (None: the first one) anew. It forgets everything. Raises LabError."""
+    def reinstall(self, canister_id: Principal | str | None = None, app: App | str | Path | None = None) -> None:
+        """Install a canister (None: the first one) anew, with the code of ``app`` if given. It forgets everything.
+
+        Raises LabError.
+        """
         network, canister = self._running_network, self._canister(canister_id)
-        self._call(lambda: network.reinstall(canister))
+        compiled = None if app is None else _compiled(app)
+        self._call(lambda: network.reinstall(canister, compiled))
 
     def uninstall(self, canister_id: Principal | str | None = None) -> None:
         """Remove the code of a canister (None: the first one), until `reinstall`. Raises LabError."""

@@ -193,8 +193,8 @@ class ReplicaLog:
     def upgraded(self, canister_id: Principal) -> None:
         """A canister was upgraded. No client is told."""
         text = (
-            "the upgrade has removed all sessions of the canister. A gateway that serves one of them opens no new one "
-            "until its client has left"
+            "the upgrade has removed all sessions of the canister. A gateway that has clients of this canister opens "
+            "no new session with it until all of them have left"
         )
         self._log.write("canister", "upgraded", text, canister_id=str(canister_id))
 

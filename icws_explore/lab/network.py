@@ -255,15 +255,17 @@ class LabNetwork:
 
     def upgrade(self, canister: LabCanister, app: App | str | Path | None = None) -> None:
         """Upgrade a canister, to ``app`` if given. The CDK's state is lost. Raises LabError."""
-        loaded = None if app is None else self.watchdog.run(f"the app {app}", lambda: load(app))
-        canister.upgrade(loaded)
-        self.replica.canisters[canister.id].run_code = self._run_code(canister.app)
+        self._put(canister, app, canister.upgrade)
         ReplicaLog(self._log).upgraded(canister.id)
         self._replica_loop.wake()
 
-    def reinstall(self, canister: LabCanister) -> None:
-        """Install a canister's code anew: it forgets everything. Raises LabError."""
-        canister.install()
+    def _put(self, canister: LabCanister, app: App | str | Path | None, put: Callable[[App | None], None]) -> None:
+        put(None if app is None else self.watchdog.run(f"the app {app}", lambda: load(app)))
+        self.replica.canisters[canister.id].run_code = self._run_code(canister.app)
+
+    def reinstall(self, canister: LabCanister, app: App | str | Path | None = None) -> None:
+        """Install a canister's code, or that of ``app``, anew: it forgets everything. Raises LabError."""
+        self._put(canister, app, canister.install)
         ReplicaLog(self._log).reinstalled(canister.id)
         self._replica_loop.wake()
 

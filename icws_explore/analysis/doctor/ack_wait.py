@@ -11,7 +11,7 @@ from icws_explore.protocol.constants import ACK_INTERVAL_MS, LATENCY_BOUND_MS
 from icws_explore.protocol.service_messages import AckMessage
 
 from ..decode import DecodedFrame
-from .facts import LOST, NO_CODE, TOLERANCE_S, SessionFacts
+from .facts import LOST, NO_CODE, TOLERANCE_S, SessionFacts, made_apart_s
 from .finding import count, numbers, seconds
 from .registry import Evidence
 
@@ -102,6 +102,21 @@ def expected_s(session: SessionFacts, wait: Wait) -> float:
 def spacing_s(session: SessionFacts) -> float | None:
     """The canister's ack interval (s) by its own timestamps, in this session or another one; None without two acks."""
     return session.facts.ack_spacing_s.get(session.asked_canister)
+
+
+def acked_before(session: SessionFacts, wait: Wait) -> DecodedFrame | None:
+    """An ack of the same canister to any other session before the end of the wait: its acks were on at some time."""
+    until = wait.start.frame.t + wait.waited_s
+    return session.facts.neighbours.ack_of_other(session, opened=inf, after=-inf, before=until)
+
+
+def least_interval_s(session: SessionFacts) -> float:
+    """How long (s) the canister's ack interval is at least: its clock from the opening to the first ack. 0: unknown."""
+    if session.opened is None or not session.acks:
+        return 0.0
+    before = [d for d in session.received if d.number <= session.acks[0].number]
+    is_whole = all(d.sequence_num == number for number, d in enumerate(before, 1))
+    return made_apart_s(session.opened, session.acks[0]) if is_whole else 0.0
 
 
 def acked_meanwhile(session: SessionFacts, wait: Wait) -> DecodedFrame | None:

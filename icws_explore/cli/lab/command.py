@@ -250,7 +250,7 @@ Examples:
   icws lab --fault POLLER_DEAD --no-clients
 
 While the lab runs, type upgrade, reinstall, stop, start or uninstall, and Enter, to do this with its
-canister. An upgrade of your own canister takes the .wasm file as it is then.
+canister. For your own canister, upgrade and reinstall take the .wasm file as it is then.
 
 To run your own app, write a Python file with MESSAGE_TYPE (Candid), on_open, on_message and on_close.
 To run your own canister, give the .wasm file that your build makes: --wasm. Its CDK has its own intervals.

@@ -107,10 +107,9 @@ class Orders(threading.Thread):
                     self._say(f"{word[:_WORD]}: {error}")
 
     def _obey(self, word: str, lab: Lab) -> None:
-        if word == "upgrade":
-            lab.upgrade(app=None if self._build is None else self._build())
-        elif word == "reinstall":
-            lab.reinstall()
+        if word in ("upgrade", "reinstall"):
+            app = None if self._build is None else self._build()
+            lab.upgrade(app=app) if word == "upgrade" else lab.reinstall(app=app)
         elif word == "stop":
             lab.stop_canister()
         elif word == "start":

@@ -105,8 +105,10 @@ class TestWorkers:
         assert "--workers takes one gateway" in icws.fails(2, "lab", "--workers", "2", "--gateways", "2")
 
 
-UPGRADED = """
-  (func (export "canister_post_upgrade") (call $ic0.debug_print (i32.const 0) (i32.const 4)))
+NEXT = """
+  (func $say (call $ic0.debug_print (i32.const 0) (i32.const 4)))
+  (export "canister_init" (func $say))
+  (export "canister_post_upgrade" (func $say))
   (data (i32.const 0) "next")
 """
 
@@ -133,15 +135,17 @@ class TestOrders:
         ]:
             assert obey(word)["event"] == event
 
-    def test_an_upgrade_takes_the_module_as_it_is_now(self, tmp_path):
+    def test_upgrade_and_reinstall_take_the_module_as_it_is_now(self, tmp_path):
         file = tmp_path / "own.wasm"
         file.write_bytes(wasm(""))
         did = tmp_path / "own.did"
         did.write_text(candid_interface(parse_type("text")))
         with start("lab", "--json", "--wasm", file, "--did", did, stdin=subprocess.PIPE) as process:
             process.stdout.readline()
-            file.write_bytes(wasm(UPGRADED))
+            file.write_bytes(wasm(NEXT))
             assert typed(process, "upgrade", until="printed")["text"] == "next"
+            file.write_bytes(wasm(NEXT.replace("next", "last")))
+            assert typed(process, "reinstall", until="printed")["text"] == "last"
             file.write_bytes(b"nothing")
             process.stdin.write("\nupgrade\nupgrad\x1b[1m\n")
             process.stdin.close()

@@ -20,6 +20,7 @@ from support.wat import wasm, wat
 MESSAGE = parse_type("record { text : text }")
 DID = candid_interface(MESSAGE)
 WITH_INIT = DID.replace("service : {", "service : (text) -> {")
+OTHER_DID = candid_interface(parse_type("text"))
 NOTHING = '(func (export "canister_update nothing") (call $ic0.msg_reply))'
 
 
@@ -97,6 +98,15 @@ class TestFiles:
 
 
 class TestLab:
+    def test_it_is_reinstalled_with_other_code(self) -> None:
+        trap = '(func (export "canister_init") unreachable)'
+        with icws.Lab(wasm=wasm(NOTHING), did=DID) as lab:
+            lab.reinstall(app=wasm_app(wasm(NOTHING), did=OTHER_DID))
+            assert lab.app_did == OTHER_DID
+            with pytest.raises(LabError, match="could not be installed"):
+                lab.reinstall(app=wasm_app(wasm(trap), did=DID))
+            assert lab.app_did == OTHER_DID
+
     def test_did_and_init_belong_to_a_module(self) -> None:
         with pytest.raises(ArgumentValueError, match="belong to a compiled canister"):
             icws.Lab("echo", did=DID)

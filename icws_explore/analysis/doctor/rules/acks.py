@@ -12,10 +12,12 @@ from ..ack_wait import (
     BOUND_S,
     DEFAULT_S,
     Wait,
+    acked_before,
     acked_beside,
     acked_meanwhile,
     expected_s,
     is_answer_missing,
+    least_interval_s,
     spacing_s,
     unnoticed_wait,
     wait_of,
@@ -194,6 +196,13 @@ def _never_acked(session: SessionFacts, wait: Wait) -> tuple[str, str]:
             f"send them every {seconds(DEFAULT_S)} by default. A canister that never sends any (NO_ACKS) looks the "
             "same until then: record for longer, or look at its configuration."
         )
+    last_s = wait.arrived[-1].frame.t - wait.start.frame.t if wait.arrived else 0.0
+    if last_s < DEFAULT_S and is_answer_missing(session) and (other := acked_before(session, wait)) is not None:
+        return "ACKS_WITHHELD", (
+            f"{text} Then nothing came for {seconds(wait.waited_s - last_s)}, and a message stayed unanswered. The "
+            f"canister does send acks: session {other.frame.session} received one (frame {other.number}). A canister "
+            f"that was upgraded since and forgot its clients (UPGRADE_WIPE) looks the same.{_next_time(session)}"
+        )
     if not wait.arrived and session.received and len(wait.unacked) > 1:
         text += " Nothing else came either, so UPGRADE_WIPE and ACKS_WITHHELD are possible as well."
         return "NO_ACKS", text + _next_time(session)
@@ -201,12 +210,12 @@ def _never_acked(session: SessionFacts, wait: Wait) -> tuple[str, str]:
         f" A canister whose interval is longer than {seconds(wait.waited_s)} (ACK_INTERVAL_MISMATCH) looks the same "
         "until then: look at its configuration."
     )
-    last_s = wait.arrived[-1].frame.t - wait.start.frame.t if wait.arrived else 0.0
     if last_s < DEFAULT_S:
         last = f"the last one came {seconds(last_s)} after the first was sent" if wait.arrived else "none came"
         text += (
-            " A gateway that withholds the ack (ACKS_WITHHELD) looks the same as well: only a message that follows the "
-            f"ack shows the gap, and {last}.{_next_time(session)}"
+            " A gateway that withholds the ack (ACKS_WITHHELD) and a canister that forgot its clients in an upgrade "
+            "(UPGRADE_WIPE) look the same as well: only a message that follows the ack tells them apart, and "
+            f"{last}.{_next_time(session)}"
         )
     return "NO_ACKS", text
 
@@ -223,6 +232,11 @@ def _acks_stopped(session: SessionFacts, wait: Wait) -> tuple[str, str]:
         return "ACK_INTERVAL_MISMATCH", (
             f"{text} The canister sends one every {seconds(spacing)}. The client expects one every "
             f"{seconds(expected)} and waits {seconds(BOUND_S)} longer."
+        )
+    if spacing is None and (least := least_interval_s(session)) > wait.waited_s:
+        return "ACK_INTERVAL_MISMATCH", (
+            f"{text} The first ack was made {seconds(least)} after the OpenMessage, so the canister's interval is at "
+            f"least that long. The client expects one every {seconds(expected)} and waits {seconds(BOUND_S)} longer."
         )
     if wait.arrived and made_apart_s(wait.start, wait.arrived[-1]) > expected + TOLERANCE_S:
         return "ACK_INTERVAL_MISMATCH", (

@@ -7,6 +7,7 @@ refused is refused for the reason that it gave.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -32,6 +33,10 @@ _REUSED_S: Final = 61.0  # @dfinity/agent rounds an expiry to the minute, so tha
 _LOCAL_CLOCK: Final = (
     " The network is a local one. Its replica runs in WSL2, a virtual machine or a container, whose clock stops while "
     "the computer sleeps: then the replica's clock is wrong, not the client's."
+)
+_SCALED_FIX: Final = (
+    "The lab's clock is {:g} times as fast as the real one, which no client on the real clock can follow: use one "
+    "that goes by the lab's clock, as icws.connect(lab) does, or a lab without --time-scale."
 )
 _LOCAL_FIX: Final = (
     "Compare both clocks. For a local replica: set its clock (WSL2: wsl --shutdown, or sudo hwclock -s; a virtual "
@@ -202,7 +207,9 @@ def ingress_expiry(session: SessionFacts) -> Iterator[Evidence]:
             f"The ingress_expiry of frame {number} is {seconds(expired.ahead_s)} ahead; a replica accepts at most "
             f"{_LATEST_S:.0f} s."
         )
-    yield _evidence(session, expired.decoded, text + expired.clock_text)
+    clock = session.facts.capture.info.clock
+    fix = _SCALED_FIX.format(clock.scale) if clock.kind == "scaled" else None
+    yield replace(_evidence(session, expired.decoded, text + expired.clock_text), fix=fix)
 
 
 @session_rule(

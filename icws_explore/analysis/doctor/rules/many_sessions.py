@@ -13,7 +13,7 @@ from icws_explore.protocol.constants import KEEP_ALIVE_TIMEOUT_MS
 
 from ...decode import DecodedFrame
 from ...network_calls import NetworkCall
-from ..ack_wait import MANY_ANSWERS, silent_canister, slowest_answer_s
+from ..ack_wait import MANY_ANSWERS, least_interval_s, silent_canister, slowest_answer_s
 from ..facts import TOLERANCE_S, CaptureFacts, SessionFacts
 from ..finding import RECORD_NETWORK, count, names, seconds
 from ..grouping import by_canister, by_client, by_path, gateway_nonce, last_received
@@ -381,7 +381,9 @@ def _is_otherwise_gone(session: SessionFacts, call: NetworkCall) -> bool:
 
 
 def _is_shorter_than_acks(session: SessionFacts) -> bool:
-    """Whether two acks are further apart than the client would wait: an interval mismatch."""
+    """Whether the acks are further apart than the client would wait: an interval mismatch."""
     times = [d.frame.t for d in session.acks]
+    if not times:
+        return False
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    return bool(gaps) and min(gaps) > session.last - times[-1]
+    return min(gaps, default=least_interval_s(session)) > session.last - times[-1]

@@ -23,7 +23,10 @@ MAX_LINE: Final = 400
 NO_LAB: Final = "no lab is shown: start one on the start page, or open one with icws.explore(lab)"
 ABOUT: Final = {
     "upgrade": ("install the code again, or another module; stable memory is kept", "upgraded: its sessions are lost"),
-    "reinstall": ("install the same code anew: it forgets everything", "installed anew: it has forgotten everything"),
+    "reinstall": (
+        "install the code anew, or another module: it forgets everything",
+        "installed anew: it has forgotten everything",
+    ),
     "stop": ("it takes no calls, and its timers do not run", "stopped: it takes no calls"),
     "start": ("let a stopped canister take calls again", "started: it takes calls again"),
     "uninstall": ("remove the code, until it is installed again", "uninstalled: it has no code"),
@@ -37,7 +40,7 @@ class CanisterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no 
         self._lab = lab
         self._worker = worker
         self.module = ipywidgets.Text(
-            placeholder="of an upgrade: path/to/canister.wasm (empty: the same code)",
+            placeholder="of upgrade, reinstall: path/to/canister.wasm (empty: the same code)",
             layout={"width": "min(36em, 95%)"},
         )
         self.buttons = {
@@ -70,10 +73,11 @@ class CanisterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no 
 
     def _do(self, lab: Lab, name: str) -> None:
         module = self.module.value.strip()
+        app = Path(module).expanduser() if module else None
         if name == "upgrade":
-            lab.upgrade(app=Path(module).expanduser() if module else None)
+            lab.upgrade(app=app)
         elif name == "reinstall":
-            lab.reinstall()
+            lab.reinstall(app=app)
         elif name == "stop":
             lab.stop_canister()
         elif name == "start":

@@ -73,6 +73,28 @@ def together(*captures: Capture) -> Capture:
     return Capture(captures[0].info, sorted((f for each in captures for f in each.frames), key=lambda frame: frame.t))
 
 
+class TestNeverAnyButAnotherSessionHadOne:
+    """The canister sends acks, so no init is missing: it was upgraded, or the gateway withholds them."""
+
+    def of_two(self, *, answered_at: int):
+        script = SessionScript(session="2").opened(400)
+        for at in (405, 425, answered_at):
+            script.client_says(at, "a").app_says(at + 1, "b")
+        second = gave_up(script.client_says(answered_at + 10, "c"), 736.0)
+        return together(second, SessionScript(session="1").opened().acked(300).closed(390).capture)
+
+    def test_and_answers_stop_as_well(self):
+        finding = the_one(self.of_two(answered_at=445))
+        assert finding.id == "ACKS_WITHHELD"
+        assert "The canister does send acks: session 1 received one" in finding.explanation
+        assert "UPGRADE_WIPE" in finding.explanation
+        assert "Then nothing came for 290 s, and a message stayed unanswered" in finding.explanation
+
+    def test_but_answers_come(self):
+        """An upgrade without init in post_upgrade keeps the handlers of a canister that sets them elsewhere."""
+        assert "NO_ACKS" in ids(self.of_two(answered_at=712))
+
+
 class TestNeverAnyAndNobodyWaited:
     """The SDK waits for an ack only once it has sent a message: who only listens does not notice."""
 
@@ -166,6 +188,22 @@ class TestThenNoMore:
         finding = the_one(gave_up(script, 310.0, interval_ms=80_000))
         assert finding.id == "ACK_INTERVAL_MISMATCH"
         assert "sends one every 120 s. The client expects one every 80.0 s" in finding.explanation
+
+    @pytest.mark.parametrize("sessions", [1, 2])
+    def test_a_late_first_one_gives_it_as_well(self, sessions):
+        """An hour after its installation a canister with the default interval opens sessions of a hasty client."""
+        each = [
+            gave_up(SessionScript(session=f"{n}").opened(n).acked(290 + n), 380.1 + n, interval_ms=60_000)
+            for n in range(1, sessions + 1)
+        ]
+        finding = the_one(together(*each))
+        assert finding.id == "ACK_INTERVAL_MISMATCH"
+        assert "so the canister's interval is at least that long" in finding.explanation
+        assert finding.sessions == tuple(f"{n}" for n in range(1, sessions + 1))
+
+    def test_an_early_first_one_does_not(self):
+        script = SessionScript().opened().client_says(5, "a").acked(80)
+        assert "is at least that long" not in the_one(gave_up(script, 170.1, interval_ms=60_000)).explanation
 
     def test_other_messages_without_a_gap_tell(self):
         script = SessionScript().opened().client_says(5, "a").acked(100)

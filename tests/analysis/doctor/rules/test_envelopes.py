@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from icws_explore.analysis.doctor import diagnose
+from icws_explore.capture import Capture, ClockInfo
 from icws_explore.lab.simulator import Population, simulate
 from icws_explore.protocol.constants import NS_PER_S
 from icws_explore.protocol.envelope import sign_envelope
@@ -11,7 +15,7 @@ from icws_explore.protocol.keys import AnonymousIdentity
 from icws_explore.protocol.messages import Handshake
 from support.certified_canister import CANISTER_ID, GATEWAY
 from support.doctor_findings import ids, the_one
-from support.doctor_scenarios import OTHER_CANISTER, delegated, opening, ws_open
+from support.doctor_scenarios import OTHER_CANISTER, SCENARIOS, delegated, opening, ws_open
 from support.network_side import answered, err, ok, refused
 from support.session_captures import START_S, SessionScript
 from support.timing_captures import never_opened
@@ -94,6 +98,14 @@ class TestExpiry:
         finding = the_one("INGRESS_EXPIRY")
         assert "off by -301 s" in finding.explanation
         assert "in the past" in finding.explanation
+
+    def test_a_lab_with_a_fast_clock_is_told_apart(self):
+        capture = SCENARIOS["INGRESS_EXPIRY"]()
+        fast = Capture(replace(capture.info, clock=ClockInfo("scaled", 60.0)), capture.frames)
+        fixes = {finding.fix for finding in diagnose(fast) if finding.id == "INGRESS_EXPIRY"}
+        assert len(fixes) == 1
+        assert "60 times as fast as the real one" in fixes.pop()
+        assert "NTP" in the_one("INGRESS_EXPIRY").fix
 
     def test_a_session_of_several_need_not_begin_with_the_recording(self):
         """One that came late, taken out of a simulation: its start tells nothing of its clock."""
