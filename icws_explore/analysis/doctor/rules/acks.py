@@ -213,9 +213,9 @@ def _never_acked(session: SessionFacts, wait: Wait) -> tuple[str, str]:
     if last_s < DEFAULT_S:
         last = f"the last one came {seconds(last_s)} after the first was sent" if wait.arrived else "none came"
         text += (
-            " A gateway that withholds the ack (ACKS_WITHHELD) and a canister that forgot its clients in an upgrade "
-            "(UPGRADE_WIPE) look the same as well: only a message that follows the ack tells them apart, and "
-            f"{last}.{_next_time(session)}"
+            " A gateway that withholds the ack (ACKS_WITHHELD) looks the same as well: only a message that follows the "
+            f"ack shows the gap, and {last}. So does a canister that forgot its clients in an upgrade (UPGRADE_WIPE)."
+            f"{_next_time(session)}"
         )
     return "NO_ACKS", text
 
