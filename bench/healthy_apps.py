@@ -5,28 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from icws_explore.lab.simulator import Chat, Echo, Pong, Script, ScriptedClient, Uniform
+from icws_explore.lab.simulator import Chat, Echo, Pong, Script, ScriptedClient, Talker, Uniform
 from icws_explore.protocol.candid import parse_type
 from icws_explore.protocol.canister import App, AppContext
 from icws_explore.protocol.principal import Principal
 
 GREETINGS = 30
 LARGE = "x" * 100_000
-
-
-class Says(Script):
-    """Sends ``times`` copies of ``value`` every ``every_ms`` milliseconds."""
-
-    def __init__(self, value: Any, every_ms: float, times: int = 1) -> None:
-        self._value, self._every_ms, self._times = value, every_ms, times
-
-    def opened(self, client: ScriptedClient) -> None:
-        client.after(self._every_ms, self._say, client)
-
-    def _say(self, client: ScriptedClient) -> None:
-        for _ in range(self._times):
-            client.send(self._value)
-        client.after(self._every_ms, self._say, client)
 
 
 class Leaving(Script):
@@ -86,12 +71,12 @@ DAPPS: dict[str, Callable[[], tuple[App | str, Script]]] = {
     "pingpong at once": lambda: ("pingpong", Pong(Uniform(300, 6_000))),
     "echo": lambda: ("echo", Echo()),
     "echo by slow people": lambda: ("echo", Echo(Uniform(60_000, 200_000))),
-    "echo in bursts": lambda: ("echo", Says({"text": "now"}, 30_000, times=8)),
-    "echo of much": lambda: ("echo", Says({"text": LARGE}, 120_000)),
+    "echo in bursts": lambda: ("echo", Talker({"text": "now"}, 30_000, times=8)),
+    "echo of much": lambda: ("echo", Talker({"text": LARGE}, 120_000)),
     "chat": lambda: ("chat", Chat()),
     "ticker": lambda: ("ticker", Script()),
     "silence": lambda: (App("silence", parse_type("null")), Script()),
-    "tally": lambda: (_tally(), Says({"Add": {"by": 3}}, 20_000)),
+    "tally": lambda: (_tally(), Talker({"Add": {"by": 3}}, 20_000)),
     "greeter": lambda: (_greeter(), Script()),
-    "farewell": lambda: (_farewell(), Says("goodbye", 40_000)),
+    "farewell": lambda: (_farewell(), Talker("goodbye", 40_000)),
 }

@@ -34,7 +34,8 @@ GATEWAY = Principal(b"gateway")
 START_NS = 1_790_000_000_000_000_000
 SESSIONS = 100
 DURATION = "20m"
-ROUNDS = 100
+MESSAGES = 10  # of each session
+POLLS = 100
 PONG = {"text": "pong", "timestamp": START_NS}
 
 
@@ -88,9 +89,9 @@ class Bench:
         return [self._update_ms("ws_open", encode_open_args(n, GATEWAY), _client(n)) for n in range(SESSIONS)]
 
     def messages_ms(self) -> list[float]:
-        """Each client's first ``ROUNDS / 10`` messages; the canister queues an answer to each."""
+        """The first messages of each client; the canister queues an answer to each."""
         content, costs = encode([self._app.message_type], [PONG]), []
-        for number in range(1, ROUNDS // 10 + 1):
+        for number in range(1, MESSAGES + 1):
             for n in range(SESSIONS):
                 message = WebsocketMessage(ClientKey(_client(n), n), number, START_NS, False, content)
                 costs.append(self._update_ms("ws_message", encode_message_args(message), _client(n)))
@@ -100,7 +101,7 @@ class Bench:
         def poll(nonce: int) -> None:
             self.host.query("ws_get_messages", encode_poll_args(nonce), caller=GATEWAY, now_ns=START_NS)
 
-        return [1000 * spent(partial(poll, nonce)).cpu_s for nonce in range(ROUNDS)]
+        return [1000 * spent(partial(poll, nonce)).cpu_s for nonce in range(POLLS)]
 
     def memory_bytes(self) -> int | None:
         code = self._codes[-1]

@@ -74,16 +74,16 @@ class LabCanister:
 
         Raises LabError if its init traps; then the code is the one before.
         """
-        self._set(app, self._host.install)
+        self._put(app, self._host.install)
 
     def upgrade(self, app: App | None = None) -> None:
         """Install the code of ``app``, or the same code again. As in a real upgrade, the CDK's state is lost.
 
         Raises LabError if its init traps or the canister has no code; then the code is the one before.
         """
-        self._set(app, self._host.upgrade)
+        self._put(app, self._host.upgrade)
 
-    def _set(self, app: App | None, put: Callable[..., Outcome]) -> None:
+    def _put(self, app: App | None, put: Callable[..., Outcome]) -> None:
         before, self.app = self.app, app or self.app
         try:
             self._check(put(self._factory, now_ns=self._now_ns()))

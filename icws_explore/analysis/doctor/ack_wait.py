@@ -16,7 +16,7 @@ from .finding import count, numbers, seconds
 from .registry import Evidence
 
 DEFAULT_S: Final = ACK_INTERVAL_MS / 1000
-UNKNOWN_S: Final = 2 * DEFAULT_S  # who raises the interval rarely more than doubles it
+UNKNOWN_S: Final = 2 * DEFAULT_S  # for an interval that the recording does not say: it may be longer than the default
 BOUND_S: Final = LATENCY_BOUND_MS / 1000
 ACK_TIMEOUT: Final = "Ack message timeout"  # the SDK's reason
 LEAVES: Final = (*NO_CODE, CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY)  # a client that leaves, or its page

@@ -108,8 +108,8 @@ class Orders(threading.Thread):
 
     def _obey(self, word: str, lab: Lab) -> None:
         if word in ("upgrade", "reinstall"):
-            app = None if self._build is None else self._build()
-            lab.upgrade(app=app) if word == "upgrade" else lab.reinstall(app=app)
+            put = lab.upgrade if word == "upgrade" else lab.reinstall
+            put(app=None if self._build is None else self._build())
         elif word == "stop":
             lab.stop_canister()
         elif word == "start":

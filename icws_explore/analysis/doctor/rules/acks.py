@@ -123,8 +123,8 @@ def _unnoticed(session: SessionFacts) -> Iterator[Evidence]:
     text += f" A canister whose interval is longer than {seconds(wait.waited_s)} (ACK_INTERVAL_MISMATCH) looks the same"
     if not wait.arrived or wait.arrived[-1].frame.t - wait.start.frame.t <= DEFAULT_S:
         text += (
-            ", and so do one that forgot its clients in an upgrade (UPGRADE_WIPE) and a gateway that passes no acks on "
-            f"(ACKS_WITHHELD): no message followed that would show a gap.{_next_time(session)}"
+            ", and so do a canister that forgot its clients in an upgrade (UPGRADE_WIPE) and a gateway that passes no "
+            f"acks on (ACKS_WITHHELD): no message followed that would show a gap.{_next_time(session)}"
         )
     else:
         text += "."

@@ -40,7 +40,7 @@ class CanisterForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no 
         self._lab = lab
         self._worker = worker
         self.module = ipywidgets.Text(
-            placeholder="of upgrade, reinstall: path/to/canister.wasm (empty: the same code)",
+            placeholder="new code: path/to/canister.wasm (empty: the same)",
             layout={"width": "min(36em, 95%)"},
         )
         self.buttons = {
